@@ -1,0 +1,1 @@
+"""What a config can name: one module or folder a family, its public functions are the menu."""

@@ -1,0 +1,107 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from landscape import slices
+from landscape.parts.directions import random
+from landscape.parts.models import Model
+from landscape.risk import Examples
+
+RNG = np.random.default_rng(2)
+CURVATURES = np.array([3.0, -1.0, 0.25, 10.0, 0.0])
+CENTER = RNG.normal(size=5)
+ONE = Examples(jnp.zeros((4, 1)), jnp.zeros(4))
+
+# A model that predicts its own parameters makes the risk any function of them that we like.
+itself = Model(
+    init=lambda key: {"a": jnp.zeros(2), "b": jnp.zeros((3, 1))},
+    apply=lambda params, inputs: jnp.broadcast_to(
+        jnp.concatenate([params["a"], params["b"].ravel()]), (inputs.shape[0], 5)
+    ),
+    filter_axes=lambda params: {"a": None, "b": 0},
+)
+
+
+def bowl(predictions, targets):
+    curvatures = jnp.asarray(CURVATURES, predictions.dtype)
+    center = jnp.asarray(CENTER, predictions.dtype)
+    return 0.5 * jnp.sum(curvatures[None] * (predictions - center[None]) ** 2, axis=1)
+
+
+def as_params(vector):
+    return {"a": jnp.asarray(vector[:2]), "b": jnp.asarray(vector[2:].reshape(3, 1))}
+
+
+def test_plane_over_a_quadratic_bowl_is_exact_on_a_grid_that_is_not_square():
+    with jax.enable_x64(True):
+        start, first, second = RNG.normal(size=(3, 5))
+        measure = slices.point_measure(bowl, itself, [], batch_size=8, gradients=False)
+        grid = slices.grid((7, 5), 2.0)
+        directions = (as_params(first), as_params(second))
+        found = jax.jit(slices.slicer(measure))(
+            as_params(start), directions, jnp.asarray(grid.points, jnp.float64), ONE
+        )
+        risk = np.asarray(found["risk"]).reshape(grid.shape)
+    assert risk.shape == (5, 7)
+    for j, y in enumerate(np.linspace(-2, 2, 5)):
+        for i, x in enumerate(np.linspace(-2, 2, 7)):
+            w = start + np.float32(x) * first + np.float32(y) * second
+            wanted = 0.5 * np.sum(CURVATURES * (w - CENTER) ** 2)
+            np.testing.assert_allclose(risk[j, i], wanted, rtol=1e-12)
+
+
+def test_line_with_gradients_reports_the_gradient_of_the_bowl():
+    def norm(snapshot):
+        return {
+            "g": jnp.concatenate(
+                [leaf.ravel() for leaf in jax.tree.leaves(snapshot.evaluation_gradients)]
+            )
+        }
+
+    start, direction = RNG.normal(size=(2, 5)).astype(np.float32)
+    measure = slices.point_measure(bowl, itself, [norm], batch_size=3, gradients=True)
+    coordinates = slices.axis(5, 1.0)
+    found = slices.slicer(measure)(
+        as_params(start), (as_params(direction),), jnp.asarray(coordinates[:, None]), ONE
+    )
+    for coordinate, gradient in zip(coordinates, np.asarray(found["g"]), strict=True):
+        wanted = CURVATURES * (start + coordinate * direction - CENTER)
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("points", [3, 21, 31, 101])
+@pytest.mark.parametrize("radius", [1.0, 0.3, 1e-3])
+def test_axis_is_symmetric_with_the_center_as_a_sample(points, radius):
+    axis = slices.axis(points, radius)
+    assert len(axis) == points
+    assert axis[points // 2] == 0
+    np.testing.assert_array_equal(axis, -axis[::-1])
+    np.testing.assert_allclose(axis, np.linspace(-radius, radius, points), atol=1e-7 * radius)
+
+
+def test_cosines_are_those_of_the_flattened_directions():
+    vectors = RNG.normal(size=(4, 5)).astype(np.float32)
+    found = slices.cosines([as_params(v) for v in vectors])
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, unit @ unit.T, atol=1e-6)
+    pair = slices.cosine(as_params(vectors[0]), as_params(vectors[1]))
+    np.testing.assert_allclose(pair, unit[0] @ unit[1], atol=1e-6)
+
+
+def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
+    """E[d' H d] / N = trace(H) / N for d ~ N(0, I), here within five standard errors."""
+    start = as_params(CENTER.astype(np.float32))
+    draw = random(normalization="none", biases="random")
+    keys = jax.random.split(jax.random.key(0), 4000)
+    measure = slices.point_measure(bowl, itself, [], batch_size=8, gradients=False)
+
+    def curvature(key):
+        direction = draw(key, start, itself.filter_axes(start))
+        step = jnp.asarray([[-0.5], [0.0], [0.5]])
+        low, middle, high = slices.slicer(measure)(start, (direction,), step, ONE)["risk"]
+        return (low - 2 * middle + high) / 0.25
+
+    found = np.asarray(jax.jit(jax.vmap(curvature))(keys)) / 5
+    error = found.std() / np.sqrt(len(found))
+    assert abs(found.mean() - CURVATURES.sum() / 5) < 5 * error

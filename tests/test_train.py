@@ -1,0 +1,125 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from landscape.parts.models import Model
+from landscape.risk import Examples
+from landscape.train import draw_order, recorded_steps, trainer
+
+RNG = np.random.default_rng(1)
+INPUTS = RNG.normal(size=(30, 3)).astype(np.float32)
+TARGETS = (INPUTS @ np.array([1.0, -2.0, 0.5]) + 0.1 * RNG.normal(size=30)).astype(np.float32)
+EXAMPLES = Examples(jnp.asarray(INPUTS), jnp.asarray(TARGETS))
+
+linear = Model(
+    init=lambda key: {"w": jnp.zeros(3)},
+    apply=lambda params, inputs: inputs @ params["w"],
+    filter_axes=lambda params: {"w": None},
+)
+
+
+def squared(predictions, targets):
+    return (predictions - targets) ** 2
+
+
+def weights_seen(snapshot):
+    return {
+        "seen": snapshot.params["w"],
+        "gradient": snapshot.gradients["w"],
+        "update": snapshot.updates["w"],
+    }
+
+
+def train(loss=squared, *, rate=0.05, steps=20, every=6, batch=8, vanishing=1e-7, exploding=1e3):
+    order = draw_order(jax.random.key(3), 30, steps, batch)
+    run = trainer(
+        loss,
+        linear,
+        optax.sgd(rate),
+        [weights_seen],
+        evaluation_batch=16,
+        vanishing=vanishing,
+        exploding=exploding,
+    )
+    stops = jnp.asarray(recorded_steps(steps, every), jnp.int32)
+    start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
+    return order, jax.jit(run)(start, EXAMPLES, EXAMPLES, order, stops)
+
+
+def gradient(w, rows):
+    x, y = INPUTS[rows].astype(float), TARGETS[rows].astype(float)
+    return 2 * x.T @ (x @ w - y) / len(rows), np.mean((x @ w - y) ** 2)
+
+
+def test_every_recorded_row_is_that_of_a_numpy_loop():
+    order, found = train()
+    w, path = np.full(3, 0.5), []
+    for batch in np.asarray(order):
+        slope, risk = gradient(w, batch)
+        path.append((w, risk, slope))
+        w = w - 0.05 * slope
+    assert found.rows["step"].tolist() == [0, 6, 12, 18, 20]
+    for row, step in enumerate([0, 6, 12, 18, 20]):
+        w, risk, slope = path[step]
+        np.testing.assert_allclose(found.rows["seen"][row], w, rtol=1e-5)
+        np.testing.assert_allclose(found.rows["risk/batch"][row], risk, rtol=1e-4)
+        np.testing.assert_allclose(found.rows["gradient"][row], slope, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(found.rows["update"][row], -0.05 * slope, rtol=1e-3, atol=1e-6)
+        everywhere = np.mean((INPUTS.astype(float) @ w - TARGETS) ** 2)
+        np.testing.assert_allclose(found.rows["risk/evaluation"][row], everywhere, rtol=1e-4)
+    np.testing.assert_allclose(found.params["w"], path[20][0], rtol=1e-5)
+    assert not found.diverged
+
+
+def test_training_freezes_at_the_last_finite_parameters():
+    order, found = train(rate=1e6, steps=40, every=1)
+    w, step = np.full(3, 0.5, np.float32), 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        while True:
+            x, y = INPUTS[order[step]], TARGETS[order[step]]
+            residual = x @ w - y
+            moved = w - np.float32(1e6) * (2 * x.T @ residual / np.float32(8))
+            if not (np.isfinite(np.mean(residual**2)) and np.isfinite(moved).all()):
+                break
+            w, step = moved, step + 1
+    assert found.diverged
+    assert int(found.step) == step
+    assert np.isfinite(found.params["w"]).all()
+    np.testing.assert_allclose(found.params["w"], w, rtol=1e-2)
+    assert found.rows["step"].tolist() == [min(s, step) for s in range(41)]
+
+
+@pytest.mark.parametrize(
+    ("loss", "dead", "vanishing", "exploding"),
+    [
+        (lambda p, t: jnp.round(p - t), 20, 0, 0),
+        (lambda p, t: 1e-10 * (p - t) ** 2, 0, 20, 0),
+        (lambda p, t: 1e4 * p, 0, 0, 20),
+        (lambda p, t: p, 0, 0, 0),
+    ],
+)
+def test_steps_are_counted_as_dead_vanishing_or_exploding(loss, dead, vanishing, exploding):
+    _, found = train(loss, rate=1e-6, exploding=50.0)
+    last = {name: int(values[-1]) for name, values in found.rows.items() if "steps/" in name}
+    assert last == {"steps/dead": dead, "steps/vanishing": vanishing, "steps/exploding": exploding}
+
+
+@pytest.mark.parametrize(("steps", "every"), [(10, 3), (10, 5), (10, 10), (10, 11), (1, 1)])
+def test_first_and_last_step_are_always_recorded(steps, every):
+    stops = recorded_steps(steps, every)
+    assert stops == sorted({s for s in range(steps + 1) if s % every == 0 or s == steps})
+
+
+@pytest.mark.parametrize(("examples", "steps", "batch"), [(10, 7, 3), (10, 4, 10), (7, 20, 4)])
+def test_every_epoch_of_the_order_is_a_permutation(examples, steps, batch):
+    order = np.asarray(draw_order(jax.random.key(0), examples, steps, batch))
+    assert order.shape == (steps + 1, batch)
+    flat = order.ravel()
+    epochs = [flat[i : i + examples] for i in range(0, len(flat) - examples + 1, examples)]
+    assert epochs
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(examples))
+    if len(epochs) > 1:
+        assert epochs[0].tolist() != epochs[1].tolist()
