@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,17 @@ def _order(error: UserError) -> tuple[str, int, int]:
 
 def _rebuild(message: str, place: Place | None, hint: str | None) -> UserError:
     return UserError(message, place=place, hint=hint)
+
+
+def in_words(value: Any) -> str:
+    """What a plain value is, in words for a message."""
+    text = "null" if value is None else repr(value)
+    if isinstance(value, bool):
+        return text.lower()
+    kinds = {int: "the integer", float: "the number", str: "the text"}
+    kinds |= {list: "the list", dict: "the mapping"}
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{kinds[type(value)]} {short}" if type(value) in kinds else short
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,0 +1,248 @@
+"""YAML 1.2 text -> a tree of plain values in which each value knows its place, and back."""
+
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from landscape.errors import Place, UserError, in_words, raise_all
+
+TAG = "tag:yaml.org,2002:"
+_BREAKS = "\x85\u2028\u2029\ufeff"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value, where it stands, and where its key stands if it has one."""
+
+    value: Any  # None, bool, int, float, str, dict[str, Node] or list[Node]
+    place: Place
+    key: Place | None = None
+
+
+def read(path: Path) -> Node:
+    """The tree of a YAML file; UserError for a file that cannot be read or is no mapping."""
+    place = Place(str(path))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError("this file does not exist", place=place) from None
+    except IsADirectoryError:
+        hint = "name the YAML file itself"
+        raise UserError("this is a folder, expected a file", place=place, hint=hint) from None
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8 text ({error.reason})"
+        raise UserError(message, place=place, hint="save the file as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"this file cannot be read: {error.strerror}", place=place) from None
+    tree = parse(text, str(path))
+    if not isinstance(tree.value, dict):
+        found = "nothing" if tree.value is None else describe(tree)
+        message = f"found {found}, expected a mapping of keys such as `dataset: digits`"
+        raise UserError(message, place=tree.place)
+    return tree
+
+
+def parse(text: str, file: str) -> Node:
+    """The tree of one YAML document; UserError lists every duplicate key and odd value."""
+    builder = _Builder(file, text.splitlines())
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise UserError(
+            f"not valid YAML: {problem}",
+            place=builder.place(error.problem_mark or error.context_mark),
+            hint="indent with spaces, never with tabs" if "'\\t'" in problem else None,
+        ) from None
+    except RecursionError:
+        raise UserError("nested too deeply to be read", place=Place(file)) from None
+    except YAMLError as error:
+        position = getattr(error, "position", 0)
+        line, start = text.count("\n", 0, position), text.rfind("\n", 0, position) + 1
+        place = Place(file, line + 1, position - start + 1)
+        raise UserError("a character that YAML does not allow", place=place) from None
+    if root is None:
+        return Node(None, Place(file, 1, 1))
+    try:
+        tree = builder.build(root, None, ())
+    except RecursionError:
+        raise UserError("nested too deeply to be read", place=Place(file)) from None
+    raise_all(builder.errors)
+    return tree
+
+
+class _Builder:
+    """Turns composed YAML nodes into the tree and collects what is wrong on the way."""
+
+    def __init__(self, file: str, lines: list[str]):
+        self.file = file
+        self.lines = lines
+        self.scalars = YAML(typ="safe", pure=True).constructor
+        self.errors: list[UserError] = []
+
+    def place(self, mark: Any) -> Place:
+        text = self.lines[mark.line] if mark.line < len(self.lines) else None
+        return Place(self.file, mark.line + 1, mark.column + 1, text)
+
+    def build(self, node: Any, key: Place | None, above: tuple[int, ...]) -> Node:
+        place = self.place(node.start_mark)
+        if id(node) in above:
+            self.errors.append(UserError("an alias that contains itself", place=place))
+            return Node(None, place, key)
+        above = (*above, id(node))
+        plain = (TAG + "map", TAG + "seq")
+        if isinstance(node, ScalarNode):
+            value = self._scalar(node, place)
+        elif str(node.tag) not in plain:
+            self._refuse_tag(node, place)
+            value = None
+        elif isinstance(node, MappingNode):
+            value = self._mapping(node, above)
+        else:
+            value = [self.build(item, None, above) for item in node.value]
+        return Node(value, place, key)
+
+    def _scalar(self, node: ScalarNode, place: Place) -> Any:
+        match str(node.tag).removeprefix(TAG):
+            case "null":
+                return None
+            case "bool":
+                return self.scalars.construct_yaml_bool(node)
+            case "int" if len(node.value) > 100:
+                self.errors.append(UserError("a number of over 100 digits", place=place))
+                return 0
+            case "int":
+                return self.scalars.construct_yaml_int(node)
+            case "float":
+                value = self.scalars.construct_yaml_float(node)
+                if not math.isfinite(value):
+                    message = f"found `{node.value}`, expected a finite number"
+                    self.errors.append(UserError(message, place=place))
+                return value
+            case "str" | "timestamp" | "value" | "merge":
+                return node.value
+        self._refuse_tag(node, place)
+        return None
+
+    def _refuse_tag(self, node: Any, place: Place) -> None:
+        message = f"found the tag `{str(node.tag).replace(TAG, '!!')}`, expected a plain value"
+        self.errors.append(UserError(message, place=place))
+
+    def _mapping(self, node: MappingNode, above: tuple[int, ...]) -> dict[str, Node]:
+        own: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
+        for key_node, value_node in node.value:
+            place = self.place(key_node.start_mark)
+            if not isinstance(key_node, ScalarNode):
+                self.errors.append(UserError("expected a word as the key", place=place))
+            elif str(key_node.tag) == TAG + "merge":
+                merged = {**self._merge(value_node, place, above), **merged}
+            elif key_node.value in own:
+                self.errors.append(_duplicate(key_node.value, place, own[key_node.value]))
+            else:
+                own[key_node.value] = self.build(value_node, place, above)
+        return {**merged, **own}
+
+    def _merge(self, node: Any, place: Place, above: tuple[int, ...]) -> dict[str, Node]:
+        sources = node.value if isinstance(node, SequenceNode) else [node]
+        merged: dict[str, Node] = {}
+        for source in sources:
+            built = self.build(source, place, above)
+            if isinstance(built.value, dict):
+                merged = {**built.value, **merged}
+            else:
+                message = f"found {describe(built)}, expected a mapping to merge"
+                self.errors.append(UserError(message, place=place))
+        return merged
+
+
+def _duplicate(key: str, place: Place, first: Node) -> UserError:
+    line = first.key.line if first.key else None
+    return UserError(
+        f"the key `{key}` stands twice, first on line {line}",
+        place=place,
+        hint="remove one of them; the last one would win in silence",
+    )
+
+
+def describe(node: Node) -> str:
+    """What a node holds, in words for a message: `the text 'abc'`, `the list [1, 2]`."""
+    return in_words(plain(node))
+
+
+def shown(value: Any) -> str:
+    """A value as short text: `0.01`, `true`, `[8,8]`, `mlp`."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def plain(node: Node) -> Any:
+    """The values of a tree without their places."""
+    if isinstance(node.value, dict):
+        return {key: plain(value) for key, value in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(item) for item in node.value]
+    return node.value
+
+
+def placed(value: Any, place: Place) -> Node:
+    """The tree of plain values that all stand at the same place."""
+    if isinstance(value, dict):
+        value = {str(key): replace(placed(item, place), key=place) for key, item in value.items()}
+    elif isinstance(value, list | tuple):
+        value = [placed(item, place) for item in value]
+    return Node(value, place)
+
+
+def find(tree: Node, path: Iterable[Any]) -> Node:
+    """The node at a path; where the path leaves the tree, the last node on the way."""
+    for step in path:
+        try:
+            tree = tree.value[step]
+        except (KeyError, IndexError, TypeError):
+            return tree
+    return tree
+
+
+def at(tree: Node, path: Iterable[Any]) -> Node | None:
+    """The node at a path, None where there is none."""
+    for step in path:
+        try:
+            tree = tree.value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def put(tree: Node, path: tuple[Any, ...], new: Node) -> Node:
+    """The tree with another node at a path; mappings on the way are made where there are none."""
+    if not path:
+        return new
+    step, rest = path[0], path[1:]
+    if isinstance(step, int):
+        items = [put(old, rest, new) if i == step else old for i, old in enumerate(tree.value)]
+        return replace(tree, value=items)
+    children = tree.value if isinstance(tree.value, dict) else {}
+    child = children.get(step, Node(None, new.place, new.key))
+    return replace(tree, value={**children, step: put(child, rest, new)})
+
+
+def write(value: Any) -> str:
+    """YAML text of plain values, keys in their order, that reads back as the same values."""
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.representer.ignore_aliases = lambda *_: True
+    yaml.width = 100
+    # The characters that YAML takes for line breaks are written unescaped otherwise, and lost.
+    yaml.allow_unicode = not any(c in json.dumps(value, ensure_ascii=False) for c in _BREAKS)
+    text = io.StringIO()
+    yaml.dump(value, text)
+    return text.getvalue()
