@@ -87,8 +87,10 @@ def test_rescaling_a_relu_layer_does_not_change_the_filter_normalized_slice(scal
 
     def along(params, normalization):
         direction = random(normalization=normalization)(KEY, params, axes)
-        return [outputs(jax.tree.map(lambda p, d: p + c * d, params, direction))
-                for c in (-1.0, -0.3, 0.0, 0.5, 1.0)]
+        return [
+            outputs(jax.tree.map(lambda p, d: p + c * d, params, direction))
+            for c in (-1.0, -0.3, 0.0, 0.5, 1.0)
+        ]
 
     rescaled = {
         "first": net["first"] * scale,

@@ -1,0 +1,396 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from landscape.catalog.menu import menu
+from landscape.errors import UserError
+from landscape.parts import metrics
+from landscape.parts.metrics import HIGHER_IS_BETTER, TASK_METRICS, Snapshot
+
+SEEDS = range(8)
+
+
+def value(metric, predictions, targets, **fields):
+    """The metric's only entry, computed under jit."""
+    snapshot = Snapshot(jnp.asarray(predictions), jnp.asarray(targets), **fields)
+    (result,) = jax.jit(lambda: metric(snapshot))().values()
+    assert result.shape == ()
+    return float(result)
+
+
+def binary_case(seed):
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 60))
+    predictions = random.normal(size=count).astype(np.float32)
+    return predictions, (random.random(count) < random.random()).astype(np.float32)
+
+
+def multiclass_case(seed):
+    random = np.random.default_rng(seed)
+    count, classes = int(random.integers(1, 40)), int(random.integers(2, 25))
+    predictions = random.normal(size=(count, classes)).astype(np.float32)
+    return predictions, random.integers(classes, size=count).astype(np.int32)
+
+
+def masks_case(seed):
+    random = np.random.default_rng(seed)
+    predictions = random.normal(-1, 2, size=(9, 3, 4)).astype(np.float32)
+    targets = (random.random((9, 3, 4)) < 0.3).astype(np.float32)
+    targets[0], predictions[0] = 0, -5  # both empty
+    targets[1], predictions[1] = 0, 5
+    targets[2], predictions[2] = 1, -5
+    return predictions, targets
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_binary_scores_equal_scikit_learn(seed):
+    predictions, targets = binary_case(seed)
+    decided = predictions > 0
+    expected = sklearn.metrics.accuracy_score(targets, decided)
+    assert value(metrics.accuracy(), predictions, targets) == pytest.approx(expected, abs=1e-6)
+    expected = sklearn.metrics.f1_score(targets, decided, zero_division=0)
+    assert value(metrics.f1(), predictions, targets) == pytest.approx(expected, abs=1e-6)
+
+
+def test_f1_is_zero_without_class_1_in_targets_and_predictions():
+    assert value(metrics.f1(), -np.ones(4, np.float32), np.zeros(4, np.float32)) == 0.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_multiclass_scores_equal_scikit_learn(seed):
+    predictions, targets = multiclass_case(seed)
+    decided = predictions.argmax(axis=1)
+    expected = sklearn.metrics.accuracy_score(targets, decided)
+    assert value(metrics.accuracy(), predictions, targets) == pytest.approx(expected, abs=1e-6)
+    expected = sklearn.metrics.f1_score(targets, decided, average="macro", zero_division=0)
+    assert value(metrics.f1(), predictions, targets) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_seeds_reach_a_class_that_is_absent():
+    absent = 0
+    for seed in SEEDS:
+        predictions, targets = multiclass_case(seed)
+        absent += len({*targets, *predictions.argmax(axis=1)}) < predictions.shape[1]
+    assert absent > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+def test_overlaps_equal_scikit_learn_image_by_image(seed, threshold):
+    predictions, targets = masks_case(seed)
+    decided = 1 / (1 + np.exp(-predictions.astype(np.float64))) > threshold
+    pairs = [(t.ravel() > 0, p.ravel()) for t, p in zip(targets, decided, strict=True)]
+    expected = np.mean([sklearn.metrics.jaccard_score(t, p, zero_division=1) for t, p in pairs])
+    assert value(metrics.iou(threshold), predictions, targets) == pytest.approx(expected, abs=1e-6)
+    expected = np.mean([sklearn.metrics.f1_score(t, p, zero_division=1) for t, p in pairs])
+    assert value(metrics.dice(threshold), predictions, targets) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", [metrics.iou(), metrics.dice()])
+def test_two_empty_masks_agree_and_one_empty_mask_does_not(metric):
+    empty, full = np.zeros((1, 2, 2), np.float32), np.ones((1, 2, 2), np.float32)
+    assert value(metric, empty - 1, empty) == 1.0
+    assert value(metric, full, empty) == 0.0
+    assert value(metric, -full, full) == 0.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("outputs", [None, 1, 3])
+def test_regression_scores_equal_scikit_learn(seed, outputs):
+    random = np.random.default_rng(seed)
+    shape = (30,) if outputs is None else (30, outputs)
+    targets = random.normal(2, 3, size=shape).astype(np.float32)
+    predictions = (targets + random.normal(size=shape)).astype(np.float32)
+    expected = sklearn.metrics.r2_score(targets, predictions)
+    assert value(metrics.r2(), predictions, targets) == pytest.approx(expected, abs=1e-5)
+    expected = sklearn.metrics.root_mean_squared_error(targets, predictions)
+    assert value(metrics.rmse(), predictions, targets) == pytest.approx(expected, rel=1e-5)
+
+
+def test_r2_of_constant_targets_equals_scikit_learn():
+    targets = np.full((5, 2), 0.1, np.float32)
+    predictions = targets + np.array([[0, 1]], np.float32)
+    assert value(metrics.r2(), predictions, targets) == 0.5
+    assert sklearn.metrics.r2_score(targets, predictions) == 0.5
+
+
+TASK_CASES = {
+    "regression": binary_case,
+    "binary": binary_case,
+    "multiclass": multiclass_case,
+    "segmentation": masks_case,
+}
+TASK_PAIRS = [(task, name) for task, names in TASK_METRICS.items() for name in names]
+
+
+@pytest.mark.parametrize(("task", "name"), TASK_PAIRS)
+def test_a_nan_prediction_is_never_a_score(task, name):
+    predictions, targets = TASK_CASES[task](0)
+    metric = getattr(metrics, name)()
+    assert np.isfinite(value(metric, predictions, targets))
+    predictions.flat[0] = np.nan
+    assert np.isnan(value(metric, predictions, targets))
+
+
+@pytest.mark.parametrize(("task", "name"), TASK_PAIRS)
+def test_perfect_predictions_beat_bad_ones_in_the_declared_direction(task, name):
+    predictions, targets = TASK_CASES[task](0)
+    perfect = {
+        "regression": targets,
+        "multiclass": np.eye(predictions.shape[-1], dtype=np.float32)[targets.astype(int)]
+        if task == "multiclass"
+        else None,
+    }.get(task, 2 * targets - 1)
+    metric = getattr(metrics, name)()
+    best, worst = value(metric, perfect, targets), value(metric, -perfect, targets)
+    assert best == (1.0 if HIGHER_IS_BETTER[name] else 0.0)
+    assert (best > worst) == HIGHER_IS_BETTER[name]
+
+
+@pytest.mark.parametrize("name", HIGHER_IS_BETTER)
+def test_shapes_that_do_not_fit_are_named(name):
+    with pytest.raises(UserError, match=r"\(3, 2\).*\(4,\)"):
+        value(getattr(metrics, name)(), np.zeros((3, 2), np.float32), np.zeros(4, np.float32))
+
+
+@pytest.mark.parametrize("name", menu("metrics"))
+def test_what_a_snapshot_lacks_is_left_out(name):
+    """Every metric of the menu: a scalar a key from predictions alone, or no key at all."""
+    task = next((task for task, names in TASK_METRICS.items() if name in names), "binary")
+    predictions, targets = TASK_CASES[task](0)
+    found = getattr(metrics, name)()(Snapshot(jnp.asarray(predictions), jnp.asarray(targets)))
+    assert set(found) == ({name} if name in HIGHER_IS_BETTER else set())
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
+@pytest.mark.parametrize("factory", [metrics.iou, metrics.dice])
+def test_a_threshold_outside_0_and_1_is_refused(factory, threshold):
+    with pytest.raises(UserError, match="threshold"):
+        factory(threshold)
+
+
+def tree(seed, scale=1.0):
+    random = np.random.default_rng(seed)
+    return {
+        "layers": [
+            {"weight": scale * random.normal(size=(5, 3)), "bias": scale * random.normal(size=5)},
+            {"weight": scale * random.normal(size=(2, 5)), "bias": scale * random.normal(size=2)},
+        ],
+        "slope": scale * random.normal(size=()),
+    }
+
+
+def single(values):
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), values)
+
+
+def numpy_norm(values):
+    leaves = [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(values)]
+    return np.linalg.norm(np.concatenate(leaves))
+
+
+def gradients_metric(metric, **fields):
+    empty = jnp.zeros(0)
+    return jax.jit(lambda: metric(Snapshot(empty, empty, **fields)))()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e30, 1e-30, 0.0])
+def test_norms_equal_numpy_in_float64(scale):
+    batch, evaluation = tree(0, scale), tree(1, scale)
+    found = gradients_metric(
+        metrics.gradient_norm(), gradients=single(batch), evaluation_gradients=single(evaluation)
+    )
+    expected = {
+        "gradient_norm/global": numpy_norm(batch),
+        "gradient_norm/evaluation": numpy_norm(evaluation),
+        "gradient_norm/layer/layers/0": numpy_norm(batch["layers"][0]),
+        "gradient_norm/layer/layers/1": numpy_norm(batch["layers"][1]),
+        "gradient_norm/layer/slope": numpy_norm(batch["slope"]),
+    }
+    assert set(found) == set(expected)
+    for key, norm in expected.items():
+        assert float(found[key]) == pytest.approx(norm, rel=1e-5, abs=0), key
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_a_gradient_that_is_not_finite_has_no_finite_norm(bad):
+    batch = tree(0)
+    batch["layers"][1]["bias"][0] = bad
+    found = gradients_metric(metrics.gradient_norm(), gradients=single(batch))
+    assert not np.isfinite(found["gradient_norm/global"])
+    assert not np.isfinite(found["gradient_norm/layer/layers/1"])
+    assert np.isfinite(found["gradient_norm/layer/layers/0"])
+
+
+def test_a_bare_array_of_parameters_is_one_layer():
+    found = gradients_metric(metrics.gradient_norm(), gradients=jnp.array([3.0, 4.0]))
+    assert {key: float(norm) for key, norm in found.items()} == {
+        "gradient_norm/global": 5.0,
+        "gradient_norm/layer/parameters": 5.0,
+    }
+
+
+def test_update_ratios_equal_numpy():
+    params, updates = tree(0), tree(1, 1e-3)
+    found = gradients_metric(metrics.update_ratio(), params=single(params), updates=single(updates))
+    expected = {
+        "update_ratio": numpy_norm(updates) / numpy_norm(params),
+        "update_ratio/layer/layers/0": numpy_norm(updates["layers"][0])
+        / numpy_norm(params["layers"][0]),
+        "update_ratio/layer/layers/1": numpy_norm(updates["layers"][1])
+        / numpy_norm(params["layers"][1]),
+        "update_ratio/layer/slope": numpy_norm(updates["slope"]) / numpy_norm(params["slope"]),
+    }
+    assert set(found) == set(expected)
+    for key, ratio in expected.items():
+        assert float(found[key]) == pytest.approx(ratio, rel=1e-5), key
+
+
+def test_update_ratio_of_zero_parameters():
+    zero, one = {"a": jnp.zeros(2)}, {"a": jnp.ones(2)}
+    still = gradients_metric(metrics.update_ratio(), params=zero, updates=zero)
+    moved = gradients_metric(metrics.update_ratio(), params=zero, updates=one)
+    assert float(still["update_ratio"]) == 0.0
+    assert float(moved["update_ratio"]) == np.inf
+
+
+def test_dead_examples_of_a_hinge_with_known_margins():
+    """The binary hinge max(0, 1 - margin) has no gradient where the margin exceeds 1."""
+    signs = jnp.array([1.0, -1.0, 1.0, -1.0, 1.0])
+    margins = jnp.array([2.0, 1.5, 0.5, -3.0, 7.0])
+    gradients = jax.grad(lambda p: jnp.sum(jnp.maximum(1 - signs * p, 0.0)))(signs * margins)
+    found = gradients_metric(metrics.dead_gradients(), prediction_gradients=gradients)
+    assert float(found["dead/examples"]) == pytest.approx(3 / 5)
+    assert float(found["dead/components"]) == pytest.approx(3 / 5)
+
+
+def test_dead_components_of_a_hard_max_over_classes():
+    """The multiclass hinge reaches two components of an example, or none where the margin holds."""
+    logits = jnp.array([[3.0, 0.0, 1.0, 0.5], [0.0, 2.0, 1.9, 0.0], [0.0, 0.0, 0.0, 9.0]])
+    labels = jnp.array([0, 1, 0])
+
+    def hinge(scores):
+        own = jnp.take_along_axis(scores, labels[:, None], axis=1)
+        rival = jnp.where(jnp.arange(4)[None] == labels[:, None], -jnp.inf, scores).max(axis=1)
+        return jnp.maximum(1 + rival - own[:, 0], 0.0).sum()
+
+    gradients = jax.grad(hinge)(logits)  # margins 2, 0.1 and -9: the first example is done
+    found = gradients_metric(metrics.dead_gradients(), prediction_gradients=gradients)
+    assert float(found["dead/examples"]) == pytest.approx(1 / 3)
+    assert float(found["dead/components"]) == pytest.approx(8 / 12)
+
+
+def test_an_image_is_dead_only_where_every_pixel_is():
+    gradients = np.ones((4, 3, 5), np.float32)
+    gradients[0] = 0
+    gradients[1, 0] = 0
+    found = gradients_metric(metrics.dead_gradients(), prediction_gradients=jnp.asarray(gradients))
+    assert float(found["dead/examples"]) == pytest.approx(1 / 4)
+    assert float(found["dead/components"]) == pytest.approx((15 + 5) / 60)
+
+
+def relu_net_gradients():
+    """A net of 2 inputs, 3 ReLU units and 1 output, gradients by hand, unit 1 forced dead.
+
+    The risk is the mean output. Unit 1 has a bias of -100: it is never active, so neither its
+    incoming weights and bias nor its outgoing weight move anything.
+    """
+    inputs = np.array([[1.0, 2.0], [3.0, 1.0]])
+    hidden = {"weight": np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]]), "bias": [0.0, -100.0, 0.0]}
+    outgoing = np.array([1.0, 5.0, -1.0])
+    before = inputs @ hidden["weight"].T + np.array(hidden["bias"])
+    active = before > 0
+    assert active.sum(axis=0).tolist() == [2, 0, 2]
+    signal = active * outgoing / len(inputs)
+    gradients = {
+        "hidden": {"weight": signal.T @ inputs, "bias": signal.sum(axis=0)},
+        "output": {"weight": np.maximum(before, 0).mean(axis=0)[None], "bias": np.ones(1)},
+    }
+    axes = {"hidden": {"weight": 0, "bias": None}, "output": {"weight": 0, "bias": None}}
+    return gradients, axes
+
+
+def test_a_relu_unit_forced_dead_is_counted():
+    gradients, axes = relu_net_gradients()
+    found = gradients_metric(
+        metrics.dead_gradients(), evaluation_gradients=single(gradients), filter_axes=axes
+    )
+    # weights: 2 incoming, 1 bias, 1 outgoing of 6 + 3 + 3 + 1; units: 1 of 3 + 1
+    assert float(found["dead/weights"]) == pytest.approx(4 / 13)
+    assert float(found["dead/units"]) == pytest.approx(1 / 4)
+
+
+def test_units_lie_along_the_declared_axis():
+    gradient = jnp.ones((2, 3, 5)).at[:, 1].set(0.0)
+    for axis, expected in ((0, 0.0), (1, 1 / 3), (2, 0.0)):
+        found = gradients_metric(
+            metrics.dead_gradients(), evaluation_gradients=[gradient], filter_axes=[axis]
+        )
+        assert float(found["dead/units"]) == pytest.approx(expected), axis
+
+
+def test_without_filter_axes_there_are_no_units():
+    found = gradients_metric(metrics.dead_gradients(), evaluation_gradients=[jnp.zeros(3)])
+    assert set(found) == {"dead/weights"}
+
+
+@pytest.mark.parametrize(
+    ("options", "dead"),
+    [
+        ({}, 1),
+        ({"absolute": 1e-3}, 2),
+        ({"absolute": 0.5}, 3),
+        ({"relative": 2e-4}, 2),
+        ({"relative": 0.5, "absolute": 1e-3}, 3),
+        ({"relative": 1e-6, "absolute": 0.5}, 3),
+        ({"relative": 1.0}, 4),
+    ],
+)
+def test_zero_is_at_most_the_larger_tolerance(options, dead):
+    gradients = jnp.array([0.0, -1e-3, 0.5, -10.0])
+    found = gradients_metric(metrics.dead_gradients(**options), prediction_gradients=gradients)
+    assert float(found["dead/components"]) == dead / 4
+    split = {"a": gradients[:2], "b": gradients[2:]}  # one largest for the whole tree
+    found = gradients_metric(metrics.dead_gradients(**options), evaluation_gradients=split)
+    assert float(found["dead/weights"]) == dead / 4
+
+
+@pytest.mark.parametrize("relative", [0.0, 0.1])
+def test_all_zero_is_all_dead(relative):
+    found = gradients_metric(
+        metrics.dead_gradients(relative=relative),
+        prediction_gradients=jnp.zeros((3, 2)),
+        evaluation_gradients=[jnp.zeros((4, 2))],
+        filter_axes=[0],
+    )
+    assert {key: float(share) for key, share in found.items()} == {
+        "dead/examples": 1.0,
+        "dead/components": 1.0,
+        "dead/weights": 1.0,
+        "dead/units": 1.0,
+    }
+
+
+@pytest.mark.parametrize("relative", [0.0, 0.1])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_non_finite_gradients_are_not_dead_and_hide_nothing(bad, relative):
+    gradients = jnp.array([bad, 0.0, 1.0, 2.0])
+    metric = metrics.dead_gradients(relative=relative)
+    found = gradients_metric(metric, prediction_gradients=gradients)
+    assert float(found["dead/components"]) == 1 / 4
+
+
+@pytest.mark.parametrize("options", [{"absolute": -1.0}, {"relative": float("nan")}])
+def test_a_negative_tolerance_is_refused(options):
+    with pytest.raises(UserError, match=next(iter(options))):
+        metrics.dead_gradients(**options)
+
+
+def test_metrics_compute_in_the_precision_of_their_data():
+    with jax.enable_x64(True):
+        targets = np.array([1.0, 2.0, 4.0])
+        predictions = targets + np.array([1e-9, 0.0, 0.0])
+        found = value(metrics.rmse(), predictions, targets)
+        assert found == pytest.approx(1e-9 / np.sqrt(3), rel=1e-6)
