@@ -13,8 +13,8 @@ LAYERS = [
     ("store",),
     ("train", "slices", "geometry", "risk"),
     ("parts",),
-    ("config", "overrides", "yaml_source"),
-    ("catalog", "menu"),
+    ("config",),
+    ("catalog",),
     ("errors",),
 ]
 NEVER = {

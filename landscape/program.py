@@ -1,0 +1,186 @@
+"""From the names in a config to checked, compiled functions that many runs share."""
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from landscape import catalog, preflight, slices
+from landscape.config import Part, Run
+from landscape.errors import UserError
+from landscape.parts import metrics as menu_metrics
+from landscape.parts.datasets import Dataset
+from landscape.parts.models import Model
+from landscape.risk import Examples, Loss
+from landscape.train import Metric, Trained, trainer
+
+PyTree = Any
+
+
+class Program(NamedTuple):
+    """Compiled functions that all runs of one loss, model and optimizer share.
+
+    `train` and `slice` are as in `train.trainer` and `slices.slicer`; `direction(key, params)`
+    draws a direction. `metrics` names the task metrics, the one that losses are compared by first.
+    """
+
+    model: Model
+    metrics: tuple[str, ...]
+    train: Callable[..., Trained]
+    slice: Callable[..., dict[str, jax.Array]]
+    direction: Callable[[jax.Array, PyTree], PyTree]
+
+
+class Workshop:
+    """Data and programs, kept for the runs of one process that can share them."""
+
+    def __init__(self) -> None:
+        self._datasets: dict[str, Dataset] = {}
+        self._programs: dict[str, Program] = {}
+
+    def dataset(self, run: Run) -> Dataset:
+        """The dataset of a run, split by its seed."""
+        key = _canonical(run, {"dataset", "seed"})
+        if key not in self._datasets:
+            make = catalog.build("datasets", run.dataset, folder=run.folder)
+            self._datasets[key] = make(run.seed)
+        return self._datasets[key]
+
+    def program(self, run: Run) -> Program:
+        """The program of a run. UserError where its loss, model and dataset do not fit."""
+        key = _canonical(run, set(Run.model_fields) - {"id", "seed", "swept", "measurement"})
+        if key not in self._programs:
+            self._programs[key] = _build_program(run, self.dataset(run))
+        return self._programs[key]
+
+
+def prepare(runs: Sequence[Run], workshop: Workshop) -> None:
+    """Builds and checks every program, so that no mistake is found after hours of training."""
+    for run in runs:
+        examples = len(workshop.dataset(run).train.targets)
+        if run.batch_size > examples:
+            raise UserError(
+                f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
+                f"{examples} training examples",
+                hint=f"use batch_size={examples} or less",
+            )
+        workshop.program(run)
+
+
+def seed_key(seed: int, purpose: str) -> jax.Array:
+    """A key of its own for every purpose, so that no new use of randomness changes an old one."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
+
+
+def initial_params(run: Run, model: Model) -> PyTree:
+    """The initialization that all losses of one seed share."""
+    return model.init(seed_key(run.seed, "initial parameters"))
+
+
+def training_set(data: Dataset) -> Examples:
+    """The training examples on the device."""
+    return Examples(*map(jnp.asarray, data.train))
+
+
+def evaluation_set(run: Run, data: Dataset) -> Examples:
+    """The same examples for every loss of one seed: all of the split, or a random part of it."""
+    inputs, targets = data.test if run.evaluation.split == "test" else data.train
+    if run.evaluation.size is not None and run.evaluation.size < len(targets):
+        order = jax.random.permutation(seed_key(run.seed, "evaluation set"), len(targets))
+        chosen = np.asarray(order)[: run.evaluation.size]
+        inputs, targets = inputs[chosen], targets[chosen]
+    return Examples(jnp.asarray(inputs), jnp.asarray(targets))
+
+
+def _build_program(run: Run, data: Dataset) -> Program:
+    model = catalog.build("models", run.model, folder=run.folder)(
+        data.train.inputs.shape[1:], data.outputs
+    )
+    few = Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
+    predictions = preflight.check_predictions(
+        model, run.model.name, initial_params(run, model), few, data.task, data.outputs
+    )
+    loss = _build_loss(run, data.task, predictions, few.targets)
+    metrics = _build_metrics(run, data.task)
+    names = preflight.check_metrics(metrics, predictions, few.targets)
+    measure = _build_measure(run, loss, model, metrics)
+    return Program(
+        model=model,
+        metrics=names,
+        train=jax.jit(_build_trainer(run, loss, model, metrics)),
+        slice=jax.jit(slices.slicer(measure)),
+        direction=jax.jit(_build_direction(run, model)),
+    )
+
+
+def _build_loss(run: Run, task: str, predictions: jax.Array, targets: jax.Array) -> Loss:
+    preflight.refuse_other_task(run.loss.name, run.loss.label, task, run.dataset.name)
+    loss = catalog.build("losses", run.loss, folder=run.folder, task=task)
+    return preflight.fit_targets(loss, run.loss.label, run.targets, predictions, targets, task)
+
+
+def _build_metrics(run: Run, task: str) -> list[Metric]:
+    """The metrics that the config names, else the task's own."""
+    names = menu_metrics.TASK_METRICS[task]
+    parts: Sequence[Part] = run.metrics or [Part(name=name) for name in names]
+    return [catalog.build("metrics", part, folder=run.folder)() for part in parts]
+
+
+def _build_trainer(
+    run: Run, loss: Loss, model: Model, metrics: Sequence[Metric]
+) -> Callable[..., Trained]:
+    health = [menu_metrics.gradient_norm(), menu_metrics.update_ratio(), _dead_gradients(run)]
+    return trainer(
+        loss,
+        model,
+        _build_optimizer(run),
+        [*metrics, *health],
+        evaluation_batch=run.evaluation.batch_size,
+        vanishing=run.gradients.vanishing,
+        exploding=run.gradients.exploding,
+    )
+
+
+def _build_optimizer(run: Run) -> optax.GradientTransformation:
+    """The optimizer under its schedule, with the gradient clipped first where that is asked for."""
+    spec = run.optimizer
+    make = catalog.build("optimizers", spec, folder=run.folder)
+    if spec.schedule is None:
+        optimizer = make()
+    else:
+        schedule = catalog.build("schedules", spec.schedule, folder=run.folder)
+        optimizer = make(learning_rate=schedule(catalog.learning_rate(make), run.steps))
+    if spec.clip_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(spec.clip_norm), optimizer)
+
+
+def _build_measure(run: Run, loss: Loss, model: Model, metrics: Sequence[Metric]) -> slices.Measure:
+    gradients = run.slices is not None and run.slices.gradients
+    if gradients:
+        metrics = [*metrics, menu_metrics.gradient_norm(), _dead_gradients(run)]
+    return slices.point_measure(
+        loss, model, metrics, batch_size=run.evaluation.batch_size, gradients=gradients
+    )
+
+
+def _build_direction(run: Run, model: Model) -> Callable[[jax.Array, PyTree], PyTree]:
+    part = Part(name="random") if run.slices is None else run.slices.direction
+    draw = catalog.build("directions", part, folder=run.folder)()
+    return lambda key, params: draw(key, params, model.filter_axes(params))
+
+
+def _dead_gradients(run: Run) -> Metric:
+    return menu_metrics.dead_gradients(
+        absolute=run.gradients.absolute, relative=run.gradients.relative
+    )
+
+
+def _canonical(run: Run, fields: set[str]) -> str:
+    values = run.model_dump(mode="json", include=fields | {"folder"})
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,93 @@
+"""Many runs into one folder: what is missing, in which order, and what failed."""
+
+import shutil
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from landscape import config, store
+from landscape.config import Run
+from landscape.errors import UserError
+
+PENDING = ("new", "measure", "retry")
+
+
+def plan(
+    runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
+) -> dict[str, str]:
+    """What is to be done with each run, by id.
+
+    `new`; `measure`: trained, but other slices were asked for then; `retry`; or the status that is
+    kept: `done`, `diverged`, `failed`.
+    """
+    return {
+        run.id: "new" if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
+        for run in runs
+    }
+
+
+def _decide(run: Run, folder: Path, retry_failed: bool) -> str:
+    status = store.read_status(folder)
+    if status is None:
+        return "new"
+    if status == "failed":
+        return "retry" if retry_failed else "failed"
+    try:
+        stored = config.read_run(folder / "config.yaml").measurement
+    except UserError:
+        return "new"
+    return status if stored == run.measurement else "measure"
+
+
+def statuses(directory: Path) -> dict[str, str]:
+    """The status of each run of an experiment, `missing` where it has not ended."""
+    if not (directory / "experiment.yaml").is_file():
+        raise UserError(
+            f"{directory} holds no experiment",
+            hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
+        )
+    return {
+        run_id: store.read_status(store.run_folder(directory, run_id)) or "missing"
+        for run_id in store.read_plan(directory)
+    }
+
+
+def open_directory(
+    directory: Path, experiment_yaml: str, run_ids: Sequence[str], *, fresh: bool
+) -> None:
+    """Makes the experiment's folder and writes what was asked for."""
+    if directory.exists() and not directory.is_dir():
+        raise UserError(
+            f"{directory} is a file; results need a folder", hint="choose another --out"
+        )
+    try:
+        if fresh and directory.exists():
+            shutil.rmtree(directory)
+        store.write_text(directory / "experiment.yaml", experiment_yaml)
+        store.write_plan(directory, run_ids)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {directory}: {error.strerror}", hint="choose another --out"
+        ) from error
+
+
+def perform_all(runs: Sequence[Run], directory: Path) -> Iterator[tuple[Run, str, float]]:
+    """Performs one run after the other; yields each with its status and its seconds.
+
+    What is wrong with a config, its data or a loss is raised before the first one. A run that
+    raises later costs only itself: its traceback is stored and the others go on.
+    """
+    from landscape.experiment import perform
+    from landscape.program import Workshop, prepare
+
+    workshop = Workshop()
+    prepare(runs, workshop)
+    for run in runs:
+        folder, clock = store.run_folder(directory, run.id), time.perf_counter()
+        try:
+            status = perform(run, folder, workshop)
+        except Exception:
+            status = "failed"
+            store.write_failure(folder, config.dump(run), traceback.format_exc())
+        yield run, status, time.perf_counter() - clock

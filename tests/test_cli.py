@@ -1,0 +1,245 @@
+"""The command as a person meets it: what is printed where, and the exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QUICK = """
+dataset: digits
+model: linear
+losses: [softmax_cross_entropy, zero_one]
+seeds: 2
+steps: 20
+batch_size: 32
+record_every: 10
+slices:
+  lines: {directions: 2, points: 5, radius: 1.0}
+  planes: {draws: 1, points: [5, 3], radius: 1.0}
+"""
+
+
+def landscape(*args, cwd):
+    command = [sys.executable, "-m", "landscape.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a folder with spaces")
+    (folder / "quick.yaml").write_text(QUICK)
+    return folder, landscape("run", "quick.yaml", cwd=folder)
+
+
+def test_run_prints_the_comparison_and_says_where_the_report_is(finished):
+    folder, done = finished
+    assert done.returncode == 0, done.stderr
+    assert "softmax" in done.stdout
+    assert "zero_one" in done.stdout
+    assert "gradient" in done.stdout
+    assert "runs/quick/report/index.html" in done.stderr
+    assert (folder / "runs/quick/report/index.html").is_file()
+    assert "Traceback" not in done.stderr
+
+
+def test_the_same_command_again_trains_nothing(finished):
+    folder, _ = finished
+    before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/quick/runs/*/trace.parquet")}
+    again = landscape("run", "quick.yaml", cwd=folder)
+    assert again.returncode == 0
+    assert "4 runs, 0 to do" in again.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    plan = landscape("run", "quick.yaml", "seeds=3", "--dry-run", cwd=folder)
+    states = [line.split()[0] for line in plan.stdout.splitlines()]
+    assert sorted(states) == ["done"] * 4 + ["new"] * 2
+
+
+def test_status_and_report_read_the_folder_alone(finished):
+    folder, _ = finished
+    found = landscape("status", "runs/quick", "--json", cwd=folder)
+    assert list(json.loads(found.stdout).values()) == ["done"] * 4
+    again = landscape("report", "runs/quick", cwd=folder)
+    assert again.returncode == 0
+    assert "zero_one" in again.stdout
+
+
+def test_fresh_says_what_it_deletes(finished):
+    folder, _ = finished
+    (folder / "other.yaml").write_text(QUICK.replace("seeds: 2", "seeds: 1"))
+    quick = ["losses=[zero_one]", "slices=null", "steps=2"]
+    landscape("run", "other.yaml", *quick, cwd=folder)
+    again = landscape("run", "other.yaml", *quick, "--fresh", cwd=folder)
+    assert again.returncode == 0
+    assert "deleting" in again.stderr
+    assert "1 to do" in again.stderr
+
+
+MISTAKES = {
+    "unknown key": (
+        QUICK.replace("steps: 20", "step: 20"),
+        ["bad.yaml:7:1", "step", "`steps`"],
+    ),
+    "unknown loss": (
+        QUICK.replace("zero_one", "zero_won"),
+        ["bad.yaml:4:33", "zero_won", "`zero_one`"],
+    ),
+    "wrong type": (QUICK.replace("steps: 20", "steps: many"), ["bad.yaml:6:8", "many"]),
+    "negative steps": (QUICK.replace("steps: 20", "steps: -20"), ["bad.yaml:6:8", "-20"]),
+    "duplicate key": (QUICK + "steps: 3\n", ["bad.yaml:12:1", "steps"]),
+    "no losses": (
+        QUICK.replace("[softmax_cross_entropy, zero_one]", "[]"),
+        ["bad.yaml:4", "losses"],
+    ),
+    "sweep over nothing": (QUICK + "sweep: {optimizer.rate: [1.0]}\n", ["bad.yaml:12", "rate"]),
+    "other task": (
+        QUICK.replace("zero_one", "huber"),
+        ["huber", "regression", "digits", "multiclass", "softmax_cross_entropy"],
+    ),
+    "batch too large": (QUICK.replace("batch_size: 32", "batch_size: 5000"), ["5000", "1347"]),
+    "model for other inputs": (
+        QUICK.replace("digits", "wine").replace("linear", "cnn"),
+        ["cnn", "mlp"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_clear_message_and_exit_code_2(tmp_path, name):
+    text, expected = MISTAKES[name]
+    (tmp_path / "bad.yaml").write_text(text)
+    done = landscape("run", "bad.yaml", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for words in expected:
+        assert words in done.stderr, done.stderr
+    assert not list(tmp_path.glob("runs/bad/runs/*"))
+
+
+OWN = {
+    "raises": ("    raise ValueError('no such thing')", ["ValueError: no such thing", "mine.py:6"]),
+    "shape": ("    return jnp.ones((3, 3))", ["(3, 3)", "(32,)", "mine.py:5"]),
+    "integer": ("    return jnp.argmax(predictions, axis=1)", ["int32", "floating"]),
+    "nan": ("    return jnp.log(-jnp.abs(predictions) - 1)", ["NaN", "100%"]),
+    "numpy": ("    return np.sum(predictions**2, axis=1)", []),
+    "float": ("    return float(predictions.sum())", ["mine.py:6", "float"]),
+    "branch": (
+        "    return predictions.sum() if predictions.sum() > 0 else targets.sum()",
+        ["jnp.where", "mine.py:6"],
+    ),
+    "tuple": ("    return predictions, targets", ["tuple"]),
+    "arguments": ("    return loss(predictions)", ["TypeError", "mine.py:6"]),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_mistake_in_a_loss_of_ones_own_names_the_line(tmp_path, name):
+    body, expected = OWN[name]
+    code = f"import jax.numpy as jnp\nimport numpy as np\n\n\ndef loss(predictions, targets):\n{body}\n"
+    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "bad.yaml").write_text(QUICK.replace("zero_one", "'mine.py:loss'"))
+    done = landscape("run", "bad.yaml", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for words in expected:
+        assert words in done.stderr, done.stderr
+
+
+def test_runs_that_fail_are_named_and_the_exit_code_is_3(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import jax, jax.numpy as jnp, numpy as np\n"
+        "CALLS = []\n"
+        "def _fuse(x):\n"
+        "    CALLS.append(1)\n"
+        "    if len(CALLS) > 6: raise RuntimeError('the fuse blew')\n"
+        "    return x\n"
+        "def fuse(predictions, targets):\n"
+        "    values = jnp.sum((predictions - targets) ** 2, axis=1)\n"
+        "    kept = jax.lax.stop_gradient(values)\n"
+        "    shape = jax.ShapeDtypeStruct(values.shape, values.dtype)\n"
+        "    return values + 0 * jax.pure_callback(_fuse, shape, kept)\n"
+    )
+    text = QUICK.replace("zero_one", "{name: 'mine.py:fuse', label: fuse}")
+    (tmp_path / "fuse.yaml").write_text(text.replace("seeds: 2", "seeds: 1"))
+    done = landscape("run", "fuse.yaml", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "1 of 2 runs failed" in done.stderr
+    assert "the fuse blew" in done.stderr
+    assert "softmax" in done.stdout
+
+
+def test_init_writes_an_experiment_that_runs_and_never_overwrites(tmp_path):
+    done = landscape("init", "mine", cwd=tmp_path)
+    assert done.returncode == 0
+    short = ["seeds=1", "steps=5", "slices=null"]
+    ran = landscape("run", "mine/experiment.yaml", *short, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "ramp" in ran.stdout
+    before = (tmp_path / "mine" / "my_losses.py").read_text()
+    again = landscape("init", "mine", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert (tmp_path / "mine" / "my_losses.py").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["run", "missing.yaml"],
+        ["run", "."],
+        ["validate", "missing.yaml"],
+        ["report", "missing"],
+        ["status", "missing"],
+        ["list", "loses"],
+        ["run"],
+        ["fly"],
+    ],
+)
+def test_what_is_not_there_is_said_without_a_traceback(tmp_path, args):
+    done = landscape(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_help_list_and_config_errors_do_not_import_the_heavy_libraries(tmp_path):
+    (tmp_path / "bad.yaml").write_text("dataset: digit\n")
+    script = (
+        "import sys\nfrom landscape.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'jax', 'pandas', 'matplotlib', 'sklearn', 'scipy', 'equinox'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    for args in (["--help"], ["run", "--help"], ["list"], ["schema"], ["run", "bad.yaml"]):
+        command = [sys.executable, "-c", script, *args]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        assert done.returncode == 0, (args, done.stderr)
+
+
+def test_schema_accepts_the_configs_and_refuses_an_unknown_key(tmp_path):
+    schema = json.loads(landscape("schema", cwd=tmp_path).stdout)
+    assert "losses" in schema["properties"]
+    assert schema["additionalProperties"] is False
+
+
+def test_list_names_every_family(tmp_path):
+    done = landscape("list", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    names = {(entry["family"], entry["name"]) for entry in found}
+    for wanted in [
+        ("losses", "lovasz_hinge"),
+        ("models", "resnet"),
+        ("datasets", "digit_masks"),
+        ("optimizers", "lion"),
+        ("schedules", "warmup_cosine"),
+        ("metrics", "dead_gradients"),
+        ("directions", "random"),
+        ("activations", "gelu"),
+    ]:
+        assert wanted in names
+    text = landscape("list", "losses", cwd=tmp_path).stdout
+    assert all(len(line) <= 80 for line in text.splitlines())

@@ -1,0 +1,237 @@
+"""One run, and many, as files: what is in the folder is true and the same every time."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from landscape import config, experiment, store, sweep
+from landscape.parts.datasets.images import digits
+from landscape.parts.directions import random
+
+CONFIG = """
+dataset: digits
+model: {name: mlp, widths: [8], activation: relu}
+optimizer: {name: adam, learning_rate: 0.01}
+losses: [softmax_cross_entropy, zero_one]
+seeds: 2
+steps: 30
+batch_size: 32
+record_every: 10
+slices:
+  at: [trained, initial]
+  lines: {directions: 2, points: 5, radius: 1.0}
+  planes: {draws: 1, points: [5, 3], radius: 0.5}
+"""
+EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
+
+
+def perform(folder, text=CONFIG, overrides=(), name="experiment.yaml"):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    runs = config.expand(config.load(path, overrides))
+    statuses = {run.id: status for run, status, _ in sweep.perform_all(runs, folder / "out")}
+    return {run.id: run for run in runs}, statuses, folder / "out"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return perform(tmp_path_factory.mktemp("finished"))
+
+
+def read(finished, loss, seed):
+    runs, _, out = finished
+    run = next(r for r in runs.values() if r.loss.label == loss and r.seed == seed)
+    folder = store.run_folder(out, run.id)
+    return run, folder, store.read_trace(folder), store.read_slices(folder)
+
+
+def numpy_risk(layers, inputs, labels):
+    """Softmax cross-entropy and accuracy of a ReLU network with one hidden layer, in float64."""
+    hidden = np.maximum(inputs @ layers["layers/0/weight"].T + layers["layers/0/bias"], 0)
+    logits = hidden @ layers["output/weight"].T + layers["output/bias"]
+    logits = logits - logits.max(axis=1, keepdims=True)
+    own = logits[np.arange(len(labels)), labels]
+    risk = np.mean(np.log(np.exp(logits).sum(axis=1)) - own)
+    return risk, np.mean(logits.argmax(axis=1) == labels)
+
+
+def parameters(folder, at):
+    tensors = store.read_params(folder)
+    prefix = f"{at}/"
+    return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
+
+
+@pytest.mark.parametrize("at", ["trained", "initial"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_slice_can_be_recomputed_from_the_folder_and_the_dataset(finished, at, seed):
+    _, folder, _, arrays = read(finished, "softmax_cross_entropy", seed)
+    layers = parameters(folder, at)
+    test = digits(seed).test
+    inputs, labels = test.inputs.reshape(len(test.targets), -1).astype(float), test.targets
+    axes = {name: 0 if name.endswith("weight") else None for name in layers}
+
+    def direction(data):
+        # The tree that a run draws in has its leaves in the order of the network, not of names.
+        names = ["layers/0/weight", "layers/0/bias", "output/weight", "output/bias"]
+        key = jax.random.wrap_key_data(data)
+        drawn = random()(key, [layers[n] for n in names], [axes[n] for n in names])
+        return dict(zip(names, map(np.asarray, drawn), strict=True))
+
+    def moved(pairs):
+        return {n: p.astype(float) + sum(c * d[n] for c, d in pairs) for n, p in layers.items()}
+
+    first, second = (direction(data) for data in arrays[f"{at}/planes/keys"])
+    assert arrays[f"{at}/planes/risk"].shape == (1, 3, 5)
+    for j, y in enumerate(arrays[f"{at}/planes/y"]):
+        for i, x in enumerate(arrays[f"{at}/planes/x"]):
+            risk, accuracy = numpy_risk(moved([(x, first), (y, second)]), inputs, labels)
+            np.testing.assert_allclose(arrays[f"{at}/planes/risk"][0, j, i], risk, rtol=1e-4)
+            found = arrays[f"{at}/planes/accuracy"][0, j, i]
+            assert abs(found - accuracy) <= 1.01 / len(labels)
+    for k, data in enumerate(arrays[f"{at}/lines/keys"]):
+        along = direction(data)
+        for i, c in enumerate(arrays[f"{at}/lines/coordinates"]):
+            risk, _ = numpy_risk(moved([(c, along)]), inputs, labels)
+            np.testing.assert_allclose(arrays[f"{at}/lines/risk"][k, i], risk, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_trace_agrees_with_the_stored_parameters(finished, seed):
+    _, folder, trace, arrays = read(finished, "softmax_cross_entropy", seed)
+    test = digits(seed).test
+    inputs = test.inputs.reshape(len(test.targets), -1).astype(float)
+    assert trace["step"].tolist() == [0, 10, 20, 30]
+    for at, row in (("initial", 0), ("trained", -1)):
+        risk, accuracy = numpy_risk(parameters(folder, at), inputs, test.targets)
+        np.testing.assert_allclose(trace["risk/evaluation"].iloc[row], risk, rtol=1e-5)
+        np.testing.assert_allclose(trace["accuracy"].iloc[row], accuracy, rtol=1e-5)
+        np.testing.assert_allclose(arrays[f"{at}/center/risk"], risk, rtol=1e-5)
+    difference = store.read_json(folder / "summary.json")["checks"]["center_difference"]
+    assert abs(difference) < 1e-5
+    assert trace["accuracy"].iloc[-1] > trace["accuracy"].iloc[0] + 0.2
+
+
+def test_a_loss_without_gradient_is_dead_everywhere_and_never_moves(finished):
+    _, folder, trace, _ = read(finished, "zero_one", 0)
+    for part in ("examples", "components", "weights", "units"):
+        assert (trace[f"dead/{part}"] == 1).all()
+    assert (trace["gradient_norm/global"] == 0).all()
+    assert trace["steps/dead"].iloc[-1] == 30
+    trained, initial = parameters(folder, "trained"), parameters(folder, "initial")
+    for name, values in initial.items():
+        np.testing.assert_array_equal(trained[name], values)
+
+
+def test_losses_of_one_seed_share_initialization_and_directions(finished):
+    first, second = (read(finished, loss, 0) for loss in ("softmax_cross_entropy", "zero_one"))
+    for name, values in parameters(first[1], "initial").items():
+        np.testing.assert_array_equal(values, parameters(second[1], "initial")[name])
+    np.testing.assert_array_equal(first[3]["trained/lines/keys"], second[3]["trained/lines/keys"])
+    other = read(finished, "softmax_cross_entropy", 1)
+    assert not np.array_equal(first[3]["trained/lines/keys"], other[3]["trained/lines/keys"])
+
+
+def test_the_same_config_gives_the_same_bytes(finished, tmp_path):
+    runs, statuses, out = finished
+    again, statuses_again, out_again = perform(tmp_path / "again")
+    assert statuses == statuses_again == dict.fromkeys(runs, "done")
+    for run_id in again:
+        for name in EXACT:
+            old, new = (store.run_folder(o, run_id) / name for o in (out, out_again))
+            if name == "config.yaml":
+                continue
+            assert old.read_bytes() == new.read_bytes(), (run_id, name)
+
+
+def test_measuring_more_changes_no_other_number(finished, tmp_path):
+    more = ["slices.gradients=true", "slices.lines.directions=3", "seeds=[1]"]
+    runs, _, out = perform(tmp_path / "more", overrides=[*more, "losses=[softmax_cross_entropy]"])
+    (run_id,) = runs
+    assert run_id in finished[0]
+    old, new = store.run_folder(finished[2], run_id), store.run_folder(out, run_id)
+    assert (old / "trace.parquet").read_bytes() == (new / "trace.parquet").read_bytes()
+    before, after = store.read_slices(old), store.read_slices(new)
+    np.testing.assert_array_equal(after["trained/planes/risk"], before["trained/planes/risk"])
+    np.testing.assert_array_equal(after["trained/lines/risk"][:2], before["trained/lines/risk"])
+    center = after["trained/planes/gradient_norm/evaluation"][0, 1, 2]
+    norm = store.read_trace(new)["gradient_norm/evaluation"].iloc[-1]
+    np.testing.assert_allclose(center, norm, rtol=1e-4)
+
+
+def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_path, monkeypatch):
+    quick = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
+    runs, _, out = perform(tmp_path / "a", overrides=quick)
+    (run_id,) = runs
+    folder = store.run_folder(out, run_id)
+    trace = (folder / "trace.parquet").read_bytes()
+    path = tmp_path / "a" / "experiment.yaml"
+    changed = config.expand(config.load(path, [*quick, "slices.lines.points=7"]))
+    plan = sweep.plan(changed, out, fresh=False, retry_failed=False)
+    assert plan == {run_id: "measure"}
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "_train", None)
+        assert [status for _, status, _ in sweep.perform_all(changed, out)] == ["done"]
+    assert (folder / "trace.parquet").read_bytes() == trace
+    assert store.read_slices(folder)["trained/lines/risk"].shape == (2, 7)
+    assert sweep.plan(changed, out, fresh=False, retry_failed=False) == {run_id: "done"}
+    anew, _, other = perform(tmp_path / "b", overrides=[*quick, "slices.lines.points=7"])
+    assert list(anew) == [run_id]
+    measured, at_once = (store.run_folder(o, run_id) / "slices.npz" for o in (out, other))
+    assert measured.read_bytes() == at_once.read_bytes()
+
+
+def test_a_diverged_run_is_a_result(tmp_path):
+    overrides = [
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e38",
+        "losses=[softmax_cross_entropy]",
+        "seeds=[0]",
+        "slices=null",
+    ]
+    runs, statuses, out = perform(tmp_path / "x", overrides=overrides)
+    (run_id,) = runs
+    assert statuses == {run_id: "diverged"}
+    folder = store.run_folder(out, run_id)
+    summary = store.read_json(folder / "summary.json")
+    trace = store.read_trace(folder)
+    assert summary["diverged_step"] == trace["step"].iloc[-1]
+    assert trace["step"].is_unique
+    assert all(np.isfinite(values).all() for values in parameters(folder, "trained").values())
+
+
+FAILING = """
+import jax, jax.numpy as jnp, numpy as np, optax
+
+CALLS = []
+
+def _fuse(values):
+    CALLS.append(1)
+    if len(CALLS) > 12:
+        raise RuntimeError("the fuse blew")
+    return values
+
+def fuse(predictions, targets):
+    values = optax.softmax_cross_entropy(predictions, targets)
+    shape = jax.ShapeDtypeStruct(values.shape, values.dtype)
+    return values + 0 * jax.pure_callback(_fuse, shape, jax.lax.stop_gradient(values))
+"""
+
+
+def test_a_loss_that_fails_while_training_costs_only_its_own_run(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "mine.py").write_text(FAILING)
+    losses = "losses=[{name: 'mine.py:fuse', label: fuse}, softmax_cross_entropy]"
+    runs, statuses, out = perform(tmp_path / "x", overrides=[losses, "seeds=[0]", "slices=null"])
+    by_label = {runs[i].loss.label: status for i, status in statuses.items()}
+    assert by_label == {"fuse": "failed", "softmax_cross_entropy": "done"}
+    (failed,) = (i for i, status in statuses.items() if status == "failed")
+    folder = store.run_folder(out, failed)
+    assert "the fuse blew" in (folder / "error.txt").read_text()
+    assert sorted(p.name for p in folder.iterdir()) == ["config.yaml", "error.txt", "status.json"]
+    assert json.loads((folder / "status.json").read_text()) == {"status": "failed"}
+    plan = sweep.plan(list(runs.values()), out, fresh=False, retry_failed=False)
+    assert plan[failed] == "failed"
+    assert sweep.plan(list(runs.values()), out, fresh=False, retry_failed=True)[failed] == "retry"
