@@ -37,7 +37,7 @@ def random(
 
     def direction(key: jax.Array, params: PyTree, filter_axes: PyTree) -> PyTree:
         leaves, tree = jax.tree.flatten(params)
-        axes = tree.flatten_up_to(filter_axes)
+        axes = jax.tree.leaves(filter_axes, is_leaf=lambda axis: axis is None)
         keys = jax.random.split(key, len(leaves))
         moving = [i for i, axis in enumerate(axes) if axis is not None or biases == "random"]
         drawn = [jnp.zeros_like(leaf) for leaf in leaves]
@@ -46,12 +46,12 @@ def random(
         if normalization == "whole":
             norm = optax.tree.norm([leaves[i] for i in moving])
             ratio = norm / optax.tree.norm([drawn[i] for i in moving])
-            return tree.unflatten([d * ratio for d in drawn])
+            return jax.tree.unflatten(tree, [d * ratio for d in drawn])
         if normalization != "none":
             for i in moving:
                 axis = axes[i] if normalization == "filter" else None
                 drawn[i] = _with_norms_of(leaves[i], drawn[i], axis)
-        return tree.unflatten(drawn)
+        return jax.tree.unflatten(tree, drawn)
 
     return direction
 

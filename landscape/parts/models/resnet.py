@@ -1,0 +1,104 @@
+"""The residual network of small images, with and without its shortcuts."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from landscape.errors import UserError
+from landscape.parts.models import Model
+from landscape.parts.models._build import (
+    Activation,
+    assemble,
+    check_image,
+    find_activation,
+    whole_number,
+)
+from landscape.parts.models._convolution import Convolution
+
+
+def resnet(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    depth: int = 8,
+    width: int = 16,
+    skip: bool = True,
+    activation: str | Callable = "relu",
+) -> Model:
+    """Residual network of depth 6 n + 2: blocks a(x + f(x)), or a(f(x)) with skip false.
+
+    The small-image network of He et al. 2016 (CVPR, section 4.2): a 3x3 convolution, three stages
+    of n blocks with `width`, 2 `width` and 4 `width` channels, the second and third halving the
+    image, the mean over pixels and a linear output. f is convolution, normalization, activation,
+    convolution, normalization. Shortcuts have no parameters (their option A: every second pixel,
+    missing channels zero), so `skip: false` removes them and changes nothing else: the same
+    parameters from the same key. Normalization is GroupNorm (Wu and He 2018) rather than
+    BatchNorm: it keeps no running statistics, so the loss is a function of the parameters alone,
+    and an example's prediction does not depend on its batch. Choose it to see what shortcuts do to
+    a landscape (Li et al. 2018). Sides of at least 5 pixels.
+    """
+    function = find_activation(activation)
+    width = whole_number("width", width)
+    depth = whole_number("depth", depth)
+    if depth < 8 or depth % 6 != 2:
+        valid = max(8, 6 * round((depth - 2) / 6) + 2)
+        raise UserError(
+            f"`depth` must be 6 n + 2 (8, 14, 20, …), found {depth}", hint=f"use {valid}"
+        )
+    if not isinstance(skip, bool):
+        raise UserError(f"`skip` must be true or false, found {skip!r}")
+    check_image("resnet", input_shape, 5, "`cnn` or `mlp`")
+    blocks = (depth - 2) // 6
+    return assemble(
+        lambda key: _Resnet(input_shape[0], width, blocks, outputs, key), function, skip=skip
+    )
+
+
+class _Normalized(eqx.Module):
+    convolution: Convolution
+    normalization: eqx.nn.GroupNorm
+
+    def __init__(self, inputs: int, outputs: int, stride: int, key: jax.Array):
+        self.convolution = Convolution(inputs, outputs, 3, stride, key, use_bias=False)
+        self.normalization = eqx.nn.GroupNorm(math.gcd(outputs, 8), outputs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.normalization(self.convolution(x))
+
+
+class _Block(eqx.Module):
+    first: _Normalized
+    second: _Normalized
+
+    def __init__(self, inputs: int, outputs: int, stride: int, key: jax.Array):
+        self.first = _Normalized(inputs, outputs, stride, key)
+        self.second = _Normalized(outputs, outputs, 1, key)
+
+    def __call__(self, x: jax.Array, activation: Activation, skip: bool) -> jax.Array:
+        y = self.second(activation(self.first(x)))
+        if skip:
+            stride = self.first.convolution.stride[0]
+            y = y + jnp.pad(x[:, ::stride, ::stride], ((0, len(y) - len(x)), (0, 0), (0, 0)))
+        return activation(y)
+
+
+class _Resnet(eqx.Module):
+    stem: _Normalized
+    blocks: tuple[_Block, ...]
+    output: eqx.nn.Linear
+
+    def __init__(self, channels: int, width: int, blocks: int, outputs: int, key: jax.Array):
+        self.stem = _Normalized(channels, width, 1, key)
+        sizes = [width] + [width * factor for factor in (1, 2, 4) for _ in range(blocks)]
+        self.blocks = tuple(_Block(n, m, 1 if n == m else 2, key) for n, m in pairwise(sizes))
+        self.output = eqx.nn.Linear(sizes[-1], outputs, key=key)
+
+    def __call__(self, x: jax.Array, activation: Activation, skip: bool) -> jax.Array:
+        x = activation(self.stem(x))
+        for block in self.blocks:
+            x = block(x, activation, skip)
+        return self.output(jnp.mean(x, axis=(1, 2)))

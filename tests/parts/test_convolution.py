@@ -1,0 +1,57 @@
+"""Convolutions against scipy, and their derivatives against those of XLA's own convolution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from scipy.signal import correlate2d
+
+from landscape.parts.models._convolution import convolve
+
+RNG = np.random.default_rng(0)
+CASES = [(3, 1, (7, 6)), (3, 2, (7, 8)), (5, 2, (9, 5)), (1, 1, (4, 4)), (3, 3, (8, 7))]
+
+
+def xla(x, weight, stride):
+    margin = weight.shape[-1] // 2
+    padding = [(margin, margin)] * 2
+    return lax.conv_general_dilated(x[None], weight, (stride, stride), padding)[0]
+
+
+def draw(kernel, sides):
+    return RNG.normal(size=(3, *sides)), RNG.normal(size=(4, 3, kernel, kernel))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "sides"), CASES)
+def test_values_are_those_of_scipy(kernel, stride, sides):
+    x, weight = draw(kernel, sides)
+    padded = np.pad(x, ((0, 0), *[(kernel // 2, kernel // 2)] * 2))
+    wanted = [
+        sum(correlate2d(padded[c], filters[c], mode="valid") for c in range(3))
+        for filters in weight
+    ]
+    with jax.enable_x64(True):
+        found = convolve(jnp.asarray(x), jnp.asarray(weight), stride)
+    np.testing.assert_allclose(found, np.array(wanted)[:, ::stride, ::stride], atol=1e-12)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "sides"), CASES)
+def test_first_and_second_derivatives_are_those_of_the_convolution(kernel, stride, sides):
+    x, weight = draw(kernel, sides)
+    x_step, weight_step = draw(kernel, sides)
+
+    def summed(convolution):
+        return lambda x, w: jnp.sum(jnp.sin(convolution(x, w, stride)))
+
+    with jax.enable_x64(True):
+        point = jnp.asarray(x), jnp.asarray(weight)
+        step = jnp.asarray(x_step), jnp.asarray(weight_step)
+        for argnums in (0, 1, (0, 1)):
+            ours = jax.grad(summed(convolve), argnums)(*point)
+            theirs = jax.grad(summed(xla), argnums)(*point)
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11), ours, theirs)
+        products = [jax.jvp(jax.grad(summed(f), (0, 1)), point, step)[1] for f in (convolve, xla)]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), *products)
+        slopes = [jax.jvp(summed(f), point, step)[1] for f in (convolve, xla)]
+        np.testing.assert_allclose(*slopes, rtol=1e-11)
