@@ -1,0 +1,134 @@
+"""Joins reading, comparing, drawing and writing into the one entry point of the report."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from landscape import store
+from landscape.errors import UserError
+from landscape.report import figures, tables, words
+from landscape.report.comparison import TARGET_SHARE, best_points, compare, run_table
+from landscape.report.figures.view import View, view
+from landscape.report.page import Shown, page
+from landscape.report.results import Results, read
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was built: the folder, the page, the comparison's raw numbers, the runs that failed."""
+
+    directory: Path
+    index: Path
+    comparison: pd.DataFrame
+    failed: list[str]
+
+
+def build(experiment_dir: Path) -> Report:
+    """Build `<experiment_dir>/report` anew from the run folders and return the comparison.
+
+    UserError where the folder is missing or holds no finished run. Runs that failed, did not
+    finish or cannot be read are listed in the report and do not stop it. The same run folders
+    give the same bytes in every file.
+    """
+    results = read(Path(experiment_dir))
+    directory = results.directory / "report"
+    table = compare(results)
+    comparison = best_points(table)
+    failures = tables.failures(results)
+    swept = table["loss"].duplicated().any()
+    everything = [("Comparison", comparison)] + ([("Sweep", table)] if swept else [])
+    written = [(title, tables.columns(rows), rows) for title, rows in everything]
+    _write_tables(directory, written, failures)
+    _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
+    shown = _write_figures(directory, results, table)
+    looked = view(results, table)
+    whole = [(title, columns, tables.texts(rows, columns)) for title, columns, rows in written]
+    notes = _notes(results, looked, bool(swept))
+    index = directory / "index.html"
+    _write(index, page(results, looked, comparison, whole, failures, notes, shown))
+    failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
+    return Report(directory, index, comparison, failed)
+
+
+def _write(path: Path, content: bytes | str) -> None:
+    try:
+        store.write_bytes(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise UserError(f"`{path}` cannot be written: {error.strerror}") from error
+
+
+def _write_tables(
+    directory: Path,
+    written: Sequence[tuple[str, Sequence[tables.Column], pd.DataFrame]],
+    failures: pd.DataFrame,
+) -> None:
+    """csv with raw numbers; md and tex as a reader sees them. Tables of older reports go."""
+    folder = directory / "tables"
+    forms = {title.lower(): (rows, tables.texts(rows, columns)) for title, columns, rows in written}
+    if len(failures):
+        forms["failures"] = (failures, failures)
+    for name, (raw, texts) in forms.items():
+        _write(folder / f"{name}.csv", raw.to_csv(index=False))
+        _write(folder / f"{name}.md", tables.markdown(texts))
+        _write(folder / f"{name}.tex", tables.latex(texts))
+    for name in {"sweep", "failures"} - set(forms):
+        for kind in ("csv", "md", "tex"):
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
+    _write(directory / "results.csv", runs.to_csv(index=False))
+    plain = runs.copy()
+    for name in filter(lambda name: pd.api.types.is_object_dtype(plain[name]), plain.columns):
+        plain[name] = plain[name].map(lambda value: None if value is None else str(value))
+    buffer = io.BytesIO()
+    plain.to_parquet(buffer, index=False)
+    _write(directory / "results.parquet", buffer.getvalue())
+
+
+def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[Shown]:
+    folder = directory / "figures"
+    shown = []
+    with figures.own_style():
+        for picture in figures.draw(results, table):
+            png, pdf = figures.rendered(picture)
+            _write(folder / f"{picture.name}.png", png)
+            _write(folder / f"{picture.name}.pdf", pdf)
+            shown.append(Shown(picture, png))
+    for name in set(figures.NAMES) - {item.picture.name for item in shown}:
+        for kind in ("png", "pdf"):
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+    return shown
+
+
+def _notes(results: Results, shown: View, swept: bool) -> list[str]:
+    """What a reader must know to read the tables rightly."""
+    metric = shown.label
+    notes = [_target_note(results, shown)]
+    if swept:
+        notes.append(
+            f"Of each swept loss the point of the sweep with the best {metric} stands in the "
+            "comparison and in the figures. It was chosen by the same numbers that are shown, so "
+            "they are a little optimistic; the sweep table has every point."
+        )
+    notes.append(
+        "Losses are compared by the task metric, never by their own values, whose units differ. "
+        "Runs are paired by seed: all losses of a seed share initial parameters and data order. "
+        "A difference with p above 0.05 is called inconclusive, as is any over too few seeds."
+    )
+    if any(run.problem for run in results.runs):
+        notes.append("Some slices could not be read and are missing from means; see the failures.")
+    return notes
+
+
+def _target_note(results: Results, shown: View) -> str:
+    if shown.target != shown.target:
+        return "There is no target: none was given and none follows from the best loss."
+    target = words.metric_value(shown.metric, shown.target)
+    if results.settings.get("target") is not None:
+        return f"The target is {target}, as the experiment's config says."
+    share = words.percent(TARGET_SHARE)
+    return f"The target is {target}: {share} % of the best loss's interquartile mean."

@@ -1,0 +1,59 @@
+"""One figure for a paper: metric, gradient norm, dead components and slices, two columns wide."""
+
+import numpy as np
+
+from landscape.report import words
+from landscape.report.figures.curves import (
+    UPDATES,
+    diverged_key,
+    draw_dead,
+    draw_gradients,
+    draw_learning,
+    target_key,
+)
+from landscape.report.figures.lines import band, draw_along_metric, unit
+from landscape.report.figures.style import Grid, foot, legend, letter, panels
+from landscape.report.figures.view import Picture, View, series
+
+
+def summary(view: View, at: str | None) -> Picture:
+    """Four panels, or three without slices; `at` is the point whose slices are shown."""
+    count = 4 if at else 3
+    grid = Grid(2 if at else 3, 1.85, top=0.25, down=0.62, across=0.62)
+    keys = [*target_key(view), *diverged_key(view)]
+    figure, axes = panels(count, grid, foot=foot(view.shown, keys))
+    draw_learning(axes[0], view)
+    draw_gradients(axes[1], view)
+    name = _dead_name(view)
+    draw_dead(axes[2], view, name)
+    axes[2].set_ylabel(f"share of {name}")
+    titles = [f"{view.label}", "gradient norm", f"dead {name}"]
+    for panel in axes[:3]:
+        panel.set_xlabel(UPDATES)
+    if at:
+        draw_along_metric(axes[3], view, at)
+        axes[3].set_xlabel(f"distance along direction ({unit(view)})")
+        titles.append(f"{view.label} around the {at} point")
+    for index, (panel, title) in enumerate(zip(axes, titles, strict=True)):
+        letter(panel, index, title)
+    legend(figure, view.shown, keys)
+    caption = (
+        f"All in one: (a) the task metric, interquartile mean over seeds with 95 % bootstrap "
+        f"interval; (b) the norm of the batch gradient, zeros on the line marked 0; (c) the share "
+        f"of {name} with zero gradient, lines set apart by a hair"
+        + (f"; (d) the task metric along random lines, the mean{band(view)}." if at else ".")
+    )
+    return Picture(
+        "summary",
+        "Summary",
+        caption,
+        "Panels: task metric, gradient norm, dead gradients, slices.",
+        figure,
+    )
+
+
+def _dead_name(view: View) -> str:
+    """Components, unless none were recorded."""
+    recorded = [series(runs, "dead/components")[1] for runs in view.runs.values()]
+    known = any(np.isfinite(values).any() for values in recorded)
+    return "components" if known else next(iter(words.DEAD))

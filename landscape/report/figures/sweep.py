@@ -1,0 +1,75 @@
+"""The task metric against each swept number."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from landscape.report import words
+from landscape.report.comparison import best_points
+from landscape.report.figures.style import Grid, foot, legend, panels, styles
+from landscape.report.figures.view import Picture
+
+
+def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
+    """The swept keys whose values are numbers, at least two of them."""
+    return [
+        key
+        for key in keys
+        if all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in table[key]
+        )
+        and table[key].nunique() > 1
+    ]
+
+
+def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -> Picture | None:
+    """A panel a numeric key; over other swept keys the best interquartile mean is taken."""
+    numeric = numeric_keys(table, keys)
+    if not numeric:
+        return None
+    shown = styles(losses)
+    grid = Grid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, across=0.55)
+    figure, axes = panels(len(numeric), grid, foot=foot(list(shown.values())))
+    metric = str(table["metric"].iloc[0])
+    for panel, key in zip(axes, numeric, strict=True):
+        for loss, style in shown.items():
+            rows = table[table["loss"] == loss]
+            picked = pd.concat([best_points(group) for _, group in rows.groupby(key)])
+            x, value = picked[key].to_numpy(dtype=float), picked["value"].to_numpy(dtype=float)
+            low, high = (
+                np.nan_to_num(abs(picked[end].to_numpy() - value)) for end in ("low", "high")
+            )
+            panel.errorbar(
+                x,
+                value,
+                yerr=[low, high],
+                capsize=2,
+                elinewidth=0.8,
+                markersize=4.5,
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+                **style.line(marker=style.marker),
+            )
+        _scale(panel, np.sort(table[key].astype(float).unique()))
+        panel.set_xlabel(key)
+    axes[0].set_ylabel(words.metric_label(metric))
+    legend(figure, list(shown.values()))
+    caption = (
+        f"The {words.metric_label(metric)} against the swept value: interquartile mean over seeds "
+        "and 95 % bootstrap interval"
+        + (", the best over the other swept keys." if len(keys) > 1 else ".")
+    )
+    return Picture(
+        "sweep", "Over the sweep", caption, "Task metric against the swept value.", figure
+    )
+
+
+def _scale(panel, values) -> None:  # type: ignore[no-untyped-def]
+    """Logarithmic where the values span more than a factor of 8; ticks at the values."""
+    if values[0] > 0 and values[-1] / values[0] > 8:
+        panel.set_xscale("log")
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_minor_formatter(NullFormatter())
+    if len(values) <= 8:
+        panel.xaxis.set_major_locator(FixedLocator(list(values)))
+        panel.set_xticks(values, [words.scientific(value) for value in values])

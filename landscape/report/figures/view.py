@@ -1,0 +1,107 @@
+"""What the figures draw: for each loss the runs of its best point, aligned step by step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landscape.report import words
+from landscape.report.comparison import best_points
+from landscape.report.figures.style import Style, styles
+from landscape.report.results import Results, Run
+
+Array = NDArray[np.float64]
+
+
+class Picture(NamedTuple):
+    """A figure with what stands around it: a title, how to read it, and words in its place."""
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class View:
+    """The runs to draw, by loss, and how each loss looks."""
+
+    runs: Mapping[str, tuple[Run, ...]]
+    styles: Mapping[str, Style]
+    metric: str
+    higher_is_better: bool
+    target: float
+    seeds: int
+
+    @property
+    def label(self) -> str:
+        return words.metric_label(self.metric)
+
+    @property
+    def shown(self) -> list[Style]:
+        return [self.styles[loss] for loss in self.runs]
+
+
+def view(results: Results, table: pd.DataFrame) -> View:
+    """Losses in the config's order; of a swept loss the point with the best interquartile mean."""
+    best = best_points(table).set_index("loss")
+    groups = list(results.groups.values())
+    positions = {name: i for i, name in enumerate(table["name"])}
+    runs = {}
+    for loss in results.losses:
+        counted = tuple(run for run in groups[positions[best.loc[loss, "name"]]] if run.counted)
+        if counted:
+            runs[loss] = counted
+    return View(
+        runs=runs,
+        styles=styles(results.losses),
+        metric=results.metric,
+        higher_is_better=results.higher_is_better,
+        target=float(table["target"].iloc[0]),
+        seeds=max(len(group) for group in runs.values()),
+    )
+
+
+def series(runs: Sequence[Run], name: str, metric: bool = False) -> tuple[Array, Array]:
+    """Steps and the values of a column, shape (runs, steps), on the grid of the longest run.
+
+    A run that diverged has NaN from then on; a task metric (`metric`) falls back to its value
+    before training instead, as it does in the comparison.
+    """
+    longest = max(runs, key=lambda run: (run.status == "done", len(run.trace)))
+    steps = longest.column("step")
+    rows = []
+    for run in runs:
+        values = pd.Series(run.column(name), index=run.column("step")).reindex(steps)
+        if run.status == "diverged":
+            after = steps >= run.diverged_step
+            values[after] = run.first(name) if metric else np.nan
+        rows.append(values.to_numpy())
+    return steps, np.array(rows)
+
+
+def spread(values: Array) -> tuple[Array, Array, Array]:
+    """Median, minimum and maximum over runs where a value is finite, else NaN."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    known = ~np.isnan(finite).all(axis=0)
+    result = np.full((3, values.shape[1]), np.nan)
+    if known.any():
+        some = finite[:, known]
+        result[:, known] = np.nanmedian(some, 0), np.nanmin(some, 0), np.nanmax(some, 0)
+    return result[0], result[1], result[2]
+
+
+def ends(runs: Sequence[Run], name: str) -> list[tuple[float, float]]:
+    """The last finite step and value of each run that diverged."""
+    marks = []
+    for run in runs:
+        values = run.column(name)
+        finite = np.flatnonzero(np.isfinite(values))
+        if run.status == "diverged" and len(finite):
+            marks.append((float(run.column("step")[finite[-1]]), float(values[finite[-1]])))
+    return marks

@@ -1,0 +1,54 @@
+"""The planes as data for the page's turnable surfaces; plotly itself is only its script here."""
+
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from landscape.report import words
+from landscape.report.figures.lines import unit
+from landscape.report.figures.planes import Plane, heights, planes
+from landscape.report.figures.view import View
+
+_DIGITS = 5
+
+
+def surfaces(view: View) -> dict[str, Any]:
+    """What the page's script draws: a list of surfaces and the words around them."""
+    found = [(at, plane) for at in ("trained", "initial") for plane in planes(view, at)]
+    several = len({at for at, _ in found}) > 1
+    return {
+        "unit": unit(view),
+        "metric": view.label,
+        "items": [_item(plane, at, several) for at, plane in found],
+    }
+
+
+def _item(plane: Plane, at: str, several: bool) -> dict[str, Any]:
+    height = heights(plane.values)
+    seed = "" if plane.seed is None else f", seed {plane.seed}"
+    cut = f", {words.percent(height.share)} % cut" if height.share else ""
+    place = f" ({at})" if several else ""
+    metric = None if plane.metric is None else _rounded(np.ma.masked_invalid(plane.metric))
+    return {
+        "name": f"{plane.loss}{place}{seed}{cut}",
+        "x": [float(value) for value in plane.x],
+        "y": [float(value) for value in plane.y],
+        "logarithmic": height.logarithmic,
+        "risk": _rounded(height.values),
+        "metric": metric,
+    }
+
+
+def _rounded(values: np.ma.MaskedArray) -> list[list[float | None]]:
+    """Rows of numbers with five significant digits, None where there is none."""
+    return [
+        [None if value is None else float(f"{value:.{_DIGITS}g}") for value in row]
+        for row in values.tolist()
+    ]
+
+
+def script() -> str:
+    """The source of plotly, to stand once in the page."""
+    file = resources.files("plotly") / "package_data" / "plotly.min.js"
+    return file.read_text(encoding="utf-8")

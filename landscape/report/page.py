@@ -1,0 +1,160 @@
+"""The page: one HTML file that needs nothing else, made from a template that escapes all text."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+import pandas as pd
+
+from landscape.report import interactive, words
+from landscape.report.figures.style import styles
+from landscape.report.figures.view import Picture, View
+from landscape.report.results import STATES, Results
+from landscape.report.tables import Column, estimate_text, reached_text
+
+
+class Shown(NamedTuple):
+    """A picture with its png."""
+
+    picture: Picture
+    png: bytes
+
+    @property
+    def source(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+    @property
+    def width(self) -> int:
+        return int.from_bytes(self.png[16:20], "big")
+
+    @property
+    def height(self) -> int:
+        return int.from_bytes(self.png[20:24], "big")
+
+
+def page(
+    results: Results,
+    view: View,
+    comparison: pd.DataFrame,
+    everything: Sequence[tuple[str, Sequence[Column], pd.DataFrame]],
+    failures: pd.DataFrame,
+    notes: Sequence[str],
+    pictures: Sequence[Shown],
+) -> str:
+    """The whole page as text. `everything` holds the full tables: title, columns, rows."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("landscape.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    data = interactive.surfaces(view)
+    return environment.get_template("index.html").render(
+        title=results.title,
+        facts=facts(results, view),
+        metric=view.label,
+        verdicts=_verdicts(results, comparison),
+        everything=everything,
+        failures=failures.to_dict("records"),
+        errors=[run for run in results.runs if run.error],
+        notes=notes,
+        pictures=pictures,
+        surfaces=data if data["items"] else None,
+        plotly=interactive.script() if data["items"] else "",
+        dead=words.DEAD,
+        settings=_settings(results),
+        versions=versions(results),
+    )
+
+
+def _verdicts(results: Results, comparison: pd.DataFrame) -> list[dict[str, str]]:
+    look = styles(results.losses)
+    return [
+        {
+            "loss": str(row["name"]),
+            "color": look[row["loss"]].color,
+            "value": estimate_text(row),
+            "reached": reached_text(row),
+            "steps": words.count(row["steps_to_target"]),
+            "finding": str(row["finding"]),
+        }
+        for _, row in comparison.iterrows()
+    ]
+
+
+def facts(results: Results, view: View) -> list[str]:
+    """The line below the title: what was trained, how long and how often."""
+    run = next(iter(view.runs.values()))[0]
+    states = [run.status for run in results.runs]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    parts = [
+        f"{key} {_name(run.config[key])}"
+        for key in ("dataset", "model", "optimizer")
+        if key in run.config
+    ]
+    parts += [f"{run.config['steps']} steps"] if "steps" in run.config else []
+    parts += [f"batches of {run.config['batch_size']}"] if "batch_size" in run.config else []
+    return [*parts, f"{len(states)} runs: {counts}"]
+
+
+def _name(part: object) -> str:
+    return str(part.get("name", "")) if isinstance(part, dict) else str(part)
+
+
+def _settings(results: Results) -> list[tuple[str, str]]:
+    """The experiment's settings as a flat list of dotted keys."""
+    flat: list[tuple[str, str]] = []
+    _flatten(results.settings, "", flat)
+    return flat
+
+
+def _flatten(value: Any, place: str, flat: list[tuple[str, str]]) -> None:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _flatten(inner, f"{place}.{key}" if place else str(key), flat)
+    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+        for index, inner in enumerate(value):
+            _flatten(inner, f"{place}[{index}]", flat)
+    else:
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        flat.append((place, words.MISSING if value is None else text))
+
+
+def versions(results: Results) -> list[tuple[str, str]]:
+    """Versions, device and durations from the runs' own records; differing values side by side."""
+    counted = [run for run in results.runs if run.counted]
+    found: dict[str, dict[str, None]] = {}
+    for run in counted:
+        known = {key: run.meta[key] for key in ("device", "git") if run.meta.get(key)}
+        pairs: list[tuple[str, str]] = []
+        _flatten({**known, **dict(run.meta.get("versions") or {})}, "", pairs)
+        for key, value in pairs:
+            found.setdefault(key, {})[value] = None
+    rows = [(key, " | ".join(values)) for key, values in found.items()]
+    return rows + _seconds(results) + _checks(results)
+
+
+def _seconds(results: Results) -> list[tuple[str, str]]:
+    total: dict[str, float] = {}
+    for run in results.runs:
+        seconds = run.meta.get("seconds")
+        for stage, value in (seconds if isinstance(seconds, dict) else {}).items():
+            if isinstance(value, int | float):
+                total[stage] = total.get(stage, 0.0) + value
+    return [(f"seconds, {stage} (all runs)", f"{value:.1f}") for stage, value in total.items()]
+
+
+def _checks(results: Results) -> list[tuple[str, str]]:
+    """The largest absolute value of each check that the runs recorded."""
+    largest: dict[str, float] = {}
+    for run in results.runs:
+        checks = run.summary.get("checks")
+        for name, value in (checks if isinstance(checks, dict) else {}).items():
+            if isinstance(value, int | float):
+                largest[name] = max(largest.get(name, 0.0), abs(float(value)))
+    return [
+        (f"check, {name.replace('_', ' ')} (largest)", words.scientific(value))
+        for name, value in largest.items()
+    ]

@@ -1,0 +1,283 @@
+"""Reads the run folders of an experiment. Files are data only: nothing is ever unpickled."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from landscape import store
+from landscape.errors import UserError
+
+COUNTED = store.FINISHED
+STATES = (*COUNTED, "failed", "unfinished", "unreadable")
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    YAMLError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it lies in its folder.
+
+    `status` is done, diverged or failed, as the run said; unfinished where it said nothing yet;
+    unreadable where its files cannot be understood, with the reason in `error`.
+    """
+
+    name: str
+    loss: str
+    seed: int | None
+    swept: Mapping[str, Any]
+    status: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    trace: pd.DataFrame = field(default_factory=pd.DataFrame)
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def point(self) -> str:
+        """The swept values as one text: equal for runs of the same point of the sweep."""
+        return json.dumps(dict(self.swept), sort_keys=True, default=str)
+
+    @property
+    def counted(self) -> bool:
+        return self.status in COUNTED
+
+    @property
+    def diverged_step(self) -> float:
+        step = self.summary.get("diverged_step")
+        if self.status != "diverged":
+            return np.nan
+        return float(self.trace["step"].iloc[-1] if step is None else step)
+
+    def column(self, name: str) -> np.ndarray:
+        """A column of the trace as float64; NaN throughout where it was not recorded."""
+        if name not in self.trace:
+            return np.full(len(self.trace), np.nan)
+        return self.trace[name].to_numpy(dtype=np.float64)
+
+    def first(self, name: str) -> float:
+        return float(self.column(name)[0])
+
+    def last(self, name: str) -> float:
+        """The last finite value: a diverged run ends with values that are none."""
+        values = self.column(name)
+        values = values[np.isfinite(values)]
+        return float(values[-1]) if len(values) else np.nan
+
+    def outcome(self, metric: str) -> float:
+        """The metric that counts: at the end, or at the start where the run diverged.
+
+        A diverged run leaves no usable model. Dropping it would flatter its loss and its last
+        value before the end would hide the failure, so it counts as if it had learned nothing.
+        """
+        return self.first(metric) if self.status == "diverged" else float(self.column(metric)[-1])
+
+
+@dataclass(frozen=True)
+class Results:
+    """All runs of an experiment, and what they have in common."""
+
+    directory: Path
+    title: str
+    settings: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    losses: tuple[str, ...]
+    swept: tuple[str, ...]
+    metric: str
+    higher_is_better: bool
+
+    @property
+    def groups(self) -> dict[tuple[str, str], tuple[Run, ...]]:
+        """Runs by loss and point of the sweep, losses in the config's order."""
+        runs = [run for run in self.runs if run.loss]
+        keys = sorted({(run.loss, run.point) for run in runs}, key=self._position(runs))
+        return {key: tuple(run for run in runs if (run.loss, run.point) == key) for key in keys}
+
+    def _position(self, runs: list[Run]) -> Any:
+        values = {
+            run.point: tuple(_order(run.swept.get(key)) for key in self.swept) for run in runs
+        }
+        return lambda key: (self.losses.index(key[0]), values[key[1]])
+
+
+def _order(value: object) -> tuple[int, float, str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (0, float(value), "") if number else (1, 0.0, str(value))  # type: ignore[arg-type]
+
+
+def read(directory: Path) -> Results:
+    """The runs that the experiment plans; UserError where there is no finished run to report."""
+    if not directory.is_dir():
+        raise UserError(
+            f"`{directory}` is not a folder",
+            hint="give the folder of an experiment: runs/<experiment>",
+        )
+    folders = [store.run_folder(directory, name) for name in _plan(directory)]
+    if not folders:
+        raise UserError(
+            f"`{directory}` has no runs: there is nothing in `{directory / 'runs'}`",
+            hint="make some with `landscape run CONFIG`",
+        )
+    runs = tuple(_read_run(path) for path in folders)
+    first = next((run for run in runs if run.counted), None)
+    if first is None:
+        raise UserError(
+            _nothing_finished(directory, runs),
+            hint="see error.txt in the run folders, then run the experiment again",
+        )
+    settings, metric = _settings(directory), str(first.summary["primary_metric"])
+    return Results(
+        directory=directory,
+        title=str(settings.get("title") or directory.resolve().name),
+        settings=settings,
+        runs=tuple(sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.name))),
+        losses=_losses(settings, runs),
+        swept=tuple(dict.fromkeys(key for run in runs for key in run.swept)),
+        metric=metric,
+        higher_is_better=bool(first.summary["higher_is_better"].get(metric, True)),
+    )
+
+
+def _plan(directory: Path) -> list[str]:
+    try:
+        return list(store.read_plan(directory))
+    except _UNREADABLE as error:
+        raise UserError(
+            f"`{directory / 'plan.json'}` cannot be read: {last_line(str(error))}",
+            hint="run the experiment again: finished runs are kept",
+        ) from error
+
+
+def _nothing_finished(directory: Path, runs: tuple[Run, ...]) -> str:
+    states = [run.status for run in runs]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    text = f"no run in `{directory}` has finished: {counts}"
+    reason = next((last_line(run.error) for run in runs if run.error), "")
+    return f"{text}. The first says: {reason}" if reason else text
+
+
+def last_line(error: str) -> str:
+    """The line of a traceback that says what happened."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _settings(directory: Path) -> dict[str, Any]:
+    try:
+        return _mapping(_yaml(directory / "experiment.yaml"))
+    except _UNREADABLE:
+        return {}
+
+
+def _losses(settings: Mapping[str, Any], runs: tuple[Run, ...]) -> tuple[str, ...]:
+    """The labels in the config's order, then any that the config does not name."""
+    listed = settings.get("losses")
+    labels = [loss_label(entry) for entry in listed] if isinstance(listed, list) else []
+    found = {run.loss for run in runs if run.loss}
+    return tuple(dict.fromkeys([label for label in labels if label in found] + sorted(found)))
+
+
+def loss_label(entry: object) -> str:
+    """What a loss is called: its label, else its name."""
+    if isinstance(entry, dict):
+        return str(entry.get("label") or entry.get("name") or "")
+    return str(entry or "")
+
+
+def _read_run(folder: Path) -> Run:
+    if not (folder / "config.yaml").exists() and store.read_status(folder) is None:
+        return Run(folder.name, "", None, {}, "unfinished")
+    try:
+        config = _mapping(_yaml(folder / "config.yaml"))
+        loss, seed = loss_label(config.get("loss")), config.get("seed")
+        swept = _mapping(config.get("swept") or {})
+    except _UNREADABLE as error:
+        return Run(folder.name, "", None, {}, "unreadable", error=_reason("config.yaml", error))
+    run = Run(
+        folder.name, loss, int(seed) if isinstance(seed, int) else None, swept, "unfinished", config
+    )
+    try:
+        return _read_results(run, folder)
+    except _UNREADABLE as error:
+        return _with(run, status="unreadable", error=_reason("the run's files", error))
+
+
+def _read_results(run: Run, folder: Path) -> Run:
+    if not (folder / "status.json").exists():
+        return run
+    status = str(_json(folder / "status.json")["status"])
+    if status not in COUNTED:
+        path = folder / "error.txt"
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return _with(run, status="failed", error=text or "failed without saying why")
+    trace, summary = _trace(folder), _json(folder / "summary.json")
+    metric = summary["primary_metric"]
+    if metric not in trace or not isinstance(summary["higher_is_better"], dict):
+        raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
+    slices, problem = _slices(folder)
+    meta = _json(folder / "meta.json") if (folder / "meta.json").exists() else {}
+    return _with(
+        run, status=status, trace=trace, summary=summary, slices=slices, meta=meta, problem=problem
+    )
+
+
+def _trace(folder: Path) -> pd.DataFrame:
+    try:
+        trace = store.read_trace(folder)
+        if not len(trace) or "step" not in trace:
+            raise ValueError("it has no steps")
+    except _UNREADABLE as error:
+        raise ValueError(_reason("trace.parquet", error)) from error
+    return trace
+
+
+def _slices(folder: Path) -> tuple[dict[str, np.ndarray], str]:
+    """The arrays of slices.npz, and what is wrong with the file if anything is."""
+    try:
+        return store.read_slices(folder), ""
+    except _UNREADABLE as error:
+        return {}, _reason("slices.npz", error)
+
+
+def _with(run: Run, **changes: Any) -> Run:
+    return Run(**{**{name: getattr(run, name) for name in run.__dataclass_fields__}, **changes})
+
+
+def _reason(name: str, error: Exception) -> str:
+    text = last_line(str(error)) or type(error).__name__
+    return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
+
+
+def _yaml(path: Path) -> Any:
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return _mapping(json.loads(path.read_text(encoding="utf-8")))
+    except _UNREADABLE as error:
+        raise ValueError(_reason(path.name, error)) from error
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected keys and values, found {type(value).__name__}")
+    return value

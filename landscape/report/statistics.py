@@ -1,0 +1,108 @@
+"""Statistics over seeds: interquartile mean, bootstrap interval, paired sign-flip test."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+RESAMPLES = 2000
+LEVEL = 0.95
+SIGNIFICANT = 0.05
+# Above this many seeds the 2**n sign flips are sampled instead of enumerated.
+EXACT_SEEDS = 13
+
+
+class Estimate(NamedTuple):
+    """An interquartile mean with the ends of its interval; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interquartile_mean(values: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
+    """Mean of the middle half: floor(n/4) values are dropped at either end (below 4: none)."""
+    return np.asarray(stats.trim_mean(np.asarray(values, dtype=np.float64), 0.25, axis=axis))
+
+
+def estimate(values: ArrayLike) -> Estimate:
+    """Interquartile mean of the finite values and its 95 % percentile bootstrap interval.
+
+    One value has no interval (NaN); equal values have a point for one; no value gives NaN.
+    """
+    sample = _finite(values)
+    if not len(sample):
+        return Estimate(np.nan, np.nan, np.nan)
+    low, high = (float(end[0]) for end in interval(sample[:, None]))
+    return Estimate(float(interquartile_mean(sample)), low, high)
+
+
+def interval(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % percentile bootstrap interval of the interquartile mean over axis 0 (seeds).
+
+    `samples` has shape (seeds, columns); both ends have shape (columns,). All columns are
+    resampled alike, with a fixed generator, so the same samples give the same interval.
+    """
+    if len(samples) < 2:
+        return np.full(samples.shape[1], np.nan), np.full(samples.shape[1], np.nan)
+    result = stats.bootstrap(
+        (samples,),
+        interquartile_mean,
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        method="percentile",
+        axis=0,
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    return result.confidence_interval.low, result.confidence_interval.high
+
+
+def median(values: ArrayLike) -> float:
+    """Median of the values that are not NaN; NaN where there is none. Infinite values count."""
+    sample = np.asarray(values, dtype=np.float64)
+    sample = sample[~np.isnan(sample)]
+    return float(np.median(sample)) if len(sample) else np.nan
+
+
+def sign_flip_test(differences: ArrayLike) -> float:
+    """Two-sided p of the mean of paired differences under all 2^n flips of their signs.
+
+    Exact up to 13 pairs, sampled above. It cannot go below 2 / 2^n: see `can_be_significant`.
+    No pair gives NaN.
+    """
+    sample = _finite(differences)
+    if not len(sample):
+        return np.nan
+    if len(sample) == 1 or not np.any(sample):
+        return 1.0
+    return float(
+        stats.permutation_test(
+            (sample,),
+            np.mean,
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=2**EXACT_SEEDS,
+            rng=np.random.default_rng(0),
+        ).pvalue
+    )
+
+
+def can_be_significant(pairs: int) -> bool:
+    """Whether the smallest p that the sign-flip test can give, 2 / 2^n, is at most 0.05."""
+    return 2.0 ** (1 - pairs) <= SIGNIFICANT
+
+
+def steps_to_target(
+    steps: ArrayLike, values: ArrayLike, target: float, higher_is_better: bool
+) -> float:
+    """The first recorded step at which the metric is at least (or at most) the target, or NaN."""
+    values = np.asarray(values, dtype=np.float64)
+    reached = values >= target if higher_is_better else values <= target
+    return float(np.asarray(steps)[np.argmax(reached)]) if reached.any() else np.nan
+
+
+def _finite(values: ArrayLike) -> NDArray[np.float64]:
+    sample = np.asarray(values, dtype=np.float64)
+    return sample[np.isfinite(sample)]

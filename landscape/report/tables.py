@@ -1,0 +1,284 @@
+"""Tables for people: headings, definitions, and the forms csv, Markdown, LaTeX and terminal."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from landscape.report import words
+from landscape.report.results import Results, Run, last_line
+from landscape.report.sentences import (
+    LEARNS_GAIN,
+    LEARNS_ROOM,
+    MENTION_DEAD_EXAMPLES,
+    MENTION_DEAD_UNITS,
+    MENTION_STEPS,
+)
+
+
+class Column(NamedTuple):
+    """A column as a reader sees it: its heading, its text for a row, and what it means."""
+
+    heading: str
+    text: Callable[[pd.Series], str]
+    definition: str
+
+
+_FINDING = (
+    "what the numbers say, by fixed rules: a loss learns if its metric gains at least "
+    f"{LEARNS_GAIN:.0%} of what the best loss gains over the untrained model, and of what is left "
+    f"to a perfect value at least {LEARNS_ROOM:.0%}; dead units are named from "
+    f"{MENTION_DEAD_UNITS:.0%} on, dead examples from {MENTION_DEAD_EXAMPLES:.0%}, vanishing and "
+    f"exploding gradients from {MENTION_STEPS:.0%} of the steps"
+).replace("%", " %")
+
+
+def columns(table: pd.DataFrame) -> list[Column]:
+    """The columns of the full comparison, without those that this experiment has no use for."""
+    metric = words.metric_label(str(table["metric"].iloc[0]))
+    shown = [Column("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
+    shown += [
+        Column(key, lambda row, key=key: str(row[key]), "swept value")  # type: ignore[misc]
+        for key in _swept(table)
+    ]
+    shown += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
+    shown.append(Column("finding", lambda row: str(row["finding"]), _FINDING))
+    rows = [row for _, row in table.iterrows()]
+    return [column for column in shown if any(_informs(column, row) for row in rows)]
+
+
+def _informs(column: Column, row: pd.Series) -> bool:
+    """Failed, unfinished and diverged are left out where nothing failed; so are empty columns."""
+    text = column.text(row)
+    silent = {"failed": "0", "unfinished": "0"}
+    return text not in (words.MISSING, silent.get(column.heading))
+
+
+def _swept(table: pd.DataFrame) -> list[str]:
+    """The swept keys stand between the loss and the metric."""
+    names = list(table.columns)
+    return names[1 : names.index("metric")]
+
+
+def _outcome_columns(metric: str) -> list[Column]:
+    return [
+        Column(
+            f"{metric} [95 % CI]",
+            estimate_text,
+            f"interquartile mean of the {metric} at the end over seeds, and its 95 % percentile "
+            "bootstrap interval; a diverged run counts with the value of its untrained model, "
+            "as if it had learned nothing, and a failed run does not count",
+        ),
+        Column("seeds", lambda row: words.count(row["seeds"]), "runs that count"),
+        Column(
+            "reached",
+            reached_text,
+            "runs that met the target at some recorded step, of the runs that count; a run "
+            "that diverged later is none of them",
+        ),
+        Column(
+            "steps",
+            lambda row: words.count(row["steps_to_target"]),
+            "first recorded step that met the target, median over the runs that reached it",
+        ),
+        Column(
+            "diverged",
+            lambda row: _percentage(row["diverged"]),
+            "share of the counted runs in which the risk or a gradient became NaN or infinite",
+        ),
+        Column("failed", lambda row: words.count(row["failed"]), "runs that ended with an error"),
+        Column("unfinished", lambda row: words.count(row["unfinished"]), "runs not yet finished"),
+        Column(
+            "p",
+            lambda row: words.decimal(row["p_value"]),
+            "two-sided exact sign-flip permutation test of the mean difference to the best "
+            "loss, paired by seed; n seeds cannot go below 2/2^n; not corrected for the "
+            "number of losses, nor for the best having been chosen by the same numbers",
+        ),
+    ]
+
+
+def _gradient_columns() -> list[Column]:
+    dead = [
+        Column(
+            f"dead {name}",
+            lambda row, name=name: _percentage(row[f"dead_{name}"]),  # type: ignore[misc]
+            f"{text}; last recorded value, median over runs",
+        )
+        for name, text in words.DEAD.items()
+    ]
+    return [
+        Column(
+            "gradient norm, start",
+            lambda row: words.scientific(row["gradient_start"]),
+            "Euclidean norm of the batch gradient of the risk before the first update, "
+            "median over runs; in the loss's own units",
+        ),
+        Column(
+            "gradient norm, end",
+            lambda row: words.scientific(row["gradient_end"]),
+            "the same at the last recorded step where it is finite",
+        ),
+        Column(
+            "vanishing",
+            lambda row: _percentage(row["vanishing"]),
+            "share of the steps with a mean absolute gradient below the experiment's "
+            "threshold, median over runs",
+        ),
+        Column(
+            "exploding",
+            lambda row: _percentage(row["exploding"]),
+            "share of the steps with a gradient norm above the experiment's threshold, "
+            "median over runs",
+        ),
+        *dead,
+    ]
+
+
+def _slice_columns() -> list[Column]:
+    return [
+        Column(
+            "relative rise",
+            lambda row: words.decimal(row["relative_rise"]),
+            "how far the risk rises from the trained point to the ends of its lines, in units "
+            "of the drop that training achieved: (mean of both ends - center) / (initial risk "
+            "- center), mean over directions, median over runs; 1 undoes all of the training; "
+            "no value where training achieved no drop",
+        ),
+        Column(
+            "roughness",
+            lambda row: words.decimal(row["roughness"]),
+            "total variation of a line beyond that of a single valley, in units of its range: "
+            "(sum of |differences| - (first + last - 2 min)) / (max - min), mean over "
+            "directions, median over runs; 0 for a line that falls and then rises; depends on "
+            "the grid's spacing, so compare equal grids only",
+        ),
+    ]
+
+
+def estimate_text(row: pd.Series) -> str:
+    """`0.968 [0.961, 0.973]`, without the bracket where there is no interval."""
+    value = words.decimal(row["value"])
+    if math.isnan(row["low"]):
+        return value
+    return f"{value} [{words.decimal(row['low'])}, {words.decimal(row['high'])}]"
+
+
+def reached_text(row: pd.Series) -> str:
+    """`6/6`, or a dash where there is no target."""
+    if math.isnan(row["reached"]):
+        return words.MISSING
+    return f"{row['reached_runs']}/{row['seeds']}"
+
+
+def _percentage(share: float) -> str:
+    text = words.percent(share)
+    return text if text == words.MISSING else f"{text} %"
+
+
+def display(comparison: pd.DataFrame) -> pd.DataFrame:
+    """The comparison as short texts for a terminal of 80 columns; shares in percent."""
+    return pd.DataFrame([_display_row(row) for _, row in comparison.iterrows()])
+
+
+def _display_row(row: pd.Series) -> dict[str, str]:
+    dead = [words.percent(row[f"dead_{name}"]) for name in words.DEAD]
+    gradient = [words.scientific(row[f"gradient_{end}"]) for end in ("start", "end")]
+    steps = words.count(row["steps_to_target"])
+    metric, unit = words.metric_label(str(row["metric"])), ""
+    if words.metric_kind(str(row["metric"])) in words.SHARES:
+        unit = " %"
+    return {
+        "loss": str(row["name"]),
+        f"{metric}{unit} [95 % CI]": _short_estimate(row, in_percent=bool(unit)),
+        "reached": reached_text(row) + (f" in {steps}" if steps != words.MISSING else ""),
+        "gradient": "→".join(gradient),
+        "dead % e/c/w/u": "/".join(dead) if len(set(dead)) > 1 else f"all {dead[0]}",
+        "finding": str(row["finding"]),
+    }
+
+
+def _short_estimate(row: pd.Series, in_percent: bool) -> str:
+    """`96.8 [96.1, 97.3]`, or three decimals where the metric is no share."""
+    if not in_percent:
+        return estimate_text(row)
+    value, low, high = (
+        words.minus(f"{100 * row[name]:.1f}") if math.isfinite(row[name]) else words.MISSING
+        for name in ("value", "low", "high")
+    )
+    return value if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
+
+
+def texts(table: pd.DataFrame, shown: Sequence[Column]) -> pd.DataFrame:
+    """The table as its reader sees it."""
+    rows = [[column.text(row) for column in shown] for _, row in table.iterrows()]
+    return pd.DataFrame(rows, columns=[column.heading for column in shown])
+
+
+def failures(results: Results) -> pd.DataFrame:
+    """A row for each run that failed, has not finished, cannot be read or lacks its slices."""
+    rows = [_failure(run) for run in results.runs if not run.counted or run.problem]
+    return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
+
+
+def _failure(run: Run) -> dict[str, str]:
+    reason = last_line(run.error) or run.problem or "the run has not finished"
+    seed = "" if run.seed is None else str(run.seed)
+    return {"run": run.name, "loss": run.loss, "seed": seed, "status": run.status, "reason": reason}
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A pipe table; text that Markdown or HTML would read as marks is escaped."""
+    lines = [_markdown_line(table.columns), _markdown_line(["---"] * len(table.columns), str)]
+    lines += [_markdown_line(row) for row in table.itertuples(index=False)]
+    return "\n".join(lines) + "\n"
+
+
+_MARKDOWN: dict[str, str | int | None] = {
+    **{mark: f"\\{mark}" for mark in "\\`*_[]|~$"},
+    **{"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "},
+}
+
+
+def _markdown_line(cells: Iterable[object], escape: Callable[[str], str] | None = None) -> str:
+    escape = escape or (lambda text: text.translate(str.maketrans(_MARKDOWN)))
+    return "| " + " | ".join(escape(str(cell)) for cell in cells) + " |"
+
+
+_LATEX: dict[str, str | int | None] = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "_": r"\_",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "→": r"$\rightarrow$",
+    words.MINUS: r"$-$",
+    words.MISSING: "--",
+    "∞": r"$\infty$",
+    "²": r"\textsuperscript{2}",
+    "\n": " ",
+    "\r": " ",
+}
+
+
+def latex(table: pd.DataFrame, wide: Sequence[str] = ("finding", "reason")) -> str:
+    r"""A `tabular` with the rules of booktabs; the columns in `wide` are set as paragraphs."""
+    kinds = ["p{0.3\\linewidth}" if name in wide else "l" for name in table.columns]
+    lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{''.join(kinds)}}}"]
+    lines += [r"\toprule", _latex_line(table.columns), r"\midrule"]
+    lines += [_latex_line(row) for row in table.itertuples(index=False)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _latex_line(cells: Iterable[object]) -> str:
+    escaped = (str(cell).translate(str.maketrans(_LATEX)) for cell in cells)
+    return " & ".join(escaped) + r" \\"

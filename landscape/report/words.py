@@ -1,0 +1,90 @@
+"""How metrics and numbers are written in tables, figures and sentences."""
+
+import math
+import re
+
+_METRICS = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "iou": "IoU",
+    "dice": "Dice",
+    "auc": "AUC",
+}
+# Metrics that lie between 0 and 1, and those that cannot be larger than 1.
+SHARES = ("accuracy", "f1", "iou", "dice", "auc")
+AT_MOST_ONE = (*SHARES, "r2")
+MISSING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+DEAD = {
+    "examples": "share of examples whose gradient with respect to the prediction is zero in every "
+    "component: these examples teach nothing",
+    "components": "share of the components of all predictions whose gradient is zero: a softmax "
+    "reaches every class, a hard maximum only one",
+    "weights": "share of the parameters whose gradient over the whole evaluation set is zero",
+    "units": "share of the units or filters all of whose incoming gradients are zero there",
+}
+
+
+def metric_kind(metric: str) -> str:
+    """`iou/0.5` is of the kind `iou`."""
+    return metric.split("/")[0]
+
+
+def metric_label(metric: str) -> str:
+    """The metric as it is written in the field."""
+    kind, _, rest = metric.partition("/")
+    label = _METRICS.get(kind, kind.replace("_", " "))
+    return f"{label} at {rest}" if rest else label
+
+
+def metric_value(metric: str, value: float) -> str:
+    """A metric with its name for a sentence: `97.2 % accuracy`, `R² 0.51`."""
+    if metric_kind(metric) == "accuracy" and math.isfinite(value):
+        return f"{100 * value:.1f} % accuracy"
+    return f"{metric_label(metric)} {decimal(value)}"
+
+
+def decimal(value: float) -> str:
+    """Three decimals below 100, four significant digits above."""
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
+    return minus(text)
+
+
+def scientific(value: float) -> str:
+    """Two significant digits, for values over many decades."""
+    return tick(float(f"{value:.2g}")) if math.isfinite(value) else decimal(value)
+
+
+def tick(value: float) -> str:
+    """Up to four significant digits; a short exponent below 0.0001 and from 10000 on."""
+    text = f"{value:.4g}"
+    return minus(re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), text))
+
+
+def count(value: float) -> str:
+    """A number of steps or runs; halves (a median of two) are kept."""
+    return MISSING if not math.isfinite(value) else f"{value:.10g}"
+
+
+def percent(value: float) -> str:
+    """A share as a whole percentage, never rounded up to 100 or down to 0."""
+    if not math.isfinite(value):
+        return MISSING
+    if 0 < value < 0.01:
+        return "<1"
+    if 0.99 < value < 1:
+        return ">99"
+    return f"{100 * value:.0f}"
+
+
+def minus(text: str) -> str:
+    """A leading hyphen as a minus sign."""
+    return MINUS + text[1:] if text.startswith("-") else text

@@ -1,0 +1,14 @@
+import pytest
+from synthetic_runs import LOSSES, Loss, write_experiment
+
+from landscape.report import build
+
+# Marks of HTML, Markdown, LaTeX and mathematics in one name.
+NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory):
+    """Five losses and one that always fails, six seeds, with slices; the report built once."""
+    directory = write_experiment(tmp_path_factory.mktemp("made up") / "many", (*LOSSES, NASTY))
+    return directory, build(directory)

@@ -1,0 +1,199 @@
+"""Writes run folders as the program does, from closed forms and fixed generators."""
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+STEPS, EVERY = 200, 20
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How a loss behaves: the accuracy it ends at, its speed, its gradients, its shape."""
+
+    name: str
+    final: float = 0.95
+    speed: float = 40.0
+    scale: float = 1.0
+    dead: tuple[float, float, float, float] = (0.0, 0.0, 0.1, 0.0)
+    zero_gradient: bool = False
+    diverges: dict[int, int] = field(default_factory=dict)
+    fails: tuple[int, ...] = ()
+    ripples: float = 0.0
+
+
+LOSSES = (
+    Loss("cross_entropy", 0.965, 35),
+    Loss("focal_gamma_2", 0.955, 45, scale=0.4),
+    Loss("hinge", 0.94, 25, scale=2.0, dead=(0.7, 0.8, 0.25, 0.3), ripples=0.4),
+    Loss("zero_one", 0.11, 40, dead=(1.0, 1.0, 1.0, 1.0), zero_gradient=True),
+    Loss("exponential", 0.93, 30, scale=30.0, diverges={0: 60, 3: 80, 5: 120}),
+)
+
+
+def accuracy(loss: Loss, seed: int, steps: np.ndarray) -> np.ndarray:
+    """Rises from chance to the final value; the same start for all losses of a seed."""
+    noise = np.random.default_rng([seed, zlib.crc32(loss.name.encode())]).normal(0, 0.006)
+    start = 0.1 + 0.01 * np.sin(seed)
+    if loss.zero_gradient:
+        return np.full(len(steps), start)
+    return start + (loss.final + noise - start) * (1 - np.exp(-steps / loss.speed))
+
+
+def trace(loss: Loss, seed: int) -> pd.DataFrame:
+    steps = np.arange(0, STEPS + 1, EVERY)
+    stop = loss.diverges.get(seed)
+    if stop is not None:
+        steps = np.append(steps[steps < stop], stop)
+    values = accuracy(loss, seed, steps)
+    decay = np.exp(-steps / loss.speed)
+    risk = loss.scale * (0.05 + 2.2 * decay * (1 + 0.05 * np.cos(seed)))
+    gradient = loss.scale * (0.02 + 1.5 * decay) * (1 + 0.1 * np.sin(seed + steps))
+    if loss.zero_gradient:
+        risk, gradient = np.full(len(steps), 0.9), np.zeros(len(steps))
+    columns = {
+        "step": steps,
+        "risk/batch": risk * (1 + 0.04 * np.sin(7 * steps + seed)),
+        "risk/evaluation": risk,
+        "accuracy": values,
+        "f1": values - 0.01,
+        "gradient_norm/global": gradient,
+        "gradient_norm/evaluation": 0.8 * gradient,
+        "update_ratio": 0.01 * decay,
+    }
+    for name, end in zip(("examples", "components", "weights", "units"), loss.dead, strict=True):
+        grown = end if loss.zero_gradient else end * (1 - decay)
+        columns[f"dead/{name}"] = np.broadcast_to(grown, len(steps))
+    columns["steps/vanishing"] = np.zeros(len(steps), dtype=np.int64)
+    columns["steps/exploding"] = np.zeros(len(steps), dtype=np.int64)
+    columns["steps/dead"] = steps if loss.zero_gradient else np.zeros(len(steps), dtype=np.int64)
+    frame = pd.DataFrame(columns)
+    if stop is not None:
+        frame.loc[frame.index[-1], ["risk/batch", "risk/evaluation"]] = np.nan
+        frame.loc[frame.index[-1], "gradient_norm/global"] = np.inf
+    return frame
+
+
+def slices(loss: Loss, seed: int, at: str, center: float) -> dict[str, np.ndarray]:
+    """Bowls with ripples; a corner of one plane and one end of a line are not finite."""
+    rng = np.random.default_rng([seed, 7])
+    x = np.linspace(-1, 1, 41)
+    bend = rng.uniform(1, 4, size=(8, 1)) * loss.scale
+    lines = center + bend * x**2 + loss.ripples * (1 - np.cos(9 * np.pi * x)) * loss.scale
+    u, v = np.linspace(-1, 1, 31), np.linspace(-1, 1, 25)
+    grid_u, grid_v = np.meshgrid(u, v)
+    hills = loss.ripples * loss.scale * (1 - np.cos(6 * grid_u) * np.cos(5 * grid_v))
+    plane = center + loss.scale * (3 * grid_u**2 + 1.2 * (grid_v + 0.4 * grid_u) ** 2) + hills
+    dead = (grid_u**2 + grid_v**2 > 1.2).astype(float) * (loss.dead[0] > 0.5)
+    if loss.zero_gradient:
+        lines = center + 0.02 * np.round(3 * x**2 * rng.uniform(0, 1, (8, 1)))
+        plane, dead = np.full_like(plane, center), np.ones_like(plane)
+    if loss.diverges:
+        lines[0, -3:] = [1e9, np.inf, np.nan]
+        plane = np.where(grid_u + grid_v > 1.5, np.nan, plane * np.exp(3 * (grid_u + grid_v)))
+    best = accuracy(loss, seed, np.array([STEPS]))[0]
+    return {
+        f"{at}/center/risk": np.array(center),
+        f"{at}/center/accuracy": np.array(best),
+        f"{at}/lines/coordinates": x,
+        f"{at}/lines/risk": lines,
+        f"{at}/lines/accuracy": 0.1 + (best - 0.1) * np.exp(-bend / loss.scale * x**2),
+        f"{at}/lines/cosine": np.eye(8),
+        f"{at}/planes/x": u,
+        f"{at}/planes/y": v,
+        f"{at}/planes/risk": plane[None],
+        f"{at}/planes/accuracy": (0.1 + (best - 0.1) * np.exp(-(grid_u**2) - grid_v**2))[None],
+        f"{at}/planes/cosine": np.zeros(1),
+        f"{at}/planes/dead/weights": dead[None],
+    }
+
+
+def write_run(
+    folder: Path, loss: Loss, seed: int, swept: dict[str, object], with_slices: bool = True
+) -> None:
+    """One run folder, in the form that the store writes."""
+    folder.mkdir(parents=True)
+    config = {
+        "loss": {"name": "any", "label": loss.name, "options": {}},
+        "seed": seed,
+        "swept": swept,
+        "dataset": {"name": "digits", "options": {}},
+        "model": {"name": "mlp", "options": {}},
+        "optimizer": {"name": "adam", "options": {}},
+        "steps": STEPS,
+        "batch_size": 64,
+        "slices": {"direction": {"name": "random", "options": {"normalization": "filter"}}},
+    }
+    with (folder / "config.yaml").open("w") as file:
+        YAML(typ="safe").dump(config, file)
+    if seed in loss.fails:
+        (folder / "error.txt").write_text(
+            'Traceback (most recent call last):\n  File "x.py"\n'
+            "ValueError: <script>alert(1)</script> & a_b | c\n"
+        )
+        (folder / "status.json").write_text(json.dumps({"status": "failed"}))
+        return
+    frame = trace(loss, seed)
+    frame.to_parquet(folder / "trace.parquet", index=False)
+    status = "diverged" if seed in loss.diverges else "done"
+    summary = {
+        "status": status,
+        "diverged_step": loss.diverges.get(seed),
+        "task": "multiclass",
+        "primary_metric": "accuracy",
+        "metrics": ["accuracy", "f1"],
+        "higher_is_better": {"accuracy": True, "f1": True},
+        "checks": {"center_difference": 1e-7},
+        "parameters": 2410,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    meta = {
+        "versions": {"python": "3.11", "numpy": "2"},
+        "device": "cpu",
+        "seconds": {"train": 1.5, "slices": 0.5},
+        "git": None,
+    }
+    (folder / "meta.json").write_text(json.dumps(meta))
+    if with_slices and status == "done":
+        center = float(frame["risk/evaluation"].iloc[-1])
+        np.savez(folder / "slices.npz", **slices(loss, seed, "trained", center))
+    (folder / "status.json").write_text(json.dumps({"status": status}))
+
+
+def write_experiment(
+    directory: Path,
+    losses: tuple[Loss, ...] = LOSSES,
+    seeds: int = 6,
+    *,
+    with_slices: bool = True,
+    sweep: dict[str, list[float]] | None = None,
+    target: float | None = None,
+    title: str | None = "Losses on made-up runs",
+) -> Path:
+    """A whole experiment folder; with a sweep, the second value of the key is the better one."""
+    directory.mkdir(parents=True)
+    settings = {
+        "title": title,
+        "losses": [{"name": "any", "label": loss.name} for loss in losses],
+        "seeds": list(range(seeds)),
+        "steps": STEPS,
+        "target": target,
+    }
+    with (directory / "experiment.yaml").open("w") as file:
+        YAML(typ="safe").dump(settings, file)
+    points = [{}] if sweep is None else [{key: v} for key, values in sweep.items() for v in values]
+    for loss in losses:
+        for index, point in enumerate(points):
+            for seed in range(seeds):
+                name = f"{loss.name}-{index}-{seed}"
+                changed = loss
+                if point:
+                    changed = Loss(**{**loss.__dict__, "final": loss.final - 0.05 * abs(index - 1)})
+                safe = "".join(c if c.isalnum() or c in "_-" else "_" for c in name)
+                write_run(directory / "runs" / safe, changed, seed, point, with_slices)
+    return directory

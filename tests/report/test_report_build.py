@@ -1,0 +1,257 @@
+"""The whole report: what is written, what it says, and what it does with bad files."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_runs import LOSSES, Loss, write_experiment
+
+from landscape.errors import UserError
+from landscape.report import build
+from landscape.report.comparison import compare
+from landscape.report.results import read
+from landscape.report.tables import failures
+
+FIGURES = (
+    "summary",
+    "learning_curves",
+    "risk",
+    "gradient_norm",
+    "dead_fractions",
+    "slices_risk",
+    "slices_metric",
+    "contours",
+    "surfaces",
+)
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.text, self.outside = [], [], [], []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        self._inside = tag
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        for name in ("src", "href"):
+            link = attributes.get(name, "#")
+            if not link.startswith(("#", "data:")):
+                self.outside.append(link)
+
+    def handle_data(self, data):
+        if self._inside not in ("script", "style"):
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(experiment):
+    return Page(experiment[1].index.read_text(encoding="utf-8"))
+
+
+def test_every_figure_and_table_is_there(experiment):
+    folder = experiment[0] / "report"
+    for name in FIGURES:
+        assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("comparison", "failures"):
+        assert all(
+            (folder / "tables" / f"{name}.{kind}").stat().st_size for kind in ("csv", "md", "tex")
+        )
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_the_page_needs_nothing_from_outside(experiment, page):
+    assert page.outside == []
+    styles = "".join(re.findall(r"<style>(.*?)</style>", experiment[1].index.read_text(), re.S))
+    assert "url(" not in styles and "@import" not in styles
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+
+
+def test_the_page_says_what_was_found(experiment, page):
+    text = re.sub(r"\s+", " ", "".join(page.text))
+    for finding in experiment[1].comparison["finding"]:
+        assert finding in text
+    assert "dead components" in text and "numpy" in text
+
+
+def test_names_and_errors_are_escaped(experiment):
+    text = experiment[1].index.read_text()
+    assert "<script>alert" not in text and "bad_<b>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_the_page_is_sound_html(page):
+    assert len(page.ids) == len(set(page.ids))
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == len(FIGURES) and all(image["alt"] for image in images)
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    targets = [a["href"][1:] for tag, a in page.tags if tag == "a"]
+    assert set(targets) <= set(page.ids)
+
+
+def test_the_surfaces_are_data_without_nan(experiment):
+    text = experiment[1].index.read_text()
+    found = re.search(r'<script id="surface-data" type="application/json">(.*?)</script>', text)
+    data = json.loads(found[1], parse_constant=lambda name: pytest.fail(name))
+    assert len(data["items"]) == 5
+    item = next(item for item in data["items"] if item["name"].startswith("cross_entropy"))
+    seed = int(re.search(r"seed (\d)", item["name"])[1])
+    stored = np.load(experiment[0] / "runs" / f"cross_entropy-0-{seed}" / "slices.npz")
+    assert np.array(item["risk"]) == pytest.approx(stored["trained/planes/risk"][0], rel=1e-4)
+    holed = next(item for item in data["items"] if item["name"].startswith("exponential"))
+    assert any(value is None for row in holed["risk"] for value in row)
+
+
+def test_the_shown_seed_has_the_median_metric(experiment):
+    finals = {}
+    for seed in range(6):
+        folder = experiment[0] / "runs" / f"hinge-0-{seed}"
+        finals[seed] = pd.read_parquet(folder / "trace.parquet")["accuracy"].iloc[-1]
+    median = sorted(finals, key=finals.get)[2]
+    assert f"hinge, seed {median}" in experiment[1].index.read_text()
+
+
+def test_the_same_runs_give_the_same_bytes(experiment):
+    def files():
+        report = experiment[0] / "report"
+        return {path.name: path.read_bytes() for path in report.rglob("*") if path.is_file()}
+
+    once = files()
+    build(experiment[0])
+    twice = files()
+    assert once.keys() == twice.keys()
+    assert [name for name in once if once[name] != twice[name]] == []
+
+
+def test_matplotlib_is_left_as_it_was(experiment):
+    assert mpl.rcParams["axes.grid"] == mpl.rcParamsDefault["axes.grid"]
+    assert mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
+
+
+def test_a_report_is_made_without_jax(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 1, with_slices=False)
+    code = (
+        "import sys, pathlib; from landscape.report import build; "
+        f"build(pathlib.Path({str(directory)!r})); "
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'optax')]; "
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_one_loss_and_one_seed(tmp_path):
+    report = build(write_experiment(tmp_path / "x", LOSSES[:1], 1))
+    assert report.failed == [] and np.isnan(report.comparison["low"][0])
+    assert "of all" not in report.comparison["finding"][0]
+
+
+def test_twelve_losses_and_a_sweep(tmp_path):
+    losses = tuple(Loss(f"candidate_{index}", 0.5 + 0.03 * index) for index in range(12))
+    sweep = {"optimizer.learning_rate": [0.001, 0.01]}
+    report = build(write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep))
+    assert len(report.comparison) == 12
+    assert (report.directory / "figures" / "sweep.png").exists()
+    assert len((report.directory / "tables" / "sweep.md").read_text().splitlines()) == 2 + 24
+
+
+def test_what_no_longer_applies_is_removed(tmp_path):
+    directory = write_experiment(tmp_path / "x", (Loss("good"), Loss("bad", fails=(0,))), 1)
+    report = build(directory).directory
+    (report / "figures" / "mine.png").write_bytes(b"kept")
+    assert (report / "tables" / "failures.csv").exists()
+    for path in (directory / "runs").glob("*/slices.npz"):
+        path.unlink()
+    for path in (directory / "runs" / "bad-0-0").iterdir():
+        path.unlink()
+    (directory / "runs" / "bad-0-0").rmdir()
+    build(directory)
+    assert not (report / "tables" / "failures.csv").exists()
+    assert not (report / "figures" / "contours.pdf").exists()
+    assert (report / "figures" / "mine.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("trace.parquet", b"PAR1 but no more", "trace.parquet cannot be read"),
+        ("trace.parquet", None, "trace.parquet cannot be read"),
+        ("summary.json", b"{", "summary.json cannot be read"),
+        ("summary.json", b"[]", "summary.json cannot be read"),
+        ("status.json", b"", "status.json cannot be read"),
+        ("config.yaml", b"a: [", "config.yaml cannot be read"),
+        ("config.yaml", b"- a", "config.yaml cannot be read"),
+        ("slices.npz", b"PK no zip", "slices.npz cannot be read"),
+        ("status.json", None, "the run has not finished"),
+    ],
+)
+def test_a_broken_file_costs_its_run_and_is_listed(tmp_path, file, content, reason):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 2)
+    path = directory / "runs" / "cross_entropy-0-1" / file
+    path.unlink() if content is None else path.write_bytes(content)
+    results = read(directory)
+    (listed,) = failures(results).to_dict("records")
+    assert listed["run"] == "cross_entropy-0-1" and reason in listed["reason"]
+    assert compare(results)["seeds"].tolist() == [2 if file == "slices.npz" else 1]
+
+
+def test_a_report_is_made_around_broken_runs(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 4, with_slices=False)
+    runs = directory / "runs"
+    (runs / "cross_entropy-0-0" / "trace.parquet").write_bytes(b"")
+    (runs / "cross_entropy-0-1" / "status.json").unlink()
+    (runs / "cross_entropy-0-2" / "config.yaml").write_bytes(b"a: [")
+    report = build(directory)
+    assert sorted(report.failed) == ["cross_entropy-0-0", "cross_entropy-0-2"]
+    assert len(pd.read_csv(report.directory / "tables" / "failures.csv")) == 3
+    assert "1 unfinished, 2 unreadable" in report.index.read_text()
+
+
+def test_the_plan_decides_which_runs_count(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:2], 2, with_slices=False)
+    plan = ["hinge-0-0", "cross_entropy-0-1", "cross_entropy-0-0"]
+    (directory / "plan.json").write_text(json.dumps(plan))
+    results = read(directory)
+    assert sorted(run.name for run in results.runs) == sorted(plan)
+    assert {run.name: run.status for run in results.runs}["hinge-0-0"] == "unfinished"
+    assert compare(results)["loss"].tolist() == ["cross_entropy"]
+    (directory / "plan.json").write_text("[")
+    with pytest.raises(UserError, match=r"plan\.json"):
+        read(directory)
+
+
+def test_pickled_slices_are_not_loaded(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
+    path = directory / "runs" / "cross_entropy-0-0" / "slices.npz"
+    np.savez(path, **{"trained/lines/risk": np.array([{"a": 1}], dtype=object)})
+    (run,) = read(directory).runs
+    assert run.slices == {} and "slices.npz cannot be read" in run.problem
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "all failed", "a file"])
+def test_nothing_to_report_is_an_error_of_the_user(tmp_path, what):
+    directory = tmp_path / "x"
+    if what == "empty":
+        directory.mkdir()
+    if what == "all failed":
+        write_experiment(directory, (Loss("bad", fails=(0, 1)),), 2)
+    if what == "a file":
+        directory.write_text("")
+    with pytest.raises(UserError) as caught:
+        build(Path(directory))
+    assert str(directory) in caught.value.message and caught.value.hint
+    if what == "all failed":
+        assert "2 failed" in caught.value.message and "ValueError" in caught.value.message

@@ -1,0 +1,81 @@
+"""Tables as files: numbers kept, marks of the format escaped."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from landscape.report import tables, words
+
+NASTY = "bad_<b>|&$x$%"
+
+
+def test_raw_numbers_are_in_the_csv(experiment):
+    directory, report = experiment
+    stored = pd.read_csv(directory / "report" / "tables" / "comparison.csv")
+    assert stored["value"].to_numpy() == pytest.approx(
+        report.comparison["value"].to_numpy(), nan_ok=True
+    )
+    assert stored["loss"].tolist() == report.comparison["loss"].tolist()
+
+
+def test_markdown_has_a_cell_for_each_column(experiment):
+    text = (experiment[0] / "report" / "tables" / "comparison.md").read_text()
+    lines = text.splitlines()
+    cells = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
+    assert len(lines) == 2 + 6 and len(set(cells)) == 1
+    assert "<b>" not in text and r"bad\_&lt;b&gt;\|&amp;\$x\$%" in text
+
+
+def test_latex_has_a_cell_for_each_column(experiment):
+    text = (experiment[0] / "report" / "tables" / "comparison.tex").read_text()
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1 and len(rows) == 7
+    assert r"bad\_\textless{}b\textgreater{}\textbar{}\&\$x\$\%" in text
+    body = text.split(r"\midrule")[1].replace(r"$-$", "").replace(r"$\infty$", "")
+    assert not re.search(r"(?<!\\)[_#%$]", body)
+
+
+def test_the_failures_say_why(experiment):
+    stored = pd.read_csv(experiment[0] / "report" / "tables" / "failures.csv")
+    assert len(stored) == 6 and set(stored["loss"]) == {NASTY}
+    assert set(stored["reason"]) == {"ValueError: <script>alert(1)</script> & a_b | c"}
+
+
+def test_a_terminal_gets_short_texts(experiment):
+    table = experiment[1].comparison
+    shown = tables.display(table)
+    best = table.iloc[0]
+    assert shown["loss"].tolist()[0] == "cross_entropy"
+    assert shown["accuracy % [95 % CI]"][0] == (
+        f"{100 * best['value']:.1f} [{100 * best['low']:.1f}, {100 * best['high']:.1f}]"
+    )
+    assert shown["reached"][0] == f"6/6 in {best['steps_to_target']:.0f}"
+    zero = shown.set_index("loss").loc["zero_one"]
+    assert zero["gradient"] == "0→0" and zero["dead % e/c/w/u"] == "all 100"
+    assert shown.map(lambda cell: isinstance(cell, str)).to_numpy().all()
+    widths = shown.drop(columns="finding").map(len).max()
+    assert widths.sum() + 3 * len(widths) <= 84
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (390.0, "390"),
+        (1234.0, "1200"),
+        (2.5e5, "2.5e5"),
+        (1.23e-7, "1.2e-7"),
+        (-0.5, f"{words.MINUS}0.5"),
+        (float("inf"), "∞"),
+        (float("nan"), words.MISSING),
+    ],
+)
+def test_numbers_over_many_decades(value, text):
+    assert words.scientific(value) == text
+
+
+def test_shares_are_never_rounded_to_none_or_all():
+    assert [words.percent(share) for share in (0.0, 0.004, 0.5, 0.996, 1.0)] == (
+        ["0", "<1", "50", ">99", "100"]
+    )
