@@ -1,0 +1,1 @@
+"""Losses, one module a task: `loss(predictions, targets, *, option=...) -> array`."""
