@@ -1,3 +1,3 @@
 from landscape.cli import main
 
-main()
+main(prog_name="landscape")

@@ -3,7 +3,7 @@
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from landscape.config import Run
+    from landscape.program import Workshop
 
 click.rich_click.USE_MARKDOWN = True
 click.rich_click.MAX_WIDTH = 100
@@ -96,12 +97,13 @@ def run(
         for run in runs:
             click.echo(f"{plan[run.id]:8} {run.id}")
         return
-    pending = [r for r in runs if plan[r.id] in sweep.PENDING]
+    pending = [run for run in runs if plan[run.id] in sweep.PENDING]
     _say(f"{experiment.name}: {len(runs)} runs, {len(pending)} to do, into {directory}")
+    workshop = _prepared(pending)
     if fresh and directory.exists():
         _say(f"deleting {directory}")
-    sweep.open_directory(directory, configs.dump(experiment), [r.id for r in runs], fresh=fresh)
-    _train(pending, directory)
+    sweep.open_directory(directory, configs.dump(experiment), list(plan), fresh=fresh)
+    _train(pending, directory, workshop)
     failed = [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "failed"]
     _report(directory)
     if failed:
@@ -111,10 +113,17 @@ def run(
         sys.exit(SOME_RUNS_FAILED)
 
 
-def _train(runs: "list[Run]", directory: Path) -> None:
+def _prepared(runs: "Sequence[Run]") -> "Workshop":
+    """Data and programs of the runs, every mistake in them found."""
+    from landscape.program import Workshop, prepare
+
+    workshop = Workshop()
+    prepare(runs, workshop)
+    return workshop
+
+
+def _train(runs: "list[Run]", directory: Path, workshop: "Workshop") -> None:
     """Performs the runs one after the other, with progress on stderr."""
-    if not runs:
-        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -135,8 +144,10 @@ def _train(runs: "list[Run]", directory: Path) -> None:
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("checking losses, model and data", total=len(runs))
-        for number, (run, status, seconds) in enumerate(sweep.perform_all(runs, directory), 1):
+        task = progress.add_task("compiling", total=len(runs))
+        for number, (run, status, seconds) in enumerate(
+            sweep.perform_all(runs, directory, workshop), 1
+        ):
             progress.update(task, completed=number, description=run.label)
             if not console.is_terminal or status != "done":
                 progress.console.print(
@@ -176,10 +187,11 @@ def _print_comparison(built: Any) -> None:
     shown = tables.display(built.comparison)
     numbers, sentences = shown.columns[:-1], shown.columns[-1]
     console = _console()
-    console.print(_table(numbers, shown[numbers].values.tolist()))
+    console.print(_table(numbers, shown[numbers].values.tolist(), unbroken=2))
+    console.print()
     for name, sentence in zip(shown[numbers[0]], shown[sentences], strict=True):
         console.print(Text(str(name), style="bold"))
-        console.print(Padding(Text(str(sentence)), (0, 0, 0, 2)))
+        console.print(Padding(Text(str(sentence)), (0, 0, 0, 2), expand=False))
 
 
 @main.command()
@@ -210,9 +222,7 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
 
     experiment = configs.load(config, overrides)
     runs = configs.expand(experiment)
-    from landscape.program import Workshop, prepare
-
-    prepare(runs, Workshop())
+    _prepared(runs)
     click.echo(f"{config}: {len(runs)} runs, nothing wrong")
 
 
@@ -274,14 +284,14 @@ def _console() -> "Console":
     return Console(highlight=False)
 
 
-def _table(columns: Any, rows: list[list[str]]) -> "Table":
+def _table(columns: Any, rows: list[list[str]], *, unbroken: int = 1) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(str(column), overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(str(column), overflow="fold", no_wrap=number < unbroken)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     return table

@@ -5,10 +5,14 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landscape import config, store
 from landscape.config import Run
 from landscape.errors import UserError
+
+if TYPE_CHECKING:
+    from landscape.program import Workshop
 
 PENDING = ("new", "measure", "retry")
 
@@ -72,17 +76,16 @@ def open_directory(
         ) from error
 
 
-def perform_all(runs: Sequence[Run], directory: Path) -> Iterator[tuple[Run, str, float]]:
+def perform_all(
+    runs: Sequence[Run], directory: Path, workshop: "Workshop"
+) -> Iterator[tuple[Run, str, float]]:
     """Performs one run after the other; yields each with its status and its seconds.
 
-    What is wrong with a config, its data or a loss is raised before the first one. A run that
-    raises later costs only itself: its traceback is stored and the others go on.
+    A run that raises costs only itself: its traceback is stored and the others go on. Mistakes
+    that can be known before are for `program.prepare` to find, with the same workshop.
     """
     from landscape.experiment import perform
-    from landscape.program import Workshop, prepare
 
-    workshop = Workshop()
-    prepare(runs, workshop)
     for run in runs:
         folder, clock = store.run_folder(directory, run.id), time.perf_counter()
         try:

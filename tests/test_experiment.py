@@ -9,6 +9,7 @@ import pytest
 from landscape import config, experiment, store, sweep
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import random
+from landscape.program import Workshop, prepare
 
 CONFIG = """
 dataset: digits
@@ -27,12 +28,18 @@ slices:
 EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 
 
+def perform_all(runs, out):
+    workshop = Workshop()
+    prepare(runs, workshop)
+    return {run.id: status for run, status, _ in sweep.perform_all(runs, out, workshop)}
+
+
 def perform(folder, text=CONFIG, overrides=(), name="experiment.yaml"):
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_text(text)
     runs = config.expand(config.load(path, overrides))
-    statuses = {run.id: status for run, status, _ in sweep.perform_all(runs, folder / "out")}
+    statuses = perform_all(runs, folder / "out")
     return {run.id: run for run in runs}, statuses, folder / "out"
 
 
@@ -173,7 +180,7 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
     assert plan == {run_id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "_train", None)
-        assert [status for _, status, _ in sweep.perform_all(changed, out)] == ["done"]
+        assert perform_all(changed, out) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
     assert store.read_slices(folder)["trained/lines/risk"].shape == (2, 7)
     assert sweep.plan(changed, out, fresh=False, retry_failed=False) == {run_id: "done"}

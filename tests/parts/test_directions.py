@@ -71,32 +71,47 @@ def test_zero_filters_give_a_zero_direction_and_never_a_nan(normalization, biase
         assert not np.any(found["bias"])
 
 
+INPUTS = jnp.asarray(RNG.normal(size=(16, 7)).astype(np.float32))
+NET = {
+    "first": jnp.asarray(RNG.normal(size=(5, 7)).astype(np.float32)),
+    "bias": jnp.asarray(RNG.normal(size=5).astype(np.float32)),
+    "second": jnp.asarray(RNG.normal(size=(2, 5)).astype(np.float32)),
+}
+
+
+def outputs(params):
+    hidden = jax.nn.relu(INPUTS @ params["first"].T + params["bias"][None])
+    return hidden @ params["second"].T
+
+
+def along(params, normalization):
+    axes = {"first": 0, "bias": None, "second": 0}
+    direction = random(normalization=normalization)(KEY, params, axes)
+    points = [
+        {name: params[name] + c * direction[name] for name in params}
+        for c in (-1.0, -0.3, 0.0, 0.5, 1.0)
+    ]
+    return np.array([outputs(point) for point in points])
+
+
+def rescaled(scales):
+    """The same function: what enters each unit times its scale, what leaves it divided by it."""
+    scales = jnp.asarray(scales, jnp.float32)
+    return {
+        "first": NET["first"] * scales[:, None],
+        "bias": NET["bias"] * scales,
+        "second": NET["second"] / scales[None],
+    }
+
+
 @pytest.mark.parametrize("scale", [0.01, 100.0])
 def test_rescaling_a_relu_layer_does_not_change_the_filter_normalized_slice(scale):
-    inputs = jnp.asarray(RNG.normal(size=(16, 7)).astype(np.float32))
-    net = {
-        "first": jnp.asarray(RNG.normal(size=(5, 7)).astype(np.float32)),
-        "bias": jnp.asarray(RNG.normal(size=5).astype(np.float32)),
-        "second": jnp.asarray(RNG.normal(size=(2, 5)).astype(np.float32)),
-    }
-    axes = {"first": 0, "bias": None, "second": 0}
+    layer = rescaled([scale] * 5)
+    np.testing.assert_allclose(along(layer, "filter"), along(NET, "filter"), rtol=1e-3, atol=1e-3)
+    assert not np.allclose(along(layer, "none"), along(NET, "none"), rtol=0.1, atol=0.1)
 
-    def outputs(params):
-        hidden = jax.nn.relu(inputs @ params["first"].T + params["bias"][None])
-        return hidden @ params["second"].T
 
-    def along(params, normalization):
-        direction = random(normalization=normalization)(KEY, params, axes)
-        return [
-            outputs(jax.tree.map(lambda p, d: p + c * d, params, direction))
-            for c in (-1.0, -0.3, 0.0, 0.5, 1.0)
-        ]
-
-    rescaled = {
-        "first": net["first"] * scale,
-        "bias": net["bias"] * scale,
-        "second": net["second"] / scale,
-    }
-    for ours, theirs in zip(along(net, "filter"), along(rescaled, "filter"), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
-    assert not np.allclose(along(net, "none")[0], along(rescaled, "none")[0], rtol=0.1, atol=0.1)
+def test_rescaling_one_unit_does_change_it_since_the_next_filters_mix_units():
+    unit = rescaled([100.0, 1.0, 1.0, 1.0, 1.0])
+    np.testing.assert_allclose(along(unit, "filter")[2], along(NET, "filter")[2], rtol=1e-3)
+    assert not np.allclose(along(unit, "filter"), along(NET, "filter"), rtol=0.1, atol=0.1)

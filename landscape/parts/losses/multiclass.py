@@ -135,7 +135,7 @@ def symmetric_cross_entropy(
     check_at_least(0, alpha=alpha, beta=beta)
     check_inside(-jnp.inf, 0, log_zero=log_zero)
     logits, targets = matched_classes(predictions, targets)
-    log_targets = jnp.where(targets > 0, jnp.log(jnp.where(targets > 0, targets, 1)), log_zero)
+    log_targets = jnp.where(targets > 0, jnp.log(targets), log_zero)
     reverse = -jnp.sum(jax.nn.softmax(logits) * log_targets, axis=-1)
     return alpha * optax.softmax_cross_entropy(logits, targets) + beta * reverse
 

@@ -79,12 +79,12 @@ def focal_tversky(
     predictions: jax.Array,
     targets: jax.Array,
     *,
-    gamma: float = 4 / 3,
+    gamma: float = 1.3333333333333333,
     alpha: float = 0.3,
     beta: float = 0.7,
     smooth: float = 1.0,
 ) -> jax.Array:
-    """tversky^(1 / gamma); one value an image.
+    """tversky^(1 / gamma), gamma 4/3 unless given; one value an image.
 
     alpha, beta and smooth as in tversky. gamma above 1 raises the pull of nearly right images; at
     exactly 0 value and gradient are 0. Source: Abraham and Khan 2019, whose alpha is our beta

@@ -38,7 +38,7 @@ def contours(view: View, at: str) -> Picture | None:
     for panel, plane, height in zip(axes, found, scales, strict=True):
         _draw_contour(figure, panel, plane, height)
     outer_labels(axes, columns, "direction 1", "direction 2", away=0.4)
-    figure.legend(handles=_keys(found, scales), loc="lower center", ncols=4)
+    figure.legend(handles=_keys(found, scales, PLACES[at]), loc="lower center", ncols=4)
     return Picture(
         f"contours{suffix(at)}",
         f"Risk on a plane through {PLACES[at]}",
@@ -52,8 +52,9 @@ def _contour_caption(view: View, at: str, scales: list[Heights]) -> str:
     cut = any(height.share for height in scales)
     return (
         f"The risk on the evaluation set on a plane spanned by two random directions through "
-        f"{PLACES[at]} (the cross). {distance(view)} One seed a loss is shown: the one with "
-        "the median final metric. Every panel has its own color scale, in the loss's own units."
+        f"{PLACES[at]} (the cross). {distance(view)} All losses are shown at one seed, whose "
+        "runs rank nearest the middle, and share its directions. Every panel has its "
+        "own color scale, in the loss's own units."
     ) + (
         " A few very high cells are cut when drawing, never in the data: the share cut stands "
         "above each panel."
@@ -145,7 +146,7 @@ def _color_scale(figure: Figure, panel: Axes, filled: ContourSet, height: Height
         spine.set_linewidth(0.5)
 
 
-def _keys(found: list[Plane], scales: list[Heights]) -> list[Line2D | Patch]:
+def _keys(found: list[Plane], scales: list[Heights], center: str) -> list[Line2D | Patch]:
     keys: list[Line2D | Patch] = [
         Line2D(
             [],
@@ -155,7 +156,7 @@ def _keys(found: list[Plane], scales: list[Heights]) -> list[Line2D | Patch]:
             markersize=9,
             markeredgewidth=1.3,
             linestyle="none",
-            label="distance 0",
+            label=center,
         )
     ]
     if any(np.ma.is_masked(height.values) for height in scales):

@@ -79,15 +79,42 @@ def heights(values: Array) -> Heights:
 
 
 def planes(view: View, at: str) -> list[Plane]:
-    """The first plane of each loss's representative run, for losses that have one."""
-    found = [_plane(view, loss, runs, at) for loss, runs in view.runs.items()]
+    """The first plane of each loss, all of one seed where there is one that all losses have.
+
+    Losses of one seed share their directions, so that their planes can be compared.
+    """
+    name = f"{at}/planes/risk"
+    having = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
+    having = {loss: runs for loss, runs in having.items() if runs}
+    seed = _typical_seed(view, having)
+    found = []
+    for loss, runs in having.items():
+        chosen = [run for run in runs if run.seed == seed] or [_median_run(view, runs)]
+        found.append(_plane(view, loss, chosen[0], at))
     return [plane for plane in found if plane is not None]
 
 
-def _plane(view: View, loss: str, runs: tuple[Run, ...], at: str) -> Plane | None:
-    run = _representative(view, runs, f"{at}/planes/risk")
-    if run is None:
+def _typical_seed(view: View, having: dict[str, list[Run]]) -> int | None:
+    """The shared seed whose runs rank closest to the median of their losses."""
+    if not having:
         return None
+    shared = set.intersection(*({run.seed for run in runs} for runs in having.values()))
+    distance: dict[int, float] = {seed: 0.0 for seed in shared if seed is not None}
+    for runs in having.values():
+        ranked = sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
+        for rank, run in enumerate(ranked):
+            if run.seed in distance:
+                distance[run.seed] += abs(rank - (len(ranked) - 1) / 2)
+    return min(distance, key=lambda seed: (distance[seed], seed), default=None)
+
+
+def _median_run(view: View, runs: list[Run]) -> Run:
+    """The run whose final metric is the (lower) median."""
+    ranked = sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
+    return ranked[(len(ranked) - 1) // 2]
+
+
+def _plane(view: View, loss: str, run: Run, at: str) -> Plane | None:
     arrays = {
         name: run.slices.get(f"{at}/planes/{name}")
         for name in ("x", "y", "risk", view.metric, "dead/weights")
@@ -104,25 +131,6 @@ def _plane(view: View, loss: str, runs: tuple[Run, ...], at: str) -> Plane | Non
     zero = None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64)
     x, y = x.astype(np.float64), y.astype(np.float64)
     return Plane(loss, run.seed, x, y, risk[0].astype(np.float64), metric, zero)
-
-
-def _representative(view: View, runs: tuple[Run, ...], name: str) -> Run | None:
-    """The run whose final metric is the (lower) median among those that have a plane."""
-    having = [run for run in runs if name in run.slices]
-    having.sort(key=lambda run: (run.outcome(view.metric), run.seed or 0))
-    return having[(len(having) - 1) // 2] if having else None
-
-
-def clipped(values: Array) -> Heights:
-    """Cut at the 95th percentile where a few cells would take most of the scale."""
-    masked = np.ma.masked_invalid(values)
-    if not masked.count():
-        return Heights(masked, 0.0, 0.0, 0.0)
-    finite = masked.compressed()
-    low, high, most = float(finite.min()), float(np.percentile(finite, 95)), float(finite.max())
-    if most - low <= _STRETCH * (high - low) or high <= low:
-        high = most
-    return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
 def title(plane: Plane, height: Heights) -> str:

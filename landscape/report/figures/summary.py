@@ -40,7 +40,7 @@ def summary(view: View, at: str | None) -> Picture:
     caption = (
         f"All in one: (a) the task metric, interquartile mean over seeds with 95 % bootstrap "
         f"interval; (b) the norm of the batch gradient, zeros on the line marked 0; (c) the share "
-        f"of {name} with zero gradient, lines set apart by a hair"
+        f"of {name} with zero gradient, equal lines as rims around each other"
         + (f"; (d) the task metric along random lines, the mean{band(view)}." if at else ".")
     )
     return Picture(

@@ -31,8 +31,8 @@ def surfaces(view: View, at: str) -> Picture | None:
         _draw_surface(panel, plane)
     caption = (
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
-        "floor the distances along both directions, the red point distance 0. Scales and cuts are "
-        "those of the contours."
+        f"floor the distances along both directions, the red point {PLACES[at]}. Scales and cuts "
+        "are those of the contours."
     )
     return Picture(
         f"surfaces{suffix(at)}",
