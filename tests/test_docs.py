@@ -1,0 +1,112 @@
+"""What the README and the docs show is true: commands are accepted, configs load, code runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from landscape import config, sweep
+from landscape.config import Experiment
+from landscape.program import Workshop, prepare
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def commands():
+    for page in PAGES:
+        for line in page.read_text().splitlines():
+            found = re.fullmatch(r"    (?:\.venv/bin/)?(landscape .*?)(?:\s+#.*)?", line)
+            if found:
+                yield pytest.param(found.group(1), id=f"{page.stem}: {found.group(1)}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder as a reader has it: the repository's configs, and what `landscape init` wrote."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "configs").symlink_to(ROOT / "configs")
+    landscape(["landscape", "init", "mine"], folder)
+    return folder
+
+
+def landscape(words, cwd):
+    command = [sys.executable, "-m", "landscape.cli", *words[1:]]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_commands_are_accepted(command, folder):
+    words = shlex.split(command)
+    if words[1] == "init":
+        words[2] = "another"
+    if words[1] == "run" and "--dry-run" not in words:
+        words.append("--dry-run")
+    done = landscape(words, folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_config_reference_names_every_key_with_its_default(tmp_path):
+    (text,) = (b for b in blocks(ROOT / "docs/configs.md", "yaml") if "seeds" in b)
+    (tmp_path / "all.yaml").write_text(text)
+    shown = config.load(tmp_path / "all.yaml", ())
+    named = set(re.findall(r"^(\w+):", text, re.MULTILINE))
+    assert named == set(Experiment.model_fields) - {"name", "folder"}
+    for key in (
+        "steps",
+        "batch_size",
+        "record_every",
+        "evaluation",
+        "gradients",
+        "slices",
+        "seeds",
+    ):
+        default = Experiment.model_fields[key].default
+        if key != "slices":
+            assert getattr(shown, key) == default, key
+    assert shown.slices.lines == Experiment.model_fields["slices"].default.lines
+    assert shown.slices.planes == Experiment.model_fields["slices"].default.planes
+
+
+def test_the_config_of_the_readme_loads(tmp_path, folder):
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "readme.yaml").write_text(text)
+    (tmp_path / "my_losses.py").write_text((folder / "mine" / "my_losses.py").read_text())
+    runs = config.expand(config.load(tmp_path / "readme.yaml", ()))
+    assert len({run.loss.name for run in runs}) == 4
+
+
+@pytest.mark.slow
+def test_the_parts_of_the_docs_run_together(tmp_path):
+    loss, model, metric = blocks(ROOT / "docs/own_parts.md", "python")
+    for name, code in (("my_losses", loss), ("my_models", model), ("my_metrics", metric)):
+        (tmp_path / f"{name}.py").write_text(code)
+    (tmp_path / "own.yaml").write_text(
+        "dataset: digits\n"
+        "model: {name: 'my_models.py:wide', width: 8}\n"
+        "losses: [{name: 'my_losses.py:ramp', label: ramp, limit: 5.0}]\n"
+        "seeds: 1\nsteps: 2\nslices: null\n"
+    )
+    (tmp_path / "metric.yaml").write_text(
+        "dataset: diabetes\nmodel: linear\nlosses: ['optax.losses:huber_loss']\n"
+        "metrics: ['my_metrics.py:median_error', r2]\nseeds: 1\nsteps: 2\nslices: null\n"
+    )
+    for name in ("own", "metric"):
+        runs = config.expand(config.load(tmp_path / f"{name}.yaml", ()))
+        workshop = Workshop()
+        prepare(runs, workshop)
+        done = sweep.perform_all(runs, tmp_path / "out", workshop)
+        assert [status for _, status, _ in done] == ["done"]
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
