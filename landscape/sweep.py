@@ -90,7 +90,13 @@ def perform_all(
         folder, clock = store.run_folder(directory, run.id), time.perf_counter()
         try:
             status = perform(run, folder, workshop)
-        except Exception:
+        except Exception as error:
             status = "failed"
-            store.write_failure(folder, config.dump(run), traceback.format_exc())
+            store.write_failure(folder, config.dump(run), _trace(error))
         yield run, status, time.perf_counter() - clock
+
+
+def _trace(error: Exception) -> str:
+    """The traceback, ending with the error itself rather than jax's note on hidden frames."""
+    text = "".join(traceback.format_exception(error))
+    return text.split("\n--------------------\nFor simplicity, JAX")[0].rstrip() + "\n"

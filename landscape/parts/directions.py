@@ -37,7 +37,7 @@ def random(
 
     def direction(key: jax.Array, params: PyTree, filter_axes: PyTree) -> PyTree:
         leaves, tree = jax.tree.flatten(params)
-        axes = jax.tree.leaves(filter_axes, is_leaf=lambda axis: axis is None)
+        axes = tree.flatten_up_to(filter_axes)  # type: ignore[attr-defined]
         keys = jax.random.split(key, len(leaves))
         moving = [i for i, axis in enumerate(axes) if axis is not None or biases == "random"]
         drawn = [jnp.zeros_like(leaf) for leaf in leaves]

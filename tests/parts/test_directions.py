@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from landscape import catalog, config
 from landscape.parts.directions import random
 
 RNG = np.random.default_rng(3)
@@ -69,6 +70,33 @@ def test_zero_filters_give_a_zero_direction_and_never_a_nan(normalization, biase
         assert not np.any(found["dense"][:, 2])
     if biases == "zero" or normalization in ("filter", "layer"):
         assert not np.any(found["bias"])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("linear", (5,)),
+        ("mlp", (5,)),
+        ("cnn", (1, 8, 8)),
+        ("resnet", (1, 8, 8)),
+        ("unet", (1, 8, 8)),
+    ],
+)
+@pytest.mark.parametrize("biases", ["zero", "random"])
+def test_every_model_has_directions_that_move_its_weights_and_only_then_its_biases(
+    name, shape, biases
+):
+    make = catalog.build("models", config.Part(name=name), folder=".")
+    model = make(shape, 1)
+    params = model.init(KEY)
+    found = random(biases=biases)(KEY, params, model.filter_axes(params))
+    assert jax.tree.structure(found) == jax.tree.structure(params)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(found):
+        value = dict(jax.tree_util.tree_leaves_with_path(params))[path]
+        assert leaf.shape == value.shape
+        is_weight = jax.tree_util.keystr(path).endswith("weight") and leaf.ndim > 1
+        moves = bool(jnp.any(value != 0)) and (is_weight or biases == "random")
+        assert bool(jnp.any(leaf != 0)) == moves, path
 
 
 INPUTS = jnp.asarray(RNG.normal(size=(16, 7)).astype(np.float32))
