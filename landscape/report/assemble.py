@@ -10,7 +10,7 @@ import pandas as pd
 from landscape import store
 from landscape.errors import UserError
 from landscape.report import figures, tables, words
-from landscape.report.comparison import TARGET_SHARE, best_points, compare, run_table
+from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
 from landscape.report.figures.view import View, view
 from landscape.report.page import Shown, page
 from landscape.report.results import Results, read
@@ -36,9 +36,9 @@ def build(experiment_dir: Path) -> Report:
     results = read(Path(experiment_dir))
     directory = results.directory / "report"
     table = compare(results)
-    comparison = best_points(table)
+    comparison = shown_points(table)
     failures = tables.failures(results)
-    swept = table["loss"].duplicated().any()
+    swept = len(comparison) < len(table)
     everything = [("Comparison", comparison)] + ([("Sweep", table)] if swept else [])
     written = [(title, tables.columns(rows), rows) for title, rows in everything]
     _write_tables(directory, written, failures)
@@ -46,7 +46,7 @@ def build(experiment_dir: Path) -> Report:
     shown = _write_figures(directory, results, table)
     looked = view(results, table)
     whole = [(title, columns, tables.texts(rows, columns)) for title, columns, rows in written]
-    notes = _notes(results, looked, bool(swept))
+    notes = _notes(results, looked, swept)
     index = directory / "index.html"
     _write(index, page(results, looked, comparison, whole, failures, notes, shown))
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]

@@ -15,6 +15,8 @@ from landscape.report.words import DEAD
 GRADIENT = "gradient_norm/global"
 # Without a target in the config: this share of the best loss's interquartile mean.
 TARGET_SHARE = 0.95
+# A picture with more lines than this is hard to read.
+MOST_POINTS = 8
 # Measures of a run of which the comparison shows the median over runs.
 MEASURES = [
     "diverged_step",
@@ -55,6 +57,13 @@ def best_points(table: pd.DataFrame) -> pd.DataFrame:
     """One row a loss, best first: of a swept loss the point with the best interquartile mean."""
     ordered = _best_first(table)
     return ordered.drop_duplicates("loss").reset_index(drop=True)
+
+
+def shown_points(table: pd.DataFrame) -> pd.DataFrame:
+    """Best first: every point of a small sweep, of a larger one the best point of each loss."""
+    if len(table) <= MOST_POINTS:
+        return _best_first(table).reset_index(drop=True)
+    return best_points(table)
 
 
 def _best_first(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,6 @@ import jinja2
 import pandas as pd
 
 from landscape.report import interactive, words
-from landscape.report.figures.style import styles
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
 from landscape.report.tables import Column, estimate_text, reached_text
@@ -55,7 +54,7 @@ def page(
         title=results.title,
         facts=facts(results, view),
         metric=view.label,
-        verdicts=_verdicts(results, comparison),
+        verdicts=_verdicts(view, comparison),
         everything=everything,
         failures=failures.to_dict("records"),
         errors=[run for run in results.runs if run.error],
@@ -69,12 +68,11 @@ def page(
     )
 
 
-def _verdicts(results: Results, comparison: pd.DataFrame) -> list[dict[str, str]]:
-    look = styles(results.losses)
+def _verdicts(view: View, comparison: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "loss": str(row["name"]),
-            "color": look[row["loss"]].color,
+            "color": view.styles[row["name"]].color,
             "value": estimate_text(row),
             "reached": reached_text(row),
             "steps": words.count(row["steps_to_target"]),

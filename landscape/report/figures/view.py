@@ -1,4 +1,4 @@
-"""What the figures draw: for each loss the runs of its best point, aligned step by step."""
+"""What the figures draw: the runs of each loss or point of a sweep, aligned step by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.report import words
-from landscape.report.comparison import best_points
+from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, Run
 
@@ -48,18 +48,17 @@ class View:
 
 
 def view(results: Results, table: pd.DataFrame) -> View:
-    """Losses in the config's order; of a swept loss the point with the best interquartile mean."""
-    best = best_points(table).set_index("loss")
-    groups = list(results.groups.values())
-    positions = {name: i for i, name in enumerate(table["name"])}
-    runs = {}
-    for loss in results.losses:
-        counted = tuple(run for run in groups[positions[best.loc[loss, "name"]]] if run.counted)
-        if counted:
-            runs[loss] = counted
+    """Losses and points of the sweep in the config's order, as `shown_points` chooses them."""
+    chosen = set(shown_points(table)["name"])
+    groups = zip(table["name"], results.groups.values(), strict=True)
+    runs = {
+        name: tuple(run for run in group if run.counted)
+        for name, group in groups
+        if name in chosen and any(run.counted for run in group)
+    }
     return View(
         runs=runs,
-        styles=styles(results.losses),
+        styles=styles([name for name in table["name"] if name in chosen]),
         metric=results.metric,
         higher_is_better=results.higher_is_better,
         target=float(table["target"].iloc[0]),
