@@ -109,7 +109,13 @@ def plain(text: str) -> str:
 
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, the end replaced by an ellipsis."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if len(text) <= width:
+        return text
+    loss, opening, point = text.rpartition(" (")
+    room = width - len(opening + point)
+    if opening and room >= 6:  # the point of a sweep tells the panels of one loss apart
+        return loss[: room - 1] + "…" + opening + point
+    return text[: width - 1] + "…"
 
 
 class Grid(NamedTuple):
