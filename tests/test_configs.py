@@ -14,8 +14,7 @@ FEW = [
     "batch_size=8",
     "record_every=1",
     "evaluation.size=8",
-    "slices.lines.directions=1",
-    "slices.lines.points=3",
+    "slices.lines=null",
     "slices.planes.points=[3, 3]",
 ]
 
