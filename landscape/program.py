@@ -22,6 +22,18 @@ from landscape.train import Metric, Trained, trainer
 PyTree = Any
 
 
+class Subject(NamedTuple):
+    """What an audit of a loss is about: the loss as it is trained, on which task and targets.
+
+    Nothing is left for the audit to guess: it would take the order of the arguments and the
+    targets that suit the loss, such as -1 and 1, where training gives it those of the dataset.
+    """
+
+    loss: Loss
+    task: str
+    targets: str
+
+
 class Program(NamedTuple):
     """Compiled functions that all runs of one loss, model and optimizer share.
 
@@ -34,14 +46,16 @@ class Program(NamedTuple):
     train: Callable[..., Trained]
     slice: Callable[..., dict[str, jax.Array]]
     direction: Callable[[jax.Array, PyTree], PyTree]
+    subject: Subject
 
 
 class Workshop:
-    """Data and programs, kept for the runs of one process that can share them."""
+    """Data, programs and audits, kept for the runs of one process that can share them."""
 
     def __init__(self) -> None:
         self._datasets: dict[str, Dataset] = {}
         self._programs: dict[str, Program] = {}
+        self._audits: dict[str, dict[str, Any]] = {}
 
     def dataset(self, run: Run) -> Dataset:
         """The dataset of a run, split by its seed."""
@@ -53,10 +67,19 @@ class Workshop:
 
     def program(self, run: Run) -> Program:
         """The program of a run. UserError where its loss, model and dataset do not fit."""
-        key = _canonical(run, set(Run.model_fields) - {"id", "seed", "swept", "measurement"})
+        apart = {"id", "seed", "swept", "audit", "measurement"}
+        key = _canonical(run, set(Run.model_fields) - apart)
         if key not in self._programs:
             self._programs[key] = _build_program(run, self.dataset(run))
         return self._programs[key]
+
+    def audit(self, run: Run) -> dict[str, Any]:
+        """The audit of a run's loss, as JSON: the same for all its seeds, models and optimizers."""
+        subject = self.program(run).subject
+        key = "\n".join([_canonical(run, {"loss"}), subject.task, subject.targets])
+        if key not in self._audits:
+            self._audits[key] = _audit(subject, run.loss.label)
+        return self._audits[key]
 
 
 def prepare(runs: Sequence[Run], workshop: Workshop) -> None:
@@ -105,7 +128,10 @@ def _build_program(run: Run, data: Dataset) -> Program:
     predictions = preflight.check_predictions(
         model, run.model.name, initial_params(run, model), few, data.task, data.outputs
     )
-    loss = _build_loss(run, data.task, predictions, few.targets)
+    written = _build_loss(run, data.task)
+    loss, form = preflight.fit_targets(
+        written, run.loss.label, run.targets, predictions, few.targets, data.task
+    )
     metrics = _build_metrics(run, data.task)
     names = preflight.check_metrics(metrics, predictions, few.targets)
     measure = _build_measure(run, loss, model, metrics)
@@ -115,13 +141,32 @@ def _build_program(run: Run, data: Dataset) -> Program:
         train=jax.jit(_build_trainer(run, loss, model, metrics)),
         slice=jax.jit(slices.slicer(measure)),
         direction=jax.jit(_build_direction(run, model)),
+        subject=Subject(written, data.task, "zero_one" if data.task == "binary" else form),
     )
 
 
-def _build_loss(run: Run, task: str, predictions: jax.Array, targets: jax.Array) -> Loss:
+def _audit(subject: Subject, label: str) -> dict[str, Any]:
+    """The audit as JSON, or what kept it from being made, which costs no run its training."""
+    from landscape.audit import audit
+
+    try:
+        judged = audit(
+            subject.loss,
+            task=subject.task,
+            order="predictions-first",
+            targets=subject.targets,
+            name=label,
+        )
+        return judged.to_json(with_shapes=True)
+    except UserError as error:
+        return {"loss": label, "error": str(error)}
+    except Exception as error:
+        return {"loss": label, "error": f"{type(error).__name__}: {error}"}
+
+
+def _build_loss(run: Run, task: str) -> Loss:
     preflight.refuse_other_task(run.loss.name, run.loss.label, task, run.dataset.name)
-    loss = catalog.build("losses", run.loss, folder=run.folder, task=task)
-    return preflight.fit_targets(loss, run.loss.label, run.targets, predictions, targets, task)
+    return catalog.build("losses", run.loss, folder=run.folder, task=task)
 
 
 def _build_metrics(run: Run, task: str) -> list[Metric]:
