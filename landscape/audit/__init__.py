@@ -1,0 +1,124 @@
+"""A judgement of a loss without training it: what autodiff and descent will meet, with evidence.
+
+Two halves need each other. The rules of composition, read off the traced program, prove the good
+cases and list the suspects of the others; measurement at exactly those suspects decides.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from landscape.audit import batch, floats, gradients, minima, smoothness, static
+from landscape.audit.findings import (
+    PROPERTIES,
+    Audit,
+    Finding,
+    Property,
+    Suspect,
+    Where,
+    judge,
+)
+from landscape.audit.intervals import AFFINE
+from landscape.audit.properties import properties
+from landscape.audit.rules import Abstract
+from landscape.audit.shapes import shapes
+from landscape.audit.subject import Subject, build
+from landscape.audit.survey import Survey
+
+__all__ = ["PROPERTIES", "Audit", "Finding", "Property", "Suspect", "Where", "audit"]
+
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def audit(
+    loss: Callable[..., Any],
+    *,
+    task: str | None = None,
+    kind: str = "loss",
+    domain: str = "real",
+    head: str | None = None,
+    order: str = "auto",
+    targets: str = "auto",
+    outputs: int | None = None,
+    name: str | None = None,
+    seed: int = 0,
+) -> Audit:
+    """The audit of a function, as it would be trained in float32.
+
+    `loss(predictions, targets)`, or `f(x)` with `kind` "activation" or "function". `task` is
+    regression, binary, multiclass or segmentation (None: guessed from names and shapes); `domain`
+    says where predictions live: real, unit, simplex or positive; `head` puts a sigmoid or softmax
+    before the loss; `order` is auto, predictions-first or targets-first; `targets` is auto,
+    onehot, labels, signed or zero_one; `outputs` is the number of classes (4 unless the loss is made
+    for another number). The same arguments give the same audit. UserError where
+    the function cannot be audited, with the line of it that is at fault.
+    """
+    subject = build(
+        loss,
+        kind=kind,
+        task=task,
+        domain=domain,
+        head=head,
+        order=order,
+        form=targets,
+        outputs=outputs,
+        name=name,
+    )
+    with np.errstate(all="ignore"):
+        return _judge(_survey(subject, seed))
+
+
+def _survey(subject: Subject, seed: int) -> Survey:
+    inputs = [_prediction(subject), _target(subject)]
+    reading = static.read(subject.value, inputs)
+    slopes = static.read(subject.gradient, inputs)
+    survey = Survey(subject, reading, slopes, seed)
+    survey.probe.prepare([*floats.HALVES, "float32"])
+    return survey
+
+
+def _prediction(subject: Subject) -> Abstract:
+    domain = subject.domain
+    return Abstract(range=(domain.low, domain.high), moves=True, curve=AFFINE)
+
+
+def _target(subject: Subject) -> Abstract:
+    bounds = {"binary": (0.0, 1.0), "multiclass": (0.0, 1.0), "segmentation": (0.0, 1.0)}
+    if subject.form == "signed":
+        return Abstract(range=(-1.0, 1.0), given=True)
+    if subject.form == "labels":
+        return Abstract(range=(0.0, math.inf), given=True)
+    if subject.task == "regression" and subject.domain.name != "real":
+        return Abstract(range=(subject.domain.low, subject.domain.high), given=True)
+    known = bounds.get(str(subject.task), (-math.inf, math.inf))
+    return Abstract(range=known, given=subject.task is not None)
+
+
+def _judge(survey: Survey) -> Audit:
+    subject = survey.subject
+    wrong = gradients.disagreement(survey)
+    smoothness.cross(survey, trusted=not wrong)
+    broken, notes = floats.findings(survey)
+    found = [
+        *smoothness.findings(survey, trusted=not wrong),
+        *gradients.findings(survey, wrong),
+        *broken,
+        *minima.findings(survey),
+        *batch.findings(survey),
+    ]
+    ordered = tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.code)))
+    return Audit(
+        loss=subject.name,
+        kind=subject.kind,
+        task=subject.task,
+        domain=subject.domain.name,
+        head=subject.head,
+        verdict=judge(ordered),
+        properties=properties(survey, found),
+        findings=ordered,
+        suspects=tuple(smoothness.suspects(survey)),
+        notes=(*subject.notes, *notes),
+        shapes=shapes(survey),
+    )

@@ -1,0 +1,503 @@
+"""From a function of somebody's to what is audited: one example, its targets, its program."""
+
+import contextlib
+import functools
+import inspect
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.extend.core as jex
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.audit import domain as domains
+from landscape.audit.domain import Domain, Target
+from landscape.errors import Place, UserError, nearest
+from landscape.user_calls import definition, guarded
+
+Array = Any
+KINDS = ("loss", "activation", "function")
+TASKS = ("regression", "binary", "multiclass", "segmentation")
+HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
+FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
+CLASSES, MASK, FEATURES = 4, (3, 4), 4
+_FEW = 5  # not the number of classes, so that labels never broadcast against them
+_FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
+_FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
+_THEN_PREDICTIONS = {"y_pred", "pred", "preds", "prediction", "predictions", "logits", "y_hat"}
+_THEN_PREDICTIONS |= {"yhat", "output", "outputs", "scores", "probs", "p", "predicted", "logit"}
+
+
+class Subject(NamedTuple):
+    """One example as a function `row(x, target) -> scalar` with x of `shape`, and its programs.
+
+    `value` and `gradient` are traced in float32; `batched(predictions, targets)` is the function as
+    it was given, with its arguments in the order predictions, targets. `rows` is 1, or the number
+    of rows that a loss mixes.
+    """
+
+    name: str
+    kind: str
+    task: str | None
+    form: str
+    head: str | None
+    domain: Domain
+    shape: tuple[int, ...]
+    targets: list[Target]
+    row: Callable[[Array, Array], Array]
+    value: jex.ClosedJaxpr
+    gradient: jex.ClosedJaxpr
+    batched: Callable[[Array, Array], Array]
+    function: Callable
+    place: Place | None
+    notes: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.shape[0]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+
+def name_of(function: Callable) -> str:
+    """The function's own name."""
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    return getattr(inner, "__name__", type(inner).__name__)
+
+
+def read_order(function: Callable, order: str) -> bool:
+    """Whether the function takes its targets first; UserError where it needs more arguments."""
+    names = _needed(function)
+    if order not in ("auto", "predictions-first", "targets-first"):
+        among = ("auto", "predictions-first", "targets-first")
+        raise UserError(f"there is no order `{order}`", hint=nearest(order, among))
+    if order != "auto" or len(names) < 2:
+        return order == "targets-first"
+    return names[0].lower() in _FIRST_TARGETS and names[1].lower() in _THEN_PREDICTIONS
+
+
+def _needed(function: Callable) -> list[str]:
+    """The names of the first two arguments; UserError where more are required, or fewer taken."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(by_place) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        found = ", ".join(p.name for p in by_place) or "none"
+        raise UserError(
+            f"`{name_of(function)}` takes too few arguments ({found}); a loss takes predictions "
+            "and targets",
+            place=definition(function),
+            hint="for a function of one argument use `--kind activation` or `--kind function`",
+        )
+    _refuse_required(
+        function, [*by_place[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
+    )
+    return [p.name for p in by_place[:2]]
+
+
+def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
+    missing = [p.name for p in parameters if p.default is p.empty]
+    if missing:
+        raise UserError(
+            f"`{name_of(function)}` needs more than predictions and targets: {', '.join(missing)}",
+            place=definition(function),
+            hint=f"give it: `--option {missing[0]}=VALUE`; or bind it with functools.partial",
+        )
+
+
+def infer_task(function: Callable) -> tuple[str, str]:
+    """The task that the names and shapes of a function's arguments suggest, and why."""
+    names = {n.lower() for n in _needed(function)}
+    if names & {"mask", "masks"}:
+        return "segmentation", "an argument is called a mask"
+    logits = names & {"logits", "logit", "scores", "log_probs"}
+    if logits:
+        shape = jax.ShapeDtypeStruct((2, CLASSES), jnp.float32)
+        for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
+            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+                if getattr(jax.eval_shape(function, shape, targets), "shape", None) == (2,):
+                    return "multiclass", f"it takes {logits.pop()} and returns a value a row"
+        return "binary", f"it takes {logits.pop()} and returns a value for each"
+    return "regression", "nothing suggests another"
+
+
+def build(
+    function: Callable,
+    *,
+    kind: str,
+    task: str | None,
+    domain: str,
+    head: str | None,
+    order: str,
+    form: str,
+    outputs: int | None = None,
+    name: str | None = None,
+) -> Subject:
+    """The subject of an audit. UserError where the function cannot be audited, with its line."""
+    name = name or name_of(function)
+    _check(kind, KINDS, "kind")
+    _check(form, FORMS, "form of targets")
+    if head is not None:
+        _check(head, tuple(HEADS), "head")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        if kind == "loss":
+            made = _loss(function, task, domain, head, order, form, outputs or CLASSES, name)
+        else:
+            made = _plain(function, kind, domain, name)
+    notes = made.notes
+    if printed.getvalue().strip():
+        first = printed.getvalue().strip().splitlines()[0][:60]
+        notes = (*notes, f"it prints while it is traced ({first!r}); nothing of that is shown here")
+    return made._replace(notes=notes)
+
+
+def _check(value: str, among: tuple[str, ...], what: str) -> None:
+    if value not in among:
+        raise UserError(f"there is no {what} `{value}`", hint=nearest(value, among))
+
+
+def _loss(
+    function: Callable,
+    task: str | None,
+    domain: str,
+    head: str | None,
+    order: str,
+    form: str,
+    classes: int,
+    name: str,
+) -> Subject:
+    notes: list[str] = []
+    targets_first = read_order(function, order)
+    batched = _flipped(function) if targets_first else function
+    if targets_first and order == "auto":
+        notes.append("it takes the target first, by the names of its arguments (--order decides)")
+    if task is None:
+        task, why = infer_task(batched)
+        notes.append(f"taken as a {task} loss: {why} (--task decides)")
+    _check(task, TASKS, "task")
+    if head is not None:
+        batched = _through(batched, HEADS[head])
+    rest = (function, name, task, domain, head, classes)
+    subject = _fitting(batched, rest, form, notes)
+    if task == "binary" and form == "auto":
+        subject = _signed_if_needed(subject, batched, rest)
+    return subject
+
+
+def _flipped(function: Callable) -> Callable:
+    return lambda predictions, targets: function(targets, predictions)
+
+
+def _through(loss: Callable, head: Callable) -> Callable:
+    return lambda predictions, targets: loss(head(predictions), targets)
+
+
+def _fitting(batched: Callable, rest: tuple, form: str, notes: list[str]) -> Subject:
+    """The subject for the first form of targets that the loss accepts."""
+    function, name, task, _, _, classes = rest
+    forms = ["onehot", "labels"] if task == "multiclass" and form == "auto" else [form]
+    errors, doubtful = [], []
+    for candidate in forms:
+        try:
+            rows = _rows(batched, task, candidate, name, function, classes)
+            subject = _made(batched, rest, candidate, rows)
+        except UserError as error:
+            errors.append(error)
+            continue
+        last = candidate == forms[-1]
+        if not last and _accepts(batched, task, forms[-1], classes) and not _prefers_right(subject):
+            doubtful.append(subject)
+            continue
+        if candidate == "labels" and form == "auto":
+            refused = "it refuses one-hot targets" if errors else "one-hot targets mislead it"
+            notes.append(f"targets are integer labels: {refused} (--targets decides)")
+        return subject._replace(notes=tuple(notes))
+    if doubtful:
+        return doubtful[0]._replace(notes=tuple(notes))
+    raise errors[0]
+
+
+def _accepts(batched: Callable, task: str, form: str, classes: int) -> bool:
+    """Whether a loss takes targets of this form too."""
+    with contextlib.suppress(Exception):
+        jax.eval_shape(batched, *batch(task, form, "unit", _FEW, classes))
+        return True
+    return False
+
+
+def _prefers_right(subject: Subject) -> bool:
+    """Whether the right class costs less than any other one, for every target."""
+    count = subject.shape[-1]
+    high, low = (0.9, 0.1 / (count - 1)) if subject.domain.name != "real" else (4.0, 0.0)
+    classes = jnp.where(jnp.eye(count, dtype=bool), high, low).astype(jnp.float32)
+    rows = jnp.stack([jnp.broadcast_to(c, subject.shape) for c in classes])
+    cost = jax.jit(jax.vmap(subject.row, (0, None)))
+    if subject.rows > 1:
+        return True
+    for number, target in enumerate(subject.targets):
+        given = target.value
+        given = given.astype(np.float32) if given.dtype.kind == "f" else given
+        values = np.asarray(cost(rows, jnp.asarray(given)))
+        if not np.all(np.delete(values, number) > values[number]):
+            return False
+    return True
+
+
+def example_shape(task: str, rows: int, classes: int) -> tuple[int, ...]:
+    """The shape of the predictions of `rows` examples of a task."""
+    return {
+        "regression": (rows,),
+        "binary": (rows,),
+        "multiclass": (rows, classes),
+        "segmentation": (rows, *MASK),
+    }[task]
+
+
+def batch(task: str, form: str, domain: str, rows: int, classes: int) -> tuple[Array, Array]:
+    """Predictions and targets of a batch of `rows` examples, drawn at random, float32."""
+    rng = np.random.default_rng(11)
+    shape = example_shape(task, rows, classes)
+    predictions = rng.normal(size=shape)
+    if domain != "real":
+        predictions = rng.uniform(0.05, 0.95, shape)
+        if domain == "simplex" and len(shape) > 1:
+            predictions = predictions / predictions.sum(-1, keepdims=True)
+    if task == "multiclass":
+        labels = rng.integers(classes, size=rows)
+        values = labels.astype(np.int32) if form == "labels" else np.eye(classes)[labels]
+    elif task == "regression":
+        values = rng.normal(size=shape) if domain == "real" else rng.uniform(0.05, 0.95, shape)
+    else:
+        values = rng.integers(2, size=shape).astype(float)
+        values = 2 * values - 1 if form == "signed" else values
+    given = values if form == "labels" else values.astype(np.float32)
+    return jnp.asarray(predictions.astype(np.float32)), jnp.asarray(given)
+
+
+def _rows(
+    batched: Callable, task: str, form: str, name: str, function: Callable, classes: int
+) -> int:
+    """1, or 4 for a loss that mixes the examples of a batch; checks what it returns."""
+    few = batch(task, form, "unit", _FEW, classes)
+    label = f"loss `{name}`"
+    out = guarded(lambda: jax.eval_shape(batched, *few), label, function)
+    _check_output(out, few[0].shape, label, function)
+    if out.shape != ():
+        return 1
+    one = jax.jit(
+        lambda p, t: (
+            batched(p, t),
+            jnp.stack([batched(p[i : i + 1], t[i : i + 1]) for i in range(_FEW)]),
+        )
+    )
+    try:
+        whole, single = (np.asarray(v, np.float64) for v in one(*few))
+    except Exception:
+        return 4
+    sums = np.array([single.mean(), single.sum()])
+    return 1 if np.any(np.abs(sums - whole) <= 1e-4 * (1 + np.abs(whole))) else 4
+
+
+def _check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
+    place = definition(function)
+    if not hasattr(out, "shape") or not hasattr(out, "dtype"):
+        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
+    if jnp.issubdtype(out.dtype, jnp.complexfloating):
+        raise UserError(
+            f"{label} returns complex numbers; a loss must be real",
+            place=place,
+            hint="take jnp.abs or jnp.real of the result",
+        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise UserError(
+            f"{label} returns {out.dtype}; no gradient flows through whole numbers or truth values",
+            place=place,
+            hint="compute in floating point; a count or a comparison cannot be trained",
+        )
+    pairs = {(shape[0], shape[0]), (shape[0], 1), (1, shape[0])}
+    if out.shape not in {(), shape[:1], shape} | pairs and out.shape != shape[:-1]:
+        raise UserError(
+            f"{label} returns shape {out.shape} for predictions of shape {shape}",
+            place=place,
+            hint="expected a scalar, one value an example, or one a prediction",
+        )
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None (is a `return` missing?)"
+    return f"a {type(value).__name__}"
+
+
+def _made(batched: Callable, rest: tuple, form: str, rows: int) -> Subject:
+    function, name, task, domain, head, classes = rest
+    shape = example_shape(task, rows, classes)
+
+    def row(x: Array, target: Array) -> Array:
+        return jnp.sum(batched(x, target))
+
+    space = domains.domain(domain, shape, centered=task == "regression")
+    targets = domains.targets(task, form, shape, domain)
+    return _traced(
+        Subject(
+            name,
+            "loss",
+            task,
+            form,
+            head,
+            space,
+            shape,
+            targets,
+            row,
+            None,
+            None,  # type: ignore[arg-type]
+            batched,
+            function,
+            definition(function),
+            (),
+        )
+    )
+
+
+def _traced(subject: Subject) -> Subject:
+    """The subject with its programs; told where the function is random or has no gradient."""
+    label = f"{subject.kind} `{subject.name}`"
+    x = jnp.zeros(subject.shape, jnp.float32)
+    target = subject.targets[0].value
+    t = jnp.asarray(target.astype(np.float32) if target.dtype.kind == "f" else target)
+
+    def trace() -> jex.ClosedJaxpr:
+        return jax.make_jaxpr(lambda a, b: subject.row(a, b))(x, t)
+
+    value = guarded(trace, label, subject.function)
+    again = guarded(trace, label, subject.function)
+    if str(value) != str(again) or not _same_constants(value, again):
+        raise UserError(
+            f"{label} is random: traced twice, it is two different programs",
+            place=subject.place,
+            hint="take the random numbers as an argument, or from a fixed jax.random.key",
+        )
+    differentiated = jax.value_and_grad(subject.row)
+    gradient = guarded(
+        lambda: jax.make_jaxpr(lambda a, b: differentiated(a, b))(x, t), label, subject.function
+    )
+    return subject._replace(value=value, gradient=gradient)
+
+
+def _same_constants(a: jex.ClosedJaxpr, b: jex.ClosedJaxpr) -> bool:
+    return all(
+        np.array_equal(np.asarray(x), np.asarray(y), equal_nan=np.asarray(x).dtype.kind == "f")
+        for x, y in zip(a.consts, b.consts, strict=True)
+    )
+
+
+def _signed_if_needed(subject: Subject, batched: Callable, rest: tuple) -> Subject:
+    """Targets -1 and 1 where the loss is constant for the target 0 but not for -1."""
+    x = jnp.linspace(-3.0, 3.0, 7, dtype=jnp.float32)
+    rows = jax.jit(jax.vmap(lambda v, t: subject.row(jnp.full(subject.shape, v), t), (0, None)))
+    at = {t: np.asarray(rows(x, jnp.full(subject.shape, t, jnp.float32))) for t in (-1.0, 0.0, 1.0)}
+    moving = {t: np.ptp(values) > 0 for t, values in at.items()}
+    mirrored = np.allclose(at[-1.0], at[1.0][::-1], rtol=1e-4, atol=1e-5)
+    if moving[0.0] or not (moving[1.0] and mirrored):
+        return subject
+    note = "targets are -1 and 1: for the target 0 it is constant (--targets decides)"
+    made = _made(batched, rest, "signed", subject.rows)
+    return made._replace(notes=(*subject.notes, note))
+
+
+def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
+    """An activation `f(x)`, or a function of one or more arrays, weighted into one number."""
+    label = f"{kind} `{name}`"
+    inputs = _inputs(function, kind)
+    shapes = [(1,)] if kind == "activation" else [(1, FEATURES), (FEATURES,)]
+    errors = []
+    for shape in shapes:
+        arguments = [jax.ShapeDtypeStruct(shape, jnp.float32)] * inputs
+        try:
+            out = guarded(lambda: jax.eval_shape(function, *arguments), label, function)  # noqa: B023
+        except UserError as error:
+            errors.append(error)
+            continue
+        _check_plain(out, shape, kind, label, function)
+        break
+    else:
+        raise errors[0]
+    whole = shape if inputs == 1 else (inputs, *shape)
+    weights = 1 + 0.5 * np.cos(1.0 + np.arange(max(int(np.prod(out.shape)), 1)))
+
+    def batched(x: Array, _: Array) -> Array:
+        return function(x) if inputs == 1 else function(*(x[i] for i in range(inputs)))
+
+    def row(x: Array, target: Array) -> Array:
+        found = batched(x, target)
+        scale = weights.reshape(out.shape).astype(found.dtype) if kind == "function" else 1
+        return jnp.sum(found * scale)
+
+    space = domains.domain(domain, whole, centered=False)
+    targets = domains.targets(None, "auto", whole, domain)
+    made = Subject(
+        name,
+        kind,
+        None,
+        "auto",
+        None,
+        space,
+        whole,
+        targets,
+        row,
+        None,
+        None,  # type: ignore[arg-type]
+        batched,
+        function,
+        definition(function),
+        (),
+    )
+    notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []
+    return _traced(made)._replace(notes=tuple(notes))
+
+
+def _inputs(function: Callable, kind: str) -> int:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return 1
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in by_place if p.default is p.empty]
+    _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
+    if kind == "activation" and len(required) > 1:
+        names = ", ".join(p.name for p in required)
+        raise UserError(
+            f"`{name_of(function)}` takes {names}; an activation takes one array",
+            place=definition(function),
+            hint="use `--kind function` for several arrays, or `--option` for an option",
+        )
+    return max(len(required), 1)
+
+
+def _check_plain(
+    out: Any, shape: tuple[int, ...], kind: str, label: str, function: Callable
+) -> None:
+    place = definition(function)
+    if not hasattr(out, "shape"):
+        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise UserError(
+            f"{label} returns {out.dtype}; no gradient flows through it",
+            place=place,
+            hint="return floating-point numbers",
+        )
+    if kind == "activation" and out.shape != shape:
+        raise UserError(
+            f"{label} returns shape {out.shape} for an input of shape {shape}",
+            place=place,
+            hint="an activation is elementwise; for anything else use `--kind function`",
+        )
