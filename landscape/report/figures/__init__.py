@@ -3,17 +3,36 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 
-from landscape.report.figures import contours, curves, lines, style, summary, surfaces, sweep
+from landscape.errors import UserError
+from landscape.report import audits
+from landscape.report.figures import (
+    audit,
+    contours,
+    curves,
+    lines,
+    style,
+    summary,
+    surfaces,
+    sweep,
+)
 from landscape.report.figures.view import Picture, View, view
 from landscape.report.results import Results
 
 RESOLUTION = 150
+# How each format is written; dates would make the bytes differ.
+_FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": RESOLUTION},
+    "pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
+    "svg": {"dpi": 300, "metadata": {"Date": None}},
+}
 # All that a report can hold, in the order of the page; those of an older report are removed.
 NAMES = (
+    "audit",
     "summary",
     "learning_curves",
     "sweep",
@@ -35,6 +54,8 @@ def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
     """The figures that the data allow, one at a time; use inside `own_style()`."""
     shown = view(results, table)
     places = [at for at in lines.PLACES if _has_slices(shown, at)]
+    if judged := audits.drawn(shown.runs):
+        yield audit.shapes(judged)
     yield summary.summary(shown, places[0] if places else None)
     yield curves.learning(shown)
     if results.swept and (picture := sweep.swept(table, results.swept, results.losses)):
@@ -56,10 +77,21 @@ def _has_slices(shown: View, at: str) -> bool:
 
 def rendered(picture: Picture) -> tuple[bytes, bytes]:
     """The figure as png and pdf; the same figure gives the same bytes."""
-    png, pdf = io.BytesIO(), io.BytesIO()
-    picture.figure.savefig(png, format="png", dpi=RESOLUTION)
-    picture.figure.savefig(pdf, format="pdf", dpi=300, metadata={"CreationDate": None})
-    return png.getvalue(), pdf.getvalue()
+    return saved(picture, "png"), saved(picture, "pdf")
+
+
+def saved(picture: Picture, suffix: str) -> bytes:
+    """The figure in the format of a file's suffix (`png`, `.pdf`, …); the same bytes each time."""
+    kind = suffix.removeprefix(".").lower()
+    if kind not in _FORMATS:
+        raise UserError(
+            f"a figure cannot be written as `{suffix}`",
+            hint=f"give the file one of these suffixes: {', '.join(f'.{one}' for one in _FORMATS)}",
+        )
+    buffer = io.BytesIO()
+    with own_style(), mpl.rc_context({"svg.hashsalt": picture.name}):
+        picture.figure.savefig(buffer, format=kind, **_FORMATS[kind])
+    return buffer.getvalue()
 
 
 @contextmanager

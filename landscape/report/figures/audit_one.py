@@ -1,0 +1,164 @@
+"""One audit on a page: curves a target, contours and limit, properties and findings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator
+
+from landscape.report import words
+from landscape.report.figures import audit_panels
+from landscape.report.figures.audit_curves import Curve, curves
+from landscape.report.figures.audit_panels import LABEL, LEFT, Column
+from landscape.report.figures.audit_planes import (
+    Field,
+    draw_field,
+    draw_limit,
+    field,
+    limit_title,
+)
+from landscape.report.figures.audit_sheet import Sheet, fit, inches
+from landscape.report.figures.audit_text import (
+    ROW,
+    Audit,
+    draw_findings,
+    draw_properties,
+    findings,
+    heading,
+    properties,
+)
+from landscape.report.figures.style import WIDTH, Style, columns_for, plain, styles
+
+_MARGIN = 0.12
+_HEADING = 0.5
+# Pictures in a row of their own, and the larger one beside the curves of a single target.
+_SIDE, _LARGE = 1.7, 2.2
+_ABOVE, _BELOW = 0.28, 0.72
+_BESIDE = 4.2
+_LIMIT = 2.65
+_SCALE = 0.55
+_KEYS = 3
+
+
+def draw(audit: Audit) -> tuple[Sheet, list[Column]]:
+    """The page, and the panels of curves with the shares that they cut."""
+    lines = [] if "error" in audit else curves(audit)
+    look = styles([str(audit["loss"])])[str(audit["loss"])]
+    keys = audit_panels.keys(lines, look.color)
+    pictures = _pictures(audit)
+    beside = pictures.pop(0) if len(lines) == 1 and pictures else None
+    entries = findings(audit, WIDTH - 2 * _MARGIN)
+    under = _HEADING + audit_panels.height(len(lines))
+    band = under + 0.2 * -(-len(keys) // _KEYS) + 0.08
+    text = band + _band_height(audit, pictures) + 0.08
+    sheet = Sheet(text + sum(entry.height for entry in entries) + 0.1)
+    heading(sheet, audit, _MARGIN, WIDTH - _MARGIN)
+    made = _draw_curves(sheet, audit, lines, look, _BESIDE - 0.8 if beside else None)
+    if beside:
+        _draw_picture(sheet, audit, beside, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
+    if keys:
+        sheet.figure.legend(
+            handles=keys,
+            loc="upper center",
+            ncols=columns_for(len(keys), _KEYS),
+            bbox_to_anchor=(0.5, 1 - (under - 0.04) / sheet.height),
+            handlelength=1.8,
+            columnspacing=1.6,
+            labelspacing=0.35,
+            borderaxespad=0,
+        )
+    _draw_band(sheet, audit, pictures, band)
+    draw_findings(sheet, entries, _MARGIN, text)
+    return sheet, made
+
+
+def _draw_curves(
+    sheet: Sheet, audit: Audit, lines: list[Curve], look: Style, end: float | None
+) -> list[Column]:
+    quantity = "loss" if audit.get("kind", "loss") == "loss" else "value"
+    shown = audit_panels.groups({look.name: lines})
+    made = audit_panels.columns(sheet, _HEADING, shown, quantity, end=end)
+    for column in made:
+        audit_panels.draw_one(column, look)
+    return made
+
+
+def _pictures(audit: Audit) -> list[str]:
+    """The pictures that this audit has beside its curves."""
+    limit = (audit.get("shapes") or {}).get("limit")
+    present = {"plane": field(audit) is not None, "limit": bool(limit)}
+    return [name for name, there in present.items() if there]
+
+
+def _band_height(audit: Audit, pictures: list[str]) -> float:
+    """Pictures in a row; the properties beside a single one, else below."""
+    row = (_ABOVE + _SIDE + _BELOW) * bool(pictures)
+    return row + (0.0 if len(pictures) == 1 else ROW * -(-len(properties(audit)) // 3))
+
+
+def _draw_band(sheet: Sheet, audit: Audit, pictures: list[str], top: float) -> None:
+    left, end = LEFT, WIDTH - _MARGIN
+    for name in pictures:
+        left += _draw_picture(sheet, audit, name, (left, top + _ABOVE), _SIDE)
+    if len(pictures) == 1:
+        start = max(left + 0.3, end - 3.2)
+        draw_properties(sheet, audit, start, top + _ABOVE - 0.05, end - start, 1)
+    else:
+        below = top + (_ABOVE + _SIDE + _BELOW) * bool(pictures)
+        draw_properties(sheet, audit, _MARGIN, below, end - _MARGIN, 3)
+
+
+def _draw_picture(
+    sheet: Sheet, audit: Audit, name: str, place: tuple[float, float], side: float
+) -> float:
+    """Contours or the limit at a place; the width taken, room for the next one's axis included."""
+    shapes, plane = audit["shapes"], field(audit)
+    if name == "plane" and plane is not None:
+        _draw_plane(sheet, plane, place, side)
+        return side + _SCALE + 0.75
+    _draw_limit(sheet, shapes["limit"], place, (_LIMIT, side))
+    return _LIMIT
+
+
+def _draw_limit(
+    sheet: Sheet,
+    limit: Mapping[str, Any],
+    place: tuple[float, float],
+    size: tuple[float, float],
+) -> None:
+    wide, tall = size
+    panel = sheet.axes(*place, wide, tall, label="limit")
+    draw_limit(panel, limit)
+    panel.set_title(plain(fit(limit_title(limit), wide, size=8.5)), loc="left")
+    panel.set_xlabel("shrinking step")
+    panel.set_ylabel("difference quotient")
+    panel.yaxis.set_label_coords((LABEL - LEFT) / wide, 0.5)
+    panel.legend(
+        loc="upper center",
+        ncols=3,
+        bbox_to_anchor=(0.5, -0.42 / tall),
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.1,
+        borderaxespad=0,
+    )
+
+
+def _draw_plane(sheet: Sheet, plane: Field, place: tuple[float, float], side: float) -> None:
+    panel = sheet.axes(*place, side, side, label="plane")
+    filled, height = draw_field(panel, plane, 10)
+    told = ", logarithmic" if height.logarithmic else ""
+    told = f", {words.percent(height.share)} % cut" if height.share else told
+    room = side + _SCALE - inches(told, size=8.5)
+    panel.set_title(plain(fit(plane.label, room, size=8.5) + told), loc="left")
+    panel.set_xlabel(plain(fit(plane.x_label, side)))
+    panel.set_ylabel(plain(fit(plane.y_label, side)))
+    panel.yaxis.set_label_coords(-0.46 / side, 0.5)
+    if filled is not None:
+        axes = sheet.axes(place[0] + side + 0.08, place[1], 0.09, side, label="scale")
+        axes.grid(visible=False)
+        bar = sheet.figure.colorbar(filled, cax=axes)
+        bar.set_ticks(MaxNLocator(4, integer=height.logarithmic))
+        bar.formatter = height.ticks
+        bar.update_ticks()
+        axes.tick_params(width=0.5, length=2, pad=2)
+        bar.outline.set_linewidth(0.5)

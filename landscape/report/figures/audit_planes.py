@@ -1,0 +1,200 @@
+"""An audit over two predictions and at one point: contours with the gradient, and the limit."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from landscape.report import words
+from landscape.report.figures.audit_curves import frame, numbers
+from landscape.report.figures.audit_sheet import one_line
+from landscape.report.figures.planes import COLORS, Heights, heights
+from landscape.report.figures.style import TICK, few_ticks, plain
+from landscape.report.figures.view import Array
+
+_LEVELS = 12
+# Arrows shorter than this share of the longest would look like the dots of a zero gradient.
+_SHORTEST = 0.15
+# Difference quotients that grow by more than this, as the step shrinks, need a logarithmic scale.
+_GROWS = 30.0
+_DECADES = 30
+_LEFT, _RIGHT, _AUTODIFF = "#0072B2", "#D55E00", "black"
+
+
+class Field(NamedTuple):
+    """A loss over two predictions: rows of `value` and of both gradients are along y."""
+
+    label: str
+    x_label: str
+    y_label: str
+    x: Array
+    y: Array
+    value: Array
+    gradient: tuple[Array, Array]
+
+
+def field(audit: Mapping[str, Any]) -> Field | None:
+    """The plane of an audit, where it has one with at least two points along each side."""
+    plane = (audit.get("shapes") or {}).get("plane")
+    if not plane or min(len(plane["x"]), len(plane["y"])) < 2:
+        return None
+    value, across, up = (
+        np.array([numbers(row) for row in plane[name]])
+        for name in ("value", "gradient_x", "gradient_y")
+    )
+    label, below, beside = (str(plane[name]) for name in ("label", "x_label", "y_label"))
+    x, y = numbers(plane["x"]), numbers(plane["y"])
+    return Field(label, below, beside, x, y, value, (across, up))
+
+
+def draw_field(panel: Axes, shown: Field, arrows: int) -> tuple[ContourSet | None, Heights]:
+    """Contours, and about `arrows` x `arrows` arrows that point down the gradient."""
+    panel.grid(visible=False)
+    panel.set_facecolor("#d9d9d9")
+    height = heights(shown.value)
+    filled = None
+    if height.values.count() and not height.flat:
+        levels = np.linspace(height.low, height.high, _LEVELS)
+        grid = (shown.x, shown.y, height.values)
+        filled = panel.contourf(*grid, levels=levels, cmap=COLORS)
+        panel.contour(*grid, levels=levels[1:-1], colors="white", linewidths=0.35, alpha=0.75)
+    elif height.values.count():
+        flat = np.ma.masked_array(np.full(shown.value.shape, 0.5), height.values.mask)
+        panel.contourf(shown.x, shown.y, flat, levels=[0, 1], colors=[COLORS(0.5)])
+    _still(panel, shown)
+    _arrows(panel, shown, arrows)
+    panel.set_xlim(shown.x[0], shown.x[-1])
+    panel.set_ylim(shown.y[0], shown.y[-1])
+    few_ticks(panel.xaxis)
+    few_ticks(panel.yaxis)
+    return filled, height
+
+
+def still(shown: Field) -> Array:
+    """Where the gradient is exactly zero in both predictions."""
+    across, up = shown.gradient
+    return (across == 0) & (up == 0)
+
+
+def _still(panel: Axes, shown: Field) -> None:
+    flat = still(shown)
+    if flat.any():
+        panel.contourf(
+            shown.x,
+            shown.y,
+            flat.astype(np.float64),
+            levels=[0.5, 1.5],
+            colors="none",
+            hatches=["...."],
+        )
+
+
+def _arrows(panel: Axes, shown: Field, arrows: int) -> None:
+    """Descent, its length by the square root: flat places are seen beside steep ones."""
+    pick_x, pick_y = (_picked(len(axis), arrows) for axis in (shown.x, shown.y))
+    across, up = (-part[np.ix_(pick_y, pick_x)] for part in shown.gradient)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.hypot(across, up)
+    known = np.isfinite(size) & (size > 0)
+    if not known.any():
+        return
+    x, y = np.meshgrid(shown.x[pick_x], shown.y[pick_y])
+    typical = np.percentile(size[known], 90)
+    known &= size > _SHORTEST**2 * typical
+    length = np.sqrt(np.minimum(size[known] / typical, 1.0))
+    panel.quiver(
+        x[known],
+        y[known],
+        across[known] / size[known] * length,
+        up[known] / size[known] * length,
+        angles="xy",
+        scale_units="width",
+        scale=1.15 * arrows,
+        width=0.009,
+        headwidth=4,
+        headlength=4,
+        headaxislength=3.6,
+        minlength=0,
+        pivot="mid",
+        color="white",
+        edgecolor="black",
+        linewidth=0.35,
+    )
+
+
+def _picked(count: int, most: int) -> NDArray[np.intp]:
+    """At most `most` evenly spaced indices, about half a space from both edges."""
+    step = max(1, -(-(count - 1) // most))
+    inside = max(1, (count - 1) // step)
+    start = (count - 1 - (inside - 1) * step) // 2
+    return np.arange(start, start + inside * step, step)
+
+
+def draw_limit(panel: Axes, limit: Mapping[str, Any]) -> None:
+    """Both sides' difference quotients against the shrinking step, and what autodiff returns."""
+    steps = numbers(limit["steps"])
+    sides = {side: numbers(limit[side]) for side in ("left", "right")}
+    given = float(numbers([limit.get("autodiff")])[0])
+    looks: dict[str, dict[str, Any]] = {
+        "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
+        "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
+    }
+    panel.set_xscale("log")
+    for side, quotients in sides.items():
+        drawn = np.where(np.isfinite(quotients), quotients, np.nan)
+        label = f"{side} {_number(quotients[np.argmin(steps)])}"
+        panel.plot(steps, drawn, linewidth=1.1, label=label, **looks[side])
+    label = f"autodiff {_number(given)}"
+    if np.isfinite(given):
+        dashes = (0, (3, 2))
+        panel.axhline(given, color=_AUTODIFF, linewidth=1.1, linestyle=dashes, label=label)
+    else:
+        panel.plot([], [], linestyle="none", label=label)
+    panel.set_xlim(1.6 * steps.max(), steps.min() / 1.6)
+    panel.xaxis.set_major_locator(LogLocator(numticks=5))
+    panel.xaxis.set_minor_locator(NullLocator())
+    _scale(panel, steps, [*sides.values(), np.array([given])])
+
+
+def _scale(panel: Axes, steps: Array, lines: list[Array]) -> None:
+    """Linear, or logarithmic on both sides of zero where the quotients grow without end."""
+    widest = int(np.argmax(steps))
+    start = [abs(line[widest if len(line) > 1 else 0]) for line in lines]
+    start = [size for size in start if np.isfinite(size) and size > 0]
+    everything = np.abs(np.concatenate(lines))
+    everything = everything[np.isfinite(everything)]
+    if start and everything.max() > _GROWS * max(start):
+        decades = _decades(max(start), np.concatenate(lines))
+        smallest = min(abs(tick) for tick in decades if tick)
+        panel.set_yscale("symlog", linthresh=smallest, linscale=0.6)
+        panel.yaxis.set_major_locator(FixedLocator(decades))
+        panel.yaxis.set_minor_locator(NullLocator())
+        panel.yaxis.set_major_formatter(TICK)
+        panel.margins(y=0.08)
+        return
+    low, high = frame([np.concatenate(lines)])
+    panel.set_ylim(low, high)
+    few_ticks(panel.yaxis, 4)
+
+
+def _decades(start: float, values: Array) -> list[float]:
+    """Zero and at most four powers of ten, from about `start`, on each side with values."""
+    finite = values[np.isfinite(values)]
+    last = int(np.ceil(np.log10(np.abs(finite).max())))
+    first = max(int(np.floor(np.log10(start))), last - _DECADES)
+    powers = [10.0**power for power in range(first, last + 1, -(-(last - first) // 3))]
+    below = [-power for power in powers if finite.min() < 0]
+    return [*below, 0.0, *(power for power in powers if finite.max() > 0)]
+
+
+def _number(value: float) -> str:
+    return "NaN" if np.isnan(value) else words.scientific(value + 0.0)
+
+
+def limit_title(limit: Mapping[str, Any]) -> str:
+    """Where the limit was taken."""
+    return plain(one_line(limit.get("label", "")))

@@ -1,0 +1,502 @@
+"""The figure of an audit: what is drawn is what the audit says, and nothing more."""
+
+import re
+import subprocess
+import sys
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import synthetic_audits as made
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.colors import same_color, to_rgba
+from matplotlib.contour import ContourSet
+from matplotlib.lines import Line2D
+from matplotlib.quiver import Quiver
+from matplotlib.text import Text
+
+from landscape.errors import UserError
+from landscape.report import figures
+from landscape.report.figures import audit_text
+from landscape.report.figures.audit import shapes
+
+
+def drawn(*audits):
+    with figures.own_style():
+        return shapes(audits)
+
+
+def panel(picture, name):
+    (found,) = (axes for axes in picture.figure.axes if axes.get_label() == name)
+    return found
+
+
+def by_gid(axes, gid):
+    return [artist for artist in axes.get_children() if artist.get_gid() == gid]
+
+
+def the_line(axes, what):
+    (line,) = by_gid(axes, f"line {what}")
+    return line.get_xdata(), line.get_ydata()
+
+
+def crosses(x, point):
+    """Whether a segment of the line has the point strictly between its ends."""
+    return any(a < point < b for a, b in pairwise(x) if np.isfinite([a, b]).all())
+
+
+def pieces(y):
+    """The number of unbroken pieces of a line."""
+    known = np.isfinite(y).astype(int)
+    return int(known[0] + (np.diff(known) == 1).sum())
+
+
+def texts(picture):
+    """Every text that is seen, with its box in pixels."""
+    with figures.own_style():
+        FigureCanvasAgg(picture.figure).draw()
+    hidden = {
+        label
+        for axes in picture.figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+        for label in (tick.label1, tick.label2)
+    }
+    found = [text for text in picture.figure.findobj(Text) if text not in hidden]
+    found = [text for text in found if text.get_visible() and text.get_text().strip()]
+    return [(text, text.get_window_extent()) for text in found]
+
+
+def words(picture):
+    """What is written into the figure itself."""
+    return [text.get_text() for text in picture.figure.texts]
+
+
+def long_names():
+    """A loss and findings that are as long as anybody's, and full of dollars."""
+    audit = made.huber()
+    audit["loss"] = "my_package.losses:" + "quite_a_long_name_for_$one$_loss_" * 6
+    audit["shapes"]["x_label"] = "prediction of something with a long description " * 4
+    audit["shapes"]["lines"][0]["label"] = "target (1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1)"
+    audit["findings"] += [
+        made.finding("N301", "error", "W" * 300, "x" * 300),
+        made.finding("G205", "warning", ("the $gradient$ of it_vanishes " * 12)[:300]),
+    ]
+    return audit
+
+
+def crowd(count):
+    """Losses of all kinds, among them one that runs away and one that could not be audited."""
+    everything = [
+        made.absolute(),
+        made.reciprocal(),
+        made.exponential(),
+        made.zero_one(),
+        long_names(),
+        made.refused(),
+        made.rounded(),
+        made.clipped_cross_entropy(),
+    ]
+    return everything[:count]
+
+
+SETS = {
+    "curves alone": [made.huber()],
+    "limit": [made.absolute()],
+    "jump": [made.zero_one()],
+    "plane beside one target": [made.softmax_cross_entropy()],
+    "plane and limit": [made.multiclass_hinge()],
+    "holes": [made.holed()],
+    "infinite": [made.reciprocal()],
+    "six targets": [made.many_targets()],
+    "long": [long_names()],
+    "refused": [made.refused("x" * 200)],
+    "two": crowd(2),
+    "five": crowd(5),
+    "eight": crowd(8),
+    "three planes": [made.softmax_cross_entropy(), made.multiclass_hinge(), made.holed()],
+    "eight planes": [made.softmax_cross_entropy()] * 5 + [made.holed()] * 3,
+}
+
+
+@pytest.mark.parametrize("audits", SETS.values(), ids=SETS)
+def test_every_text_is_inside_readable_and_apart(audits):
+    picture = drawn(*audits)
+    width, height = picture.figure.bbox.size
+    assert picture.figure.get_figwidth() == 7.0
+    found = texts(picture)
+    for text, box in found:
+        assert text.get_fontsize() >= 8, text
+        assert box.x0 >= -1 and box.x1 <= width + 1, text
+        assert box.y0 >= -1 and box.y1 <= height + 1, text
+        assert not is_math_text(text.get_text()) or r"\mathdefault" in text.get_text(), text
+    for (one, box), (other, its) in combinations(found, 2):
+        apart = box.x1 <= its.x0 + 1 or its.x1 <= box.x0 + 1
+        apart = apart or box.y1 <= its.y0 + 2 or its.y1 <= box.y0 + 2
+        assert apart, (one, other)
+
+
+def test_no_line_crosses_a_jump_and_both_sides_reach_it():
+    picture = drawn(made.zero_one())
+    x, y = the_line(panel(picture, "value: target 1"), "value")
+    assert not crosses(x, 0.0)
+    assert sorted(y[x == 0]) == [0.0, 1.0]
+    assert pieces(y) == 2 and pieces(x) == 2
+    x, _ = the_line(panel(picture, "gradient: target 1"), "gradient")
+    assert not crosses(x, 0.0)
+
+
+def test_a_kink_breaks_the_gradient_alone():
+    picture = drawn(made.absolute())
+    x, y = the_line(panel(picture, "value: target 1"), "value")
+    assert pieces(y) == 1 and crosses(x, 1.025)
+    x, y = the_line(panel(picture, "gradient: target 1"), "gradient")
+    assert not crosses(x, 1.0)
+    assert sorted(y[x == 1]) == [-1.0, 1.0]
+
+
+def test_a_break_of_the_curvature_breaks_nothing():
+    picture = drawn(made.huber())
+    for what in ("value", "gradient"):
+        _, y = the_line(panel(picture, f"{what}: target 1"), what)
+        assert pieces(y) == 1
+
+
+def test_gaps_between_samples_are_led_up_to():
+    x = np.linspace(-1, 1, 20)  # no sample at the jump
+    value = np.where(x > 0, 3 * x + 1, x)
+    line = made.line("target 1", value, np.where(x > 0, 3.0, 1.0), [(0.0, "D101")])
+    axes = panel(drawn(made.made("jump", [line], x=x)), "value: target 1")
+    at, y = the_line(axes, "value")
+    assert sorted(y[at == 0]) == pytest.approx([0, 1])
+    assert by_gid(axes, "filled") == []
+    assert len(by_gid(axes, "open")) == 2
+
+
+def test_circles_as_in_textbooks():
+    def circles(axes):
+        return {
+            gid: sorted(line.get_xydata()[0].tolist() for line in by_gid(axes, gid))
+            for gid in ("open", "filled")
+        }
+
+    picture = drawn(made.zero_one())
+    assert circles(panel(picture, "value: target 1")) == {"open": [[0, 0]], "filled": [[0, 1]]}
+    assert circles(panel(picture, "value: target 0")) == {"open": [[0, 1]], "filled": [[0, 0]]}
+    kinked = circles(panel(drawn(made.hinge()), "gradient: target 1"))
+    assert kinked["open"] == [pytest.approx([1, -1]), pytest.approx([1, 0])]
+    assert kinked["filled"] == [pytest.approx([1, -0.5])]
+    faces = [
+        line.get_markerfacecolor() for line in by_gid(panel(picture, "value: target 1"), "open")
+    ]
+    assert faces == ["white"]
+
+
+@pytest.mark.parametrize("kind", ["dead", "idle", "saturated"])
+def test_spans_equal_the_intervals(kind):
+    curve = made.line("target 1", made.X**2, 2 * made.X, dead=[], idle=[])
+    curve[kind] = [[-10.0, -4.5], ["-inf", -9.0], [2.25, 3.0]]
+    picture = drawn(made.made("spans", [curve]))
+    for what in ("value", "gradient"):
+        axes = panel(picture, f"{what}: target 1")
+        spans = by_gid(axes, kind)
+        found = [(span.get_x(), span.get_x() + span.get_width()) for span in spans]
+        assert found == [(-10, -4.5), (-10, -9), (2.25, 3)]
+        assert all(bool(span.get_hatch()) == (kind == "dead") for span in spans)
+        others = {"dead", "idle", "saturated"} - {kind}
+        assert not any(by_gid(axes, other) for other in others)
+        low, high = axes.get_ylim()
+        box = spans[0].get_window_extent()
+        assert box.y0 <= axes.transData.transform((0, low))[1] + 1e-6
+        assert box.y1 >= axes.transData.transform((0, high))[1] - 1e-6
+
+
+def test_suspect_points_are_marked_where_they_are():
+    audit = made.huber()
+    audit["shapes"]["lines"][1]["marks"].append({"x": 11.0, "code": "D101"})  # out of sight
+    picture = drawn(audit)
+    axes = panel(picture, "gradient: target 1")
+    assert [line.get_xdata()[0] for line in by_gid(axes, "mark D103")] == [0.0, 2.0]
+    assert by_gid(axes, "mark D101") == []
+    (legend,) = picture.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["curvature jumps (D103)"]
+
+
+def test_infinity_does_not_set_the_limits_and_what_is_cut_is_told():
+    audit = made.reciprocal()
+    picture = drawn(audit)
+    told = re.findall(r"([<\d]+) % of the (value|gradient) at target 0", picture.caption)
+    assert [what for _, what in told] == ["value", "gradient"]
+    for share, what in told:
+        axes = panel(picture, f"{what}: target 0")
+        values = np.array([float(v) for v in audit["shapes"]["lines"][0][what]])
+        low, high = axes.get_ylim()
+        assert np.isinf(values).any() and np.isfinite([low, high]).all()
+        largest = np.abs(values[np.isfinite(values)]).max()
+        assert max(abs(low), abs(high)) < largest / 2
+        outside = np.mean((values < low) | (values > high))
+        assert int(share) == round(100 * outside)
+        assert axes.get_title("right") == f"{share} % cut"
+        (bar,) = by_gid(axes, "not finite")
+        places = bar.get_xdata()[np.isfinite(bar.get_ydata())]
+        assert places.tolist() == made.X[~np.isfinite(values)].tolist() == [0.0]
+
+
+def test_infinite_points_count_as_cut_and_missing_ones_do_not():
+    value = np.where(made.X < -5, np.inf, made.X**2)  # 100 of 401
+    value[-100:] = np.nan
+    picture = drawn(made.made("partly", [made.line("target 1", value, 2 * made.X)]))
+    assert "The frame cuts 33 % of the value at target 1:" in picture.caption
+
+
+def test_a_parabola_is_not_cut():
+    picture = drawn(made.squared())
+    assert "cut" not in picture.caption
+    low, high = panel(picture, "value: target 1").get_ylim()
+    assert low < 0 and high > 121
+
+
+def test_nothing_is_drawn_where_the_value_is_not_a_number():
+    axes = panel(drawn(made.holed()), "value: target 1")
+    x, y = the_line(axes, "value")
+    assert x[np.isfinite(y)].min() > 0
+    (bar,) = by_gid(axes, "not finite")
+    assert bar.get_xdata()[np.isfinite(bar.get_ydata())].max() == 0
+
+
+def test_huge_numbers_leave_the_others_in_sight():
+    value = made.X**2
+    value[::100] = 1e308
+    line = made.line("target 1", value, 2 * made.X)
+    axes = panel(drawn(made.made("huge", [line])), "value: target 1")
+    assert 100 < axes.get_ylim()[1] < 1000
+
+
+def test_targets_share_their_axes_unless_one_would_be_flat():
+    picture = drawn(made.huber())
+    for what in ("value", "gradient"):
+        axes = [panel(picture, f"{what}: target {target}") for target in (0, 1, -3)]
+        assert len({one.get_ylim() for one in axes}) == 1
+    picture = drawn(made.many_targets())
+    limits = {t: panel(picture, f"value: target {t}").get_ylim() for t in (0, 50)}
+    assert limits[0][0] > limits[50][1]
+
+
+@pytest.mark.parametrize("audits", SETS.values(), ids=SETS)
+def test_panels_without_numbers_have_the_axis_of_the_first(audits):
+    picture = drawn(*audits)
+    for what in ("value", "gradient"):
+        row = [axes for axes in picture.figure.axes if axes.get_label().startswith(f"{what}: ")]
+        silent = [axes for axes in row if not axes.yaxis.get_tick_params()["labelleft"]]
+        assert all(axes.get_ylim() == row[0].get_ylim() for axes in silent)
+
+
+def test_several_losses_lie_on_the_same_axes():
+    audits = [made.hinge(), made.zero_one(), made.exponential(), made.refused()]
+    picture = drawn(*audits)
+    for what in ("value", "gradient"):
+        for target in (0, 1):
+            lines = by_gid(panel(picture, f"{what}: target {target}"), f"line {what}")
+            assert len(lines) == 3
+            assert len({line.get_color() for line in lines}) == 3
+            assert len({str(line._unscaled_dash_pattern) for line in lines}) == 3
+        axes = [panel(picture, f"{what}: target {target}") for target in (0, 1)]
+        assert len({one.get_xlim() for one in axes}) == 1
+    values = [panel(picture, f"value: target {target}").get_ylim() for target in (0, 1)]
+    assert values[0] == values[1]
+    x, _ = [line.get_data() for line in by_gid(axes[1], "line gradient")][1]
+    assert not crosses(x, 0.0)
+
+
+def test_a_loss_that_runs_away_does_not_flatten_the_others():
+    alone = panel(drawn(made.exponential()), "value: target 1").get_ylim()
+    together = drawn(made.hinge(), made.clipped_cross_entropy(), made.exponential())
+    low, high = panel(together, "value: target 1").get_ylim()
+    assert alone[1] > 500
+    assert 16.2 < high < 60 and low > -10
+    assert "% of the value at target 1" in together.caption
+
+
+def test_dead_regions_of_several_losses_are_bars_in_their_colors():
+    audits = [made.hinge(), made.zero_one(), made.clipped_cross_entropy()]
+    picture = drawn(*audits)
+    axes = panel(picture, "gradient: target 1")
+    colors = [line.get_color() for line in by_gid(axes, "line gradient")]
+    bottoms, tops = [], []
+    for audit, color in zip(audits, colors, strict=True):
+        intervals = audit["shapes"]["lines"][0]["dead"]
+        bars = by_gid(axes, f"dead {audit['loss']}")
+        found = [[bar.get_x(), bar.get_x() + bar.get_width()] for bar in bars]
+        assert found == intervals
+        assert all(same_color(bar.get_facecolor(), color) for bar in bars)
+        bottoms += [bar.get_y() for bar in bars]
+        tops += [bar.get_y() + bar.get_height() for bar in bars]
+    assert 0 < bottoms[0] < tops[0] < bottoms[1] < tops[1]
+    lowest = min(np.nanmin(line.get_ydata()) for line in by_gid(axes, "line gradient"))
+    assert axes.transData.inverted().transform(axes.transAxes.transform((0, max(tops))))[1] < lowest
+
+
+def test_a_verdict_is_a_word_a_color_and_a_marker():
+    looks = set()
+    for audit, verdict in (
+        (made.squared(), "trainable"),
+        (made.exponential(), "care"),
+        (made.zero_one(), "untrainable"),
+        (made.refused(), "not audited"),
+    ):
+        picture = drawn(audit)
+        assert verdict in words(picture)
+        mark = next(art for art in picture.figure.artists if isinstance(art, Line2D))
+        looks.add((str(mark.get_marker()), to_rgba(mark.get_color())))
+    assert len({marker for marker, _ in looks}) == len({color for _, color in looks}) == 4
+
+
+def test_what_could_not_be_audited_is_listed_and_not_drawn():
+    alone = drawn(made.refused())
+    assert alone.figure.axes == []
+    assert "numpy.log" in " ".join(words(alone))
+    together = drawn(made.huber(), made.refused())
+    assert "my_losses.py:numpy_loss" in words(together)
+    assert any("numpy.log" in text for text in words(together))
+    assert len(by_gid(panel(together, "value: target 0"), "line value")) == 1
+    assert "Not audited and not drawn: my_losses.py:numpy_loss." in together.caption
+
+
+def test_findings_are_told_the_gravest_first():
+    audit = made.huber()
+    audit["findings"] += [
+        made.finding("N301", "error", "grave", "jnp.log(x)", 7),
+        *[made.finding(f"G2{i:02}", "warning", f"warned {i}") for i in range(12)],
+    ]
+    shown = words(drawn(audit))
+    codes = [text for text in shown if re.fullmatch(r"[DGN]\d{3}", text)]
+    assert codes == ["N301", *[f"G2{i:02}" for i in range(11)]]
+    assert "my_losses.py:7 | jnp.log(x)" in shown
+    assert "… and 2 more, none graver." in shown
+
+
+def test_a_message_is_wrapped_without_losing_a_word():
+    message = " ".join(f"word{number}" for number in range(40))
+    audit = made.made("wordy", [], [made.finding("S401", "note", message)])
+    lines = [text for text in words(drawn(audit)) if text.startswith("word") and " " in text]
+    assert len(lines) > 1 and " ".join(lines) == message
+
+
+def test_properties_say_how_they_are_known():
+    shown = words(drawn(made.zero_one()))
+    start = shown.index("smoothness")
+    assert shown[start : start + 3] == ["smoothness", "discontinuous", "measured"]
+    start = shown.index("curvature")
+    assert shown[start : start + 3] == ["curvature", "0", "proved"]
+    start = shown.index("range")
+    assert shown[start + 1] == "[0, 1]"
+
+
+def test_the_same_loss_twice_is_numbered():
+    assert {"huber", "huber (2)"} <= set(words(drawn(made.huber(), made.huber())))
+
+
+def test_the_limit_shows_both_sides_and_autodiff():
+    axes = panel(drawn(made.absolute()), "limit")
+    left, right, autodiff = axes.get_lines()
+    assert left.get_ydata().tolist() == [-1] * 8 and right.get_ydata().tolist() == [1] * 8
+    assert set(autodiff.get_ydata()) == {0}
+    assert axes.get_xscale() == "log" and axes.get_yscale() == "linear"
+    low, high = axes.get_xlim()
+    assert low > 0.1 and high < 1e-8  # steps shrink to the right
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["left \N{MINUS SIGN}1", "right 1", "autodiff 0"]
+
+
+def test_a_quotient_that_grows_without_end_is_on_a_logarithmic_scale():
+    axes = panel(drawn(made.zero_one()), "limit")
+    assert axes.get_yscale() == "symlog"
+    low, high = axes.get_ylim()
+    assert low < -1e8 and high > 0
+
+
+def test_arrows_point_down_and_there_are_none_where_the_gradient_is_zero():
+    axes = panel(drawn(made.multiclass_hinge()), "plane")
+    (arrows,) = [child for child in axes.get_children() if isinstance(child, Quiver)]
+    assert len(arrows.U) > 20
+    active = 1 + arrows.Y - arrows.X > 0
+    assert active.all()
+    assert (arrows.U > 0).all() and (arrows.V < 0).all()
+    assert pytest.approx(-arrows.V) == arrows.U
+    assert _hatched(axes) == ["...."]
+    assert _hatched(panel(drawn(made.softmax_cross_entropy()), "plane")) == []
+
+
+def _hatched(axes):
+    sets = [child for child in axes.get_children() if isinstance(child, ContourSet)]
+    return [one.hatches[0] for one in sets if one.hatches and one.hatches[0]]
+
+
+def test_contours_leave_out_what_is_not_finite():
+    axes = panel(drawn(made.holed()), "plane")
+    filled = next(child for child in axes.get_children() if isinstance(child, ContourSet))
+    vertices = np.concatenate([path.vertices for path in filled.get_paths() if len(path.vertices)])
+    assert (vertices.prod(axis=1) > 0).all()
+
+
+def test_planes_of_several_losses_share_their_axes():
+    picture = drawn(made.softmax_cross_entropy(), made.hinge(), made.multiclass_hinge())
+    planes = [axes for axes in picture.figure.axes if axes.get_label().startswith("plane")]
+    assert [axes.get_label() for axes in planes] == [
+        "plane: softmax_cross_entropy",
+        "plane: crammer_singer",
+    ]
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in planes}) == 1
+    assert "target (1, 0, 0)" in picture.caption
+
+
+@pytest.mark.parametrize("suffix", [".png", "pdf", ".SVG"])
+def test_the_same_audits_give_the_same_bytes(suffix):
+    start = {".png": b"\x89PNG", "pdf": b"%PDF", ".SVG": b"<?xml"}[suffix]
+    audits = [made.multiclass_hinge(), made.zero_one()]
+    once, twice = (figures.saved(drawn(*audits), suffix) for _ in range(2))
+    assert once.startswith(start) and once == twice
+
+
+@pytest.mark.parametrize("suffix", [".jpg", "", "gif"])
+def test_other_suffixes_are_an_error_that_names_the_right_ones(suffix):
+    with pytest.raises(UserError) as caught:
+        figures.saved(drawn(made.huber()), suffix)
+    assert all(kind in str(caught.value) for kind in (".png", ".pdf", ".svg"))
+
+
+def test_nothing_to_draw_is_an_error_of_the_user():
+    with pytest.raises(UserError):
+        shapes([])
+
+
+def test_matplotlib_is_left_as_it_was():
+    figures.saved(drawn(made.huber()), "svg")
+    assert mpl.rcParams["svg.hashsalt"] == mpl.rcParamsDefault["svg.hashsalt"]
+
+
+def test_an_audit_is_drawn_without_jax():
+    code = (
+        "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as made; "
+        "from landscape.report import figures; from landscape.report.figures.audit import shapes; "
+        "figures.saved(shapes([made.huber()]), 'png'); "
+        "names = {name.split('.')[0] for name in sys.modules}; "
+        "assert not names & {'jax', 'optax', 'equinox'}; "
+        "assert 'landscape.audit' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_wrapping_keeps_every_line_within_its_room():
+    with figures.own_style():
+        for text in ("W" * 300, "il " * 200, "a" * 30 + " " + "b" * 200):
+            lines = audit_text.wrap(text, 2.0, 100)
+            assert all(audit_text.inches(line) <= 2.0 for line in lines)
+            assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+            (short,) = audit_text.wrap(text, 2.0, 1)
+            assert short.endswith("…") and audit_text.inches(short) <= 2.0
