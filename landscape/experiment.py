@@ -1,4 +1,4 @@
-"""One run: train, record, slice, store."""
+"""One run: train, record, slice, audit, store."""
 
 import platform
 import subprocess
@@ -40,7 +40,7 @@ class Training(NamedTuple):
 
 
 def perform(run: Run, folder: Path, workshop: Workshop) -> str:
-    """Trains, slices and stores one run; returns `done` or `diverged`.
+    """Trains, slices, audits and stores one run; returns `done` or `diverged`.
 
     Where the folder holds the finished training of this run, its parameters are measured again
     and nothing is trained.
@@ -57,6 +57,12 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
     arrays = _slice(run, program, training, evaluation)
     meta["seconds"]["slices"] = time.perf_counter() - clock
 
+    audit = None
+    if run.audit:
+        clock = time.perf_counter()
+        audit = workshop.audit(run)
+        meta["seconds"]["audit"] = time.perf_counter() - clock
+
     status = "done" if training.diverged_step is None else "diverged"
     store.clear_run(folder)
     store.write_text(folder / "config.yaml", config.dump(run))
@@ -64,6 +70,8 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
     store.write_params(folder, _named(training))
     if arrays:
         store.write_slices(folder, arrays)
+    if audit is not None:
+        store.write_json(folder / "audit.json", audit)
     store.write_json(folder / "summary.json", _summary(program, data, training, arrays))
     store.write_json(folder / "meta.json", meta)
     store.write_status(folder, status)

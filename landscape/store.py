@@ -2,7 +2,8 @@
 
     <experiment>/experiment.yaml      as resolved
     <experiment>/plan.json            the ids of its runs, in order
-    <experiment>/runs/<run-id>/       one run: config, trace, slices, parameters, summary, status
+    <experiment>/runs/<run-id>/       one run: config, trace, slices, parameters, audit, summary,
+                                      status
     <experiment>/report/              what `landscape report` makes of the above
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed, so it is

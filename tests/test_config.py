@@ -65,6 +65,7 @@ gradients: {absolute: 1e-9, relative: 0.1, vanishing: 1e-8, exploding: 1e2}
 metrics: [accuracy]
 target: 0.9
 targets: labels
+audit: true
 slices:
   at: [trained, initial]
   direction: {name: random, normalization: layer}
@@ -90,6 +91,7 @@ sweep: {model.widths: [[8], [16]]}
     assert experiment.gradients.vanishing == 1e-8
     assert [metric.name for metric in experiment.metrics] == ["accuracy"]
     assert (experiment.target, experiment.targets) == (0.9, "labels")
+    assert experiment.audit is True
     assert experiment.slices.at == ("trained", "initial")
     assert experiment.slices.lines is None
     assert experiment.slices.planes == config.Planes(draws=2, points=(5, 7), radius=0.5)
@@ -175,6 +177,7 @@ WRONG = [
     ("seeds: []", 4, 8, "at least one value", ""),
     ("seeds: [1, 2, 1]", 4, 8, "each value once", ""),
     ("seeds: [1, -2]", 4, 12, "`seeds[1]`: found the integer -2", ""),
+    ("audit: 1", 4, 8, "found the integer 1, expected true or false", ""),
     ("target: high", 4, 9, "expected a number", ""),
     ("target: .nan", 4, 9, "found `.nan`, expected a finite number", ""),
     ("targets: onhot", 4, 10, "found the text 'onhot'", "did you mean `onehot`?"),
@@ -209,6 +212,7 @@ WRONG = [
     ("sweep: {losses.brier: [focal]}", 4, 9, "cannot be swept", "`losses.focal.gamma`"),
     ("sweep: {seeds: [1, 2]}", 4, 9, "`seeds` cannot be swept", "optimizer"),
     ("sweep: {slices.gradients: [true]}", 4, 9, "cannot be swept", ""),
+    ("sweep: {audit: [true, false]}", 4, 9, "`audit` cannot be swept", "optimizer"),
     ("sweep: {steps: []}", 4, 16, "at least one value", ""),
     ("sweep: {steps: 3}", 4, 16, "expected a list", ""),
     ("sweep: {steps: [1, x]}", 4, 20, "found the text 'x'", ""),
@@ -341,6 +345,7 @@ OVERRIDES = [
     (["slices.planes.points=5,7"], lambda e: e.slices.planes.points, (5, 7)),
     (["slices=null", "slices.lines.points=5"], lambda e: e.slices.lines.points, 5),
     (["slices.at=trained,initial"], lambda e: e.slices.at, ("trained", "initial")),
+    (["audit=true"], lambda e: e.audit, True),
     (["evaluation.size=null"], lambda e: e.evaluation.size, None),
     (["steps=1,2"], lambda e: e.sweep, {"steps": (1, 2)}),
     (["optimizer=sgd,adam"], lambda e: e.sweep, {"optimizer": ("sgd", "adam")}),
@@ -510,6 +515,7 @@ def test_whatever_decides_the_training_changes_the_id(override, tmp_path):
         "slices=null",
         "slices.gradients=true",
         "slices.lines.points=5",
+        "audit=true",
         "optimizer.schedule=null",
     ],
 )
@@ -538,10 +544,16 @@ def test_ids_follow_the_content_of_data_files(tmp_path):
     assert a != c
 
 
-def test_measurement_changes_with_the_slices_alone(tmp_path):
+def test_measurement_changes_with_the_slices_and_the_audit_alone(tmp_path):
     def measurement(*overrides):
         return config.expand(load(tmp_path, own_parts(tmp_path), *overrides))[0].measurement
 
+    assert measurement("audit=true") not in (
+        measurement(),
+        measurement("audit=true", "slices=null"),
+    )
+    assert measurement("audit=true", "slices=null") != measurement("slices=null")
+    assert measurement("audit=true", "steps=3", "title=T") == measurement("audit=true")
     assert measurement("slices.lines.points=5") != measurement()
     assert measurement("slices=null") != measurement()
     assert measurement("slices.direction.normalization=layer") != measurement()
@@ -645,6 +657,7 @@ _experiments = st.builds(
     target=st.none() | _numbers,
     targets=st.sampled_from(["auto", "onehot", "labels"]),
     slices=st.none() | _slices,
+    audit=st.booleans(),
     sweep=st.just({}) | st.just({"steps": (1, 2), "model.depth": (None, "1e-3", [2])}),
 )
 _many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -150,13 +150,18 @@ def _variants(
 
 def _fields(experiment: Experiment, index: int) -> dict[str, Any]:
     """The fields of the runs of one loss, with `training`: what their ids are made of."""
-    names = [*TRAINING, "slices", "folder"]
+    names = [*TRAINING, "slices", "audit", "folder"]
     fields = {name: getattr(experiment, name) for name in names if name != "loss"}
     fields["loss"] = experiment.losses[index]
     folder = experiment.folder
     training = {name: _identity(fields[name], folder) for name in TRAINING}
-    slices = _identity(experiment.slices, folder)
-    return {**fields, "training": training, "measurement": _digest(slices)}
+    return {**fields, "training": training, "measurement": _measurement(experiment)}
+
+
+def _measurement(experiment: Experiment) -> str:
+    slices = _identity(experiment.slices, experiment.folder)
+    # Without an audit the digest is that of the slices alone, as in all results without the key.
+    return _digest({"slices": slices, "audit": True} if experiment.audit else slices)
 
 
 def _identity(value: Any, folder: Path) -> Any:

@@ -204,7 +204,8 @@ class Experiment(Frozen):
     """One YAML file: a dataset, a model, an optimizer, candidate losses, seeds, what to measure.
 
     `folder` is where paths and the user's own code are looked up, by default that of the file;
-    `name` is the folder of results, by default the name of the file.
+    `name` is the folder of results, by default the name of the file. `audit`: judge each loss
+    without training it too.
     """
 
     title: str | None = None
@@ -225,6 +226,7 @@ class Experiment(Frozen):
     target: float | None = None
     targets: Literal["auto", "onehot", "labels"] = "auto"
     slices: Slices | None = Slices()
+    audit: bool = False
     sweep: Sweep = Field(default_factory=dict)
     folder: Path = Path()
 
@@ -233,8 +235,8 @@ class Run(Frozen):
     """One training: one loss, one seed, one point of the sweep, everything resolved.
 
     `id` names the run and changes with whatever decides its training: options, seed, the text of
-    the user's own files, the content of data files; never with title, label, folder or slices.
-    `measurement` does the same for what is measured afterwards.
+    the user's own files, the content of data files; never with title, label, folder, slices or
+    audit. `measurement` does the same for what is measured afterwards.
     """
 
     id: str
@@ -252,6 +254,7 @@ class Run(Frozen):
     metrics: tuple[Metric, ...] | None
     targets: Literal["auto", "onehot", "labels"]
     slices: Slices | None
+    audit: bool = False
     measurement: str
     folder: Path
 

@@ -1,7 +1,7 @@
 """Joins reading, comparing, drawing and writing into the one entry point of the report."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from landscape import store
 from landscape.errors import UserError
-from landscape.report import figures, tables, words
+from landscape.report import audits, figures, tables, words
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
 from landscape.report.figures.view import View, view
 from landscape.report.page import Shown, page
@@ -41,14 +41,15 @@ def build(experiment_dir: Path) -> Report:
     swept = len(comparison) < len(table)
     everything = [("Comparison", comparison)] + ([("Sweep", table)] if swept else [])
     written = [(title, tables.columns(rows), rows) for title, rows in everything]
-    _write_tables(directory, written, failures)
+    looked = view(results, table)
+    judged = audits.judged(looked.runs, comparison)
+    _write_tables(directory, written, {"failures": failures, "audit": audits.table(judged)})
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
     shown = _write_figures(directory, results, table)
-    looked = view(results, table)
     whole = [(title, columns, tables.texts(rows, columns)) for title, columns, rows in written]
     notes = _notes(results, looked, swept)
     index = directory / "index.html"
-    _write(index, page(results, looked, comparison, whole, failures, notes, shown))
+    _write(index, page(results, looked, comparison, whole, failures, notes, shown, judged))
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     return Report(directory, index, comparison, failed)
 
@@ -63,18 +64,17 @@ def _write(path: Path, content: bytes | str) -> None:
 def _write_tables(
     directory: Path,
     written: Sequence[tuple[str, Sequence[tables.Column], pd.DataFrame]],
-    failures: pd.DataFrame,
+    texts: Mapping[str, pd.DataFrame],
 ) -> None:
     """csv with raw numbers; md and tex as a reader sees them. Tables of older reports go."""
     folder = directory / "tables"
     forms = {title.lower(): (rows, tables.texts(rows, columns)) for title, columns, rows in written}
-    if len(failures):
-        forms["failures"] = (failures, failures)
-    for name, (raw, texts) in forms.items():
+    forms |= {name: (table, table) for name, table in texts.items() if len(table)}
+    for name, (raw, shown) in forms.items():
         _write(folder / f"{name}.csv", raw.to_csv(index=False))
-        _write(folder / f"{name}.md", tables.markdown(texts))
-        _write(folder / f"{name}.tex", tables.latex(texts))
-    for name in {"sweep", "failures"} - set(forms):
+        _write(folder / f"{name}.md", tables.markdown(shown))
+        _write(folder / f"{name}.tex", tables.latex(shown))
+    for name in {"sweep", *texts} - set(forms):
         for kind in ("csv", "md", "tex"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
@@ -120,7 +120,7 @@ def _notes(results: Results, shown: View, swept: bool) -> list[str]:
         "A difference with p above 0.05 is called inconclusive, as is any over too few seeds."
     )
     if any(run.problem for run in results.runs):
-        notes.append("Some slices could not be read and are missing from means; see the failures.")
+        notes.append("Some slices or audits could not be read and are left out; see the failures.")
     return notes
 
 

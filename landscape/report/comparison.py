@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from landscape.geometry import relative_rise, roughness
-from landscape.report import statistics
+from landscape.report import audits, statistics
 from landscape.report.results import Results, Run, last_line
 from landscape.report.sentences import sentence
 from landscape.report.words import DEAD
@@ -46,11 +46,19 @@ def compare(results: Results) -> pd.DataFrame:
         row |= _against_best(results, row, runs, rows[best], list(groups.values())[best])
         row["rivals"] = sum(other["seeds"] > 0 for other in rows) - 1
         row["ties"] = sum(other["value"] == row["value"] for other in rows) - 1
+        if audited(results):
+            row |= audits.columns(audits.of(run.audit for run in runs))
+            row["audit_agrees"] = audits.agrees(row["audit_verdict"], row)
         errors = [last_line(run.error) for run in runs if run.error]
         row["finding"] = sentence(row, errors[0] if errors else "")
     table = pd.DataFrame(rows).drop(columns=["rivals", "ties"])
     table.insert(len(table.columns) - 1, "finding", table.pop("finding"))
     return table
+
+
+def audited(results: Results) -> bool:
+    """Whether any run holds an audit."""
+    return any(run.audit is not None for run in results.runs)
 
 
 def best_points(table: pd.DataFrame) -> pd.DataFrame:
@@ -223,6 +231,8 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
             row |= {"steps_to_target": run_steps_to_target(results, run, target)}
             row |= {name: run.last(name) for name in _recorded(run)}
             row |= {"parameters": run.summary.get("parameters", np.nan)}
+        if audited(results):
+            row |= audits.columns(run.audit)
         rows.append(row | {"error": last_line(run.error) or run.problem})
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")

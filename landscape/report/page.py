@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jinja2
 import pandas as pd
 
-from landscape.report import interactive, words
+from landscape.report import audits, interactive, words
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
 from landscape.report.tables import Column, estimate_text, reached_text
@@ -40,6 +40,7 @@ def page(
     failures: pd.DataFrame,
     notes: Sequence[str],
     pictures: Sequence[Shown],
+    judged: Sequence[audits.Judged],
 ) -> str:
     """The whole page as text. `everything` holds the full tables: title, columns, rows."""
     environment = jinja2.Environment(
@@ -59,7 +60,12 @@ def page(
         failures=failures.to_dict("records"),
         errors=[run for run in results.runs if run.error],
         notes=notes,
-        pictures=pictures,
+        pictures=[shown for shown in pictures if shown.picture.name != audits.FIGURE],
+        judged=judged,
+        shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
+        colors={name: style.color for name, style in view.styles.items()},
+        tally=audits.tally(judged),
+        rule=audits.RULE,
         surfaces=data if data["items"] else None,
         plotly=interactive.script() if data["items"] else "",
         dead=words.DEAD,

@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from landscape import store
 from landscape.errors import UserError
+from landscape.report import audits
 
 COUNTED = store.FINISHED
 STATES = (*COUNTED, "failed", "unfinished", "unreadable")
@@ -49,6 +50,7 @@ class Run:
     slices: Mapping[str, np.ndarray] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] | None = None
     problem: str = ""
 
     @property
@@ -232,10 +234,18 @@ def _read_results(run: Run, folder: Path) -> Run:
     metric = summary["primary_metric"]
     if metric not in trace or not isinstance(summary["higher_is_better"], dict):
         raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
-    slices, problem = _slices(folder)
+    slices, without_slices = _slices(folder)
+    audit, without_audit = _audit(folder)
     meta = _json(folder / "meta.json") if (folder / "meta.json").exists() else {}
     return _with(
-        run, status=status, trace=trace, summary=summary, slices=slices, meta=meta, problem=problem
+        run,
+        status=status,
+        trace=trace,
+        summary=summary,
+        slices=slices,
+        audit=audit,
+        meta=meta,
+        problem="; ".join(filter(None, (without_slices, without_audit))),
     )
 
 
@@ -255,6 +265,15 @@ def _slices(folder: Path) -> tuple[dict[str, np.ndarray], str]:
         return store.read_slices(folder), ""
     except _UNREADABLE as error:
         return {}, _reason("slices.npz", error)
+
+
+def _audit(folder: Path) -> tuple[Mapping[str, Any] | None, str]:
+    """What audit.json holds if it is there, and what is wrong with the file if anything is."""
+    path = folder / "audit.json"
+    try:
+        return (audits.parse(path.read_text(encoding="utf-8")) if path.exists() else None), ""
+    except (*_UNREADABLE, RecursionError) as error:
+        return None, _reason(path.name, error)
 
 
 def _with(run: Run, **changes: Any) -> Run:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from landscape.report import words
+from landscape.report import audits, words
 from landscape.report.results import Results, Run, last_line
 from landscape.report.sentences import (
     LEARNS_GAIN,
@@ -43,6 +43,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
         for key in _swept(table)
     ]
     shown += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
+    shown += _audit_columns() if "audit_verdict" in table else []
     shown.append(Column("finding", lambda row: str(row["finding"]), _FINDING))
     rows = [row for _, row in table.iterrows()]
     return [column for column in shown if any(_informs(column, row) for row in rows)]
@@ -157,6 +158,27 @@ def _slice_columns() -> list[Column]:
     ]
 
 
+def _audit_columns() -> list[Column]:
+    return [
+        Column(
+            "audit",
+            lambda row: row["audit_verdict"] or words.MISSING,
+            "verdict on the loss without training it: trainable, care or untrainable",
+        ),
+        Column(
+            "audit findings",
+            lambda row: row["audit_findings"] or words.MISSING,
+            "codes of the errors and warnings behind the verdict; the section on the audit says "
+            "what they mean",
+        ),
+        Column(
+            "audit agrees",
+            lambda row: row["audit_agrees"] or words.MISSING,
+            f"whether training showed what the audit predicts: {audits.RULE}",
+        ),
+    ]
+
+
 def estimate_text(row: pd.Series) -> str:
     """`0.968 [0.961, 0.973]`, without the bracket where there is no interval."""
     value = words.decimal(row["value"])
@@ -195,7 +217,7 @@ def _display_row(row: pd.Series) -> dict[str, str]:
         "reached": reached_text(row) + (f" in {steps}" if steps != words.MISSING else ""),
         "gradient": "→".join(gradient),
         "dead % e/c/w/u": "/".join(dead) if len(set(dead)) > 1 else f"all {dead[0]}",
-        "finding": str(row["finding"]),
+        "finding": "\n".join(filter(None, (str(row["finding"]), audits.line(row)))),
     }
 
 
@@ -217,7 +239,7 @@ def texts(table: pd.DataFrame, shown: Sequence[Column]) -> pd.DataFrame:
 
 
 def failures(results: Results) -> pd.DataFrame:
-    """A row for each run that failed, has not finished, cannot be read or lacks its slices."""
+    """A row for each run that failed, has not finished, or has a file that cannot be read."""
     rows = [_failure(run) for run in results.runs if not run.counted or run.problem]
     return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
 
@@ -264,13 +286,18 @@ _LATEX: dict[str, str | int | None] = {
     words.MINUS: r"$-$",
     words.MISSING: "--",
     "∞": r"$\infty$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
     "²": r"\textsuperscript{2}",
     "\n": " ",
     "\r": " ",
 }
 
 
-def latex(table: pd.DataFrame, wide: Sequence[str] = ("finding", "reason")) -> str:
+_WIDE = ("finding", "reason", "findings", "training")
+
+
+def latex(table: pd.DataFrame, wide: Sequence[str] = _WIDE) -> str:
     r"""A `tabular` with the rules of booktabs; the columns in `wide` are set as paragraphs."""
     kinds = ["p{0.3\\linewidth}" if name in wide else "l" for name in table.columns]
     lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{''.join(kinds)}}}"]

@@ -4,6 +4,7 @@ import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ class Loss:
     diverges: dict[int, int] = field(default_factory=dict)
     fails: tuple[int, ...] = ()
     ripples: float = 0.0
+    audit: dict[str, Any] | None = None
 
 
 LOSSES = (
@@ -113,6 +115,49 @@ def slices(loss: Loss, seed: int, at: str, center: float) -> dict[str, np.ndarra
     }
 
 
+def audit(verdict: str, *findings: tuple[str, str, str], kink: float = 0.0) -> dict[str, Any]:
+    """An audit as the program stores it: findings as code, severity, message; an absolute value."""
+    x = [float(value) for value in np.linspace(-4, 4, 401)]
+    line = {
+        "label": "target 1",
+        "value": [abs(value - kink) for value in x],
+        "gradient": ["nan" if value == kink else float(np.sign(value - kink)) for value in x],
+        "dead": [[-4.0, -3.0]] if verdict == "untrainable" else [],
+        "idle": [],
+        "saturated": [],
+        "marks": [{"x": kink, "code": "D102"}],
+    }
+    return {
+        "loss": "the name it was audited by",
+        "kind": "loss",
+        "task": "multiclass",
+        "domain": "real",
+        "head": None,
+        "verdict": verdict,
+        "properties": {"smoothness": {"value": "C0", "how": "measured"}},
+        "findings": [
+            {
+                "code": code,
+                "severity": severity,
+                "message": message,
+                "where": {"file": "/home/me/my_losses.py", "line": 12, "text": "jnp.round(p)"},
+                "evidence": {},
+                "suggestion": None,
+            }
+            for code, severity, message in findings
+        ],
+        "suspects": [],
+        "notes": [],
+        "shapes": {
+            "x_label": "prediction",
+            "x": x,
+            "lines": [line],
+            "plane": None,
+            "limit": None,
+        },
+    }
+
+
 def write_run(
     folder: Path, loss: Loss, seed: int, swept: dict[str, object], with_slices: bool = True
 ) -> None:
@@ -159,6 +204,8 @@ def write_run(
         "git": None,
     }
     (folder / "meta.json").write_text(json.dumps(meta))
+    if loss.audit is not None:
+        (folder / "audit.json").write_text(json.dumps(loss.audit))
     if with_slices and status == "done":
         center = float(frame["risk/evaluation"].iloc[-1])
         np.savez(folder / "slices.npz", **slices(loss, seed, "trained", center))
