@@ -2,7 +2,7 @@
 
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -49,11 +49,13 @@ def definition(function: Callable) -> Place | None:
 
 def raised_at(trace: TracebackType | None, fallback: Callable) -> Place | None:
     """The last line that ran in code other than jax's, NumPy's or this program's."""
-    frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(_LIBRARIES)]
-    if not frames:
-        return definition(fallback)
-    frame = frames[-1]
-    return Place(frame.filename, frame.lineno, text=frame.line)
+    return last_own_frame(traceback.extract_tb(trace)) or definition(fallback)
+
+
+def last_own_frame(frames: Iterable[traceback.FrameSummary]) -> Place | None:
+    """The innermost line in code other than jax's, NumPy's, Python's or this program's."""
+    own = [f for f in frames if not f.filename.startswith(_LIBRARIES)]
+    return Place(own[-1].filename, own[-1].lineno, text=own[-1].line) if own else None
 
 
 def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result:

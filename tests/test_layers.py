@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "landscape"
 LAYERS = [
     ("cli",),
     ("report",),
-    ("sweep", "experiment", "program", "preflight", "starter"),
+    ("examine", "sweep", "experiment", "program", "preflight", "starter"),
     ("store",),
     ("audit", "train", "slices", "geometry", "risk", "user_calls"),
     ("parts",),

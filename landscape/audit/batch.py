@@ -80,6 +80,8 @@ class _Meeting:
 
         for eqn in closed.jaxpr.eqns:
             args = [get(v) for v in eqn.invars]
+            if not eqn.outvars:
+                continue
             called = jaxprs.inner(eqn)
             if called is not None:
                 outputs = self.run(called, args[-len(called.jaxpr.invars) :], (*around, eqn))

@@ -11,7 +11,7 @@ from landscape.audit import jaxprs
 from landscape.audit.domain import FAR, Target
 from landscape.audit.findings import Finding, Where
 from landscape.audit.smoothness import special_points
-from landscape.audit.survey import Survey, along, norms, quote
+from landscape.audit.survey import Survey, along, brief, norms, quote
 
 Array = np.ndarray
 HALVES = (jnp.bfloat16, np.float16)
@@ -40,11 +40,11 @@ def _nonfinite(survey: Survey, part: str) -> Finding | None:
     often = (
         f"for {share:.0%} of plausible predictions of {worst['target'] or 'any input'}"
         if common
-        else f"at {worst['place']}"
+        else f"at {brief(worst['place'])}"
     )
     code = "N301" if part == "value" else "N302"
     message = (
-        f"the {part} is {shown} {often}, the smallest such prediction being {worst['at']}"
+        f"the {part} is {shown} {often}, the smallest such prediction being {brief(worst['at'])}"
         f" ({worst['target'] or 'input'}): one such example turns the whole batch into NaN"
         if common
         else f"the {part} is {shown} {often} ({worst['target'] or 'input'}): one such example "
@@ -269,7 +269,7 @@ def _half_finding(
     i = int(np.flatnonzero(hit)[np.argmin(sizes[hit])])
     what = "the result is not finite" if broken[i] else "the gradient underflows to exactly zero"
     message = (
-        f"fails only in {name}: {what} at {quote(points[i])} ({target.name or 'input'}), where "
+        f"fails only in {name}: {what} at {brief(points[i])} ({target.name or 'input'}), where "
         f"float32 gives {value[i]:.4g} with a gradient of norm {norms(gradient)[i]:.3g}"
     )
     where = _half_origin(survey, name, target, points[i]) or survey.definition

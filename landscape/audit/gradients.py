@@ -10,7 +10,7 @@ from landscape.audit.domain import Target
 from landscape.audit.findings import Finding, Where
 from landscape.audit.jaxprs import bodies, direct, equations, place
 from landscape.audit.smoothness import place_of_order
-from landscape.audit.survey import Path, Sample, Survey, interval, norms, quote
+from landscape.audit.survey import Path, Sample, Survey, brief, interval, norms, quote
 
 Array = np.ndarray
 CUTTERS = (
@@ -219,13 +219,13 @@ def _dead_finding(
     if kind != "loss":
         message = (
             f"no gradient passes for {share:.0%} of plausible inputs ({low:.0%} to {high:.0%}), "
-            f"such as {worst['example']}: a unit that stays there on all examples is dead"
+            f"such as {brief(worst['example'])}: a unit that stays there on all examples is dead"
         )
         return Finding("G202", "note", message, where, evidence, _dead_suggestion(survey))
     of_wrong = worst["of_mispredicted"]
     if worst["everywhere"]:
         message = (
-            f"for {' and '.join(names)} the loss is constant ({worst['value']}): such examples "
+            f"for {' and '.join(names)} the loss is constant ({brief(worst['value'])}): such examples "
             "teach nothing, whatever is predicted"
         )
         return Finding(
@@ -241,8 +241,8 @@ def _dead_finding(
         f"the gradient is exactly zero for {share:.1%} of "
         f"{'predictions up to 30' if worst['wide'] else 'plausible predictions'} "
         f"({low:.1%} to {high:.1%}; {of_wrong:.0%} of the mispredicted) although the loss there, "
-        f"such as {worst['value']} at {worst['example']} ({worst['target']}), is above its minimum "
-        f"{worst['lowest']}: an example that starts there is never corrected"
+        f"such as {brief(worst['value'])} at {brief(worst['example'])} ({worst['target']}), is above "
+        f"its minimum {brief(worst['lowest'])}: an example that starts there is never corrected"
     )
     never = of_wrong > 0.95 and survey.subject.task != "regression"
     severity = "error" if never else "warning"

@@ -8,7 +8,7 @@ from landscape.audit import intervals
 from landscape.audit.domain import EXTREME, Target
 from landscape.audit.findings import Finding, Where
 from landscape.audit.lines import Line, lines
-from landscape.audit.survey import Path, Survey, along, quote
+from landscape.audit.survey import Path, Survey, along, brief, quote
 
 Array = np.ndarray
 TRIALS = 64
@@ -81,7 +81,7 @@ def not_convex(survey: Survey) -> Finding | None:
         return None
     a, b, middle = best["values"]
     message = (
-        f"not convex in the prediction: {middle:.4g} at the midpoint of {best['a']} and {best['b']} "
+        f"not convex in the prediction: {middle:.4g} at the midpoint of {brief(best['a'])} and {brief(best['b'])} "
         f"({best['target']}), above the mean {(a + b) / 2:.4g} of their values: there can be more "
         "than one minimum, and a bad start can be slow"
     )
@@ -113,8 +113,8 @@ def unbounded(survey: Survey) -> Finding | None:
     severity = "note" if negative else "error" if away else "warning"
     toward = "away from the target" if away and not negative else "in one direction"
     message = (
-        f"unbounded below: {values[1]:.4g} at {quote(points[1])}, {values[2]:.4g} at "
-        f"{quote(points[2])} ({path.target.name}), falling without end {toward}: the optimizer "
+        f"unbounded below: {values[1]:.4g} at {brief(points[1])}, {values[2]:.4g} at "
+        f"{brief(points[2])} ({path.target.name}), falling without end {toward}: the optimizer "
         "follows it to minus infinity"
     )
     evidence = {
@@ -161,7 +161,7 @@ def wrong_minimizer(survey: Survey) -> Finding | None:
         if best_wrong < best_right - room:
             i = int(np.flatnonzero(wrong)[np.argmin(path.value[wrong])])
             message = (
-                f"the minimum is on the wrong side: {best_wrong:.4g} at {quote(path.points[i])}, "
+                f"the minimum is on the wrong side: {best_wrong:.4g} at {brief(path.points[i])}, "
                 f"but no less than {best_right:.4g} for right predictions ({path.target.name}): "
                 "training moves predictions away from their targets"
             )
@@ -228,7 +228,7 @@ def _lower_nearby(survey: Survey) -> Finding | None:
         return None
     message = (
         f"the targets are not the minimizer: {values[0]:.4g} at the targets, but {values[low]:.4g} "
-        f"at {quote(points[low])}: predictions are not led to their targets"
+        f"at {brief(points[low])}: predictions are not led to their targets"
     )
     evidence = {
         "targets": quote(target.value),
@@ -267,8 +267,8 @@ def not_monotone(survey: Survey, *, link: bool) -> Finding | None:
             continue
         low, high = rise
         message = (
-            f"not monotone toward the target: from {quote(path.points[low])} to "
-            f"{quote(path.points[high])}, nearer to {path.target.name}, the loss rises from "
+            f"not monotone toward the target: from {brief(path.points[low])} to "
+            f"{brief(path.points[high])}, nearer to {path.target.name}, the loss rises from "
             f"{path.value[low]:.4g} to {path.value[high]:.4g}: training can stop short, in a wrong "
             "minimum"
         )

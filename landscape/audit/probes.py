@@ -135,12 +135,20 @@ class Probe:
             if key in self._natives:
                 continue
             try:
-                lowered = self._lowered(jax.value_and_grad(self.subject.row), dtype, 1)
+                lowered = self._lowered(self._quiet_gradient, dtype, 1)
                 self._natives[key] = _COMPILERS.submit(_finished, lowered)
             except Exception as error:
                 failed: Future = Future()
                 failed.set_exception(error)
                 self._natives[key] = failed
+
+    def _quiet_gradient(self, x: Any, t: Any) -> tuple:
+        """Value and gradient as the function computes them, without what it prints."""
+        both = jax.value_and_grad(self.subject.row)
+        if not self.subject.calls_back:
+            return both(x, t)
+        value, gradient = jaxprs.evaluate(jax.make_jaxpr(both)(x, t), [x, t], wide=False)[0]
+        return value, gradient
 
     @cached_property
     def _natives(self) -> dict[str, Future]:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import io
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,14 +15,16 @@ import numpy as np
 
 from landscape.audit import domain as domains
 from landscape.audit.domain import Domain, Target
+from landscape.audit.jaxprs import equations, place
 from landscape.errors import Place, UserError, nearest
-from landscape.user_calls import definition, guarded
+from landscape.user_calls import definition, guarded, last_own_frame
 
 Array = Any
 KINDS = ("loss", "activation", "function")
 TASKS = ("regression", "binary", "multiclass", "segmentation")
 HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
+_CALLBACKS = ("debug_callback", "debug_print", "io_callback")
 CLASSES, MASK, FEATURES = 4, (3, 4), 4
 _FEW = 5  # not the number of classes, so that labels never broadcast against them
 _FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
@@ -53,6 +56,11 @@ class Subject(NamedTuple):
     function: Callable
     place: Place | None
     notes: tuple[str, ...]
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether the compiled program prints or calls Python."""
+        return any(eqn.primitive.name in _CALLBACKS for _, eqn, _ in equations(self.value))
 
     @property
     def rows(self) -> int:
@@ -147,17 +155,44 @@ def build(
     _check(form, FORMS, "form of targets")
     if head is not None:
         _check(head, tuple(HEADS), "head")
-    printed = io.StringIO()
+    printed = _Printed()
     with contextlib.redirect_stdout(printed):
         if kind == "loss":
             made = _loss(function, task, domain, head, order, form, outputs or CLASSES, name)
         else:
             made = _plain(function, kind, domain, name)
-    notes = made.notes
-    if printed.getvalue().strip():
-        first = printed.getvalue().strip().splitlines()[0][:60]
-        notes = (*notes, f"it prints while it is traced ({first!r}); nothing of that is shown here")
-    return made._replace(notes=notes)
+    return made._replace(notes=(*made.notes, *printed.notes(), *_callbacks(made)))
+
+
+class _Printed(io.StringIO):
+    """What somebody's function prints while it is traced, and where."""
+
+    place: Place | None = None
+
+    def write(self, text: str) -> int:
+        if self.place is None and text.strip():
+            self.place = last_own_frame(traceback.extract_stack())
+        return super().write(text)
+
+    def notes(self) -> list[str]:
+        text = self.getvalue().strip()
+        if not text:
+            return []
+        at = f" at line {self.place.line}" if self.place else ""
+        first = text.splitlines()[0][:40]
+        return [f"it prints{at}, once for each trace and not for each call: {first!r}"]
+
+
+def _callbacks(subject: Subject) -> list[str]:
+    """A note for each print or callback that runs with the compiled program."""
+    own = subject.place.file if subject.place else None
+    found = []
+    for _, eqn, around in equations(subject.value):
+        if eqn.primitive.name in _CALLBACKS:
+            where = place(eqn, around, own)
+            at = f" at line {where.line}" if where else ""
+            found.append(f"it calls back to Python{at} ({eqn.primitive.name}) whenever it runs")
+    return list(dict.fromkeys(found))
 
 
 def _check(value: str, among: tuple[str, ...], what: str) -> None:

@@ -211,11 +211,17 @@ def _simplex_route(subject: Subject, target: Target, inside: Array) -> tuple[Arr
     return right, other - right, inside
 
 
-def quote(values: Any, most: int = 6) -> Any:
-    """Numbers for evidence: rounded to what can be read, at most a few of them."""
+def quote(values: Any) -> Any:
+    """Numbers for evidence, to the last digit: a float, or nested lists as the array has axes."""
+    found = np.asarray(values, np.float64)
+    return float(found.reshape(())) if found.size == 1 else found.tolist()
+
+
+def brief(values: Any) -> str:
+    """Numbers for a message: four digits, four components."""
     flat = np.ravel(np.asarray(values, np.float64))
-    short = [float(f"{v:.10g}") for v in flat[:most]]
-    return short[0] if flat.size == 1 else short
+    shown = ", ".join(f"{v:.4g}" for v in flat[:4]) + (", …" if flat.size > 4 else "")
+    return shown if flat.size == 1 else f"({shown})"
 
 
 def interval(successes: int, trials: int) -> tuple[float, float]:

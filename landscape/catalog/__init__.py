@@ -46,6 +46,7 @@ __all__ = [
     "entries",
     "find",
     "learning_rate",
+    "load",
     "menu",
     "source",
 ]
@@ -263,6 +264,23 @@ def build(
         if referred and isinstance(value, str) and ":" in value:
             options[name] = build(referred, _Reference(value, {}), folder=folder)
     return functools.partial(function, **options)
+
+
+def load(name: str, folder: Path | str) -> Callable[..., Any]:
+    """The function that `package.module:name` or `file.py:name` names, as it stands.
+
+    UserError where there is no such module, file or name, with the nearest, and where importing
+    it raises, with the user's line.
+    """
+    module, colon, attribute = name.rpartition(":")
+    if not colon or not module or not attribute.isidentifier():
+        hint = "write `package.module:name` or `file.py:name`"
+        raise UserError(f"`{name}` does not name a function", hint=hint)
+    function = _resolve("losses", name, Path(folder).absolute(), None)
+    if not callable(function):
+        found = f"a value of type {type(function).__name__}"
+        raise UserError(f"`{name}` is {found}, expected a function")
+    return function
 
 
 def learning_rate(optimizer: Callable[..., Any]) -> float:

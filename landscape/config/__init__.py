@@ -30,7 +30,7 @@ from landscape.config.fields import (
 )
 from landscape.config.overrides import locate, normalize, override
 from landscape.config.resolve import check_sweep, read_as, resolve
-from landscape.config.yaml_source import Node, at, placed, put, read, shown, write
+from landscape.config.yaml_source import Node, at, parse, placed, plain, put, read, shown, write
 from landscape.errors import Place, UserError
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "dump",
     "expand",
     "load",
+    "options",
     "read_run",
     "run_from",
     "schema",
@@ -234,6 +235,17 @@ def read_run(path: Path) -> Run:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read this run: {error}", place=Place(str(path))) from None
     return run_from(text, str(path))
+
+
+def options(arguments: Sequence[str]) -> dict[str, Any]:
+    """Options of a part from `name=value` texts, each value read as YAML."""
+    found = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"`{argument}` is no option", hint="write NAME=VALUE, as in delta=0.5")
+        found[name] = plain(parse(text, f"option {name}"))
+    return found
 
 
 def schema() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import pytest
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import build
+from landscape.report.assemble import build
 
 # Marks of HTML, Markdown, LaTeX and mathematics in one name.
 NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from synthetic_runs import LOSSES, Loss, audit, write_experiment
 
-from landscape.report import audits, build, tables, words
+from landscape.report import audits, tables, words
+from landscape.report.assemble import build
 from landscape.report.comparison import compare, run_table
 from landscape.report.results import read
 

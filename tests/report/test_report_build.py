@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.errors import UserError
-from landscape.report import build
+from landscape.report.assemble import build
 from landscape.report.comparison import compare
 from landscape.report.results import read
 from landscape.report.tables import failures
@@ -158,7 +158,7 @@ def test_matplotlib_is_left_as_it_was(experiment):
 def test_a_report_is_made_without_jax(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1, with_slices=False)
     code = (
-        "import sys, pathlib; from landscape.report import build; "
+        "import sys, pathlib; from landscape.report.assemble import build; "
         f"build(pathlib.Path({str(directory)!r})); "
         "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'optax')]; "
         "assert 'matplotlib.pyplot' not in sys.modules"
