@@ -180,10 +180,9 @@ class _Part(NamedTuple):
 def _bound(function: Any, name: str, options: Mapping[str, Any]) -> Any:
     if not options:
         return function
-    try:
+    parameters: Mapping[str, inspect.Parameter] = {}
+    with contextlib.suppress(TypeError, ValueError):
         parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        parameters = {}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for option in options:
         if option not in parameters and not open_ended:

@@ -6,6 +6,7 @@ cases and list the suspects of the others; measurement at exactly those suspects
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from landscape.audit.findings import (
 )
 from landscape.audit.intervals import AFFINE
 from landscape.audit.properties import properties
+from landscape.audit.rewrites import rewrites
 from landscape.audit.rules import Abstract
 from landscape.audit.shapes import shapes
 from landscape.audit.subject import Subject, build
@@ -29,6 +31,8 @@ from landscape.audit.survey import Survey
 
 __all__ = ["PROPERTIES", "Audit", "Finding", "Property", "Suspect", "Where", "audit"]
 
+# What a change of the program is made for.
+_MENDED = {"D101", "G201", "G202", "G204", "G205", "N301", "N302"}
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -51,9 +55,9 @@ def audit(
     regression, binary, multiclass or segmentation (None: guessed from names and shapes); `domain`
     says where predictions live: real, unit, simplex or positive; `head` puts a sigmoid or softmax
     before the loss; `order` is auto, predictions-first or targets-first; `targets` is auto,
-    onehot, labels, signed or zero_one; `outputs` is the number of classes (4 unless the loss is made
-    for another number). The same arguments give the same audit. UserError where
-    the function cannot be audited, with the line of it that is at fault.
+    onehot, labels, signed or zero_one; `outputs` is the number of classes, 4 by default. The same
+    arguments give the same audit. UserError where the function cannot be audited, with the line
+    of it that is at fault.
     """
     subject = build(
         loss,
@@ -98,6 +102,26 @@ def _target(subject: Subject) -> Abstract:
 
 def _judge(survey: Survey) -> Audit:
     subject = survey.subject
+    found, notes = _findings(survey)
+    found = _with_rewrites(survey, found)
+    return Audit(
+        loss=subject.name,
+        kind=subject.kind,
+        task=subject.task,
+        domain=subject.domain.name,
+        head=subject.head,
+        verdict=judge(found),
+        properties=properties(survey, found),
+        findings=tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.code))),
+        suspects=tuple(smoothness.suspects(survey)),
+        targets={target.name: target.value for target in subject.targets},
+        notes=(*subject.notes, *notes),
+        shapes=shapes(survey),
+    )
+
+
+def _findings(survey: Survey) -> tuple[list[Finding], list[str]]:
+    """Everything that was found, and notes on what could not be tried."""
     wrong = gradients.disagreement(survey)
     smoothness.cross(survey, trusted=not wrong)
     broken, notes = floats.findings(survey)
@@ -108,17 +132,34 @@ def _judge(survey: Survey) -> Audit:
         *minima.findings(survey),
         *batch.findings(survey),
     ]
-    ordered = tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.code)))
-    return Audit(
-        loss=subject.name,
-        kind=subject.kind,
-        task=subject.task,
-        domain=subject.domain.name,
-        head=subject.head,
-        verdict=judge(ordered),
-        properties=properties(survey, found),
-        findings=ordered,
-        suspects=tuple(smoothness.suspects(survey)),
-        notes=(*subject.notes, *notes),
-        shapes=shapes(survey),
-    )
+    return found, notes
+
+
+def _with_rewrites(survey: Survey, found: list[Finding]) -> list[Finding]:
+    """The findings, those that a change was made for with what the change brings."""
+    if survey.subject.kind != "loss":
+        return found
+    codes = {finding.code for finding in found}
+    for what, changed in rewrites(survey, codes):
+        after = _after(survey, changed)
+        if after is None:
+            continue
+        verdict, left = after
+        gone = {code for code in codes - left if code in _MENDED}
+        if not gone:
+            continue
+        text = f"{what}, it is {verdict}: {', '.join(sorted(gone))} gone (audited as well)"
+        first = min((f for f in found if f.code in gone), key=lambda f: _ORDER[f.severity])
+        told = replace(first, suggestion=f"{first.suggestion}; {text}")
+        found = [told if f is first else f for f in found]
+    return found
+
+
+def _after(survey: Survey, changed: Callable[..., Any]) -> tuple[str, set[str]] | None:
+    """Verdict and codes of the loss with a change made; None where it cannot be audited."""
+    try:
+        again = survey.subject.replaced(changed)
+        found, _ = _findings(_survey(again, survey.seed))
+    except Exception:  # the change does not fit this program, so nothing is claimed of it
+        return None
+    return judge(found), {finding.code for finding in found}

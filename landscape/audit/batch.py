@@ -104,10 +104,10 @@ class _Meeting:
                 r | _thin(v.aval.shape, shape) for v, (_, r) in zip(eqn.invars, args, strict=True)
             ]
             alone = [source for source, _ in args]
-            if sorted(alone) == ["p", "t"] and ways[0] and ways[1] and not ways[0] & ways[1]:
-                if self.found is None:
-                    self.found = jaxprs.place(eqn, around, self.own)
-                    self.shape = shape
+            across = ways[0] and ways[1] and not ways[0] & ways[1]
+            if sorted(alone) == ["p", "t"] and across and self.found is None:
+                self.found = jaxprs.place(eqn, around, self.own)
+                self.shape = shape
             repeated = ways[0] & ways[1] if len(ways) == 2 else frozenset()
         return [(sources, repeated)] * len(eqn.outvars)
 

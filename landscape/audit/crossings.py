@@ -111,7 +111,7 @@ def _changes(probe: Probe, lines: Sequence[Line]) -> tuple[list[_Task], set[int]
                 room = _EACH - taken.get(key, 0)
                 spots = _spread_out(np.flatnonzero(changed[:, state]), line.steps, min(room, 3))
                 taken[key] = taken.get(key, 0) + len(spots)
-                tasks += [_Task(line, state, line.steps[i], line.steps[i + 1]) for i in spots]
+                tasks += [_Task(line, int(state), line.steps[i], line.steps[i + 1]) for i in spots]
     return _fair(tasks, probe), moved
 
 

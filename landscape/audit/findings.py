@@ -1,7 +1,7 @@
 """What an audit says: findings, properties, suspects; plain frozen values that turn into JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -70,7 +70,10 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Audit:
-    """The judgement of one loss, activation or function; see docs/audit.md for every code."""
+    """The judgement of one loss, activation or function; see docs/audit.md for every code.
+
+    `targets` are those that the evidence refers to by name.
+    """
 
     loss: str
     kind: str
@@ -81,6 +84,7 @@ class Audit:
     properties: Mapping[str, Property]
     findings: tuple[Finding, ...]
     suspects: tuple[Suspect, ...] = ()
+    targets: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shapes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -103,7 +107,7 @@ class Audit:
         return found
 
 
-def judge(findings: tuple[Finding, ...]) -> Verdict:
+def judge(findings: Iterable[Finding]) -> Verdict:
     """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
     severities = {finding.severity for finding in findings}
     if "error" in severities:

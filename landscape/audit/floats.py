@@ -1,4 +1,4 @@
-"""What floating point does to the loss: NaN, infinity, and what only half precision breaks (N3xx)."""
+"""What floating point does to a loss: NaN, infinity, and what only halves break (N3xx)."""
 
 from typing import Any
 
@@ -77,9 +77,11 @@ def _hits(survey: Survey, target: Target, part: str) -> list[dict[str, Any]]:
             groups.append(
                 ("wide" if sample.wide else "plausible", sample.points, *native, sample.found.value)
             )
-    for path in survey.paths:
-        if path.target.name == target.name:
-            groups.append(("path", path.points, path.value32, path.gradient32, path.value))
+    groups += [
+        ("path", path.points, path.value32, path.gradient32, path.value)
+        for path in survey.paths
+        if path.target.name == target.name
+    ]
     found = []
     for kind, places, values, slopes, wide in groups:
         bad, nan = _bad(values, slopes, part)
@@ -235,9 +237,11 @@ def _half_groups(survey: Survey, target: Target) -> list[tuple[Array, Array, Arr
     probe = survey.probe
     points = special_points(survey, target)
     found = [(points, *probe.native(points, target, np.float32))]
-    for sample in survey.plausible:
-        if sample.target.name == target.name:
-            found.append((sample.points, *probe.native(sample.points, target, np.float32)))
+    found += [
+        (sample.points, *probe.native(sample.points, target, np.float32))
+        for sample in survey.plausible
+        if sample.target.name == target.name
+    ]
     for path in survey.paths:
         near = np.abs(path.steps) <= FAR
         if path.target.name == target.name:

@@ -92,7 +92,7 @@ def evaluate(
     `wide=False` numbers stay as they were traced. `replaced` puts other operations in the place of
     those of these numbers.
     """
-    return _Evaluation(observe, wide, replaced or {}).run(closed, arguments, 0)
+    return Evaluation(observe, wide, replaced or {}).run(closed, arguments, 0)
 
 
 def equations(closed: jex.ClosedJaxpr) -> Iterator[tuple[int, jex.JaxprEqn, tuple]]:
@@ -128,7 +128,9 @@ def count(closed: jex.ClosedJaxpr) -> int:
     return sum(1 + sum(count(body) for body in bodies(eqn)) for eqn in closed.jaxpr.eqns)
 
 
-class _Evaluation:
+class Evaluation:
+    """Runs a program equation by equation; a subclass may put other operations in `step`."""
+
     def __init__(self, observe: Observe | None, wide: bool, replaced: Mapping[int, Replacement]):
         self.observe = observe
         self.wide = wide
@@ -147,10 +149,12 @@ class _Evaluation:
 
         def get(v: Any) -> Array:
             if isinstance(v, jex.Literal):
-                return self.given(np.asarray(v.val, v.aval.dtype))
+                aval: Any = v.aval
+                return self.given(np.asarray(v.val, aval.dtype))
             return values[v]
 
         seen: list[Array] = []
+        observed: list[Array]
         number = start
         for eqn in jaxpr.eqns:
             inputs = [get(v) for v in eqn.invars]
@@ -206,7 +210,7 @@ class _Evaluation:
     def loop(self, eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         params = eqn.params
         tests, fixed = params["cond_nconsts"], params["body_nconsts"]
-        quiet = _Evaluation(None, self.wide, {})
+        quiet = Evaluation(None, self.wide, {})
         return lax.while_loop(
             lambda carry: quiet.run(params["cond_jaxpr"], [*inputs[:tests], *carry], 0)[0][0],
             lambda carry: quiet.run(
@@ -293,7 +297,7 @@ def place(eqn: jex.JaxprEqn, around: tuple, own: str | None) -> Where | None:
 
 def direct(eqn: jex.JaxprEqn, own: str | None) -> bool:
     """Whether somebody's own line calls the operation itself, not a library's function with it."""
-    trace = eqn.source_info.traceback
+    trace: Any = eqn.source_info.traceback
     if trace is None:
         return False
     for code in trace.raw_frames()[0]:
@@ -306,7 +310,7 @@ def direct(eqn: jex.JaxprEqn, own: str | None) -> bool:
 
 
 def _own_frame(eqn: jex.JaxprEqn, own: str | None) -> Where | None:
-    trace = eqn.source_info.traceback
+    trace: Any = eqn.source_info.traceback
     if trace is None:
         return None
     codes, lasti = trace.raw_frames()

@@ -74,7 +74,7 @@ def _round(subject: Subject, target: Target, rng: np.random.Generator, number: i
             base = base + target.value
         return Line(target, base, direction, _spread())
     low, high = domain.low, min(domain.high, PLAUSIBLE)
-    base = low + (high - low) * rng.integers(1, 8, shape) / 8.0
+    base = np.zeros(shape) + low + (high - low) * rng.integers(1, 8, shape) / 8.0
     return _inside(target, base, direction, low, high)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from landscape.audit import minima
+from landscape.audit import convexity
 from landscape.audit.domain import Target
 from landscape.audit.findings import Finding, Property
-from landscape.audit.gradients import coverage
+from landscape.audit.reach import coverage
 from landscape.audit.smoothness import smoothness
 from landscape.audit.survey import Path, Sample, Survey, along, norms
 
@@ -21,7 +21,7 @@ def properties(survey: Survey, findings: list[Finding]) -> dict[str, Property]:
     zero = next((f for f in findings if f.code == "G201"), None)
     proved = zero is not None and zero.evidence["how"] == "proved"
     flat = Property(0.0, "proved") if proved else None
-    found = {
+    return {
         "smoothness": smoothness(survey),
         "convex": _convex(survey, findings),
         "lipschitz": _lipschitz(survey),
@@ -30,15 +30,14 @@ def properties(survey: Survey, findings: list[Finding]) -> dict[str, Property]:
         "dead_fraction": Property(1.0, "proved") if proved else _dead(survey),
         "coverage": flat or Property(round(coverage(survey), 4), "measured"),
     }
-    return found
 
 
 def _convex(survey: Survey, findings: list[Finding]) -> Property:
-    if minima.proved_convex(survey):
+    if convexity.proved_convex(survey):
         return Property(True, "proved")
     if survey.subject.kind == "loss":
         return Property(not any(f.code == "S401" for f in findings), "measured")
-    return Property(minima.midpoint(survey)[0] is None, "measured")
+    return Property(convexity.midpoint(survey)[0] is None, "measured")
 
 
 def _finite(values: list[Array]) -> Array:

@@ -52,7 +52,8 @@ def _window(survey: Survey) -> tuple[float, float]:
     if name in ("unit", "simplex"):
         return 0.0, 1.0
     spots = [float(np.abs(c.point).max()) for c in survey.crossings if c.order in _CODES]
-    wide = max([4.0, *(1.25 * s for s in spots if s < 25)])
+    spots = spots if survey.subject.size == 1 else []
+    wide = max([6.0, *(1.25 * s for s in spots if s < 25)])
     return (1e-6, 2 * wide) if name == "positive" else (-wide, wide)
 
 
@@ -156,8 +157,8 @@ def _limit(survey: Survey) -> dict[str, Any] | None:
     crossing = min(broken, key=lambda c: (c.order, float(np.abs(c.point).max())))
     middle = float(crossing.at[0])
     left, right = (
-        (crossing.left[0][:8] - middle) / -_steps(crossing),
-        (crossing.right[0][:8] - middle) / _steps(crossing),
+        (crossing.left[0][:7] - middle) / -_steps(crossing),
+        (crossing.right[0][:7] - middle) / _steps(crossing),
     )
     point = np.ravel(crossing.point)
     where = f"x = {point[0]:.4g}" if point.size == 1 else "a switch"
@@ -172,4 +173,4 @@ def _limit(survey: Survey) -> dict[str, Any] | None:
 
 
 def _steps(crossing: Crossing) -> Array:
-    return STEPS[:8] * max(1.0, float(np.abs(crossing.point).max()))
+    return STEPS[:7] * max(1.0, float(np.abs(crossing.point).max()))

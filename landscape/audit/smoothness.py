@@ -19,7 +19,7 @@ from landscape.audit.crossings import (
 )
 from landscape.audit.domain import Target
 from landscape.audit.findings import Finding, Property, Suspect, Where
-from landscape.audit.lines import lines
+from landscape.audit.lines import Line, lines
 from landscape.audit.static import OPEN, Site
 from landscape.audit.suggestions import for_site
 from landscape.audit.survey import Survey, norms, quote
@@ -37,6 +37,8 @@ def cross(survey: Survey, *, trusted: bool) -> None:
         return
     rng = np.random.default_rng([survey.seed, 101])
     walked = list(lines(survey.subject, rng))
+    if survey.subject.size > 1:
+        walked += [Line(p.target, p.base, p.direction, p.steps) for p in survey.paths]
     found, moved = find(survey.probe, walked, survey.scale, trusted=trusted)
     met = _at_special_points(survey, rng, trusted)
     survey.crossings = found + met
@@ -49,9 +51,9 @@ def special_points(survey: Survey, target: Target) -> Array:
     shape, name = subject.shape, subject.domain.name
     fills = {"real": (0.0, 1.0, -1.0), "positive": (0.0, 1.0), "unit": (0.0, 0.5, 1.0)}
     points = [np.full(shape, fill) for fill in fills.get(name, (1 / shape[-1],))]
-    if subject.task == "regression" or (name != "real" and subject.task):
-        if np.shape(target.value) == shape and np.asarray(target.value).dtype.kind == "f":
-            points.append(np.clip(target.value, subject.domain.low, subject.domain.high))
+    like = np.shape(target.value) == shape and np.asarray(target.value).dtype.kind == "f"
+    if like and (subject.task == "regression" or (name != "real" and subject.task)):
+        points.append(np.clip(target.value, subject.domain.low, subject.domain.high))
     if name == "simplex":
         points += list(np.eye(shape[-1])[:, None] * np.ones(shape))
     if subject.size > 1:

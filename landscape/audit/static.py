@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit import intervals as iv
-from landscape.audit.intervals import Interval
+from landscape.audit.abstract import Abstract, joined, unknown
 from landscape.audit.jaxprs import bodies, count, inner
-from landscape.audit.rules import ATOMS, RULES, SMOOTH, Abstract, joined, unknown
+from landscape.audit.rules import ATOMS, RULES, SMOOTH
+from landscape.audit.switches import SWITCHES, always
 
 TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN = "target only", "unreachable", "cancelled", "open"
 _ORDER = (TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN)
@@ -91,7 +92,9 @@ class _Reader:
     ) -> list[Abstract]:
         """`proved`: what is inside is known to cancel, by a rule for the whole."""
         jaxpr = closed.jaxpr
-        known: dict[Any, Abstract] = dict(zip(jaxpr.constvars, map(constant, closed.consts)))
+        known: dict[Any, Abstract] = dict(
+            zip(jaxpr.constvars, map(constant, closed.consts), strict=True)
+        )
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
         def get(v: Any) -> Abstract:
@@ -153,7 +156,7 @@ class _Reader:
         decide = SWITCHES.get(eqn.primitive.name)
         ruled = eqn.primitive.name in (*RULES, *SMOOTH, "stop_gradient")
         if decide is None and not ruled and _moves_numbers(eqn, args):
-            decide = _always
+            decide = always
         if decide is None or not _has_numbers(eqn) or not any(a.moves or a.given for a in args):
             return
         reach = decide(eqn, args)
@@ -300,90 +303,4 @@ def _function_name(eqn: Any) -> str:
     return str(eqn.params["call_jaxpr"].jaxpr.debug_info.func_name)
 
 
-def _crosses(limit: float) -> Callable[[Any, Sequence[Abstract]], bool]:
-    return lambda eqn, args: args[0].range[0] <= limit <= args[0].range[1]
-
-
-def _overlap(a: Interval, b: Interval) -> bool:
-    return a[0] < b[1] and b[0] < a[1]
-
-
-def _always(eqn: Any, args: Sequence[Abstract]) -> bool:
-    return True
-
-
-def _several(eqn: Any, args: Sequence[Abstract]) -> bool:
-    return eqn.invars[0].aval.size > sum(v.aval.size for v in eqn.outvars[:1]) or (
-        eqn.primitive.name in ("sort", "cummax", "cummin", "top_k") and eqn.invars[0].aval.size > 1
-    )
-
-
-def _meets(eqn: Any, args: Sequence[Abstract]) -> bool:
-    return _overlap(args[0].range, args[1].range)
-
-
-def _compared(eqn: Any, args: Sequence[Abstract]) -> bool:
-    found = RULES[eqn.primitive.name](eqn, args)
-    return found.moves and found.range[0] != found.range[1]
-
-
-def _zero_below(eqn: Any, args: Sequence[Abstract]) -> bool:
-    """A denominator that may be zero."""
-    return args[1].moves and args[1].range[0] <= 0 <= args[1].range[1]
-
-
-def _base(eqn: Any, args: Sequence[Abstract]) -> bool:
-    low = args[0].range[0]
-    if eqn.primitive.name == "integer_pow":
-        return eqn.params["y"] < 0 and low <= 0 <= args[0].range[1]
-    first, last = args[1].range
-    if not args[1].moves and first == last and first >= 0 and first == int(first):
-        return False
-    return low <= 0
-
-
-def _clamped(eqn: Any, args: Sequence[Abstract]) -> bool:
-    low, value, high = args
-    return value.range[0] < low.range[1] or value.range[1] > high.range[0]
-
-
-def _at_most(low: float) -> Callable[[Any, Sequence[Abstract]], bool]:
-    return lambda eqn, args: args[0].range[0] <= low
-
-
-def _not_inside(low: float, high: float) -> Callable[[Any, Sequence[Abstract]], bool]:
-    return lambda eqn, args: args[0].range[0] <= low or args[0].range[1] >= high
-
-
-def _truncates(eqn: Any, args: Sequence[Abstract]) -> bool:
-    return eqn.outvars[0].aval.dtype.kind in "biu"
-
-
-def _abs_switches(eqn: Any, args: Sequence[Abstract]) -> bool:
-    return args[0].range[0] < 0 < args[0].range[1]
-
-
 _SINGULAR_SMOOTH = ("cbrt", "erf_inv", "atanh", "acosh", "asin", "acos", "lgamma", "digamma")
-# For each operation that can switch: whether it can do so on what is known of its arguments.
-SWITCHES: dict[str, Callable[[Any, Sequence[Abstract]], bool]] = {
-    "abs": _abs_switches,
-    "sign": _crosses(0.0),
-    "max": _meets,
-    "min": _meets,
-    "clamp": _clamped,
-    **dict.fromkeys(("reduce_max", "reduce_min", "argmax", "argmin"), _several),
-    **dict.fromkeys(("sort", "cummax", "cummin", "top_k"), _several),
-    **dict.fromkeys(("reduce_window_max", "reduce_window_min"), _always),
-    **dict.fromkeys(("floor", "ceil", "round", "rem"), _always),
-    **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _compared),
-    "convert_element_type": _truncates,
-    **dict.fromkeys(("sqrt", "rsqrt", "log", "lgamma", "digamma"), _at_most(0.0)),
-    "log1p": _at_most(-1.0),
-    "div": _zero_below,
-    "pow": _base,
-    "integer_pow": _base,
-    "cbrt": _crosses(0.0),
-    **dict.fromkeys(("erf_inv", "atanh", "asin", "acos"), _not_inside(-1.0, 1.0)),
-    "acosh": _at_most(1.0),
-    "atan2": _always,
-}

@@ -1,12 +1,12 @@
 """From a function of somebody's to what is audited: one example, its targets, its program."""
 
 import contextlib
-import functools
-import inspect
 import io
 import traceback
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import jax
 import jax.extend.core as jex
@@ -16,6 +16,14 @@ import numpy as np
 from landscape.audit import domain as domains
 from landscape.audit.domain import Domain, Target
 from landscape.audit.jaxprs import equations, place
+from landscape.audit.signature import (
+    check_output,
+    check_plain,
+    infer_task,
+    inputs_of,
+    name_of,
+    read_order,
+)
 from landscape.errors import Place, UserError, nearest
 from landscape.user_calls import definition, guarded, last_own_frame
 
@@ -27,40 +35,54 @@ FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
 _CALLBACKS = ("debug_callback", "debug_print", "io_callback")
 CLASSES, MASK, FEATURES = 4, (3, 4), 4
 _FEW = 5  # not the number of classes, so that labels never broadcast against them
-_FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
-_FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
-_THEN_PREDICTIONS = {"y_pred", "pred", "preds", "prediction", "predictions", "logits", "y_hat"}
-_THEN_PREDICTIONS |= {"yhat", "output", "outputs", "scores", "probs", "p", "predicted", "logit"}
 
 
-class Subject(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Subject:
     """One example as a function `row(x, target) -> scalar` with x of `shape`, and its programs.
 
-    `value` and `gradient` are traced in float32; `batched(predictions, targets)` is the function as
-    it was given, with its arguments in the order predictions, targets. `rows` is 1, or the number
-    of rows that a loss mixes.
+    `batched(predictions, targets)` is the function as it was given, with its arguments in the order
+    predictions, targets; `shape` starts with the number of rows, 1 unless a loss mixes them.
     """
 
     name: str
     kind: str
-    task: str | None
-    form: str
-    head: str | None
     domain: Domain
     shape: tuple[int, ...]
     targets: list[Target]
     row: Callable[[Array, Array], Array]
-    value: jex.ClosedJaxpr
-    gradient: jex.ClosedJaxpr
     batched: Callable[[Array, Array], Array]
     function: Callable
-    place: Place | None
-    notes: tuple[str, ...]
+    task: str | None = None
+    form: str = "auto"
+    head: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def value(self) -> jex.ClosedJaxpr:
+        """The program of the row, traced in float32."""
+        return jax.make_jaxpr(lambda x, t: self.row(x, t))(*self._example())
+
+    @cached_property
+    def gradient(self) -> jex.ClosedJaxpr:
+        """The program of value and gradient that autodiff makes, traced in float32."""
+        both = jax.value_and_grad(self.row)
+        return jax.make_jaxpr(lambda x, t: both(x, t))(*self._example())
+
+    def _example(self) -> tuple[Array, Array]:
+        target = self.targets[0].value
+        given = target.astype(np.float32) if target.dtype.kind == "f" else target
+        return jnp.zeros(self.shape, jnp.float32), jnp.asarray(given)
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Where the function is defined."""
+        return definition(self.function)
 
     @property
-    def calls_back(self) -> bool:
-        """Whether the compiled program prints or calls Python."""
-        return any(eqn.primitive.name in _CALLBACKS for _, eqn, _ in equations(self.value))
+    def label(self) -> str:
+        """What it is called in a message."""
+        return f"{self.kind} `{self.name}`"
 
     @property
     def rows(self) -> int:
@@ -70,71 +92,14 @@ class Subject(NamedTuple):
     def size(self) -> int:
         return int(np.prod(self.shape))
 
+    @property
+    def calls_back(self) -> bool:
+        """Whether the compiled program prints or calls Python."""
+        return any(eqn.primitive.name in _CALLBACKS for _, eqn, _ in equations(self.value))
 
-def name_of(function: Callable) -> str:
-    """The function's own name."""
-    inner = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    return getattr(inner, "__name__", type(inner).__name__)
-
-
-def read_order(function: Callable, order: str) -> bool:
-    """Whether the function takes its targets first; UserError where it needs more arguments."""
-    names = _needed(function)
-    if order not in ("auto", "predictions-first", "targets-first"):
-        among = ("auto", "predictions-first", "targets-first")
-        raise UserError(f"there is no order `{order}`", hint=nearest(order, among))
-    if order != "auto" or len(names) < 2:
-        return order == "targets-first"
-    return names[0].lower() in _FIRST_TARGETS and names[1].lower() in _THEN_PREDICTIONS
-
-
-def _needed(function: Callable) -> list[str]:
-    """The names of the first two arguments; UserError where more are required, or fewer taken."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return []
-    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(by_place) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        found = ", ".join(p.name for p in by_place) or "none"
-        raise UserError(
-            f"`{name_of(function)}` takes too few arguments ({found}); a loss takes predictions "
-            "and targets",
-            place=definition(function),
-            hint="for a function of one argument use `--kind activation` or `--kind function`",
-        )
-    _refuse_required(
-        function, [*by_place[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
-    )
-    return [p.name for p in by_place[:2]]
-
-
-def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
-    missing = [p.name for p in parameters if p.default is p.empty]
-    if missing:
-        raise UserError(
-            f"`{name_of(function)}` needs more than predictions and targets: {', '.join(missing)}",
-            place=definition(function),
-            hint=f"give it: `--option {missing[0]}=VALUE`; or bind it with functools.partial",
-        )
-
-
-def infer_task(function: Callable) -> tuple[str, str]:
-    """The task that the names and shapes of a function's arguments suggest, and why."""
-    names = {n.lower() for n in _needed(function)}
-    if names & {"mask", "masks"}:
-        return "segmentation", "an argument is called a mask"
-    logits = names & {"logits", "logit", "scores", "log_probs"}
-    if logits:
-        shape = jax.ShapeDtypeStruct((2, CLASSES), jnp.float32)
-        for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
-            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
-                if getattr(jax.eval_shape(function, shape, targets), "shape", None) == (2,):
-                    return "multiclass", f"it takes {logits.pop()} and returns a value a row"
-        return "binary", f"it takes {logits.pop()} and returns a value for each"
-    return "regression", "nothing suggests another"
+    def replaced(self, batched: Callable[[Array, Array], Array]) -> "Subject":
+        """The same question of another function of predictions and targets."""
+        return _checked(replace(self, batched=batched, row=_row(batched)))
 
 
 def build(
@@ -161,7 +126,7 @@ def build(
             made = _loss(function, task, domain, head, order, form, outputs or CLASSES, name)
         else:
             made = _plain(function, kind, domain, name)
-    return made._replace(notes=(*made.notes, *printed.notes(), *_callbacks(made)))
+    return replace(made, notes=(*made.notes, *printed.notes(), *_callbacks(made)))
 
 
 class _Printed(io.StringIO):
@@ -255,9 +220,9 @@ def _fitting(batched: Callable, rest: tuple, form: str, notes: list[str]) -> Sub
         if candidate == "labels" and form == "auto":
             refused = "it refuses one-hot targets" if errors else "one-hot targets mislead it"
             notes.append(f"targets are integer labels: {refused} (--targets decides)")
-        return subject._replace(notes=tuple(notes))
+        return replace(subject, notes=tuple(notes))
     if doubtful:
-        return doubtful[0]._replace(notes=tuple(notes))
+        return replace(doubtful[0], notes=tuple(notes))
     raise errors[0]
 
 
@@ -325,7 +290,7 @@ def _rows(
     few = batch(task, form, "unit", _FEW, classes)
     label = f"loss `{name}`"
     out = guarded(lambda: jax.eval_shape(batched, *few), label, function)
-    _check_output(out, few[0].shape, label, function)
+    check_output(out, few[0].shape, label, function)
     if out.shape != ():
         return 1
     one = jax.jit(
@@ -342,90 +307,42 @@ def _rows(
     return 1 if np.any(np.abs(sums - whole) <= 1e-4 * (1 + np.abs(whole))) else 4
 
 
-def _check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
-    place = definition(function)
-    if not hasattr(out, "shape") or not hasattr(out, "dtype"):
-        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
-    if jnp.issubdtype(out.dtype, jnp.complexfloating):
-        raise UserError(
-            f"{label} returns complex numbers; a loss must be real",
-            place=place,
-            hint="take jnp.abs or jnp.real of the result",
-        )
-    if not jnp.issubdtype(out.dtype, jnp.floating):
-        raise UserError(
-            f"{label} returns {out.dtype}; no gradient flows through whole numbers or truth values",
-            place=place,
-            hint="compute in floating point; a count or a comparison cannot be trained",
-        )
-    pairs = {(shape[0], shape[0]), (shape[0], 1), (1, shape[0])}
-    if out.shape not in {(), shape[:1], shape} | pairs and out.shape != shape[:-1]:
-        raise UserError(
-            f"{label} returns shape {out.shape} for predictions of shape {shape}",
-            place=place,
-            hint="expected a scalar, one value an example, or one a prediction",
-        )
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None (is a `return` missing?)"
-    return f"a {type(value).__name__}"
-
-
 def _made(batched: Callable, rest: tuple, form: str, rows: int) -> Subject:
     function, name, task, domain, head, classes = rest
     shape = example_shape(task, rows, classes)
-
-    def row(x: Array, target: Array) -> Array:
-        return jnp.sum(batched(x, target))
-
-    space = domains.domain(domain, shape, centered=task == "regression")
-    targets = domains.targets(task, form, shape, domain)
-    return _traced(
+    return _checked(
         Subject(
-            name,
-            "loss",
-            task,
-            form,
-            head,
-            space,
-            shape,
-            targets,
-            row,
-            None,
-            None,  # type: ignore[arg-type]
-            batched,
-            function,
-            definition(function),
-            (),
+            name=name,
+            kind="loss",
+            task=task,
+            form=form,
+            head=head,
+            domain=domains.domain(domain, shape, centered=task == "regression"),
+            shape=shape,
+            targets=domains.targets(task, form, shape, domain),
+            row=_row(batched),
+            batched=batched,
+            function=function,
         )
     )
 
 
-def _traced(subject: Subject) -> Subject:
-    """The subject with its programs; told where the function is random or has no gradient."""
-    label = f"{subject.kind} `{subject.name}`"
-    x = jnp.zeros(subject.shape, jnp.float32)
-    target = subject.targets[0].value
-    t = jnp.asarray(target.astype(np.float32) if target.dtype.kind == "f" else target)
+def _row(batched: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    return lambda x, target: jnp.sum(batched(x, target))
 
-    def trace() -> jex.ClosedJaxpr:
-        return jax.make_jaxpr(lambda a, b: subject.row(a, b))(x, t)
 
-    value = guarded(trace, label, subject.function)
-    again = guarded(trace, label, subject.function)
+def _checked(subject: Subject) -> Subject:
+    """The subject, traced; told where the function is random or has no gradient."""
+    value = guarded(lambda: subject.value, subject.label, subject.function)
+    again = guarded(lambda: replace(subject).value, subject.label, subject.function)
     if str(value) != str(again) or not _same_constants(value, again):
         raise UserError(
-            f"{label} is random: traced twice, it is two different programs",
+            f"{subject.label} is random: traced twice, it is two different programs",
             place=subject.place,
             hint="take the random numbers as an argument, or from a fixed jax.random.key",
         )
-    differentiated = jax.value_and_grad(subject.row)
-    gradient = guarded(
-        lambda: jax.make_jaxpr(lambda a, b: differentiated(a, b))(x, t), label, subject.function
-    )
-    return subject._replace(value=value, gradient=gradient)
+    guarded(lambda: subject.gradient, subject.label, subject.function)
+    return subject
 
 
 def _same_constants(a: jex.ClosedJaxpr, b: jex.ClosedJaxpr) -> bool:
@@ -446,13 +363,13 @@ def _signed_if_needed(subject: Subject, batched: Callable, rest: tuple) -> Subje
         return subject
     note = "targets are -1 and 1: for the target 0 it is constant (--targets decides)"
     made = _made(batched, rest, "signed", subject.rows)
-    return made._replace(notes=(*subject.notes, note))
+    return replace(made, notes=(*subject.notes, note))
 
 
 def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
     """An activation `f(x)`, or a function of one or more arrays, weighted into one number."""
     label = f"{kind} `{name}`"
-    inputs = _inputs(function, kind)
+    inputs = inputs_of(function, kind)
     shapes = [(1,)] if kind == "activation" else [(1, FEATURES), (FEATURES,)]
     errors = []
     for shape in shapes:
@@ -462,7 +379,7 @@ def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
         except UserError as error:
             errors.append(error)
             continue
-        _check_plain(out, shape, kind, label, function)
+        check_plain(out, shape, kind, label, function)
         break
     else:
         raise errors[0]
@@ -477,62 +394,17 @@ def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
         scale = weights.reshape(out.shape).astype(found.dtype) if kind == "function" else 1
         return jnp.sum(found * scale)
 
-    space = domains.domain(domain, whole, centered=False)
-    targets = domains.targets(None, "auto", whole, domain)
-    made = Subject(
-        name,
-        kind,
-        None,
-        "auto",
-        None,
-        space,
-        whole,
-        targets,
-        row,
-        None,
-        None,  # type: ignore[arg-type]
-        batched,
-        function,
-        definition(function),
-        (),
-    )
     notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []
-    return _traced(made)._replace(notes=tuple(notes))
-
-
-def _inputs(function: Callable, kind: str) -> int:
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return 1
-    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in by_place if p.default is p.empty]
-    _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
-    if kind == "activation" and len(required) > 1:
-        names = ", ".join(p.name for p in required)
-        raise UserError(
-            f"`{name_of(function)}` takes {names}; an activation takes one array",
-            place=definition(function),
-            hint="use `--kind function` for several arrays, or `--option` for an option",
+    return _checked(
+        Subject(
+            name=name,
+            kind=kind,
+            domain=domains.domain(domain, whole, centered=False),
+            shape=whole,
+            targets=domains.targets(None, "auto", whole, domain),
+            row=row,
+            batched=batched,
+            function=function,
+            notes=tuple(notes),
         )
-    return max(len(required), 1)
-
-
-def _check_plain(
-    out: Any, shape: tuple[int, ...], kind: str, label: str, function: Callable
-) -> None:
-    place = definition(function)
-    if not hasattr(out, "shape"):
-        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
-    if not jnp.issubdtype(out.dtype, jnp.floating):
-        raise UserError(
-            f"{label} returns {out.dtype}; no gradient flows through it",
-            place=place,
-            hint="return floating-point numbers",
-        )
-    if kind == "activation" and out.shape != shape:
-        raise UserError(
-            f"{label} returns shape {out.shape} for an input of shape {shape}",
-            place=place,
-            hint="an activation is elementwise; for anything else use `--kind function`",
-        )
+    )

@@ -1,4 +1,4 @@
-"""What is measured of a subject before anything is judged: samples, and paths from right to wrong."""
+"""What is measured before anything is judged: samples, and paths from right to wrong."""
 
 from collections.abc import Sequence
 from functools import cached_property
