@@ -28,7 +28,8 @@ class Crossing(NamedTuple):
 
     `order` is the lowest derivative that jumps: 0 the value, …, 4 none of the first three. `left`
     and `right` hold value and derivatives at `point -+ STEPS * unit`. `tie` says that the point
-    itself is met exactly; `at` are value and derivatives there, as autodiff gives them.
+    itself is met exactly; `at` are value and derivatives there, as autodiff gives them. `switched`
+    are all sites whose states differ between the two sides.
     """
 
     site: int
@@ -41,6 +42,7 @@ class Crossing(NamedTuple):
     at: Array
     order: int
     size: float
+    switched: frozenset[int]
 
 
 class Scale(NamedTuple):
@@ -225,6 +227,7 @@ def classify(
     sided = _stacked(probe.derivatives(flat, directions, target))
     sided = sided.reshape(4, 2, len(points), len(STEPS))
     at = _stacked(probe.derivatives(points, units, target))
+    before, after = (probe.scan(around[s, :, 8], target)[1] for s in (0, 1))
     found = []
     for i, site in enumerate(sites):
         left, right = sided[:, 0, i], sided[:, 1, i]
@@ -233,7 +236,17 @@ def classify(
         order, size = _order(left, right, at[0, i] if ties[i] else None, scale)
         found.append(
             Crossing(
-                site, target, points[i], units[i], bool(ties[i]), left, right, at[:, i], order, size
+                site,
+                target,
+                points[i],
+                units[i],
+                bool(ties[i]),
+                left,
+                right,
+                at[:, i],
+                order,
+                size,
+                frozenset(map(int, probe.owners[before[i] != after[i]])),
             )
         )
     return found

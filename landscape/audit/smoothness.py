@@ -132,23 +132,18 @@ def findings(survey: Survey, *, trusted: bool) -> list[Finding]:
 
 
 def _attributed(survey: Survey) -> list[Crossing]:
-    """Crossings without those of a site that happens to switch where another does the harm.
+    """The crossings at which the function breaks, each given to the site that does it.
 
-    Where several sites switch at one point, that one counts which most often breaks the function;
-    among equals the first in the program, since what follows switches because it does.
+    Where several sites switch at once, that one counts which most often breaks the function; among
+    equals the first in the program, since what follows switches because it does.
     """
-    shares = {site: _share(survey, site) for site in {c.site for c in survey.crossings}}
-    rank = {site: (_is_shift(survey, site), -share, site) for site, share in shares.items()}
-    together: dict[tuple, list[Crossing]] = {}
-    for crossing in survey.crossings:
-        if crossing.order in _CODES:
-            key = (crossing.target.name, np.round(crossing.point, 9).tobytes())
-            together.setdefault(key, []).append(crossing)
-    return [c for group in together.values() for c in group if rank[c.site] == _best(group, rank)]
-
-
-def _best(group: list[Crossing], rank: dict[int, tuple]) -> tuple:
-    return min(rank[c.site] for c in group)
+    sites = {site for c in survey.crossings for site in (c.site, *c.switched)}
+    rank = {site: (_is_shift(survey, site), -_share(survey, site), site) for site in sites}
+    return [
+        c._replace(site=min((c.site, *c.switched), key=lambda site: rank[site]))
+        for c in survey.crossings
+        if c.order in _CODES
+    ]
 
 
 def _is_shift(survey: Survey, site: int) -> bool:
@@ -158,7 +153,7 @@ def _is_shift(survey: Survey, site: int) -> bool:
 def _share(survey: Survey, site: int) -> float:
     """The share of a site's switches at which the function breaks."""
     orders = [c.order for c in survey.crossings if c.site == site and c.order >= 0]
-    return sum(order in _CODES for order in orders) / max(len(orders), 1)
+    return sum(order in _CODES for order in orders) / len(orders) if orders else 1.0
 
 
 def _smoothness_finding(survey: Survey, code: str, group: list[Crossing]) -> Finding:

@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import pytest
@@ -26,8 +27,11 @@ from landscape.catalog.user_code import load_file
 
 CORPUS = Path(__file__).parent / "corpus"
 CODES = frozenset(
-    "D101 D102 D103 D104 G201 G202 G203 G204 G205 G206 G207 N301 N302 N303 "
-    "S401 S402 S403 S404 B501 B502".split()
+    [f"D10{i}" for i in range(1, 5)]
+    + [f"G20{i}" for i in range(1, 8)]
+    + [f"N30{i}" for i in range(1, 4)]
+    + [f"S40{i}" for i in range(1, 5)]
+    + ["B501", "B502"]
 )
 OPTIONS = ("task", "kind", "domain", "head")
 MARKER = re.compile(r"#\s*<-\s*(.+)$")
@@ -158,3 +162,23 @@ def test_every_public_function_of_the_corpus_has_an_expectation_and_a_story(file
         assert not case.maybe & {*case.marked, *case.also}, case.name
         assert not case.also & case.marked.keys(), case.name
         assert case.fine or case.marked, case.name
+
+
+def test_complaints_name_what_is_missing_misplaced_or_false():
+    case = next(case for case in CASES if case.name == "hard_dice")
+    (line,) = case.marked["D101"]
+
+    def said(code, severity="warning", line=line, file=case.file):
+        where = SimpleNamespace(file=str(file), line=line)
+        return SimpleNamespace(code=code, severity=severity, message="", where=where)
+
+    def heard(*findings, verdict="untrainable"):
+        return complaints(case, SimpleNamespace(findings=findings, verdict=verdict))
+
+    right = [said("D101"), said("G201", "error"), said("S401", "note", line=1)]
+    assert heard(*right) == []
+    assert heard(*right[1:]) == ["D101 is not found"]
+    assert "D101 points to" in heard(said("D101", line=line + 1), *right)[0]
+    assert "points to" in heard(said("D101", file="other.py"), *right[1:])[0]
+    assert "false alarm N301" in heard(*right, said("N301"))[0]
+    assert "the verdict is care" in heard(*right, verdict="care")[0]

@@ -62,7 +62,7 @@ def crammer_singer(predictions, targets):
     return rival - jnp.sum(targets * predictions, axis=-1)
 
 
-# task: binary  fine
+# task: binary  fine  maybe: S403
 def smoothed_by_clip(predictions, targets):
     """A clip of the targets only is label smoothing."""
     smoothed = jnp.clip(targets, 0.05, 0.95)

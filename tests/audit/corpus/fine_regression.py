@@ -22,7 +22,7 @@ def mean_absolute_error(y_true, y_pred):
 def double_where_distance(predictions, targets):
     """The cure of the where trap: the root never sees a 0."""
     squared = jnp.square(predictions - targets)  # <- D102
-    positive = squared > 0
+    positive = squared > 0  # <- D102
     root = jnp.sqrt(jnp.where(positive, squared, 1.0))  # <- D102
     return jnp.where(positive, root, 0.0)  # <- D102
 

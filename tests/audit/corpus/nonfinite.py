@@ -94,10 +94,10 @@ def squared_log_error(predictions, targets):
     return jnp.square(jnp.log1p(predictions) - wanted)  # <- N301 N302
 
 
-# task: regression  also: S401  maybe: D102 D104 G205 G206
+# task: regression  also: S401  maybe: D102 D104 G202 G205 G206  verdict: untrainable
 def angle_from_cosine(predictions, targets):
-    """arccos has an infinite slope at 1 and -1, and the clip that guards it is dead beyond."""
-    angle = jnp.arccos(jnp.clip(predictions, -1, 1))  # <- N302 G202
+    """arccos has an infinite slope at 1, where the clip puts all beyond: 0 * inf is NaN."""
+    angle = jnp.arccos(jnp.clip(predictions, -1, 1))  # <- N302
     return jnp.square(angle - jnp.arccos(jnp.clip(targets, -1, 1)))
 
 
