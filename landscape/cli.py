@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import rich_click as click
 
 from landscape import __version__
+from landscape.catalog.menu import TASKS
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -230,28 +231,35 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("losses", nargs=-1, required=True, metavar="LOSS...")
-@click.option("--task", help="regression, binary, multiclass or segmentation.")
+@click.option("--task", type=click.Choice(TASKS), help="What the loss is for.")
 @click.option(
-    "--kind", default="loss", show_default=True, help="loss, activation, or function of arrays."
+    "--kind",
+    type=click.Choice(["loss", "activation", "function"]),
+    default="loss",
+    show_default=True,
+    help="A function of arrays is judged without targets.",
 )
 @click.option(
     "--domain",
+    type=click.Choice(["real", "unit", "simplex", "positive"]),
     default="real",
     show_default=True,
-    help="Where predictions live: real, unit, simplex or positive.",
+    help="Where predictions live.",
 )
-@click.option("--head", help="Judge the loss through a head: sigmoid or softmax.")
+@click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="What feeds the loss.")
 @click.option(
     "--order",
+    type=click.Choice(["auto", "predictions-first", "targets-first"]),
     default="auto",
     show_default=True,
-    help="Order of arguments: predictions-first or targets-first.",
+    help="Order of the arguments.",
 )
 @click.option(
     "--targets",
+    type=click.Choice(["auto", "onehot", "labels", "signed", "zero_one"]),
     default="auto",
     show_default=True,
-    help="Form of targets: onehot, labels, signed (-1, 1) or zero_one.",
+    help="Form of targets; signed: -1 and 1.",
 )
 @click.option("--classes", type=click.IntRange(2, 1000), help="Number of classes. Default: 4.")
 @click.option(
