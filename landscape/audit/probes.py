@@ -100,33 +100,44 @@ class Probe:
 
     @cached_property
     def _differentiator(self) -> Callable:
-        def both(x: Any, t: Any) -> tuple:
-            value, gradient = jaxprs.evaluate(self.subject.gradient, [x, t])[0]
-            return value, gradient
+        """The highest derivatives that are needed and that there are; NaN for those beyond.
 
-        def along(x: Any, d: Any, t: Any) -> tuple:
-            def first(s: Any) -> tuple:
-                value, gradient = both(x + s * d, t)
-                return jnp.vdot(gradient, d), (value, gradient)
+        A third one is needed where something may switch; some operations, such as a max pooling,
+        have no second one.
+        """
+        for order in (3, 2, 1) if self.sites else (2, 1):
+            try:
+                return self._compiled(self._along(order), 2)
+            except Exception:
+                if order == 1:
+                    raise
+        raise AssertionError("the last order returns or raises")
 
-            def second(s: Any) -> tuple:
-                (one, kept), (two, _) = jax.jvp(first, (s,), (jnp.ones(()),))
-                return two, (one, kept)
+    def _along(self, order: int) -> Callable:
+        """`(x, direction, target) -> value, gradient, and three derivatives` up to an order."""
 
-            (two, (one, (value, gradient))), (three, _) = jax.jvp(
-                second, (jnp.zeros(()),), (jnp.ones(()),)
-            )
-            return value, gradient, one, two, three
+        def first(x: Any, d: Any, t: Any, s: Any) -> tuple:
+            value, gradient = jaxprs.evaluate(self.subject.gradient, [x + s * d, t])[0]
+            return (jnp.vdot(gradient, d),), (value, gradient)
 
-        def only_first(x: Any, d: Any, t: Any) -> tuple:
-            value, gradient = both(x, t)
-            nothing = jnp.full((), jnp.nan)
-            return value, gradient, jnp.vdot(gradient, d), nothing, nothing
+        def raised(lower: Callable) -> Callable:
+            def higher(x: Any, d: Any, t: Any, s: Any) -> tuple:
+                one = jnp.ones(())
+                (known, kept), (slopes, _) = jax.jvp(lambda u: lower(x, d, t, u), (s,), (one,))
+                return (*known, slopes[-1]), kept
 
-        try:
-            return self._compiled(along, 2)
-        except Exception:  # an operation without a second derivative, such as a max pooling
-            return self._compiled(only_first, 2)
+            return higher
+
+        program: Callable = first
+        for _ in range(order - 1):
+            program = raised(program)
+
+        def at_zero(x: Any, d: Any, t: Any) -> tuple:
+            known, (value, gradient) = program(x, d, t, jnp.zeros(()))
+            missing = (jnp.full((), jnp.nan),) * (3 - order)
+            return value, gradient, *known, *missing
+
+        return at_zero
 
     def prepare(self, dtypes: Sequence[Any]) -> None:
         """Starts compiling for these dtypes beside other work."""
