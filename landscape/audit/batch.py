@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit import jaxprs
+from landscape.audit.domain import batch
 from landscape.audit.findings import Finding, Where
-from landscape.audit.subject import batch
 from landscape.audit.survey import Survey, quote
 
 ROWS = 5

@@ -12,6 +12,7 @@ DOMAINS = ("real", "unit", "simplex", "positive")
 PLAUSIBLE = 10.0  # logits and errors up to here are met in any training
 FAR = 30.0  # and up to here in a bad one
 EXTREME = 1e4
+CLASSES, MASK = 4, (3, 4)
 
 
 class Target(NamedTuple):
@@ -149,3 +150,34 @@ def wrong(task: str | None, form: str, name: str, points: Array, target: Target)
         limit = 1.0 if name in ("real", "positive") else 0.5
         return np.max(np.abs(points - target.value), axis=axes) > limit
     return np.ones(len(points), bool)
+
+
+def example_shape(task: str, rows: int, classes: int) -> tuple[int, ...]:
+    """The shape of the predictions of `rows` examples of a task."""
+    return {
+        "regression": (rows,),
+        "binary": (rows,),
+        "multiclass": (rows, classes),
+        "segmentation": (rows, *MASK),
+    }[task]
+
+
+def batch(task: str, form: str, domain: str, rows: int, classes: int) -> tuple[Array, Array]:
+    """Predictions and targets of a batch of `rows` examples, drawn at random, float32."""
+    rng = np.random.default_rng(11)
+    shape = example_shape(task, rows, classes)
+    predictions = rng.normal(size=shape)
+    if domain != "real":
+        predictions = rng.uniform(0.05, 0.95, shape)
+        if domain == "simplex" and len(shape) > 1:
+            predictions = predictions / predictions.sum(-1, keepdims=True)
+    if task == "multiclass":
+        labels = rng.integers(classes, size=rows)
+        values = labels.astype(np.int32) if form == "labels" else np.eye(classes)[labels]
+    elif task == "regression":
+        values = rng.normal(size=shape) if domain == "real" else rng.uniform(0.05, 0.95, shape)
+    else:
+        values = rng.integers(2, size=shape).astype(float)
+        values = 2 * values - 1 if form == "signed" else values
+    given = values if form == "labels" else values.astype(np.float32)
+    return predictions.astype(np.float32), given

@@ -36,9 +36,8 @@ def cross(survey: Survey, *, trusted: bool) -> None:
         survey.crossings, survey.moved = [], set()
         return
     rng = np.random.default_rng([survey.seed, 101])
-    walked = list(lines(survey.subject, rng))
-    if survey.subject.size > 1:
-        walked += [Line(p.target, p.base, p.direction, p.steps) for p in survey.paths]
+    walked = [Line(p.target, p.base, p.direction, p.steps) for p in survey.paths]
+    walked += list(lines(survey.subject, rng))
     found, moved = find(survey.probe, walked, survey.scale, trusted=trusted)
     met = _at_special_points(survey, rng, trusted)
     survey.crossings = found + met

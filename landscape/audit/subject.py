@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit import domain as domains
-from landscape.audit.domain import Domain, Target
+from landscape.audit.domain import CLASSES, Domain, Target, batch, example_shape
 from landscape.audit.jaxprs import equations, place
 from landscape.audit.signature import (
     check_output,
@@ -33,7 +33,7 @@ TASKS = ("regression", "binary", "multiclass", "segmentation")
 HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
 _CALLBACKS = ("debug_callback", "debug_print", "io_callback")
-CLASSES, MASK, FEATURES = 4, (3, 4), 4
+FEATURES = 4
 _FEW = 5  # not the number of classes, so that labels never broadcast against them
 
 
@@ -250,37 +250,6 @@ def _prefers_right(subject: Subject) -> bool:
         if not np.all(np.delete(values, number) > values[number]):
             return False
     return True
-
-
-def example_shape(task: str, rows: int, classes: int) -> tuple[int, ...]:
-    """The shape of the predictions of `rows` examples of a task."""
-    return {
-        "regression": (rows,),
-        "binary": (rows,),
-        "multiclass": (rows, classes),
-        "segmentation": (rows, *MASK),
-    }[task]
-
-
-def batch(task: str, form: str, domain: str, rows: int, classes: int) -> tuple[Array, Array]:
-    """Predictions and targets of a batch of `rows` examples, drawn at random, float32."""
-    rng = np.random.default_rng(11)
-    shape = example_shape(task, rows, classes)
-    predictions = rng.normal(size=shape)
-    if domain != "real":
-        predictions = rng.uniform(0.05, 0.95, shape)
-        if domain == "simplex" and len(shape) > 1:
-            predictions = predictions / predictions.sum(-1, keepdims=True)
-    if task == "multiclass":
-        labels = rng.integers(classes, size=rows)
-        values = labels.astype(np.int32) if form == "labels" else np.eye(classes)[labels]
-    elif task == "regression":
-        values = rng.normal(size=shape) if domain == "real" else rng.uniform(0.05, 0.95, shape)
-    else:
-        values = rng.integers(2, size=shape).astype(float)
-        values = 2 * values - 1 if form == "signed" else values
-    given = values if form == "labels" else values.astype(np.float32)
-    return jnp.asarray(predictions.astype(np.float32)), jnp.asarray(given)
 
 
 def _rows(

@@ -1,0 +1,153 @@
+"""The command that judges a loss without training it."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import rich_click as click
+
+from landscape.catalog.menu import TASKS
+from landscape.cli.root import console, explained, main, say
+from landscape.errors import UserError
+
+if TYPE_CHECKING:
+    from landscape.examine import Answer
+
+
+@main.command()
+@click.argument("losses", nargs=-1, required=True, metavar="LOSS...")
+@click.option("--task", type=click.Choice(TASKS), help="What the loss is for.")
+@click.option(
+    "--kind",
+    type=click.Choice(["loss", "activation", "function"]),
+    default="loss",
+    show_default=True,
+    help="A function of arrays is judged without targets.",
+)
+@click.option(
+    "--domain",
+    type=click.Choice(["real", "unit", "simplex", "positive"]),
+    default="real",
+    show_default=True,
+    help="Where predictions live.",
+)
+@click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="What feeds the loss.")
+@click.option(
+    "--order",
+    type=click.Choice(["auto", "predictions-first", "targets-first"]),
+    default="auto",
+    show_default=True,
+    help="Order of the arguments.",
+)
+@click.option(
+    "--targets",
+    type=click.Choice(["auto", "onehot", "labels", "signed", "zero_one"]),
+    default="auto",
+    show_default=True,
+    help="Form of targets; signed: -1 and 1.",
+)
+@click.option("--classes", type=click.IntRange(2, 1000), help="Number of classes. Default: 4.")
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the loss."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object, or a list of them.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the shapes into a png, pdf or svg file.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every suspect and its fate.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds for each loss.",
+)
+@explained
+def audit(
+    losses: tuple[str, ...],
+    task: str | None,
+    kind: str,
+    domain: str,
+    head: str | None,
+    order: str,
+    targets: str,
+    classes: int | None,
+    options: tuple[str, ...],
+    as_json: bool,
+    figure: Path | None,
+    verbose: bool,
+    time_limit: float,
+) -> None:
+    """Judge each LOSS without training it: will it train, and if not, why?
+
+    LOSS is a name of the menu, `package.module:name` or `file.py:name`. Exit code 1 when one is
+    untrainable, 2 when one cannot be audited.
+    """
+    from landscape import config, examine
+
+    if figure is not None:
+        _check_figure(figure)
+    given = config.options(options)
+    question = examine.Question(kind, task, domain, head, order, targets, classes, given)
+    answers = []
+    for answer in examine.examine(losses, question, Path.cwd(), time_limit):
+        answers.append(answer)
+        if not as_json:
+            _show_answer(answer, verbose)
+    if as_json:
+        found = [answer.to_json() for answer in answers]
+        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+    if figure is not None:
+        _draw(answers, figure)
+    _leave(answers)
+
+
+def _check_figure(path: Path) -> None:
+    """Refuses a figure that could not be written, before anything is computed."""
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UserError(
+            f"a figure cannot be written as `{path.name}`", hint="name a .png, .pdf or .svg file"
+        )
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {path.absolute().parent}")
+
+
+def _show_answer(answer: "Answer", verbose: bool) -> None:
+    from landscape.report import terminal
+
+    if answer.audit is None:
+        console().print(terminal.refused(answer.loss, str(answer.error)))
+    else:
+        console().print(terminal.lines(answer.audit, verbose=verbose))
+
+
+def _draw(answers: "Sequence[Answer]", path: Path) -> None:
+    from landscape import store
+    from landscape.report import figures
+    from landscape.report.figures import audit as drawing
+
+    found = [answer.audit or answer.to_json() for answer in answers]
+    with figures.own_style():
+        picture = figures.saved(drawing.shapes(found), path.suffix)
+    try:
+        store.write_bytes(path, picture)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    say(f"figure: {path}")
+
+
+def _leave(answers: "Sequence[Answer]") -> NoReturn:
+    """Exit 2 if one could not be audited, 1 if one is untrainable, else 0."""
+    refused = any(answer.audit is None for answer in answers)
+    untrainable = any(a.audit is not None and a.audit["verdict"] == "untrainable" for a in answers)
+    code = 2 if refused else 1 if untrainable else 0
+    if any(answer.hangs for answer in answers):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
