@@ -27,7 +27,7 @@ class Question(NamedTuple):
 
     kind: str
     task: str | None
-    domain: str
+    domain: str | None
     head: str | None
     order: str
     targets: str

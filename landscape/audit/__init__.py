@@ -22,6 +22,7 @@ from landscape.audit.findings import (
     judge,
 )
 from landscape.audit.intervals import AFFINE
+from landscape.audit.jaxprs import equations
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites
 from landscape.audit.rules import Abstract
@@ -41,7 +42,7 @@ def audit(
     *,
     task: str | None = None,
     kind: str = "loss",
-    domain: str = "real",
+    domain: str | None = None,
     head: str | None = None,
     order: str = "auto",
     targets: str = "auto",
@@ -53,7 +54,8 @@ def audit(
 
     `loss(predictions, targets)`, or `f(x)` with `kind` "activation" or "function". `task` is
     regression, binary, multiclass or segmentation (None: guessed from names and shapes); `domain`
-    says where predictions live: real, unit, simplex or positive; `head` puts a sigmoid or softmax
+    says where predictions live: real, unit, simplex or positive (None: real, unless the function
+    has `from_logits=False`); `head` puts a sigmoid or softmax
     before the loss; `order` is auto, predictions-first or targets-first; `targets` is auto,
     onehot, labels, signed or zero_one; `outputs` is the number of classes, 4 by default. The same
     arguments give the same audit. UserError where the function cannot be audited, with the line
@@ -115,9 +117,22 @@ def _judge(survey: Survey) -> Audit:
         findings=tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.code))),
         suspects=tuple(smoothness.suspects(survey)),
         targets={target.name: target.value for target in subject.targets},
-        notes=(*subject.notes, *notes),
+        notes=(*subject.notes, *notes, *_doubts(subject, found)),
         shapes=shapes(survey),
     )
+
+
+def _doubts(subject: Subject, found: list[Finding]) -> list[str]:
+    """A note where predictions may be probabilities that were taken for logits."""
+    names = {eqn.primitive.name for _, eqn, _ in equations(subject.value)}
+    if subject.domain.name != "real" or subject.task in (None, "regression"):
+        return []
+    if names & {"logistic", "exp", "tanh", "erf"} or judge(found) != "untrainable":
+        return []
+    return [
+        "nothing in it turns logits into probabilities: if it is made for probabilities, audit it "
+        "with --domain unit (or simplex), or with the --head that feeds it"
+    ]
 
 
 def _findings(survey: Survey) -> tuple[list[Finding], list[str]]:

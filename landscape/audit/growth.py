@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from landscape.audit.findings import Finding
-from landscape.audit.reach import FADED
-from landscape.audit.survey import Path, Survey, norms
+from landscape.audit.reach import FADED, dead_place
+from landscape.audit.survey import Path, Survey, brief, norms, quote
 
 _GROWING = ("exp", "exp2", "expm1", "sinh", "cosh", "pow", "tan", "integer_pow")
 
@@ -20,6 +20,8 @@ def saturation(survey: Survey, dead: list[Finding]) -> list[Finding]:
     marked = [m for m in marked if not (m["cut"] and dead)]
     if not marked:
         return []
+    if all(m["cut"] for m in marked):
+        return [_cut(survey, marked[0])]
     worst = min(marked, key=lambda m: m["at_30"])
     plain = survey.subject.kind != "loss"
     mild = plain or worst["at_30"] >= 1e-3
@@ -38,6 +40,20 @@ def saturation(survey: Survey, dead: list[Finding]) -> list[Finding]:
     )
     suggestion = None if plain else _saturation_suggestion(survey)
     return [Finding("G205", "note" if mild else "warning", message, where, evidence, suggestion)]
+
+
+def _cut(survey: Survey, mark: dict[str, Any]) -> Finding:
+    """G202 at the far end of a path: too small a part of the domain for samples to meet."""
+    message = (
+        "the gradient is cut to exactly zero where the prediction is most wrong, at "
+        f"{brief(mark['end'])} ({mark['target'] or 'any input'}): an example that gets there is "
+        "never corrected"
+    )
+    evidence = {k: v for k, v in mark.items() if k != "cut" and v is not None}
+    severity = "warning" if survey.subject.kind == "loss" else "note"
+    suggestion = "leave the prediction itself unclipped: compute from logits"
+    where = dead_place(survey, mark["target"])
+    return Finding("G202", severity, message, where, evidence, suggestion)  # type: ignore[arg-type]
 
 
 def _saturation_suggestion(survey: Survey) -> str:
@@ -81,6 +97,7 @@ def _faded(survey: Survey, path: Path) -> list[dict[str, Any]]:
                 "far": float(last),
                 "cut": bool(last == 0 and edge > FADED * largest),
                 "zero_from": _zero_from(path, sign),
+                "end": quote(path.points[side][fine][order][-1]),
             }
         )
     return found
@@ -115,7 +132,7 @@ def explosion(survey: Survey) -> list[Finding]:
             if outgrown is not None:
                 found.append((path, sign, outgrown))
     if not found:
-        return []
+        return _drowning(survey)
     path, sign, at = found[0]
     shown = ", ".join(f"{slope:.3g} at {sign * step:g}" for step, slope in at.items())
     message = (
@@ -125,6 +142,28 @@ def explosion(survey: Survey) -> list[Finding]:
     where = survey.operation(_GROWING) or survey.definition
     evidence = {"target": path.target.name, "gradient": {str(sign * k): v for k, v in at.items()}}
     suggestion = "bound the exponent, clip the gradient by norm (`clip_norm`), or use a margin loss"
+    return [Finding("G206", "warning", message, where, evidence, suggestion)]
+
+
+def _drowning(survey: Survey) -> list[Finding]:
+    """One kind of target whose gradient is millions of times that of the others."""
+    sizes: dict[str, float] = {}
+    for sample in survey.plausible:
+        fine = sample.norms[np.isfinite(sample.norms)]
+        sizes[sample.target.name] = float(np.median(fine)) if len(fine) else 0.0
+    if len(sizes) < 2:
+        return []
+    name = max(sizes, key=lambda n: sizes[n])
+    rest = float(np.median([size for other, size in sizes.items() if other != name]))
+    if sizes[name] < 1e5 or sizes[name] < 1e5 * max(rest, 1e-30):
+        return []
+    message = (
+        f"for {name} the gradient is {sizes[name]:.2g}, that of other targets {rest:.2g}: one such "
+        "example drowns all others of its batch"
+    )
+    where = survey.operation(("div", "rsqrt", "pow", "integer_pow")) or survey.definition
+    evidence = {"target": name, "gradient": sizes[name], "others": rest}
+    suggestion = "measure such targets by an absolute error, or leave them out"
     return [Finding("G206", "warning", message, where, evidence, suggestion)]
 
 

@@ -31,7 +31,7 @@ def dead_regions(survey: Survey) -> list[Finding]:
     if not marked:
         return []
     worst = max(marked, key=lambda m: (m["of_mispredicted"], m["share"]))
-    where = _dead_place(survey, worst)
+    where = dead_place(survey, worst["target"], everywhere=worst["everywhere"])
     return [_dead_finding(survey, worst, [m["target"] for m in marked], where)]
 
 
@@ -110,14 +110,14 @@ def _cut_off(survey: Survey, sample: Sample, dead: Array) -> Array:
     return dead if cut.mean() >= 0.5 else np.zeros_like(dead)
 
 
-def _dead_place(survey: Survey, worst: dict[str, Any]) -> Where | None:
+def dead_place(survey: Survey, name: str, *, everywhere: bool = False) -> Where | None:
     """Where the gradient is cut: a switch with a slope on one side and none on the other."""
-    if worst["everywhere"]:
+    if everywhere:
         found = survey.operation(("div",), last=True)
         found = found or survey.operation(("mul", "dot_general"), last=True)
         return found or survey.definition
     matching = [c for c in survey.crossings if c.order in (JUMP, KINK, SECOND, THIRD)]
-    same = [c for c in matching if c.target.name == worst["target"]]
+    same = [c for c in matching if c.target.name == name]
     for group in (same, matching):
         edges = [c for c in group if _is_edge(c)]
         if edges:

@@ -21,6 +21,13 @@ _THEN_PREDICTIONS = {"y_pred", "pred", "preds", "prediction", "predictions", "lo
 _THEN_PREDICTIONS |= {"yhat", "output", "outputs", "scores", "probs", "p", "predicted", "logit"}
 
 
+_TASK_WORDS = {
+    "segmentation": ("dice", "jaccard", "tversky", "lovasz", "iou", "segment"),
+    "multiclass": ("categorical", "multiclass", "softmax", "sparsemax"),
+    "binary": ("binary", "sigmoid"),
+}
+
+
 def name_of(function: Callable) -> str:
     """The function's own name."""
     inner = function
@@ -71,20 +78,36 @@ def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) ->
         )
 
 
-def infer_task(function: Callable) -> tuple[str, str]:
-    """The task that the names and shapes of a function's arguments suggest, and why."""
-    names = {n.lower() for n in _needed(function)}
-    if names & {"mask", "masks"}:
+def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
+    """The task that the names of a function and its arguments suggest, and why.
+
+    `batched` is the function with its predictions first.
+    """
+    name = name_of(function).lower()
+    arguments = {n.lower() for n in _needed(function)}
+    for task, words in _TASK_WORDS.items():
+        if any(word in name for word in words):
+            return task, "its name says so"
+    if arguments & {"mask", "masks"}:
         return "segmentation", "an argument is called a mask"
-    logits = names & {"logits", "logit", "scores", "log_probs"}
-    if logits:
-        shape = jax.ShapeDtypeStruct((2, 4), jnp.float32)
-        for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
-            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
-                if getattr(jax.eval_shape(function, shape, targets), "shape", None) == (2,):
-                    return "multiclass", f"it takes {logits.pop()} and returns a value a row"
-        return "binary", f"it takes {logits.pop()} and returns a value for each"
-    return "regression", "nothing suggests another"
+    logits = sorted(arguments & {"logits", "logit", "scores", "log_probs"})
+    if not logits:
+        return "regression", "nothing suggests another"
+    shape = jax.ShapeDtypeStruct((2, 4), jnp.float32)
+    for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            if getattr(jax.eval_shape(batched, shape, targets), "shape", None) == (2,):
+                return "multiclass", f"it takes {logits[0]} and returns a value a row"
+    return "binary", f"it takes {logits[0]} and returns a value for each"
+
+
+def infer_domain(function: Callable, task: str | None) -> str:
+    """`unit` or `simplex` for a function that asks for probabilities by `from_logits=False`."""
+    with contextlib.suppress(TypeError, ValueError):
+        asked = inspect.signature(function).parameters.get("from_logits")
+        if asked is not None and asked.default is False:
+            return "simplex" if task == "multiclass" else "unit"
+    return "real"
 
 
 def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:

@@ -19,6 +19,7 @@ from landscape.audit.jaxprs import equations, place
 from landscape.audit.signature import (
     check_output,
     check_plain,
+    infer_domain,
     infer_task,
     inputs_of,
     name_of,
@@ -107,7 +108,7 @@ def build(
     *,
     kind: str,
     task: str | None,
-    domain: str,
+    domain: str | None,
     head: str | None,
     order: str,
     form: str,
@@ -125,7 +126,7 @@ def build(
         if kind == "loss":
             made = _loss(function, task, domain, head, order, form, outputs or CLASSES, name)
         else:
-            made = _plain(function, kind, domain, name)
+            made = _plain(function, kind, domain or "real", name)
     return replace(made, notes=(*made.notes, *printed.notes(), *_callbacks(made)))
 
 
@@ -168,7 +169,7 @@ def _check(value: str, among: tuple[str, ...], what: str) -> None:
 def _loss(
     function: Callable,
     task: str | None,
-    domain: str,
+    domain: str | None,
     head: str | None,
     order: str,
     form: str,
@@ -181,9 +182,13 @@ def _loss(
     if targets_first and order == "auto":
         notes.append("it takes the target first, by the names of its arguments (--order decides)")
     if task is None:
-        task, why = infer_task(batched)
+        task, why = infer_task(function, batched)
         notes.append(f"taken as a {task} loss: {why} (--task decides)")
     _check(task, TASKS, "task")
+    if domain is None:
+        domain = infer_domain(function, task) if head is None else "real"
+        if domain != "real":
+            notes.append("predictions are probabilities: from_logits is False (--domain decides)")
     if head is not None:
         batched = _through(batched, HEADS[head])
     rest = (function, name, task, domain, head, classes)

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--domain",
     type=click.Choice(["real", "unit", "simplex", "positive"]),
-    default="real",
-    show_default=True,
-    help="Where predictions live.",
+    help="Where predictions live. Default: real.",
 )
 @click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="What feeds the loss.")
 @click.option(
@@ -72,7 +70,7 @@ def audit(
     losses: tuple[str, ...],
     task: str | None,
     kind: str,
-    domain: str,
+    domain: str | None,
     head: str | None,
     order: str,
     targets: str,
