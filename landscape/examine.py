@@ -72,8 +72,13 @@ def _within(name: str, question: Question, folder: Path, seconds: float) -> Answ
 
     def work() -> None:
         # A user's function may print; the audit says so, and stdout is for what was asked.
-        with contextlib.redirect_stdout(io.StringIO()):
-            found.append(_answer(name, question, folder))
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                found.append(_answer(name, question, folder))
+        except BaseException as error:  # such as sys.exit() in somebody's function
+            place = last_own_frame(traceback.extract_tb(error.__traceback__))
+            told = UserError(f"`{name}` raises {type(error).__name__}", place=place)
+            found.append(Answer(name, None, told))
 
     thread = threading.Thread(target=work, name=f"audit of {name}", daemon=True)
     thread.start()

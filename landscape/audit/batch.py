@@ -43,7 +43,7 @@ def broadcasts(survey: Survey) -> Finding | None:
     meeting = _Meeting(survey.own)
     meeting.run(closed, [("p", frozenset()), ("t", frozenset())], ())
     square = out.count(ROWS) > 1
-    if not square and meeting.found is None:
+    if not square and not meeting.met:
         return None
     shape = out if square else meeting.shape
     message = (
@@ -67,6 +67,7 @@ class _Meeting:
 
     def __init__(self, own: str | None):
         self.own = own
+        self.met = False
         self.found: Where | None = None
         self.square: Where | None = None
         self.shape: tuple[int, ...] = ()
@@ -105,7 +106,8 @@ class _Meeting:
             ]
             alone = [source for source, _ in args]
             across = ways[0] and ways[1] and not ways[0] & ways[1]
-            if sorted(alone) == ["p", "t"] and across and self.found is None:
+            if sorted(alone) == ["p", "t"] and across and not self.met:
+                self.met = True
                 self.found = jaxprs.place(eqn, around, self.own)
                 self.shape = shape
             repeated = ways[0] & ways[1] if len(ways) == 2 else frozenset()

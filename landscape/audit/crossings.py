@@ -231,7 +231,7 @@ def classify(
     found = []
     for i, site in enumerate(sites):
         left, right = sided[:, 0, i], sided[:, 1, i]
-        if not trusted:
+        if not (trusted and np.isfinite(left[1]).all() and np.isfinite(right[1]).all()):
             left, right = _from_values(left, sizes[i], -1), _from_values(right, sizes[i], 1)
         order, size = _order(left, right, at[0, i] if ties[i] else None, scale)
         found.append(
@@ -269,33 +269,34 @@ _LOOK = ((5, 7, 1e-7), (4, 6, 1e-6), (3, 5, 1e-5), (2, 4, 1e-4))
 
 
 def _order(left: Array, right: Array, value: float | None, scale: Scale) -> tuple[int, float]:
-    """The lowest order that jumps, and the height of the jump."""
+    """The lowest order that jumps and the height of the jump, infinite where a side runs away.
+
+    For UNCLEAR the order from which on nothing can be told stands in place of the height.
+    """
     if not (np.isfinite(left[0, 3:8]).all() and np.isfinite(right[0, 3:8]).all()):
         return EDGE, float("nan")
     if value is not None and np.isinf(value):
         return JUMP, float(value)
-    unclear = False
+    unclear: int | None = None
     for order, (coarse, fine, small) in enumerate(_LOOK):
         sides = left[order], right[order]
         level = max(scale.at(order), abs(sides[0][coarse]), abs(sides[1][coarse]))
         if not np.isfinite([side[[coarse, fine]] for side in sides]).all():
-            if order > 0:
-                break
-            continue
+            return UNCLEAR, float(order)
         before = sides[1][coarse] - sides[0][coarse]
         after = sides[1][fine] - sides[0][fine]
         if order == 0 and value is not None and np.isfinite(value):
             alone = _alone(left[0], right[0], value)
             after, before = (alone, alone) if abs(alone) > abs(after) else (after, before)
         if _grows(sides, coarse, fine, scale.at(order)):
-            return order, float(after) if abs(after) > small * level else float(sides[1][fine])
+            return order, float("inf")
         if abs(after) <= small * level:
             continue
         if abs(after) >= 0.5 * abs(before):
             return order, float(after)
-        if abs(after) > 0.2 * abs(before):
-            unclear = True
-    return (UNCLEAR, float("nan")) if unclear else (SMOOTH, 0.0)
+        if abs(after) > 0.2 * abs(before) and unclear is None:
+            unclear = order
+    return (SMOOTH, 0.0) if unclear is None else (UNCLEAR, float(unclear))
 
 
 def _alone(left: Array, right: Array, value: float) -> float:

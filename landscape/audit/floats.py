@@ -197,10 +197,10 @@ def _suggestion(survey: Survey, where: Where | None) -> str:
     if survey.operation(("logistic",)) and "log" in text:
         return "compute from logits: jax.nn.log_sigmoid(z), or optax.sigmoid_binary_cross_entropy"
     if "log" in text:
-        return (
-            "keep the argument of the logarithm away from 0, or compute it from logits; if "
-            "predictions are probabilities, audit with --domain unit"
-        )
+        advice = "keep the argument of the logarithm away from 0, or compute it from logits"
+        if survey.subject.domain.name == "real" and survey.subject.head is None:
+            advice += "; if predictions are probabilities, audit with --domain unit"
+        return advice
     if "sqrt" in text or "norm" in text:
         return "a double where: jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1)), 0); or + epsilon"
     if "/" in text or "divide" in text:

@@ -61,8 +61,9 @@ def disagreement(survey: Survey) -> list[Finding]:
     for sample in survey.plausible:
         for ways in (sample.directions, _uphill(sample)):
             slopes, quotients, fine = _compare(survey, sample, ways)
-            level = np.abs(slopes) + np.abs(quotients) + 1e-3 * survey.scale.levels[1] + 1e-12
-            bad = fine & (np.abs(slopes - quotients) > 1e-3 * level)
+            level = np.abs(slopes) + np.abs(quotients) + 1e-3 * survey.steepest
+            rounding = 1e-9 * (np.abs(sample.found.value) + survey.scale.levels[0])
+            bad = fine & (np.abs(slopes - quotients) > 1e-3 * level + rounding)
             trials += int(fine.sum())
             off += int(bad.sum())
             against += int((bad & (slopes * quotients < 0)).sum())

@@ -77,7 +77,8 @@ def _faded(survey: Survey, path: Path) -> list[dict[str, Any]]:
             continue
         order = np.argsort(steps[fine])
         steps, slopes = steps[fine][order], slopes[fine][order]
-        largest = _usual(survey) if bounded else max(float(slopes.max()), survey.steepest)
+        steepest = survey.steepest_for(path.target.name)
+        largest = _usual(survey) if bounded else max(float(slopes.max()), steepest)
         near = 1.0 if bounded else 30.0
         index = min(int(np.searchsorted(steps, near)), len(steps) - 1)
         last = slopes[-1] / largest if largest else 1.0

@@ -84,7 +84,7 @@ def _edges(survey: Survey) -> Array:
 
 def _lipschitz(survey: Survey) -> Property:
     """The supremum of the norm of the gradient: of the value's steepest slope."""
-    if any(c.order == 0 for c in survey.crossings):
+    if any(c.order == 0 or (c.order == 1 and math.isinf(c.size)) for c in survey.crossings):
         return Property(math.inf, "measured")
     measured = [s.norms for s in survey.samples] + [p.norms for p in survey.paths]
     sides = [np.abs(side[1]) for c in survey.crossings for side in (c.left, c.right)]
@@ -166,6 +166,8 @@ def _curvature(survey: Survey) -> Property:
     def measure(points: Array, ways: Array, target: Target) -> Array:
         return survey.probe.derivatives(points, ways, target).second
 
+    if any(c.order == 1 for c in survey.crossings if math.isinf(c.size)) or _bends(survey):
+        return Property(math.inf, "measured")
     tops = [s.found.second for s in survey.samples]
     for path in survey.paths:
         unit = path.direction / np.linalg.norm(path.direction)
@@ -182,6 +184,14 @@ def _curvature(survey: Survey) -> Property:
         for sample in _two(survey):
             top = max(top, _ascend(survey, sample, sample.found.second, measure))
     return Property(_short(top), "measured")
+
+
+def _bends(survey: Survey) -> bool:
+    """Whether the slope grows without end toward an end of a bounded domain."""
+    if survey.subject.domain.name not in ("unit", "simplex"):
+        return False
+    slopes = _edges(survey)
+    return bool(np.any(np.isfinite(slopes[:, -1]) & (slopes[:, -1] > 1e3 * slopes[:, 0])))
 
 
 def _along(

@@ -167,9 +167,22 @@ def _dead_finding(
         f"above its minimum {brief(worst['lowest'])}: an example that starts there is never "
         "corrected"
     )
-    never = of_wrong > 0.95 and survey.subject.task != "regression"
+    never = of_wrong > 0.95 and survey.subject.task != "regression" and _dead_at_start(survey)
     severity = "error" if never else "warning"
     return Finding("G202", severity, message, where, evidence, _dead_suggestion(survey))  # type: ignore[arg-type]
+
+
+def _dead_at_start(survey: Survey) -> bool:
+    """Whether predictions as an untrained model makes them, within 1 of 0, are dead as well."""
+    if survey.subject.domain.name != "real":
+        return True
+    rng = np.random.default_rng([survey.seed, 202])
+    dead = []
+    for target in survey.subject.targets:
+        points = rng.uniform(-1, 1, (64, *survey.subject.shape))
+        gradient = survey.probe.gradients(points, target)[1]
+        dead.append(~np.any(gradient.reshape(len(points), -1), axis=1))
+    return float(np.mean(dead)) > 0.95
 
 
 def _dead_suggestion(survey: Survey) -> str:

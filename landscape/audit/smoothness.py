@@ -39,6 +39,7 @@ def cross(survey: Survey, *, trusted: bool) -> None:
     walked = [Line(p.target, p.base, p.direction, p.steps) for p in survey.paths]
     walked += list(lines(survey.subject, rng))
     found, moved = find(survey.probe, walked, survey.scale, trusted=trusted)
+    found = [crossing for crossing in found if _is_inside(survey, crossing)]
     met = _at_special_points(survey, rng, trusted)
     survey.crossings = found + met
     survey.moved = moved | {crossing.site for crossing in met}
@@ -107,7 +108,8 @@ def smoothness(survey: Survey) -> Property:
     (output,) = survey.reading.outputs
     if output.smooth or not output.moves:
         return Property("smooth", "proved")
-    orders = [c.order for c in survey.crossings if c.order >= 0]
+    orders = [int(c.size) if c.order == UNCLEAR else c.order for c in survey.crossings]
+    orders = [order for order in orders if order >= 0]
     return Property(CLASSES[min(orders, default=SMOOTH)], "measured")
 
 

@@ -107,7 +107,11 @@ class Survey:
     @cached_property
     def steepest(self) -> float:
         """The largest gradient among plausible predictions; 0 where there is none."""
-        every = np.concatenate([sample.norms for sample in self.plausible])
+        return max(self.steepest_for(target.name) for target in self.subject.targets)
+
+    def steepest_for(self, name: str) -> float:
+        """The largest gradient among plausible predictions for one target."""
+        every = np.concatenate([s.norms for s in self.plausible if s.target.name == name])
         every = every[np.isfinite(every)]
         return float(every.max()) if len(every) else 0.0
 
