@@ -23,16 +23,23 @@ def blocks(page, language):
 def commands():
     for page in PAGES:
         for line in page.read_text().splitlines():
-            found = re.fullmatch(r"    (?:\.venv/bin/)?(landscape .*?)(?:\s+#.*)?", line)
+            found = re.fullmatch(r"    (?:\.venv/bin/)?(landscape .*?)(?:\s+#(.*))?", line)
             if found:
-                yield pytest.param(found.group(1), id=f"{page.stem}: {found.group(1)}")
+                code = re.search(r"exit (\d)", found[2] or "")
+                expected = int(code[1]) if code else 0
+                yield pytest.param(found[1], expected, id=f"{page.stem}: {found[1]}")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder as a reader has it: the repository's configs, and what `landscape init` wrote."""
+    """A folder as a reader has it: the repository's configs, what `landscape init` wrote, and the
+    files of the pages, which start with their name."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "configs").symlink_to(ROOT / "configs")
+    for page in PAGES:
+        for code in blocks(page, "python"):
+            if named := re.match(r"# (\w+\.py)\n", code):
+                (folder / named[1]).write_text(code)
     landscape(["landscape", "init", "mine"], folder)
     return folder
 
@@ -42,15 +49,16 @@ def landscape(words, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("command", list(commands()))
-def test_commands_are_accepted(command, folder):
+@pytest.mark.parametrize(("command", "expected"), list(commands()))
+def test_commands_are_accepted(command, expected, folder):
+    """An audit that finds a loss untrainable exits with 1, where the page says so beside it."""
     words = shlex.split(command)
     if words[1] == "init":
         words[2] = "another"
     if words[1] == "run" and "--dry-run" not in words:
         words.append("--dry-run")
     done = landscape(words, folder)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == expected, done.stdout + done.stderr
 
 
 def test_the_config_reference_names_every_key_with_its_default(tmp_path):
@@ -66,6 +74,7 @@ def test_the_config_reference_names_every_key_with_its_default(tmp_path):
         "evaluation",
         "gradients",
         "slices",
+        "audit",
         "seeds",
     ):
         default = Experiment.model_fields[key].default
@@ -81,6 +90,13 @@ def test_the_config_of_the_readme_loads(tmp_path, folder):
     (tmp_path / "my_losses.py").write_text((folder / "mine" / "my_losses.py").read_text())
     runs = config.expand(config.load(tmp_path / "readme.yaml", ()))
     assert len({run.loss.name for run in runs}) == 4
+
+
+def test_the_audit_from_python_runs(capsys):
+    for code in blocks(ROOT / "docs/audit.md", "python"):
+        if not code.startswith("# "):
+            exec(code, {})
+    assert "D102" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -1,0 +1,94 @@
+"""How fast the audit is: a cold start of the command, and each loss of the menus in one process.
+
+`make bench` runs this, prints a table, and writes benchmarks/results/audit.json.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from landscape import catalog, examine
+
+RESULTS = Path(__file__).parent / "results" / "audit.json"
+COLD = {
+    "landscape audit huber": [str(Path(sys.executable).with_name("landscape")), "audit", "huber"],
+    "import jax": [sys.executable, "-c", "import jax"],
+}
+STARTS = 5
+TIME_LIMIT = 60.0
+
+
+def cold_starts() -> dict[str, list[float]]:
+    """Wall seconds of each command, started afresh, in turns so that a busy machine hits both."""
+    found: dict[str, list[float]] = {name: [] for name in COLD}
+    for _ in range(STARTS):
+        for name, command in COLD.items():
+            start = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            found[name].append(time.perf_counter() - start)
+    return found
+
+
+def each_loss() -> list[dict[str, str | float]]:
+    """Seconds for every loss of the menus, one after the other; the first pays for the imports."""
+    rows: list[dict[str, str | float]] = []
+    for entry in catalog.entries("losses"):
+        question = examine.Question("loss", entry.task, "real", None, "auto", "auto", None, {})
+        start = time.perf_counter()
+        (answer,) = examine.examine([entry.name], question, Path.cwd(), TIME_LIMIT)
+        seconds = time.perf_counter() - start
+        verdict = answer.audit["verdict"] if answer.audit else "not audited"
+        rows.append(
+            {"loss": entry.name, "task": str(entry.task), "seconds": seconds, "verdict": verdict}
+        )
+    return rows
+
+
+def main() -> None:
+    machine = _machine()
+    starts, losses = cold_starts(), each_loss()
+    seconds = [float(row["seconds"]) for row in losses[1:]]
+    summary = {
+        **{f"{name}, median of {STARTS}": statistics.median(s) for name, s in starts.items()},
+        "a menu loss, median": statistics.median(seconds),
+        f"a menu loss, slowest ({slowest(losses[1:])})": max(seconds),
+        f"all {len(losses)} menu losses, one process": sum(float(r["seconds"]) for r in losses),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    found = {"machine": machine, "summary": summary, "cold_starts": starts, "losses": losses}
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    table = Table("what", "seconds", box=box.SIMPLE_HEAD)
+    for name, value in summary.items():
+        table.add_row(name, f"{value:.2f}")
+    Console().print(table)
+
+
+def _machine() -> dict[str, Any]:
+    """What the numbers were measured on; a load above 0 means that others were at work."""
+    return {
+        "python": platform.python_version(),
+        "jax": version("jax"),
+        "cores": os.cpu_count(),
+        "load before": os.getloadavg()[0],
+        "machine": platform.machine(),
+    }
+
+
+def slowest(losses: list[dict[str, str | float]]) -> str:
+    row = max(losses, key=lambda row: float(row["seconds"]))
+    return f"{row['task']} {row['loss']}"
+
+
+if __name__ == "__main__":
+    main()
