@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-CODE = '''
+CODE = """
 import functools
 import random
 import time
@@ -100,7 +100,7 @@ def alone(p):
 
 partial = functools.partial(weighted, weight=2.0)
 NUMBER = 3
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,8 @@ def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
         assert all(set(p) == {"value", "how"} for p in one["properties"].values())
         assert {p["how"] for p in one["properties"].values()} <= {"proved", "measured"}
         for finding in one["findings"]:
-            assert {"code", "severity", "message", "where", "evidence", "suggestion"} == set(finding)
+            keys = {"code", "severity", "message", "where", "evidence", "suggestion"}
+            assert set(finding) == keys
             assert {"file", "line", "text"} <= set(finding["where"])
     assert found[0]["properties"]["convex"] == {"value": True, "how": "proved"}
     assert found[0]["properties"]["lipschitz"]["value"] == "inf"

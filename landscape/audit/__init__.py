@@ -138,6 +138,7 @@ def _doubts(subject: Subject, found: list[Finding]) -> list[str]:
 def _findings(survey: Survey) -> tuple[list[Finding], list[str]]:
     """Everything that was found, and notes on what could not be tried."""
     wrong = gradients.disagreement(survey)
+    survey.trusted = not wrong
     smoothness.cross(survey, trusted=not wrong)
     broken, notes = floats.findings(survey)
     found = [

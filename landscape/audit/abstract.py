@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from landscape.audit import intervals as iv
 from landscape.audit.intervals import Interval
@@ -24,6 +24,10 @@ class Origin(NamedTuple):
     def moved(self, places: Sequence[int | None]) -> "Origin":
         """After axes were added, removed or repeated: `places` says where each of them was."""
         return Origin(self.number, tuple(None if p is None else self.axes[p] for p in places))
+
+    def of(self, rank: int) -> "Origin":
+        """Along an array of this rank; a scalar is repeated along all of its axes."""
+        return self if self.axes else Origin(self.number, (None,) * rank)
 
     def summed(self, axes: Sequence[int]) -> "Origin | None":
         """After a sum over axes; None where the array is not the same along them."""
@@ -111,3 +115,18 @@ def rearranged(value: Abstract, places: Sequence[int | None] | None) -> Abstract
         )
     origin = None if origin is None else origin.moved(places)
     return replace(value, identity=None, origin=origin, shift=shift)
+
+
+def places(eqn: Any) -> list[int | None] | None:
+    """Where each axis was before an operation that adds, removes or repeats axes."""
+    before, after = eqn.invars[0].aval.shape, eqn.outvars[0].aval.shape
+    if eqn.primitive.name == "broadcast_in_dim":
+        found: list[int | None] = [None] * len(after)
+        for i, place in enumerate(eqn.params["broadcast_dimensions"]):
+            found[place] = i if before[i] > 1 else None
+        return found
+    long = [i for i, n in enumerate(before) if n != 1]
+    if [before[i] for i in long] != [n for n in after if n != 1]:
+        return None
+    rest = iter(long)
+    return [next(rest) if n != 1 else None for n in after]

@@ -6,15 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 from landscape.audit import intervals as iv
-from landscape.audit.abstract import Abstract, Shift, result
+from landscape.audit.abstract import (
+    FINITE,
+    SOMEWHERE,
+    Abstract,
+    Origin,
+    Shift,
+    holes,
+    result,
+    unknown,
+)
 
 Rule = Callable[[Any, Sequence[Abstract]], Abstract]
 
 
 def add(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a, b = args
+    rank = len(eqn.outvars[0].aval.shape)
     for one, other in ((a, b), (b, a)):
-        if one.shift and one.shift.kind == "difference" and other.origin == one.shift.origin:
+        if one.shift and other.origin is not None and _undoes(one.shift, other.origin, rank):
             return one.shift.base
     curve = iv.sum_curve(a.curve, b.curve)
     for one, other in ((a, b), (b, a)):
@@ -25,20 +35,26 @@ def add(eqn: Any, args: Sequence[Abstract]) -> Abstract:
 
 def sub(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a, b = args
-    if a.identity is not None and a.identity == b.identity:
-        return Abstract(range=(0.0, 0.0))
-    if a.shift and b.shift and _alike(a.shift, b.shift, "difference"):
+    if a.identity is not None and a.identity == b.identity and a.infinite < SOMEWHERE:
+        return Abstract(range=(0.0, 0.0), infinite=a.infinite)
+    rank = len(eqn.outvars[0].aval.shape)
+    if a.shift and b.shift and _alike(a.shift, b.shift, "difference", rank):
         return sub(eqn, (a.shift.base, b.shift.base))
     curve = iv.sum_curve(a.curve, iv.negated_curve(b.curve))
     found = result(args, iv.added(a.range, iv.negated(b.range)), curve)
     if b.origin is not None:
-        return replace(found, shift=Shift("difference", b.origin, a))
+        return replace(found, shift=Shift("difference", b.origin.of(rank), a))
     return found
 
 
-def _alike(a: Shift, b: Shift, kind: str) -> bool:
+def _undoes(shift: Shift, origin: Origin, rank: int) -> bool:
+    """Whether adding this stopped value takes the shift away again."""
+    return shift.kind == "difference" and shift.origin.of(rank) == origin.of(rank)
+
+
+def _alike(a: Shift, b: Shift, kind: str, rank: int) -> bool:
     """Whether two values were shifted by the same constant in this way."""
-    return a.origin == b.origin and a.kind == b.kind == kind
+    return a.origin.of(rank) == b.origin.of(rank) and a.kind == b.kind == kind
 
 
 def neg(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -56,36 +72,54 @@ def mul(eqn: Any, args: Sequence[Abstract]) -> Abstract:
         curve = a.curve
     else:
         curve = iv.UNKNOWN
-    return result(args, iv.multiplied(a.range, b.range), curve)
+    found = result(args, iv.multiplied(a.range, b.range), curve)
+    return replace(found, infinite=holes(found.moves) if found.infinite else FINITE)
 
 
 def div(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a, b = args
-    if a.shift and b.shift and _alike(a.shift, b.shift, "factor"):
+    if a.shift and b.shift and _alike(a.shift, b.shift, "factor", len(eqn.outvars[0].aval.shape)):
         found = div(eqn, (a.shift.base, b.shift.base))
-        if b.shift.sum_of is not None and b.shift.sum_of == a.identity:
+        if b.shift.sum_of is not None and _is_part(a, b.shift.sum_of):
             found = replace(found, range=(iv.TINY, 1.0))
         return found
     inverse = iv.inverted(b.range)
+    if b.infinite:
+        inverse = iv.hull((inverse, (0.0, 0.0)))
     known = b.range[0] > 0 or b.range[1] < 0
     if not b.moves:
         curve = iv.scaled_curve(a.curve, inverse) if known else iv.UNKNOWN
-        smooth = a.smooth
+        smooth = a.smooth and (known or not (b.given and a.moves))
     else:
         swapped = {iv.LOG_CONVEX: iv.LOG_CONCAVE, iv.LOG_CONCAVE: iv.LOG_CONVEX}
         convex = iv.CONVEX if iv.is_concave(b.curve) and b.range[0] > 0 else iv.UNKNOWN
         curve = swapped.get(b.curve, convex)
         curve = iv.scaled_curve(curve, a.range) if not a.moves else iv.UNKNOWN
         smooth = a.smooth and b.smooth and known
-    found = result(args, iv.multiplied(a.range, inverse), curve)
-    return replace(found, smooth=smooth)
+    bounds = iv.multiplied(a.range, inverse)
+    if eqn.outvars[0].aval.dtype.kind in "iu":
+        bounds = iv.added(bounds, (-1.0, 1.0))
+    found = result(args, bounds, curve)
+    return replace(found, smooth=smooth, infinite=_unless(known, found, b.moves))
+
+
+def _is_part(value: Abstract, whole: Origin) -> bool:
+    """Whether each element of a sum stands beside those that were summed."""
+    return whole.number == value.identity and all(a in (None, i) for i, a in enumerate(whole.axes))
+
+
+def _unless(known: bool, found: Abstract, moves: bool) -> int:
+    """What may be infinite of a result: nothing new if the arguments are known to fit."""
+    return found.infinite if known else max(found.infinite, holes(moves))
 
 
 def power(args: Sequence[Abstract], exponent: float) -> Abstract:
     """args[0] ** exponent for a fixed exponent; the base must fit (a suspect says where not)."""
     a = args[0]
+    if not math.isfinite(exponent):
+        return unknown(args)
     low, high = a.range
-    whole = exponent == int(exponent) if math.isfinite(exponent) else False
+    whole = exponent == int(exponent)
     curve = iv.UNKNOWN
     if exponent == 1:
         curve = a.curve
@@ -102,7 +136,12 @@ def power(args: Sequence[Abstract], exponent: float) -> Abstract:
     smooth = (whole and exponent >= 0) or low > 0 or (whole and high < 0)
     bounds = iv.powered(a.range, exponent) if whole or low >= 0 else iv.EVERYTHING
     found = result(args, bounds, curve)
-    return replace(found, smooth=found.smooth and (smooth or not a.moves))
+    known = low > 0 or (exponent > 0 and (whole or low >= 0)) or (whole and high < 0)
+    return replace(
+        found,
+        smooth=found.smooth and (smooth or not a.moves),
+        infinite=_unless(known or exponent == 0, found, a.moves),
+    )
 
 
 def integer_pow(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -114,7 +153,12 @@ def pow(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     if not exponent.moves and exponent.range[0] == exponent.range[1]:
         return power(args[:1], exponent.range[0])
     found = result(args, (0.0, math.inf) if base.range[0] >= 0 else iv.EVERYTHING, iv.UNKNOWN)
-    return replace(found, smooth=found.smooth and (base.range[0] > 0 or not found.moves))
+    positive = base.range[0] > 0
+    return replace(
+        found,
+        smooth=found.smooth and (positive or not found.moves),
+        infinite=_unless(positive, found, found.moves),
+    )
 
 
 def exp(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -124,7 +168,7 @@ def exp(eqn: Any, args: Sequence[Abstract]) -> Abstract:
         shift = Shift("factor", a.shift.origin, base)
     else:
         shift = None
-    bounds = iv.monotone(a.range, math.exp, iv.TINY, math.inf)
+    bounds = iv.monotone(a.range, math.exp, 0.0 if a.infinite else iv.TINY, math.inf)
     affine = {iv.AFFINE: iv.LOG_CONVEX, iv.CONVEX: iv.LOG_CONVEX, iv.LOG_CONVEX: iv.LOG_CONVEX}
     found = result(args, bounds, {**affine, iv.CONCAVE: iv.LOG_CONCAVE}.get(a.curve, iv.UNKNOWN))
     return replace(found, shift=shift)
@@ -138,22 +182,24 @@ def log(eqn: Any, args: Sequence[Abstract]) -> Abstract:
         shift = None
     curve = {iv.LOG_CONVEX: iv.CONVEX, iv.LOG_CONCAVE: iv.CONCAVE}.get(a.curve)
     curve = curve or iv.composed(iv.CONCAVE, True, a.curve)
-    low = max(a.range[0], 0.0)
-    bounds = (math.log(low) if low > iv.TINY else -math.inf, _log_of(a.range[1]))
-    found = result(args, bounds, curve)
-    return replace(found, shift=shift, smooth=found.smooth and (a.range[0] > 0 or not a.moves))
+    bounds = iv.monotone(a.range, math.log, -math.inf, math.inf)
+    return replace(_defined(result(args, bounds, curve), a, a.range[0] > 0), shift=shift)
 
 
-def _log_of(x: float) -> float:
-    return math.log(x) if 0 < x < math.inf else (math.inf if x > 0 else -math.inf)
+def _defined(found: Abstract, a: Abstract, inside: bool) -> Abstract:
+    """The result of a function that is smooth and finite inside its domain."""
+    return replace(
+        found,
+        smooth=found.smooth and (inside or not a.moves),
+        infinite=_unless(inside, found, a.moves),
+    )
 
 
 def log1p(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a = args[0]
     curve = iv.CONVEX if a.curve == iv.LOG_CONVEX else iv.composed(iv.CONCAVE, True, a.curve)
     bounds = iv.monotone(a.range, math.log1p, -math.inf, math.inf)
-    found = result(args, bounds, curve)
-    return replace(found, smooth=found.smooth and (a.range[0] > -1 or not a.moves))
+    return _defined(result(args, bounds, curve), a, a.range[0] > -1)
 
 
 def sqrt(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -161,15 +207,20 @@ def sqrt(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     curve = a.curve if a.curve == iv.LOG_CONCAVE else iv.composed(iv.CONCAVE, True, a.curve)
     bounds = iv.monotone((max(a.range[0], 0.0), a.range[1]), math.sqrt, 0.0, math.inf)
     found = result(args, bounds, curve)
-    return replace(found, smooth=found.smooth and (a.range[0] > 0 or not a.moves))
+    return replace(
+        found,
+        smooth=found.smooth and (a.range[0] > 0 or not a.moves),
+        infinite=_unless(a.range[0] >= 0, found, a.moves),
+    )
 
 
 def rsqrt(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a = args[0]
-    low, high = max(a.range[0], 0.0), a.range[1]
-    bounds = (1 / math.sqrt(high) if high > 0 else 0.0, 1 / math.sqrt(low) if low else math.inf)
+    low, high = max(a.range[0], iv.TINY), a.range[1]
+    roots = iv.monotone((low, high), math.sqrt, 0.0, math.inf)
+    bounds = iv.inverted(roots) if high > 0 else (0.0, math.inf)
     found = result(args, bounds, iv.composed(iv.CONVEX, False, a.curve))
-    return replace(found, smooth=found.smooth and (a.range[0] > 0 or not a.moves))
+    return _defined(found, a, a.range[0] > 0)
 
 
 def logistic(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -201,8 +252,12 @@ def reduce_sum(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     bounds = iv.multiplied(a.range, (terms, terms))
     found = result(args, bounds, a.curve if a.curve != iv.LOG_CONCAVE else iv.UNKNOWN)
     if a.shift and a.shift.kind == "factor":
-        base = reduce_sum(eqn, (a.shift.base,))
-        return replace(found, shift=Shift("factor", a.shift.origin, base, a.identity))
+        axes, rank = eqn.params["axes"], len(eqn.invars[0].aval.shape)
+        origin = a.shift.origin.summed(axes)
+        if origin is not None and a.identity is not None:
+            base = reduce_sum(eqn, (a.shift.base,))
+            sum_of = Origin(a.identity, tuple(i for i in range(rank) if i not in axes))
+            return replace(found, shift=Shift("factor", origin, base, sum_of))
     return found
 
 

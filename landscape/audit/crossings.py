@@ -292,7 +292,8 @@ def _order(left: Array, right: Array, value: float | None, scale: Scale) -> tupl
             return order, float("inf")
         if abs(after) <= small * level:
             continue
-        if abs(after) >= 0.5 * abs(before):
+        middle = sides[1][(coarse + fine) // 2] - sides[0][(coarse + fine) // 2]
+        if abs(after) >= 0.5 * max(abs(before), abs(middle)):
             return order, float(after)
         if abs(after) > 0.2 * abs(before) and unclear is None:
             unclear = order

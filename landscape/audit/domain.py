@@ -93,11 +93,14 @@ def _regression(shape: tuple[int, ...], name: str) -> list[Target]:
             Target("mixed", np.broadcast_to(mixed, shape).copy(), np.ones(shape)),
         ]
     found = [Target(f"target {v:g}", np.full(shape, v), np.ones(shape)) for v in values]
+    if shape[0] > 1:
+        found = found[:1]  # equal targets, as they break a variance
     if np.prod(shape) > 1:
         varied = np.linspace(-1, 2, int(np.prod(shape))).reshape(shape)
         varied = np.clip(varied, 0.1, 0.9) if name == "unit" else varied
         varied = np.abs(varied) + 0.1 if name == "positive" else varied
         found.insert(0, Target("varied targets", varied, np.ones(shape)))
+        found.append(Target("mirrored targets", varied[::-1].copy(), np.ones(shape)))
     return found
 
 
@@ -115,7 +118,7 @@ def _multiclass(form: str, shape: tuple[int, ...], rng: np.random.Generator) -> 
     rows, classes = shape
     found = []
     for first in range(classes):
-        labels = (first + np.arange(rows)) % classes
+        labels = (first + np.arange(rows) // 2) % classes  # pairs, as contrastive losses need
         onehot = np.eye(classes)[labels]
         away = np.where(onehot == 1, -1.0, 1.0)
         value = labels.astype(np.int32) if form == "labels" else onehot

@@ -35,7 +35,7 @@ def _nonfinite(survey: Survey, part: str) -> Finding | None:
         return None
     common = [hit for hit in hits if hit["common"]]
     worst = min(common or hits, key=lambda h: h["distance"])
-    shown = "NaN" if worst["nan"] else "infinite"
+    shown = "NaN" if any(hit["nan"] for hit in (common or [worst])) else "infinite"
     share = max(hit["share"] for hit in hits)
     often = (
         f"for {share:.0%} of plausible predictions of {worst['target'] or 'any input'}"

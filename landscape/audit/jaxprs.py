@@ -239,22 +239,20 @@ def _apply(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
     name = eqn.primitive.name
     if name in _NARROW:
         return _as_traced(eqn, inputs)
-    if name == "reduce_precision":
-        return inputs
     params = {key: _wide_parameter(value) for key, value in eqn.params.items()}
     if name in _SCATTERS:
         kept = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
         return [_SCATTERS[name](*inputs, **{key: params[key] for key in kept})]
     try:
         found = eqn.primitive.bind(*inputs, **params)
-    except TypeError:
+    except Exception:  # an operation that is tied to the precision it was traced in
         return _as_traced(eqn, inputs)
     return list(found) if eqn.primitive.multiple_results else [found]
 
 
 def _as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
     narrow = [
-        value.astype(v.aval.dtype) if hasattr(v.aval, "dtype") and _is_float(value) else value
+        value.astype(v.aval.dtype) if hasattr(v.aval, "dtype") else value
         for v, value in zip(eqn.invars, inputs, strict=True)
     ]
     found = eqn.primitive.bind(*narrow, **eqn.params)
@@ -264,10 +262,11 @@ def _as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
 def _wide_parameter(value: Any) -> Any:
     if isinstance(value, np.dtype | type) and value is not bool:
         try:
-            narrow = jnp.issubdtype(value, jnp.floating)
+            if jnp.issubdtype(value, jnp.floating):
+                return np.dtype(np.float64)
+            return np.dtype(np.complex128) if jnp.issubdtype(value, jnp.complexfloating) else value
         except TypeError:
             return value
-        return np.dtype(np.float64) if narrow else value
     return value
 
 
@@ -275,6 +274,8 @@ def widened(value: Array) -> Array:
     """A floating-point value as float64, any other as it is."""
     if not isinstance(value, jax.Array | np.ndarray):
         value = np.asarray(value)
+    if jnp.issubdtype(value.dtype, jnp.complexfloating):
+        return value.astype(jnp.complex128)
     return value.astype(jnp.float64) if _is_float(value) else value
 
 

@@ -16,6 +16,9 @@ def findings(survey: Survey) -> list[Finding]:
     """S401 to S404; none of the last three for a function without a target."""
     if survey.subject.kind != "loss":
         return []
+    if survey.subject.rows > 1 and survey.subject.task == "multiclass":
+        # Rows that are compared with each other may be embeddings: no class is right of itself.
+        return [f for f in (not_convex(survey), unbounded(survey)) if f is not None]
     minimizer = wrong_minimizer(survey)
     link = minimizer is not None and minimizer.severity == "note"
     found = [not_convex(survey), unbounded(survey), minimizer, not_monotone(survey, link=link)]
@@ -112,7 +115,7 @@ def wrong_minimizer(survey: Survey) -> Finding | None:
 def _regression_minimizer(survey: Survey) -> Finding | None:
     pairs = [_lowest(path) for path in survey.paths if np.ptp(path.target.value) == 0]
     pairs = [pair for pair in pairs if np.isfinite(pair[3])]
-    off = [(p, at, low, there) for p, at, low, there in pairs if there > low + _room(p)]
+    off = [pair for pair in pairs if pair[3] > pair[2] + _room(pair[0]) and _apart(pair)]
     if not off:
         return None
     targets = np.array([float(np.ravel(p.target.value)[0]) for p, *_ in pairs])
@@ -145,6 +148,13 @@ def _regression_minimizer(survey: Survey) -> Finding | None:
     return Finding("S403", severity, message, _last(survey), evidence, suggestion)  # type: ignore[arg-type]
 
 
+def _apart(pair: tuple[Path, float, float, float]) -> bool:
+    """Whether the minimizer and its value can be told from the target's."""
+    path, at, low, there = pair
+    target = float(np.ravel(path.target.value)[0])
+    return abs(at - target) > 1e-6 and there - low > 1e-6 * (abs(there) + abs(low))
+
+
 def _lower_nearby(survey: Survey) -> Finding | None:
     """Predictions close to their targets, or at their mean, that cost less than the targets."""
     subject = survey.subject
@@ -170,7 +180,8 @@ def _lower_nearby(survey: Survey) -> Finding | None:
         "value_at_target": quote(values[0]),
     }
     suggestion = "compare each prediction with its own target"
-    return Finding("S403", "error", message, _last(survey), evidence, suggestion)
+    severity = "warning" if subject.rows > 1 else "error"  # a ranking may mean it
+    return Finding("S403", severity, message, _last(survey), evidence, suggestion)  # type: ignore[arg-type]
 
 
 def _room(path: Path) -> float:

@@ -42,7 +42,7 @@ class Probe:
 
     def __init__(self, subject: Subject, sites: Sequence[Site]):
         self.subject = subject
-        self.sites = [site for site in sites if site.equation.primitive.name in STATES]
+        self.sites = [site for site in sites if _can_be_observed(site)]
         self._numbers = {site.number for site in self.sites}
 
     def scan(self, points: Array, target: Target) -> tuple[Array, Array]:
@@ -196,6 +196,12 @@ class Probe:
         return tuple(joined)
 
 
+def _can_be_observed(site: Site) -> bool:
+    """Whether its states can be told: those inside a while loop have no fixed number."""
+    loops = any(eqn.primitive.name == "while" for eqn in site.around)
+    return site.equation.primitive.name in STATES and not loops
+
+
 def _finished(lowered: Any) -> Callable:
     return lowered.compile(compiler_options=_QUICK)
 
@@ -271,6 +277,10 @@ def _beyond(low: float, high: float) -> Callable[[Any, list], Any]:
     return lambda eqn, inputs: jnp.sign(inputs[0] - low) + jnp.sign(inputs[0] - high)
 
 
+def _quantized(eqn: Any, inputs: list) -> Any:
+    return jax.lax.reduce_precision(inputs[0], **eqn.params)
+
+
 def _side(eqn: Any, inputs: list) -> Any:
     return jnp.sign(inputs[0]) + 3 * jnp.sign(inputs[1])
 
@@ -300,4 +310,6 @@ STATES: dict[str, Callable[[Any, list], Any]] = {
     "cummin": _running(jax.lax.cummin),
     "top_k": _top,
     "atan2": _side,
+    "tan": lambda eqn, inputs: jnp.floor(inputs[0] / jnp.pi + 0.5),
+    "reduce_precision": lambda eqn, inputs: _quantized(eqn, inputs),
 }

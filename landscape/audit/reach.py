@@ -1,5 +1,6 @@
 """Whom a gradient reaches: dead regions, components left out, sparse gradients (G202 to G204)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,22 @@ def dead_regions(survey: Survey) -> list[Finding]:
     """G202: exactly zero gradient where the loss is above its minimum, by target."""
     marked = []
     for target in survey.subject.targets:
+        if survey.subject.rows > 1 and np.ptp(target.value) == 0:
+            continue  # a batch of equal targets leaves a ranking nothing to rank
         samples = [s for s in survey.samples if s.target.name == target.name]
         found = _dead_for(survey, target, samples)
         if found is not None:
             marked.append(found)
     if not marked:
         return []
-    worst = max(marked, key=lambda m: (m["of_mispredicted"], m["share"]))
-    where = dead_place(survey, worst["target"], everywhere=worst["everywhere"])
-    return [_dead_finding(survey, worst, [m["target"] for m in marked], where)]
+    told: list[Finding] = []
+    for everywhere in (True, False):
+        group = [m for m in marked if m["everywhere"] == everywhere]
+        if group:
+            worst = max(group, key=lambda m: (m["of_mispredicted"], m["share"]))
+            where = dead_place(survey, worst["target"], everywhere=everywhere)
+            told.append(_dead_finding(survey, worst, [m["target"] for m in group], where))
+    return told
 
 
 def _dead_for(survey: Survey, target: Target, samples: list[Sample]) -> dict[str, Any] | None:
@@ -56,7 +64,7 @@ def _dead_for(survey: Survey, target: Target, samples: list[Sample]) -> dict[str
             "of_mispredicted": float(wrong.sum() / max(sample.wrong.sum(), 1)),
             "wide": sample.wide,
             "example": quote(_nearest_to_zero(sample.points[harmful])),
-            "value": quote(sample.found.value[harmful][0]),
+            "value": quote(_first_finite(sample.found.value[harmful])),
             "lowest": quote(lowest),
             "everywhere": everywhere,
             "mask": harmful,
@@ -72,6 +80,11 @@ def _is_constant(samples: list[Sample]) -> bool:
     values = np.concatenate([s.found.value for s in samples])
     values = values[np.isfinite(values)]
     return len(values) > 0 and bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+
+
+def _first_finite(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite[0]) if len(finite) else float(values[0])
 
 
 def _nearest_to_zero(points: Array) -> Array:
@@ -104,7 +117,8 @@ def _cut_off(survey: Survey, sample: Sample, dead: Array) -> Array:
         edges = np.concatenate([low[None], shares, high[None]])
         rows = np.arange(len(chosen))
         low, high = edges[first, rows], edges[first + 1, rows]
-    edge = starts + high.reshape(-1, *(1,) * (starts.ndim - 1)) * ways
+    inside = high + 0.05 * (1 - high)  # a gradient may be smooth at the edge and still be cut
+    edge = starts + inside.reshape(-1, *(1,) * (starts.ndim - 1)) * ways
     before = norms(survey.probe.gradients(edge, sample.target)[1])
     cut = before > FADED * survey.steepest
     return dead if cut.mean() >= 0.5 else np.zeros_like(dead)
@@ -240,6 +254,15 @@ def coverage(survey: Survey) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
+def _open_place(survey: Survey, names: Sequence[str]) -> Where | None:
+    """The place of the first suspect of these names that is still one."""
+    for site in survey.reading.sites:
+        harmless = site.status != "open" or site.number in survey.reading.shifts
+        if site.operation in names and not harmless:
+            return survey.where(site)
+    return None
+
+
 def sparse(survey: Survey) -> list[Finding]:
     """G204: at every prediction some component is left out that others reach."""
     if survey.subject.size == 1 or survey.subject.kind == "activation":
@@ -262,7 +285,7 @@ def sparse(survey: Survey) -> list[Finding]:
         f"at a time ({name or 'any input'}; {share:.0%} on average): the others wait for their turn"
     )
     names = ("reduce_max", "reduce_min", "sort", "top_k", "argmax", "argmin")
-    where = survey.operation(names) or place_of_order(survey, [KINK])
+    where = _open_place(survey, names) or place_of_order(survey, [KINK]) or survey.operation(names)
     where = where or survey.operation(("gather", "mul", "dot_general", "reduce_sum"))
     where = where or survey.definition
     evidence = {

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from landscape.audit import intervals as iv
-from landscape.audit.abstract import Abstract, joined, result, unknown
+from landscape.audit.abstract import FINITE, SOMEWHERE, Abstract, joined, result, unknown
 from landscape.audit.arithmetic import (
     Rule,
     add,
@@ -47,7 +49,7 @@ def _abs(eqn: Any, args: Sequence[Abstract]) -> Abstract:
 def _max(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a, b = args
     for one, other in ((a, b), (b, a)):
-        if one.range[0] >= other.range[1]:
+        if iv.not_above(other.range, one.range) and other.infinite < SOMEWHERE:
             return replace(one, identity=None)
     curves = {a.curve, b.curve}
     convex = all(iv.is_convex(c) for c in curves)
@@ -90,7 +92,7 @@ def _select(eqn: Any, args: Sequence[Abstract]) -> Abstract:
 
 def _switch(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     """A result of whole numbers or truth values: it jumps wherever it moves."""
-    found = unknown(args)
+    found = replace(unknown(args), infinite=FINITE)
     return replace(found, range=(0.0, 1.0) if _is_bool(eqn) else iv.EVERYTHING)
 
 
@@ -101,25 +103,26 @@ def _is_bool(eqn: Any) -> bool:
 def _compare(decide: Callable[[Interval, Interval], bool | None]) -> Rule:
     def rule(eqn: Any, args: Sequence[Abstract]) -> Abstract:
         a, b = args
-        same = a.identity is not None and a.identity == b.identity
+        same = a.identity is not None and a.identity == b.identity and a.infinite < SOMEWHERE
         answer = (eqn.primitive.name in ("eq", "le", "ge")) if same else decide(a.range, b.range)
-        if answer is not None:
-            return Abstract(range=(float(answer), float(answer)))
-        return _switch(eqn, args)
+        holes = not same and max(a.infinite, b.infinite) == SOMEWHERE  # NaN answers otherwise
+        if answer is None or holes:
+            return _switch(eqn, args)
+        return Abstract(range=(float(answer), float(answer)))
 
     return rule
 
 
 def _below(a: Interval, b: Interval) -> bool | None:
-    return True if a[1] < b[0] else False if a[0] >= b[1] else None
+    return True if iv.below(a, b) else False if iv.not_above(b, a) else None
 
 
 def _not_above(a: Interval, b: Interval) -> bool | None:
-    return True if a[1] <= b[0] else False if a[0] > b[1] else None
+    return True if iv.not_above(a, b) else False if iv.below(b, a) else None
 
 
 def _never_equal(a: Interval, b: Interval) -> bool | None:
-    return False if a[1] < b[0] or a[0] > b[1] else None
+    return False if iv.below(a, b) or iv.below(b, a) else None
 
 
 def _flip(answer: bool | None) -> bool | None:
@@ -134,7 +137,7 @@ def _steps(eqn: Any, args: Sequence[Abstract]) -> Abstract:
 
 def _sign(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     low, high = args[0].range
-    if low > 0 or high < 0:
+    if (low > 0 or high < 0) and args[0].infinite < SOMEWHERE:
         value = 1.0 if low > 0 else -1.0
         return Abstract(range=(value, value))
     return replace(_switch(eqn, args), range=(-1.0, 1.0))
@@ -142,22 +145,49 @@ def _sign(eqn: Any, args: Sequence[Abstract]) -> Abstract:
 
 def _convert(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     a = args[0]
-    kind = eqn.outvars[0].aval.dtype.kind
-    if kind == "f" or eqn.invars[0].aval.dtype.kind in "biu":
+    kind, before = (v.aval.dtype.kind for v in (eqn.outvars[0], eqn.invars[0]))
+    if _is_bool(eqn):
+        return replace(a if before in "biu" else _switch(eqn, args), range=(0.0, 1.0))
+    if kind == "f" or before in "biu":
         return a
     return replace(_switch(eqn, args), range=iv.added(a.range, (-1.0, 1.0)))
 
 
 def _is_finite(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    return Abstract(range=(1.0, 1.0))  # every number of the domain is finite
+    """True, unless some operation divided by zero or the like; the domain itself is finite."""
+    a = args[0]
+    if a.infinite == FINITE:
+        return Abstract(range=(1.0, 1.0))
+    if a.infinite == SOMEWHERE:
+        return _switch(eqn, args)
+    return Abstract(range=(0.0, 1.0), given=a.given)
 
 
 def _pick(eqn: Any, args: Sequence[Abstract]) -> Abstract:
     """Elements chosen by indices: the first argument's, if the indices do not move."""
     value, *indices = args
+    fill = eqn.params.get("fill_value")
+    if fill is not None:
+        value = joined([value, Abstract(range=(float(fill), float(fill)))])
     if any(index.moves for index in indices):
         return replace(unknown(args), range=value.range)
     return replace(value, identity=None, shift=None)
+
+
+def _put(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+    """Elements written over others, at indices."""
+    value, update, *indices = args
+    found = joined((value, update))
+    return unknown(args) if any(index.moves for index in indices) else found
+
+
+def _put_sum(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+    value, index, update = args
+    if index.moves:
+        return unknown(args)
+    found = joined((value, update))
+    curve = found.curve if found.curve != iv.LOG_CONCAVE else iv.UNKNOWN
+    return replace(found, range=iv.EVERYTHING, curve=curve)
 
 
 def _mixed(eqn: Any, args: Sequence[Abstract]) -> Abstract:
@@ -190,7 +220,6 @@ KEPT = [
     "slice",
     "copy",
     "copy_p",
-    "reduce_precision",
     "optimization_barrier",
     "sharding_constraint",
     "real",
@@ -241,6 +270,7 @@ RULES: dict[str, Rule] = {
     "eq": _compare(_never_equal),
     "ne": _compare(lambda a, b: _flip(_never_equal(a, b))),
     "floor": _steps,
+    "reduce_precision": _switch,
     "ceil": _steps,
     "round": _steps,
     "convert_element_type": _convert,
@@ -250,13 +280,26 @@ RULES: dict[str, Rule] = {
     "concatenate": _mixed,
     "stack": _mixed,
     "pad": _mixed,
-    "dynamic_update_slice": lambda eqn, args: joined(args[:2]),
-    "scatter-add": lambda eqn, args: replace(
-        joined((args[0], args[2])),
-        range=iv.EVERYTHING,
-        smooth=args[0].smooth and args[2].smooth and not args[1].moves,
-    ),
+    "dynamic_update_slice": _put,
+    "scatter-add": _put_sum,
     "iota": _fixed,
 }
-# Smooth wherever they are defined, but without a rule for range or curvature.
-SMOOTH = {"reduce_prod", "cumprod", "cumlogsumexp", "conv_general_dilated", "tan", "split", "conj"}
+# Smooth everywhere, but without a rule for range or curvature.
+SMOOTH = {"reduce_prod", "cumprod", "cumlogsumexp", "conv_general_dilated", "split", "conj"}
+
+
+def ruled(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+    """What the rule of an operation says, where the rule holds: of real numbers, without wrap."""
+    if any(_kind(v) == "c" for v in (*eqn.invars, *eqn.outvars)):
+        return unknown(args)
+    found = RULES[eqn.primitive.name](eqn, args)
+    if _kind(eqn.outvars[0]) not in "iu":
+        return found
+    limits, (low, high) = np.iinfo(eqn.outvars[0].aval.dtype), found.range
+    fits = limits.min <= low and (high <= limits.max or (high == math.inf and limits.bits > 16))
+    return found if fits else replace(found, range=iv.EVERYTHING)
+
+
+def _kind(variable: Any) -> str:
+    """The kind of its numbers: f, i, u, b, c; V for what only jax has, such as bfloat16."""
+    return str(getattr(getattr(variable.aval, "dtype", None), "kind", "V"))

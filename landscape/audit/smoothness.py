@@ -182,6 +182,10 @@ def _smoothness_finding(survey: Survey, code: str, group: list[Crossing]) -> Fin
             jump = f"is {_short(crossing.at[0])} {at}, but {_short(low)} all around"
         message = f"the value {jump}: no gradient can see that, so training cannot act on it"
         return Finding(code, "warning", message, where, evidence, for_site(site, code))
+    if code == "D102" and np.isinf(crossing.size):
+        point = at.removeprefix("at ")
+        message = f"the slope grows without end toward {point}: steps near it explode"
+        return Finding(code, "note", message, where, evidence, for_site(site, code))
     if code == "D102":
         picks = f"; autodiff gives {_short(crossing.at[1])} there" if crossing.tie else ""
         message = (

@@ -15,9 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit import intervals as iv
-from landscape.audit.abstract import Abstract, joined, unknown
+from landscape.audit.abstract import (
+    FINITE,
+    WHERE_GIVEN,
+    Abstract,
+    Origin,
+    joined,
+    places,
+    rearranged,
+    unknown,
+)
 from landscape.audit.jaxprs import bodies, count, inner
-from landscape.audit.rules import ATOMS, RULES, SMOOTH
+from landscape.audit.rules import ATOMS, RULES, SMOOTH, ruled
 from landscape.audit.switches import SWITCHES, always
 
 TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN = "target only", "unreachable", "cancelled", "open"
@@ -53,7 +62,7 @@ class Reading(NamedTuple):
 def read(closed: jex.ClosedJaxpr, inputs: Sequence[Abstract]) -> Reading:
     """The reading of a program; `inputs` say what is known of its arguments."""
     reader = _Reader()
-    outputs = reader.run(closed, list(inputs), 0, (), proved=False)
+    outputs = reader.run(closed, [reader.named(i) for i in inputs], 0, (), proved=False)
     sites = [reader.sites[n] for n in sorted(reader.sites)]
     if all(output.smooth for output in outputs):
         reason = "cancels: the whole is smooth by the rules"
@@ -128,15 +137,21 @@ class _Reader:
         if _moves_numbers(eqn, args):
             self.moving.add(number)
         if name == "stop_gradient":
-            origin = self.new()
-            self.stopped[origin] = number
+            shape = eqn.invars[0].aval.shape
+            origin = Origin(self.new(), tuple(i if n > 1 else None for i, n in enumerate(shape)))
+            self.stopped[origin.number] = number
             return [replace(self.named(args[0]), origin=origin)]
+        if name == "optimization_barrier":
+            return [self.named(a) for a in args]
+        if any(_is_mutable(v.aval) for v in eqn.outvars):
+            found = replace(unknown(args), moves=True, smooth=False, curve=iv.UNKNOWN)
+            return [self.named(found) for _ in eqn.outvars]
         if name in ("add", "sub", "div"):
             self.resolved |= _resolved(args)
         if name in RULES:
-            found = RULES[name](eqn, args)
+            found = ruled(eqn, args)
             if name in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims"):
-                return [replace(found, identity=self.new())]
+                return [replace(rearranged(found, places(eqn)), identity=self.new())]
             if name in ("select_n", "stop_gradient") and found.origin is not None:
                 return [replace(found, identity=self.new())]
             if name in ("transpose", "rev", "slice", "gather", "dynamic_slice"):
@@ -145,17 +160,23 @@ class _Reader:
         found = unknown(args)
         if name in SMOOTH or name in ("sort", *_SINGULAR_SMOOTH):
             found = replace(found, smooth=name in SMOOTH and all(a.smooth for a in args))
+        if name in SMOOTH or name == "sort":
+            found = replace(found, infinite=max(a.infinite for a in args))
         return [self.named(found) for _ in eqn.outvars]
 
     def named(self, value: Abstract) -> Abstract:
         return replace(value, identity=self.new(), origin=None)
 
+    def plain(self, value: Abstract) -> Abstract:
+        """A value of which only what holds for each of its elements is kept."""
+        return self.named(rearranged(value, None))
+
     def suspect(
         self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
     ) -> None:
         decide = SWITCHES.get(eqn.primitive.name)
-        ruled = eqn.primitive.name in (*RULES, *SMOOTH, "stop_gradient")
-        if decide is None and not ruled and _moves_numbers(eqn, args):
+        known = eqn.primitive.name in (*RULES, *SMOOTH, "stop_gradient")
+        if decide is None and not known and _moves_numbers(eqn, args):
             decide = always
         if decide is None or not _has_numbers(eqn) or not any(a.moves or a.given for a in args):
             return
@@ -178,11 +199,12 @@ class _Reader:
     ) -> list[Abstract]:
         params, body = eqn.params, eqn.params["jaxpr"]
         fixed, carried = params["num_consts"], params["num_carry"]
+        args = [*args[:fixed], *map(self.plain, args[fixed:])]  # not equal at every turn
         consts, carry, xs = args[:fixed], args[fixed : fixed + carried], args[fixed + carried :]
         carry, rest = self.settle(
             carry, lambda c: self.run(body, [*consts, *c, *xs], number + 1, (*around, eqn), proved)
         )
-        return [*carry, *rest]
+        return [*carry, *map(self.plain, rest)]
 
     def loop(
         self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
@@ -193,7 +215,7 @@ class _Reader:
         within = (*around, eqn)
         start = number + 1 + count(test)
         carry, _ = self.settle(
-            args[tests + fixed :],
+            [self.plain(a) for a in args[tests + fixed :]],
             lambda c: self.run(body, [*args[tests : tests + fixed], *c], start, within, proved),
         )
         (going,) = self.run(test, [*args[:tests], *carry], number + 1, within, proved)
@@ -214,8 +236,11 @@ class _Reader:
             if [_essence(w) for w in wider] == [_essence(c) for c in carry]:
                 return [self.named(w) for w in wider], outputs[len(carry) :]
             carry = [self.named(w) for w in wider]
-        carry = [replace(unknown([c]), smooth=not c.moves) for c in carry]
+        carry = [self.named(replace(unknown([c]), moves=c.moves)) for c in carry]
         outputs = body(carry)
+        while any(o.moves and not c.moves for c, o in zip(carry, outputs, strict=False)):
+            carry = [self.named(unknown([c, o])) for c, o in zip(carry, outputs, strict=False)]
+            outputs = body(carry)
         return carry, [replace(unknown([o]), smooth=not o.moves) for o in outputs[len(carry) :]]
 
     def branches(
@@ -235,10 +260,10 @@ class _Reader:
 def _resolved(args: Sequence[Abstract]) -> set[int]:
     """Origins of shifts that an operation takes away again."""
     a, b = args
-    found = {s.origin for s in (a.shift, b.shift) if s is not None}
+    found = {s.origin.number for s in (a.shift, b.shift) if s is not None}
     if a.shift and b.shift:
         return found if len(found) == 1 else set()
-    return found & {a.origin, b.origin}
+    return found & {v.origin.number for v in (a, b) if v.origin is not None}
 
 
 def _joined_with(before: Abstract, after: Abstract, give_up: bool) -> Abstract:
@@ -251,7 +276,7 @@ def _joined_with(before: Abstract, after: Abstract, give_up: bool) -> Abstract:
 
 
 def _essence(value: Abstract) -> tuple:
-    return value.range, value.moves, value.curve, value.smooth
+    return value.range, value.moves, value.curve, value.smooth, value.infinite
 
 
 def constant(value: Any) -> Abstract:
@@ -260,8 +285,10 @@ def constant(value: Any) -> Abstract:
     if array.size == 0 or (array.dtype.kind not in "biuf" and array.dtype != jnp.bfloat16):
         return Abstract()
     array = array.astype(np.float64)
+    infinite = FINITE if np.isfinite(array).all() else WHERE_GIVEN
     low, high = float(np.min(array)), float(np.max(array))
-    return Abstract() if np.isnan([low, high]).any() else Abstract(range=(low, high))
+    bounds = iv.EVERYTHING if np.isnan([low, high]).any() else (low, high)
+    return Abstract(range=bounds, infinite=infinite)
 
 
 def _has_numbers(eqn: Any) -> bool:
@@ -271,6 +298,11 @@ def _has_numbers(eqn: Any) -> bool:
 
 def _is_number(aval: Any) -> bool:
     return hasattr(aval, "dtype") and jnp.issubdtype(aval.dtype, jnp.floating)
+
+
+def _is_mutable(aval: Any) -> bool:
+    """Whether it is a place that later operations write to, so that it may hold anything."""
+    return hasattr(aval, "inner_aval")
 
 
 def _moves_numbers(eqn: Any, args: list[Abstract]) -> bool:

@@ -1,6 +1,7 @@
 """From a function of somebody's to what is audited: one example, its targets, its program."""
 
 import contextlib
+import inspect
 import io
 import traceback
 from collections.abc import Callable
@@ -117,6 +118,11 @@ def build(
 ) -> Subject:
     """The subject of an audit. UserError where the function cannot be audited, with its line."""
     name = name or name_of(function)
+    if inspect.isclass(function):
+        raise UserError(
+            f"`{name}` is a class, not a function",
+            hint="name a function, or an instance of the class that can be called",
+        )
     _check(kind, KINDS, "kind")
     _check(form, FORMS, "form of targets")
     if head is not None:
@@ -178,7 +184,7 @@ def _loss(
 ) -> Subject:
     notes: list[str] = []
     targets_first = read_order(function, order)
-    batched = _flipped(function) if targets_first else function
+    batched = _flipped(function) if targets_first else _plainly(function)
     if targets_first and order == "auto":
         notes.append("it takes the target first, by the names of its arguments (--order decides)")
     if task is None:
@@ -196,6 +202,10 @@ def _loss(
     if task == "binary" and form == "auto":
         subject = _signed_if_needed(subject, batched, rest)
     return subject
+
+
+def _plainly(function: Callable) -> Callable:
+    return lambda predictions, targets: function(predictions, targets)
 
 
 def _flipped(function: Callable) -> Callable:
@@ -340,11 +350,24 @@ def _signed_if_needed(subject: Subject, batched: Callable, rest: tuple) -> Subje
     return replace(made, notes=(*subject.notes, note))
 
 
+def _is_elementwise(function: Callable) -> bool:
+    """Whether each element of the result depends on its own alone; true where it cannot be told."""
+    x = np.linspace(-2, 2, FEATURES, dtype=np.float32) ** 3
+    with contextlib.suppress(Exception):
+        whole, alone = jax.jit(
+            lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(4)]))
+        )(x)
+        return np.allclose(whole, alone, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return True
+
+
 def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
     """An activation `f(x)`, or a function of one or more arrays, weighted into one number."""
     label = f"{kind} `{name}`"
     inputs = inputs_of(function, kind)
-    shapes = [(1,)] if kind == "activation" else [(1, FEATURES), (FEATURES,)]
+    shapes: list[tuple[int, ...]] = [(3, FEATURES), (1, FEATURES), (FEATURES,)]
+    if kind == "activation":
+        shapes = [(1,)] if _is_elementwise(function) else [(FEATURES,)]
     errors = []
     for shape in shapes:
         arguments = [jax.ShapeDtypeStruct(shape, jnp.float32)] * inputs
@@ -365,7 +388,7 @@ def _plain(function: Callable, kind: str, domain: str, name: str) -> Subject:
 
     def row(x: Array, target: Array) -> Array:
         found = batched(x, target)
-        scale = weights.reshape(out.shape).astype(found.dtype) if kind == "function" else 1
+        scale = weights.reshape(out.shape).astype(found.dtype) if found.size > 1 else 1
         return jnp.sum(found * scale)
 
     notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []

@@ -72,6 +72,7 @@ class Survey:
         self.probe = Probe(subject, open_sites)
         self.crossings: list[Crossing] = []
         self.moved: set[int] = set()
+        self.trusted = True
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -181,7 +182,8 @@ def route(subject: Subject, target: Target) -> tuple[Array, Array, Array]:
     Over the reals both ways to the far end; on bounded domains from the target to its opposite.
     """
     shape, name = subject.shape, subject.domain.name
-    far = np.concatenate([np.linspace(0.25, 40, 160), np.logspace(np.log10(45), 4, 40)])
+    near = [1e-3, 1e-2, 0.05, 0.1]
+    far = np.concatenate([near, np.linspace(0.25, 40, 160), np.logspace(np.log10(45), 4, 40)])
     if name == "real":
         start = target.value if subject.task == "regression" else np.zeros(shape)
         direction = target.away if subject.task else np.ones(shape)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from landscape.audit.abstract import Abstract
+from landscape.audit import intervals as iv
+from landscape.audit.abstract import SOMEWHERE, Abstract
 from landscape.audit.intervals import Interval
 from landscape.audit.rules import RULES
 
@@ -13,7 +14,7 @@ def _crosses(limit: float) -> Callable[[Any, Sequence[Abstract]], bool]:
 
 
 def _overlap(a: Interval, b: Interval) -> bool:
-    return a[0] < b[1] and b[0] < a[1]
+    return not iv.not_above(a, b) and not iv.not_above(b, a)
 
 
 def always(eqn: Any, args: Sequence[Abstract]) -> bool:
@@ -45,14 +46,14 @@ def _base(eqn: Any, args: Sequence[Abstract]) -> bool:
     if eqn.primitive.name == "integer_pow":
         return eqn.params["y"] < 0 and low <= 0 <= args[0].range[1]
     first, last = args[1].range
-    if not args[1].moves and first == last and first >= 0 and first == int(first):
+    if not args[1].moves and first == last and first >= 0 and first % 1 == 0:
         return False
     return low <= 0
 
 
 def _clamped(eqn: Any, args: Sequence[Abstract]) -> bool:
     low, value, high = args
-    return value.range[0] < low.range[1] or value.range[1] > high.range[0]
+    return not (iv.not_above(low.range, value.range) and iv.not_above(value.range, high.range))
 
 
 def _at_most(low: float) -> Callable[[Any, Sequence[Abstract]], bool]:
@@ -81,9 +82,10 @@ SWITCHES: dict[str, Callable[[Any, Sequence[Abstract]], bool]] = {
     **dict.fromkeys(("reduce_max", "reduce_min", "argmax", "argmin"), _several),
     **dict.fromkeys(("sort", "cummax", "cummin", "top_k"), _several),
     **dict.fromkeys(("reduce_window_max", "reduce_window_min"), always),
-    **dict.fromkeys(("floor", "ceil", "round", "rem"), always),
+    **dict.fromkeys(("floor", "ceil", "round", "rem", "reduce_precision"), always),
     **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _compared),
     "convert_element_type": _truncates,
+    "is_finite": lambda eqn, args: args[0].infinite == SOMEWHERE,
     **dict.fromkeys(("sqrt", "rsqrt", "log", "lgamma", "digamma"), _at_most(0.0)),
     "log1p": _at_most(-1.0),
     "div": _zero_below,

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show every suspect and its fate.")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=86400, min_open=True),
     default=60.0,
     show_default=True,
     help="Seconds for each loss.",
@@ -92,11 +92,17 @@ def audit(
         _check_figure(figure)
     given = config.options(options)
     question = examine.Question(kind, task, domain, head, order, targets, classes, given)
+    if time_limit != time_limit:
+        raise UserError("--time-limit is no number", hint="give seconds, as in --time-limit 120")
     answers = []
-    for answer in examine.examine(losses, question, Path.cwd(), time_limit):
-        answers.append(answer)
-        if not as_json:
-            _show_answer(answer, verbose)
+    try:
+        for answer in examine.examine(losses, question, Path.cwd(), time_limit):
+            answers.append(answer)
+            if not as_json:
+                _show_answer(answer, verbose)
+    except KeyboardInterrupt:
+        say("interrupted")
+        os._exit(130)  # a thread that compiles would bring the process down with an abort
     if as_json:
         found = [answer.to_json() for answer in answers]
         click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))

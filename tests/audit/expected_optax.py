@@ -132,8 +132,8 @@ MULTICLASS = (
     # that is absent gets nearly all the weight, so the size of the slope depends on the batch.
     multiclass(
         "multiclass_generalized_dice_loss",
-        *("smooth", False, FINITE, None, (0, FINITE), "care", "S401 G205:warning"),
-        maybe="B502",
+        *("smooth", False, FINITE, None, (0, FINITE), "trainable", "S401"),
+        maybe="B502 G205:warning",
     ),
 )
 
