@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from landscape.audit import limits
 from landscape.audit.crossings import (
     EDGE,
     JUMP,
@@ -40,9 +41,21 @@ def cross(survey: Survey, *, trusted: bool) -> None:
     walked += list(lines(survey.subject, rng))
     found, moved = find(survey.probe, walked, survey.scale, trusted=trusted)
     found = [crossing for crossing in found if _is_inside(survey, crossing)]
+    _solve(survey, moved)
     met = _at_special_points(survey, rng, trusted)
     survey.crossings = found + met
     survey.moved = moved | {crossing.site for crossing in met}
+
+
+def _solve(survey: Survey, moved: set[int]) -> None:
+    """Keeps the points at which suspects that never switched on a line reach their limits."""
+    still = [i for i in range(len(survey.probe.sites)) if i not in moved]
+    for target in survey.subject.targets[:2] if still else []:
+        tied = survey.probe.scan(special_points(survey, target), target)[1] == 0
+        met = set(survey.probe.owners[np.flatnonzero(tied.any(0))])
+        survey.solved[target.name] = limits.solve(
+            survey, target, [site for site in still if site not in met]
+        )
 
 
 def special_points(survey: Survey, target: Target) -> Array:
@@ -60,6 +73,7 @@ def special_points(survey: Survey, target: Target) -> Array:
         one = np.zeros(shape)
         one.flat[0] = 1.0
         points.append(one)
+    points += [point for _, point in survey.solved.get(target.name, [])]
     return np.unique(np.stack(points), axis=0)
 
 
@@ -69,10 +83,11 @@ def _at_special_points(survey: Survey, rng: np.random.Generator, trusted: bool) 
         points = special_points(survey, target)
         states = probe.scan(points, target)[1]
         tied = (states == 0) | (states == -1) & _counts_ties(survey)[probe.owners]
-        tasks = []
+        tasks: list[tuple[int, Array, bool]] = []
         for point, ties in zip(points, tied, strict=True):
             for site in np.unique(probe.owners[np.flatnonzero(ties)]):
-                tasks += [(int(site), point) for _ in range(2)]
+                tasks += [(int(site), point, True) for _ in range(2)]
+        tasks += [(site, point, False) for site, point in survey.solved.get(target.name, [])]
         if not tasks:
             continue
         units = rng.normal(size=(len(tasks), *subject.shape))
@@ -82,10 +97,10 @@ def _at_special_points(survey: Survey, rng: np.random.Generator, trusted: bool) 
         found += classify(
             probe,
             target,
-            [site for site, _ in tasks],
-            np.stack([point for _, point in tasks]),
+            [site for site, *_ in tasks],
+            np.stack([point for _, point, _ in tasks]),
             units,
-            np.ones(len(tasks), bool),
+            np.array([exact for *_, exact in tasks]),
             survey.scale,
             trusted=trusted,
         )
@@ -181,6 +196,8 @@ def _smoothness_finding(survey: Survey, code: str, group: list[Crossing]) -> Fin
         if _is_alone(crossing):
             jump = f"is {_short(crossing.at[0])} {at}, but {_short(low)} all around"
         message = f"the value {jump}: no gradient can see that, so training cannot act on it"
+        if np.isinf(crossing.size):
+            message = f"the value runs to infinity {at}: no step is small enough near it"
         return Finding(code, "warning", message, where, evidence, for_site(site, code))
     if code == "D102" and np.isinf(crossing.size):
         point = at.removeprefix("at ")

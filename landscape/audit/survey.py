@@ -73,6 +73,7 @@ class Survey:
         self.crossings: list[Crossing] = []
         self.moved: set[int] = set()
         self.trusted = True
+        self.solved: dict[str, list[tuple[int, Array]]] = {}
 
     @cached_property
     def samples(self) -> list[Sample]:

@@ -30,3 +30,10 @@ def signed_parts(predictions, targets):
     gain = jax.nn.relu(predictions)  # <- D104
     loss = jax.nn.relu(-predictions)  # <- D104
     return jnp.square(gain - loss - targets)  # <- D104
+
+
+# task: regression  also: N302 S403  maybe: D104 N303 S404
+def root_of_a_square(predictions, targets):
+    """The absolute value of an error with an offset: the root touches 0, and no sign changes."""
+    offset = predictions - targets - 0.25
+    return jnp.sqrt(jnp.square(offset))  # <- D102 N302

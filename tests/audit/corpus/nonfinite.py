@@ -138,3 +138,16 @@ def balanced_classes(predictions, targets):
     negative = targets.size / (2 * jnp.sum(1 - targets))  # <- N301 N302
     weights = targets * positive + (1 - targets) * negative  # <- N301 N302
     return jnp.mean(weights * optax.sigmoid_binary_cross_entropy(predictions, targets))
+
+
+# kind: activation  maybe: G205 N303 D102 G206
+def pole_inside(x):
+    """An inverse square with its pole at 0.25: both sides rise to infinity, and no sign changes."""
+    return 1 / jnp.square(x - 0.25)  # <- D101 N301 N302
+
+
+# task: binary  also: G205 S401  maybe: G202 N303
+def epsilon_lost_by_the_compiler(predictions, targets):
+    """Compiled, 1 - p + 1e-8 is (1 + 1e-8) - p, which is 1 - p: log(0) from a logit of 17 on."""
+    p = jax.nn.sigmoid(predictions)
+    return -(targets * jnp.log(p + 1e-8) + (1 - targets) * jnp.log(1 - p + 1e-8))  # <- N301 N302
