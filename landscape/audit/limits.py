@@ -81,6 +81,8 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
             return []
     ends, left = np.asarray(ends), np.asarray(left)
     solved = ends[(left < _REACHED) & np.isfinite(ends).reshape(len(ends), -1).all(1)]
+    if len(solved) == 0:
+        return []
     order = np.argsort(np.abs(solved).reshape(len(solved), -1).max(1), kind="stable")
     apart = np.unique(np.round(solved[order], 6), axis=0, return_index=True)[1]
     return list(solved[order][np.sort(apart)[:3]])
