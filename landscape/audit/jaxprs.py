@@ -31,6 +31,7 @@ _NARROW = {
     "pure_callback",
     "io_callback",
     "rng_uniform",
+    "custom_linear_solve",
     "ffi_call",
     "custom_call",
     "reduce",
@@ -44,6 +45,8 @@ _SCATTERS = {
     "scatter": lax.scatter,
     "scatter-add": lax.scatter_add,
     "scatter_add": lax.scatter_add,
+    "scatter-sub": lax.scatter_sub,
+    "scatter_sub": lax.scatter_sub,
     "scatter-mul": lax.scatter_mul,
     "scatter_mul": lax.scatter_mul,
     "scatter-min": lax.scatter_min,
@@ -237,7 +240,7 @@ class Evaluation:
 
 def _apply(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
     name = eqn.primitive.name
-    if name in _NARROW:
+    if name in _NARROW or (name == "scatter" and _has_body(eqn.params.get("update_jaxpr"))):
         return _as_traced(eqn, inputs)
     params = {key: _wide_parameter(value) for key, value in eqn.params.items()}
     if name in _SCATTERS:
@@ -248,6 +251,11 @@ def _apply(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
     except Exception:  # an operation that is tied to the precision it was traced in
         return _as_traced(eqn, inputs)
     return list(found) if eqn.primitive.multiple_results else [found]
+
+
+def _has_body(program: Any) -> bool:
+    """Whether a scatter applies a function instead of replacing what is there."""
+    return program is not None and bool(getattr(program, "eqns", ()))
 
 
 def _as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
@@ -325,9 +333,9 @@ def _own_frame(eqn: jex.JaxprEqn, own: str | None) -> Where | None:
 
 
 def _where(trace: Any, code: Any, last: int) -> Where:
-    line, column, _, end = trace.code_addr2location(code, last)
+    line, column, end_line, end = trace.code_addr2location(code, last)
     text = linecache.getline(code.co_filename, line).rstrip()
-    known = 0 <= column < end <= len(text)
+    known = end_line == line and 0 <= column < end <= len(text)
     return Where(
         code.co_filename,
         line,

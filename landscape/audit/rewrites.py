@@ -9,12 +9,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from landscape.audit.jaxprs import Evaluation, equations
 from landscape.audit.survey import Survey
 
 Array = Any
 Rule = Callable[["_Rewritten", Any, list[Array], int], Array | None]
+_PADDING = 1e-2  # what is added to keep a logarithm finite is less
 _COMPARISONS = ("gt", "ge", "lt", "le")
 _ROUNDING = ("floor", "ceil", "round")
 
@@ -51,11 +53,26 @@ class _Rewritten(Evaluation):
         super().__init__(None, False, {})
         self.rules = rules
         self.links: dict[int, tuple[Array, Array, float]] = {}
+        self.constants: dict[int, tuple[Array, float]] = {}
 
     def step(self, eqn: Any, inputs: list[Array], start: int) -> tuple[list[Array], list[Array]]:
         rule = self.rules.get(eqn.primitive.name)
         found = None if rule is None else rule(self, eqn, inputs, start - 1)
-        return super().step(eqn, inputs, start) if found is None else ([found], [])
+        if found is not None:
+            return [found], []
+        outputs, seen = super().step(eqn, inputs, start)
+        if eqn.primitive.name in ("convert_element_type", "broadcast_in_dim", "copy"):
+            value = self.constant(inputs[0])
+            if value is not None:
+                self.constants[id(outputs[0])] = (outputs[0], value)
+        return outputs, seen
+
+    def constant(self, value: Array) -> float | None:
+        """The number that a value is known to be, None where it is not known."""
+        if isinstance(value, np.ndarray | np.generic | float | int):
+            return float(np.ravel(value)[0]) if np.size(value) == 1 else None
+        found = self.constants.get(id(value))
+        return None if found is None else found[1]
 
     def link(self, value: Array, logit: Array, sign: float) -> Array:
         """Remembers that a value is sigmoid(sign * logit)."""
@@ -71,14 +88,22 @@ def _logistic(run: _Rewritten, eqn: Any, inputs: list[Array], number: int) -> Ar
     return run.link(jax.nn.sigmoid(inputs[0]), inputs[0], 1.0)
 
 
-def _unclipped(run: _Rewritten, eqn: Any, inputs: list[Array], number: int) -> Array | None:
-    """A sigmoid as it was, instead of its clipped or shifted copy."""
-    return next((value for value in inputs if run.linked(value)), None)
+def _kept(most: float) -> Rule:
+    """A sigmoid as it was, instead of its copy clipped at, or padded by, at most so much."""
+
+    def rule(run: _Rewritten, eqn: Any, inputs: list[Array], number: int) -> Array | None:
+        for value, other in (inputs, inputs[::-1]):
+            limit = run.constant(other)
+            if run.linked(value) and limit is not None and 0 <= limit <= most:
+                return value
+        return None
+
+    return rule
 
 
 def _complement(run: _Rewritten, eqn: Any, inputs: list[Array], number: int) -> Array | None:
-    found = run.linked(inputs[1])
-    if found is None:
+    found, whole = run.linked(inputs[1]), run.constant(inputs[0])
+    if found is None or whole is None or not 1 <= whole <= 1 + _PADDING:
         return None
     return run.link(inputs[0] - inputs[1], found[0], -found[1])
 
@@ -90,9 +115,9 @@ def _log(run: _Rewritten, eqn: Any, inputs: list[Array], number: int) -> Array |
 
 _LOGITS: dict[str, Rule] = {
     "logistic": _logistic,
-    "max": _unclipped,
-    "min": _unclipped,
-    "add": _unclipped,
+    "max": _kept(1.0),
+    "min": _kept(1.0),
+    "add": _kept(_PADDING),
     "clamp": lambda run, eqn, inputs, number: inputs[1] if run.linked(inputs[1]) else None,
     "sub": _complement,
     "log": _log,
@@ -115,7 +140,7 @@ def _soft(numbers: frozenset[int]) -> dict[str, Rule]:
         return lambda run, eqn, inputs, number: rule(inputs) if number in numbers else None
 
     def logic(rule: Callable[..., Array]) -> Rule:
-        return lambda run, eqn, inputs, number: _if_shares(rule, inputs)
+        return lambda run, eqn, inputs, number: _if_shares(rule, eqn, inputs)
 
     return {
         **dict.fromkeys(("gt", "ge"), chosen(lambda xs: jax.nn.sigmoid(xs[0] - xs[1]))),
@@ -136,10 +161,9 @@ def _is_share(value: Array) -> bool:
     return jnp.issubdtype(jnp.result_type(value), jnp.floating)
 
 
-def _if_shares(rule: Callable[..., Array], inputs: list[Array]) -> Array | None:
+def _if_shares(rule: Callable[..., Array], eqn: Any, inputs: list[Array]) -> Array | None:
     """The rule where shares stand in the place of truth values."""
-    shares = list(map(_is_share, inputs))
-    if not any(shares) or (all(shares) and len(shares) > 1):
+    if str(eqn.invars[0].aval.dtype) != "bool" or not any(map(_is_share, inputs)):
         return None
     dtype = next(jnp.result_type(v) for v in inputs if _is_share(v))
     return rule(*(jnp.asarray(v).astype(dtype) for v in inputs))

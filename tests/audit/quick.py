@@ -1,0 +1,22 @@
+"""Runs small functions a few times; what takes the time is compiling them, so that is done once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def run(function: Callable, *arguments: Any) -> Any:
+    """The function of arrays, as NumPy arrays, compiled without optimization."""
+    arrays = [np.asarray(a) for a in arguments]
+    with jax.enable_x64(any(a.dtype == np.float64 for a in arrays)):
+        found = _compiled(function, *((a.shape, a.dtype) for a in arrays))(*arrays)
+        return jax.tree.map(np.asarray, found)
+
+
+@functools.cache
+def _compiled(function: Callable, *kinds: tuple) -> Callable:
+    lowered = jax.jit(function).lower(*(jax.ShapeDtypeStruct(*kind) for kind in kinds))
+    return lowered.compile(compiler_options={"xla_backend_optimization_level": 0})

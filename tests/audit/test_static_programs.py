@@ -1,0 +1,579 @@
+"""What the rules say of whole programs: nothing that brute force contradicts.
+
+Each program of the table was, or could be, taken for something better than it is. A witness shows
+what it really is: a point with a kink, three points that are not convex, a value out of a range.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jax import lax
+from jax.lax import stop_gradient as stopped
+from quick import run
+
+from landscape.audit import intervals as iv
+from landscape.audit import static
+from landscape.audit.abstract import Abstract
+
+INF = math.inf
+REAL, UNIT, POSITIVE = (-INF, INF), (0.0, 1.0), (0.0, INF)
+X = np.array([0.25, -1.5, 0.75, 2.0])
+
+
+def read(function, bounds=REAL, target=None, size=4):
+    """The reading of a function of a vector, and of a second one that is a target."""
+    inputs = [Abstract(range=bounds, moves=True, curve=iv.AFFINE)]
+    if target is not None:
+        inputs.append(Abstract(range=target, given=True))
+    shapes = [jax.ShapeDtypeStruct((size,), jnp.float32)] * len(inputs)
+    return static.read(jax.make_jaxpr(function)(*shapes), inputs)
+
+
+def value(function, *arguments):
+    """The value in float64."""
+    return float(run(function, *(np.asarray(a, np.float64) for a in arguments)))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program, and a witness of what it is not.
+
+    `kink`: a point and a direction along which the slope jumps; `bent`: two points between which it
+    lies above its chord; `values`: points whose values lie in the range, as they must. `exact` is
+    the same function in a form that float64 computes well.
+    """
+
+    function: Callable
+    kink: tuple | None = None
+    bent: tuple | None = None
+    values: tuple = ()
+    bounds: tuple = REAL
+    target: tuple | None = None
+    given: tuple = ()
+    exact: Callable | None = None
+
+
+E1, ONES, ZERO = np.eye(4)[0], np.ones(4), np.zeros(4)
+
+
+def by_hand(x, constant=jnp.max, times=1):
+    """logsumexp, if the constant is added back once."""
+    top = stopped(constant(x))
+    found = jnp.log(jnp.sum(jnp.exp(x - top)))
+    for _ in range(abs(times)):
+        found = found + top if times > 0 else found - top
+    return found
+
+
+@jax.custom_jvp
+def logaddexp(a, b):
+    """Not the library's, though it is called so."""
+    return jnp.maximum(a, b)
+
+
+logaddexp.defjvp(lambda primals, tangents: (logaddexp(*primals), tangents[0]))
+
+
+@jax.custom_vjp
+def straight(x):
+    return jnp.abs(x)
+
+
+straight.defvjp(lambda x: (x, None), lambda _, g: (g,))
+
+
+def table(x):
+    """x_i + 2 x_j."""
+    return x[:, None] + 2 * x[None, :]
+
+
+def rows_for_columns(x):
+    top = stopped(jnp.max(table(x) * x[:, None], axis=0))
+    return jnp.sum((table(x) - top[None, :] + top[:, None])[0])
+
+
+def sum_over_the_constant(x):
+    size = stopped(jnp.abs(x))
+    return jnp.sum(jnp.log(jnp.sum(jnp.exp(x - size))) + size)
+
+
+def normalized_the_wrong_way(x):
+    weights = jnp.exp(table(x) - stopped(jnp.max(table(x))))
+    return jnp.sum(weights / jnp.sum(weights, axis=0)[:, None])
+
+
+def differences(x):
+    shifted = (x + 1.0) - stopped(jnp.max(x))
+    rows, columns = (jnp.broadcast_to(shifted.reshape(s), (4, 4)) for s in ((4, 1), (1, 4)))
+    return jnp.sum(jnp.abs(rows - columns))
+
+
+def equal_carries(x):
+    def body(carry, _):
+        a, b = carry
+        return (b, 2 * b), jnp.abs(a - b)
+
+    start = x + 1.0
+    return jnp.sum(lax.scan(body, (start, start), None, length=3)[1])
+
+
+def register(x):
+    def body(carry, _):
+        return (x, *carry[:-1]), jnp.abs(carry[-1])
+
+    return jnp.sum(lax.scan(body, (jnp.zeros_like(x),) * 7, None, length=12)[1])
+
+
+def growing_carry(x):
+    total, sizes = lax.scan(lambda c, v: (2 * c + v, jnp.abs(c)), jnp.zeros_like(x[0]), x)
+    return total + jnp.sum(sizes)
+
+
+def late_branch(x):
+    return jnp.sum(lax.fori_loop(0, 30, lambda i, v: jnp.where(i == 20, jnp.abs(v), v), x))
+
+
+def counted(x):
+    """Counts until the prediction is passed."""
+    return lax.while_loop(lambda n: n < x[0], lambda n: n + 1, jnp.zeros_like(x[0]))
+
+
+def written(x):
+    place = jax.new_ref(jnp.zeros_like(x))
+    place[...] = jnp.abs(x)
+    return jnp.sum(place[...])
+
+
+def exponentials(x):
+    """log(e^x + e^-x - 1): convex before the 1 is taken away."""
+    return jnp.log(jnp.sum(jnp.stack([jnp.exp(x[0]), jnp.exp(-x[0]), -jnp.ones_like(x[0])])))
+
+
+def inverse_of_joined(x):
+    found = jnp.where(jnp.arange(4) < 2, jax.nn.sigmoid(x), -2.0)
+    return jnp.sum(1 / (found * jax.nn.sigmoid(x)))
+
+
+def added_sigmoids(x):
+    steps = jax.nn.sigmoid(jnp.stack([x[0] + 20, x[0] - 20]))
+    return -jnp.log(jnp.zeros_like(x[:1]).at[jnp.array([0, 0])].add(steps))[0]
+
+
+def chosen_place(x):
+    start = jnp.zeros_like(x)
+    return jnp.sum(lax.dynamic_update_slice(start, jnp.ones_like(x[:1]), (jnp.argmax(x),)) * x)
+
+
+def chosen_sum(x):
+    return jnp.sum(
+        jnp.zeros_like(x).at[jnp.argmax(x)].add(1.0) * jnp.arange(1.0, 5.0).astype(x.dtype)
+    )
+
+
+def halves(x, t):
+    return jnp.sum(jnp.where(lax.div((t > 0).astype(int) + 1, 2) > 0, x**2, -(x**2)))
+
+
+def wrapped(x, t):
+    small = t.astype(jnp.uint8) - jnp.uint8(1)
+    return jnp.sum(jnp.where(small > 2, -(x**2), x**2))
+
+
+def finite_or_zero(x):
+    return jnp.sum(jnp.where(jnp.isfinite(jnp.log(x)), -jnp.log(x), 0.0))
+
+
+def weighted(x, t):
+    return jnp.sum(jnp.where(jnp.isfinite(jnp.log(t)), -jnp.log(t), -5.0) * x**2)
+
+
+def complex_square(x):
+    z = lax.complex(x, 2 * x)
+    return jnp.sum(jnp.real(z * z))
+
+
+def filled(x):
+    return jnp.sum(jnp.exp(x).at[jnp.array([7])].get(mode="fill", fill_value=-5.0))
+
+
+FAR = 50 * ONES
+PROGRAMS = {
+    "added back twice": Program(lambda x: by_hand(x, times=2), kink=(ZERO, E1)),
+    "taken away again": Program(lambda x: by_hand(x, times=-1), kink=(ZERO, E1)),
+    "added back unstopped": Program(
+        lambda x: by_hand(x, times=0) + jnp.max(x) + stopped(jnp.min(x)), kink=(ZERO, E1)
+    ),
+    "another maximum": Program(
+        lambda x: by_hand(x, times=0) + stopped(jnp.max(2 * x)), kink=(ZERO, E1)
+    ),
+    "its size added back": Program(
+        lambda x: by_hand(x, times=0) + jnp.abs(stopped(jnp.max(x))), kink=(E1 - ONES, E1)
+    ),
+    "rows for columns": Program(rows_for_columns, kink=(np.array([2, 2, -1, 0.5]), E1)),
+    "a sum over the constant": Program(sum_over_the_constant, kink=(E1 - ONES, E1)),
+    "no number at all, clipped": Program(
+        lambda x: jnp.sum(jnp.minimum(lax.rsqrt(x), 1.0)), bounds=(-1.0, 0.5), values=(0.25 * ONES,)
+    ),
+    "normalized the wrong way": Program(
+        normalized_the_wrong_way, values=(X, np.array([-3, 0, 0, 3]))
+    ),
+    "differences of one shifted vector": Program(differences, kink=(ZERO, E1)),
+    "a user's logaddexp": Program(lambda x: logaddexp(x[0], 2 * x[0]), kink=(ZERO, E1)),
+    "behind custom_vjp": Program(lambda x: jnp.sum(straight(x)), kink=(ZERO, E1)),
+    "behind jit": Program(lambda x: jax.jit(lambda v: jnp.sum(jnp.abs(v)))(x), kink=(ZERO, E1)),
+    "behind remat": Program(
+        lambda x: jax.checkpoint(lambda v: jnp.sum(jnp.abs(v)))(x), kink=(ZERO, E1)
+    ),
+    "behind vmap": Program(lambda x: jnp.sum(jax.vmap(jnp.abs)(x)), kink=(ZERO, E1)),
+    "behind lax.map": Program(lambda x: jnp.sum(lax.map(jnp.abs, x)), kink=(ZERO, E1)),
+    "the second of a barrier": Program(
+        lambda x: jnp.sum(lax.optimization_barrier((x, jnp.abs(x)))[1]), kink=(ZERO, E1)
+    ),
+    "carries that start equal": Program(equal_carries, kink=(-E1, E1)),
+    "a shift register": Program(register, kink=(ZERO, E1)),
+    "a carry that grows": Program(growing_carry, kink=(ZERO, E1)),
+    "a late turn of a loop": Program(late_branch, kink=(ZERO, E1)),
+    "a moving condition": Program(counted, kink=(E1, E1)),
+    "a branch on a prediction": Program(
+        lambda x: lax.cond(x[0] > 0, jnp.sum, lambda v: -jnp.sum(v), x), kink=(ZERO, ONES)
+    ),
+    "a mutable array": Program(written, kink=(ZERO, E1)),
+    "a place chosen by argmax": Program(chosen_place, kink=(ZERO, E1)),
+    "a sum at argmax": Program(chosen_sum, kink=(ZERO, np.arange(4.0))),
+    "tan": Program(lambda x: jnp.sum(jnp.tan(x)), kink=(0.5 * np.pi * E1, E1)),
+    "cancellation": Program(
+        lambda x: jnp.sum(jnp.abs((x - 0.5) + 1e17 - 1e17)),
+        bounds=UNIT,
+        kink=(0.5 * ONES, E1),
+        exact=lambda x: jnp.sum(jnp.abs(x - 0.5)),
+    ),
+    "a negative constant among exponentials": Program(exponentials, bent=(E1, 4 * E1)),
+    "joined with a negative constant": Program(
+        inverse_of_joined, bent=(ZERO, np.array([0, 0, 5, 5]))
+    ),
+    "a sum of sigmoids": Program(added_sigmoids, bent=(10 * E1, 20 * E1), values=(FAR, -FAR)),
+    "a whole quotient": Program(
+        halves, target=POSITIVE, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+    ),
+    "whole numbers that wrap": Program(
+        wrapped, target=UNIT, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+    ),
+    "zero where it is infinite": Program(finite_or_zero, bounds=UNIT, bent=(ZERO, ONES)),
+    "a weight where the target is infinite": Program(
+        weighted, target=UNIT, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+    ),
+    "the square of a complex number": Program(complex_square, values=(ONES,)),
+    "a value for what is out of bounds": Program(filled, values=(ZERO,)),
+    "the other side of a sigmoid": Program(
+        lambda x: jnp.sum(1 / (1 - jax.nn.sigmoid(x))),
+        values=(FAR, -FAR),
+        exact=lambda x: jnp.sum(1 + jnp.exp(x)),
+    ),
+    "the logarithm of the other side": Program(
+        lambda x: jnp.sum(jnp.log1p(-jax.nn.sigmoid(x))),
+        values=(14 * FAR, -14 * FAR),
+        exact=lambda x: -jnp.sum(jnp.logaddexp(x, 0.0)),
+    ),
+    "the inverse of a small logarithm": Program(
+        lambda x: jnp.sum(-1 / jnp.log(jax.nn.sigmoid(x))),
+        values=(FAR, -FAR),
+        exact=lambda x: jnp.sum(1 / jnp.log1p(jnp.exp(-x))),
+    ),
+    "the root of an exponential": Program(
+        lambda x: jnp.sum(1 / jnp.sqrt(jnp.exp(x))),
+        values=(14 * FAR, -24 * FAR),
+        exact=lambda x: jnp.sum(jnp.exp(-x / 2)),
+    ),
+    "x times -x": Program(lambda x: jnp.sum(x * -x), bent=(-ONES, ONES), values=(X,)),
+}
+
+
+def is_kinked(function, point, direction, given):
+    """Whether the slope along a direction jumps at a point: it does not shrink with the step."""
+
+    def jump(step):
+        ends = [value(function, point + s * step * direction, *given) for s in (-1, 0, 1)]
+        return abs(ends[0] - 2 * ends[1] + ends[2]) / step
+
+    return jump(1e-6) > max(0.01, 0.5 * jump(1e-3))
+
+
+def is_bent(function, a, b, given):
+    ends = value(function, a, *given), value(function, b, *given)
+    return value(function, (a + b) / 2, *given) > sum(ends) / 2 + 1e-6
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_nothing_false_is_said(name):
+    program = PROGRAMS[name]
+    (found,) = read(program.function, program.bounds, program.target).outputs
+    truth = program.exact or program.function
+    assert found.moves
+    if program.kink is not None:
+        assert is_kinked(truth, *program.kink, program.given), "it is no witness"
+        assert not found.smooth
+    if program.bent is not None:
+        assert is_bent(truth, *program.bent, program.given), "it is no witness"
+        assert not iv.is_convex(found.curve)
+    for point in program.values:
+        assert found.range[0] <= value(truth, point, *program.given) <= found.range[1]
+    assert program.kink or program.bent or program.values
+
+
+def logsumexp(x):
+    return jax.nn.logsumexp(x)
+
+
+def safe_log(x):
+    """The double where: log is given 1 where the target chooses the other branch."""
+    return jnp.log(jnp.where(jnp.arange(4) < 2, 1 + x**2, 1.0))
+
+
+# Proved smooth, and convex where it says so: the rules are of use.
+PROVED = {
+    "logsumexp by hand": (by_hand, True),
+    "logsumexp": (logsumexp, True),
+    "logsumexp of a table's columns": (
+        lambda x: jnp.sum(jax.nn.logsumexp(x.reshape(2, 2), axis=0)),
+        True,
+    ),
+    "logsumexp that keeps its axes": (
+        lambda x: jnp.sum(jax.nn.logsumexp(x.reshape(2, 2), axis=1, keepdims=True)),
+        True,
+    ),
+    "shifted by the minimum": (lambda x: by_hand(x, jnp.min), True),
+    "shifted by its own size": (lambda x: by_hand(x, jnp.linalg.norm), True),
+    "softmax": (lambda x: jnp.sum(jax.nn.softmax(x) ** 2), False),
+    "log_softmax": (lambda x: -jax.nn.log_softmax(x)[0], True),
+    "log_softmax of a row": (lambda x: -jnp.sum(jax.nn.log_softmax(x.reshape(2, 2))[:, 0]), True),
+    "logaddexp": (lambda x: jnp.sum(jnp.logaddexp(x, -x)), True),
+    "softplus": (lambda x: jnp.sum(jax.nn.softplus(x)), True),
+    "a logarithm of a softmax": (lambda x: jnp.sum(-jnp.log(jax.nn.softmax(x))), False),
+    "a sigmoid by hand": (lambda x: jnp.sum(jnp.log(1 / (1 + jnp.exp(-x)))), False),
+    "x - x": (lambda x: jnp.sum(jnp.abs(x - x)), True),
+    "x * x": (lambda x: jnp.sum(x * x), True),
+    "the root of 1 + x * x": (lambda x: jnp.sum(jnp.sqrt(1 + x * x)), False),
+    "abs of what is positive": (lambda x: jnp.sum(jnp.abs(jnp.exp(x))), True),
+    "a shift that is taken back": (lambda x: jnp.sum((x - stopped(jnp.max(x))) + 0.0), False),
+    "scan that sums": (
+        lambda x: lax.scan(lambda c, v: (c + v**2, None), jnp.zeros_like(x[0]), x)[0],
+        True,
+    ),
+    "a loop of fixed turns": (
+        lambda x: jnp.sum(lax.fori_loop(0, 30, lambda i, v: jnp.tanh(v), x)),
+        False,
+    ),
+    "remat, jit and vmap": (
+        lambda x: jax.checkpoint(jax.jit(lambda v: jnp.sum(jax.vmap(jnp.exp)(v))))(x),
+        True,
+    ),
+    "a safe logarithm": (lambda x: jnp.sum(safe_log(x)), False),
+}
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_what_is_true_is_proved(name):
+    function, convex = PROVED[name]
+    (found,) = read(function).outputs
+    smooth = name != "a shift that is taken back"
+    assert found.smooth is smooth
+    assert iv.is_convex(found.curve) is convex
+    if smooth:
+        assert not [site for site in read(function).sites if site.status == static.OPEN]
+
+
+ON_TARGETS = {
+    "a weight": (lambda x, t: jnp.sum(jnp.where(t > 0, 2.0, 1.0) * (x - t) ** 2), True),
+    "either of two bowls": (lambda x, t: jnp.sum(jnp.where(t > 0, x**2, (x - t) ** 2)), True),
+    "either sign": (lambda x, t: jnp.sum(jnp.where(t > 0, x**2, -(x**2))), False),
+    "a branch": (lambda x, t: lax.cond(t[0] > 0, jnp.sum, lambda v: jnp.sum(v**2), x), True),
+    "as many turns": (
+        lambda x, t: lax.fori_loop(0, t[0].astype(int), lambda i, v: 2.0 * v, jnp.sum(x)),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_TARGETS)
+def test_a_switch_on_the_target_leaves_the_prediction_smooth(name):
+    function, convex = ON_TARGETS[name]
+    reading = read(function, target=REAL)
+    (found,) = reading.outputs
+    assert found.smooth and iv.is_convex(found.curve) is convex
+    assert {site.status for site in reading.sites} <= {static.TARGET_ONLY, static.UNREACHABLE}
+
+
+def test_the_constant_of_a_softmax_does_no_harm_and_is_told_apart():
+    reading = read(by_hand)
+    (number,) = reading.shifts
+    assert {s.number: s.operation for s in reading.sites}[number] == "reduce_max"
+    assert not read(lambda x: jnp.max(x) + jnp.sum(jnp.exp(x))).shifts
+
+
+def test_what_works_on_the_prediction_is_told_from_the_rest():
+    def function(x, t):
+        return jnp.sum(jnp.exp(t) * jnp.sin(x))
+
+    closed = jax.make_jaxpr(function)(jnp.zeros(4), jnp.zeros(4))
+    names = [
+        closed.jaxpr.eqns[n].primitive.name for n in sorted(read(function, target=REAL).moving)
+    ]
+    assert names == ["sin", "mul", "reduce_sum"]
+
+
+# Random compositions. Rows of points stand along the first axis of what NumPy is given.
+UNARY = {
+    "neg": (lambda v: -v, lambda v: -v),
+    "exp": (jnp.exp, np.exp),
+    "expm1": (jnp.expm1, np.expm1),
+    "square": (jnp.square, np.square),
+    "abs": (jnp.abs, np.abs),
+    "relu": (jax.nn.relu, lambda v: np.maximum(v, 0)),
+    "sigmoid": (jax.nn.sigmoid, lambda v: 1 / (1 + np.exp(-v))),
+    "softplus": (jax.nn.softplus, lambda v: np.logaddexp(0, v)),
+    "tanh": (jnp.tanh, np.tanh),
+    "log": (jnp.log, np.log),
+    "log1p": (jnp.log1p, np.log1p),
+    "sqrt": (jnp.sqrt, np.sqrt),
+    "rsqrt": (lax.rsqrt, lambda v: 1 / np.sqrt(v)),
+    "inverse": (lambda v: 1 / v, lambda v: 1 / v),
+    "one minus": (lambda v: 1 - v, lambda v: 1 - v),
+    "plus 2": (lambda v: v + 2, lambda v: v + 2),
+    "times -3": (lambda v: -3 * v, lambda v: -3 * v),
+    "cube": (lambda v: v**3, lambda v: v**3),
+    "clip": (lambda v: jnp.clip(v, -1, 1), lambda v: np.clip(v, -1, 1)),
+    "mean": (
+        lambda v: jnp.broadcast_to(jnp.mean(v), v.shape),
+        lambda v: np.broadcast_to(v.mean(-1, keepdims=True), v.shape),
+    ),
+    "max": (
+        lambda v: jnp.broadcast_to(jnp.max(v), v.shape),
+        lambda v: np.broadcast_to(v.max(-1, keepdims=True), v.shape),
+    ),
+    "logsumexp": (
+        lambda v: jnp.broadcast_to(jax.nn.logsumexp(v), v.shape),
+        lambda v: np.broadcast_to(np.logaddexp.reduce(v, -1, keepdims=True), v.shape),
+    ),
+    "softmax": (
+        jax.nn.softmax,
+        lambda v: np.exp(v - np.logaddexp.reduce(v, -1, keepdims=True)),
+    ),
+    "with -1": (
+        lambda v: jnp.where(jnp.arange(3) < 2, v, -1.0),
+        lambda v: np.where(np.arange(3) < 2, v, -1.0),
+    ),
+    "cumsum": (jnp.cumsum, lambda v: np.cumsum(v, -1)),
+}
+BINARY = {
+    "add": (jnp.add, np.add),
+    "sub": (jnp.subtract, np.subtract),
+    "mul": (jnp.multiply, np.multiply),
+    "div": (jnp.divide, np.divide),
+    "maximum": (jnp.maximum, np.maximum),
+    "minimum": (jnp.minimum, np.minimum),
+    "logaddexp": (jnp.logaddexp, np.logaddexp),
+    "chosen": (lambda v, w: jnp.where(v > 0, v, w), lambda v, w: np.where(v > 0, v, w)),
+}
+leaves = st.sampled_from(["x", "x", "t", 0.5, -2.0])
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.tuples(st.sampled_from(sorted(UNARY)), inner)
+        | st.tuples(st.sampled_from(sorted(BINARY)), inner, inner)
+    ),
+    max_leaves=4,
+)
+
+
+def grown(tree, which, x, t):
+    """The value of a tree; `which` is 0 for JAX, 1 for NumPy."""
+    if not isinstance(tree, tuple):
+        return {"x": x, "t": t}.get(tree, tree + 0 * x if isinstance(tree, float) else None)
+    name, *inner = tree
+    return {**UNARY, **BINARY}[name][which](*(grown(i, which, x, t) for i in inner))
+
+
+domains = st.sampled_from([REAL, UNIT, POSITIVE, (-1.0, 0.5)])
+
+
+few = settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+@few
+@given(tree=trees, bounds=domains, target=domains)
+def test_nothing_false_is_said_of_random_compositions(tree, bounds, target):
+    (found,) = read(functools.partial(grown, tree, 0), bounds, target, size=3).outputs
+    low, high = np.clip(bounds, -3, 3)
+    rng = np.random.default_rng(5)
+    t = rng.uniform(*np.clip(target, -3, 3), 3)
+    a, b = rng.uniform(low, high, (2, 200, 3))
+    truth = functools.partial(true_value, tree, t)
+    for points in (a, b):
+        known = truth(points)[np.isfinite(truth(points))]
+        room = 1e-9 * (1 + np.abs(known))
+        assert np.all((found.range[0] - room <= known) & (known <= found.range[1] + room))
+    assert bends_as_claimed(found.curve, truth(a), truth(b), truth((a + b) / 2))
+    assert found.moves or np.allclose(truth(a), truth(b), equal_nan=True)
+    assert not found.smooth or is_smooth(truth, a[:20], b[:20])
+
+
+@few
+@given(tree=trees, bounds=domains, target=domains)
+def test_true_slopes_lie_in_the_range_of_the_gradient(tree, bounds, target):
+    def total(x, t):
+        return jnp.sum(grown(tree, 0, x, t))
+
+    low, high = read(jax.grad(total), bounds, target, size=3).outputs[0].range
+    rng = np.random.default_rng(6)
+    t = rng.uniform(*np.clip(target, -3, 3), 3)
+    x = rng.uniform(*np.clip(bounds, -3, 3), (100, 3))
+    steps = 1e-6 * np.eye(3)
+    with np.errstate(all="ignore"):
+        ends = [true_value(tree, t, x[:, None] + sign * steps).sum(-1) for sign in (-1, 1)]
+        slopes = (ends[1] - ends[0]) / 2e-6
+        room = 1e-4 * (1 + np.abs(slopes)) + 1e-7 * np.abs(ends[1])
+    known = np.isfinite(slopes)
+    assert np.all((low - room)[known] <= slopes[known])
+    assert np.all(slopes[known] <= (high + room)[known])
+
+
+def true_value(tree, t, x):
+    with np.errstate(all="ignore"):
+        return np.asarray(grown(tree, 1, x, np.broadcast_to(t, x.shape)), float)
+
+
+def is_smooth(truth, a, b):
+    """Whether no slope jumps on the way from any point to another: second differences shrink."""
+    worst = []
+    for count in (401, 4001):
+        ways = np.linspace(0, 1, count)[:, None, None]
+        along = truth((a + ways * (b - a)).reshape(-1, 3)).reshape(count, -1)
+        along = along[:, np.isfinite(along).any(0)]  # the target can forbid an element altogether
+        if not np.isfinite(along).all():
+            return bool(np.nanmax(np.abs(along)) > 1e100)  # it only left the range of floats
+        slope = np.abs(np.diff(along, axis=0)).max(0) + 1e-9
+        worst.append(np.abs(np.diff(along, 2, axis=0)).max(0) / slope)
+    return bool(np.all((worst[1] < 0.6 * worst[0]) | (worst[1] < 0.05)))
+
+
+def bends_as_claimed(curve, a, b, middle):
+    """Whether values at midpoints and at their ends agree with a curvature."""
+    with np.errstate(all="ignore"):
+        if curve in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
+            a, b, middle = np.log(a), np.log(b), np.log(middle)
+        above, room = middle - (a + b) / 2, 1e-9 * (1 + np.abs(a) + np.abs(b))
+    known = np.isfinite(above)
+    convex, concave = iv.is_convex(curve), iv.is_concave(curve) or curve == iv.LOG_CONCAVE
+    return not (convex and np.any(above[known] > room[known])) and not (
+        concave and np.any(above[known] < -room[known])
+    )
