@@ -32,7 +32,7 @@ def signed_parts(predictions, targets):
     return jnp.square(gain - loss - targets)  # <- D104
 
 
-# task: regression  also: N302 S403  maybe: D104 N303 S404
+# task: regression  also: S403  maybe: D104 N303 S404
 def root_of_a_square(predictions, targets):
     """The absolute value of an error with an offset: the root touches 0, and no sign changes."""
     offset = predictions - targets - 0.25
