@@ -1,6 +1,7 @@
 """One run, and many, as files: what is in the folder is true and the same every time."""
 
 import json
+from functools import partial
 
 import jax
 import numpy as np
@@ -161,8 +162,11 @@ def test_measuring_more_changes_no_other_number(finished, tmp_path):
     old, new = store.run_folder(finished[2], run_id), store.run_folder(out, run_id)
     assert (old / "trace.parquet").read_bytes() == (new / "trace.parquet").read_bytes()
     before, after = store.read_slices(old), store.read_slices(new)
-    np.testing.assert_array_equal(after["trained/planes/risk"], before["trained/planes/risk"])
-    np.testing.assert_array_equal(after["trained/lines/risk"][:2], before["trained/lines/risk"])
+    # With gradients another program is compiled, and processors differ in how it adds up: the same
+    # points and parameters give the same risk to a unit in the last place.
+    same = partial(np.testing.assert_allclose, rtol=5e-7)
+    same(after["trained/planes/risk"], before["trained/planes/risk"])
+    same(after["trained/lines/risk"][:2], before["trained/lines/risk"])
     center = after["trained/planes/gradient_norm/evaluation"][0, 1, 2]
     norm = store.read_trace(new)["gradient_norm/evaluation"].iloc[-1]
     np.testing.assert_allclose(center, norm, rtol=1e-4)
