@@ -18,6 +18,7 @@ import scipy.special
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jax import lax
+from truth import bends_as_claimed
 
 from landscape.audit import intervals as iv
 from landscape.audit import rules, static
@@ -324,22 +325,6 @@ def ends_and_middle(case, bounds, fixed):
 def at(case, arguments):
     with np.errstate(all="ignore"):
         return case.truth(*arguments[: case.arity])
-
-
-def bends_as_claimed(curve, a, b, middle):
-    """Whether a value at a midpoint and those at the two ends agree with a curvature."""
-    with np.errstate(all="ignore"):
-        if curve in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
-            a, b, middle = np.log(a), np.log(b), np.log(middle)
-        above = middle - (a + b) / 2
-        known = np.isfinite(above)
-        room = 1e-9 * (1 + np.abs(a) + np.abs(b))[known]
-    above = above[known]
-    low = {iv.AFFINE, iv.CONCAVE, iv.LOG_CONCAVE, iv.CONSTANT}
-    high = {iv.AFFINE, iv.CONVEX, iv.LOG_CONVEX, iv.CONSTANT}
-    return not (curve in low and np.any(above < -room)) and not (
-        curve in high and np.any(above > room)
-    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

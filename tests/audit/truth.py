@@ -1,0 +1,38 @@
+"""What the rules say of a program, and whether values at midpoints agree with a curvature."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.audit import intervals as iv
+from landscape.audit import static
+from landscape.audit.abstract import Abstract
+
+REAL, UNIT, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
+# Of the value itself, or of its logarithm.
+_CONVEX = {iv.CONSTANT, iv.AFFINE, iv.CONVEX, iv.LOG_CONVEX}
+_CONCAVE = {iv.CONSTANT, iv.AFFINE, iv.CONCAVE, iv.LOG_CONCAVE}
+
+
+def read(function, bounds=REAL, target=None, size=4):
+    """The reading of a function of a vector, and of a second one that is a target."""
+    inputs = [Abstract(range=bounds, moves=True, curve=iv.AFFINE)]
+    if target is not None:
+        inputs.append(Abstract(range=target, given=True))
+    shapes = [jax.ShapeDtypeStruct((size,), jnp.float32)] * len(inputs)
+    return static.read(jax.make_jaxpr(function)(*shapes), inputs)
+
+
+def bends_as_claimed(curve, a, b, middle):
+    """Whether values at midpoints and at their ends agree with a curvature."""
+    with np.errstate(all="ignore"):
+        if curve in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
+            a, b, middle = np.log(a), np.log(b), np.log(middle)
+        above, room = middle - (a + b) / 2, 1e-9 * (1 + np.abs(a) + np.abs(b))
+    known = np.isfinite(above)
+    convex, concave = curve in _CONVEX, curve in _CONCAVE
+    return not (convex and np.any(above[known] > room[known])) and not (
+        concave and np.any(above[known] < -room[known])
+    )
