@@ -76,13 +76,13 @@ def evaluator(
     measure = with_gradients if gradients else values
 
     def evaluate(params: PyTree, examples: Examples) -> Evaluation:
-        means, rows = _over_batches(lambda batch: measure(params, batch), examples, batch_size)
+        means, rows = over_batches(lambda batch: measure(params, batch), examples, batch_size)
         return Evaluation(**means, **rows)
 
     return evaluate
 
 
-def _over_batches(
+def over_batches(
     measure: Callable[[Examples], tuple[dict, dict]], examples: Examples, size: int
 ) -> tuple[dict, dict]:
     """Means weighted by count, rows joined; the last batch may be smaller than the others."""
