@@ -1,19 +1,30 @@
-"""One run: train, record, slice, audit, store."""
+"""One run: train, measure, audit, store."""
 
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import config, slices, store
-from landscape.config import Lines, Planes, Run
+from landscape import config, smoothness, store
+from landscape.checks import Check
+from landscape.config import Run
+from landscape.measurements import (
+    Surroundings,
+    Training,
+    center,
+    checked,
+    curvature_of,
+    slice_sets,
+)
 from landscape.parts.datasets import Dataset
 from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.program import (
@@ -25,18 +36,9 @@ from landscape.program import (
     training_set,
 )
 from landscape.risk import Examples
-from landscape.train import draw_order, recorded_steps
+from landscape.train import checkpoint_slots, draw_order, recorded_steps
 
 PyTree = Any
-
-
-class Training(NamedTuple):
-    """What training left: both ends of the path, and what was recorded between them."""
-
-    initial: PyTree
-    trained: PyTree
-    trace: dict[str, np.ndarray]
-    diverged_step: int | None
 
 
 def perform(run: Run, folder: Path, workshop: Workshop) -> str:
@@ -48,142 +50,173 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
     program, data = workshop.program(run), workshop.dataset(run)
     evaluation = evaluation_set(run, data)
     meta = _meta(run)
+    clock = _Clock(meta["seconds"])
 
-    clock = time.perf_counter()
-    training = _stored_training(run, program, folder) or _train(run, program, data, evaluation)
-    meta["seconds"]["train"] = time.perf_counter() - clock
-
-    clock = time.perf_counter()
-    arrays = _slice(run, program, training, evaluation)
-    meta["seconds"]["slices"] = time.perf_counter() - clock
-
-    audit = None
-    if run.audit:
-        clock = time.perf_counter()
-        audit = workshop.audit(run)
-        meta["seconds"]["audit"] = time.perf_counter() - clock
+    with clock("train"):
+        training = _stored_training(run, program, folder)
+        training = training or _train(run, program, data, evaluation)
+    places = [Surroundings(run, program, training, evaluation, at) for at in _places(run)]
+    with clock("curvature", run.curvature is not None):
+        bent, made = _curvature(run, workshop, places)
+    with clock("slices"):
+        arrays, more = _slice(run, program, places)
+    with clock("audit", run.audit):
+        audit = workshop.audit(run) if run.audit else None
 
     status = "done" if training.diverged_step is None else "diverged"
     store.clear_run(folder)
     store.write_text(folder / "config.yaml", config.dump(run))
     store.write_trace(folder, training.trace)
     store.write_params(folder, _named(training))
+    if len(training.checkpoint_steps):
+        store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
     if arrays:
         store.write_slices(folder, arrays)
+    if bent is not None:
+        store.write_json(folder / "curvature.json", bent)
     if audit is not None:
         store.write_json(folder / "audit.json", audit)
-    store.write_json(folder / "summary.json", _summary(program, data, training, arrays))
+    store.write_json(folder / "summary.json", _summary(program, data, training, made + more))
     store.write_json(folder / "meta.json", meta)
     store.write_status(folder, status)
     return status
+
+
+class _Clock:
+    """Seconds of each stage, into a dict."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def __call__(self, stage: str, told: bool = True) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        if told:
+            self._seconds[stage] = time.perf_counter() - start
 
 
 def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> Training:
     initial = initial_params(run, program.model)
     examples = len(data.train.targets)
     order = draw_order(seed_key(run.seed, "data order"), examples, run.steps, run.batch_size)
-    stops = jnp.asarray(recorded_steps(run.steps, run.record_every), jnp.int32)
-    trained = program.train(initial, training_set(data), evaluation, order, stops)
+    recorded = recorded_steps(run.steps, run.record_every)
+    slots = checkpoint_slots(recorded, run.checkpoints)
+    stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
+    trained = program.train(initial, training_set(data), evaluation, order, stops, places)
     trace = {name: np.asarray(values) for name, values in trained.rows.items()}
+    count = min(run.checkpoints, len(recorded))
+    steps = np.array([step for step, slot in zip(recorded, slots, strict=True) if slot < count])
+    training = Training(
+        initial, trained.params, trained.update, trained.checkpoints, steps, trace, None
+    )
     if not bool(trained.diverged):
-        return Training(initial, trained.params, trace, None)
+        return training
     step = int(trained.step)
     kept = int(np.argmax(trace["step"] == step)) + 1
     trace = {name: values[:kept] for name, values in trace.items()}
-    return Training(initial, trained.params, trace, step)
+    # A checkpoint after the end repeats it.
+    return training._replace(
+        trace=trace, diverged_step=step, checkpoint_steps=np.minimum(steps, step)
+    )
 
 
 def _stored_training(run: Run, program: Program, folder: Path) -> Training | None:
-    """The finished training in the folder, if there is one. The run id names what was trained."""
+    """The finished training in the folder, if there is one. The run id names what was trained.
+
+    None as well where it was stored before everything was kept that is kept now.
+    """
     if store.read_status(folder) not in store.FINISHED:
         return None
     like = jax.eval_shape(program.model.init, jax.random.key(0))
     tensors = store.read_params(folder)
+    if not any(name.startswith("update/") for name in tensors):
+        return None
+    steps, kept = store.read_checkpoints(folder)
     trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
     return Training(
-        initial=_restore(like, tensors, "initial"),
-        trained=_restore(like, tensors, "trained"),
+        initial=_restore(like, tensors, "initial/"),
+        trained=_restore(like, tensors, "trained/"),
+        update=_restore(like, tensors, "update/"),
+        checkpoints=_restore(like, kept, "") if kept else like,
+        checkpoint_steps=steps,
         trace=trace,
         diverged_step=store.read_json(folder / "summary.json")["diverged_step"],
     )
 
 
+def restored(program: Program, folder: Path) -> tuple[PyTree, PyTree]:
+    """The trained and the initial parameters of a finished run."""
+    like = jax.eval_shape(program.model.init, jax.random.key(0))
+    tensors = store.read_params(folder)
+    return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
+
+
+def _places(run: Run) -> list[str]:
+    """The ends of training at which anything is measured, each once."""
+    asked = [at for part in (run.slices, run.curvature) if part is not None for at in part.at]
+    return [at for at in ("trained", "initial") if at in asked]
+
+
 def _slice(
-    run: Run, program: Program, training: Training, evaluation: Examples
-) -> dict[str, np.ndarray]:
-    """All slices of a run under the names they have in slices.npz."""
-    if run.slices is None:
-        return {}
+    run: Run, program: Program, places: list[Surroundings]
+) -> tuple[dict[str, np.ndarray], list[Check]]:
+    """All slices of a run under the names they have in slices.npz, and their checks."""
     arrays: dict[str, Any] = {}
-    for at in run.slices.at:
-        params = training.trained if at == "trained" else training.initial
-        found = {}
-        if run.slices.planes is not None:
-            found["planes"] = _planes(run.slices.planes, run.seed, program, params, evaluation)
-        if run.slices.lines is not None:
-            found["lines"] = _lines(run.slices.lines, run.seed, program, params, evaluation)
-        for kind, values in found.items():
-            arrays |= {f"{at}/{kind}/{name}": array for name, array in values.items()}
-            arrays |= {f"{at}/center/{name}": _center(values[name]) for name in program.metrics}
-            arrays[f"{at}/center/risk"] = _center(values["risk"])
-    return {name: np.asarray(array) for name, array in arrays.items()}
+    made: list[Check] = []
+    for around in places:
+        if run.slices is None or around.at not in run.slices.at:
+            continue
+        sets = list(slice_sets(around))
+        made += checked(around, sets)
+        for found in sets:
+            arrays |= {f"{found.where}/{name}": array for name, array in found.arrays.items()}
+        middle = center(sets[0]) if sets else {}
+        names = ("risk", *program.metrics)
+        arrays |= {f"{around.at}/center/{name}": middle[name] for name in names if sets}
+    return {name: np.asarray(array) for name, array in arrays.items()}, made
 
 
-def _center(values: np.ndarray) -> np.ndarray:
-    """The sample at coordinate zero, which every line and plane has in its middle."""
-    first = values[0]
-    return first[tuple(size // 2 for size in first.shape)]
+def _curvature(
+    run: Run, workshop: Workshop, places: list[Surroundings]
+) -> tuple[dict[str, Any] | None, list[Check]]:
+    """curvature.json, and the checks of it."""
+    asked = run.curvature
+    if asked is None:
+        return None, []
+    known = smoothness.of_loss(workshop.audit(run))
+    points, made = [], []
+    for around in [around for around in places if around.at in asked.at]:
+        step = int(around.training.trace["step"][-1]) if around.at == "trained" else 0
+        described, more = curvature_of(around, around.at, step, known.against_gauss_newton)
+        points.append(described)
+        made += more
+    for around, step in _checkpoints(places[0]) if asked.checkpoints else ():
+        points.append(curvature_of(around, "checkpoint", step, known.against_gauss_newton)[0])
+    return known.to_json() | {"points": points}, made
 
 
-def _lines(
-    spec: Lines, seed: int, program: Program, params: PyTree, evaluation: Examples
-) -> dict[str, Any]:
-    keys = _direction_keys(seed, "line directions", spec.directions)
-    directions = [program.direction(key, params) for key in keys]
-    coordinates = slices.axis(spec.points, spec.radius)
-    found = [program.slice(params, (d,), coordinates[:, None], evaluation) for d in directions]
-    return {
-        "coordinates": coordinates,
-        "keys": jax.random.key_data(keys),
-        "cosine": slices.cosines(directions),
-    } | _stacked(found)
-
-
-def _planes(
-    spec: Planes, seed: int, program: Program, params: PyTree, evaluation: Examples
-) -> dict[str, Any]:
-    keys = _direction_keys(seed, "plane directions", 2 * spec.draws)
-    directions = [program.direction(key, params) for key in keys]
-    pairs = list(zip(directions[::2], directions[1::2], strict=True))
-    grid = slices.grid(spec.points, spec.radius)
-    found = [program.slice(params, pair, grid.points, evaluation) for pair in pairs]
-    stacked = _stacked(found)
-    return {
-        "x": grid.x,
-        "y": grid.y,
-        "keys": jax.random.key_data(keys),
-        "cosine": jnp.stack([slices.cosine(*pair) for pair in pairs]),
-    } | {name: values.reshape(spec.draws, *grid.shape) for name, values in stacked.items()}
-
-
-def _direction_keys(seed: int, purpose: str, count: int) -> jax.Array:
-    """The keys of directions 0 to count - 1: the same draws for every loss of one seed."""
-    key = seed_key(seed, purpose)
-    return jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
-
-
-def _stacked(found: list[dict[str, jax.Array]]) -> dict[str, np.ndarray]:
-    return {name: np.stack([f[name] for f in found]) for name in found[0]}
+def _checkpoints(around: Surroundings) -> Iterator[tuple[Surroundings, int]]:
+    training = around.training
+    for number, step in enumerate(training.checkpoint_steps.tolist()):
+        params = jax.tree.map(lambda leaf, number=number: leaf[number], training.checkpoints)
+        there = Surroundings(around.run, around.program, training, around.examples, "trained")
+        there.params = params
+        yield there, step
 
 
 def _named(training: Training) -> dict[str, np.ndarray]:
-    trees = {"initial": training.initial, "trained": training.trained}
-    return {_name(path): np.asarray(a) for path, a in jax.tree_util.tree_leaves_with_path(trees)}
+    trees = {name: getattr(training, name) for name in ("initial", "trained", "update")}
+    return _tensors(trees)
+
+
+def _tensors(tree: PyTree) -> dict[str, np.ndarray]:
+    return {_name(path): np.asarray(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
 
 
 def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str) -> PyTree:
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: jnp.asarray(tensors[f"{prefix}/{_name(path)}"]), like
+        lambda path, _: jnp.asarray(tensors[f"{prefix}{_name(path)}"]), like
     )
 
 
@@ -192,10 +225,8 @@ def _name(path: tuple) -> str:
 
 
 def _summary(
-    program: Program, data: Dataset, training: Training, arrays: dict[str, np.ndarray]
+    program: Program, data: Dataset, training: Training, made: list[Check]
 ) -> dict[str, Any]:
-    last = float(training.trace["risk/evaluation"][-1])
-    center = arrays.get("trained/center/risk")
     return {
         "status": "done" if training.diverged_step is None else "diverged",
         "diverged_step": training.diverged_step,
@@ -205,7 +236,7 @@ def _summary(
         "higher_is_better": {name: HIGHER_IS_BETTER.get(name, True) for name in program.metrics},
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
         "training_examples": len(data.train.targets),
-        "checks": {"center_difference": None if center is None else float(center) - last},
+        "checks": [check.to_json() for check in made],
     }
 
 

@@ -10,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from landscape import catalog, preflight, slices
+from landscape import catalog, instruments, preflight
 from landscape.config import Part, Run
 from landscape.errors import UserError
+from landscape.instruments import Instruments
 from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.risk import Examples, Loss
-from landscape.train import Metric, Trained, trainer
+from landscape.train import Metric, Trained, recorded_steps, trainer
 
 PyTree = Any
 
@@ -37,15 +38,14 @@ class Subject(NamedTuple):
 class Program(NamedTuple):
     """Compiled functions that all runs of one loss, model and optimizer share.
 
-    `train` and `slice` are as in `train.trainer` and `slices.slicer`; `direction(key, params)`
-    draws a direction. `metrics` names the task metrics, the one that losses are compared by first.
+    `train` is as in `train.trainer`. `metrics` names the task metrics, the one that losses are
+    compared by first.
     """
 
     model: Model
     metrics: tuple[str, ...]
     train: Callable[..., Trained]
-    slice: Callable[..., dict[str, jax.Array]]
-    direction: Callable[[jax.Array, PyTree], PyTree]
+    instruments: Instruments
     subject: Subject
 
 
@@ -134,13 +134,14 @@ def _build_program(run: Run, data: Dataset) -> Program:
     )
     metrics = _build_metrics(run, data.task)
     names = preflight.check_metrics(metrics, predictions, few.targets)
-    measure = _build_measure(run, loss, model, metrics)
+    measured = list(metrics)
+    if run.slices is not None and run.slices.gradients:
+        measured += [menu_metrics.gradient_norm(), _dead_gradients(run)]
     return Program(
         model=model,
         metrics=names,
         train=jax.jit(_build_trainer(run, loss, model, metrics)),
-        slice=jax.jit(slices.slicer(measure)),
-        direction=jax.jit(_build_direction(run, model)),
+        instruments=instruments.build(run, loss, model, measured, metrics),
         subject=Subject(written, data.task, "zero_one" if data.task == "binary" else form),
     )
 
@@ -188,6 +189,7 @@ def _build_trainer(
         evaluation_batch=run.evaluation.batch_size,
         vanishing=run.gradients.vanishing,
         exploding=run.gradients.exploding,
+        checkpoints=min(run.checkpoints, len(recorded_steps(run.steps, run.record_every))),
     )
 
 
@@ -203,21 +205,6 @@ def _build_optimizer(run: Run) -> optax.GradientTransformation:
     if spec.clip_norm is None:
         return optimizer
     return optax.chain(optax.clip_by_global_norm(spec.clip_norm), optimizer)
-
-
-def _build_measure(run: Run, loss: Loss, model: Model, metrics: Sequence[Metric]) -> slices.Measure:
-    gradients = run.slices is not None and run.slices.gradients
-    if gradients:
-        metrics = [*metrics, menu_metrics.gradient_norm(), _dead_gradients(run)]
-    return slices.point_measure(
-        loss, model, metrics, batch_size=run.evaluation.batch_size, gradients=gradients
-    )
-
-
-def _build_direction(run: Run, model: Model) -> Callable[[jax.Array, PyTree], PyTree]:
-    part = Part(name="random") if run.slices is None else run.slices.direction
-    draw = catalog.build("directions", part, folder=run.folder)()
-    return lambda key, params: draw(key, params, model.filter_axes(params))
 
 
 def _dead_gradients(run: Run) -> Metric:

@@ -2,8 +2,9 @@
 
     <experiment>/experiment.yaml      as resolved
     <experiment>/plan.json            the ids of its runs, in order
-    <experiment>/runs/<run-id>/       one run: config, trace, slices, parameters, audit, summary,
-                                      status
+    <experiment>/across.json          what was measured between runs
+    <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,
+                                      checkpoints, audit, summary, status
     <experiment>/report/              what `landscape report` makes of the above
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed, so it is
@@ -161,6 +162,27 @@ def read_params(folder: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     return load((folder / "params.safetensors").read_bytes())
+
+
+def write_checkpoints(folder: Path, steps: np.ndarray, tensors: Mapping[str, np.ndarray]) -> None:
+    """`checkpoints.safetensors`: `step` and each parameter with a leading axis of checkpoints."""
+    from safetensors.numpy import save
+
+    named = {"step": steps} | {f"params/{name}": array for name, array in tensors.items()}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in named.items()}
+    write_bytes(folder / "checkpoints.safetensors", save(contiguous))
+
+
+def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The steps and parameters that `write_checkpoints` wrote; none where the run kept none."""
+    from safetensors.numpy import load
+
+    path = folder / "checkpoints.safetensors"
+    if not path.exists():
+        return np.zeros(0, np.int64), {}
+    found = load(path.read_bytes())
+    tensors = {n.removeprefix("params/"): a for n, a in found.items() if n != "step"}
+    return found["step"], tensors
 
 
 def _finite_or_none(value: Any) -> Any:

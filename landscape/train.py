@@ -33,15 +33,22 @@ class State(NamedTuple):
 
     step: jax.Array
     params: PyTree
+    update: PyTree
     optimizer: optax.OptState
     counts: Counts
     diverged: jax.Array
 
 
 class Trained(NamedTuple):
-    """The last finite parameters, whether training diverged at `step`, and the recorded rows."""
+    """The last finite parameters, whether training diverged at `step`, and the recorded rows.
+
+    `update` is the last step taken, zero where there was none; `checkpoints` are the parameters at
+    the recorded steps that were asked for, with a leading axis.
+    """
 
     params: PyTree
+    update: PyTree
+    checkpoints: PyTree
     step: jax.Array
     diverged: jax.Array
     rows: dict[str, jax.Array]
@@ -50,6 +57,17 @@ class Trained(NamedTuple):
 def recorded_steps(steps: int, every: int) -> list[int]:
     """0, `every`, 2 `every`, … and always `steps`: the numbers of updates after which to record."""
     return [*range(0, steps, every), steps]
+
+
+def checkpoint_slots(stops: Sequence[int], count: int) -> list[int]:
+    """The place of each recorded step among `count` checkpoints, `count` where it has none.
+
+    Checkpoints are spread evenly over the recorded steps, the first and the last among them; of
+    fewer recorded steps than that each is one.
+    """
+    count = min(count, len(stops))
+    spread = [round(i * (len(stops) - 1) / max(count - 1, 1)) for i in range(count)]
+    return [spread.index(i) if i in spread else count for i in range(len(stops))]
 
 
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
@@ -73,11 +91,13 @@ def trainer(
     evaluation_batch: int,
     vanishing: float,
     exploding: float,
-) -> Callable[[PyTree, Examples, Examples, jax.Array, jax.Array], Trained]:
-    """`train(params, training, evaluation, order, stops) -> Trained`.
+    checkpoints: int = 0,
+) -> Callable[[PyTree, Examples, Examples, jax.Array, jax.Array, jax.Array], Trained]:
+    """`train(params, training, evaluation, order, stops, slots) -> Trained`.
 
     `order` is `(steps + 1, batch_size)`, `stops` the numbers of updates to record at, as
-    `recorded_steps` gives them. A step whose risk, gradient or result is not finite is not taken:
+    `recorded_steps` gives them, `slots` the place of each among the checkpoints, as
+    `checkpoint_slots` does. A step whose risk, gradient or result is not finite is not taken:
     training is frozen there and every later row repeats the row of that step.
     """
     risk = mean_risk(loss, model)
@@ -95,7 +115,7 @@ def trainer(
         value, gradients, updates, memory = propose(state, training, order)
         params = optax.apply_updates(state.params, updates)
         counts = _count(state.counts, gradients, vanishing, exploding)
-        taken = State(state.step + 1, params, memory, counts, state.diverged)
+        taken = State(state.step + 1, params, updates, memory, counts, state.diverged)
         finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
         frozen = state._replace(diverged=jnp.array(True))
         return jax.tree.map(lambda new, old: jnp.where(finite, new, old), taken, frozen)
@@ -121,19 +141,32 @@ def trainer(
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
 
     def train(
-        params: PyTree, training: Examples, evaluation: Examples, order: jax.Array, stops: jax.Array
+        params: PyTree,
+        training: Examples,
+        evaluation: Examples,
+        order: jax.Array,
+        stops: jax.Array,
+        slots: jax.Array,
     ) -> Trained:
-        def until_stop(state: State, stop: jax.Array) -> tuple[State, dict[str, jax.Array]]:
+        def until_stop(
+            carry: tuple[State, PyTree], at: tuple[jax.Array, jax.Array]
+        ) -> tuple[tuple[State, PyTree], dict[str, jax.Array]]:
+            (state, kept), (stop, slot) = carry, at
             state = lax.while_loop(
                 lambda s: (s.step < stop) & ~s.diverged, lambda s: step(s, training, order), state
             )
-            return state, measure(state, training, evaluation, order)
+            if checkpoints:
+                kept = jax.tree.map(lambda k, p: k.at[slot].set(p, mode="drop"), kept, state.params)
+            return (state, kept), measure(state, training, evaluation, order)
 
         none = jnp.zeros((), jnp.int32)
         counts = Counts(none, none, none)
-        state = State(none, params, optimizer.init(params), counts, jnp.array(False))
-        state, rows = lax.scan(until_stop, state, stops)
-        return Trained(state.params, state.step, state.diverged, rows)
+        still = optax.tree.zeros_like(params)
+        memory = optimizer.init(params)
+        state = State(none, params, still, memory, counts, jnp.array(False))
+        kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
+        (state, kept), rows = lax.scan(until_stop, (state, kept), (stops, slots))
+        return Trained(state.params, state.update, kept, state.step, state.diverged, rows)
 
     return train
 

@@ -42,7 +42,7 @@ def test_a_short_config_is_filled_in(tmp_path):
     assert experiment.optimizer.name == "adam"
     assert experiment.optimizer.options["b1"] == 0.9
     assert experiment.optimizer.schedule is None
-    assert experiment.slices.lines.points == 41
+    assert experiment.slices.lines[0].points == 41
     assert experiment.slices.direction.options["normalization"] == "filter"
 
 
@@ -94,7 +94,7 @@ sweep: {model.widths: [[8], [16]]}
     assert experiment.audit is True
     assert experiment.slices.at == ("trained", "initial")
     assert experiment.slices.lines is None
-    assert experiment.slices.planes == config.Planes(draws=2, points=(5, 7), radius=0.5)
+    assert experiment.slices.planes == (config.Planes(draws=2, points=(5, 7), radius=0.5),)
     assert experiment.sweep == {"model.widths": ([8], [16])}
 
 
@@ -193,6 +193,36 @@ WRONG = [
     ("slices: {lines: {points: 40}}", 4, 26, "an odd number", ""),
     ("slices: {lines: {points: 1}}", 4, 26, "greater than or equal to 3", ""),
     ("slices: {lines: {radius: 0}}", 4, 26, "greater than 0", ""),
+    ("slices: {lines: {radius: atuo}}", 4, 26, "a distance greater than 0, or auto", ""),
+    ("slices: {lines: {rise: 0}}", 4, 24, "greater than 0", ""),
+    ("slices: {lines: [{points: 4}]}", 4, 26, "`slices.lines[0].points`", ""),
+    ("slices: {lines: [{label: a/b}]}", 4, 26, "a line of text without a slash", ""),
+    ("slices: {lines: [{}, {}]}", 4, 9, "two sets of lines are called `random`", "a `label:`"),
+    (
+        "slices: {lines: {direction: gradient, directions: 3}}",
+        4,
+        18,
+        "`directions` is 3, but there is only one `gradient` at a point",
+        "leave `directions` out",
+    ),
+    ("slices: {lines: {direction: gradent}}", 4, 29, "no direction `gradent`", "`gradient`"),
+    ("slices: {planes: {axes: [gradient]}}", 4, 25, "expected 2 values", ""),
+    ("slices: {planes: {axes: [gradient, gradient]}}", 4, 18, "the same direction", "use two"),
+    ("slices: {planes: {axes: [gradient, update], draws: 2}}", 4, 18, "only one", "leave `draws`"),
+    ("slices: {planes: {eigenvalues: 1}}", 4, 32, "greater than or equal to 2", ""),
+    ("slices: {at: [initial], lines: {direction: update}}", 4, 9, "no meaning at the initial", ""),
+    (
+        "slices: {lines: {direction: trajectory}}",
+        1,
+        1,
+        "component 1 of the trajectory needs more than 1 checkpoints",
+        "set `checkpoints: 20`",
+    ),
+    ("curvature: {checkpoints: true}", 1, 1, "no checkpoints of training", "`checkpoints: 5`"),
+    ("curvature: {operators: [hesian]}", 4, 24, "found the text 'hesian'", "`hessian`"),
+    ("curvature: {eigenvalues: 0}", 4, 26, "greater than or equal to 1", ""),
+    ("checkpoints: -1", 4, 14, "greater than or equal to 0", ""),
+    ("across: {interpolations: [seed]}", 4, 27, "found the text 'seed'", "`seeds`"),
     ("slices: {lines: {radius: .inf}}", 4, 26, "finite", ""),
     ("slices: {planes: {points: [31]}}", 4, 27, "expected 2 values", ""),
     ("slices: {planes: {points: [31, 30]}}", 4, 32, "an odd number", ""),
@@ -341,10 +371,35 @@ OVERRIDES = [
     (["metrics=accuracy"], lambda e: [m.name for m in e.metrics], ["accuracy"]),
     (["metrics=accuracy", "metrics=null"], lambda e: e.metrics, None),
     (["slices=null"], lambda e: e.slices, None),
-    (["slices.planes=null"], lambda e: (e.slices.planes, e.slices.lines.points), (None, 41)),
-    (["slices.planes.points=5,7"], lambda e: e.slices.planes.points, (5, 7)),
-    (["slices=null", "slices.lines.points=5"], lambda e: e.slices.lines.points, 5),
+    (["slices.planes=null"], lambda e: (e.slices.planes, e.slices.lines[0].points), (None, 41)),
+    (["slices.planes.points=5,7"], lambda e: e.slices.planes[0].points, (5, 7)),
+    (["slices=null", "slices.lines.points=5"], lambda e: e.slices.lines[0].points, 5),
     (["slices.at=trained,initial"], lambda e: e.slices.at, ("trained", "initial")),
+    (["slices.lines.radius=auto"], lambda e: e.slices.lines[0].radius, "auto"),
+    (["slices.lines.0.points=7"], lambda e: e.slices.lines[0].points, 7),
+    (
+        ["slices.lines=[{}, {direction: gradient}]", "slices.lines.1.points=7"],
+        lambda e: [lines.points for lines in e.slices.lines],
+        [41, 7],
+    ),
+    (
+        ["slices.planes.axes=[eigenvector, random]"],
+        lambda e: e.slices.plane_labels(),
+        ["eigenvector \N{MULTIPLICATION SIGN} random"],
+    ),
+    (
+        ["slices.lines=[{}, {direction: {name: random, normalization: none}}]"],
+        lambda e: e.slices.line_labels(),
+        ["random", "random[normalization=none]"],
+    ),
+    (["slices.lines={label: near}"], lambda e: e.slices.line_labels(), ["near"]),
+    (
+        ["curvature={}"],
+        lambda e: (e.curvature.operators, e.curvature.at),
+        (("hessian",), ("trained",)),
+    ),
+    (["curvature.operators=hessian,gauss_newton"], lambda e: len(e.curvature.operators), 2),
+    (["across.interpolations=seeds"], lambda e: e.across.interpolations, ("seeds",)),
     (["audit=true"], lambda e: e.audit, True),
     (["evaluation.size=null"], lambda e: e.evaluation.size, None),
     (["steps=1,2"], lambda e: e.sweep, {"steps": (1, 2)}),
@@ -392,6 +447,8 @@ def test_an_override_takes_the_place_of_a_sweep_over_its_key(tmp_path):
         ("model=linaer", "no model `linaer`", "did you mean `linear`?"),
         ("model.width=3", "no option `width`", "did you mean `widths`?"),
         ("slices.lines.points=4", "an odd number", ""),
+        ("slices.lines.1.points=5", "there is no `slices.lines.1`", "the last is `slices.lines.0`"),
+        ("slices.lines.pints=5", "no key `slices.lines.pints`", "`slices.lines.points`"),
     ],
 )
 def test_a_wrong_override_is_named_itself(argument, message, hint, tmp_path):
@@ -497,6 +554,7 @@ def test_ids_are_stable(tmp_path):
         "gradients.exploding=0.1",
         "metrics=accuracy",
         "targets=labels",
+        "checkpoints=5",
     ],
 )
 def test_whatever_decides_the_training_changes_the_id(override, tmp_path):
@@ -556,6 +614,8 @@ def test_measurement_changes_with_the_slices_and_the_audit_alone(tmp_path):
     assert measurement("audit=true", "steps=3", "title=T") == measurement("audit=true")
     assert measurement("slices.lines.points=5") != measurement()
     assert measurement("slices=null") != measurement()
+    assert measurement("curvature={}") != measurement()
+    assert measurement("across={}") == measurement()
     assert measurement("slices.direction.normalization=layer") != measurement()
     assert measurement("steps=3", "seeds=[4]", "title=T") == measurement()
 
@@ -612,16 +672,22 @@ _options = st.dictionaries(_texts.map("option_".__add__), _values, max_size=3)
 _parts = st.sampled_from(["pkg.a:one", "pkg.b:two", "c:three"])
 _positive = st.floats(min_value=1e-300, max_value=1e300)
 _odd = st.integers(1, 500).map(lambda n: 2 * n + 1)
-_lines = st.builds(config.Lines, directions=st.integers(1, 9), points=_odd, radius=_positive)
+_radius = _positive | st.just("auto")
+_lines = st.builds(config.Lines, directions=st.integers(1, 9), points=_odd, radius=_radius)
 _planes = st.builds(
-    config.Planes, draws=st.integers(1, 9), points=st.tuples(_odd, _odd), radius=_positive
+    config.Planes, draws=st.integers(1, 9), points=st.tuples(_odd, _odd), radius=_radius
+)
+_curvature = st.builds(
+    config.Curvature,
+    eigenvalues=st.integers(1, 9),
+    at=st.permutations(["trained", "initial"]).map(tuple),
 )
 _slices = st.builds(
     config.Slices,
     at=st.permutations(["trained", "initial"]).map(tuple),
     direction=st.builds(config.Direction, name=_parts, options=_options),
-    lines=st.none() | _lines,
-    planes=st.none() | _planes,
+    lines=st.none() | _lines.map(lambda one: (one,)),
+    planes=st.none() | _planes.map(lambda one: (one,)),
     gradients=st.booleans(),
 )
 _optimizers = st.builds(
@@ -657,6 +723,9 @@ _experiments = st.builds(
     target=st.none() | _numbers,
     targets=st.sampled_from(["auto", "onehot", "labels"]),
     slices=st.none() | _slices,
+    checkpoints=st.integers(0, 20),
+    curvature=st.none() | _curvature,
+    across=st.none() | st.builds(config.Across, losses=st.booleans()),
     audit=st.booleans(),
     sweep=st.just({}) | st.just({"steps": (1, 2), "model.depth": (None, "1e-3", [2])}),
 )

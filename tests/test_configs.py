@@ -29,7 +29,8 @@ def test_config_runs(path, tmp_path):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert store.read_trace(folder)["step"].tolist() == [0, 1, 2]
-        assert store.read_slices(folder)["trained/planes/risk"].shape == (1, 3, 3)
+        label = run.slices.plane_labels()[0]
+        assert store.read_slices(folder)[f"trained/planes/{label}/risk"].shape[1:] == (3, 3)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -62,7 +62,7 @@ def test_commands_are_accepted(command, expected, folder):
 
 
 def test_the_config_reference_names_every_key_with_its_default(tmp_path):
-    (text,) = (b for b in blocks(ROOT / "docs/configs.md", "yaml") if "seeds" in b)
+    (text,) = (b for b in blocks(ROOT / "docs/configs.md", "yaml") if "seeds:" in b)
     (tmp_path / "all.yaml").write_text(text)
     shown = config.load(tmp_path / "all.yaml", ())
     named = set(re.findall(r"^(\w+):", text, re.MULTILINE))
@@ -74,6 +74,9 @@ def test_the_config_reference_names_every_key_with_its_default(tmp_path):
         "evaluation",
         "gradients",
         "slices",
+        "checkpoints",
+        "curvature",
+        "across",
         "audit",
         "seeds",
     ):
@@ -82,6 +85,18 @@ def test_the_config_reference_names_every_key_with_its_default(tmp_path):
             assert getattr(shown, key) == default, key
     assert shown.slices.lines == Experiment.model_fields["slices"].default.lines
     assert shown.slices.planes == Experiment.model_fields["slices"].default.planes
+
+
+def test_the_config_page_shows_the_defaults_of_what_is_measured_and_examples_that_load(tmp_path):
+    base = "dataset: digits\nmodel: mlp\nlosses: [brier]\n"
+    shown = []
+    for number, text in enumerate(blocks(ROOT / "docs/configs.md", "yaml")[1:]):
+        (tmp_path / f"{number}.yaml").write_text(base + text)
+        shown.append(config.load(tmp_path / f"{number}.yaml", ()))
+    directions, measured = shown
+    assert {d.name for d in directions.slices.directions()} >= {"random", "eigenvector"}
+    assert measured.curvature == config.Curvature()
+    assert measured.across == config.Across()
 
 
 def test_the_config_of_the_readme_loads(tmp_path, folder):

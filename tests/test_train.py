@@ -6,7 +6,7 @@ import pytest
 
 from landscape.parts.models import Model
 from landscape.risk import Examples
-from landscape.train import draw_order, recorded_steps, trainer
+from landscape.train import checkpoint_slots, draw_order, recorded_steps, trainer
 
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(30, 3)).astype(np.float32)
@@ -32,7 +32,17 @@ def weights_seen(snapshot):
     }
 
 
-def train(loss=squared, *, rate=0.05, steps=20, every=6, batch=8, vanishing=1e-7, exploding=1e3):
+def train(
+    loss=squared,
+    *,
+    rate=0.05,
+    steps=20,
+    every=6,
+    batch=8,
+    vanishing=1e-7,
+    exploding=1e3,
+    checkpoints=0,
+):
     order = draw_order(jax.random.key(3), 30, steps, batch)
     run = trainer(
         loss,
@@ -42,10 +52,13 @@ def train(loss=squared, *, rate=0.05, steps=20, every=6, batch=8, vanishing=1e-7
         evaluation_batch=16,
         vanishing=vanishing,
         exploding=exploding,
+        checkpoints=checkpoints,
     )
-    stops = jnp.asarray(recorded_steps(steps, every), jnp.int32)
+    recorded = recorded_steps(steps, every)
+    slots = checkpoint_slots(recorded, checkpoints)
+    stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
     start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
-    return order, jax.jit(run)(start, EXAMPLES, EXAMPLES, order, stops)
+    return order, jax.jit(run)(start, EXAMPLES, EXAMPLES, order, stops, places)
 
 
 def gradient(w, rows):
@@ -123,3 +136,30 @@ def test_every_epoch_of_the_order_is_a_permutation(examples, steps, batch):
         assert sorted(epoch) == list(range(examples))
     if len(epochs) > 1:
         assert epochs[0].tolist() != epochs[1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("count", "slots"),
+    [
+        (0, [0, 0, 0, 0, 0]),
+        (1, [0, 1, 1, 1, 1]),
+        (2, [0, 2, 2, 2, 1]),
+        (3, [0, 3, 1, 3, 2]),
+        (5, [0, 1, 2, 3, 4]),
+        (9, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_checkpoints_are_spread_over_the_recorded_steps(count, slots):
+    assert checkpoint_slots([0, 6, 12, 18, 20], count) == slots
+
+
+def test_checkpoints_and_the_last_step_are_those_of_the_path():
+    _, found = train(checkpoints=3)
+    seen = np.asarray(found.rows["seen"])
+    steps = np.asarray(found.rows["step"])
+    assert steps.tolist() == [0, 6, 12, 18, 20]
+    np.testing.assert_array_equal(found.checkpoints["w"], seen[[0, 2, 4]])
+    _, before = train(steps=19, every=19)
+    last = np.asarray(found.params["w"], float) - np.asarray(before.params["w"], float)
+    np.testing.assert_allclose(found.update["w"], last, rtol=1e-3, atol=1e-7)
+    assert np.abs(last).max() > 1e-5

@@ -11,7 +11,7 @@ import rich_click as click
 from landscape.cli.root import console, explained, main, say, table
 
 if TYPE_CHECKING:
-    from landscape.config import Run
+    from landscape.config import Across, Run
     from landscape.program import Workshop
 
 SOME_RUNS_FAILED = 3
@@ -63,6 +63,7 @@ def run(
         say(f"deleting {directory}")
     sweep.open_directory(directory, configs.dump(experiment), list(plan), fresh=fresh)
     _train(pending, directory, workshop)
+    _across(experiment.across, runs, directory, workshop)
     failed = [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "failed"]
     _report(directory)
     if failed:
@@ -115,6 +116,18 @@ def _train(runs: "list[Run]", directory: Path, workshop: "Workshop") -> None:
                     highlight=False,
                     soft_wrap=True,
                 )
+
+
+def _across(
+    asked: "Across | None", runs: "Sequence[Run]", directory: Path, workshop: "Workshop"
+) -> None:
+    """Measures between runs what the experiment asks for."""
+    from landscape import across
+
+    if asked is None:
+        (directory / "across.json").unlink(missing_ok=True)
+    elif across.measure(asked, runs, directory, workshop):
+        say("measured across runs")
 
 
 @main.command()

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from landscape import catalog
 from landscape.config.fields import (
+    COMPUTED,
+    Across,
+    Curvature,
     Dataset,
     Direction,
     Evaluation,
@@ -34,6 +37,9 @@ from landscape.config.yaml_source import Node, at, parse, placed, plain, put, re
 from landscape.errors import Place, UserError
 
 __all__ = [
+    "COMPUTED",
+    "Across",
+    "Curvature",
     "Dataset",
     "Direction",
     "Evaluation",
@@ -73,6 +79,7 @@ TRAINING = (
     "gradients",
     "metrics",
     "targets",
+    "checkpoints",
 )
 
 
@@ -151,18 +158,21 @@ def _variants(
 
 def _fields(experiment: Experiment, index: int) -> dict[str, Any]:
     """The fields of the runs of one loss, with `training`: what their ids are made of."""
-    names = [*TRAINING, "slices", "audit", "folder"]
+    names = [*TRAINING, "slices", "curvature", "audit", "folder"]
     fields = {name: getattr(experiment, name) for name in names if name != "loss"}
     fields["loss"] = experiment.losses[index]
     folder = experiment.folder
     training = {name: _identity(fields[name], folder) for name in TRAINING}
+    if not experiment.checkpoints:  # keeping none is what was always done: the id stays
+        training.pop("checkpoints")
     return {**fields, "training": training, "measurement": _measurement(experiment)}
 
 
 def _measurement(experiment: Experiment) -> str:
-    slices = _identity(experiment.slices, experiment.folder)
-    # Without an audit the digest is that of the slices alone, as in all results without the key.
-    return _digest({"slices": slices, "audit": True} if experiment.audit else slices)
+    names = ("slices", "curvature", "audit")
+    return _digest(
+        {name: _identity(getattr(experiment, name), experiment.folder) for name in names}
+    )
 
 
 def _identity(value: Any, folder: Path) -> Any:

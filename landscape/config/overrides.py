@@ -37,7 +37,8 @@ def is_list(annotation: Any) -> bool:
 def normalize(node: Node, model: type[BaseModel] = Experiment) -> Node:
     """The tree with each part written in full: a mapping of name, own fields and options.
 
-    What has the wrong shape stays as it is; the models complain about it later.
+    A list of things that are no parts may be written as the one thing it holds. What has the wrong
+    shape stays as it is; the models complain about it later.
     """
     if issubclass(model, Part):
         node = _normalize_part(node, model)
@@ -51,6 +52,8 @@ def normalize(node: Node, model: type[BaseModel] = Experiment) -> Node:
         child = children[name]
         if not is_list(field.annotation):
             children[name] = normalize(child, inner)
+        elif isinstance(child.value, dict) and not issubclass(inner, Part):
+            children[name] = replace(child, value=[normalize(child, inner)])
         elif isinstance(child.value, list):
             items = [normalize(item, inner) for item in child.value]
             children[name] = replace(child, value=items)
@@ -128,10 +131,12 @@ def locate(tree: Node, key: str) -> Path_:
     first, _, rest = key.partition(".")
     if first == "losses" and rest:
         return _locate_loss(tree, rest)
-    return _locate(Experiment, key.split("."), ())
+    return _locate(tree, Experiment, key.split("."), ())
 
 
-def _locate(model: type[BaseModel], steps: list[str], above: tuple[str, ...]) -> Path_:
+def _locate(
+    tree: Node | None, model: type[BaseModel], steps: list[str], above: tuple[str, ...]
+) -> Path_:
     step, rest = steps[0], steps[1:]
     is_part = issubclass(model, Part)
     known = [name for name in model.model_fields if not (is_part and name == "options")]
@@ -146,13 +151,38 @@ def _locate(model: type[BaseModel], steps: list[str], above: tuple[str, ...]) ->
         return (step,)
     annotation = model.model_fields[step].annotation
     inner = model_in(annotation)
+    below = None if tree is None or not isinstance(tree.value, dict) else tree.value.get(step)
+    if inner is not None and is_list(annotation) and not issubclass(inner, Part):
+        number, rest = _which(below, rest, (*above, step))
+        if not rest:
+            return step, number
+        items = below.value if below is not None and isinstance(below.value, list) else []
+        item = items[number] if items else None
+        return (step, number, *_locate(item, inner, rest, (*above, step)))
     if inner is None or is_list(annotation):
         whole = ".".join((*above, step))
         raise UserError(
             f"there is no key `{whole}.{'.'.join(rest)}`",
             hint=f"`{whole}` has no keys inside; set it as a whole",
         )
-    return (step, *_locate(inner, rest, (*above, step)))
+    return (step, *_locate(below, inner, rest, (*above, step)))
+
+
+def _which(listed: Node | None, steps: list[str], above: tuple[str, ...]) -> tuple[int, list[str]]:
+    """Which item of a list a key is about: by its number, or the only one; and the rest of it."""
+    count = len(listed.value) if listed is not None and isinstance(listed.value, list) else 1
+    whole = ".".join(above)
+    if not steps[0].isdecimal():
+        if count == 1:
+            return 0, steps
+        raise UserError(
+            f"`{whole}` lists {count}: `{whole}.{'.'.join(steps)}` does not say which",
+            hint=f"count from 0, as in `{whole}.0.{'.'.join(steps)}`",
+        )
+    if int(steps[0]) >= count:
+        last = f"the last is `{whole}.{count - 1}`"
+        raise UserError(f"there is no `{whole}.{steps[0]}`", hint=last)
+    return int(steps[0]), steps[1:]
 
 
 def _locate_loss(tree: Node, rest: str) -> Path_:
@@ -164,7 +194,7 @@ def _locate_loss(tree: Node, rest: str) -> Path_:
             loss = model_in(Experiment.model_fields["losses"].annotation)
             assert loss is not None
             steps = rest[len(label) + 1 :].split(".")
-            return "losses", number, *_locate(loss, steps, ("losses", label))
+            return "losses", number, *_locate(None, loss, steps, ("losses", label))
     wrong = rest.partition(".")[0]
     raise UserError(f"no loss is labeled `{wrong}`", hint=nearest(wrong, found))
 

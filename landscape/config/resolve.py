@@ -194,6 +194,8 @@ def _translate(detail: ErrorDetails, tree: Node, model: type[BaseModel]) -> User
     key = _dotted(location)
     node = find(tree, location)
     kind = detail["type"]
+    if kind == "sentence":
+        return UserError(detail["msg"], place=node.place, hint=detail["ctx"]["hint"])
     if kind == "extra_forbidden":
         names = _names(model, location[:-1])
         dotted = [_dotted((*location[:-1], name)) for name in names]

@@ -222,11 +222,14 @@ def at(tree: Node, path: Iterable[Any]) -> Node | None:
 
 
 def put(tree: Node, path: tuple[Any, ...], new: Node) -> Node:
-    """The tree with another node at a path; mappings on the way are made where there are none."""
+    """The tree with another node at a path; mappings on the way are made where there are none,
+    and a list that is not there holds the one item that is put into it."""
     if not path:
         return new
     step, rest = path[0], path[1:]
     if isinstance(step, int):
+        if not isinstance(tree.value, list):
+            return replace(tree, value=[put(Node(None, new.place, new.key), rest, new)])
         items = [put(old, rest, new) if i == step else old for i, old in enumerate(tree.value)]
         return replace(tree, value=items)
     children = tree.value if isinstance(tree.value, dict) else {}

@@ -1,7 +1,7 @@
 """Joins reading, comparing, drawing and writing into the one entry point of the report."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,32 @@ import pandas as pd
 
 from landscape import store
 from landscape.errors import UserError
-from landscape.report import audits, figures, tables, words
+from landscape.report import (
+    across,
+    audits,
+    checks,
+    curvature,
+    figures,
+    geometry_table,
+    tables,
+    words,
+)
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
 from landscape.report.figures.view import View, view
 from landscape.report.page import Shown, page
 from landscape.report.results import Results, read
+
+Columns = Callable[[pd.DataFrame], Sequence[tables.Column]]
+# Tables that a report holds only where there is something to put in them.
+_SOMETIMES = (
+    "sweep",
+    "curvature",
+    "geometry",
+    "geometry_planes",
+    "across",
+    "interpolations",
+    "checks",
+)
 
 
 @dataclass(frozen=True)
@@ -38,20 +59,67 @@ def build(experiment_dir: Path) -> Report:
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
-    swept = len(comparison) < len(table)
-    everything = [("Comparison", comparison)] + ([("Sweep", table)] if swept else [])
-    written = [(title, tables.columns(rows), rows) for title, rows in everything]
     looked = view(results, table)
     judged = audits.judged(looked.runs, comparison)
+    between = across.fields(results, table)
+    written = _tables(results, table, comparison, looked, between)
     _write_tables(directory, written, {"failures": failures, "audit": audits.table(judged)})
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
     shown = _write_figures(directory, results, table)
-    whole = [(title, columns, tables.texts(rows, columns)) for title, columns, rows in written]
-    notes = _notes(results, looked, swept)
+    notes = _notes(results, looked, len(comparison) < len(table))
     index = directory / "index.html"
-    _write(index, page(results, looked, comparison, whole, failures, notes, shown, judged))
+    said = _said(results, between)
+    _write(index, page(results, looked, comparison, written, failures, notes, shown, judged, said))
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     return Report(directory, index, comparison, failed)
+
+
+def _tables(
+    results: Results,
+    table: pd.DataFrame,
+    comparison: pd.DataFrame,
+    looked: View,
+    between: Sequence[across.Field],
+) -> list[tables.Full]:
+    """Every table that the data allow, those of numbers by the sections of the page."""
+    found: list[tables.Full] = []
+
+    def add(name: str, title: str, section: str, rows: pd.DataFrame, columns: Columns) -> None:
+        if len(rows):
+            found.append(tables.Full(name, title, section, columns(rows), rows))
+
+    add("comparison", "Comparison", "numbers", comparison, tables.columns)
+    if len(comparison) < len(table):
+        add("sweep", "Sweep", "numbers", table, tables.columns)
+    everyone = dict(zip(table["name"], results.groups.values(), strict=True))
+    add("curvature", "Spectrum", "curvature", curvature.table(looked.runs), curvature.columns)
+    lines = geometry_table.table(looked.runs, looked.lines, geometry_table.lines_of)
+    planes = geometry_table.table(looked.runs, looked.planes, geometry_table.planes_of)
+    add("geometry", "Lines", "geometry", lines, geometry_table.columns)
+    add("geometry_planes", "Planes", "geometry", planes, geometry_table.columns)
+    if between:
+        metric = results.metric
+        solutions, ways = across.table(between), across.ways_table(between)
+        title = "Relative excess of each solution under every loss"
+        add("across", title, "across", solutions, lambda rows: across.columns(rows, metric))
+        title = "Barriers between solutions"
+        add("interpolations", title, "across", ways, lambda rows: across.ways_columns(rows, metric))
+    made = checks.table(everyone)
+    if len(made):
+        folded = checks.folded(made)
+        found.append(tables.Full("checks", "Checks", "checks", checks.COLUMNS, made, folded))
+    return found
+
+
+def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
+    """What is said of the solutions across losses: barriers, and what could not be measured."""
+    said = [
+        sentence
+        for field in between
+        for kind in across.KINDS
+        for sentence in across.sentences(across.ways(field, kind))
+    ]
+    return [*said, *(results.across.problems if results.across else ())]
 
 
 def _write(path: Path, content: bytes | str) -> None:
@@ -62,19 +130,17 @@ def _write(path: Path, content: bytes | str) -> None:
 
 
 def _write_tables(
-    directory: Path,
-    written: Sequence[tuple[str, Sequence[tables.Column], pd.DataFrame]],
-    texts: Mapping[str, pd.DataFrame],
+    directory: Path, written: Sequence[tables.Full], texts: Mapping[str, pd.DataFrame]
 ) -> None:
     """csv with raw numbers; md and tex as a reader sees them. Tables of older reports go."""
     folder = directory / "tables"
-    forms = {title.lower(): (rows, tables.texts(rows, columns)) for title, columns, rows in written}
+    forms = {full.name: (full.rows, full.texts) for full in written}
     forms |= {name: (table, table) for name, table in texts.items() if len(table)}
     for name, (raw, shown) in forms.items():
         _write(folder / f"{name}.csv", raw.to_csv(index=False))
         _write(folder / f"{name}.md", tables.markdown(shown))
         _write(folder / f"{name}.tex", tables.latex(shown))
-    for name in {"sweep", *texts} - set(forms):
+    for name in {*_SOMETIMES, *texts} - set(forms):
         for kind in ("csv", "md", "tex"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
@@ -98,9 +164,10 @@ def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> li
             _write(folder / f"{picture.name}.png", png)
             _write(folder / f"{picture.name}.pdf", pdf)
             shown.append(Shown(picture, png))
-    for name in set(figures.NAMES) - {item.picture.name for item in shown}:
-        for kind in ("png", "pdf"):
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+    made = {f"{item.picture.name}.{kind}" for item in shown for kind in ("png", "pdf")}
+    for path in folder.iterdir():
+        if figures.own(path.name) and path.name not in made:
+            path.unlink(missing_ok=True)
     return shown
 
 
@@ -120,7 +187,9 @@ def _notes(results: Results, shown: View, swept: bool) -> list[str]:
         "A difference with p above 0.05 is called inconclusive, as is any over too few seeds."
     )
     if any(run.problem for run in results.runs):
-        notes.append("Some slices or audits could not be read and are left out; see the failures.")
+        notes.append("Some files could not be read and are left out; see the failures.")
+    if results.problem:
+        notes.append(f"What was measured across runs is left out: {results.problem}.")
     return notes
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from landscape.geometry import relative_rise, roughness
-from landscape.report import audits, statistics
+from landscape.report import audits, checks, curvature, statistics
+from landscape.report.geometry_table import mean
 from landscape.report.results import Results, Run, last_line
 from landscape.report.sentences import sentence
+from landscape.report.sets import labels
 from landscape.report.words import DEAD
 
 GRADIENT = "gradient_norm/global"
@@ -46,6 +48,7 @@ def compare(results: Results) -> pd.DataFrame:
         row |= _against_best(results, row, runs, rows[best], list(groups.values())[best])
         row["rivals"] = sum(other["seeds"] > 0 for other in rows) - 1
         row["ties"] = sum(other["value"] == row["value"] for other in rows) - 1
+        row |= checks.columns(runs)
         if audited(results):
             row |= audits.columns(audits.of(run.audit for run in runs))
             row["audit_agrees"] = audits.agrees(row["audit_verdict"], row)
@@ -130,20 +133,14 @@ def _of_steps(run: Run, name: str, steps: float) -> float:
 
 
 def slice_measures(run: Run) -> dict[str, float]:
-    """Mean over directions of the relative rise and roughness of the lines of the trained point."""
-    lines = run.slices.get("trained/lines/risk")
-    if lines is None or lines.ndim != 2:
+    """Relative rise and roughness of the trained point's first lines, means over directions."""
+    first = next(iter(labels(run, "lines", ("trained",))), None)
+    lines = run.slices.get(f"trained/lines/{first}/risk")
+    if lines is None or lines.ndim != 2 or not lines.size:
         return {"relative_rise": np.nan, "roughness": np.nan}
     center = float(run.slices.get("trained/center/risk", np.nan))
     rise = relative_rise(lines, center, run.first("risk/evaluation"))
-    return {"relative_rise": _mean(rise), "roughness": _mean(roughness(lines))}
-
-
-def _mean(values: np.ndarray) -> float:
-    """Mean over the lines that have a value; NaN where none has."""
-    kept = values[~np.isnan(values)]
-    with np.errstate(invalid="ignore"):
-        return float(kept.mean()) if len(kept) else np.nan
+    return {"relative_rise": mean(rise), "roughness": mean(roughness(lines))}
 
 
 def _row(results: Results, runs: Sequence[Run]) -> dict[str, Any]:
@@ -231,6 +228,7 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
             row |= {"steps_to_target": run_steps_to_target(results, run, target)}
             row |= {name: run.last(name) for name in _recorded(run)}
             row |= {"parameters": run.summary.get("parameters", np.nan)}
+            row |= curvature.run_measures(run) | checks.columns([run])
         if audited(results):
             row |= audits.columns(run.audit)
         rows.append(row | {"error": last_line(run.error) or run.problem})

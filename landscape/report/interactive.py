@@ -6,32 +6,35 @@ from typing import Any
 import numpy as np
 
 from landscape.report import words
-from landscape.report.figures.lines import unit
 from landscape.report.figures.planes import Plane, heights, planes
 from landscape.report.figures.view import View
+from landscape.report.sets import PLACES, Set
 
 _DIGITS = 5
 
 
 def surfaces(view: View) -> dict[str, Any]:
     """What the page's script draws: a list of surfaces and the words around them."""
-    found = [(at, plane) for at in ("trained", "initial") for plane in planes(view, at)]
-    several = len({at for at, _ in found}) > 1
-    return {
-        "unit": unit(view),
-        "metric": view.label,
-        "items": [_item(plane, at, several) for at, plane in found],
-    }
+    found = [
+        (chosen, at, plane)
+        for chosen in view.planes
+        for at in PLACES
+        for plane in planes(view, chosen, at)
+    ]
+    several = len({at for _, at, _ in found}) > 1, len({chosen.label for chosen, *_ in found}) > 1
+    return {"metric": view.label, "items": [_item(*place, *several) for place in found]}
 
 
-def _item(plane: Plane, at: str, several: bool) -> dict[str, Any]:
+def _item(chosen: Set, at: str, plane: Plane, places: bool, sets: bool) -> dict[str, Any]:
     height = heights(plane.values)
     seed = "" if plane.seed is None else f", seed {plane.seed}"
     cut = f", {words.percent(height.share)} % cut" if height.share else ""
-    place = f" ({at})" if several else ""
+    place = f" ({at})" if places else ""
+    label = f", {chosen.label}" if sets else ""
     metric = None if plane.metric is None else _rounded(np.ma.masked_invalid(plane.metric))
     return {
-        "name": f"{plane.loss}{place}{seed}{cut}",
+        "name": f"{plane.loss}{place}{label}{seed}{cut}",
+        "axes": list(plane.axes),
         "x": [float(value) for value in plane.x],
         "y": [float(value) for value in plane.y],
         "logarithmic": height.logarithmic,

@@ -10,7 +10,33 @@ import pandas as pd
 from landscape.report import audits, interactive, words
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
-from landscape.report.tables import Column, estimate_text, reached_text
+from landscape.report.tables import Full, estimate_text, reached_text
+
+# The parts of the page that hold figures and tables, in order, with what is said above them.
+_PARTS = (
+    ("training", "Training", ""),
+    ("lines", "Slices along lines", ""),
+    ("planes", "Planes", ""),
+    (
+        "curvature",
+        "Curvature",
+        "The eigenvalues of the Hessian of the risk: all directions at once, where a slice shows "
+        "one or two. Medians over seeds.",
+    ),
+    (
+        "geometry",
+        "Geometry",
+        "The shape of lines and planes as numbers that do not depend on the unit of the loss: "
+        "medians over runs of the mean over directions. Compare rows of one set only.",
+    ),
+    ("across", "Across losses", ""),
+    (
+        "checks",
+        "Checks",
+        "Each run compares two ways to the same number. What failed stands first and is marked in "
+        "the figures; what could not be decided is listed only.",
+    ),
+)
 
 
 class Shown(NamedTuple):
@@ -32,17 +58,46 @@ class Shown(NamedTuple):
         return int.from_bytes(self.png[20:24], "big")
 
 
+class Part(NamedTuple):
+    """A part of the page: what is said above, its figures, and its tables as texts."""
+
+    name: str
+    title: str
+    text: str
+    said: Sequence[str]
+    pictures: Sequence[Shown]
+    tables: Sequence[tuple[Full, pd.DataFrame]]
+
+
+def _parts(pictures: Sequence[Shown], written: Sequence[Full], said: Sequence[str]) -> list[Part]:
+    """The parts that have something to show."""
+    found = []
+    for name, title, text in _PARTS:
+        part = Part(
+            name,
+            title,
+            text,
+            said if name == "across" else (),
+            [shown for shown in pictures if shown.picture.section == name],
+            [(full, full.texts) for full in written if full.section == name],
+        )
+        if part.pictures or part.tables or part.said:
+            found.append(part)
+    return found
+
+
 def page(
     results: Results,
     view: View,
     comparison: pd.DataFrame,
-    everything: Sequence[tuple[str, Sequence[Column], pd.DataFrame]],
+    written: Sequence[Full],
     failures: pd.DataFrame,
     notes: Sequence[str],
     pictures: Sequence[Shown],
     judged: Sequence[audits.Judged],
+    said: Sequence[str],
 ) -> str:
-    """The whole page as text. `everything` holds the full tables: title, columns, rows."""
+    """The whole page as text. `said` stands above what was measured across losses."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
@@ -51,16 +106,17 @@ def page(
         lstrip_blocks=True,
     )
     data = interactive.surfaces(view)
+    drawn = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
     return environment.get_template("index.html").render(
         title=results.title,
         facts=facts(results, view),
         metric=view.label,
         verdicts=_verdicts(view, comparison),
-        everything=everything,
+        everything=[(full, full.texts) for full in written if full.section == "numbers"],
         failures=failures.to_dict("records"),
         errors=[run for run in results.runs if run.error],
         notes=notes,
-        pictures=[shown for shown in pictures if shown.picture.name != audits.FIGURE],
+        parts=_parts(drawn, written, said),
         judged=judged,
         shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
         colors={name: style.color for name, style in view.styles.items()},
@@ -137,7 +193,7 @@ def versions(results: Results) -> list[tuple[str, str]]:
         for key, value in pairs:
             found.setdefault(key, {})[value] = None
     rows = [(key, " | ".join(values)) for key, values in found.items()]
-    return rows + _seconds(results) + _checks(results)
+    return rows + _seconds(results)
 
 
 def _seconds(results: Results) -> list[tuple[str, str]]:
@@ -148,17 +204,3 @@ def _seconds(results: Results) -> list[tuple[str, str]]:
             if isinstance(value, int | float):
                 total[stage] = total.get(stage, 0.0) + value
     return [(f"seconds, {stage} (all runs)", f"{value:.1f}") for stage, value in total.items()]
-
-
-def _checks(results: Results) -> list[tuple[str, str]]:
-    """The largest absolute value of each check that the runs recorded."""
-    largest: dict[str, float] = {}
-    for run in results.runs:
-        checks = run.summary.get("checks")
-        for name, value in (checks if isinstance(checks, dict) else {}).items():
-            if isinstance(value, int | float):
-                largest[name] = max(largest.get(name, 0.0), abs(float(value)))
-    return [
-        (f"check, {name.replace('_', ' ')} (largest)", words.scientific(value))
-        for name, value in largest.items()
-    ]

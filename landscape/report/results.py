@@ -3,10 +3,10 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,10 @@ from ruamel.yaml.error import YAMLError
 
 from landscape import store
 from landscape.errors import UserError
-from landscape.report import audits
+from landscape.report import audits, records
+from landscape.report.records import Across, Check, Curvature, mapping
+
+Read = TypeVar("Read")
 
 COUNTED = store.FINISHED
 STATES = (*COUNTED, "failed", "unfinished", "unreadable")
@@ -51,6 +54,8 @@ class Run:
     summary: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] | None = None
+    curvature: Curvature | None = None
+    checks: tuple[Check, ...] = ()
     problem: str = ""
 
     @property
@@ -95,7 +100,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Results:
-    """All runs of an experiment, and what they have in common."""
+    """All runs of an experiment, what they have in common, and what was measured between them.
+
+    `problem` says why across.json could not be read, where it could not.
+    """
 
     directory: Path
     title: str
@@ -105,6 +113,8 @@ class Results:
     swept: tuple[str, ...]
     metric: str
     higher_is_better: bool
+    across: Across | None = None
+    problem: str = ""
 
     @property
     def groups(self) -> dict[tuple[str, str], tuple[Run, ...]]:
@@ -146,6 +156,9 @@ def read(directory: Path) -> Results:
             hint="see error.txt in the run folders, then run the experiment again",
         )
     settings, metric = _settings(directory), str(first.summary["primary_metric"])
+    across, problem = _optional(
+        directory / "across.json", lambda path: records.parse_across(store.read_json(path))
+    )
     return Results(
         directory=directory,
         title=str(settings.get("title") or directory.resolve().name),
@@ -155,6 +168,8 @@ def read(directory: Path) -> Results:
         swept=tuple(dict.fromkeys(key for run in runs for key in run.swept)),
         metric=metric,
         higher_is_better=bool(first.summary["higher_is_better"].get(metric, True)),
+        across=across,
+        problem=problem,
     )
 
 
@@ -184,7 +199,7 @@ def last_line(error: str) -> str:
 
 def _settings(directory: Path) -> dict[str, Any]:
     try:
-        return _mapping(_yaml(directory / "experiment.yaml"))
+        return mapping(_yaml(directory / "experiment.yaml"))
     except _UNREADABLE:
         return {}
 
@@ -208,9 +223,9 @@ def _read_run(folder: Path) -> Run:
     if not (folder / "config.yaml").exists() and store.read_status(folder) is None:
         return Run(folder.name, "", None, {}, "unfinished")
     try:
-        config = _mapping(_yaml(folder / "config.yaml"))
+        config = mapping(_yaml(folder / "config.yaml"))
         loss, seed = loss_label(config.get("loss")), config.get("seed")
-        swept = _mapping(config.get("swept") or {})
+        swept = mapping(config.get("swept") or {})
     except _UNREADABLE as error:
         return Run(folder.name, "", None, {}, "unreadable", error=_reason("config.yaml", error))
     run = Run(
@@ -234,18 +249,28 @@ def _read_results(run: Run, folder: Path) -> Run:
     metric = summary["primary_metric"]
     if metric not in trace or not isinstance(summary["higher_is_better"], dict):
         raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
-    slices, without_slices = _slices(folder)
-    audit, without_audit = _audit(folder)
+    slices, without_slices = _optional(folder / "slices.npz", lambda p: store.read_slices(p.parent))
+    audit, without_audit = _optional(
+        folder / "audit.json", lambda path: audits.parse(path.read_text(encoding="utf-8"))
+    )
+    curvature, without_curvature = _optional(
+        folder / "curvature.json", lambda path: records.parse_curvature(store.read_json(path))
+    )
+    checks, without_checks = _checks(summary)
     meta = _json(folder / "meta.json") if (folder / "meta.json").exists() else {}
     return _with(
         run,
         status=status,
         trace=trace,
         summary=summary,
-        slices=slices,
+        slices=slices or {},
         audit=audit,
+        curvature=curvature,
+        checks=checks,
         meta=meta,
-        problem="; ".join(filter(None, (without_slices, without_audit))),
+        problem="; ".join(
+            filter(None, (without_slices, without_audit, without_curvature, without_checks))
+        ),
     )
 
 
@@ -259,21 +284,20 @@ def _trace(folder: Path) -> pd.DataFrame:
     return trace
 
 
-def _slices(folder: Path) -> tuple[dict[str, np.ndarray], str]:
-    """The arrays of slices.npz, and what is wrong with the file if anything is."""
+def _optional(path: Path, read: Callable[[Path], Read]) -> tuple[Read | None, str]:
+    """What a file holds if it is there, and what is wrong with it if anything is."""
     try:
-        return store.read_slices(folder), ""
-    except _UNREADABLE as error:
-        return {}, _reason("slices.npz", error)
-
-
-def _audit(folder: Path) -> tuple[Mapping[str, Any] | None, str]:
-    """What audit.json holds if it is there, and what is wrong with the file if anything is."""
-    path = folder / "audit.json"
-    try:
-        return (audits.parse(path.read_text(encoding="utf-8")) if path.exists() else None), ""
+        return (read(path) if path.exists() else None), ""
     except (*_UNREADABLE, RecursionError) as error:
         return None, _reason(path.name, error)
+
+
+def _checks(summary: Mapping[str, Any]) -> tuple[tuple[Check, ...], str]:
+    """The checks that the run made of itself, and what is wrong with them if anything is."""
+    try:
+        return records.parse_checks(summary.get("checks", [])), ""
+    except _UNREADABLE as error:
+        return (), _reason("the checks in summary.json", error)
 
 
 def _with(run: Run, **changes: Any) -> Run:
@@ -291,12 +315,6 @@ def _yaml(path: Path) -> Any:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return _mapping(json.loads(path.read_text(encoding="utf-8")))
+        return mapping(json.loads(path.read_text(encoding="utf-8")))
     except _UNREADABLE as error:
         raise ValueError(_reason(path.name, error)) from error
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected keys and values, found {type(value).__name__}")
-    return value

@@ -25,14 +25,15 @@ def sentence(row: Row, error: str) -> str:
     if row["seeds"] == 0:
         return _nothing(row, error)
     if row["diverged"] == 1:
-        return _clauses([_diverged(row), *_failed(row)])
+        return _clauses([_diverged(row), *_failed(row), *_checks(row)])
     learned = learns(row)
     main = _reached(row) if learned else _stuck(row)
     dead = [*_dead_units(row), *_dead_examples(row)] if learned else []
     partly = [_diverged(row)] if row["diverged"] > 0 else []
     leads = row["best"] == row["name"]
     rank = (_best(row) if learned else []) if leads else _against_best(row)
-    return _clauses([main, *_below_mean(row), *dead, *_steps(row), *partly, *_failed(row), *rank])
+    told = [main, *_below_mean(row), *dead, *_steps(row), *partly, *_failed(row), *rank]
+    return _clauses([*told, *_checks(row)])
 
 
 def learns(row: Row) -> bool:
@@ -136,6 +137,11 @@ def _steps(row: Row) -> list[str]:
 def _failed(row: Row) -> list[str]:
     number = int(row["failed"])
     return [f"{number} more {'run' if number == 1 else 'runs'} failed"] if number else []
+
+
+def _checks(row: Row) -> list[str]:
+    names = row.get("checks_failed", "")
+    return [f"check failed: {names} (see Checks)"] if names else []
 
 
 def _best(row: Row) -> list[str]:

@@ -25,6 +25,28 @@ class Column(NamedTuple):
     definition: str
 
 
+class Full(NamedTuple):
+    """A table with raw numbers in `rows` and how its reader sees them; `name` is that of its files.
+
+    `section` is the part of the page that it belongs to. `shown` are the rows that a reader sees,
+    where there are too many to read them all.
+    """
+
+    name: str
+    title: str
+    section: str
+    columns: Sequence[Column]
+    rows: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    @property
+    def texts(self) -> pd.DataFrame:
+        """The table as its reader sees it."""
+        rows = self.rows if self.shown is None else self.shown
+        cells = [[column.text(row) for column in self.columns] for _, row in rows.iterrows()]
+        return pd.DataFrame(cells, columns=[column.heading for column in self.columns])
+
+
 _FINDING = (
     "what the numbers say, by fixed rules: a loss learns if its metric gains at least "
     f"{LEARNS_GAIN:.0%} of what the best loss gains over the untrained model, and of what is left "
@@ -145,7 +167,7 @@ def _slice_columns() -> list[Column]:
             "how far the risk rises from the trained point to the ends of its lines, in units "
             "of the drop that training achieved: (mean of both ends - center) / (initial risk "
             "- center), mean over directions, median over runs; 1 undoes all of the training; "
-            "no value where training achieved no drop",
+            "no value where training achieved no drop; of the first set of lines",
         ),
         Column(
             "roughness",
@@ -153,7 +175,7 @@ def _slice_columns() -> list[Column]:
             "total variation of a line beyond that of a single valley, in units of its range: "
             "(sum of |differences| - (first + last - 2 min)) / (max - min), mean over "
             "directions, median over runs; 0 for a line that falls and then rises; depends on "
-            "the grid's spacing, so compare equal grids only",
+            "the grid's spacing, so compare equal grids only; of the first set of lines",
         ),
     ]
 
@@ -232,12 +254,6 @@ def _short_estimate(row: pd.Series, in_percent: bool) -> str:
     return value if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
 
 
-def texts(table: pd.DataFrame, shown: Sequence[Column]) -> pd.DataFrame:
-    """The table as its reader sees it."""
-    rows = [[column.text(row) for column in shown] for _, row in table.iterrows()]
-    return pd.DataFrame(rows, columns=[column.heading for column in shown])
-
-
 def failures(results: Results) -> pd.DataFrame:
     """A row for each run that failed, has not finished, or has a file that cannot be read."""
     rows = [_failure(run) for run in results.runs if not run.counted or run.problem]
@@ -289,12 +305,17 @@ _LATEX: dict[str, str | int | None] = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "²": r"\textsuperscript{2}",
+    "λ": r"$\lambda$",
+    "θ": r"$\theta$",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    words.TIMES: r"$\times$",
     "\n": " ",
     "\r": " ",
 }
 
 
-_WIDE = ("finding", "reason", "findings", "training")
+_WIDE = ("finding", "reason", "findings", "training", "message", "note")
 
 
 def latex(table: pd.DataFrame, wide: Sequence[str] = _WIDE) -> str:

@@ -18,6 +18,7 @@ SHARES = ("accuracy", "f1", "iou", "dice", "auc")
 AT_MOST_ONE = (*SHARES, "r2")
 MISSING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 DEAD = {
     "examples": "share of examples whose gradient with respect to the prediction is zero in every "
@@ -58,6 +59,11 @@ def decimal(value: float) -> str:
     return minus(text)
 
 
+def short(value: float) -> str:
+    """Three significant digits, a short exponent for very large and very small values."""
+    return tick(float(f"{value:.3g}")) if math.isfinite(value) else decimal(value)
+
+
 def scientific(value: float) -> str:
     """Two significant digits, for values over many decades."""
     return tick(float(f"{value:.2g}")) if math.isfinite(value) else decimal(value)
@@ -65,7 +71,7 @@ def scientific(value: float) -> str:
 
 def tick(value: float) -> str:
     """Up to four significant digits; a short exponent below 0.0001 and from 10000 on."""
-    text = f"{value:.4g}"
+    text = f"{value + 0.0:.4g}"
     return minus(re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), text))
 
 

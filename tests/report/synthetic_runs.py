@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import synthetic_measures as measures
 from ruamel.yaml import YAML
 
 STEPS, EVERY = 200, 20
@@ -81,40 +82,6 @@ def trace(loss: Loss, seed: int) -> pd.DataFrame:
     return frame
 
 
-def slices(loss: Loss, seed: int, at: str, center: float) -> dict[str, np.ndarray]:
-    """Bowls with ripples; a corner of one plane and one end of a line are not finite."""
-    rng = np.random.default_rng([seed, 7])
-    x = np.linspace(-1, 1, 41)
-    bend = rng.uniform(1, 4, size=(8, 1)) * loss.scale
-    lines = center + bend * x**2 + loss.ripples * (1 - np.cos(9 * np.pi * x)) * loss.scale
-    u, v = np.linspace(-1, 1, 31), np.linspace(-1, 1, 25)
-    grid_u, grid_v = np.meshgrid(u, v)
-    hills = loss.ripples * loss.scale * (1 - np.cos(6 * grid_u) * np.cos(5 * grid_v))
-    plane = center + loss.scale * (3 * grid_u**2 + 1.2 * (grid_v + 0.4 * grid_u) ** 2) + hills
-    dead = (grid_u**2 + grid_v**2 > 1.2).astype(float) * (loss.dead[0] > 0.5)
-    if loss.zero_gradient:
-        lines = center + 0.02 * np.round(3 * x**2 * rng.uniform(0, 1, (8, 1)))
-        plane, dead = np.full_like(plane, center), np.ones_like(plane)
-    if loss.diverges:
-        lines[0, -3:] = [1e9, np.inf, np.nan]
-        plane = np.where(grid_u + grid_v > 1.5, np.nan, plane * np.exp(3 * (grid_u + grid_v)))
-    best = accuracy(loss, seed, np.array([STEPS]))[0]
-    return {
-        f"{at}/center/risk": np.array(center),
-        f"{at}/center/accuracy": np.array(best),
-        f"{at}/lines/coordinates": x,
-        f"{at}/lines/risk": lines,
-        f"{at}/lines/accuracy": 0.1 + (best - 0.1) * np.exp(-bend / loss.scale * x**2),
-        f"{at}/lines/cosine": np.eye(8),
-        f"{at}/planes/x": u,
-        f"{at}/planes/y": v,
-        f"{at}/planes/risk": plane[None],
-        f"{at}/planes/accuracy": (0.1 + (best - 0.1) * np.exp(-(grid_u**2) - grid_v**2))[None],
-        f"{at}/planes/cosine": np.zeros(1),
-        f"{at}/planes/dead/weights": dead[None],
-    }
-
-
 def audit(verdict: str, *findings: tuple[str, str, str], kink: float = 0.0) -> dict[str, Any]:
     """An audit as the program stores it: findings as code, severity, message; an absolute value."""
     x = [float(value) for value in np.linspace(-4, 4, 401)]
@@ -172,7 +139,7 @@ def write_run(
         "optimizer": {"name": "adam", "options": {}},
         "steps": STEPS,
         "batch_size": 64,
-        "slices": {"direction": {"name": "random", "options": {"normalization": "filter"}}},
+        "slices": measures.SETTINGS,
     }
     with (folder / "config.yaml").open("w") as file:
         YAML(typ="safe").dump(config, file)
@@ -186,6 +153,7 @@ def write_run(
     frame = trace(loss, seed)
     frame.to_parquet(folder / "trace.parquet", index=False)
     status = "diverged" if seed in loss.diverges else "done"
+    measured = with_slices and status == "done"
     summary = {
         "status": status,
         "diverged_step": loss.diverges.get(seed),
@@ -193,8 +161,8 @@ def write_run(
         "primary_metric": "accuracy",
         "metrics": ["accuracy", "f1"],
         "higher_is_better": {"accuracy": True, "f1": True},
-        "checks": {"center_difference": 1e-7},
-        "parameters": 2410,
+        "checks": measures.checks(loss, seed) if measured else [],
+        "parameters": measures.PARAMETERS,
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     meta = {
@@ -206,9 +174,12 @@ def write_run(
     (folder / "meta.json").write_text(json.dumps(meta))
     if loss.audit is not None:
         (folder / "audit.json").write_text(json.dumps(loss.audit))
-    if with_slices and status == "done":
-        center = float(frame["risk/evaluation"].iloc[-1])
-        np.savez(folder / "slices.npz", **slices(loss, seed, "trained", center))
+    if measured:
+        center, initial = (float(frame["risk/evaluation"].iloc[i]) for i in (-1, 0))
+        best = accuracy(loss, seed, np.array([STEPS]))[0]
+        np.savez(folder / "slices.npz", **measures.slices(loss, seed, "trained", center, best))
+        found = measures.curvature(loss, seed, center, initial - center)
+        (folder / "curvature.json").write_text(json.dumps(found))
     (folder / "status.json").write_text(json.dumps({"status": status}))
 
 
@@ -222,7 +193,10 @@ def write_experiment(
     target: float | None = None,
     title: str | None = "Losses on made-up runs",
 ) -> Path:
-    """A whole experiment folder; with a sweep, the second value of the key is the better one."""
+    """A whole experiment folder; with a sweep, the second value of the key is the better one.
+
+    `with_slices`: curvature, checks and what lies across runs as well.
+    """
     directory.mkdir(parents=True)
     settings = {
         "title": title,
@@ -234,6 +208,7 @@ def write_experiment(
     with (directory / "experiment.yaml").open("w") as file:
         YAML(typ="safe").dump(settings, file)
     points = [{}] if sweep is None else [{key: v} for key, values in sweep.items() for v in values]
+    ends = []
     for loss in losses:
         for index, point in enumerate(points):
             for seed in range(seeds):
@@ -243,4 +218,17 @@ def write_experiment(
                     changed = Loss(**{**loss.__dict__, "final": loss.final - 0.05 * abs(index - 1)})
                 safe = "".join(c if c.isalnum() or c in "_-" else "_" for c in name)
                 write_run(directory / "runs" / safe, changed, seed, point, with_slices)
+                if seed not in loss.fails and seed not in loss.diverges:
+                    ends.append(_ends(safe, changed, seed, point))
+    if with_slices:
+        (directory / "across.json").write_text(json.dumps(measures.across(ends)))
     return directory
+
+
+def _ends(name: str, loss: Loss, seed: int, swept: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a run's solution."""
+    frame = trace(loss, seed)
+    initial, center = (float(frame["risk/evaluation"].iloc[i]) for i in (0, -1))
+    metric = float(frame["accuracy"].iloc[-1])
+    known = {"run": name, "loss": loss, "seed": seed, "swept": swept}
+    return known | {"center": center, "initial": initial, "metric": metric}

@@ -351,7 +351,7 @@ def test_a_report_is_made_where_every_audit_is_damaged(tmp_path):
     (directory / "runs" / "a-0-0" / "slices.npz").write_bytes(b"PK no zip")
     report = build(directory)
     text = report.index.read_text()
-    assert "Some slices or audits could not be read" in text and 'id="audit"' not in text
+    assert "Some files could not be read" in text and 'id="audit"' not in text
     (listed,) = pd.read_csv(report.directory / "tables" / "failures.csv").to_dict("records")
     slices, problem = listed["reason"].split("; ")
     assert slices.startswith("slices.npz cannot be read")

@@ -28,8 +28,30 @@ FIGURES = (
     "dead_fractions",
     "slices_risk",
     "slices_metric",
+    "slices_risk_eigenvector",
+    "directions",
     "contours",
     "surfaces",
+    "contours_trajectory_trajectory_component_2",
+    "surfaces_trajectory_trajectory_component_2",
+    "contours_eigenvector_random",
+    "surfaces_eigenvector_random",
+    "convexity_eigenvector_random",
+    "curvature",
+    "curvature_path",
+    "across",
+    "interpolations_seeds",
+    "interpolations_losses",
+)
+TABLES = (
+    "comparison",
+    "failures",
+    "curvature",
+    "geometry",
+    "geometry_planes",
+    "across",
+    "interpolations",
+    "checks",
 )
 
 
@@ -68,7 +90,8 @@ def test_every_figure_and_table_is_there(experiment):
     for name in FIGURES:
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-    for name in ("comparison", "failures"):
+    assert {path.stem for path in (folder / "figures").iterdir()} == set(FIGURES)
+    for name in TABLES:
         assert all(
             (folder / "tables" / f"{name}.{kind}").stat().st_size for kind in ("csv", "md", "tex")
         )
@@ -108,11 +131,13 @@ def test_the_surfaces_are_data_without_nan(experiment):
     text = experiment[1].index.read_text()
     found = re.search(r'<script id="surface-data" type="application/json">(.*?)</script>', text)
     data = json.loads(found[1], parse_constant=lambda name: pytest.fail(name))
-    assert len(data["items"]) == 5
-    item = next(item for item in data["items"] if item["name"].startswith("cross_entropy"))
+    assert len(data["items"]) == 5 * 3
+    item = next(item for item in data["items"] if item["name"].startswith("cross_entropy, random"))
     seed = int(re.search(r"seed (\d)", item["name"])[1])
     stored = np.load(experiment[0] / "runs" / f"cross_entropy-0-{seed}" / "slices.npz")
-    assert np.array(item["risk"]) == pytest.approx(stored["trained/planes/risk"][0], rel=1e-4)
+    assert np.array(item["risk"]) == pytest.approx(
+        stored["trained/planes/random/risk"][0], rel=1e-4
+    )
     holed = next(item for item in data["items"] if item["name"].startswith("exponential"))
     assert any(value is None for row in holed["risk"] for value in row)
 
@@ -208,6 +233,8 @@ def test_what_no_longer_applies_is_removed(tmp_path):
         ("config.yaml", b"a: [", "config.yaml cannot be read"),
         ("config.yaml", b"- a", "config.yaml cannot be read"),
         ("slices.npz", b"PK no zip", "slices.npz cannot be read"),
+        ("curvature.json", b"{", "curvature.json cannot be read"),
+        ("curvature.json", b'{"points": [{}]}', "curvature.json cannot be read"),
         ("status.json", None, "the run has not finished"),
     ],
 )
@@ -218,7 +245,8 @@ def test_a_broken_file_costs_its_run_and_is_listed(tmp_path, file, content, reas
     results = read(directory)
     (listed,) = failures(results).to_dict("records")
     assert listed["run"] == "cross_entropy-0-1" and reason in listed["reason"]
-    assert compare(results)["seeds"].tolist() == [2 if file == "slices.npz" else 1]
+    kept = 2 if file in ("slices.npz", "curvature.json") else 1
+    assert compare(results)["seeds"].tolist() == [kept]
 
 
 def test_a_report_is_made_around_broken_runs(tmp_path):
@@ -249,7 +277,7 @@ def test_the_plan_decides_which_runs_count(tmp_path):
 def test_pickled_slices_are_not_loaded(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     path = directory / "runs" / "cross_entropy-0-0" / "slices.npz"
-    np.savez(path, **{"trained/lines/risk": np.array([{"a": 1}], dtype=object)})
+    np.savez(path, **{"trained/lines/random/risk": np.array([{"a": 1}], dtype=object)})
     (run,) = read(directory).runs
     assert run.slices == {} and "slices.npz cannot be read" in run.problem
 

@@ -102,7 +102,7 @@ def test_slice_measures_are_medians_of_means_over_lines(experiment):
     rises, roughs = [], []
     for seed in range(6):
         folder = directory / "runs" / f"hinge-0-{seed}"
-        lines = np.load(folder / "slices.npz")["trained/lines/risk"]
+        lines = np.load(folder / "slices.npz")["trained/lines/random/risk"]
         trace = pd.read_parquet(folder / "trace.parquet")["risk/evaluation"]
         center, drop = trace.iloc[-1], trace.iloc[0] - trace.iloc[-1]
         rises.append(np.mean([((a + b) / 2 - center) / drop for a, b in lines[:, [0, -1]]]))

@@ -1,6 +1,7 @@
 """Every figure of a report, drawn without a display and without any state left behind."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,11 +10,16 @@ import matplotlib as mpl
 import pandas as pd
 
 from landscape.errors import UserError
+from landscape.report import across as between
 from landscape.report import audits
 from landscape.report.figures import (
+    across,
     audit,
     contours,
+    convexity,
+    curvature,
     curves,
+    directions,
     lines,
     style,
     summary,
@@ -22,6 +28,7 @@ from landscape.report.figures import (
 )
 from landscape.report.figures.view import Picture, View, view
 from landscape.report.results import Results
+from landscape.report.sets import PLACES
 
 RESOLUTION = 150
 # How each format is written; dates would make the bytes differ.
@@ -30,8 +37,8 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
     "svg": {"dpi": 300, "metadata": {"Date": None}},
 }
-# All that a report can hold, in the order of the page; those of an older report are removed.
-NAMES = (
+# The figures that a report can hold; those of an older report are removed.
+_NAMES = (
     "audit",
     "summary",
     "learning_curves",
@@ -39,40 +46,87 @@ NAMES = (
     "risk",
     "gradient_norm",
     "dead_fractions",
+    "curvature_path",
+    "across",
+    "interpolations_seeds",
+    "interpolations_losses",
+)
+# These stand alone and with what tells sets and points apart.
+_STEMS = (
     "slices_risk",
     "slices_metric",
+    "directions",
     "contours",
     "surfaces",
-    "slices_risk_initial",
-    "slices_metric_initial",
-    "contours_initial",
-    "surfaces_initial",
+    "convexity",
+    "curvature",
 )
+_OWN = re.compile(rf"(?:{'|'.join(_NAMES)}|(?:{'|'.join(_STEMS)})(?:_[a-z0-9_]+)?)\.(?:png|pdf)")
+
+
+def own(name: str) -> bool:
+    """Whether a file of that name is a figure that a report makes."""
+    return _OWN.fullmatch(name) is not None
 
 
 def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
     """The figures that the data allow, one at a time; use inside `own_style()`."""
     shown = view(results, table)
-    places = [at for at in lines.PLACES if _has_slices(shown, at)]
     if judged := audits.drawn(shown.runs):
         yield audit.shapes(judged)
-    yield summary.summary(shown, places[0] if places else None)
+    yield summary.summary(shown, _first_place(shown))
     yield curves.learning(shown)
     if results.swept and (picture := sweep.swept(table, results.swept, results.losses)):
         yield picture
     yield curves.risks(shown)
     yield curves.gradients(shown)
     yield curves.dead(shown)
-    for at in lines.PLACES:
-        for make in (lines.along_risk, lines.along_metric, contours.contours, surfaces.surfaces):
-            if picture := make(shown, at):
-                yield picture
+    yield from filter(None, _slices(shown))
+    yield from filter(None, (curvature.spectrum(shown, at) for at in PLACES))
+    yield from filter(None, [curvature.along_training(shown)])
+    yield from _across(results, table, shown)
 
 
-def _has_slices(shown: View, at: str) -> bool:
-    return any(
-        f"{at}/lines/{shown.metric}" in run.slices for runs in shown.runs.values() for run in runs
-    )
+def _slices(shown: View) -> Iterator[Picture | None]:
+    """At each point: the lines of all sets, then the planes of all sets."""
+    for at in PLACES:
+        for index, one in enumerate(shown.lines):
+            yield lines.along_risk(shown, one, at)
+            if index == 0 or one.drawn:
+                yield lines.along_metric(shown, one, at)
+        yield directions.directions(shown, at)
+        for one in shown.planes:
+            yield contours.contours(shown, one, at)
+            yield surfaces.surfaces(shown, one, at)
+            yield convexity.convexity(shown, one, at)
+
+
+def _across(results: Results, table: pd.DataFrame, shown: View) -> Iterator[Picture]:
+    """What lies between runs, of the losses that the best one was held against."""
+    fields = between.fields(results, table)
+    best = table["best"].iloc[0]
+    field = next((one for one in fields if best in one.among), next(iter(fields), None))
+    if field is None:
+        return
+    if found := between.matrix(field):
+        yield across.excess(found, results.metric)
+    known = set(field.among) <= set(shown.styles)
+    looks = shown.styles if known else style.styles(field.among)
+    if ways := between.ways(field, "seeds"):
+        yield across.between_seeds(ways, looks)
+    if ways := between.ways(field, "losses"):
+        there = [name for name in field.among if any(name in way.losses for way in ways)]
+        yield across.between_losses(there, ways)
+
+
+def _first_place(shown: View) -> str | None:
+    """The first point at which the first set of lines has the task metric."""
+    for at in PLACES:
+        for runs in shown.runs.values():
+            for run in runs:
+                if shown.lines and shown.lines[0].array(at, shown.metric) in run.slices:
+                    return at
+    return None
 
 
 def rendered(picture: Picture) -> tuple[bytes, bytes]:

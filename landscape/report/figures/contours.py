@@ -1,5 +1,7 @@
 """Contours of the risk on a plane through a point."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
@@ -9,9 +11,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from landscape.report import words
-from landscape.report.figures.lines import PLACES, distance, suffix
-from landscape.report.figures.planes import COLORS, Heights, Plane, heights, planes, title
+from landscape.report import checks, words
+from landscape.report.figures import paths
+from landscape.report.figures.planes import (
+    COLORS,
+    Heights,
+    Plane,
+    above,
+    cut,
+    heights,
+    planes,
+    title,
+)
 from landscape.report.figures.style import (
     WIDTH,
     Grid,
@@ -21,45 +32,121 @@ from landscape.report.figures.style import (
     panels,
 )
 from landscape.report.figures.view import Picture, View
+from landscape.report.sets import PLACES, Set
 
 _LEVELS = 14
+_ASKEW = (
+    " Where a cosine is given the directions are not at right angles, and the plane is drawn askew."
+)
+_SHARES = (
+    " Percentages beside the axes are shares of the path's squared distances from the point that "
+    "each of them explains."
+)
 
 
-def contours(view: View, at: str) -> Picture | None:
-    """Contours of each loss's plane, the point itself marked."""
-    found = planes(view, at)
+def contours(view: View, chosen: Set, at: str) -> Picture | None:
+    """Contours of each loss's plane, the point itself and the path of training marked."""
+    found = planes(view, chosen, at)
     if not found:
         return None
     columns = columns_for(len(found), 3)
-    side = (WIDTH - 1.34 - 0.9 * (columns - 1)) / columns if columns == 3 else 2.15
-    grid = Grid(columns, side, top=0.45, down=0.62, across=0.9, left=0.62, right=0.72, most=side)
-    figure, axes = panels(len(found), grid, foot=0.25)
+    figure, axes = panels(len(found), layout(found, columns), foot=0.25)
     scales = [heights(plane.values) for plane in found]
     for panel, plane, height in zip(axes, found, scales, strict=True):
         _draw_contour(figure, panel, plane, height)
-    outer_labels(axes, columns, "direction 1", "direction 2", away=0.4)
-    figure.legend(handles=_keys(found, scales, PLACES[at]), loc="lower center", ncols=4)
+    label_axes(axes, found, columns)
+    keys = _keys(found, scales, PLACES[at])
+    figure.legend(handles=keys, loc="lower center", ncols=5, columnspacing=1.2)
     return Picture(
-        f"contours{suffix(at)}",
-        f"Risk on a plane through {PLACES[at]}",
-        _contour_caption(view, at, scales),
+        chosen.file("contours", at),
+        plane_title(view, "Risk on a plane", chosen, at),
+        _caption(chosen, at, found, scales),
         "Contours of the risk, one panel a loss.",
         figure,
+        "planes",
     )
 
 
-def _contour_caption(view: View, at: str, scales: list[Heights]) -> str:
-    cut = any(height.share for height in scales)
+def layout(found: list[Plane], columns: int) -> Grid:
+    """Square panels, each with room for a color scale beside it."""
+    across = 1.12 if _own_labels(found) else 0.9
+    side = (WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
+    top = above(found)
+    own = 0.14 if _own_labels(found) else 0.0
+    return Grid(
+        columns,
+        side,
+        top=top,
+        down=0.17 + top + own,
+        across=across,
+        left=0.62,
+        right=0.72,
+        most=side,
+    )
+
+
+def _own_labels(found: list[Plane]) -> bool:
+    """Whether the names of the axes differ from plane to plane."""
+    return len({plane.axes for plane in found}) > 1
+
+
+def label_axes(axes: Sequence[Axes], found: list[Plane], columns: int) -> None:
+    """The names of the directions, on each panel where they differ."""
+    if not _own_labels(found):
+        outer_labels(axes, columns, *found[0].axes, away=0.4)
+        return
+    for panel, plane in zip(axes, found, strict=True):
+        panel.set_xlabel(_short(plane.axes[0]), labelpad=1)
+        panel.set_ylabel(_short(plane.axes[1]), labelpad=1)
+        panel.yaxis.set_label_coords(-0.4 / (WIDTH * panel.get_position().width), 0.5)
+
+
+def _short(name: str) -> str:
+    return name.replace(" of the path)", ")")
+
+
+def plane_title(view: View, what: str, chosen: Set, at: str) -> str:
+    """The heading of a figure of planes, with the label where there are several sets."""
+    called = f": {chosen.label}" if len(view.planes) > 1 else ""
+    return f"{what} through {PLACES[at]}{called}"
+
+
+def units(chosen: Set, at: str) -> str:
+    """What a distance of 1 means along each axis, said once where both agree."""
+    first, second = (direction.unit(at)[1] for direction in chosen.directions)
+    if first == second:
+        return first
+    names = [direction.spoken(at) for direction in chosen.directions]
+    return f"Along {names[0]}: {_lower(first)} Along {names[1]}: {_lower(second)}"
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _caption(chosen: Set, at: str, found: list[Plane], scales: list[Heights]) -> str:
+    sliced = any(height.share for height in scales)
+    trained = {plane.loss: plane.path for plane in found if plane.path is not None}
+    first, second = (direction.spoken(at) for direction in chosen.directions)
+    spanned = f"{first} and {second}"
+    if first == second:
+        spanned = f"two {first.removeprefix('a ')}s"
     return (
-        f"The risk on the evaluation set on a plane spanned by two random directions through "
-        f"{PLACES[at]} (the cross). {distance(view)} All losses are shown at one seed, whose "
-        "runs rank nearest the middle, and share its directions. Every panel has its "
-        "own color scale, in the loss's own units."
-    ) + (
-        " A few very high cells are cut when drawing, never in the data: the share cut stands "
-        "above each panel."
-        if cut
-        else ""
+        f"The risk on the evaluation set on a plane spanned by {spanned} through "
+        f"{PLACES[at]} (the cross). {units(chosen, at)} All losses are shown at one seed, whose "
+        "runs rank nearest the middle"
+        + (", and share its directions" if first == second else "")
+        + ". Every panel has its own color scale, in the loss's own units."
+        + (
+            " A few very high cells are cut when drawing, never in the data: the share cut stands "
+            "above each panel."
+            if sliced
+            else ""
+        )
+        + (_ASKEW if any(abs(plane.cosine) > 0.1 for plane in found) else "")
+        + paths.caption(trained)
+        + (_SHARES if any("%" in name for plane in found for name in plane.axes) else "")
+        + checks.sentence({plane.loss: plane.failed for plane in found})
     )
 
 
@@ -102,13 +189,15 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
             colors="none",
             hatches=["...."],
         )
+    if plane.path is not None:
+        paths.draw_path(panel, plane.path)
     panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
     panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
     panel.set_xlim(plane.x[0], plane.x[-1])
     panel.set_ylim(plane.y[0], plane.y[-1])
     few_ticks(panel.xaxis)
     few_ticks(panel.yaxis)
-    panel.set_title(title(plane, height), loc="left")
+    panel.set_title(title(plane, cut(height)), loc="left")
 
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
@@ -179,4 +268,4 @@ def _keys(found: list[Plane], scales: list[Heights], center: str) -> list[Line2D
                 label="gradient exactly zero",
             )
         )
-    return keys
+    return keys + (paths.keys() if any(plane.path is not None for plane in found) else [])

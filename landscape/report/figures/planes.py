@@ -6,23 +6,28 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import FuncFormatter
 
-from landscape.report import words
+from landscape.report import checks, words
 from landscape.report.figures.lines import HEAVY
-from landscape.report.figures.style import (
-    plain,
-    shorten,
-)
-from landscape.report.figures.view import Array, View
+from landscape.report.figures.paths import Path, path
+from landscape.report.figures.style import plain, shorten
+from landscape.report.figures.view import Array, View, typical
 from landscape.report.results import Run
+from landscape.report.sets import Set
 
 COLORS = colormaps["viridis"]
 # Heights above the 95th percentile are cut when they stretch the scale by more than this factor.
 _STRETCH = 2.5
 _ROUNDING = 1e-6
+# Axes whose cosine exceeds this are not at right angles, so that the plane is drawn askew.
+_ASKEW = 0.1
 
 
 class Plane(NamedTuple):
-    """One plane of one run: x (Px,), y (Py,), values (Py, Px), and where the gradient is zero."""
+    """One plane of one run: x (Px,), y (Py,), values (Py, Px), and where the gradient is zero.
+
+    `axes` are what the axes are called, `extremes` the smallest and the largest eigenvalue of the
+    Hessian at each cell, `failed` the run's checks of this set that failed.
+    """
 
     loss: str
     seed: int | None
@@ -31,6 +36,11 @@ class Plane(NamedTuple):
     values: Array
     metric: Array | None
     zero_gradient: Array | None
+    axes: tuple[str, str]
+    cosine: float
+    path: Path | None
+    extremes: tuple[Array, Array] | None
+    failed: tuple[str, ...]
 
 
 class Heights(NamedTuple):
@@ -78,63 +88,78 @@ def heights(values: Array) -> Heights:
     return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
-def planes(view: View, at: str) -> list[Plane]:
-    """The first plane of each loss, all of one seed where there is one that all losses have.
-
-    Losses of one seed share their directions, so that their planes can be compared.
-    """
-    name = f"{at}/planes/risk"
+def planes(view: View, chosen: Set, at: str) -> list[Plane]:
+    """The first plane of each loss in a set, of the runs that are `typical`."""
+    name = chosen.array(at, "risk")
     having = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
-    having = {loss: runs for loss, runs in having.items() if runs}
-    seed = _typical_seed(view, having)
-    found = []
-    for loss, runs in having.items():
-        chosen = [run for run in runs if run.seed == seed] or [_median_run(view, runs)]
-        found.append(_plane(view, loss, chosen[0], at))
+    found = [_plane(view, loss, run, chosen, at) for loss, run in typical(view, having).items()]
     return [plane for plane in found if plane is not None]
 
 
-def _typical_seed(view: View, having: dict[str, list[Run]]) -> int | None:
-    """The shared seed whose runs rank closest to the median of their losses."""
-    if not having:
-        return None
-    shared = set.intersection(*({run.seed for run in runs} for runs in having.values()))
-    distance: dict[int, float] = {seed: 0.0 for seed in shared if seed is not None}
-    for runs in having.values():
-        ranked = sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
-        for rank, run in enumerate(ranked):
-            if run.seed in distance:
-                distance[run.seed] += abs(rank - (len(ranked) - 1) / 2)
-    return min(distance, key=lambda seed: (distance[seed], seed), default=None)
+def _plane(view: View, loss: str, run: Run, chosen: Set, at: str) -> Plane | None:
+    def array(name: str) -> Array | None:
+        found = run.slices.get(chosen.array(at, name))
+        return None if found is None else np.asarray(found, dtype=np.float64)
 
-
-def _median_run(view: View, runs: list[Run]) -> Run:
-    """The run whose final metric is the (lower) median."""
-    ranked = sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
-    return ranked[(len(ranked) - 1) // 2]
-
-
-def _plane(view: View, loss: str, run: Run, at: str) -> Plane | None:
-    arrays = {
-        name: run.slices.get(f"{at}/planes/{name}")
-        for name in ("x", "y", "risk", view.metric, "dead/weights")
-    }
-    x, y, risk = arrays["x"], arrays["y"], arrays["risk"]
+    x, y, risk = array("x"), array("y"), array("risk")
     if x is None or y is None or risk is None or risk.shape[1:] != (len(y), len(x)):
         return None
-    if min(len(x), len(y)) < 2:
+    if min(len(x), len(y)) < 2 or not len(risk):
         return None
-    metric, weights = (
-        None if array is None else array[0].astype(np.float64)
-        for array in (arrays[view.metric], arrays["dead/weights"])
+
+    def first(name: str) -> Array | None:
+        """The first draw of a measure that has one value a cell."""
+        found = array(name)
+        return None if found is None or found.shape != risk.shape else found[0]
+
+    weights = first("dead/weights")
+    smallest, largest = first("eigenvalue/smallest"), first("eigenvalue/largest")
+    cosine = array("cosine")
+    return Plane(
+        loss=loss,
+        seed=run.seed,
+        x=x,
+        y=y,
+        values=risk[0],
+        metric=first(view.metric),
+        zero_gradient=None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64),
+        axes=_axes(chosen, at, array("explained")),
+        cosine=float(cosine[0]) if cosine is not None and cosine.size else np.nan,
+        path=path(run, chosen, at),
+        extremes=None if smallest is None or largest is None else (smallest, largest),
+        failed=tuple(checks.failed([run], chosen.where(at))),
     )
-    zero = None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64)
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return Plane(loss, run.seed, x, y, risk[0].astype(np.float64), metric, zero)
 
 
-def title(plane: Plane, height: Heights) -> str:
+def _axes(chosen: Set, at: str, explained: Array | None) -> tuple[str, str]:
+    """`eigenvector`, `trajectory 1 (83 % of the path)`; two alike are numbered."""
+    names = [direction.called(at) for direction in chosen.directions]
+    if names[0] == names[1]:
+        names = [f"{name} {number}" for number, name in enumerate(names, 1)]
+    shares = explained if explained is not None and explained.shape == (2,) else [np.nan] * 2
+    texts = [
+        f"{name} ({words.percent(share)} % of the path)" if np.isfinite(share) else name
+        for name, share in zip(names, shares, strict=True)
+    ]
+    return texts[0], texts[1]
+
+
+def title(plane: Plane, *more: str) -> str:
+    """The loss, and under it the seed, what a reader must know of the axes, and failed checks."""
     seed = "" if plane.seed is None else f"seed {plane.seed}"
-    cut = f"{words.percent(height.share)} % cut" if height.share else ""
-    cut = "logarithmic" if height.logarithmic else cut
-    return f"{plain(shorten(plane.loss, 24))}\n{', '.join(part for part in (seed, cut) if part)}"
+    askew = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _ASKEW else ""
+    second = ", ".join(filter(None, (seed, *more, askew)))
+    lines = [shorten(plane.loss, 24), second, shorten(checks.mark(plane.failed), 32)]
+    return "\n".join(plain(line) for line in lines if line)
+
+
+def cut(height: Heights) -> str:
+    """What was done to the scale of a plane, for its title."""
+    if height.logarithmic:
+        return "logarithmic"
+    return f"{words.percent(height.share)} % cut" if height.share else ""
+
+
+def above(found: list[Plane]) -> float:
+    """Inches above each panel that the longest title takes."""
+    return 0.45 + 0.15 * any(plane.failed for plane in found)

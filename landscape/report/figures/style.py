@@ -196,14 +196,29 @@ def legend(figure: Figure, shown: Sequence[Style], extra: Sequence[Line2D] = ())
     )
 
 
-def outer_labels(axes: Sequence[Axes], columns: int, x: str, y: str, away: float = 0.53) -> None:
-    """The x label below each column, the y label `away` inches left of each row."""
+def outer_labels(
+    axes: Sequence[Axes], columns: int, x: str, y: str, away: float = 0.53, *, whole: bool = False
+) -> None:
+    """The x label below each column, the y label `away` inches left of each row.
+
+    `whole`: an x label that is wider than a panel stands once, in the middle below all.
+    """
+    once = whole and len(plain(x)) > 15 * WIDTH * axes[0].get_position().width
+    if once:
+        figure, lowest = axes[0].figure, min(panel.get_position().y0 for panel in axes)
+        tall = figure.get_figheight()  # type: ignore[union-attr]
+        figure.text(0.5, lowest - 0.3 / tall, x, ha="center", va="top")
     for i, panel in enumerate(axes):
-        if i + columns >= len(axes):
+        if i + columns >= len(axes) and not once:
             panel.set_xlabel(x)
         if i % columns == 0:
             panel.set_ylabel(y)
             panel.yaxis.set_label_coords(-away / (WIDTH * panel.get_position().width), 0.5)
+
+
+def titled(panel: Axes, title: str, below: Sequence[str] = ()) -> None:
+    """A title with further lines under it, each cut to the width of a panel; text as it is."""
+    panel.set_title("\n".join([title, *(plain(shorten(line, 32)) for line in below)]), loc="left")
 
 
 def few_ticks(axis: Axis, most: int = 3) -> None:

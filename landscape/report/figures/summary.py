@@ -3,6 +3,7 @@
 import numpy as np
 
 from landscape.report import words
+from landscape.report.figures.bundles import along, bundles, distance
 from landscape.report.figures.curves import (
     UPDATES,
     diverged_key,
@@ -11,7 +12,7 @@ from landscape.report.figures.curves import (
     draw_learning,
     target_key,
 )
-from landscape.report.figures.lines import band, draw_along_metric, unit
+from landscape.report.figures.lines import band, draw_along_metric
 from landscape.report.figures.style import Grid, foot, legend, letter, panels
 from landscape.report.figures.view import Picture, View, series
 
@@ -30,9 +31,15 @@ def summary(view: View, at: str | None) -> Picture:
     titles = [f"{view.label}", "gradient norm", f"dead {name}"]
     for panel in axes[:3]:
         panel.set_xlabel(UPDATES)
+    last = ""
     if at:
-        draw_along_metric(axes[3], view, at)
-        axes[3].set_xlabel(f"distance along direction ({unit(view)})")
+        axis = distance(view, view.lines[0], at)
+        draw_along_metric(axes[3], view, view.lines[0], at)
+        axes[3].set_xlabel(axis.label)
+        found = bundles(view, view.lines[0], at, view.metric, axis.relative)
+        last = (
+            f"; (d) the task metric along {along(view.lines[0], at, found)}, the mean{band(view)}"
+        )
         titles.append(f"{view.label} around the {at} point")
     for index, (panel, title) in enumerate(zip(axes, titles, strict=True)):
         letter(panel, index, title)
@@ -41,7 +48,7 @@ def summary(view: View, at: str | None) -> Picture:
         f"All in one: (a) the task metric, interquartile mean over seeds with 95 % bootstrap "
         f"interval; (b) the norm of the batch gradient, zeros on the line marked 0; (c) the share "
         f"of {name} with zero gradient, equal lines as rims around each other"
-        + (f"; (d) the task metric along random lines, the mean{band(view)}." if at else ".")
+        f"{last}."
     )
     return Picture(
         "summary",

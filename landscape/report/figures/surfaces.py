@@ -5,25 +5,36 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-from landscape.report.figures.lines import PLACES, suffix
-from landscape.report.figures.planes import COLORS, Plane, heights, planes, title
+from landscape.report import checks
+from landscape.report.figures.contours import plane_title
+from landscape.report.figures.planes import COLORS, Plane, above, cut, heights, planes, title
 from landscape.report.figures.style import (
     Grid,
     columns_for,
     panels,
 )
 from landscape.report.figures.view import Picture, View
+from landscape.report.sets import PLACES, Set
 
 
-def surfaces(view: View, at: str) -> Picture | None:
+def surfaces(view: View, chosen: Set, at: str) -> Picture | None:
     """The same planes as surfaces."""
-    found = planes(view, at)
+    found = planes(view, chosen, at)
     if not found:
         return None
     columns = columns_for(len(found), 3)
     tall = 2.0 if columns == 3 else 2.9
+    top = above(found) - 0.09
     grid = Grid(
-        columns, tall, left=0.1, right=0.5, top=0.36, bottom=0.28, across=0.3, down=0.5, most=3.2
+        columns,
+        tall,
+        left=0.1,
+        right=0.5,
+        top=top,
+        bottom=0.28,
+        across=0.3,
+        down=0.14 + top,
+        most=3.2,
     )
     figure, axes = panels(len(found), grid, projection="3d", computed_zorder=False)
     for panel, plane in zip(axes, found, strict=True):
@@ -32,14 +43,15 @@ def surfaces(view: View, at: str) -> Picture | None:
     caption = (
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
         f"floor the distances along both directions, the red point {PLACES[at]}. Scales and cuts "
-        "are those of the contours."
+        f"are those of the contours.{checks.sentence({p.loss: p.failed for p in found})}"
     )
     return Picture(
-        f"surfaces{suffix(at)}",
-        f"Surfaces around {PLACES[at]}",
+        chosen.file("surfaces", at),
+        plane_title(view, "Surface", chosen, at),
         caption,
         "Surfaces of the risk, one panel a loss.",
         figure,
+        "planes",
     )
 
 
@@ -86,7 +98,14 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
     panel.tick_params(pad=-3)
     panel.tick_params(axis="z", pad=longest - 4)
     panel.patch.set_visible(False)
-    panel.set_xlabel("direction 1", labelpad=-7)
-    panel.set_ylabel("direction 2", labelpad=-7)
+    for axis, name in zip((panel.xaxis, panel.yaxis), plane.axes, strict=True):
+        axis.set_label_text(_short(name))
+        axis.labelpad = -7
     panel.zaxis.set_major_formatter(height.ticks)
-    panel.set_title(title(plane, height), loc="left", y=0.98)
+    panel.set_title(title(plane, cut(height)), loc="left", y=0.98)
+
+
+def _short(name: str) -> str:
+    """What an axis is called where there is little room."""
+    name = name.split(" (")[0]
+    return "random" if name == "random direction" else name.removeprefix("random ")

@@ -13,23 +13,28 @@ from landscape.report import words
 from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, Run
+from landscape.report.sets import Set, sets
 
 Array = NDArray[np.float64]
 
 
 class Picture(NamedTuple):
-    """A figure with what stands around it: a title, how to read it, and words in its place."""
+    """A figure with what stands around it: a title, how to read it, and words in its place.
+
+    `section` is the part of the page that it belongs to.
+    """
 
     name: str
     title: str
     caption: str
     alternative: str
     figure: Figure
+    section: str = "training"
 
 
 @dataclass(frozen=True)
 class View:
-    """The runs to draw, by loss, and how each loss looks."""
+    """The runs to draw, by loss, how each loss looks, and which sets of slices there are."""
 
     runs: Mapping[str, tuple[Run, ...]]
     styles: Mapping[str, Style]
@@ -37,6 +42,8 @@ class View:
     higher_is_better: bool
     target: float
     seeds: int
+    lines: tuple[Set, ...] = ()
+    planes: tuple[Set, ...] = ()
 
     @property
     def label(self) -> str:
@@ -56,6 +63,7 @@ def view(results: Results, table: pd.DataFrame) -> View:
         for name, group in groups
         if name in chosen and any(run.counted for run in group)
     }
+    everything = [run for group in runs.values() for run in group]
     return View(
         runs=runs,
         styles=styles([name for name in table["name"] if name in chosen]),
@@ -63,7 +71,35 @@ def view(results: Results, table: pd.DataFrame) -> View:
         higher_is_better=results.higher_is_better,
         target=float(table["target"].iloc[0]),
         seeds=max(len(group) for group in runs.values()),
+        lines=sets(everything, "lines"),
+        planes=sets(everything, "planes"),
     )
+
+
+def typical(view: View, having: Mapping[str, Sequence[Run]]) -> dict[str, Run]:
+    """One run a loss, all of one seed where there is one that all losses have.
+
+    Losses of one seed share their directions and their start, so that they can be compared; it is
+    the seed whose runs rank closest to the median of their losses.
+    """
+    having = {loss: list(runs) for loss, runs in having.items() if runs}
+    if not having:
+        return {}
+    shared = set.intersection(*({run.seed for run in runs} for runs in having.values()))
+    distance: dict[int, float] = {seed: 0.0 for seed in shared if seed is not None}
+    ranked = {
+        loss: sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
+        for loss, runs in having.items()
+    }
+    for runs in ranked.values():
+        for rank, run in enumerate(runs):
+            if run.seed in distance:
+                distance[run.seed] += abs(rank - (len(runs) - 1) / 2)
+    seed = min(distance, key=lambda seed: (distance[seed], seed), default=None)
+    return {
+        loss: next((run for run in runs if run.seed == seed), runs[(len(runs) - 1) // 2])
+        for loss, runs in ranked.items()
+    }
 
 
 def series(runs: Sequence[Run], name: str, metric: bool = False) -> tuple[Array, Array]:

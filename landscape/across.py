@@ -1,0 +1,179 @@
+"""What is measured between runs, once all have finished: solutions under other losses, barriers."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import slices, store
+from landscape.config import Across, Run
+from landscape.experiment import restored
+from landscape.program import Program, Workshop, evaluation_set
+from landscape.risk import Examples
+
+PyTree = Any
+
+
+class Solution(NamedTuple):
+    """A finished run: the ends of its training, and its program."""
+
+    run: Run
+    program: Program
+    trained: PyTree
+    initial: PyTree
+
+
+def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Workshop) -> bool:
+    """Writes across.json for the runs that are done, unless it is there for these runs already.
+
+    Returns whether anything was measured. What goes wrong is told in the file's `problems`.
+    """
+    done = [run for run in runs if store.read_status(_folder(directory, run)) == "done"]
+    key = json.dumps([asked.model_dump(mode="json"), sorted(run.id for run in done)])
+    path = directory / "across.json"
+    if not done or _key_of(path) == key:
+        return False
+    found: dict[str, Any] = {"key": key, "solutions": [], "interpolations": [], "problems": []}
+    for group in _groups(done):
+        try:
+            solutions = [_load(run, directory, workshop) for run in group]
+            examples = evaluation_set(group[0], workshop.dataset(group[0]))
+            if asked.losses:
+                found["solutions"] += _under_each_other(solutions, examples)
+            if "losses" in asked.interpolations:
+                found["interpolations"] += _between(
+                    "losses", itertools.combinations(solutions, 2), asked.points, examples
+                )
+        except Exception as error:
+            found["problems"].append(f"seed {group[0].seed}: {_told(error)}")
+    if "seeds" in asked.interpolations:
+        for first, second in _neighbors(done):
+            try:
+                pair = (_load(first, directory, workshop), _load(second, directory, workshop))
+                examples = evaluation_set(first, workshop.dataset(first))
+                found["interpolations"] += _between("seeds", [pair], asked.points, examples)
+            except Exception as error:
+                found["problems"].append(f"{first.label} to seed {second.seed}: {_told(error)}")
+    metrics = workshop.program(done[0]).metrics
+    store.write_json(path, found | {"metric": metrics[0]})
+    return True
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def _folder(directory: Path, run: Run) -> Path:
+    return store.run_folder(directory, run.id)
+
+
+def _key_of(path: Path) -> str | None:
+    try:
+        return store.read_json(path)["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _shared(run: Run) -> str:
+    """What runs have in common that can be compared: the swept values that are no loss's own."""
+    swept = {k: v for k, v in run.swept.items() if not k.startswith("losses.")}
+    return json.dumps(swept, sort_keys=True)
+
+
+def _groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Runs of one seed and point of the sweep: the same start, split and order under every loss."""
+    found: dict[tuple[str, int], list[Run]] = {}
+    for run in runs:
+        found.setdefault((_shared(run), run.seed), []).append(run)
+    yield from found.values()
+
+
+def _neighbors(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
+    """Runs of one loss and point of the sweep, each seed with the next."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        name = json.dumps([run.loss.label, run.swept], sort_keys=True)
+        found.setdefault(name, []).append(run)
+    for group in found.values():
+        yield from itertools.pairwise(sorted(group, key=lambda run: run.seed))
+
+
+def _load(run: Run, directory: Path, workshop: Workshop) -> Solution:
+    program = workshop.program(run)
+    trained, initial = restored(program, _folder(directory, run))
+    return Solution(run, program, trained, initial)
+
+
+def _under_each_other(solutions: list[Solution], examples: Examples) -> list[dict[str, Any]]:
+    """The cross-loss matrix of one group: every solution under the loss of every other."""
+    rows = []
+    for solution in solutions:
+        program = solution.program.instruments
+        made = program.predict(solution.trained, examples)
+        before = program.predict(solution.initial, examples)
+        losses = {other.run.id: other.program.instruments.risk_of for other in solutions}
+        rows.append(
+            {
+                "run": solution.run.id,
+                "loss": solution.run.loss.label,
+                "seed": solution.run.seed,
+                "swept": solution.run.swept,
+                "metric": float(program.metrics_of(made, examples)[solution.program.metrics[0]]),
+                "risks": {name: float(risk(made, examples)) for name, risk in losses.items()},
+                "initial": {name: float(risk(before, examples)) for name, risk in losses.items()},
+            }
+        )
+    return rows
+
+
+def _between(
+    kind: str, pairs: Iterable[tuple[Solution, Solution]], points: int, examples: Examples
+) -> list[dict[str, Any]]:
+    """Risk and metric on the straight way between two solutions, under the losses of both ends."""
+    coordinates = np.linspace(0, 1, points, dtype=np.float32)
+    return [_interpolated(kind, a, b, coordinates, examples) for a, b in pairs]
+
+
+def _interpolated(
+    kind: str, first: Solution, second: Solution, coordinates: np.ndarray, examples: Examples
+) -> dict[str, Any]:
+    way = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
+    metric, move = first.program.metrics[0], jax.jit(slices.displace)
+    ends = {end.run.id: end for end in (first, second)}
+    risks: dict[str, list[float]] = {name: [] for name in ends}
+    metrics = []
+    for coordinate in coordinates:
+        params = move(first.trained, (way,), jnp.asarray([coordinate]))
+        made = first.program.instruments.predict(params, examples)
+        metrics.append(float(first.program.instruments.metrics_of(made, examples)[metric]))
+        for name, end in ends.items():
+            risks[name].append(float(end.program.instruments.risk_of(made, examples)))
+    return {
+        "kind": kind,
+        "from": first.run.id,
+        "to": second.run.id,
+        "from_loss": first.run.loss.label,
+        "to_loss": second.run.loss.label,
+        "from_seed": first.run.seed,
+        "to_seed": second.run.seed,
+        "swept": first.run.swept,
+        "coordinates": coordinates.astype(np.float64).tolist(),
+        "metric": metrics,
+        "risks": risks,
+        "drops": {name: _drop(end, examples) for name, end in ends.items()},
+    }
+
+
+def _drop(end: Solution, examples: Examples) -> float | None:
+    """How far training brought a loss down on these examples; None where it did not."""
+    tools = end.program.instruments
+    before, after = (
+        float(tools.risk_of(tools.predict(params, examples), examples))
+        for params in (end.initial, end.trained)
+    )
+    return before - after if before > after else None

@@ -1,0 +1,117 @@
+"""What failed is marked beside its figures and listed; what did not is not."""
+
+import json
+
+import pandas as pd
+import pytest
+from synthetic_runs import LOSSES, Loss, write_experiment
+
+from landscape.report import checks, figures
+from landscape.report.comparison import compare
+from landscape.report.figures import curvature, directions, lines
+from landscape.report.figures.view import view
+from landscape.report.records import parse_checks
+from landscape.report.results import read
+from landscape.report.tables import display, failures
+
+FAILED = {
+    "name": "center",
+    "where": "trained",
+    "passed": False,
+    "value": 2.0,
+    "expected": 1.0,
+    "tolerance": 0.1,
+    "message": "the middle is off",
+}
+
+
+def titles(picture):
+    return [axes.get_title(loc="left") for axes in picture.figure.axes]
+
+
+def shown(directory):
+    results = read(directory)
+    return view(results, compare(results))
+
+
+def test_the_table_counts_and_names_the_worst(experiment):
+    table = pd.read_csv(experiment[0] / "report" / "tables" / "checks.csv")
+    first = table.iloc[0]
+    assert (first["loss"], first["check"], first["failed"]) == ("hinge", "second_difference", 3)
+    assert first["passed"] == 3 and first["undecided"] == 0
+    assert first["worst"] == 13 and first["run"] == "hinge-0-4"
+    assert table["failed"].tolist() == [3] + [0] * (len(table) - 1)
+    undecided = table[table["undecided"] > 0]
+    assert undecided["loss"].tolist() == ["hinge"] and undecided.index.tolist() == [1]
+
+
+def test_a_reader_sees_one_row_for_all_places_at_which_a_check_passed(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 2)
+    for path in (directory / "runs").glob("*/summary.json"):
+        summary = json.loads(path.read_text())
+        passed = FAILED | {"passed": True}
+        summary["checks"] = [passed | {"where": f"trained/lines/{n}"} for n in range(5)]
+        summary["checks"].append(FAILED | {"where": "trained/lines/5"})
+        path.write_text(json.dumps(summary))
+    made = checks.table({"a": read(directory).runs})
+    folded = checks.folded(made)
+    assert len(made) == 6 and made["passed"].sum() == 10
+    assert folded["where"].tolist() == ["trained/lines/5", "5 places"]
+    assert folded["passed"].tolist() == [0, 10] and folded["failed"].tolist() == [2, 0]
+
+
+def test_only_what_failed_is_marked(experiment):
+    looked = shown(experiment[0])
+    with figures.own_style():
+        for picture in (
+            lines.along_risk(looked, looked.lines[0], "trained"),
+            directions.directions(looked, "trained"),
+        ):
+            marked = [title for title in titles(picture) if checks.WARNING in title]
+            assert len(marked) == 1 and "hinge" in marked[0] and "second_difference" in marked[0]
+            assert "A check failed (see Checks) for hinge: second_difference." in picture.caption
+        for other in (
+            lines.along_risk(looked, looked.lines[1], "trained"),
+            curvature.spectrum(looked, "trained"),  # a check of it is undecided
+        ):
+            assert not any(checks.WARNING in title for title in titles(other))
+            assert "check failed" not in other.caption
+
+
+def test_a_finding_says_what_failed(experiment):
+    found = experiment[1].comparison.set_index("name")["finding"]
+    clause = "check failed: second_difference (see Checks)"
+    assert found["hinge"].endswith(clause) and found.str.contains("check failed").sum() == 1
+    assert clause in display(experiment[1].comparison).set_index("loss").loc["hinge", "finding"]
+
+
+def test_a_check_of_a_point_concerns_its_slices_unless_it_is_of_curvature(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
+    path = directory / "runs" / "cross_entropy-0-0" / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["checks"] = [FAILED, {**FAILED, "name": "lanczos", "where": "trained/hessian"}]
+    path.write_text(json.dumps(summary))
+    looked = shown(directory)
+    with figures.own_style():
+        slices = lines.along_risk(looked, looked.lines[0], "trained")
+        spectrum = curvature.spectrum(looked, "trained")
+    assert any(f"{checks.WARNING} center" in title for title in titles(slices))
+    assert not any("lanczos" in title for title in titles(slices))
+    assert any(f"{checks.WARNING} center, lanczos" in title for title in titles(spectrum))
+
+
+@pytest.mark.parametrize("damage", [{"a": 1}, [1], [{"name": "center"}], [{**FAILED, "passed": 1}]])
+def test_damaged_checks_are_told_and_do_no_harm(tmp_path, damage):
+    directory = write_experiment(tmp_path / "x", (Loss("a"),), 1, with_slices=False)
+    path = directory / "runs" / "a-0-0" / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checks": damage}))
+    results = read(directory)
+    (listed,) = failures(results).to_dict("records")
+    assert "the checks in summary.json cannot be read" in listed["reason"]
+    assert compare(results)["seeds"].tolist() == [1]
+
+
+def test_null_numbers_are_none():
+    (check,) = parse_checks([{**FAILED, "value": None, "expected": None, "passed": None}])
+    assert check.passed is None and check.value != check.value
+    assert checks.failed([], "trained") == []

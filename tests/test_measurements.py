@@ -1,0 +1,303 @@
+"""What a run measures around its points, against NumPy on what lies in its folder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from landscape import across, config, experiment, store, sweep
+from landscape.program import Workshop, evaluation_set, prepare
+
+CONFIG = """
+dataset: digits
+model: {name: mlp, widths: [6], activation: tanh}
+optimizer: {name: sgd, learning_rate: 0.5, momentum: 0.5}
+losses: [softmax_cross_entropy, brier]
+seeds: 2
+steps: 60
+batch_size: 32
+record_every: 10
+checkpoints: 4
+evaluation: {split: train, size: 80}
+slices:
+  at: [trained, initial]
+  lines:
+    - {directions: 3, points: 9, radius: auto, rise: 0.5}
+    - {direction: gradient, points: 5, radius: 0.1}
+    - {direction: eigenvector, points: 5, radius: 0.1}
+    - {direction: interpolation, points: 5}
+  planes:
+    - {points: [3, 5], draws: 2}
+    - {axes: [trajectory, {name: trajectory, component: 2}], points: [5, 3], radius: 1.2}
+    - {axes: [random, {name: eigenvector, end: smallest}], points: [3, 3], eigenvalues: 60}
+curvature: {at: [trained, initial], operators: [hessian, gauss_newton], checkpoints: true,
+            eigenvalues: 3, iterations: 80, probes: 8}
+across: {interpolations: [seeds, losses], points: 5}
+"""
+NAMES = ["layers/0/weight", "layers/0/bias", "output/weight", "output/bias"]
+PATH = "trajectory \N{MULTIPLICATION SIGN} trajectory[component=2]"
+BENT = "random \N{MULTIPLICATION SIGN} eigenvector[end=smallest]"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("measured")
+    path = folder / "experiment.yaml"
+    path.write_text(CONFIG)
+    loaded = config.load(path)
+    runs = config.expand(loaded)
+    workshop = Workshop()
+    prepare(runs, workshop)
+    statuses = {run.id: status for run, status, _ in sweep.perform_all(runs, folder, workshop)}
+    for run in runs:
+        assert statuses[run.id] == "done", store.read_failure(store.run_folder(folder, run.id))
+    assert across.measure(loaded.across, runs, folder, workshop)
+    return folder, runs, loaded, workshop
+
+
+def find(finished, loss="softmax_cross_entropy", seed=0):
+    folder, runs, _, workshop = finished
+    run = next(r for r in runs if (r.loss.label, r.seed) == (loss, seed))
+    return run, store.run_folder(folder, run.id), evaluation_set(run, workshop.dataset(run))
+
+
+def layers(folder, at):
+    tensors = store.read_params(folder)
+    return [tensors[f"{at}/{name}"].astype(np.float64) for name in NAMES]
+
+
+def flat(arrays):
+    return np.concatenate([np.ravel(a) for a in arrays])
+
+
+def outputs(params, examples):
+    weight, bias, out, last = params
+    x = np.asarray(examples.inputs, np.float64).reshape(len(examples.targets), -1)
+    return np.tanh(x @ weight.T + bias) @ out.T + last
+
+
+def risks(params, examples):
+    """Softmax cross-entropy and Brier score in NumPy."""
+    logits = outputs(params, examples)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    hot = np.eye(10)[np.asarray(examples.targets)]
+    return {
+        "softmax_cross_entropy": -np.mean(np.sum(hot * np.log(shares), axis=1)),
+        "brier": np.mean(np.sum((shares - hot) ** 2, axis=1)),
+    }
+
+
+def hessian(params, examples):
+    """The dense Hessian of softmax cross-entropy by jax.hessian in float64, and the gradient."""
+    shapes = [p.shape for p in params]
+    ends = np.cumsum([p.size for p in params])[:-1]
+    with jax.enable_x64(True):
+        x = jnp.asarray(np.asarray(examples.inputs, np.float64).reshape(len(examples.targets), -1))
+        hot = jnp.asarray(np.eye(10)[np.asarray(examples.targets)])
+
+        def risk(vector):
+            parts = [p.reshape(s) for p, s in zip(jnp.split(vector, ends), shapes, strict=True)]
+            logits = jnp.tanh(x @ parts[0].T + parts[1][None]) @ parts[2].T + parts[3][None]
+            return -jnp.mean(jnp.sum(hot * jax.nn.log_softmax(logits), axis=1))
+
+        vector = jnp.asarray(flat(params))
+        return np.asarray(jax.hessian(risk)(vector)), np.asarray(jax.grad(risk)(vector))
+
+
+def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
+    _, folder, examples = find(finished)
+    arrays, found = store.read_slices(folder), store.read_json(folder / "curvature.json")
+    assert (found["convex"], found["twice_differentiable"]) == (True, True)
+    assert [p["place"] for p in found["points"]] == ["trained", "initial"] + ["checkpoint"] * 4
+    for at, point in zip(("trained", "initial"), found["points"], strict=False):
+        params = layers(folder, at)
+        matrix, slope = hessian(params, examples)
+        values, size = np.linalg.eigvalsh(matrix), len(matrix)
+        mine = point["operators"]["hessian"]
+        np.testing.assert_allclose(mine["largest"], values[::-1][:3], rtol=1e-4)
+        np.testing.assert_allclose(mine["smallest"], values[:3], atol=1e-3 * values[-1])
+        assert abs(mine["trace"]["value"] - np.trace(matrix)) < 5 * mine["trace"]["error"]
+        assert min(point["operators"]["gauss_newton"]["smallest"]) > -1e-5 * values[-1]
+        assert point["parameters"] == size
+        np.testing.assert_allclose(point["squared_norm"], np.sum(flat(params) ** 2), rtol=1e-5)
+        np.testing.assert_allclose(
+            point["risk"], risks(params, examples)["softmax_cross_entropy"], rtol=1e-5
+        )
+        norm = np.linalg.norm(flat(params))
+        lines = f"{at}/lines/eigenvector"
+        np.testing.assert_allclose(arrays[f"{lines}/norm"], norm, rtol=1e-5)
+        np.testing.assert_allclose(arrays[f"{lines}/curvature"], values[-1] * norm**2, rtol=1e-4)
+        steep = f"{at}/lines/gradient"
+        along = slope / np.linalg.norm(slope) * norm
+        np.testing.assert_allclose(arrays[f"{steep}/slope"], along @ slope, rtol=1e-4)
+        np.testing.assert_allclose(arrays[f"{steep}/curvature"], along @ matrix @ along, rtol=1e-3)
+        for i, c in enumerate(arrays[f"{steep}/coordinates"]):
+            moved = flat(params) + c * along
+            parts = np.split(moved, np.cumsum([p.size for p in params])[:-1])
+            parts = [p.reshape(q.shape) for p, q in zip(parts, params, strict=True)]
+            exact = risks(parts, examples)["softmax_cross_entropy"]
+            np.testing.assert_allclose(arrays[f"{steep}/risk"][0, i], exact, rtol=1e-4)
+        plane = f"{at}/planes/{BENT}"
+        ends = (arrays[f"{plane}/eigenvalue/{end}"][0, 1, 1] for end in ("smallest", "largest"))
+        np.testing.assert_allclose(list(ends), values[[0, -1]], atol=2e-3 * values[-1])
+        assert arrays[f"{plane}/eigenvalue/largest"].shape == (1, 3, 3)
+
+
+def test_every_check_of_a_smooth_model_passes(finished):
+    for loss in ("softmax_cross_entropy", "brier"):
+        for seed in (0, 1):
+            _, folder, _ = find(finished, loss, seed)
+            made = store.read_json(folder / "summary.json")["checks"]
+            names = [check["name"] for check in made]
+            counted = {name: names.count(name) for name in set(names)}
+            assert counted == {
+                "center": 14,
+                "finite": 14,
+                "second_difference": 8,
+                "evaluation_noise": 8,
+                "mean_curvature": 2,
+                "lanczos": 4 if loss == "softmax_cross_entropy" else 2,  # brier is not convex
+            }
+            wrong = [c for c in made if c["name"] != "evaluation_noise" and not c["passed"]]
+            assert wrong == []
+
+
+def test_a_radius_that_is_found_is_where_the_risk_has_risen_as_far_as_asked(finished):
+    for seed in (0, 1):
+        _, folder, _ = find(finished, "brier", seed)
+        arrays, trace = store.read_slices(folder), store.read_trace(folder)
+        drop = trace["risk/evaluation"].iloc[0] - trace["risk/evaluation"].iloc[-1]
+        lines = "trained/lines/random"
+        assert arrays[f"{lines}/radius_found"]
+        assert arrays[f"{lines}/coordinates"][-1] == arrays[f"{lines}/radius"]
+        rise = arrays[f"{lines}/risk"][:, [0, -1]].mean() - arrays["trained/center/risk"]
+        np.testing.assert_allclose(rise / drop, 0.5, atol=0.06)
+        assert f"{lines}/keys" in arrays
+        assert "trained/lines/gradient/keys" not in arrays
+        assert "trained/lines/gradient/radius_found" not in arrays
+
+
+def test_the_interpolation_ends_at_the_initial_point(finished):
+    _, folder, examples = find(finished)
+    arrays = store.read_slices(folder)
+    start = risks(layers(folder, "initial"), examples)["softmax_cross_entropy"]
+    end = risks(layers(folder, "trained"), examples)["softmax_cross_entropy"]
+    np.testing.assert_allclose(arrays["trained/lines/interpolation/risk"][0, -1], start, rtol=1e-5)
+    np.testing.assert_allclose(arrays["initial/lines/interpolation/risk"][0, -1], end, rtol=1e-5)
+
+
+def test_the_path_on_its_plane(finished):
+    _, folder, examples = find(finished)
+    arrays = store.read_slices(folder)
+    steps, tensors = store.read_checkpoints(folder)
+    assert steps.tolist() == [0, 20, 40, 60]
+    path = [[tensors[name][i].astype(np.float64) for name in NAMES] for i in range(4)]
+    trained = flat(layers(folder, "trained"))
+    away = np.stack([flat(p) for p in path]) - trained
+    plane = f"trained/planes/{PATH}"
+    np.testing.assert_array_equal(arrays[f"{plane}/path/step"], steps)
+    _, sizes, components = np.linalg.svd(away, full_matrices=False)
+    explained = sizes**2 / np.sum(sizes**2)
+    np.testing.assert_allclose(arrays[f"{plane}/explained"], explained[:2], rtol=1e-3)
+    inside = away @ components[:2].T
+    for axis, name in enumerate(("x", "y")):
+        ours, theirs = arrays[f"{plane}/path/{name}"], inside[:, axis]
+        theirs = theirs / theirs[np.argmax(np.abs(theirs))]
+        np.testing.assert_allclose(ours, theirs, atol=2e-3)
+        assert max(ours) == pytest.approx(1, abs=1e-4)
+    off = np.linalg.norm(away - inside @ components[:2], axis=1)
+    np.testing.assert_allclose(arrays[f"{plane}/path/distance"], off, rtol=1e-2, atol=1e-3)
+    cut = np.cumsum([p.size for p in path[0]])[:-1]
+    for i in range(4):
+        true = risks(path[i], examples)["softmax_cross_entropy"]
+        np.testing.assert_allclose(arrays[f"{plane}/path/risk"][i], true, rtol=1e-4)
+        projected = np.split(trained + inside[i] @ components[:2], cut)
+        projected = [p.reshape(q.shape) for p, q in zip(projected, path[i], strict=True)]
+        exact = risks(projected, examples)["softmax_cross_entropy"]
+        np.testing.assert_allclose(arrays[f"{plane}/path/projected_risk"][i], exact, rtol=2e-3)
+
+
+def test_a_plane_of_random_and_eigenvector_has_right_angles(finished):
+    _, folder, _ = find(finished)
+    arrays = store.read_slices(folder)
+    for at in ("trained", "initial"):
+        assert abs(arrays[f"{at}/planes/{BENT}/cosine"]).max() < 1e-5
+        assert abs(arrays[f"{at}/planes/random/cosine"]).max() < 1e-5
+        assert arrays[f"{at}/planes/random/risk"].shape == (2, 5, 3)
+        assert arrays[f"{at}/planes/random/keys"].shape == (2, 2, 2)
+
+
+def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_path, monkeypatch):
+    folder, runs, _, _ = finished
+    run = runs[0]
+    there = store.run_folder(folder, run.id)
+    names = ("slices.npz", "curvature.json", "checkpoints.safetensors", "summary.json")
+    before = {name: (there / name).read_bytes() for name in names}
+    monkeypatch.setattr(experiment, "_train", None)
+    assert experiment.perform(run, there, Workshop()) == "done"
+    assert {name: (there / name).read_bytes() for name in names} == before
+
+
+def test_solutions_are_measured_under_each_other(finished):
+    folder, runs, loaded, workshop = finished
+    found = store.read_json(folder / "across.json")
+    assert found["problems"] == []
+    assert len(found["solutions"]) == 4
+    labels = {run.id: run.loss.label for run in runs}
+    for row in found["solutions"]:
+        run, own, examples = find(finished, row["loss"], row["seed"])
+        assert row["run"] == run.id
+        for at, column in (("trained", "risks"), ("initial", "initial")):
+            exact = risks(layers(own, at), examples)
+            assert {labels[name] for name in row[column]} == set(exact)
+            for name, value in row[column].items():
+                np.testing.assert_allclose(value, exact[labels[name]], rtol=1e-4)
+        made = outputs(layers(own, "trained"), examples).argmax(axis=1)
+        accuracy = np.mean(made == np.asarray(examples.targets))
+        np.testing.assert_allclose(row["metric"], accuracy, atol=0.013)
+    assert not across.measure(loaded.across, runs, folder, workshop)
+    assert across.measure(loaded.across, runs[:2], folder, workshop)
+    assert across.measure(loaded.across, runs, folder, workshop)
+
+
+def test_interpolations_between_solutions(finished):
+    folder, runs, _, _ = finished
+    found = store.read_json(folder / "across.json")["interpolations"]
+    kinds = [(one["kind"], one["from_loss"], one["from_seed"], one["to_seed"]) for one in found]
+    assert sorted(kinds) == [
+        ("losses", "softmax_cross_entropy", 0, 0),
+        ("losses", "softmax_cross_entropy", 1, 1),
+        ("seeds", "brier", 0, 1),
+        ("seeds", "softmax_cross_entropy", 0, 1),
+    ]
+    labels = {run.id: run.loss.label for run in runs}
+    for one in found:
+        _, first, examples = find(finished, one["from_loss"], one["from_seed"])
+        _, second, _ = find(finished, one["to_loss"], one["to_seed"])
+        a, b = layers(first, "trained"), layers(second, "trained")
+        assert one["coordinates"] == [0, 0.25, 0.5, 0.75, 1]
+        for i, t in enumerate(one["coordinates"]):
+            exact = risks([(1 - t) * x + t * y for x, y in zip(a, b, strict=True)], examples)
+            for name, values in one["risks"].items():
+                np.testing.assert_allclose(values[i], exact[labels[name]], rtol=1e-4)
+        start, end = risks(layers(first, "initial"), examples), risks(a, examples)
+        loss = one["from_loss"]
+        np.testing.assert_allclose(one["drops"][one["from"]], start[loss] - end[loss], rtol=1e-3)
+
+
+def test_a_run_that_diverged_is_measured_like_any_other(tmp_path):
+    path = tmp_path / "experiment.yaml"
+    path.write_text(CONFIG)
+    few = ["seeds=1", "losses=[softmax_cross_entropy]", "optimizer.learning_rate=1e38"]
+    runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
+    workshop = Workshop()
+    ((run, status, _),) = sweep.perform_all(runs, tmp_path, workshop)
+    folder = store.run_folder(tmp_path, run.id)
+    assert status == "diverged", store.read_failure(folder)
+    made = store.read_json(folder / "summary.json")["checks"]
+    assert {check["name"] for check in made} >= {"center", "finite", "second_difference"}
+    assert set(store.read_json(folder / "curvature.json")["points"][0]["operators"]) == {
+        "hessian",
+        "gauss_newton",
+    }

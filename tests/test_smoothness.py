@@ -1,0 +1,44 @@
+import pytest
+
+from landscape import smoothness
+
+
+def audited(value, convex):
+    return {
+        "properties": {
+            "smoothness": {"value": value, "how": "measured"},
+            "convex": {"value": convex, "how": "proved"},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "twice", "words"),
+    [
+        ("smooth", True, ""),
+        ("C2", True, ""),
+        ("C1", False, "corners"),
+        ("C0", False, "kinks"),
+        ("discontinuous", False, "jumps"),
+        (None, None, "could not tell"),
+    ],
+)
+def test_what_is_twice_differentiable(value, twice, words):
+    found = smoothness.of_loss(audited(value, True))
+    assert found.twice_differentiable is twice
+    assert bool(found.note) == bool(words)
+    assert words in found.note
+
+
+@pytest.mark.parametrize(
+    ("convex", "reason"), [(True, None), (False, "not convex"), (None, "could not tell")]
+)
+def test_gauss_newton_needs_a_convex_loss(convex, reason):
+    found = smoothness.of_loss(audited("smooth", convex)).against_gauss_newton
+    assert found is None if reason is None else reason in found
+
+
+def test_an_audit_that_failed_tells_nothing():
+    found = smoothness.of_loss({"loss": "x", "error": "boom"})
+    assert found.to_json()["twice_differentiable"] is None
+    assert found.against_gauss_newton
