@@ -10,6 +10,7 @@ import numpy as np
 from landscape.audit import jaxprs
 from landscape.audit.domain import batch
 from landscape.audit.findings import Finding, Where
+from landscape.audit.quick import quick
 from landscape.audit.survey import Survey, quote
 
 ROWS = 5
@@ -140,7 +141,7 @@ def depends_on_batch(survey: Survey) -> Finding | None:
         return function(p, t), function(p[order], t[order]), function(*twice)
 
     try:
-        one, other, two = (np.asarray(v, np.float64) for v in jax.jit(three)(predictions, targets))
+        one, other, two = (np.asarray(v, np.float64) for v in quick(three)(predictions, targets))
     except Exception:
         return None
     moved = one[order] if one.ndim and len(one) == ROWS else one
@@ -188,7 +189,7 @@ def _elementwise(survey: Survey) -> list[Finding]:
     x = jnp.asarray(np.random.default_rng(3).normal(size=ROWS).astype(np.float32))
     function = survey.subject.function
     try:
-        whole, alone = jax.jit(
+        whole, alone = quick(
             lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(ROWS)]))
         )(x)
         whole, alone = np.asarray(whole, np.float64), np.asarray(alone, np.float64)

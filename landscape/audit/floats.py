@@ -10,6 +10,7 @@ import numpy as np
 from landscape.audit import jaxprs
 from landscape.audit.domain import FAR, Target
 from landscape.audit.findings import Finding, Where
+from landscape.audit.quick import quick
 from landscape.audit.smoothness import special_points
 from landscape.audit.survey import Survey, along, brief, norms, quote
 
@@ -171,7 +172,7 @@ def _first_broken(
     value = np.asarray(target.value)
     given = value.astype(dtype) if value.dtype.kind == "f" else value
     try:
-        seen = jax.jit(look)(hit["point"].astype(dtype), given)
+        seen = quick(look)(hit["point"].astype(dtype), given)
     except Exception:  # an operation that cannot be taken out of its program
         return None
     rows = [np.asarray(s).reshape(-1, 3) for s in seen]

@@ -13,6 +13,7 @@ import numpy as np
 
 from landscape.audit import jaxprs
 from landscape.audit.domain import FAR, Target
+from landscape.audit.quick import quick
 from landscape.audit.survey import Survey
 
 Array = np.ndarray
@@ -76,7 +77,7 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
     with jax.enable_x64(True):
         given = value.astype(np.float64) if value.dtype.kind == "f" else value
         try:
-            ends, left = jax.jit(jax.vmap(follow, (0, None)))(starts, given)
+            ends, left = quick(jax.vmap(follow, (0, None)))(starts, given)
         except Exception:  # the argument cannot be observed, as inside a loop
             return []
     ends, left = np.asarray(ends), np.asarray(left)

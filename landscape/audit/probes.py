@@ -15,13 +15,12 @@ import numpy as np
 
 from landscape.audit import jaxprs
 from landscape.audit.domain import Target
+from landscape.audit.quick import finished
 from landscape.audit.static import Site
 from landscape.audit.subject import Subject
 
 Array = np.ndarray
 CHUNK = 256
-# Small programs that run a few times: the time goes into compiling them.
-_QUICK = {"xla_backend_optimization_level": 0}
 _NOT_A_NUMBER = 7.7e300  # a state in place of NaN, so that states compare
 _COMPILERS = ThreadPoolExecutor(2, thread_name_prefix="compile")
 
@@ -147,7 +146,7 @@ class Probe:
                 continue
             try:
                 lowered = self._lowered(self._quiet_gradient, dtype, 1)
-                self._natives[key] = _COMPILERS.submit(_finished, lowered)
+                self._natives[key] = _COMPILERS.submit(finished, lowered)
             except Exception as error:
                 failed: Future = Future()
                 failed.set_exception(error)
@@ -170,7 +169,7 @@ class Probe:
         return self._natives[np.dtype(dtype).name].result()
 
     def _compiled(self, function: Callable, arrays: int) -> Callable:
-        return _finished(self._lowered(function, np.float64, arrays))
+        return finished(self._lowered(function, np.float64, arrays))
 
     def _lowered(self, function: Callable, dtype: Any, arrays: int) -> Any:
         """The function of `arrays` points and a target, over a chunk of points."""
@@ -200,10 +199,6 @@ def _can_be_observed(site: Site) -> bool:
     """Whether its states can be told: those inside a while loop have no fixed number."""
     loops = any(eqn.primitive.name == "while" for eqn in site.around)
     return site.equation.primitive.name in STATES and not loops
-
-
-def _finished(lowered: Any) -> Callable:
-    return lowered.compile(compiler_options=_QUICK)
 
 
 def _given(target: Target, dtype: Any) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 from landscape.audit import domain as domains
 from landscape.audit.domain import CLASSES, Domain, Target, batch, example_shape
 from landscape.audit.jaxprs import equations, place
+from landscape.audit.quick import quick
 from landscape.audit.signature import (
     check_output,
     check_plain,
@@ -255,7 +256,7 @@ def _prefers_right(subject: Subject) -> bool:
     high, low = (0.9, 0.1 / (count - 1)) if subject.domain.name != "real" else (4.0, 0.0)
     classes = jnp.where(jnp.eye(count, dtype=bool), high, low).astype(jnp.float32)
     rows = jnp.stack([jnp.broadcast_to(c, subject.shape) for c in classes])
-    cost = jax.jit(jax.vmap(subject.row, (0, None)))
+    cost = quick(jax.vmap(subject.row, (0, None)))
     if subject.rows > 1:
         return True
     for number, target in enumerate(subject.targets):
@@ -277,7 +278,7 @@ def _rows(
     check_output(out, few[0].shape, label, function)
     if out.shape != ():
         return 1
-    one = jax.jit(
+    one = quick(
         lambda p, t: (
             batched(p, t),
             jnp.stack([batched(p[i : i + 1], t[i : i + 1]) for i in range(_FEW)]),
@@ -339,7 +340,7 @@ def _same_constants(a: jex.ClosedJaxpr, b: jex.ClosedJaxpr) -> bool:
 def _signed_if_needed(subject: Subject, batched: Callable, rest: tuple) -> Subject:
     """Targets -1 and 1 where the loss is constant for the target 0 but not for -1."""
     x = jnp.linspace(-3.0, 3.0, 7, dtype=jnp.float32)
-    rows = jax.jit(jax.vmap(lambda v, t: subject.row(jnp.full(subject.shape, v), t), (0, None)))
+    rows = quick(jax.vmap(lambda v, t: subject.row(jnp.full(subject.shape, v), t), (0, None)))
     at = {t: np.asarray(rows(x, jnp.full(subject.shape, t, jnp.float32))) for t in (-1.0, 0.0, 1.0)}
     moving = {t: np.ptp(values) > 0 for t, values in at.items()}
     mirrored = np.allclose(at[-1.0], at[1.0][::-1], rtol=1e-4, atol=1e-5)
@@ -354,7 +355,7 @@ def _is_elementwise(function: Callable) -> bool:
     """Whether each element of the result depends on its own alone; true where it cannot be told."""
     x = np.linspace(-2, 2, FEATURES, dtype=np.float32) ** 3
     with contextlib.suppress(Exception):
-        whole, alone = jax.jit(
+        whole, alone = quick(
             lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(4)]))
         )(x)
         return np.allclose(whole, alone, rtol=1e-4, atol=1e-5, equal_nan=True)
