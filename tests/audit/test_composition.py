@@ -6,6 +6,7 @@ polynomial is fitted to either side in float64, and values and derivatives are c
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 
 import jax
 import jax.numpy as jnp
@@ -74,8 +75,13 @@ STEPPED = (
     Part("floor", jnp.floor, "discontinuous", INTEGERS),
 )
 ROUGH = KINKED + STEPPED
-scales = st.sampled_from([-3.0, -1.0, -0.6, 0.4, 1.0, 2.5])
-shifts = st.sampled_from([-0.8, -0.3, 0.0, 0.25, 0.9])
+# Each part once, with factors and offsets in turn.
+SCALES = (-3.0, -1.0, -0.6, 0.4, 1.0, 2.5)
+SHIFTS = (-0.8, -0.3, 0.0, 0.25, 0.9)
+LINES = list(zip(ROUGH, cycle(SCALES), cycle(SHIFTS), strict=False))
+SUMS = [(smooth, *line) for smooth, line in zip(cycle(SMOOTH), LINES, strict=False)]
+# Each smooth part once as the first, as the second and as the last.
+CHAINS = list(zip(SMOOTH, SMOOTH[2:] + SMOOTH[:2], SMOOTH[5:] + SMOOTH[:5], strict=True))
 
 
 def composed(parts):
@@ -97,15 +103,13 @@ def at_most(claim, truth):
     return CLASSES.index(claim) <= CLASSES.index(truth)
 
 
-@few
-@given(part=st.sampled_from(ROUGH), scale=scales, shift=shifts)
+@pytest.mark.parametrize(("part", "scale", "shift"), LINES, ids=repr)
 def test_after_a_line_a_part_keeps_its_class(part, scale, shift):
     # Some switch of every part lies between -1 and 1, so its preimage lies near the origin.
     assert claimed(lambda x: part.function(scale * x + shift)) == part.smoothness
 
 
-@few
-@given(smooth=st.sampled_from(SMOOTH), rough=st.sampled_from(ROUGH), scale=scales, shift=shifts)
+@pytest.mark.parametrize(("smooth", "rough", "scale", "shift"), SUMS, ids=repr)
 def test_a_sum_with_something_smooth_has_the_class_of_the_rough_term(smooth, rough, scale, shift):
     def function(x):
         return smooth.function(x) + 0.7 * rough.function(scale * x + shift)
@@ -113,8 +117,7 @@ def test_a_sum_with_something_smooth_has_the_class_of_the_rough_term(smooth, rou
     assert claimed(function) == rough.smoothness
 
 
-@few
-@given(parts=st.lists(st.sampled_from(SMOOTH), min_size=1, max_size=3))
+@pytest.mark.parametrize("parts", CHAINS, ids=repr)
 def test_smooth_parts_compose_to_something_smooth(parts):
     assert claimed(composed(parts)) == "smooth"
 
