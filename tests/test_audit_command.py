@@ -1,10 +1,9 @@
 """`landscape audit` as a person and a program meet it: texts, JSON, exit codes, bad input."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command import called, process
 
 CODE = """
 import functools
@@ -110,9 +109,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def landscape(*args, cwd, **environment):
-    command = [sys.executable, "-m", "landscape.cli", "audit", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+def landscape(*args, cwd, by=called):
+    return by("audit", *args, cwd=cwd)
 
 
 def line_of(text):
@@ -121,7 +119,7 @@ def line_of(text):
 
 def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
     names = ["squared_error", "mine.py:clipped", "mine.py:hard", "mine.py:raises"]
-    done = landscape(*names, "--json", cwd=folder)
+    done = landscape(*names, "--json", cwd=folder, by=process)
     assert done.returncode == 2, done.stderr
     found = json.loads(done.stdout)
     assert [one["loss"] for one in found] == names
@@ -150,7 +148,7 @@ def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
 def test_exit_codes(folder):
     assert landscape("mine.py:square", cwd=folder).returncode == 0
     assert landscape("mine.py:clipped", "--task", "binary", cwd=folder).returncode == 0
-    done = landscape("mine.py:hard", "--task", "binary", "--json", cwd=folder)
+    done = landscape("mine.py:hard", "--task", "binary", "--json", cwd=folder, by=process)
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "untrainable"
 
@@ -243,7 +241,7 @@ def test_each_mistake_is_told_clearly_and_costs_only_itself(folder):
 
 
 def test_prints_do_not_reach_the_output(folder):
-    found = json.loads(landscape("mine.py:prints", "--json", cwd=folder).stdout)
+    found = json.loads(landscape("mine.py:prints", "--json", cwd=folder, by=process).stdout)
     (note,) = (note for note in found["notes"] if "prints" in note)
     assert str(line_of('print("here")')) in note
 
@@ -251,7 +249,7 @@ def test_prints_do_not_reach_the_output(folder):
 @pytest.mark.slow
 def test_what_takes_too_long_is_named_and_the_others_are_done(folder):
     names = ["mine.py:sleeps", "mine.py:hangs", "absolute_error"]
-    done = landscape(*names, "--time-limit", "6", "--json", cwd=folder)
+    done = landscape(*names, "--time-limit", "6", "--json", cwd=folder, by=process)
     assert done.returncode == 2
     sleeps, hangs, fine = json.loads(done.stdout)
     assert f"mine.py:{line_of('time.sleep(600)')}" in sleeps["error"]

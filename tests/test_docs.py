@@ -2,11 +2,10 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import called
 
 from landscape import config, sweep
 from landscape.config import Experiment
@@ -40,13 +39,8 @@ def folder(tmp_path_factory):
         for code in blocks(page, "python"):
             if named := re.match(r"# (\w+\.py)\n", code):
                 (folder / named[1]).write_text(code)
-    landscape(["landscape", "init", "mine"], folder)
+    called("init", "mine", cwd=folder)
     return folder
-
-
-def landscape(words, cwd):
-    command = [sys.executable, "-m", "landscape.cli", *words[1:]]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(("command", "expected"), list(commands()))
@@ -57,7 +51,7 @@ def test_commands_are_accepted(command, expected, folder):
         words[2] = "another"
     if words[1] == "run" and "--dry-run" not in words:
         words.append("--dry-run")
-    done = landscape(words, folder)
+    done = called(*words[1:], cwd=folder)
     assert done.returncode == expected, done.stdout + done.stderr
 
 
