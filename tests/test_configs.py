@@ -2,35 +2,64 @@
 
 from pathlib import Path
 
+import jax
 import pytest
 
-from landscape import config, store, sweep
+from landscape import across, config, store, sweep
 from landscape.program import Workshop, prepare
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
-FEW = [
-    "steps=2",
-    "seeds=1",
-    "batch_size=8",
-    "record_every=1",
-    "evaluation.size=8",
-    "slices.lines=null",
-    "slices.planes.points=[3, 3]",
-]
+FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=8", "audit=false"]
+# Of what is measured in many ways, one loss.
+FEWER = {
+    "reading_landscapes": ["losses=softmax_cross_entropy", "checkpoints=3"],
+    "resnet_shortcuts": ["model.depth=8", "model.skip=true"],
+}
+
+
+def few(path):
+    """Overrides that keep a config's parts and directions, and little of their number."""
+    given = FEW + FEWER.get(path.stem, [])
+    slices = config.load(path, given).slices
+    lines = [f"slices.lines.{i}.points=3" for i in range(len(slices.lines or ()))]
+    planes = [f"slices.planes.{i}.points=[3, 3]" for i in range(len(slices.planes or ()))]
+    if len(lines) == 1:
+        lines = ["slices.lines=null"]
+    if "curvature:" in path.read_text():
+        given = [*given, "curvature.iterations=4", "curvature.probes=2", "curvature.eigenvalues=1"]
+    return [*given, *lines, *planes]
+
+
+@pytest.fixture
+def compiled_quickly():
+    """These tests see that things fit together; what they compile runs once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compiled_quickly")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_runs(path, tmp_path):
-    runs = config.expand(config.load(path, FEW))
+    experiment = config.load(path, few(path))
+    runs = config.expand(experiment)
     workshop = Workshop()
     prepare(runs, workshop)
+    # Every loss has run on its data by now; training is compiled for the first and the last.
+    ends = {experiment.losses[0].label, experiment.losses[-1].label}
+    runs = [run for run in runs if run.loss.label in ends]
     for run, status, _ in sweep.perform_all(runs, tmp_path, workshop):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert store.read_trace(folder)["step"].tolist() == [0, 1, 2]
-        label = run.slices.plane_labels()[0]
-        assert store.read_slices(folder)[f"trained/planes/{label}/risk"].shape[1:] == (3, 3)
+        stored = store.read_slices(folder)
+        for label in run.slices.plane_labels():
+            assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
+        assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)
+    if experiment.across is not None:
+        assert across.measure(experiment.across, runs, tmp_path, workshop)
+        assert store.read_json(tmp_path / "across.json")["problems"] == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
