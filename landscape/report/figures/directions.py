@@ -9,6 +9,7 @@ from landscape.report import checks, statistics, words
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.lines import middle
 from landscape.report.figures.style import (
+    WIDTH,
     Grid,
     columns_for,
     few_ticks,
@@ -25,6 +26,8 @@ from landscape.report.sets import PLACES, Set
 # More sets than this on one panel cannot be told apart.
 _SETS = 6
 _LINE = 0.15
+# Inches that a character of the head takes at most.
+_CHARACTER = 0.066
 
 
 class Course(NamedTuple):
@@ -133,10 +136,12 @@ def _draw(panel: Axes, courses: list[Course], colors: dict, end: float) -> None:
 
 def _head(panel: Axes, title: str, courses: list[Course], colors: dict, spectrum: str) -> None:
     """The loss, then a line for each set in its color with its curvature, then the spectrum."""
-    lines = [
-        (f"{shorten(c.label, 22)}: {words.scientific(c.curvature)}", colors[c.label].color)
-        for c in courses
-    ]
+    room = int(panel.get_position().width * WIDTH / _CHARACTER)
+    lines = []
+    for course in courses:
+        value = words.scientific(course.curvature)
+        name = shorten(course.label, max(room - len(value) - 2, 8))
+        lines.append((f"{name}: {value}", colors[course.label].color))
     lines += [(spectrum, "black")] if spectrum else []
     tall = panel.get_figure().get_figheight() * panel.get_position().height  # type: ignore[union-attr]
     for index, (text, color) in enumerate(reversed(lines)):
