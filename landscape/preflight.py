@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape import catalog
 from landscape.errors import UserError
+from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 from landscape.risk import Examples, Loss, from_labels
@@ -129,3 +130,39 @@ def _check(
         raise UserError(
             f"{name} returns NaN for {share:.0%} of its values on an untrained model", place=place
         )
+
+
+def check_direction(name: str, direction: Direction, params: PyTree, filter_axes: PyTree) -> None:
+    """UserError where a direction raises, or returns something other than a tree like `params`.
+
+    It is tried once, at the initial parameters, with stand-ins for what training would leave.
+    """
+    called = f"direction `{name}`"
+    point = Point(
+        params=params,
+        filter_axes=filter_axes,
+        gradient=lambda: params,
+        eigenvector=lambda end, index: params,
+        update=params,
+        path=jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params),
+        target=params,
+    )
+    found = guarded(lambda: direction(jax.random.key(0), point), called, direction)
+    place = definition(direction)
+    alike: bool = jax.tree.structure(found) == jax.tree.structure(params)
+    if not alike:
+        raise UserError(
+            f"{called} does not return a tree like the parameters",
+            place=place,
+            hint="build it with jax.tree.map over point.params",
+        )
+    for (path, leaf), other in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found), strict=True
+    ):
+        if jnp.shape(other) != leaf.shape:
+            where = jax.tree_util.keystr(path, simple=True, separator="/")
+            raise UserError(
+                f"{called} has shape {jnp.shape(other)} at `{where}`, where the parameters have "
+                f"{leaf.shape}",
+                place=place,
+            )

@@ -132,6 +132,7 @@ def _build_program(run: Run, data: Dataset) -> Program:
     loss, form = preflight.fit_targets(
         written, run.loss.label, run.targets, predictions, few.targets, data.task
     )
+    _check_directions(run, model)
     metrics = _build_metrics(run, data.task)
     names = preflight.check_metrics(metrics, predictions, few.targets)
     measured = list(metrics)
@@ -191,6 +192,29 @@ def _build_trainer(
         exploding=run.gradients.exploding,
         checkpoints=min(run.checkpoints, len(recorded_steps(run.steps, run.record_every))),
     )
+
+
+def _check_directions(run: Run, model: Model) -> None:
+    """Finds before training what could not be measured after it."""
+    params = initial_params(run, model)
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    kept = min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
+    for part in [] if run.slices is None else run.slices.directions():
+        direction = catalog.build("directions", part, folder=run.folder)()
+        index, component = (part.options.get(name, 1) for name in ("index", "component"))
+        if part.name == "eigenvector" and isinstance(index, int) and index > size:
+            raise UserError(
+                f"eigenvector {index} was asked for, but the model has {size} parameters"
+            )
+        if part.name == "trajectory" and isinstance(component, int) and component >= kept:
+            raise UserError(
+                f"component {component} of the trajectory needs {component + 1} checkpoints, but "
+                f"only {kept} of {run.checkpoints} fit into {run.steps} steps recorded every "
+                f"{run.record_every}",
+                hint="use a smaller `record_every`",
+            )
+        if ":" in part.name:
+            preflight.check_direction(part.name, direction, params, model.filter_axes(params))
 
 
 def _build_optimizer(run: Run) -> optax.GradientTransformation:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import called
 
-from landscape import config, sweep
+from landscape import config, store, sweep
 from landscape.config import Experiment
 from landscape.program import Workshop, prepare
 
@@ -110,14 +110,16 @@ def test_the_audit_from_python_runs(capsys):
 
 @pytest.mark.slow
 def test_the_parts_of_the_docs_run_together(tmp_path):
-    loss, model, metric = blocks(ROOT / "docs/own_parts.md", "python")
-    for name, code in (("my_losses", loss), ("my_models", model), ("my_metrics", metric)):
-        (tmp_path / f"{name}.py").write_text(code)
+    families = ("losses", "models", "metrics", "directions")
+    for family, code in zip(families, blocks(ROOT / "docs/own_parts.md", "python"), strict=True):
+        (tmp_path / f"my_{family}.py").write_text(code)
     (tmp_path / "own.yaml").write_text(
         "dataset: digits\n"
         "model: {name: 'my_models.py:wide', width: 8}\n"
         "losses: [{name: 'my_losses.py:ramp', label: ramp, limit: 5.0}]\n"
-        "seeds: 1\nsteps: 2\nslices: null\n"
+        "seeds: 1\nsteps: 2\n"
+        "slices: {planes: null,"
+        " lines: {direction: 'my_directions.py:last_layer', directions: 2, points: 3}}\n"
     )
     (tmp_path / "metric.yaml").write_text(
         "dataset: diabetes\nmodel: linear\nlosses: ['optax.losses:huber_loss']\n"
@@ -128,7 +130,11 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         workshop = Workshop()
         prepare(runs, workshop)
         done = sweep.perform_all(runs, tmp_path / "out", workshop)
-        assert [status for _, status, _ in done] == ["done"]
+        ((run, status, _),) = done
+        assert status == "done"
+        if name == "own":
+            slices = store.read_slices(store.run_folder(tmp_path / "out", run.id))
+            assert slices["trained/lines/last_layer/risk"].shape == (2, 3)
 
 
 def test_links_between_pages_lead_somewhere():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from landscape.report import words
-from landscape.report.figures.planes import Plane, heights, planes
+from landscape.report.figures.planes import Plane, drawn, heights, planes
 from landscape.report.figures.view import View
 from landscape.report.sets import PLACES, Set
 
@@ -27,7 +27,7 @@ def surfaces(view: View) -> dict[str, Any]:
 
 def _item(chosen: Set, at: str, plane: Plane, places: bool, sets: bool) -> dict[str, Any]:
     height = heights(plane.values)
-    seed = "" if plane.seed is None else f", seed {plane.seed}"
+    seed = f", {drawn(plane)}" if drawn(plane) else ""
     cut = f", {words.percent(height.share)} % cut" if height.share else ""
     place = f" ({at})" if places else ""
     label = f", {chosen.label}" if sets else ""

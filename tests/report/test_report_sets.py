@@ -12,7 +12,7 @@ from synthetic_runs import LOSSES, Loss, write_experiment
 from landscape.report import across, figures
 from landscape.report.assemble import build
 from landscape.report.comparison import compare, slice_measures
-from landscape.report.figures import bundles, contours, convexity, lines
+from landscape.report.figures import bundles, contours, convexity, lines, planes
 from landscape.report.figures.view import view
 from landscape.report.results import read
 from landscape.report.sets import labels, sets, slugs
@@ -283,3 +283,26 @@ def test_runs_that_are_no_longer_planned_are_left_out(tmp_path):
     (field,) = across.fields(results, compare(results))
     assert field.among == ("a",) and across.ways(field, "losses") == []
     assert across.matrix(field).excess.tolist() == [[0.0]]
+
+
+def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):
+    directory = write_experiment(tmp_path / "experiment", LOSSES[:2], seeds=1)
+    for path in directory.glob("runs/*/slices.npz"):
+        arrays = dict(np.load(path))
+        for name in [n for n in arrays if n.startswith("trained/planes/random/")]:
+            last = name.rpartition("/")[2]
+            if last not in ("x", "y", "radius"):
+                arrays[name] = np.concatenate([arrays[name], 2 * arrays[name]])
+        np.savez(path, **arrays)
+    results = read(directory)
+    with figures.own_style():
+        shown = view(results, compare(results))
+        found = planes.planes(shown, shown.planes[0], "trained")
+        picture = contours.contours(shown, shown.planes[0], "trained")
+    assert [plane.draw for plane in found] == [(1, 2), (2, 2)] * 2
+    np.testing.assert_array_equal(found[1].values, 2 * found[0].values)
+    titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
+    assert [title.split("\n")[1][:19] for title in titles if title] == [
+        "seed 0, draw 1 of 2",
+        "seed 0, draw 2 of 2",
+    ] * 2

@@ -25,12 +25,14 @@ _ASKEW = 0.1
 class Plane(NamedTuple):
     """One plane of one run: x (Px,), y (Py,), values (Py, Px), and where the gradient is zero.
 
-    `axes` are what the axes are called, `extremes` the smallest and the largest eigenvalue of the
+    `draw` is its number of how many draws, counted from 1; `axes` are what the axes are called,
+    `extremes` the smallest and the largest eigenvalue of the
     Hessian at each cell, `failed` the run's checks of this set that failed.
     """
 
     loss: str
     seed: int | None
+    draw: tuple[int, int]
     x: Array
     y: Array
     values: Array
@@ -89,46 +91,57 @@ def heights(values: Array) -> Heights:
 
 
 def planes(view: View, chosen: Set, at: str) -> list[Plane]:
-    """The first plane of each loss in a set, of the runs that are `typical`."""
+    """Every draw of each loss's planes in a set, of the runs that are `typical`."""
     name = chosen.array(at, "risk")
     having = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
-    found = [_plane(view, loss, run, chosen, at) for loss, run in typical(view, having).items()]
-    return [plane for plane in found if plane is not None]
+    return [
+        plane
+        for loss, run in typical(view, having).items()
+        for plane in _draws(view, loss, run, chosen, at)
+    ]
 
 
-def _plane(view: View, loss: str, run: Run, chosen: Set, at: str) -> Plane | None:
+def _draws(view: View, loss: str, run: Run, chosen: Set, at: str) -> list[Plane]:
     def array(name: str) -> Array | None:
         found = run.slices.get(chosen.array(at, name))
         return None if found is None else np.asarray(found, dtype=np.float64)
 
     x, y, risk = array("x"), array("y"), array("risk")
     if x is None or y is None or risk is None or risk.shape[1:] != (len(y), len(x)):
-        return None
-    if min(len(x), len(y)) < 2 or not len(risk):
-        return None
-
-    def first(name: str) -> Array | None:
-        """The first draw of a measure that has one value a cell."""
-        found = array(name)
-        return None if found is None or found.shape != risk.shape else found[0]
-
-    weights = first("dead/weights")
-    smallest, largest = first("eigenvalue/smallest"), first("eigenvalue/largest")
+        return []
+    if min(len(x), len(y)) < 2:
+        return []
+    measured = {
+        name: values
+        for name in (view.metric, "dead/weights", "eigenvalue/smallest", "eigenvalue/largest")
+        if (values := array(name)) is not None and values.shape == risk.shape
+    }
     cosine = array("cosine")
-    return Plane(
-        loss=loss,
-        seed=run.seed,
-        x=x,
-        y=y,
-        values=risk[0],
-        metric=first(view.metric),
-        zero_gradient=None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64),
-        axes=_axes(chosen, at, array("explained")),
-        cosine=float(cosine[0]) if cosine is not None and cosine.size else np.nan,
-        path=path(run, chosen, at),
-        extremes=None if smallest is None or largest is None else (smallest, largest),
-        failed=tuple(checks.failed([run], chosen.where(at))),
-    )
+    known = cosine is not None and cosine.shape == risk.shape[:1]
+    axes, way = _axes(chosen, at, array("explained")), path(run, chosen, at)
+    failed = tuple(checks.failed([run], chosen.where(at)))
+
+    def draw(number: int) -> Plane:
+        one = {name: values[number] for name, values in measured.items()}
+        weights = one.get("dead/weights")
+        smallest, largest = one.get("eigenvalue/smallest"), one.get("eigenvalue/largest")
+        return Plane(
+            loss=loss,
+            seed=run.seed,
+            draw=(number + 1, len(risk)),
+            x=x,
+            y=y,
+            values=risk[number],
+            metric=one.get(view.metric),
+            zero_gradient=None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64),
+            axes=axes,
+            cosine=float(cosine[number]) if known and cosine is not None else np.nan,
+            path=way if number == 0 else None,
+            extremes=None if smallest is None or largest is None else (smallest, largest),
+            failed=failed,
+        )
+
+    return [draw(number) for number in range(len(risk))]
 
 
 def _axes(chosen: Set, at: str, explained: Array | None) -> tuple[str, str]:
@@ -145,12 +158,19 @@ def _axes(chosen: Set, at: str, explained: Array | None) -> tuple[str, str]:
 
 
 def title(plane: Plane, *more: str) -> str:
-    """The loss, and under it the seed, what a reader must know of the axes, and failed checks."""
-    seed = "" if plane.seed is None else f"seed {plane.seed}"
+    """The loss, and under it seed and draw, what a reader must know of the axes, failed checks."""
+    seed = drawn(plane)
     askew = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _ASKEW else ""
     second = ", ".join(filter(None, (seed, *more, askew)))
     lines = [shorten(plane.loss, 24), second, shorten(checks.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)
+
+
+def drawn(plane: Plane) -> str:
+    """`seed 1, draw 2 of 3`, without what there is one of."""
+    number, count = plane.draw
+    seed = "" if plane.seed is None else f"seed {plane.seed}"
+    return ", ".join(filter(None, (seed, f"draw {number} of {count}" if count > 1 else "")))
 
 
 def cut(height: Heights) -> str:

@@ -12,6 +12,7 @@ from landscape.report.figures.style import (
     Grid,
     columns_for,
     panels,
+    shorten,
 )
 from landscape.report.figures.view import Picture, View
 from landscape.report.sets import PLACES, Set
@@ -108,4 +109,5 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
 def _short(name: str) -> str:
     """What an axis is called where there is little room."""
     name = name.split(" (")[0]
-    return "random" if name == "random direction" else name.removeprefix("random ")
+    name = "random" if name == "random direction" else name.removeprefix("random ")
+    return shorten(name, 16)

@@ -1,0 +1,84 @@
+"""A direction that could not be measured is refused before anything is trained."""
+
+import pytest
+
+from landscape import config
+from landscape.errors import UserError
+from landscape.program import Workshop, prepare
+
+OWN = """
+import jax, jax.numpy as jnp
+
+def raising():
+    def direction(key, point):
+        return undefined_name
+    return direction
+
+def flat():
+    def direction(key, point):
+        return jnp.zeros(3)
+    return direction
+
+def narrow():
+    def direction(key, point):
+        return jax.tree.map(lambda leaf: leaf[:1], point.params)
+    return direction
+
+def fine():
+    def direction(key, point):
+        return jax.tree.map(lambda leaf: 0.1 * leaf, point.eigenvector("largest", 1))
+    return direction
+"""
+CONFIG = """
+dataset: wine
+model: linear
+losses: [softmax_cross_entropy]
+seeds: 1
+steps: 20
+record_every: 10
+checkpoints: 9
+slices: {planes: null, lines: {direction: DIRECTION, points: 3}}
+"""
+
+
+def refused(folder, direction):
+    (folder / "mine.py").write_text(OWN)
+    (folder / "own.yaml").write_text(CONFIG.replace("DIRECTION", direction))
+    runs = config.expand(config.load(folder / "own.yaml"))
+    with pytest.raises(UserError) as caught:
+        prepare(runs, Workshop())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "line"),
+    [
+        ("raising", "raises NameError", "return undefined_name"),
+        ("flat", "not return a tree like the parameters", "def direction(key, point):"),
+        ("narrow", "has shape (1, 13) at `output/weight`, where the parameters have (3, 13)", None),
+    ],
+)
+def test_a_direction_of_ones_own(tmp_path, name, words, line):
+    error = refused(tmp_path, f"'mine.py:{name}'")
+    assert words in str(error)
+    assert error.place.file.endswith("mine.py")
+    if line:
+        assert error.place.text.strip() == line
+
+
+def test_a_sound_one_is_taken(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "own.yaml").write_text(CONFIG.replace("DIRECTION", "'mine.py:fine'"))
+    prepare(config.expand(config.load(tmp_path / "own.yaml")), Workshop())
+
+
+@pytest.mark.parametrize(
+    ("direction", "words"),
+    [
+        ("{name: eigenvector, index: 43}", "the model has 42 parameters"),
+        ("{name: eigenvector, index: 0}", "from 1, found 0"),
+        ("{name: trajectory, component: 3}", "only 3 of 9 fit into 20 steps recorded every 10"),
+    ],
+)
+def test_more_than_there_is(tmp_path, direction, words):
+    assert words in str(refused(tmp_path, direction))
