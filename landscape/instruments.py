@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from landscape import curvature, slices
 from landscape.config import Run
@@ -134,20 +133,3 @@ def _remembered(make: Callable[[int], Any]) -> Callable[[int], Any]:
         return made[key]
 
     return get
-
-
-def path_risks(instruments: Instruments, path: PyTree, examples: Examples) -> jax.Array:
-    """(C,) risk of each checkpoint, `path` with a leading axis of C."""
-    count = jax.tree.leaves(path)[0].shape[0]
-    start = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[0]), path)
-    one = jnp.ones((1, 1), jnp.float32)
-    found = []
-    for number in range(count):
-        step = jax.tree.map(lambda leaf, number=number: leaf[number], path)
-        found.append(instruments.slice(start, (step,), one, examples)["risk"][0])
-    return jnp.stack(found)
-
-
-def squared_norm(params: PyTree) -> float:
-    """The sum of the squares of all parameters."""
-    return float(optax.tree.norm(params) ** 2)

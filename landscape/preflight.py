@@ -149,8 +149,8 @@ def check_direction(name: str, direction: Direction, params: PyTree, filter_axes
     )
     found = guarded(lambda: direction(jax.random.key(0), point), called, direction)
     place = definition(direction)
-    alike: bool = jax.tree.structure(found) == jax.tree.structure(params)
-    if not alike:
+    wanted: Any = jax.tree.structure(params)
+    if jax.tree.structure(found) != wanted:
         raise UserError(
             f"{called} does not return a tree like the parameters",
             place=place,

@@ -11,27 +11,19 @@ from typing import Any
 from pydantic import BaseModel
 
 from landscape import catalog
-from landscape.config.fields import (
-    COMPUTED,
-    Across,
-    Curvature,
+from landscape.config.fields import Evaluation, Experiment, Gradients, Run
+from landscape.config.measured import COMPUTED, Across, Curvature, Lines, Planes, Slices
+from landscape.config.overrides import locate, normalize, override
+from landscape.config.parts import (
     Dataset,
     Direction,
-    Evaluation,
-    Experiment,
-    Gradients,
-    Lines,
     Loss,
     Metric,
     Model,
     Optimizer,
     Part,
-    Planes,
-    Run,
     Schedule,
-    Slices,
 )
-from landscape.config.overrides import locate, normalize, override
 from landscape.config.resolve import check_sweep, read_as, resolve
 from landscape.config.yaml_source import Node, at, parse, placed, plain, put, read, shown, write
 from landscape.errors import Place, UserError

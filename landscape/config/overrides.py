@@ -9,7 +9,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from landscape.catalog import find
-from landscape.config.fields import Experiment, Part
+from landscape.config.fields import Experiment
+from landscape.config.parts import Part
 from landscape.config.yaml_source import Node, at, parse, placed, plain, put, shown
 from landscape.errors import Place, UserError, nearest, raise_all
 

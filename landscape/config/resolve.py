@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from landscape.catalog import bind
-from landscape.config.fields import Experiment, Frozen, Part
+from landscape.config.fields import Experiment
 from landscape.config.overrides import labels, locate, model_in, normalize, parts
+from landscape.config.parts import Frozen, Part
 from landscape.config.yaml_source import Node, at, describe, find, parse, placed, plain, put
 from landscape.errors import UserError, nearest, raise_all
 

@@ -1,0 +1,107 @@
+"""What fields are made of: frozen models, numbers within bounds, and parts by family."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from landscape.catalog.menu import entries
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise PydanticCustomError("odd", "an odd number, so that the trained point is a sample")
+    return value
+
+
+def unique(values: Sequence[Any]) -> Sequence[Any]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("unique", "each value once")
+    return values
+
+
+def _line(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise PydanticCustomError("line", "a line of text")
+    return value
+
+
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Odd = Annotated[int, Field(ge=3), AfterValidator(_odd)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Frozen(BaseModel):
+    """A value that never changes and takes nothing it does not know."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Part(Frozen):
+    """A part by name, with its options. A config may write the name alone, or options flat."""
+
+    family: ClassVar[str] = ""
+    name: str = Field(min_length=1)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        written = handler.resolve_ref_schema(handler(core_schema))
+        menu = sorted({entry.name for entry in entries(cls.family)}) if cls.family else []
+        name = {"anyOf": [{"enum": menu}, {"type": "string", "pattern": ":"}]}
+        written["properties"]["name"] = name
+        written["additionalProperties"] = True
+        required = [field for field in written.pop("required", []) if field != "label"]
+        full = {**written, "required": required}
+        written.clear()
+        written.update({"title": full.pop("title", cls.__name__), "anyOf": [name, full]})
+        return written
+
+
+class Dataset(Part):
+    family: ClassVar[str] = "datasets"
+
+
+class Model(Part):
+    family: ClassVar[str] = "models"
+
+
+class Schedule(Part):
+    family: ClassVar[str] = "schedules"
+
+
+class Optimizer(Part):
+    """`schedule` null: the learning rate as it is; `clip_norm` null: no clipping."""
+
+    family: ClassVar[str] = "optimizers"
+    name: str = Field("adam", min_length=1)
+    schedule: Schedule | None = None
+    clip_norm: Positive | None = None
+
+
+class Loss(Part):
+    """`label` is what the loss is called in reports; by default its name."""
+
+    family: ClassVar[str] = "losses"
+    label: Annotated[str, Field(max_length=80), AfterValidator(_line)]
+
+
+class Metric(Part):
+    family: ClassVar[str] = "metrics"
+
+
+class Direction(Part):
+    family: ClassVar[str] = "directions"
+    name: str = Field("random", min_length=1)
