@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landscape import slices
-from landscape.parts.directions import random
+from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
 from landscape.risk import Examples
 
@@ -97,7 +97,7 @@ def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
     measure = slices.point_measure(bowl, itself, [], batch_size=8, gradients=False)
 
     def curvature(key):
-        direction = draw(key, start, itself.filter_axes(start))
+        direction = draw(key, Point(start, itself.filter_axes(start)))
         step = jnp.asarray([[-0.5], [0.0], [0.5]])
         low, middle, high = slices.slicer(measure)(start, (direction,), step, ONE)["risk"]
         return (low - 2 * middle + high) / 0.25

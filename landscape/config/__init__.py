@@ -161,10 +161,13 @@ def _fields(experiment: Experiment, index: int) -> dict[str, Any]:
 
 
 def _measurement(experiment: Experiment) -> str:
-    names = ("slices", "curvature", "audit")
-    return _digest(
-        {name: _identity(getattr(experiment, name), experiment.folder) for name in names}
-    )
+    folder = experiment.folder
+    slices = _identity(experiment.slices, folder)
+    more: dict[str, Any] = {"audit": True} if experiment.audit else {}
+    if experiment.curvature is not None:
+        more["curvature"] = _identity(experiment.curvature, folder)
+    # Where only slices are asked for the digest is theirs alone, as in results without these keys.
+    return _digest({"slices": slices} | more if more else slices)
 
 
 def _identity(value: Any, folder: Path) -> Any:
