@@ -94,7 +94,9 @@ def test_the_config_page_shows_the_defaults_of_what_is_measured_and_examples_tha
 
 
 def test_the_config_of_the_readme_loads(tmp_path, folder):
-    (text,) = blocks(ROOT / "README.md", "yaml")
+    more, text = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "more.yaml").write_text("dataset: digits\nmodel: mlp\nlosses: [brier]\n" + more)
+    assert config.load(tmp_path / "more.yaml", ()).slices.plane_labels()[0].startswith("trajectory")
     (tmp_path / "readme.yaml").write_text(text)
     (tmp_path / "my_losses.py").write_text((folder / "mine" / "my_losses.py").read_text())
     runs = config.expand(config.load(tmp_path / "readme.yaml", ()))
