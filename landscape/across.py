@@ -17,6 +17,7 @@ from landscape.program import Program, Workshop, evaluation_set
 from landscape.risk import Examples
 
 PyTree = Any
+_displaced = jax.jit(slices.displace)
 
 
 class Solution(NamedTuple):
@@ -143,12 +144,12 @@ def _interpolated(
     kind: str, first: Solution, second: Solution, coordinates: np.ndarray, examples: Examples
 ) -> dict[str, Any]:
     way = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
-    metric, move = first.program.metrics[0], jax.jit(slices.displace)
+    metric = first.program.metrics[0]
     ends = {end.run.id: end for end in (first, second)}
     risks: dict[str, list[float]] = {name: [] for name in ends}
     metrics = []
     for coordinate in coordinates:
-        params = move(first.trained, (way,), jnp.asarray([coordinate]))
+        params = _displaced(first.trained, (way,), jnp.asarray([coordinate]))
         made = first.program.instruments.predict(params, examples)
         metrics.append(float(first.program.instruments.metrics_of(made, examples)[metric]))
         for name, end in ends.items():
