@@ -97,6 +97,10 @@ def test_mean_curvature_of_a_quadratic_is_its_trace_over_its_size():
         shifted = [s._replace(value=s.value + 5 * np.trace(matrix) / size) for s in along]
         assert checks.mean_curvature("w", shifted, probes, bends, size).passed is False
     assert all(passed)
+    # Few probes that happen to agree are no reason to trust their spread of nothing.
+    lucky = [checks.Settled(1.0, 0.0, True)] * 12
+    assert checks.mean_curvature("w", lucky, np.full(12, 1.4), bends, size).passed is True
+    assert checks.mean_curvature("w", lucky, np.full(12, 1.4), 0 * bends, size).passed is False
     unsettled = [s._replace(settled=False) for s in along[:7]] + along[7:]
     assert checks.mean_curvature("w", unsettled, probes, bends, size).passed is None
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from landscape import across, config, experiment, store, sweep
+from landscape.parts.directions import Point, random
 from landscape.program import Workshop, evaluation_set, prepare
 
 CONFIG = """
@@ -22,7 +23,7 @@ evaluation: {split: train, size: 80}
 slices:
   at: [trained, initial]
   lines:
-    - {directions: 3, points: 9, radius: auto, rise: 0.5}
+    - {directions: 5, points: 9, radius: auto, rise: 0.5}
     - {direction: gradient, points: 5, radius: 0.1}
     - {direction: eigenvector, points: 5, radius: 0.1}
     - {direction: interpolation, points: 5}
@@ -105,6 +106,21 @@ def hessian(params, examples):
         return np.asarray(jax.hessian(risk)(vector)), np.asarray(jax.grad(risk)(vector))
 
 
+def random_direction(data, params):
+    """The direction of a stored key, filter-normalized by hand from the same draw."""
+    leaves = [jnp.asarray(p, jnp.float32) for p in params]
+    point = Point(leaves, [0, None, 0, None])
+    drawn = random(normalization="none")(jax.random.wrap_key_data(data), point)
+    scaled = [
+        np.asarray(d, float)
+        * (np.linalg.norm(p, axis=1) / np.linalg.norm(np.asarray(d, float), axis=1))[:, None]
+        if p.ndim == 2
+        else np.zeros_like(p)
+        for d, p in zip(drawn, params, strict=True)
+    ]
+    return flat(scaled)
+
+
 def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
     _, folder, examples = find(finished)
     arrays, found = store.read_slices(folder), store.read_json(folder / "curvature.json")
@@ -128,6 +144,13 @@ def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
         lines = f"{at}/lines/eigenvector"
         np.testing.assert_allclose(arrays[f"{lines}/norm"], norm, rtol=1e-5)
         np.testing.assert_allclose(arrays[f"{lines}/curvature"], values[-1] * norm**2, rtol=1e-4)
+        for data, bent, norm_of in zip(
+            *(arrays[f"{at}/lines/random/{name}"] for name in ("keys", "curvature", "norm")),
+            strict=True,
+        ):
+            drawn = random_direction(data, params)
+            np.testing.assert_allclose(norm_of, np.linalg.norm(drawn), rtol=1e-5)
+            np.testing.assert_allclose(bent, drawn @ matrix @ drawn, rtol=1e-3)
         steep = f"{at}/lines/gradient"
         along = slope / np.linalg.norm(slope) * norm
         np.testing.assert_allclose(arrays[f"{steep}/slope"], along @ slope, rtol=1e-4)
