@@ -20,7 +20,6 @@ from landscape.config import Run
 from landscape.measurements import (
     Surroundings,
     Training,
-    center,
     checked,
     curvature_of,
     slice_sets,
@@ -54,7 +53,12 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
 
     with clock("train"):
         training = _stored_training(run, program, folder)
-        training = training or _train(run, program, data, evaluation)
+        if training is None:
+            training = _train(run, program, data, evaluation)
+            store.clear_run(folder)
+            _store_training(run, program, data, training, folder)
+    # From here on a training is kept, whatever happens while it is measured.
+    store.write_status(folder, store.TRAINED)
     places = [Surroundings(run, program, training, evaluation, at) for at in _places(run)]
     with clock("curvature", run.curvature is not None):
         bent, made = _curvature(run, workshop, places)
@@ -63,13 +67,8 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
     with clock("audit", run.audit):
         audit = workshop.audit(run) if run.audit else None
 
-    status = "done" if training.diverged_step is None else "diverged"
-    store.clear_run(folder)
+    store.clear_measured(folder)
     store.write_text(folder / "config.yaml", config.dump(run))
-    store.write_trace(folder, training.trace)
-    store.write_params(folder, _named(training))
-    if len(training.checkpoint_steps):
-        store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
     if arrays:
         store.write_slices(folder, arrays)
     if bent is not None:
@@ -78,8 +77,20 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
         store.write_json(folder / "audit.json", audit)
     store.write_json(folder / "summary.json", _summary(program, data, training, made + more))
     store.write_json(folder / "meta.json", meta)
+    status = "done" if training.diverged_step is None else "diverged"
     store.write_status(folder, status)
     return status
+
+
+def _store_training(
+    run: Run, program: Program, data: Dataset, training: Training, folder: Path
+) -> None:
+    store.write_text(folder / "config.yaml", config.dump(run))
+    store.write_trace(folder, training.trace)
+    store.write_params(folder, _named(training))
+    if len(training.checkpoint_steps):
+        store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
+    store.write_json(folder / "summary.json", _summary(program, data, training, []))
 
 
 class _Clock:
@@ -122,23 +133,29 @@ def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> T
 
 
 def _stored_training(run: Run, program: Program, folder: Path) -> Training | None:
-    """The finished training in the folder, if there is one. The run id names what was trained.
+    """The training in the folder, if it is there. The run id names what was trained.
 
-    None as well where it was stored before everything was kept that is kept now.
+    None as well where it is damaged, or was stored before everything was kept that is kept now:
+    then it is trained again.
     """
-    if store.read_status(folder) not in store.FINISHED:
+    if store.read_status(folder) is None:
         return None
+    try:
+        return _read_training(run, program, folder)
+    except Exception:  # files that others cut or changed fail in as many ways as there are readers
+        return None
+
+
+def _read_training(run: Run, program: Program, folder: Path) -> Training:
     like = jax.eval_shape(program.model.init, jax.random.key(0))
     tensors = store.read_params(folder)
-    if not any(name.startswith("update/") for name in tensors):
-        return None
-    steps, kept = store.read_checkpoints(folder)
+    steps, kept = store.read_checkpoints(folder) if run.checkpoints else (np.zeros(0, int), {})
     trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
     return Training(
         initial=_restore(like, tensors, "initial/"),
         trained=_restore(like, tensors, "trained/"),
         update=_restore(like, tensors, "update/"),
-        checkpoints=_restore(like, kept, "") if kept else like,
+        checkpoints=_restore(like, kept, "") if run.checkpoints else like,
         checkpoint_steps=steps,
         trace=trace,
         diverged_step=store.read_json(folder / "summary.json")["diverged_step"],
@@ -171,9 +188,9 @@ def _slice(
         made += checked(around, sets)
         for found in sets:
             arrays |= {f"{found.where}/{name}": array for name, array in found.arrays.items()}
-        middle = center(sets[0]) if sets else {}
+        middle = around.along((around.params,), np.zeros((1, 1), np.float32))
         names = ("risk", *program.metrics)
-        arrays |= {f"{around.at}/center/{name}": middle[name] for name in names if sets}
+        arrays |= {f"{around.at}/center/{name}": middle[name][0] for name in names}
     return {name: np.asarray(array) for name, array in arrays.items()}, made
 
 

@@ -9,7 +9,8 @@
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed, so it is
 the old one or the new one, never a part. `status.json` is written last: where it says `done` or
-`diverged`, everything else is there. Nothing is pickled.
+`diverged`, everything else is there; where it says `trained`, what training left is. Nothing is
+pickled.
 """
 
 import io
@@ -17,6 +18,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINISHED = ("done", "diverged")
+# Between training and the end of measuring: what was trained is there and is kept.
+TRAINED = "trained"
+MEASURED = ("slices.npz", "curvature.json", "audit.json", "error.txt")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -81,7 +86,7 @@ def read_plan(experiment: Path) -> list[str]:
 
 
 def read_status(folder: Path) -> str | None:
-    """`done`, `diverged`, `failed`, or None for a run that has not ended."""
+    """`done`, `diverged`, `failed`, `trained` for a run that is yet to be measured, or None."""
     try:
         return read_json(folder / "status.json")["status"]
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
@@ -94,8 +99,12 @@ def write_status(folder: Path, status: str) -> None:
 
 
 def write_failure(folder: Path, config_yaml: str, trace: str) -> None:
-    """Records a run that raised: what was asked, the traceback, and the status `failed`."""
-    clear_run(folder)
+    """Records a run that raised: what was asked, the traceback, and the status `failed`.
+
+    A training that was stored before stays: it can be measured again.
+    """
+    if read_status(folder) != TRAINED:
+        clear_run(folder)
     write_text(folder / "config.yaml", config_yaml)
     write_text(folder / "error.txt", trace)
     write_status(folder, "failed")
@@ -114,6 +123,25 @@ def clear_run(folder: Path) -> None:
     """Takes away what an earlier attempt left, its status first."""
     (folder / "status.json").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_measured(folder: Path) -> None:
+    """Takes away what an earlier measurement of the same training left."""
+    for name in MEASURED:
+        (folder / name).unlink(missing_ok=True)
+
+
+def readable(folder: Path, names: Iterable[str]) -> bool:
+    """Whether these files of a run are there and are what their names say."""
+    try:
+        for name in names:
+            if name.endswith(".json"):
+                read_json(folder / name)
+            elif name.endswith(".npz") and not zipfile.is_zipfile(folder / name):
+                return False
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def write_trace(folder: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -174,13 +202,10 @@ def write_checkpoints(folder: Path, steps: np.ndarray, tensors: Mapping[str, np.
 
 
 def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The steps and parameters that `write_checkpoints` wrote; none where the run kept none."""
+    """The steps and parameters that `write_checkpoints` wrote."""
     from safetensors.numpy import load
 
-    path = folder / "checkpoints.safetensors"
-    if not path.exists():
-        return np.zeros(0, np.int64), {}
-    found = load(path.read_bytes())
+    found = load((folder / "checkpoints.safetensors").read_bytes())
     tensors = {n.removeprefix("params/"): a for n, a in found.items() if n != "step"}
     return found["step"], tensors
 

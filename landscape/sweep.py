@@ -22,8 +22,8 @@ def plan(
 ) -> dict[str, str]:
     """What is to be done with each run, by id.
 
-    `new`; `measure`: trained, but other slices were asked for then; `retry`; or the status that is
-    kept: `done`, `diverged`, `failed`.
+    `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the status that
+    is kept: `done`, `diverged`, `failed`.
     """
     return {
         run.id: "new" if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
@@ -37,11 +37,19 @@ def _decide(run: Run, folder: Path, retry_failed: bool) -> str:
         return "new"
     if status == "failed":
         return "retry" if retry_failed else "failed"
+    if status == store.TRAINED or not store.readable(folder, _asked(run)):
+        return "measure"
     try:
         stored = config.read_run(folder / "config.yaml").measurement
     except UserError:
         return "new"
     return status if stored == run.measurement else "measure"
+
+
+def _asked(run: Run) -> list[str]:
+    """The files that a finished run has for what its config asks to be measured."""
+    asked = {"slices.npz": run.slices, "curvature.json": run.curvature, "audit.json": run.audit}
+    return [name for name, value in asked.items() if value]
 
 
 def statuses(directory: Path) -> dict[str, str]:

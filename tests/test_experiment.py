@@ -253,3 +253,78 @@ def test_a_loss_that_fails_while_training_costs_only_its_own_run(tmp_path):
     plan = sweep.plan(list(runs.values()), out, fresh=False, retry_failed=False)
     assert plan[failed] == "failed"
     assert sweep.plan(list(runs.values()), out, fresh=False, retry_failed=True)[failed] == "retry"
+
+
+LATE = """
+import jax
+
+def late():
+    calls = []
+    def direction(key, point):
+        calls.append(1)
+        if len(calls) > 1:
+            raise RuntimeError("too late")
+        return point.params
+    return direction
+"""
+
+
+def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
+    few = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
+    runs, _, out = perform(tmp_path / "x", overrides=few)
+    (run_id,) = runs
+    folder = store.run_folder(out, run_id)
+    kept = {name: (folder / name).read_bytes() for name in ("trace.parquet", "params.safetensors")}
+    (tmp_path / "x" / "mine.py").write_text(LATE)
+    own = "slices.lines={direction: 'mine.py:late', directions: 2, points: 3}"
+    path = tmp_path / "x" / "experiment.yaml"
+    changed = config.expand(config.load(path, [*few, own]))
+    assert perform_all(changed, out) == {run_id: "failed"}
+    assert "too late" in store.read_failure(folder)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    again = config.expand(config.load(path, few))
+    assert sweep.plan(again, out, fresh=False, retry_failed=True) == {run_id: "retry"}
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "_train", None)
+        assert perform_all(again, out) == {run_id: "done"}
+    assert not (folder / "error.txt").exists()
+
+
+def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
+    tmp_path, monkeypatch
+):
+    few = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
+    (tmp_path / "experiment.yaml").write_text(CONFIG)
+    runs = config.expand(config.load(tmp_path / "experiment.yaml", few))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(experiment, "_slice", interrupted)
+        perform_all(runs, tmp_path)
+    assert sweep.plan(runs, tmp_path, fresh=False, retry_failed=False) == {runs[0].id: "measure"}
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "_train", None)
+        assert perform_all(runs, tmp_path) == {runs[0].id: "done"}
+
+
+@pytest.mark.parametrize("name", ["params.safetensors", "trace.parquet", "slices.npz"])
+@pytest.mark.parametrize("content", [b"garbage", None])
+def test_what_is_damaged_is_made_again(tmp_path, name, content):
+    few = ["seeds=[0]", "losses=[softmax_cross_entropy]", "slices.at=[trained]"]
+    runs, _, out = perform(tmp_path / "x", overrides=few)
+    (run_id,) = runs
+    path = store.run_folder(out, run_id) / name
+    before = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    changed = config.expand(
+        config.load(tmp_path / "x" / "experiment.yaml", [*few, "slices.gradients=true"])
+        if name != "slices.npz"
+        else config.load(tmp_path / "x" / "experiment.yaml", few)
+    )
+    assert sweep.plan(changed, out, fresh=False, retry_failed=False) == {run_id: "measure"}
+    assert perform_all(changed, out) == {run_id: "done"}
+    assert path.read_bytes() == before

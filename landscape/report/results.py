@@ -241,6 +241,8 @@ def _read_results(run: Run, folder: Path) -> Run:
     if not (folder / "status.json").exists():
         return run
     status = str(_json(folder / "status.json")["status"])
+    if status == store.TRAINED:
+        return run
     if status not in COUNTED:
         path = folder / "error.txt"
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
