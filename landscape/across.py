@@ -48,7 +48,7 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
                 found["solutions"] += _under_each_other(solutions, examples)
             if "losses" in asked.interpolations:
                 found["interpolations"] += _between(
-                    "losses", itertools.combinations(solutions, 2), asked.points, examples
+                    "losses", itertools.combinations(solutions, 2), asked.points, examples, examples
                 )
         except Exception as error:
             found["problems"].append(f"seed {group[0].seed}: {_told(error)}")
@@ -56,11 +56,13 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
         for first, second in _neighbors(done):
             try:
                 pair = (_load(first, directory, workshop), _load(second, directory, workshop))
-                examples = evaluation_set(first, workshop.dataset(first))
-                found["interpolations"] += _between("seeds", [pair], asked.points, examples)
+                sets = [evaluation_set(run, workshop.dataset(run)) for run in (first, second)]
+                found["interpolations"] += _between("seeds", [pair], asked.points, *sets)
             except Exception as error:
                 found["problems"].append(f"{first.label} to seed {second.seed}: {_told(error)}")
     metrics = workshop.program(done[0]).metrics
+    if found["problems"]:  # asked for again, it is tried again
+        found["key"] = None
     store.write_json(path, found | {"metric": metrics[0]})
     return True
 
@@ -133,27 +135,43 @@ def _under_each_other(solutions: list[Solution], examples: Examples) -> list[dic
 
 
 def _between(
-    kind: str, pairs: Iterable[tuple[Solution, Solution]], points: int, examples: Examples
+    kind: str,
+    pairs: Iterable[tuple[Solution, Solution]],
+    points: int,
+    from_examples: Examples,
+    to_examples: Examples,
 ) -> list[dict[str, Any]]:
-    """Risk and metric on the straight way between two solutions, under the losses of both ends."""
+    """Risk and metric on the straight way between two solutions.
+
+    The risk is told under the loss and on the evaluation set of either end: two seeds have sets of
+    their own, and each end's risk is then the one that its run recorded.
+    """
     coordinates = np.linspace(0, 1, points, dtype=np.float32)
-    return [_interpolated(kind, a, b, coordinates, examples) for a, b in pairs]
+    sets = (from_examples, to_examples)
+    return [_interpolated(kind, pair, sets, coordinates) for pair in pairs]
 
 
 def _interpolated(
-    kind: str, first: Solution, second: Solution, coordinates: np.ndarray, examples: Examples
+    kind: str,
+    pair: tuple[Solution, Solution],
+    sets: tuple[Examples, Examples],
+    coordinates: np.ndarray,
 ) -> dict[str, Any]:
+    first, second = pair
     way = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
     metric = first.program.metrics[0]
-    ends = {end.run.id: end for end in (first, second)}
-    risks: dict[str, list[float]] = {name: [] for name in ends}
+    ends = list(zip(pair, sets, strict=True))
+    risks: dict[str, list[float]] = {end.run.id: [] for end in pair}
     metrics = []
     for coordinate in coordinates:
         params = _displaced(first.trained, (way,), jnp.asarray([coordinate]))
-        made = first.program.instruments.predict(params, examples)
-        metrics.append(float(first.program.instruments.metrics_of(made, examples)[metric]))
-        for name, end in ends.items():
-            risks[name].append(float(end.program.instruments.risk_of(made, examples)))
+        scores = []
+        for end, examples in ends:
+            tools = end.program.instruments
+            made = tools.predict(params, examples)
+            risks[end.run.id].append(float(tools.risk_of(made, examples)))
+            scores.append(float(tools.metrics_of(made, examples)[metric]))
+        metrics.append(float(np.mean(scores)))
     return {
         "kind": kind,
         "from": first.run.id,
@@ -166,7 +184,7 @@ def _interpolated(
         "coordinates": coordinates.astype(np.float64).tolist(),
         "metric": metrics,
         "risks": risks,
-        "drops": {name: _drop(end, examples) for name, end in ends.items()},
+        "drops": {end.run.id: _drop(end, examples) for end, examples in ends},
     }
 
 

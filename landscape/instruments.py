@@ -23,12 +23,16 @@ ITERATIONS = 60
 
 
 class Spectrum(NamedTuple):
-    """Of one operator: its extreme eigenpairs, trace samples, quadrature, and itself if small."""
+    """Of one operator: its extreme eigenpairs, trace samples, quadrature, and itself if small.
+
+    `iterations` is the number of steps of Lanczos: as asked, and at least twice the eigenvalues.
+    """
 
     extremes: Callable[..., curvature.Extremes]
     traces: Callable[..., curvature.TraceSamples]
     quadrature: Callable[..., tuple[jax.Array, jax.Array]]
     dense: Callable[..., jax.Array]
+    iterations: int
 
 
 class Instruments(NamedTuple):
@@ -100,6 +104,7 @@ def _spectrum(run: Run, name: str, loss: Loss, model: Model) -> Spectrum:
         traces=jax.jit(curvature.traces(product, probes=probes)),
         quadrature=jax.jit(curvature.quadrature(product, probes=probes, iterations=iterations)),
         dense=jax.jit(curvature.dense(product)),
+        iterations=iterations,
     )
 
 

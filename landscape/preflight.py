@@ -166,3 +166,5 @@ def check_direction(name: str, direction: Direction, params: PyTree, filter_axes
                 f"{leaf.shape}",
                 place=place,
             )
+        if not bool(jnp.isfinite(jnp.asarray(other)).all()):
+            raise UserError(f"{called} is not finite at the initial parameters", place=place)

@@ -19,7 +19,8 @@ def find_radius(
     `along(coordinates)` is the risk `(directions, len(coordinates))` at both signs of a distance;
     the mean is over directions and signs. A risk that is not finite counts as risen. Two rounds on
     geometric ladders: from 2^-10 to 2^6, then inside the step in which it rose, to about 3 %.
-    Where the risk never rises that far, the whole range included, the radius is 1.
+    Where the risk never rises that far the radius is 1, and where the smallest distance is too far
+    already it is that; both count as not found.
     """
     if not np.isfinite(rise) or rise <= 0:
         return UNFOUND, False
@@ -31,7 +32,8 @@ def find_radius(
             return UNFOUND, False
         first = int(np.argmax(risen))
         if first == 0:
-            return float(ladder[0]), True
+            # It had risen at the first sample already: by how much more than asked is not known.
+            return float(ladder[0]), low > SMALLEST
         low, high = float(ladder[first - 1]), float(ladder[first])
     return high, True
 
@@ -41,5 +43,7 @@ def _rises(
 ) -> np.ndarray:
     coordinates = np.concatenate([-ladder[::-1], np.zeros(SAMPLES % 2, np.float32), ladder])
     risks = np.asarray(along(coordinates), np.float64) - center
+    if not np.isfinite(risks[:, len(ladder)]).all():  # not even the point itself is where it was
+        return np.full(len(ladder), -np.inf)
     risks = np.where(np.isfinite(risks), risks, np.inf)
     return np.concatenate([risks[:, -len(ladder) :], risks[:, : len(ladder)][:, ::-1]]).mean(axis=0)

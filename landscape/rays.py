@@ -25,32 +25,28 @@ STEPS = 1e-2 * 8.0 ** -np.arange(6)
 
 
 class Rays(NamedTuple):
-    """What was found of K directions, at R of which the risk was followed to S places.
+    """What was found of K directions, R of which were followed.
 
-    `first`, `second` (R, S): the risk on each half of the examples. Over both halves together, (K,)
-    each: `slope` d'g, `curvature` d'Hd, `bend` ||Hd||.
+    `near` (R, S) is the risk on the evaluation set, `first` and `second` (R, G) that on each half
+    of it. (K,) each, at the point: `slope` d'g, `curvature` d'Hd, `bend` ||Hd||.
     """
 
+    near: np.ndarray
     first: np.ndarray
     second: np.ndarray
     slope: np.ndarray
     curvature: np.ndarray
     bend: np.ndarray
 
-    @property
-    def risk(self) -> np.ndarray:
-        """(R, S) over both halves together."""
-        return (self.first + self.second) / 2
-
 
 def ray_tracer(
     loss: Loss, model: Model, *, batch_size: int
-) -> Callable[[PyTree, list[PyTree], list[int], np.ndarray, Examples], Rays]:
-    """`trace(params, directions, followed, coordinates, examples) -> Rays`.
+) -> Callable[[PyTree, list[PyTree], np.ndarray, np.ndarray, Examples], Rays]:
+    """`trace(params, directions, places, grid, examples) -> Rays`.
 
-    `followed` are the numbers of the R directions along which the risk is computed, `coordinates`
-    (R, S) its places. An example that is left over when the set is halved is left out. Of a loss
-    that mixes the examples of a batch each half has batches of its own.
+    The first R directions are followed: to `places` (R, S) on all examples, to `grid` (R, G) on
+    each half of them. An example that is left over when the set is halved is in neither half; of
+    a single example both halves are that one.
     """
     evaluate = evaluator(loss, model, batch_size=batch_size, gradients=False)
     slopes = evaluator(loss, model, batch_size=batch_size, gradients=True)
@@ -60,51 +56,47 @@ def ray_tracer(
     def trace(
         params: PyTree,
         directions: PyTree,
-        followed: jax.Array,
-        coordinates: jax.Array,
-        halves: tuple[Examples, ...],
+        places: jax.Array,
+        grid: jax.Array,
+        sets: tuple[Examples, Examples, Examples],
     ) -> Rays:
-        gradient = _mean([slopes(params, half).gradients for half in halves])
+        everything, *halves = sets
+        gradient = slopes(params, everything).gradients
 
         def bent(direction: PyTree) -> tuple[jax.Array, ...]:
-            image = _mean([product(params, direction, half) for half in halves])
+            image = product(params, direction, everything)
             along = (optax.tree.vdot(direction, a) for a in (gradient, image))
             return (*along, optax.tree.norm(image))
 
-        def risks(ray: tuple[PyTree, jax.Array]) -> list[jax.Array]:
-            def at(place: jax.Array) -> list[jax.Array]:
-                moved = displace(params, (ray[0],), place[None])
-                return [evaluate(moved, half).risk for half in halves]
+        def risks(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
+            direction, near, far = ray
 
-            return lax.map(at, ray[1])
+            def at(place: jax.Array, examples: list[Examples]) -> list[jax.Array]:
+                moved = displace(params, (direction,), place[None])
+                return [evaluate(moved, some).risk for some in examples]
 
-        chosen = jax.tree.map(lambda d: d[followed], directions)
-        return Rays(*lax.map(risks, (chosen, coordinates)), *lax.map(bent, directions))
+            (close,) = lax.map(lambda place: at(place, [everything]), near)
+            return (close, *lax.map(lambda place: at(place, halves), far))
+
+        followed = jax.tree.map(lambda d: d[: len(places)], directions)
+        return Rays(*lax.map(risks, (followed, places, grid)), *lax.map(bent, directions))
 
     def exactly(
         params: PyTree,
         directions: list[PyTree],
-        followed: list[int],
-        coordinates: np.ndarray,
+        places: np.ndarray,
+        grid: np.ndarray,
         examples: Examples,
     ) -> Rays:
-        half = len(examples.targets) // 2
+        half = max(len(examples.targets) // 2, 1)
+        cuts = (slice(None), slice(0, half), slice(-half, None))
         with jax.enable_x64(True):
-            wide = [_wide(Examples(*(a[s] for a in examples))) for s in _halves(half)]
+            sets = tuple(_wide(Examples(*(a[cut] for a in examples))) for cut in cuts)
             stacked = jax.tree.map(lambda *d: jnp.stack([_float64(a) for a in d]), *directions)
-            places = jnp.asarray(coordinates), tuple(wide)
-            found = trace(_wide(params), stacked, jnp.asarray(followed), *places)
+            found = trace(_wide(params), stacked, jnp.asarray(places), jnp.asarray(grid), sets)
             return Rays(*(np.asarray(values) for values in found))
 
     return exactly
-
-
-def _mean(trees: list[PyTree]) -> PyTree:
-    return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *trees)
-
-
-def _halves(half: int) -> tuple[slice, slice]:
-    return slice(0, half), slice(half, 2 * half)
 
 
 def _wide(tree: PyTree) -> PyTree:

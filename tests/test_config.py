@@ -208,6 +208,13 @@ WRONG = [
     ("slices: {lines: {direction: gradent}}", 4, 29, "no direction `gradent`", "`gradient`"),
     ("slices: {planes: {axes: [gradient]}}", 4, 25, "expected 2 values", ""),
     ("slices: {planes: {axes: [gradient, gradient]}}", 4, 18, "the same direction", "use two"),
+    (
+        "slices: {planes: {axes: [eigenvector, {name: eigenvector, index: 1}]}}",
+        4,
+        18,
+        "the same direction",
+        "use two",
+    ),
     ("slices: {planes: {axes: [gradient, update], draws: 2}}", 4, 18, "only one", "leave `draws`"),
     ("slices: {planes: {eigenvalues: 1}}", 4, 32, "greater than or equal to 2", ""),
     ("slices: {at: [initial], lines: {direction: update}}", 4, 9, "no meaning at the initial", ""),

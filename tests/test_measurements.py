@@ -177,13 +177,14 @@ def test_every_check_of_a_smooth_model_passes(finished):
             assert counted == {
                 "center": 14,
                 "finite": 14,
-                "second_difference": 8,
-                "evaluation_noise": 8,
+                "second_difference": 14,
+                "evaluation_noise": 14,
                 "mean_curvature": 2,
                 "lanczos": 4 if loss == "softmax_cross_entropy" else 2,  # brier is not convex
             }
-            wrong = [c for c in made if c["name"] != "evaluation_noise" and not c["passed"]]
-            assert wrong == []
+            sure = [c for c in made if c["name"] not in ("evaluation_noise", "mean_curvature")]
+            assert [c for c in sure if not c["passed"]] == []
+            assert all(c["passed"] is not False for c in made if c["name"] == "mean_curvature")
 
 
 def test_a_radius_that_is_found_is_where_the_risk_has_risen_as_far_as_asked(finished):
@@ -297,27 +298,29 @@ def test_interpolations_between_solutions(finished):
     labels = {run.id: run.loss.label for run in runs}
     for one in found:
         _, first, examples = find(finished, one["from_loss"], one["from_seed"])
-        _, second, _ = find(finished, one["to_loss"], one["to_seed"])
+        _, second, others = find(finished, one["to_loss"], one["to_seed"])
         a, b = layers(first, "trained"), layers(second, "trained")
         assert one["coordinates"] == [0, 0.25, 0.5, 0.75, 1]
         for i, t in enumerate(one["coordinates"]):
-            exact = risks([(1 - t) * x + t * y for x, y in zip(a, b, strict=True)], examples)
-            for name, values in one["risks"].items():
-                np.testing.assert_allclose(values[i], exact[labels[name]], rtol=1e-4)
+            there = [(1 - t) * x + t * y for x, y in zip(a, b, strict=True)]
+            for name, own in ((one["from"], examples), (one["to"], others)):
+                exact = risks(there, own)[labels[name]]
+                np.testing.assert_allclose(one["risks"][name][i], exact, rtol=1e-4)
         start, end = risks(layers(first, "initial"), examples), risks(a, examples)
         loss = one["from_loss"]
         np.testing.assert_allclose(one["drops"][one["from"]], start[loss] - end[loss], rtol=1e-3)
 
 
-def test_a_run_that_diverged_is_measured_like_any_other(tmp_path):
+@pytest.mark.parametrize("rate", ["1e38", "1e9"])
+def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     path = tmp_path / "experiment.yaml"
     path.write_text(CONFIG)
-    few = ["seeds=1", "losses=[softmax_cross_entropy]", "optimizer.learning_rate=1e38"]
+    few = ["seeds=1", "losses=[softmax_cross_entropy]", f"optimizer.learning_rate={rate}"]
     runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
     workshop = Workshop()
     ((run, status, _),) = sweep.perform_all(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
-    assert status == "diverged", store.read_failure(folder)
+    assert status in ("done", "diverged"), store.read_failure(folder)
     made = store.read_json(folder / "summary.json")["checks"]
     assert {check["name"] for check in made} >= {"center", "finite", "second_difference"}
     assert set(store.read_json(folder / "curvature.json")["points"][0]["operators"]) == {

@@ -46,6 +46,10 @@ def test_what_is_not_finite_has_risen():
     assert 0.5 <= radius <= 0.5 * 1.04
 
 
+def test_a_line_whose_own_middle_is_not_finite_has_no_radius():
+    assert find_radius(lambda c: np.full((1, len(c)), np.nan), 0.0, 1.0) == (UNFOUND, False)
+
+
 @pytest.mark.parametrize("rise", [np.nan, 0.0, -1.0, np.inf])
 def test_without_a_drop_there_is_no_radius_to_find(rise):
     assert find_radius(bowls, 2.0, rise) == (UNFOUND, False)
@@ -54,5 +58,5 @@ def test_without_a_drop_there_is_no_radius_to_find(rise):
 def test_a_flat_risk_and_one_that_rises_at_once():
     assert find_radius(lambda c: np.zeros((1, len(c))), 0.0, 1.0) == (UNFOUND, False)
     radius, found = find_radius(lambda c: 1e12 * np.abs(c)[None], 0.0, 1.0)
-    assert (radius, found) == (pytest.approx(SMALLEST), True)
+    assert (radius, found) == (pytest.approx(SMALLEST), False)
     assert find_radius(bowls, 2.0, 0.5 * CURVATURES.mean() * LARGEST**2 * 1.01) == (UNFOUND, False)

@@ -130,7 +130,11 @@ def _check(tree: Node, folder: Path) -> tuple[Experiment | None, list[UserError]
     for path, node, kind in parts(full):
         options = bind(kind.family, _spec(node), folder).options
         full = put(full, (*path, "options"), placed(options, tree.place))
-    return Experiment.model_validate_json(to_json(plain(full))), []
+    try:
+        return Experiment.model_validate_json(to_json(plain(full))), []
+    except ValidationError as error:  # what only shows once defaults are filled in
+        details = error.errors(include_url=False)
+        return None, [_translate(detail, tree, Experiment) for detail in details]
 
 
 def _spec(node: Node) -> Any:

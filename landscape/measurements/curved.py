@@ -53,7 +53,7 @@ def _operator(around: Surroundings, operator: str) -> dict[str, Any]:
     nodes, weights = spectrum.quadrature(seed_key(seed, "density probes"), *at)
     found = around.extremes(operator)
     return curvature.describe(
-        _first(found, asked.eigenvalues), samples, nodes, weights, iterations=asked.iterations
+        _first(found, asked.eigenvalues), samples, nodes, weights, iterations=spectrum.iterations
     )
 
 
@@ -68,6 +68,9 @@ def _against_dense(around: Surroundings, operator: str) -> checks.Check | None:
         return None
     spectrum = around.program.instruments.spectra[operator]
     matrix = np.asarray(spectrum.dense(around.params, around.examples), np.float64)
+    if not np.isfinite(matrix).all():
+        where = f"{around.at}/{operator}"
+        return checks.undecided("lanczos", where, "the matrix is not finite at this point")
     exact = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     found = around.extremes(operator)
     ends = [float(found.largest[0]), float(found.smallest[0])]

@@ -21,7 +21,10 @@ def path_on_plane(
     count = len(around.training.checkpoint_steps)
     flat = np.asarray(_flat(away, count), np.float64)
     basis = np.concatenate([np.asarray(_flat(d, 1), np.float64) for d in pair])
-    places, *_ = np.linalg.lstsq(basis.T, flat.T, rcond=None)
+    known = np.isfinite(flat).all() and np.isfinite(basis).all()
+    places = np.full((2, count), np.nan)
+    if known:
+        places, *_ = np.linalg.lstsq(basis.T, flat.T, rcond=None)
     off = np.linalg.norm(flat - places.T @ basis, axis=1)
     coordinates = places.T.astype(np.float32)
     projected = around.along(pair, coordinates)["risk"]

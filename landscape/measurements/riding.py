@@ -1,6 +1,6 @@
 """The checks that ride along with the slices at a point."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,11 +14,12 @@ from landscape.rays import STEPS
 
 PyTree = Any
 
-# Vectors that estimate the mean curvature, once by second differences and once by d'Hd.
-MEAN_CURVATURE_PROBES = 12
+# Vectors that estimate the mean curvature: random directions that are followed for their second
+# differences, and independent signs, for which one product with the Hessian each is enough.
+FOLLOWED, SIGNS = 24, 64
 # Directions of each set that are followed in float64, and points of each on which two halves of the
 # evaluation set are compared.
-CHECKED, CHECKED_POINTS = 3, 9
+CHECKED, GRID = 3, 9
 
 
 def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
@@ -32,93 +33,78 @@ def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
             checks.finite(found.where, found.arrays["risk"]),
         )
     ]
-    rays = [found for found in sets if "/lines/" in found.where]
-    if not rays:
-        return made
     try:
-        return made + _by_rays(around, rays)
+        return made + _by_rays(around, sets)
     except Exception as error:
         reason = f"not made in float64: {type(error).__name__}: {str(error).splitlines()[0]}"
         names = ("second_difference", "evaluation_noise")
-        made += [checks.undecided(name, found.where, reason) for found in rays for name in names]
+        made += [checks.undecided(name, found.where, reason) for found in sets for name in names]
         return [*made, checks.undecided("mean_curvature", around.at, reason)]
 
 
 def _by_rays(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
     """Checks that need float64: directions of every set, and random ones, as rays."""
-    rays: list[_Ray] = [
-        _Ray(number, found.radius)
-        for number, found in enumerate(sets)
-        for _ in found.directions[:CHECKED]
-    ]
-    directions = [d for found in sets for d in found.directions[:CHECKED]]
     unit = max(float(optax.tree.norm(around.params)), 1e-12)
     sphere, signs = _probes(around, unit)
-    rays += [_Ray(None, 1.0) for _ in sphere]
+    radii = [found.radius for found in sets for _ in found.directions[:CHECKED]]
+    radii += [1.0] * len(sphere)
     rest = [d for found in sets for d in found.directions[CHECKED:]]
     traced = around.program.instruments.rays(
         around.params,
-        [*directions, *sphere, *signs, *rest],
-        list(range(len(rays))),
-        np.stack([_places(ray.radius) for ray in rays]),
+        [*(d for found in sets for d in found.directions[:CHECKED]), *sphere, *signs, *rest],
+        np.stack([_steps(radius) for radius in radii]),
+        np.stack([np.linspace(-radius, radius, GRID) for radius in radii]),
         around.examples,
     )
-    settled = [_settled(risk, ray.radius) for ray, risk in zip(rays, traced.risk, strict=True)]
-    made = []
-    left = len(rays) + len(signs)
-    for number, found in enumerate(sets):
-        own = [i for i, ray in enumerate(rays) if ray.number == number]
-        more = list(range(left, left + len(found.directions) - len(own)))
-        left += len(more)
-        found.arrays["slope"] = traced.slope[own + more].astype(np.float32)
-        found.arrays["curvature"] = traced.curvature[own + more].astype(np.float32)
-        seconds = [settled[i] for i in own]
-        made.append(checks.curvature_along(found.where, seconds, traced.curvature[own]))
-        halves = [a[own, 2 * len(STEPS) :] for a in (traced.first, traced.second)]
+    settled = [_settled(risk, radius) for radius, risk in zip(radii, traced.near, strict=True)]
+    alone = len(around.examples.targets) < 2
+    made, start, left = [], 0, len(radii) + len(signs)
+    for found in sets:
+        own = slice(start, start + len(found.directions[:CHECKED]))
+        more = slice(left, left + len(found.directions[CHECKED:]))
+        start, left = own.stop, more.stop
+        if "coordinates" in found.arrays:
+            for name in ("slope", "curvature"):
+                values = getattr(traced, name)
+                found.arrays[name] = np.concatenate([values[own], values[more]])
+        made.append(checks.curvature_along(found.where, settled[own], traced.curvature[own]))
+        halves = (traced.first[own], traced.second[own])
         made.append(
-            checks.evaluation_noise(found.where, (halves[0], halves[1]), CHECKED_POINTS // 2)
+            checks.undecided("evaluation_noise", found.where, "fewer than two examples to compare")
+            if alone
+            else checks.evaluation_noise(found.where, halves, GRID // 2)
         )
     random = [
         s._replace(value=s.value / unit**2, rounding=s.rounding / unit**2)
-        for s, ray in zip(settled, rays, strict=True)
-        if ray.number is None
+        for s in settled[start : len(radii)]
     ]
-    probes = slice(len(rays), len(rays) + len(signs))
+    probes = slice(len(radii), len(radii) + len(signs))
     size = sum(leaf.size for leaf in jax.tree.leaves(around.params))
+    bends = traced.bend[probes] / unit
     return [
         *made,
-        checks.mean_curvature(
-            around.at, random, traced.curvature[probes] / unit**2, traced.bend[probes] / unit, size
-        ),
+        checks.mean_curvature(around.at, random, traced.curvature[probes] / unit**2, bends, size),
     ]
 
 
-class _Ray(NamedTuple):
-    """The set that a direction is of, None for a random one, and how far it is followed."""
-
-    number: int | None
-    radius: float
-
-
-def _places(radius: float) -> np.ndarray:
-    """Coordinates of a ray: both sides of each step, then an even grid with the point itself."""
-    steps = STEPS * radius
-    return np.concatenate([-steps, steps, np.linspace(-radius, radius, CHECKED_POINTS)])
+def _steps(radius: float) -> np.ndarray:
+    """Both sides of each step of a second difference, then the point itself."""
+    return radius * np.concatenate([-STEPS, STEPS, [0.0]])
 
 
 def _settled(risk: np.ndarray, radius: float) -> checks.Settled:
     count = len(STEPS)
-    middle = float(risk[2 * count + CHECKED_POINTS // 2])
-    return checks.second_difference(STEPS * radius, risk[:count], middle, risk[count : 2 * count])
+    left, right = risk[:count], risk[count : 2 * count]
+    return checks.second_difference(STEPS * radius, left, float(risk[-1]), right)
 
 
 def _probes(around: Surroundings, norm: float) -> tuple[list[PyTree], list[PyTree]]:
     """Directions of one norm: uniform on the sphere, and of independent signs."""
-    count = MEAN_CURVATURE_PROBES
     key = seed_key(around.run.seed, "mean curvature")
     found: tuple[list[PyTree], list[PyTree]] = ([], [])
-    for kind, draw in zip(found, (jax.random.normal, jax.random.rademacher), strict=True):
-        for probe in jax.random.split(jax.random.fold_in(key, len(found[0])), count):
+    kinds = ((FOLLOWED, jax.random.normal), (SIGNS, jax.random.rademacher))
+    for number, (kind, (count, draw)) in enumerate(zip(found, kinds, strict=True)):
+        for probe in jax.random.split(jax.random.fold_in(key, number), count):
             tree = optax.tree.random_like(probe, around.params, draw)
             length = norm / optax.tree.norm(tree)
             kind.append(jax.tree.map(lambda leaf, length=length: leaf * length, tree))

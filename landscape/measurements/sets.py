@@ -102,8 +102,8 @@ def _planes(around: Surroundings, label: str, asked: Planes, axes: tuple[Directi
 def _pair(
     point: Point, axes: tuple[Direction, ...], makes: list[Any], keys: jax.Array
 ) -> tuple[PyTree, PyTree]:
-    """Both directions of a plane; what is drawn comes at right angles to what was known before."""
-    order = (1, 0) if axes[1].name in COMPUTED and axes[0].name not in COMPUTED else (0, 1)
+    """Both directions of a plane; `random` comes last, at right angles to the other one."""
+    order = (1, 0) if axes[0].name == "random" and axes[1].name != "random" else (0, 1)
     first = makes[order[0]](keys[order[0]], point)
     second = makes[order[1]](keys[order[1]], point._replace(beside=first))
     return (first, second) if order == (0, 1) else (second, first)

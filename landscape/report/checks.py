@@ -20,8 +20,6 @@ NAMES = {
     "finite": "few points of a slice are NaN or infinite",
     "evaluation_noise": "two halves of the evaluation set see the same shape",
 }
-# Checks of curvature alone, which say nothing of the slices of their point.
-_OF_CURVATURE = ("lanczos", "mean_curvature")
 
 
 def failed(runs: Iterable[Run], where: str) -> list[str]:
@@ -38,7 +36,18 @@ def failed(runs: Iterable[Run], where: str) -> list[str]:
 def _concerns(check: Check, where: str) -> bool:
     if check.where == where:
         return True
-    return where.startswith(f"{check.where}/") and check.name not in _OF_CURVATURE
+    return where.startswith(f"{check.where}/")
+
+
+def failed_column(table: pd.DataFrame) -> list[Column]:
+    """The column that marks the rows whose numbers failed a check, where there are any."""
+    if not (table["checks_failed"] != "").any():
+        return []
+
+    def text(row: pd.Series) -> str:
+        return mark([row["checks_failed"]]) if row["checks_failed"] else words.MISSING
+
+    return [Column("checks", text, "checks that failed in some run behind this row")]
 
 
 def mark(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from landscape.geometry import achieved_drop
-from landscape.report import statistics, words
+from landscape.report import checks, statistics, words
 from landscape.report.records import Curvature, Operator, Place
 from landscape.report.results import Run
 from landscape.report.tables import Column
@@ -80,7 +80,9 @@ def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
                 known = [(p.operators[name], p) for p in places if name in p.operators]
                 reason = next((p.reasons[name] for p in places if name in p.reasons), "")
                 if known or reason:
-                    rows.append(_row(loss, at, name, known, reason, records))
+                    failed = ", ".join(checks.failed(runs, f"{at}/{name}"))
+                    row = _row(loss, at, name, known, reason, records)
+                    rows.append(row | {"checks_failed": failed})
     return pd.DataFrame(rows)
 
 
@@ -158,6 +160,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
             "misses what sits in kinks and jumps",
         ),
     ]
+    shown += checks.failed_column(table)
     if table["note"].str.len().any():
         shown.append(Column("note", lambda row: row["note"] or words.MISSING, "what limits it"))
     return shown

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from landscape.geometry import DEFINITIONS, describe_lines, describe_plane
-from landscape.report import statistics, words
+from landscape.report import checks, statistics, words
 from landscape.report.results import Run
 from landscape.report.sets import PLACES, Set
 from landscape.report.tables import Column
@@ -21,7 +21,7 @@ _SHARES = (
     "nonconvex_share",
 )
 _ROUNDING = 1e-9
-_ALWAYS = ("loss", "set", "at", "unit", "runs")
+_ALWAYS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
@@ -91,7 +91,8 @@ def table(
                     continue
                 row: dict[str, Any] = {"loss": loss, "set": chosen.label, "at": at, "unit": unit}
                 medians = {n: statistics.median([one[n] for one in found]) for n in found[0]}
-                rows.append(row | {"runs": len(found)} | medians)
+                failed = ", ".join(checks.failed(runs, chosen.where(at)))
+                rows.append(row | {"runs": len(found)} | medians | {"checks_failed": failed})
     return pd.DataFrame(rows)
 
 
@@ -107,7 +108,8 @@ def columns(table: pd.DataFrame) -> list[Column]:
         said = "what a distance of 1 along the axis is"
         shown.append(Column("unit", lambda row: str(row["unit"]), said))
     names = [name for name in table.columns if name not in _ALWAYS]
-    return shown + [_number(name) for name in names if table[name].notna().any()]
+    shown += [_number(name) for name in names if table[name].notna().any()]
+    return shown + checks.failed_column(table)
 
 
 def _number(name: str) -> Column:
