@@ -154,9 +154,9 @@ def _mean_and_error(samples: np.ndarray) -> tuple[float, float]:
 def evaluation_noise(where: str, halves: tuple[np.ndarray, np.ndarray], middle: int) -> Check:
     """Two disjoint halves of the evaluation set see the same shape.
 
-    `halves` are (K, S) risks of each along K lines, `middle` the sample at
-    the point. Half of their difference, both taken from the point, is the noise of the whole set:
-    its root mean square over the range of the line, the mean over lines.
+    `halves` are (K, S) risks of each along K lines, `middle` the sample at the point. Half of their
+    difference, both taken from the point, is the noise of the whole set: its root mean square over
+    the range of the line, the mean over lines.
     """
     name = "evaluation_noise"
     first, second = (a - a[:, middle : middle + 1] for a in halves)

@@ -31,6 +31,7 @@ from landscape.program import (
     Workshop,
     evaluation_set,
     initial_params,
+    kept_checkpoints,
     seed_key,
     training_set,
 )
@@ -116,7 +117,7 @@ def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> T
     stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
     trained = program.train(initial, training_set(data), evaluation, order, stops, places)
     trace = {name: np.asarray(values) for name, values in trained.rows.items()}
-    count = min(run.checkpoints, len(recorded))
+    count = kept_checkpoints(run)
     steps = np.array([step for step, slot in zip(recorded, slots, strict=True) if slot < count])
     training = Training(
         initial, trained.params, trained.update, trained.checkpoints, steps, trace, None
@@ -147,7 +148,7 @@ def _stored_training(run: Run, program: Program, folder: Path) -> Training | Non
 
 
 def _read_training(run: Run, program: Program, folder: Path) -> Training:
-    like = jax.eval_shape(program.model.init, jax.random.key(0))
+    like = _like(program)
     tensors = store.read_params(folder)
     steps, kept = store.read_checkpoints(folder) if run.checkpoints else (np.zeros(0, int), {})
     trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
@@ -164,8 +165,7 @@ def _read_training(run: Run, program: Program, folder: Path) -> Training:
 
 def restored(program: Program, folder: Path) -> tuple[PyTree, PyTree]:
     """The trained and the initial parameters of a finished run."""
-    like = jax.eval_shape(program.model.init, jax.random.key(0))
-    tensors = store.read_params(folder)
+    like, tensors = _like(program), store.read_params(folder)
     return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
 
 
@@ -188,9 +188,8 @@ def _slice(
         made += checked(around, sets)
         for found in sets:
             arrays |= {f"{found.where}/{name}": array for name, array in found.arrays.items()}
-        middle = around.along((around.params,), np.zeros((1, 1), np.float32))
         names = ("risk", *program.metrics)
-        arrays |= {f"{around.at}/center/{name}": middle[name][0] for name in names}
+        arrays |= {f"{around.at}/center/{name}": around.here[name] for name in names}
     return {name: np.asarray(array) for name, array in arrays.items()}, made
 
 
@@ -217,9 +216,8 @@ def _checkpoints(around: Surroundings) -> Iterator[tuple[Surroundings, int]]:
     training = around.training
     for number, step in enumerate(training.checkpoint_steps.tolist()):
         params = jax.tree.map(lambda leaf, number=number: leaf[number], training.checkpoints)
-        there = Surroundings(around.run, around.program, training, around.examples, "trained")
-        there.params = params
-        yield there, step
+        given = (around.run, around.program, training, around.examples)
+        yield Surroundings(*given, "trained", params), step
 
 
 def _named(training: Training) -> dict[str, np.ndarray]:
@@ -229,6 +227,11 @@ def _named(training: Training) -> dict[str, np.ndarray]:
 
 def _tensors(tree: PyTree) -> dict[str, np.ndarray]:
     return {_name(path): np.asarray(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _like(program: Program) -> PyTree:
+    """The shapes of a model's parameters."""
+    return jax.eval_shape(program.model.init, jax.random.key(0))
 
 
 def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str) -> PyTree:

@@ -1,5 +1,6 @@
 """Compiled functions that measure a point: what slices, curvature and checks are made of."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 
 from landscape import curvature, slices
 from landscape.config import Run
+from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 from landscape.rays import Rays, ray_tracer
 from landscape.risk import Examples, Loss, evaluator, over_batches
@@ -75,7 +77,7 @@ def build(
         )[0]["risk"]
 
     def metrics_of(predictions: jax.Array, examples: Examples) -> dict[str, jax.Array]:
-        snapshot = slices.Snapshot(predictions, examples.targets)
+        snapshot = Snapshot(predictions, examples.targets)
         found: dict[str, jax.Array] = {}
         for metric in task_metrics:
             found |= metric(snapshot)
@@ -83,7 +85,7 @@ def build(
 
     return Instruments(
         slice=jax.jit(slices.slicer(measure)),
-        eigenvalues=_remembered(lambda iterations: _eigenvalues(loss, model, size, iterations)),
+        eigenvalues=functools.cache(lambda iterations: _eigenvalues(loss, model, size, iterations)),
         gradient=jax.jit(lambda params, examples: steep(params, examples).gradients),
         rays=ray_tracer(loss, model, batch_size=size),
         spectra={name: _spectrum(run, name, loss, model) for name in PRODUCTS},
@@ -127,14 +129,3 @@ def _eigenvalues(
         return {"eigenvalue/smallest": jnp.min(nodes), "eigenvalue/largest": jnp.max(nodes)}
 
     return jax.jit(slices.slicer(measure))
-
-
-def _remembered(make: Callable[[int], Any]) -> Callable[[int], Any]:
-    made: dict[int, Any] = {}
-
-    def get(key: int) -> Any:
-        if key not in made:
-            made[key] = make(key)
-        return made[key]
-
-    return get

@@ -105,6 +105,11 @@ def initial_params(run: Run, model: Model) -> PyTree:
     return model.init(seed_key(run.seed, "initial parameters"))
 
 
+def kept_checkpoints(run: Run) -> int:
+    """How many checkpoints a run keeps: as asked, and at most one a recorded step."""
+    return min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
+
+
 def training_set(data: Dataset) -> Examples:
     """The training examples on the device."""
     return Examples(*map(jnp.asarray, data.train))
@@ -125,14 +130,15 @@ def _build_program(run: Run, data: Dataset) -> Program:
         data.train.inputs.shape[1:], data.outputs
     )
     few = Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
+    params = initial_params(run, model)
     predictions = preflight.check_predictions(
-        model, run.model.name, initial_params(run, model), few, data.task, data.outputs
+        model, run.model.name, params, few, data.task, data.outputs
     )
     written = _build_loss(run, data.task)
     loss, form = preflight.fit_targets(
         written, run.loss.label, run.targets, predictions, few.targets, data.task
     )
-    _check_directions(run, model)
+    _check_directions(run, params, model.filter_axes(params))
     metrics = _build_metrics(run, data.task)
     names = preflight.check_metrics(metrics, predictions, few.targets)
     measured = list(metrics)
@@ -190,15 +196,14 @@ def _build_trainer(
         evaluation_batch=run.evaluation.batch_size,
         vanishing=run.gradients.vanishing,
         exploding=run.gradients.exploding,
-        checkpoints=min(run.checkpoints, len(recorded_steps(run.steps, run.record_every))),
+        checkpoints=kept_checkpoints(run),
     )
 
 
-def _check_directions(run: Run, model: Model) -> None:
+def _check_directions(run: Run, params: PyTree, filter_axes: PyTree) -> None:
     """Finds before training what could not be measured after it."""
-    params = initial_params(run, model)
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
-    kept = min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
+    kept = kept_checkpoints(run)
     for part in [] if run.slices is None else run.slices.directions():
         direction = catalog.build("directions", part, folder=run.folder)()
         index, component = (part.options.get(name, 1) for name in ("index", "component"))
@@ -214,7 +219,7 @@ def _check_directions(run: Run, model: Model) -> None:
                 hint="use a smaller `record_every`",
             )
         if ":" in part.name:
-            preflight.check_direction(part.name, direction, params, model.filter_axes(params))
+            preflight.check_direction(part.name, direction, params, filter_axes)
 
 
 def _build_optimizer(run: Run) -> optax.GradientTransformation:

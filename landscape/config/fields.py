@@ -96,9 +96,9 @@ class Experiment(Frozen):
     """One YAML file: a dataset, a model, an optimizer, candidate losses, seeds, what to measure.
 
     `folder` is where paths and the user's own code are looked up, by default that of the file;
-    `name` is the folder of results, by default the name of the file. `checkpoints`: how
-    many parameters along the path of training are kept, spread over the recorded steps. `audit`:
-    judge each loss without training it too.
+    `name` is the folder of results, by default the name of the file. `checkpoints`: how many
+    points along the path of training are kept, spread over the recorded steps. `audit`: judge each
+    loss without training it too.
     """
 
     title: str | None = None

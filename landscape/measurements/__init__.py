@@ -2,14 +2,13 @@
 
 from landscape.measurements.curved import curvature_of
 from landscape.measurements.riding import checked
-from landscape.measurements.sets import Slice, center, slice_sets
+from landscape.measurements.sets import Slice, slice_sets
 from landscape.measurements.surroundings import Surroundings, Training
 
 __all__ = [
     "Slice",
     "Surroundings",
     "Training",
-    "center",
     "checked",
     "curvature_of",
     "slice_sets",

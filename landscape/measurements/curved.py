@@ -37,7 +37,7 @@ def curvature_of(
         "step": step,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(around.params)),
         "squared_norm": float(optax.tree.norm(around.params) ** 2),
-        "risk": float(around.along((around.params,), np.zeros((1, 1), np.float32))["risk"][0]),
+        "risk": float(around.here["risk"]),
         "drop": drop if drop > 0 else None,
         "operators": operators,
     }

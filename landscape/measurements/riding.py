@@ -7,7 +7,7 @@ import numpy as np
 import optax
 
 from landscape import checks
-from landscape.measurements.sets import Slice, center
+from landscape.measurements.sets import Slice
 from landscape.measurements.surroundings import Surroundings
 from landscape.program import seed_key
 from landscape.rays import STEPS
@@ -29,7 +29,7 @@ def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
         check
         for found in sets
         for check in (
-            checks.center(found.where, float(center(found)["risk"]), risk),
+            checks.center(found.where, found.center, risk),
             checks.finite(found.where, found.arrays["risk"]),
         )
     ]

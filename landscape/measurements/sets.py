@@ -27,6 +27,12 @@ class Slice(NamedTuple):
     directions: list[PyTree]
     radius: float
 
+    @property
+    def center(self) -> float:
+        """The risk at coordinate zero, which every line and plane has in its middle."""
+        first = self.arrays["risk"][0]
+        return float(first[tuple(size // 2 for size in first.shape)])
+
 
 def slice_sets(around: Surroundings) -> Iterator[Slice]:
     """Every set of lines and planes of the run at one point, in the config's order."""
@@ -37,21 +43,6 @@ def slice_sets(around: Surroundings) -> Iterator[Slice]:
         yield _lines(around, label, lines, lines.direction or asked.direction)
     for label, planes in zip(asked.plane_labels(), asked.planes or (), strict=True):
         yield _planes(around, label, planes, planes.axes or (asked.direction,) * 2)
-
-
-def center(found: Slice) -> dict[str, np.ndarray]:
-    """What was measured at coordinate zero, which every line and plane has in its middle."""
-    measured = {n: a for n, a in found.arrays.items() if n not in _ABOUT and a.ndim > 1}
-    return {
-        name: values[0][tuple(size // 2 for size in values.shape[1:])]
-        for name, values in measured.items()
-        if not name.startswith("path/")
-    }
-
-
-# Arrays of a set that are not measured at its points.
-_ABOUT = {"coordinates", "x", "y", "keys", "cosine", "norm", "radius", "radius_found", "explained"}
-_ABOUT |= {"slope", "curvature"}
 
 
 def _lines(around: Surroundings, label: str, asked: Lines, direction: Direction) -> Slice:

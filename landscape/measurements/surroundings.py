@@ -1,7 +1,6 @@
 """A point of a run and what is known around it."""
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -43,31 +42,40 @@ class Training(NamedTuple):
 
 
 class Surroundings:
-    """A point of a run and what is known around it, each computed once and when it is asked for."""
+    """A point of a run and what is known around it, each computed once and when it is asked for.
+
+    `params` are those of the end of training that `at` names, unless a checkpoint's are given.
+    """
 
     def __init__(
-        self, run: Run, program: Program, training: Training, examples: Examples, at: str
+        self,
+        run: Run,
+        program: Program,
+        training: Training,
+        examples: Examples,
+        at: str,
+        params: PyTree = None,
     ) -> None:
         self.run, self.program, self.examples, self.at = run, program, examples, at
         self.training = training
-        self.params = getattr(training, at)
+        self.params = getattr(training, at) if params is None else params
+        self.extremes = functools.cache(self._extremes)
 
     @functools.cached_property
     def gradient(self) -> PyTree:
         return self.program.instruments.gradient(self.params, self.examples)
 
-    def extremes(self, operator: str) -> curvature.Extremes:
-        """Extreme eigenpairs of an operator at the point."""
-        return self._extremes(operator)
-
     @functools.cached_property
-    def _extremes(self) -> Callable[[str], curvature.Extremes]:
-        def find(operator: str) -> curvature.Extremes:
-            key = seed_key(self.run.seed, "lanczos")
-            spectrum = self.program.instruments.spectra[operator]
-            return spectrum.extremes(key, self.params, self.examples)
+    def here(self) -> dict[str, Any]:
+        """Risk and metrics at the point itself."""
+        found = self.along((self.params,), np.zeros((1, 1), np.float32))
+        return {name: values[0] for name, values in found.items()}
 
-        return functools.cache(find)
+    def _extremes(self, operator: str) -> curvature.Extremes:
+        """Extreme eigenpairs of an operator at the point."""
+        key = seed_key(self.run.seed, "lanczos")
+        spectrum = self.program.instruments.spectra[operator]
+        return spectrum.extremes(key, self.params, self.examples)
 
     @functools.cached_property
     def point(self) -> Point:

@@ -34,9 +34,7 @@ def failed(runs: Iterable[Run], where: str) -> list[str]:
 
 
 def _concerns(check: Check, where: str) -> bool:
-    if check.where == where:
-        return True
-    return where.startswith(f"{check.where}/")
+    return f"{where}/".startswith(f"{check.where}/")
 
 
 def failed_column(table: pd.DataFrame) -> list[Column]:

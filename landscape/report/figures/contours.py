@@ -19,15 +19,14 @@ from landscape.report.figures.planes import (
     Plane,
     above,
     cut,
+    finish,
     heights,
     planes,
-    title,
 )
 from landscape.report.figures.style import (
     WIDTH,
     Grid,
     columns_for,
-    few_ticks,
     outer_labels,
     panels,
 )
@@ -191,13 +190,7 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
         )
     if plane.path is not None:
         paths.draw_path(panel, plane.path)
-    panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
-    panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
-    panel.set_xlim(plane.x[0], plane.x[-1])
-    panel.set_ylim(plane.y[0], plane.y[-1])
-    few_ticks(panel.xaxis)
-    few_ticks(panel.yaxis)
-    panel.set_title(title(plane, cut(height)), loc="left")
+    finish(panel, plane, cut(height))
 
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:

@@ -9,8 +9,8 @@ from landscape.geometry import convexity_ratio, nonconvex_share
 from landscape.geometry.planes import NONCONVEX
 from landscape.report import checks, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
-from landscape.report.figures.planes import Plane, planes, title
-from landscape.report.figures.style import WIDTH, columns_for, few_ticks, panels
+from landscape.report.figures.planes import Plane, finish, planes
+from landscape.report.figures.style import WIDTH, columns_for, panels
 from landscape.report.figures.view import Picture, View
 from landscape.report.sets import PLACES, Set
 
@@ -41,13 +41,7 @@ def convexity(view: View, chosen: Set, at: str) -> Picture | None:
             shading="nearest",
             rasterized=True,
         )
-        panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
-        panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
-        for axis, ends in ((panel.set_xlim, plane.x), (panel.set_ylim, plane.y)):
-            axis(ends[0], ends[-1])
-        few_ticks(panel.xaxis)
-        few_ticks(panel.yaxis)
-        panel.set_title(title(plane, _share(plane)), loc="left")
+        finish(panel, plane, _share(plane))
     label_axes(axes, found, columns)
     _scale(figure)
     return Picture(

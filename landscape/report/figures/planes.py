@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from landscape.report import checks, words
 from landscape.report.figures.lines import HEAVY
 from landscape.report.figures.paths import Path, path
-from landscape.report.figures.style import plain, shorten
+from landscape.report.figures.style import few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, typical
 from landscape.report.results import Run
 from landscape.report.sets import Set
@@ -164,6 +165,17 @@ def title(plane: Plane, *more: str) -> str:
     second = ", ".join(filter(None, (seed, *more, askew)))
     lines = [shorten(plane.loss, 24), second, shorten(checks.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)
+
+
+def finish(panel: Axes, plane: Plane, *more: str) -> None:
+    """The cross at the point, the frame, its ticks, and the title, over what was drawn."""
+    panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
+    panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
+    panel.set_xlim(plane.x[0], plane.x[-1])
+    panel.set_ylim(plane.y[0], plane.y[-1])
+    few_ticks(panel.xaxis)
+    few_ticks(panel.yaxis)
+    panel.set_title(title(plane, *more), loc="left")
 
 
 def drawn(plane: Plane) -> str:
