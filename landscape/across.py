@@ -10,14 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import slices, store
+from landscape import hoist, store
 from landscape.config import Across, Run
 from landscape.experiment import restored
-from landscape.program import Program, Workshop, evaluation_set
+from landscape.program import Program, evaluation_set
 from landscape.risk import Examples
+from landscape.workshop import Workshop
 
 PyTree = Any
-_displaced = jax.jit(slices.displace)
+_displaced = jax.jit(hoist.displace)
 
 
 class Solution(NamedTuple):

@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,7 +28,6 @@ from landscape.parts.datasets import Dataset
 from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.program import (
     Program,
-    Workshop,
     evaluation_set,
     initial_params,
     kept_checkpoints,
@@ -36,7 +35,8 @@ from landscape.program import (
     training_set,
 )
 from landscape.risk import Examples
-from landscape.train import checkpoint_slots, draw_order, recorded_steps
+from landscape.train import Trained, checkpoint_slots, draw_order, recorded_steps
+from landscape.workshop import Workshop
 
 PyTree = Any
 
@@ -54,6 +54,8 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
 
     with clock("train"):
         training = _stored_training(run, program, folder)
+        # What is true of a training stays true when it is measured again.
+        meta |= _of_training(folder) if training is not None else {"trained_together": 1}
         if training is None:
             training = _train(run, program, data, evaluation)
             store.clear_run(folder)
@@ -77,6 +79,8 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
     if audit is not None:
         store.write_json(folder / "audit.json", audit)
     store.write_json(folder / "summary.json", _summary(program, data, training, made + more))
+    if arrays:
+        meta["side_by_side"] = program.instruments.width.known
     store.write_json(folder / "meta.json", meta)
     status = "done" if training.diverged_step is None else "diverged"
     store.write_status(folder, status)
@@ -108,14 +112,46 @@ class _Clock:
             self._seconds[stage] = time.perf_counter() - start
 
 
+def train_together(runs: Sequence[Run], directory: Path, workshop: Workshop) -> None:
+    """Trains runs of one program side by side and stores what each has learned.
+
+    `perform` finds it there and measures. Equal to trainings of their own up to rounding.
+    """
+    programs = [workshop.program(run) for run in runs]
+    data = [workshop.dataset(run) for run in runs]
+    given = [
+        (p.numbers, *_given(run, p, d, evaluation_set(run, d)))
+        for run, p, d in zip(runs, programs, data, strict=True)
+    ]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack([*map(jnp.asarray, leaves)]), *given)
+    found = programs[0].train_many(*stacked)
+    for number, (run, program, own) in enumerate(zip(runs, programs, data, strict=True)):
+        trained = jax.tree.map(lambda leaf, number=number: leaf[number], found)
+        folder = store.run_folder(directory, run.id)
+        training = _training(run, given[number][1], trained)
+        store.clear_run(folder)
+        _store_training(run, program, own, training, folder)
+        store.write_json(folder / "meta.json", {"trained_together": len(runs)})
+        store.write_status(folder, store.TRAINED)
+
+
 def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> Training:
-    initial = initial_params(run, program.model)
+    given = _given(run, program, data, evaluation)
+    return _training(run, given[0], program.train(*given))
+
+
+def _given(run: Run, program: Program, data: Dataset, evaluation: Examples) -> tuple:
+    """The arguments of training: its start, its data, the order, and what to keep."""
     examples = len(data.train.targets)
     order = draw_order(seed_key(run.seed, "data order"), examples, run.steps, run.batch_size)
+    stops = recorded_steps(run.steps, run.record_every)
+    numbers = (jnp.asarray(n, jnp.int32) for n in (stops, checkpoint_slots(stops, run.checkpoints)))
+    return initial_params(run, program.model), training_set(data), evaluation, order, *numbers
+
+
+def _training(run: Run, initial: PyTree, trained: Trained) -> Training:
     recorded = recorded_steps(run.steps, run.record_every)
     slots = checkpoint_slots(recorded, run.checkpoints)
-    stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
-    trained = program.train(initial, training_set(data), evaluation, order, stops, places)
     trace = {name: np.asarray(values) for name, values in trained.rows.items()}
     count = kept_checkpoints(run)
     steps = np.array([step for step, slot in zip(recorded, slots, strict=True) if slot < count])
@@ -167,6 +203,13 @@ def restored(program: Program, folder: Path) -> tuple[PyTree, PyTree]:
     """The trained and the initial parameters of a finished run."""
     like, tensors = _like(program), store.read_params(folder)
     return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
+
+
+def _of_training(folder: Path) -> dict[str, Any]:
+    try:
+        return {"trained_together": store.read_json(folder / "meta.json")["trained_together"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _places(run: Run) -> list[str]:

@@ -12,8 +12,9 @@ from landscape.config import Run
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 from landscape.rays import Rays, ray_tracer
-from landscape.risk import Examples, Loss, evaluator, over_batches
+from landscape.risk import Examples, Loss, Numbers, evaluator, over_batches
 from landscape.train import Metric
+from landscape.tuning import Choice
 
 PyTree = Any
 PRODUCTS = {
@@ -48,6 +49,7 @@ class Instruments(NamedTuple):
     predict: `predict(params, examples) -> predictions`
     risk_of: `risk_of(predictions, examples)`, the risk of predictions made by any model
     metrics_of: the task metrics of predictions
+    width: how many points a slice evaluates side by side
     """
 
     slice: Callable[..., dict[str, jax.Array]]
@@ -58,56 +60,123 @@ class Instruments(NamedTuple):
     predict: Callable[[PyTree, Examples], jax.Array]
     risk_of: Callable[[jax.Array, Examples], jax.Array]
     metrics_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
+    width: Choice
 
 
 def build(
-    run: Run, loss: Loss, model: Model, measured: Sequence[Metric], task_metrics: Sequence[Metric]
-) -> Instruments:
-    """The instruments of a run; `measured` are the metrics that slices record."""
-    size = run.evaluation.batch_size
-    with_gradients = run.slices is not None and run.slices.gradients
-    measure = slices.point_measure(loss, model, measured, batch_size=size, gradients=with_gradients)
-    plain = evaluator(loss, model, batch_size=size, gradients=False)
-    steep = evaluator(loss, model, batch_size=size, gradients=True)
+    run: Run,
+    loss_of: Callable[[Numbers], Loss],
+    model: Model,
+    measured: Sequence[Metric],
+    task_metrics: Sequence[Metric],
+    width: Choice,
+) -> Callable[[Numbers], Instruments]:
+    """The instruments of runs that differ in numbers at most, given those numbers.
 
-    def risk_of(predictions: jax.Array, examples: Examples) -> jax.Array:
-        made = Examples(predictions, examples.targets)
-        return over_batches(
-            lambda batch: ({"risk": jnp.mean(loss(batch.inputs, batch.targets))}, {}), made, size
-        )[0]["risk"]
+    `measured` are the metrics that slices record, `width` is how many points they evaluate side by
+    side.
+    """
+    size = run.evaluation.batch_size
+    asked = run.slices
+    slicer = slices.slicer(
+        loss_of,
+        model,
+        measured,
+        batch_size=size,
+        gradients=asked is not None and asked.gradients,
+        hoisted=asked is None or asked.hoist,
+        width=width,
+    )
+    rays = ray_tracer(loss_of, model, batch_size=size)
+
+    def compiled(make: Callable[[Loss], Callable]) -> Callable:
+        return jax.jit(lambda numbers, *arguments: make(loss_of(numbers))(*arguments))
+
+    def gradient(loss: Loss) -> Callable[[PyTree, Examples], PyTree]:
+        steep = evaluator(loss, model, batch_size=size, gradients=True)
+        return lambda params, examples: steep(params, examples).gradients
+
+    def risk(loss: Loss) -> Callable[[jax.Array, Examples], jax.Array]:
+        return lambda predictions, examples: _risk_of(loss, predictions, examples, size)
 
     def metrics_of(predictions: jax.Array, examples: Examples) -> dict[str, jax.Array]:
         snapshot = Snapshot(predictions, examples.targets)
-        found: dict[str, jax.Array] = {}
-        for metric in task_metrics:
-            found |= metric(snapshot)
-        return found
+        return {k: v for metric in task_metrics for k, v in metric(snapshot).items()}
 
-    return Instruments(
-        slice=jax.jit(slices.slicer(measure)),
-        eigenvalues=functools.cache(lambda iterations: _eigenvalues(loss, model, size, iterations)),
-        gradient=jax.jit(lambda params, examples: steep(params, examples).gradients),
-        rays=ray_tracer(loss, model, batch_size=size),
-        spectra={name: _spectrum(run, name, loss, model) for name in PRODUCTS},
-        predict=jax.jit(lambda params, examples: plain(params, examples).predictions),
-        risk_of=jax.jit(risk_of),
-        metrics_of=jax.jit(metrics_of),
-    )
+    gradient_at, risk_of = compiled(gradient), compiled(risk)
+    spectra = {name: _spectrum(run, name, compiled, model) for name in PRODUCTS}
+    eigenvalues = functools.cache(lambda count: compiled(_eigenvalues(model, size, count)))
+    metrics = jax.jit(metrics_of)
+
+    def bound(numbers: Numbers) -> Instruments:
+        def given(function: Callable) -> Callable:
+            return functools.partial(function, numbers)
+
+        return Instruments(
+            slice=given(slicer),
+            eigenvalues=lambda iterations: given(eigenvalues(iterations)),
+            gradient=given(gradient_at),
+            rays=given(rays),
+            spectra={name: _bound(spectrum, given) for name, spectrum in spectra.items()},
+            predict=predictor(model, size),
+            risk_of=given(risk_of),
+            metrics_of=metrics,
+            width=width,
+        )
+
+    return bound
 
 
-def _spectrum(run: Run, name: str, loss: Loss, model: Model) -> Spectrum:
+@functools.cache
+def predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], jax.Array]:
+    """`predict(params, examples) -> predictions`: one for all losses of a model."""
+
+    def predict(params: PyTree, examples: Examples) -> jax.Array:
+        return over_batches(
+            lambda batch: ({}, {"predictions": model.apply(params, batch.inputs)}),
+            examples,
+            batch_size,
+        )[1]["predictions"]
+
+    return jax.jit(predict)
+
+
+def _risk_of(loss: Loss, predictions: jax.Array, examples: Examples, batch_size: int) -> jax.Array:
+    made = Examples(predictions, examples.targets)
+    return over_batches(
+        lambda batch: ({"risk": jnp.mean(loss(batch.inputs, batch.targets))}, {}), made, batch_size
+    )[0]["risk"]
+
+
+def _spectrum(
+    run: Run, name: str, compiled: Callable[[Callable[[Loss], Callable]], Callable], model: Model
+) -> Spectrum:
     asked = run.curvature
     count = max([_eigenvectors(run), 1 if asked is None else asked.eigenvalues])
     iterations = max(ITERATIONS if asked is None else asked.iterations, 2 * count)
     probes = 2 if asked is None else asked.probes
-    product = PRODUCTS[name](loss, model, batch_size=run.evaluation.batch_size)
+
+    def product(loss: Loss) -> Callable:
+        return PRODUCTS[name](loss, model, batch_size=run.evaluation.batch_size)
+
     return Spectrum(
-        extremes=jax.jit(curvature.extremes(product, count=count, iterations=iterations)),
-        traces=jax.jit(curvature.traces(product, probes=probes)),
-        quadrature=jax.jit(curvature.quadrature(product, probes=probes, iterations=iterations)),
-        dense=jax.jit(curvature.dense(product)),
+        extremes=compiled(
+            lambda loss: curvature.extremes(product(loss), count=count, iterations=iterations)
+        ),
+        traces=compiled(lambda loss: curvature.traces(product(loss), probes=probes)),
+        quadrature=compiled(
+            lambda loss: curvature.quadrature(product(loss), probes=probes, iterations=iterations)
+        ),
+        dense=compiled(lambda loss: curvature.dense(product(loss))),
         iterations=iterations,
     )
+
+
+def _bound(spectrum: Spectrum, given: Callable[[Callable], Callable]) -> Spectrum:
+    functions: dict[str, Any] = {
+        name: given(getattr(spectrum, name)) for name in Spectrum._fields[:-1]
+    }
+    return spectrum._replace(**functions)
 
 
 def _eigenvectors(run: Run) -> int:
@@ -118,14 +187,18 @@ def _eigenvectors(run: Run) -> int:
 
 
 def _eigenvalues(
-    loss: Loss, model: Model, batch_size: int, iterations: int
-) -> Callable[..., dict[str, jax.Array]]:
+    model: Model, batch_size: int, iterations: int
+) -> Callable[[Loss], Callable[..., dict[str, jax.Array]]]:
     """A slicer of the smallest and largest Ritz values, every point from the same start vector."""
-    product = curvature.hessian_product(loss, model, batch_size=batch_size)
-    nodes_at = curvature.quadrature(product, probes=1, iterations=iterations)
 
-    def measure(params: PyTree, examples: Examples) -> dict[str, jax.Array]:
-        nodes, _ = nodes_at(jax.random.key(0), params, examples)
-        return {"eigenvalue/smallest": jnp.min(nodes), "eigenvalue/largest": jnp.max(nodes)}
+    def make(loss: Loss) -> Callable[..., dict[str, jax.Array]]:
+        product = curvature.hessian_product(loss, model, batch_size=batch_size)
+        nodes_at = curvature.quadrature(product, probes=1, iterations=iterations)
 
-    return jax.jit(slices.slicer(measure))
+        def measure(params: PyTree, examples: Examples) -> dict[str, jax.Array]:
+            nodes, _ = nodes_at(jax.random.key(0), params, examples)
+            return {"eigenvalue/smallest": jnp.min(nodes), "eigenvalue/largest": jnp.max(nodes)}
+
+        return slices.mapper(measure)
+
+    return make

@@ -1,13 +1,14 @@
 """What is checked of a loss and a model before anything is trained."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
+from landscape.compiling import quick
 from landscape.errors import UserError
 from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
@@ -17,16 +18,6 @@ from landscape.train import Metric
 from landscape.user_calls import definition, guarded
 
 PyTree = Any
-
-
-class Fitted(NamedTuple):
-    """A loss as a function of the dataset's own targets, and the form in which it takes them.
-
-    `form` is `onehot` or `labels` for multiclass, else `auto`: there is only one.
-    """
-
-    loss: Loss
-    form: str
 
 
 def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
@@ -46,7 +37,7 @@ def check_predictions(
 ) -> jax.Array:
     """The model's predictions on a few examples; UserError where their shape is not the task's."""
     predictions = guarded(
-        lambda: model.apply(params, examples.inputs), f"model `{name}`", model.apply
+        lambda: quick(model.apply)(params, examples.inputs), f"model `{name}`", model.apply
     )
     batch = len(examples.targets)
     wanted: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)
@@ -75,11 +66,12 @@ def _metric_names(metric: Metric, snapshot: Snapshot) -> list[str]:
 
 def fit_targets(
     loss: Loss, label: str, form: str, predictions: jax.Array, targets: jax.Array, task: str
-) -> Fitted:
-    """`loss` as a function of the dataset's own targets, checked on real predictions.
+) -> str:
+    """The form in which `loss` takes the dataset's targets, checked on real predictions.
 
-    Multiclass labels are handed over one-hot unless the loss refuses that form and accepts integer
-    labels; `form` (`auto`, `onehot`, `labels`) decides by hand. UserError where the loss raises,
+    `onehot` or `labels` for multiclass, else `auto`: there is only one. Labels are handed over
+    one-hot unless the loss refuses that form and accepts integer labels; `form` (`auto`, `onehot`,
+    `labels`) decides by hand. UserError where the loss raises,
     returns something other than a floating-point scalar, one value an example or one a prediction,
     or returns NaN.
     """
@@ -97,7 +89,7 @@ def fit_targets(
         except UserError as error:
             errors.append(error)
         else:
-            return Fitted(candidate, name)
+            return name
     raise errors[0]
 
 
@@ -105,12 +97,15 @@ def _check(
     loss: Loss, function: Callable, label: str, predictions: jax.Array, targets: jax.Array
 ) -> None:
     name = f"loss `{label}`"
-    values = guarded(lambda: loss(predictions, targets), name, function)
-    guarded(lambda: jax.eval_shape(loss, predictions, targets), name, function)
     place = definition(function)
-    if not isinstance(values, jax.Array | np.ndarray | np.generic | float):
-        raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
-    values = jnp.asarray(values)
+
+    def array(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        values = loss(predictions, targets)
+        if not isinstance(values, jax.Array | np.ndarray | np.generic | float):
+            raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
+        return jnp.asarray(values)
+
+    values = guarded(lambda: quick(array)(predictions, targets), name, function)
     allowed = {(), predictions.shape[:1], predictions.shape}
     if values.shape not in allowed:
         shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))

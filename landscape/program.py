@@ -1,6 +1,6 @@
-"""From the names in a config to checked, compiled functions that many runs share."""
+"""From the names in a config to compiled functions that many runs share."""
 
-import json
+import functools
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from landscape import catalog, instruments, preflight
+from landscape import catalog, instruments, numbers, preflight
+from landscape.compiling import looping
 from landscape.config import Part, Run
 from landscape.errors import UserError
 from landscape.instruments import Instruments
 from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.risk import Examples, Loss
+from landscape.risk import Examples, Loss, Numbers, from_labels
 from landscape.train import Metric, Trained, recorded_steps, trainer
+from landscape.tuning import Choice
 
 PyTree = Any
 
@@ -36,63 +38,41 @@ class Subject(NamedTuple):
 
 
 class Program(NamedTuple):
-    """Compiled functions that all runs of one loss, model and optimizer share.
+    """Compiled functions as one run calls them, which it shares with many others.
 
-    `train` is as in `train.trainer`. `metrics` names the task metrics, the one that losses are
+    `train` is as in `train.trainer`; `train_many` takes `numbers` and the same arguments of several
+    runs, each with a leading axis. `metrics` names the task metrics, the one that losses are
     compared by first.
     """
 
     model: Model
     metrics: tuple[str, ...]
+    numbers: Numbers
     train: Callable[..., Trained]
+    train_many: Callable[..., Trained]
     instruments: Instruments
     subject: Subject
 
 
-class Workshop:
-    """Data, programs and audits, kept for the runs of one process that can share them."""
+class Shared(NamedTuple):
+    """What is compiled once for every seed and all values of the options that are `arguments`.
 
-    def __init__(self) -> None:
-        self._datasets: dict[str, Dataset] = {}
-        self._programs: dict[str, Program] = {}
-        self._audits: dict[str, dict[str, Any]] = {}
+    `arguments` are named by part, `loss` and `optimizer`; `train` takes their values first,
+    `train_many` all arguments with a leading axis, and `instruments` binds the values.
+    """
 
-    def dataset(self, run: Run) -> Dataset:
-        """The dataset of a run, split by its seed."""
-        key = _canonical(run, {"dataset", "seed"})
-        if key not in self._datasets:
-            make = catalog.build("datasets", run.dataset, folder=run.folder)
-            self._datasets[key] = make(run.seed)
-        return self._datasets[key]
-
-    def program(self, run: Run) -> Program:
-        """The program of a run. UserError where its loss, model and dataset do not fit."""
-        apart = {"id", "seed", "swept", "audit", "measurement"}
-        key = _canonical(run, set(Run.model_fields) - apart)
-        if key not in self._programs:
-            self._programs[key] = _build_program(run, self.dataset(run))
-        return self._programs[key]
-
-    def audit(self, run: Run) -> dict[str, Any]:
-        """The audit of a run's loss, as JSON: the same for all its seeds, models and optimizers."""
-        subject = self.program(run).subject
-        key = "\n".join([_canonical(run, {"loss"}), subject.task, subject.targets])
-        if key not in self._audits:
-            self._audits[key] = _audit(subject, run.loss.label)
-        return self._audits[key]
+    arguments: dict[str, list[str]]
+    metrics: tuple[str, ...]
+    train: Callable[..., Trained]
+    train_many: Callable[..., Trained]
+    instruments: Callable[[Numbers], Instruments]
 
 
-def prepare(runs: Sequence[Run], workshop: Workshop) -> None:
-    """Builds and checks every program, so that no mistake is found after hours of training."""
-    for run in runs:
-        examples = len(workshop.dataset(run).train.targets)
-        if run.batch_size > examples:
-            raise UserError(
-                f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
-                f"{examples} training examples",
-                hint=f"use batch_size={examples} or less",
-            )
-        workshop.program(run)
+class Fit(NamedTuple):
+    """A loss with the options of a run, and the form in which it takes the dataset's targets."""
+
+    loss: Loss
+    form: str
 
 
 def seed_key(seed: int, purpose: str) -> jax.Array:
@@ -125,35 +105,88 @@ def evaluation_set(run: Run, data: Dataset) -> Examples:
     return Examples(jnp.asarray(inputs), jnp.asarray(targets))
 
 
-def _build_program(run: Run, data: Dataset) -> Program:
-    model = catalog.build("models", run.model, folder=run.folder)(
-        data.train.inputs.shape[1:], data.outputs
-    )
-    few = Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
-    params = initial_params(run, model)
+def fit(run: Run, data: Dataset, model: Model) -> Fit:
+    """The loss of a run, tried on predictions of its model. UserError where they do not fit."""
+    few = _few(run, data)
     predictions = preflight.check_predictions(
-        model, run.model.name, params, few, data.task, data.outputs
+        model, run.model.name, initial_params(run, model), few, data.task, data.outputs
     )
-    written = _build_loss(run, data.task)
-    loss, form = preflight.fit_targets(
-        written, run.loss.label, run.targets, predictions, few.targets, data.task
+    preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)
+    loss = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
+    form = preflight.fit_targets(
+        loss, run.loss.label, run.targets, predictions, few.targets, data.task
     )
-    _check_directions(run, params, model.filter_axes(params))
+    return Fit(loss, form)
+
+
+def find_arguments(run: Run, data: Dataset, model: Model, fit: Fit) -> dict[str, list[str]]:
+    """The options of a run that its compiled program takes as arguments, by part."""
+    few = _few(run, data)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    predictions = jax.eval_shape(model.apply, params, few.inputs)
+    values = numbers.of_run(run)
+
+    def loss(chosen: dict[str, Any]) -> Any:
+        return jax.eval_shape(
+            lambda v, p: _loss_of(fit, data, {"loss": v})(p, few.targets), chosen, predictions
+        )
+
+    def optimizer(chosen: dict[str, Any]) -> Any:
+        def step(values: dict[str, Any], params: PyTree) -> PyTree:
+            made = build_optimizer(run, values)
+            return made.update(params, made.init(params), params)
+
+        return jax.eval_shape(step, chosen, params)
+
+    return {
+        "loss": numbers.traceable(values["loss"], loss),
+        "optimizer": numbers.traceable(values["optimizer"], optimizer),
+    }
+
+
+def build_shared(
+    run: Run, data: Dataset, model: Model, fit: Fit, arguments: dict[str, list[str]]
+) -> Shared:
+    """The program of a run, of which nothing is compiled before it is used."""
+    width = Choice(
+        "auto" if run.slices is None else run.slices.side_by_side,
+        numbers.structure(run, arguments),
+    )
+    few = _few(run, data)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    predictions = jax.eval_shape(model.apply, params, few.inputs)
     metrics = _build_metrics(run, data.task)
-    names = preflight.check_metrics(metrics, predictions, few.targets)
     measured = list(metrics)
     if run.slices is not None and run.slices.gradients:
         measured += [menu_metrics.gradient_norm(), _dead_gradients(run)]
-    return Program(
-        model=model,
-        metrics=names,
-        train=jax.jit(_build_trainer(run, loss, model, metrics)),
-        instruments=instruments.build(run, loss, model, measured, metrics),
-        subject=Subject(written, data.task, "zero_one" if data.task == "binary" else form),
+
+    def loss_of(numbers: Numbers) -> Loss:
+        return _loss_of(fit, data, numbers)
+
+    def train(numbers: Numbers, *arguments: Any) -> Trained:
+        optimizer = build_optimizer(run, numbers["optimizer"])
+        return _build_trainer(run, loss_of(numbers), model, optimizer, metrics)(*arguments)
+
+    return Shared(
+        arguments=arguments,
+        metrics=preflight.check_metrics(metrics, predictions, few.targets),
+        train=looping(train),
+        train_many=looping(jax.vmap(train)),
+        instruments=instruments.build(run, loss_of, model, measured, metrics, width),
     )
 
 
-def _audit(subject: Subject, label: str) -> dict[str, Any]:
+def _few(run: Run, data: Dataset) -> Examples:
+    """One batch, to try things on."""
+    return Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
+
+
+def _loss_of(fit: Fit, data: Dataset, numbers: Numbers) -> Loss:
+    loss = functools.partial(fit.loss, **numbers["loss"])
+    return from_labels(loss, data.outputs) if fit.form == "onehot" else loss
+
+
+def audit(subject: Subject, label: str) -> dict[str, Any]:
     """The audit as JSON, or what kept it from being made, which costs no run its training."""
     from landscape.audit import audit
 
@@ -172,11 +205,6 @@ def _audit(subject: Subject, label: str) -> dict[str, Any]:
         return {"loss": label, "error": f"{type(error).__name__}: {error}"}
 
 
-def _build_loss(run: Run, task: str) -> Loss:
-    preflight.refuse_other_task(run.loss.name, run.loss.label, task, run.dataset.name)
-    return catalog.build("losses", run.loss, folder=run.folder, task=task)
-
-
 def _build_metrics(run: Run, task: str) -> list[Metric]:
     """The metrics that the config names, else the task's own."""
     names = menu_metrics.TASK_METRICS[task]
@@ -185,13 +213,17 @@ def _build_metrics(run: Run, task: str) -> list[Metric]:
 
 
 def _build_trainer(
-    run: Run, loss: Loss, model: Model, metrics: Sequence[Metric]
+    run: Run,
+    loss: Loss,
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    metrics: Sequence[Metric],
 ) -> Callable[..., Trained]:
     health = [menu_metrics.gradient_norm(), menu_metrics.update_ratio(), _dead_gradients(run)]
     return trainer(
         loss,
         model,
-        _build_optimizer(run),
+        optimizer,
         [*metrics, *health],
         evaluation_batch=run.evaluation.batch_size,
         vanishing=run.gradients.vanishing,
@@ -200,8 +232,9 @@ def _build_trainer(
     )
 
 
-def _check_directions(run: Run, params: PyTree, filter_axes: PyTree) -> None:
+def check_directions(run: Run, model: Model) -> None:
     """Finds before training what could not be measured after it."""
+    params = initial_params(run, model)
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     kept = kept_checkpoints(run)
     for part in [] if run.slices is None else run.slices.directions():
@@ -219,29 +252,30 @@ def _check_directions(run: Run, params: PyTree, filter_axes: PyTree) -> None:
                 hint="use a smaller `record_every`",
             )
         if ":" in part.name:
-            preflight.check_direction(part.name, direction, params, filter_axes)
+            preflight.check_direction(part.name, direction, params, model.filter_axes(params))
 
 
-def _build_optimizer(run: Run) -> optax.GradientTransformation:
-    """The optimizer under its schedule, with the gradient clipped first where that is asked for."""
+def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
+    """The optimizer under its schedule, with the gradient clipped first where that is asked for.
+
+    `numbers` are values of options, such as traced ones, that take the place of the run's own.
+    """
     spec = run.optimizer
-    make = catalog.build("optimizers", spec, folder=run.folder)
+    given = {name: value for name, value in numbers.items() if name != "clip_norm"}
+    make = functools.partial(catalog.build("optimizers", spec, folder=run.folder), **given)
     if spec.schedule is None:
         optimizer = make()
     else:
         schedule = catalog.build("schedules", spec.schedule, folder=run.folder)
-        optimizer = make(learning_rate=schedule(catalog.learning_rate(make), run.steps))
+        rate = given["learning_rate"] if "learning_rate" in given else catalog.learning_rate(make)
+        optimizer = make(learning_rate=schedule(rate, run.steps))
     if spec.clip_norm is None:
         return optimizer
-    return optax.chain(optax.clip_by_global_norm(spec.clip_norm), optimizer)
+    norm = numbers.get("clip_norm", spec.clip_norm)
+    return optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 
 def _dead_gradients(run: Run) -> Metric:
     return menu_metrics.dead_gradients(
         absolute=run.gradients.absolute, relative=run.gradients.relative
     )
-
-
-def _canonical(run: Run, fields: set[str]) -> str:
-    values = run.model_dump(mode="json", include=fields | {"folder"})
-    return json.dumps(values, sort_keys=True)

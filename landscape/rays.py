@@ -13,10 +13,11 @@ import numpy as np
 import optax
 from jax import lax
 
+from landscape import hoist
+from landscape.compiling import looping
 from landscape.curvature import hessian_product
 from landscape.parts.models import Model
-from landscape.risk import Examples, Loss, evaluator
-from landscape.slices import displace
+from landscape.risk import Examples, Loss, Numbers, batch_measure, evaluator, over_batches
 
 PyTree = Any
 
@@ -40,60 +41,66 @@ class Rays(NamedTuple):
 
 
 def ray_tracer(
-    loss: Loss, model: Model, *, batch_size: int
-) -> Callable[[PyTree, list[PyTree], np.ndarray, np.ndarray, Examples], Rays]:
-    """`trace(params, directions, places, grid, examples) -> Rays`.
+    loss_of: Callable[[Numbers], Loss], model: Model, *, batch_size: int
+) -> Callable[[Numbers, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]:
+    """`trace(numbers, params, directions, places, grid, examples) -> Rays`, under the loss
+    `loss_of(numbers)`.
 
-    The first R directions are followed: to `places` (R, S) on all examples, to `grid` (R, G) on
-    each half of them. An example that is left over when the set is halved is in neither half; of
-    a single example both halves are that one.
+    `directions` are like `params` with a leading axis; the first R are followed: to `places` (R, S)
+    on all examples, to `grid` (R, G) on each half of them. An example that is left over when the
+    set is halved is in neither half; of a single example both halves are that one.
     """
-    evaluate = evaluator(loss, model, batch_size=batch_size, gradients=False)
-    slopes = evaluator(loss, model, batch_size=batch_size, gradients=True)
-    product = hessian_product(loss, model, batch_size=batch_size)
 
-    @jax.jit
+    @looping
     def trace(
+        numbers: Numbers,
         params: PyTree,
         directions: PyTree,
         places: jax.Array,
         grid: jax.Array,
-        sets: tuple[Examples, Examples, Examples],
+        everything: Examples,
+        halves: Examples,
     ) -> Rays:
-        everything, *halves = sets
-        gradient = slopes(params, everything).gradients
+        loss = loss_of(numbers)
+        measure = batch_measure(loss, model, gradients=False)
+        product = hessian_product(loss, model, batch_size=batch_size)
+        steep = evaluator(loss, model, batch_size=batch_size, gradients=True)
+        gradient = steep(params, everything).gradients
 
         def bent(direction: PyTree) -> tuple[jax.Array, ...]:
             image = product(params, direction, everything)
             along = (optax.tree.vdot(direction, a) for a in (gradient, image))
             return (*along, optax.tree.norm(image))
 
-        def risks(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
+        def risks(direction: PyTree, places: jax.Array, examples: Examples) -> jax.Array:
+            def over_places(batch: Examples) -> tuple[dict, dict]:
+                at = hoist.along(measure, params, (direction,), batch)
+                return {"risk": lax.map(lambda place: at(place[None])[0]["risk"], places)}, {}
+
+            return over_batches(over_places, examples, batch_size)[0]["risk"]
+
+        def follow(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
             direction, near, far = ray
-
-            def at(place: jax.Array, examples: list[Examples]) -> list[jax.Array]:
-                moved = displace(params, (direction,), place[None])
-                return [evaluate(moved, some).risk for some in examples]
-
-            (close,) = lax.map(lambda place: at(place, [everything]), near)
-            return (close, *lax.map(lambda place: at(place, halves), far))
+            by_half = lax.map(lambda half: risks(direction, far, half), halves)
+            return (risks(direction, near, everything), *by_half)
 
         followed = jax.tree.map(lambda d: d[: len(places)], directions)
-        return Rays(*lax.map(risks, (followed, places, grid)), *lax.map(bent, directions))
+        return Rays(*lax.map(follow, (followed, places, grid)), *lax.map(bent, directions))
 
     def exactly(
+        numbers: Numbers,
         params: PyTree,
-        directions: list[PyTree],
+        directions: PyTree,
         places: np.ndarray,
         grid: np.ndarray,
         examples: Examples,
     ) -> Rays:
         half = max(len(examples.targets) // 2, 1)
-        cuts = (slice(None), slice(0, half), slice(-half, None))
         with jax.enable_x64(True):
-            sets = tuple(_wide(Examples(*(a[cut] for a in examples))) for cut in cuts)
-            stacked = jax.tree.map(lambda *d: jnp.stack([_float64(a) for a in d]), *directions)
-            found = trace(_wide(params), stacked, jnp.asarray(places), jnp.asarray(grid), sets)
+            whole = _wide(examples)
+            halves = jax.tree.map(lambda a: jnp.stack([a[:half], a[-half:]]), whole)
+            near, far = jnp.asarray(places), jnp.asarray(grid)
+            found = trace(numbers, _wide(params), _wide(directions), near, far, whole, halves)
             return Rays(*(np.asarray(values) for values in found))
 
     return exactly

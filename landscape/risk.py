@@ -11,6 +11,8 @@ from landscape.parts.models import Model
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 PyTree = Any
+# Values of options that are numbers, by name: they are arguments of a compiled program.
+Numbers = dict[str, Any]
 
 
 class Examples(NamedTuple):
@@ -52,13 +54,12 @@ def mean_risk(loss: Loss, model: Model) -> Callable[[PyTree, Examples], jax.Arra
     return risk
 
 
-def evaluator(
-    loss: Loss, model: Model, *, batch_size: int, gradients: bool
-) -> Callable[[PyTree, Examples], Evaluation]:
-    """`evaluate(params, examples) -> Evaluation`, over batches that are weighted by their count.
+def batch_measure(
+    loss: Loss, model: Model, *, gradients: bool
+) -> Callable[[PyTree, Examples], tuple[dict, dict]]:
+    """`measure(params, batch) -> (means, rows)`: what `Evaluation` has, of one batch.
 
-    Memory is bounded by one batch plus the predictions. A loss that mixes the examples of a batch
-    (a scalar loss such as a Dice over the whole batch) is averaged over these same batches.
+    `means` are means over the batch, `rows` have its leading axis.
     """
 
     def values(params: PyTree, batch: Examples) -> tuple[dict, dict]:
@@ -73,7 +74,18 @@ def evaluator(
         means = {"risk": jnp.mean(losses), "gradients": weights}
         return means, {"predictions": predictions, "prediction_gradients": slopes}
 
-    measure = with_gradients if gradients else values
+    return with_gradients if gradients else values
+
+
+def evaluator(
+    loss: Loss, model: Model, *, batch_size: int, gradients: bool
+) -> Callable[[PyTree, Examples], Evaluation]:
+    """`evaluate(params, examples) -> Evaluation`, over batches that are weighted by their count.
+
+    Memory is bounded by one batch plus the predictions. A loss that mixes the examples of a batch
+    (a scalar loss such as a Dice over the whole batch) is averaged over these same batches.
+    """
+    measure = batch_measure(loss, model, gradients=gradients)
 
     def evaluate(params: PyTree, examples: Examples) -> Evaluation:
         means, rows = over_batches(lambda batch: measure(params, batch), examples, batch_size)

@@ -4,6 +4,9 @@ Every point is `params + sum(c_i * d_i)`, computed afresh from its coordinates: 
 from one point to the next, so no rounding accumulates and no point can be shifted by another.
 """
 
+import functools
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,12 +16,18 @@ import numpy as np
 import optax
 from jax import lax
 
-from landscape.parts.metrics import Snapshot
+from landscape import hoist, points
+from landscape.compiling import looping
+from landscape.hoist import displace
+from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.models import Model
-from landscape.risk import Examples, Loss, evaluator
+from landscape.risk import Examples, Loss, Numbers, batch_measure, over_batches
 
 PyTree = Any
-Measure = Callable[[PyTree, Examples], dict[str, jax.Array]]
+Width = int | Callable[[Callable[[int], float]], int]
+# Points on which different widths are compared.
+TRIED = 64
+Row = dict[str, jax.Array]
 
 
 class Grid(NamedTuple):
@@ -45,62 +54,142 @@ def grid(points: tuple[int, int], radius: float) -> Grid:
     return Grid(x, y, np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1))
 
 
-def displace(params: PyTree, directions: Sequence[PyTree], coordinates: jax.Array) -> PyTree:
-    """`params + sum(coordinates[i] * directions[i])`."""
-
-    def leaf(value: jax.Array, *steps: jax.Array) -> jax.Array:
-        return value + sum(c * d for c, d in zip(coordinates, steps, strict=True))
-
-    return jax.tree.map(leaf, params, *directions)
-
-
-def point_measure(
-    loss: Loss,
+def slicer(
+    loss_of: Callable[[Numbers], Loss],
     model: Model,
-    metrics: Sequence[Callable[[Snapshot], dict[str, jax.Array]]],
+    metrics: Sequence[Metric],
     *,
     batch_size: int,
     gradients: bool,
-) -> Measure:
-    """`measure(params, examples) -> {"risk": …, "<metric>": …}` on the fixed evaluation set.
-
-    With `gradients` the metrics receive the gradients on the evaluation set as well: as
-    `gradients`, `evaluation_gradients` and `prediction_gradients` of their snapshot.
-    """
-    evaluate = evaluator(loss, model, batch_size=batch_size, gradients=gradients)
-
-    def measure(params: PyTree, examples: Examples) -> dict[str, jax.Array]:
-        found = evaluate(params, examples)
-        snapshot = Snapshot(
-            predictions=found.predictions,
-            targets=examples.targets,
-            prediction_gradients=found.prediction_gradients,
-            params=params,
-            gradients=found.gradients,
-            evaluation_gradients=found.gradients,
-            filter_axes=model.filter_axes(params),
-        )
-        row = {"risk": found.risk}
-        for metric in metrics:
-            row |= metric(snapshot)
-        return row
-
-    return measure
-
-
-def slicer(
-    measure: Measure,
-) -> Callable[[PyTree, tuple[PyTree, ...], jax.Array, Examples], dict[str, jax.Array]]:
-    """`slice(params, directions, coordinates, examples) -> {name: (points,)}`.
+    hoisted: bool = True,
+    width: Width = 1,
+) -> Callable[[Numbers, PyTree, tuple[PyTree, ...], np.ndarray, Examples], dict[str, np.ndarray]]:
+    """`slice(numbers, params, directions, coordinates, examples) -> {"risk": (points,), …}`.
 
     `directions` holds m pytrees like `params`, `coordinates` is `(points, m)`: m = 1 is a line,
-    m = 2 a plane.
+    m = 2 a plane. `loss_of(numbers)` is the loss whose options have these values: all values share
+    one compilation, as do all slices of one m. Everything is measured on the whole evaluation set,
+    in batches of `batch_size`: memory is bounded by the coefficients of one batch and the
+    predictions of one group of points. With `gradients` the metrics receive the gradients on the
+    evaluation set as well: as `gradients`, `evaluation_gradients` and `prediction_gradients` of
+    their snapshot.
+
+    `hoisted`: what is affine in the coordinates is computed once for all points, see
+    `landscape.hoist`. `width`: how many points are evaluated side by side, or a function that
+    chooses: `width(seconds_of)`, where `seconds_of(n)` are the seconds of n side by side.
+    """
+
+    def one(
+        width: int,
+        coordinates: jax.Array,
+        counts: jax.Array,
+        numbers: Numbers,
+        params: PyTree,
+        directions: tuple[PyTree, ...],
+        examples: Examples,
+    ) -> Row:
+        measure = batch_measure(loss_of(numbers), model, gradients=gradients)
+
+        def over_points(batch: Examples) -> tuple[dict, dict]:
+            if hoisted:
+                at = hoist.along(measure, params, directions, batch)
+            else:
+                at = lambda point: measure(displace(params, directions, point), batch)  # noqa: E731
+            means, rows = points.map_first(at, (coordinates,), counts[0], width)
+            return means, _swapped(rows)
+
+        means, rows = over_batches(over_points, examples, batch_size)
+
+        def read(point: jax.Array, means: dict, rows: dict) -> Row:
+            here = displace(params, directions, point)
+            return _row(metrics, model, here, means, rows, examples.targets)
+
+        return points.map_first(read, (coordinates, means, _swapped(rows)), counts[0], width)
+
+    @functools.partial(looping, static_argnums=0)
+    def call(plan: points.Plan, *arguments: Any) -> Row:
+        return points.shared(functools.partial(one, plan.width), plan)(*arguments)
+
+    def in_groups(width: int, coordinates: np.ndarray, *others: Any) -> dict[str, np.ndarray]:
+        _, params, _, examples = others
+        plan = points.plan_for(_bytes_at_a_point(model, params, examples, gradients), width)
+        found = [
+            (call(plan, some, counts, *others), counts)
+            for some, counts in points.groups(coordinates, plan)
+        ]
+        return points.joined(found, plan)
+
+    def along(
+        numbers: Numbers,
+        params: PyTree,
+        directions: tuple[PyTree, ...],
+        coordinates: np.ndarray,
+        examples: Examples,
+    ) -> dict[str, np.ndarray]:
+        others = (numbers, params, directions, examples)
+        coordinates = np.asarray(coordinates)
+
+        def seconds_of(tried: int) -> float:
+            some = np.resize(coordinates, (max(TRIED, tried), coordinates.shape[1]))
+            in_groups(tried, some, *others)
+            start = time.perf_counter()
+            in_groups(tried, some, *others)
+            return time.perf_counter() - start
+
+        return in_groups(
+            width if isinstance(width, int) else width(seconds_of), coordinates, *others
+        )
+
+    return along
+
+
+def _swapped(rows: dict) -> dict:
+    """Points first and examples second, or the other way round."""
+    return jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1), rows)
+
+
+def _row(
+    metrics: Sequence[Metric],
+    model: Model,
+    params: PyTree,
+    means: dict,
+    rows: dict,
+    targets: jax.Array,
+) -> Row:
+    snapshot = Snapshot(
+        predictions=rows["predictions"],
+        targets=targets,
+        prediction_gradients=rows.get("prediction_gradients"),
+        params=params,
+        gradients=means.get("gradients"),
+        evaluation_gradients=means.get("gradients"),
+        filter_axes=model.filter_axes(params),
+    )
+    row = {"risk": means["risk"]}
+    for metric in metrics:
+        row |= metric(snapshot)
+    return row
+
+
+def _bytes_at_a_point(model: Model, params: PyTree, examples: Examples, gradients: bool) -> int:
+    made = jax.eval_shape(model.apply, params, examples.inputs)
+    predictions = math.prod(made.shape) * made.dtype.itemsize
+    weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    return 2 * predictions + weights if gradients else predictions
+
+
+def mapper(
+    measure: Callable[[PyTree, Examples], Row],
+) -> Callable[[PyTree, tuple[PyTree, ...], jax.Array, Examples], Row]:
+    """`slice(params, directions, coordinates, examples)` of any measure, one point after another.
+
+    For measures that are loops themselves, from which nothing can be taken out.
     """
 
     def along(
         params: PyTree, directions: tuple[PyTree, ...], coordinates: jax.Array, examples: Examples
-    ) -> dict[str, jax.Array]:
-        def at(point: jax.Array) -> dict[str, jax.Array]:
+    ) -> Row:
+        def at(point: jax.Array) -> Row:
             return measure(displace(params, directions, point), examples)
 
         return lax.map(at, coordinates)

@@ -1,9 +1,11 @@
 """Many runs into one folder: what is missing, in which order, and what failed."""
 
+import contextlib
 import shutil
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from landscape.config import Run
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.program import Workshop
+    from landscape.workshop import Workshop
 
 PENDING = ("new", "measure", "retry")
 
@@ -85,23 +87,79 @@ def open_directory(
 
 
 def perform_all(
-    runs: Sequence[Run], directory: Path, workshop: "Workshop"
+    runs: Sequence[Run], directory: Path, workshop: "Workshop", together: int = 1
 ) -> Iterator[tuple[Run, str, float]]:
-    """Performs one run after the other; yields each with its status and its seconds.
+    """Performs all runs; yields each when it has ended, with its status and its seconds.
+
+    On a CPU two runs are under way at a time: one compiles or writes while the other computes. The
+    first run of a program compiles it for all others, which wait for it, so that nothing is
+    compiled twice; the very first one is alone, since it compiles what all programs use.
+
+    `together`: how many runs of one program are trained side by side before each is measured.
 
     A run that raises costs only itself: its traceback is stored and the others go on. Mistakes
-    that can be known before are for `program.prepare` to find, with the same workshop.
+    that can be known before are for `workshop.prepare` to find, with the same workshop. Whoever
+    asks for no more waits for the runs under way.
     """
+    from landscape.compiling import concurrency
+
+    groups = _by_program(runs, workshop)
+    if together > 1:
+        for group in groups:
+            _train_together(group, directory, workshop, together)
+    followers = {first.id: rest for first, *rest in groups}
+    ready = [group[0] for group in groups]
+    pool = ThreadPoolExecutor(concurrency())
+    try:
+        under_way = {pool.submit(_perform, run, directory, workshop) for run in ready[:1]}
+        ready = ready[1:]
+        while under_way:
+            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result()
+                ready += followers.pop(future.result()[0].id, [])
+                under_way |= {pool.submit(_perform, run, directory, workshop) for run in ready}
+                ready = []
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _by_program(runs: Sequence[Run], workshop: "Workshop") -> list[list[Run]]:
+    """The runs that share a program, each group in its order."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        try:
+            key = workshop.key(run)
+        except UserError:  # told when the run itself is performed
+            key = run.id
+        groups.setdefault(key, []).append(run)
+    return list(groups.values())
+
+
+def _train_together(
+    group: Sequence[Run], directory: Path, workshop: "Workshop", count: int
+) -> None:
+    """Leaves what it cannot train side by side, such as data of unequal sizes, to each run."""
+    from landscape.experiment import train_together
+
+    new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
+    for start in range(0, len(new), count):
+        some = new[start : start + count]
+        if len(some) > 1:
+            with contextlib.suppress(Exception):
+                train_together(some, directory, workshop)
+
+
+def _perform(run: Run, directory: Path, workshop: "Workshop") -> tuple[Run, str, float]:
     from landscape.experiment import perform
 
-    for run in runs:
-        folder, clock = store.run_folder(directory, run.id), time.perf_counter()
-        try:
-            status = perform(run, folder, workshop)
-        except Exception as error:
-            status = "failed"
-            store.write_failure(folder, config.dump(run), _trace(error))
-        yield run, status, time.perf_counter() - clock
+    folder, clock = store.run_folder(directory, run.id), time.perf_counter()
+    try:
+        status = perform(run, folder, workshop)
+    except Exception as error:
+        status = "failed"
+        store.write_failure(folder, config.dump(run), _trace(error))
+    return run, status, time.perf_counter() - clock
 
 
 def _trace(error: Exception) -> str:

@@ -4,6 +4,7 @@ Row `s` of what is recorded describes the parameters after `s` updates and the s
 taken from there, so row 0 is the initialization and the last row the trained point.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -39,6 +40,15 @@ class State(NamedTuple):
     diverged: jax.Array
 
 
+class Proposal(NamedTuple):
+    """The step about to be taken: risk and gradient on its batch, the update, optimizer memory."""
+
+    risk: jax.Array
+    gradients: PyTree
+    updates: PyTree
+    memory: optax.OptState
+
+
 class Trained(NamedTuple):
     """The last finite parameters, whether training diverged at `step`, and the recorded rows.
 
@@ -70,6 +80,7 @@ def checkpoint_slots(stops: Sequence[int], count: int) -> list[int]:
     return [spread.index(i) if i in spread else count for i in range(len(stops))]
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
     """Example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
 
@@ -103,39 +114,35 @@ def trainer(
     risk = mean_risk(loss, model)
     evaluate = evaluator(loss, model, batch_size=evaluation_batch, gradients=True)
 
-    def propose(
-        state: State, training: Examples, order: jax.Array
-    ) -> tuple[jax.Array, PyTree, PyTree, optax.OptState]:
+    def propose(state: State, training: Examples, order: jax.Array) -> Proposal:
         batch = jax.tree.map(lambda a: a[order[state.step]], training)
         value, gradients = jax.value_and_grad(risk)(state.params, batch)
         updates, memory = optimizer.update(gradients, state.optimizer, state.params)
-        return value, gradients, updates, memory
+        return Proposal(value, gradients, updates, memory)
 
-    def step(state: State, training: Examples, order: jax.Array) -> State:
-        value, gradients, updates, memory = propose(state, training, order)
+    def take(state: State, proposal: Proposal) -> State:
+        value, gradients, updates, memory = proposal
         params = optax.apply_updates(state.params, updates)
         counts = _count(state.counts, gradients, vanishing, exploding)
         taken = State(state.step + 1, params, updates, memory, counts, state.diverged)
         finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
         frozen = state._replace(diverged=jnp.array(True))
-        return jax.tree.map(lambda new, old: jnp.where(finite, new, old), taken, frozen)
+        goes_on = finite & ~state.diverged
+        return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
-    def measure(
-        state: State, training: Examples, evaluation: Examples, order: jax.Array
-    ) -> dict[str, jax.Array]:
-        value, gradients, updates, _ = propose(state, training, order)
+    def measure(state: State, proposal: Proposal, evaluation: Examples) -> dict[str, jax.Array]:
         found = evaluate(state.params, evaluation)
         snapshot = Snapshot(
             predictions=found.predictions,
             targets=evaluation.targets,
             prediction_gradients=found.prediction_gradients,
             params=state.params,
-            gradients=gradients,
-            updates=updates,
+            gradients=proposal.gradients,
+            updates=proposal.updates,
             evaluation_gradients=found.gradients,
             filter_axes=model.filter_axes(state.params),
         )
-        row = {"step": state.step, "risk/batch": value, "risk/evaluation": found.risk}
+        row = {"step": state.step, "risk/batch": proposal.risk, "risk/evaluation": found.risk}
         for metric in metrics:
             row |= metric(snapshot)
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
@@ -148,27 +155,44 @@ def trainer(
         stops: jax.Array,
         slots: jax.Array,
     ) -> Trained:
-        def until_stop(
-            carry: tuple[State, PyTree], at: tuple[jax.Array, jax.Array]
-        ) -> tuple[tuple[State, PyTree], dict[str, jax.Array]]:
-            (state, kept), (stop, slot) = carry, at
-            state = lax.while_loop(
-                lambda s: (s.step < stop) & ~s.diverged, lambda s: step(s, training, order), state
+        def row_of(state: State, proposal: Proposal) -> dict[str, jax.Array]:
+            return measure(state, proposal, evaluation)
+
+        # The step that is recorded is the one that is taken: its gradient is computed once. Whether
+        # to record depends on the number of the step alone, so that it stays a branch, and is not
+        # computed at every step, where several seeds train side by side.
+        def advance(number: jax.Array, carry: tuple) -> tuple:
+            state, rows, kept = carry
+            proposal = propose(state, training, order)
+            place = places[number]
+            rows = lax.cond(
+                place < len(stops),
+                lambda: _put(rows, place, row_of(state, proposal)),
+                lambda: rows,
             )
             if checkpoints:
-                kept = jax.tree.map(lambda k, p: k.at[slot].set(p, mode="drop"), kept, state.params)
-            return (state, kept), measure(state, training, evaluation, order)
+                slot = jnp.where(place < len(stops), slots[place], checkpoints)
+                kept = _put(kept, slot, state.params)
+            return lax.cond(number < last, lambda: take(state, proposal), lambda: state), rows, kept
 
+        last = len(order) - 1
+        places = jnp.full(len(order), len(stops), stops.dtype).at[stops].set(jnp.arange(len(stops)))
         none = jnp.zeros((), jnp.int32)
         counts = Counts(none, none, none)
         still = optax.tree.zeros_like(params)
-        memory = optimizer.init(params)
-        state = State(none, params, still, memory, counts, jnp.array(False))
+        state = State(none, params, still, optimizer.init(params), counts, jnp.array(False))
+        shapes = jax.eval_shape(lambda s: row_of(s, propose(s, training, order)), state)
+        rows = jax.tree.map(lambda row: jnp.zeros((len(stops), *row.shape), row.dtype), shapes)
         kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
-        (state, kept), rows = lax.scan(until_stop, (state, kept), (stops, slots))
+        state, rows, kept = lax.fori_loop(0, len(order), advance, (state, rows, kept))
         return Trained(state.params, state.update, kept, state.step, state.diverged, rows)
 
     return train
+
+
+def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:
+    """`table` with `row` at a place, unchanged where there is no such place."""
+    return jax.tree.map(lambda t, r: t.at[place].set(r, mode="drop"), table, row)
 
 
 def _count(counts: Counts, gradients: PyTree, vanishing: float, exploding: float) -> Counts:

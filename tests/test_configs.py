@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from landscape import across, config, store, sweep
-from landscape.program import Workshop, prepare
+from landscape.workshop import Workshop, prepare
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=8", "audit=false"]

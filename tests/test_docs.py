@@ -9,7 +9,7 @@ from command import called
 
 from landscape import config, store, sweep
 from landscape.config import Experiment
-from landscape.program import Workshop, prepare
+from landscape.workshop import Workshop, prepare
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

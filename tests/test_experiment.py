@@ -10,7 +10,7 @@ import pytest
 from landscape import config, experiment, store, sweep
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
-from landscape.program import Workshop, prepare
+from landscape.workshop import Workshop, prepare
 
 CONFIG = """
 dataset: digits

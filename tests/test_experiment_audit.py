@@ -8,7 +8,7 @@ import pytest
 
 from landscape import config, experiment, store, sweep
 from landscape.errors import Place, UserError
-from landscape.program import Workshop, prepare
+from landscape.workshop import Workshop, prepare
 
 # A run of this program before there was the key `audit`, written by it.
 OLD_CONFIG = """\

@@ -7,7 +7,8 @@ import pytest
 
 from landscape import across, config, experiment, store, sweep
 from landscape.parts.directions import Point, random
-from landscape.program import Workshop, evaluation_set, prepare
+from landscape.program import evaluation_set
+from landscape.workshop import Workshop, prepare
 
 CONFIG = """
 dataset: digits

@@ -4,7 +4,7 @@ import pytest
 
 from landscape import config
 from landscape.errors import UserError
-from landscape.program import Workshop, prepare
+from landscape.workshop import Workshop, prepare
 
 OWN = """
 import jax, jax.numpy as jnp

@@ -27,10 +27,11 @@ def test_halves_slope_curvature_and_bend_are_exact():
     w = RNG.normal(size=3).astype(np.float32)
     directions = RNG.normal(size=(4, 3)).astype(np.float32)
     near, grid = RNG.normal(size=(2, 5)), RNG.normal(size=(2, 3))
-    trace = ray_tracer(quartic, itself, batch_size=2)
+    trace = ray_tracer(lambda numbers: quartic, itself, batch_size=2)
     found = trace(
+        {},
         {"w": jnp.asarray(w)},
-        [{"w": jnp.asarray(d)} for d in directions],
+        {"w": directions},
         near,
         grid,
         Examples(jnp.asarray(inputs), jnp.asarray(targets)),

@@ -29,6 +29,11 @@ def bowl(predictions, targets):
     return 0.5 * jnp.sum(curvatures[None] * (predictions - center[None]) ** 2, axis=1)
 
 
+def under(loss):
+    """A loss without options that are numbers."""
+    return lambda numbers: loss
+
+
 def as_params(vector):
     return {"a": jnp.asarray(vector[:2]), "b": jnp.asarray(vector[2:].reshape(3, 1))}
 
@@ -36,13 +41,11 @@ def as_params(vector):
 def test_plane_over_a_quadratic_bowl_is_exact_on_a_grid_that_is_not_square():
     with jax.enable_x64(True):
         start, first, second = RNG.normal(size=(3, 5))
-        measure = slices.point_measure(bowl, itself, [], batch_size=8, gradients=False)
+        along = slices.slicer(under(bowl), itself, [], batch_size=8, gradients=False)
         grid = slices.grid((7, 5), 2.0)
         directions = (as_params(first), as_params(second))
-        found = jax.jit(slices.slicer(measure))(
-            as_params(start), directions, jnp.asarray(grid.points, jnp.float64), ONE
-        )
-        risk = np.asarray(found["risk"]).reshape(grid.shape)
+        points = np.asarray(grid.points, np.float64)
+        risk = along({}, as_params(start), directions, points, ONE)["risk"].reshape(grid.shape)
     assert risk.shape == (5, 7)
     for j, y in enumerate(np.linspace(-2, 2, 5)):
         for i, x in enumerate(np.linspace(-2, 2, 7)):
@@ -60,11 +63,9 @@ def test_line_with_gradients_reports_the_gradient_of_the_bowl():
         }
 
     start, direction = RNG.normal(size=(2, 5)).astype(np.float32)
-    measure = slices.point_measure(bowl, itself, [norm], batch_size=3, gradients=True)
+    along = slices.slicer(under(bowl), itself, [norm], batch_size=3, gradients=True)
     coordinates = slices.axis(5, 1.0)
-    found = slices.slicer(measure)(
-        as_params(start), (as_params(direction),), jnp.asarray(coordinates[:, None]), ONE
-    )
+    found = along({}, as_params(start), (as_params(direction),), coordinates[:, None], ONE)
     for coordinate, gradient in zip(coordinates, np.asarray(found["g"]), strict=True):
         wanted = CURVATURES * (start + coordinate * direction - CENTER)
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
@@ -94,14 +95,16 @@ def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
     start = as_params(CENTER.astype(np.float32))
     draw = random(normalization="none", biases="random")
     keys = jax.random.split(jax.random.key(0), 4000)
-    measure = slices.point_measure(bowl, itself, [], batch_size=8, gradients=False)
-
-    def curvature(key):
-        direction = draw(key, Point(start, itself.filter_axes(start)))
-        step = jnp.asarray([[-0.5], [0.0], [0.5]])
-        low, middle, high = slices.slicer(measure)(start, (direction,), step, ONE)["risk"]
-        return (low - 2 * middle + high) / 0.25
-
-    found = np.asarray(jax.jit(jax.vmap(curvature))(keys)) / 5
+    along = slices.slicer(under(bowl), itself, [], batch_size=8, gradients=False)
+    direct = jax.jit(jax.vmap(lambda key: draw(key, Point(start, itself.filter_axes(start)))))
+    drawn = direct(keys)
+    # A plane's coordinates are all that this needs: one direction an axis, one point a direction.
+    steps = np.array([[-0.5], [0.0], [0.5]], np.float32)
+    risks = [
+        along({}, start, (jax.tree.map(lambda a, i=i: a[i], drawn),), steps, ONE)["risk"]
+        for i in range(len(keys))
+    ]
+    low, middle, high = np.asarray(risks).T
+    found = (low - 2 * middle + high) / 0.25 / 5
     error = found.std() / np.sqrt(len(found))
     assert abs(found.mean() - CURVATURES.sum() / 5) < 5 * error

@@ -10,8 +10,8 @@ import numpy as np
 from landscape.audit import jaxprs
 from landscape.audit.domain import batch
 from landscape.audit.findings import Finding, Where
-from landscape.audit.quick import quick
 from landscape.audit.survey import Survey, quote
+from landscape.compiling import quick
 
 ROWS = 5
 _COMBINE = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "pow")

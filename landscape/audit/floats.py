@@ -10,9 +10,9 @@ import numpy as np
 from landscape.audit import jaxprs
 from landscape.audit.domain import FAR, Target
 from landscape.audit.findings import Finding, Where
-from landscape.audit.quick import quick
 from landscape.audit.smoothness import special_points
 from landscape.audit.survey import Survey, along, brief, norms, quote
+from landscape.compiling import quick
 
 Array = np.ndarray
 HALVES = (jnp.bfloat16, np.float16)

@@ -19,6 +19,7 @@ import numpy as np
 from jax import lax
 
 from landscape.audit.findings import Where
+from landscape.jaxpr import inner
 
 Array = Any
 Observe = Callable[[int, jex.JaxprEqn, list[Array], list[Array]], Sequence[Array]]
@@ -64,20 +65,6 @@ _LIBRARIES = tuple(
         str(Path(__file__).parents[1]),
     }
 )
-
-
-def inner(eqn: jex.JaxprEqn) -> jex.ClosedJaxpr | None:
-    """The program that a call stands for: jit, custom_jvp, custom_vjp, remat; None for others."""
-    name = eqn.primitive.name
-    if name in ("scan", "while", "cond", "reduce", "reduce_window", "custom_linear_solve"):
-        return None
-    for key in ("call_jaxpr", "jaxpr", "fun_jaxpr"):
-        found = eqn.params.get(key)
-        if isinstance(found, jex.ClosedJaxpr):
-            return found
-        if isinstance(found, jex.Jaxpr) and not found.constvars:
-            return jex.ClosedJaxpr(found, ())
-    return None
 
 
 def evaluate(

@@ -13,8 +13,8 @@ import numpy as np
 
 from landscape.audit import jaxprs
 from landscape.audit.domain import FAR, Target
-from landscape.audit.quick import quick
 from landscape.audit.survey import Survey
+from landscape.compiling import quick
 
 Array = np.ndarray
 _STARTS, _STEPS, _MOST = 24, 70, 4

@@ -15,9 +15,9 @@ import numpy as np
 
 from landscape.audit import jaxprs
 from landscape.audit.domain import Target
-from landscape.audit.quick import finished
 from landscape.audit.static import Site
 from landscape.audit.subject import Subject
+from landscape.compiling import finished
 
 Array = np.ndarray
 CHUNK = 256

@@ -17,7 +17,6 @@ import numpy as np
 from landscape.audit import domain as domains
 from landscape.audit.domain import CLASSES, Domain, Target, batch, example_shape
 from landscape.audit.jaxprs import equations, place
-from landscape.audit.quick import quick
 from landscape.audit.signature import (
     check_output,
     check_plain,
@@ -27,6 +26,7 @@ from landscape.audit.signature import (
     name_of,
     read_order,
 )
+from landscape.compiling import quick
 from landscape.errors import Place, UserError, nearest
 from landscape.user_calls import definition, guarded, last_own_frame
 

@@ -12,7 +12,7 @@ from landscape.cli.root import console, explained, main, say, table
 
 if TYPE_CHECKING:
     from landscape.config import Across, Run
-    from landscape.program import Workshop
+    from landscape.workshop import Workshop
 
 SOME_RUNS_FAILED = 3
 
@@ -62,7 +62,7 @@ def run(
     if fresh and directory.exists():
         say(f"deleting {directory}")
     sweep.open_directory(directory, configs.dump(experiment), list(plan), fresh=fresh)
-    _train(pending, directory, workshop)
+    _train(pending, directory, workshop, experiment.seeds_together)
     _across(experiment.across, runs, directory, workshop)
     failed = [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "failed"]
     _report(directory)
@@ -75,15 +75,17 @@ def run(
 
 def _prepared(runs: "Sequence[Run]") -> "Workshop":
     """Data and programs of the runs, every mistake in them found."""
-    from landscape.program import Workshop, prepare
+    from landscape.compiling import keep_compiled
+    from landscape.workshop import Workshop, prepare
 
+    keep_compiled()
     workshop = Workshop()
     prepare(runs, workshop)
     return workshop
 
 
-def _train(runs: "list[Run]", directory: Path, workshop: "Workshop") -> None:
-    """Performs the runs one after the other, with progress on stderr."""
+def _train(runs: "list[Run]", directory: Path, workshop: "Workshop", together: "int | str") -> None:
+    """Performs the runs, with progress on stderr."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -94,6 +96,7 @@ def _train(runs: "list[Run]", directory: Path, workshop: "Workshop") -> None:
     )
 
     from landscape import sweep
+    from landscape.tuning import seeds_together
 
     console = Console(stderr=True)
     with Progress(
@@ -106,7 +109,7 @@ def _train(runs: "list[Run]", directory: Path, workshop: "Workshop") -> None:
     ) as progress:
         task = progress.add_task("compiling", total=len(runs))
         for number, (run, status, seconds) in enumerate(
-            sweep.perform_all(runs, directory, workshop), 1
+            sweep.perform_all(runs, directory, workshop, seeds_together(together)), 1
         ):
             progress.update(task, completed=number, description=run.label)
             if not console.is_terminal or status != "done":

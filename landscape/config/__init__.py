@@ -163,6 +163,10 @@ def _fields(experiment: Experiment, index: int) -> dict[str, Any]:
 def _measurement(experiment: Experiment) -> str:
     folder = experiment.folder
     slices = _identity(experiment.slices, folder)
+    if slices is not None:
+        for name in ("hoist", "side_by_side"):  # as it is by default, it stands for no other result
+            if slices[name] == Slices.model_fields[name].default:
+                slices.pop(name)
     more: dict[str, Any] = {"audit": True} if experiment.audit else {}
     if experiment.curvature is not None:
         more["curvature"] = _identity(experiment.curvature, folder)

@@ -13,7 +13,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from landscape.config.measured import Across, Curvature, Slices
+from landscape.config.measured import Across, Auto, Curvature, Slices
 from landscape.config.parts import (
     Count,
     Dataset,
@@ -98,7 +98,8 @@ class Experiment(Frozen):
     `folder` is where paths and the user's own code are looked up, by default that of the file;
     `name` is the folder of results, by default the name of the file. `checkpoints`: how many
     points along the path of training are kept, spread over the recorded steps. `audit`: judge each
-    loss without training it too.
+    loss without training it too. `seeds_together`: how many runs of one program are trained side by
+    side; `auto` is 16 on a GPU and one on a CPU.
     """
 
     title: str | None = None
@@ -123,6 +124,7 @@ class Experiment(Frozen):
     curvature: Curvature | None = None
     across: Across | None = None
     audit: bool = False
+    seeds_together: Auto = "auto"
     sweep: Sweep = Field(default_factory=dict)
     folder: Path = Path()
 

@@ -34,6 +34,12 @@ def _radius(value: Any) -> Any:
     return float(value)
 
 
+def _auto(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 1 <= value <= 4096):
+        return value
+    raise PydanticCustomError("auto", "a whole number from 1 to 4096, or auto")
+
+
 # Between the directions of a plane in its label.
 _SEPARATOR = " \N{MULTIPLICATION SIGN} "
 
@@ -57,6 +63,11 @@ Radius = Annotated[
     float | Literal["auto"],
     BeforeValidator(_radius),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "auto"}]}),
+]
+Auto = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(_auto),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
 Label = Annotated[str, Field(max_length=60), AfterValidator(_label)]
 
@@ -131,7 +142,12 @@ class Planes(Frozen):
 
 
 class Slices(Frozen):
-    """What is measured around a trained point. `gradients`: their norm and dead fractions too."""
+    """What is measured around a trained point. `gradients`: their norm and dead fractions too.
+
+    `hoist`: compute once for all points of a slice what is affine in their coordinates, such as the
+    first layer of a model. It changes results by rounding only. `side_by_side`: how many points are
+    evaluated at once; `auto` is one on a CPU, and elsewhere what a short trial finds fastest.
+    """
 
     at: Annotated[
         tuple[Literal["trained", "initial"], ...], Field(min_length=1), AfterValidator(unique)
@@ -140,6 +156,8 @@ class Slices(Frozen):
     lines: tuple[Lines, ...] | None = (Lines(),)
     planes: tuple[Planes, ...] | None = (Planes(),)
     gradients: bool = False
+    hoist: bool = True
+    side_by_side: Auto = "auto"
 
     @model_validator(mode="after")
     def _told_apart(self) -> "Slices":

@@ -1,5 +1,7 @@
 """The checks that ride along with the slices at a point."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -45,20 +47,20 @@ def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
 def _by_rays(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
     """Checks that need float64: directions of every set, and random ones, as rays."""
     unit = max(float(optax.tree.norm(around.params)), 1e-12)
-    sphere, signs = _probes(around, unit)
+    sphere, signs = _probes(seed_key(around.run.seed, "mean curvature"), around.params, unit)
     radii = [found.radius for found in sets for _ in found.directions[:CHECKED]]
-    radii += [1.0] * len(sphere)
+    radii += [1.0] * FOLLOWED
     rest = [d for found in sets for d in found.directions[CHECKED:]]
     traced = around.program.instruments.rays(
         around.params,
-        [*(d for found in sets for d in found.directions[:CHECKED]), *sphere, *signs, *rest],
+        _stacked([d for found in sets for d in found.directions[:CHECKED]], sphere, signs, rest),
         np.stack([_steps(radius) for radius in radii]),
         np.stack([np.linspace(-radius, radius, GRID) for radius in radii]),
         around.examples,
     )
     settled = [_settled(risk, radius) for radius, risk in zip(radii, traced.near, strict=True)]
     alone = len(around.examples.targets) < 2
-    made, start, left = [], 0, len(radii) + len(signs)
+    made, start, left = [], 0, len(radii) + SIGNS
     for found in sets:
         own = slice(start, start + len(found.directions[:CHECKED]))
         more = slice(left, left + len(found.directions[CHECKED:]))
@@ -78,7 +80,7 @@ def _by_rays(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
         s._replace(value=s.value / unit**2, rounding=s.rounding / unit**2)
         for s in settled[start : len(radii)]
     ]
-    probes = slice(len(radii), len(radii) + len(signs))
+    probes = slice(len(radii), len(radii) + SIGNS)
     size = sum(leaf.size for leaf in jax.tree.leaves(around.params))
     bends = traced.bend[probes] / unit
     return [
@@ -98,14 +100,30 @@ def _settled(risk: np.ndarray, radius: float) -> checks.Settled:
     return checks.second_difference(STEPS * radius, left, float(risk[-1]), right)
 
 
-def _probes(around: Surroundings, norm: float) -> tuple[list[PyTree], list[PyTree]]:
+def _stacked(checked: list[PyTree], sphere: PyTree, signs: PyTree, rest: list[PyTree]) -> PyTree:
+    """All directions with a leading axis, in NumPy."""
+
+    def leaf(sphere: jax.Array, signs: jax.Array, *others: jax.Array) -> np.ndarray:
+        first, last = others[: len(checked)], others[len(checked) :]
+        parts = [*(np.asarray(d)[None] for d in first), sphere, signs]
+        return np.concatenate([*parts, *(np.asarray(d)[None] for d in last)])
+
+    return jax.tree.map(leaf, sphere, signs, *checked, *rest)
+
+
+@jax.jit
+def _probes(key: jax.Array, params: PyTree, norm: jax.Array) -> tuple[PyTree, PyTree]:
     """Directions of one norm: uniform on the sphere, and of independent signs."""
-    key = seed_key(around.run.seed, "mean curvature")
-    found: tuple[list[PyTree], list[PyTree]] = ([], [])
+
+    def drawn(draw: Callable[..., jax.Array], key: jax.Array) -> PyTree:
+        tree = optax.tree.random_like(key, params, draw)
+        return optax.tree.scale(norm / optax.tree.norm(tree), tree)
+
     kinds = ((FOLLOWED, jax.random.normal), (SIGNS, jax.random.rademacher))
-    for number, (kind, (count, draw)) in enumerate(zip(found, kinds, strict=True)):
-        for probe in jax.random.split(jax.random.fold_in(key, number), count):
-            tree = optax.tree.random_like(probe, around.params, draw)
-            length = norm / optax.tree.norm(tree)
-            kind.append(jax.tree.map(lambda leaf, length=length: leaf * length, tree))
-    return found
+    sphere, signs = (
+        jax.lax.map(
+            functools.partial(drawn, draw), jax.random.split(jax.random.fold_in(key, n), count)
+        )
+        for n, (count, draw) in enumerate(kinds)
+    )
+    return sphere, signs

@@ -4,7 +4,6 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from landscape import curvature
@@ -104,6 +103,4 @@ class Surroundings:
 
     def along(self, directions: tuple[PyTree, ...], coordinates: np.ndarray) -> dict[str, Any]:
         """Risk and metrics at `params + sum(c_i * d_i)`."""
-        return self.program.instruments.slice(
-            self.params, directions, jnp.asarray(coordinates), self.examples
-        )
+        return self.program.instruments.slice(self.params, directions, coordinates, self.examples)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from landscape.audit.quick import finished
+from landscape.compiling import finished
 
 
 def run(function: Callable, *arguments: Any) -> Any:

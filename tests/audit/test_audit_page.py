@@ -9,8 +9,8 @@ from page import PAGE, ROOT, function, table
 
 from landscape import config, examine
 from landscape.audit import PROPERTIES
-from landscape.program import Workshop
 from landscape.report import audits
+from landscape.workshop import Workshop
 
 VERDICTS = table("experiment", "loss", "audit", "errors and warnings", "training", "agree")
 CODES = table("code", "severity", "what is found, and what it means for training", "what to do")

@@ -1,0 +1,83 @@
+"""How programs are compiled: with which options, and where compiled ones are kept."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import platformdirs
+
+# For small programs that run a few times: without LLVM's optimization, and without the emitters
+# that go through MLIR. Both take longer than such programs run.
+_QUICK: dict[str, bool | int] = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+}
+# For the loops of training and slices on a CPU: these emitters cost a third of the compilation and
+# buy no speed there (benchmarks/results).
+_LOOPS: dict[str, bool | int] = {
+    "xla_backend_optimization_level": 1,
+    "xla_cpu_use_fusion_emitters": False,
+}
+# Old programs are dropped from the folder when it grows beyond this.
+_MOST_BYTES = 2**30
+
+
+def quick(function: Callable) -> Callable:
+    """`jax.jit`, for a function that is called once or twice."""
+    return jax.jit(function, compiler_options=_QUICK)
+
+
+def finished(lowered: Any) -> Callable:
+    """A lowered program, compiled."""
+    return lowered.compile(compiler_options=_QUICK)
+
+
+def looping(function: Callable, **options: Any) -> Any:
+    """`jax.jit`, for a function that is one long loop."""
+    on_cpu = jax.default_backend() == "cpu"
+    return jax.jit(function, compiler_options=_LOOPS if on_cpu else None, **options)
+
+
+def concurrency() -> int:
+    """How many runs this process has under way at a time.
+
+    On a CPU compilation, Python and files leave room for a second one; the memory of other devices
+    is for one run.
+    """
+    return min(os.cpu_count() or 1, 2) if jax.default_backend() == "cpu" else 1
+
+
+def keep_compiled() -> Path | None:
+    """Keeps compiled programs in the user's cache folder, for the next process that needs them.
+
+    Returns the folder, None where it cannot be written to. A folder that the environment names for
+    jax itself (JAX_COMPILATION_CACHE_DIR) is left as it is; JAX_ENABLE_COMPILATION_CACHE=false
+    turns all of it off.
+    """
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    folder = platformdirs.user_cache_path("landscape") / "programs" / _processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_max_size", _MOST_BYTES)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    return folder
+
+
+def _processor() -> str:
+    """A name for what programs are compiled for: a shared home serves machines of many kinds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        kind = sorted({line for line in lines if line.startswith(("flags", "Features", "model"))})
+    except OSError:
+        kind = [platform.processor()]
+    return hashlib.sha256("\n".join([platform.machine(), *kind]).encode()).hexdigest()[:12]

@@ -1,0 +1,101 @@
+"""Points in groups and on several devices: every point is evaluated once, with its own value."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landscape import points
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 7, 8])
+def test_map_first_maps_the_first_and_leaves_the_rest(width, count):
+    values = np.arange(8.0)
+    found = jax.jit(
+        lambda count: points.map_first(
+            lambda a, b: {"product": a * b, "both": jnp.stack([a, b])},
+            (jnp.asarray(values), jnp.asarray(values + 1)),
+            count,
+            width,
+        )
+    )(count)
+    np.testing.assert_allclose(found["product"][:count], (values * (values + 1))[:count])
+    np.testing.assert_allclose(found["both"][:count, 1], (values + 1)[:count])
+    # No more than the block that is begun is computed.
+    begun = -(-count // width) * width
+    assert not np.asarray(found["both"])[begun:].any()
+
+
+@given(
+    number=st.integers(1, 60),
+    group=st.integers(1, 9),
+    devices=st.integers(1, 4),
+)
+def test_groups_hold_every_point_once_and_in_order(number, group, devices):
+    plan = points.Plan(group, 1, devices)
+    coordinates = np.arange(2.0 * number).reshape(number, 2)
+    found = []
+    for some, counts in points.groups(coordinates, plan):
+        assert some.shape == (group * devices, 2) and counts.shape == (devices,)
+        assert counts.max() - counts.min() <= 1
+        found.append(({"sum": some.sum(axis=1), "own": some}, counts))
+    joined = points.joined(found, plan)
+    np.testing.assert_array_equal(joined["own"], coordinates)
+    np.testing.assert_array_equal(joined["sum"], coordinates.sum(axis=1))
+
+
+def test_a_plan_keeps_results_within_their_budget():
+    for size in (1, 4, 1000, 2**20, 2**30):
+        for width in (1, 16):
+            plan = points.plan_for(size, width)
+            assert plan.group >= 1 and plan.group % plan.width == 0
+            assert plan.group * size <= max(points.BUDGET, size)
+
+
+PROGRAM = """
+import sys, jax, numpy as np
+from landscape import slices, risk
+from landscape.catalog import build
+from landscape.config import Model
+from landscape.parts.losses.multiclass import brier
+assert jax.local_device_count() == int(sys.argv[1])
+make = build("models", Model(name="mlp", options={"widths": [5]}), folder=".")
+model = make((4,), 3)
+params, *directions = (model.init(jax.random.key(i)) for i in range(3))
+rng = np.random.default_rng(0)
+examples = risk.Examples(
+    jax.numpy.asarray(rng.normal(size=(20, 4)), "float32"),
+    jax.nn.one_hot(jax.numpy.arange(20) % 3, 3),
+)
+points = rng.normal(size=(23, 2)).astype("float32")
+along = slices.slicer(lambda numbers: brier, model, [], batch_size=8, gradients=False)
+print(along({}, params, tuple(directions), points, examples)["risk"].tobytes().hex())
+"""
+
+
+@pytest.mark.slow
+def test_several_devices_share_the_points_and_find_the_same_bytes():
+    found = []
+    for devices in (1, 3):
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(devices)],
+            env=os.environ | {"XLA_FLAGS": flags},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.append(done.stdout.strip())
+    assert len(bytes.fromhex(found[0])) == 23 * 4
+    assert found[0] == found[1]

@@ -1,0 +1,262 @@
+"""One compilation serves every seed and every value of an option that is a number."""
+
+import collections
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from landscape import config, numbers, store, sweep
+from landscape.workshop import Workshop, prepare
+
+CONFIG = """
+dataset: breast_cancer
+model: {name: mlp, widths: [4]}
+optimizer: {name: adam, learning_rate: 0.02, weight_decay: 0.001, clip_norm: 1.0}
+losses: [{name: focal, gamma: 2.0}]
+seeds: [0]
+steps: 6
+record_every: 3
+evaluation: {size: 40}
+slices: {lines: {directions: 2, points: 5}, planes: {points: [3, 3]}}
+"""
+
+
+@pytest.fixture
+def compiled():
+    """How often each function was compiled, by its name."""
+    found = collections.Counter()
+
+    def listen(event, seconds, **more):
+        if event.endswith("backend_compile_duration"):
+            found[more.get("fun_name")] += 1
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield found
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def performed(folder, *overrides, workshop=None, text=CONFIG):
+    (folder / "experiment.yaml").write_text(text)
+    runs = config.expand(config.load(folder / "experiment.yaml", overrides))
+    workshop = workshop or Workshop()
+    prepare(runs, workshop)
+    ended = {run.id: s for run, s, _ in sweep.perform_all(runs, folder / "out", workshop)}
+    assert set(ended.values()) == {"done"}
+    return runs
+
+
+def test_a_sweep_compiles_each_program_once(tmp_path, compiled):
+    runs = performed(
+        tmp_path,
+        "seeds=[0,1]",
+        "optimizer.learning_rate=0.01,0.03",
+        "optimizer.weight_decay=0.0,0.1",
+        "losses.focal.gamma=0.5,2",
+    )
+    assert len(runs) == 16
+    loops = {name: compiled[name] for name in ("jit(train)", "jit(trace)", "jit(call)")}
+    # A line and a plane are slices of one and of two directions.
+    assert loops == {"jit(train)": 1, "jit(trace)": 1, "jit(call)": 2}
+
+
+def test_more_seeds_and_values_compile_nothing(tmp_path, compiled):
+    workshop = Workshop()
+    performed(tmp_path, workshop=workshop)
+    compiled.clear()
+    performed(tmp_path, "optimizer.learning_rate=0.01,0.03", "seeds=[0,1]", workshop=workshop)
+    assert not compiled
+
+
+def test_another_structure_is_another_program(tmp_path):
+    (tmp_path / "experiment.yaml").write_text(CONFIG)
+    workshop = Workshop()
+
+    def key(*overrides):
+        (run,) = config.expand(config.load(tmp_path / "experiment.yaml", overrides))
+        return workshop.key(run)
+
+    same = ["seeds=[5]", "losses.focal.gamma=1.5", "optimizer.clip_norm=2", "optimizer.b1=0.5"]
+    for override in same:
+        assert key(override) == key(), override
+    for override in ("steps=7", "model.widths=[5]", "optimizer=sgd", "batch_size=32"):
+        assert key(override) != key(), override
+    assert key("optimizer.clip_norm=null") != key()
+
+
+@pytest.mark.parametrize("value", ["losses.focal.gamma=0.5", "optimizer.learning_rate=0.3"])
+def test_a_run_in_a_sweep_has_the_bytes_that_it_has_alone(tmp_path, value):
+    alone, among = tmp_path / "alone", tmp_path / "among"
+    alone.mkdir()
+    among.mkdir()
+    (run,) = performed(alone, value)
+    same = next(
+        other
+        for other in performed(among, f"{value},0.7")
+        if (other.loss.options, other.optimizer) == (run.loss.options, run.optimizer)
+    )
+    places = store.run_folder(alone / "out", run.id), store.run_folder(among / "out", same.id)
+    for file in ("trace.parquet", "slices.npz", "params.safetensors"):
+        one, other = ((place / file).read_bytes() for place in places)
+        assert one == other, file
+
+
+def test_values_that_are_arguments_act(tmp_path):
+    """With plain gradient descent the first step is -rate times the gradient, clipped."""
+    runs = performed(
+        tmp_path,
+        "optimizer={name: sgd, momentum: 0.0, learning_rate: 0.5, clip_norm: 0.01}",
+        "optimizer.learning_rate=0.25,0.5",
+        "optimizer.clip_norm=0.01,0.02",
+        "steps=1",
+        "slices=null",
+    )
+    for run in runs:
+        tensors = store.read_params(store.run_folder(tmp_path / "out", run.id))
+        moved = [
+            tensors[name] - tensors[name.replace("trained/", "initial/")]
+            for name in tensors
+            if name.startswith("trained/")
+        ]
+        norm = np.sqrt(sum(np.sum(m.astype(np.float64) ** 2) for m in moved))
+        options = run.optimizer
+        wanted = options.options["learning_rate"] * options.clip_norm
+        np.testing.assert_allclose(norm, wanted, rtol=1e-3)
+
+
+OWN = """
+import jax.numpy as jnp
+
+def branching(predictions, targets, *, power=2.0, scale=1.0):
+    if power > 1:
+        return scale * jnp.abs(predictions - targets) ** power
+    return scale * jnp.abs(predictions - targets)
+"""
+
+
+def test_an_option_that_python_branches_on_is_no_argument(tmp_path, compiled):
+    (tmp_path / "own.py").write_text(OWN)
+    text = CONFIG.replace(
+        "{name: focal, gamma: 2.0}",
+        "{name: 'own.py:branching', label: own, power: 2.0, scale: 1.0}",
+    ).replace("breast_cancer", "diabetes")
+    runs = performed(tmp_path, "losses.own.power=1.0,2.0", "losses.own.scale=1.0,3.0", text=text)
+    assert compiled["jit(train)"] == 2
+    first = {
+        (run.loss.options["power"], run.loss.options["scale"]): store.read_trace(
+            store.run_folder(tmp_path / "out", run.id)
+        )["risk/evaluation"][0]
+        for run in runs
+    }
+    for power in (1.0, 2.0):
+        np.testing.assert_allclose(first[power, 3.0], 3 * first[power, 1.0], rtol=1e-6)
+    assert not np.isclose(first[1.0, 1.0], first[2.0, 1.0])
+
+
+def test_traceable_keeps_what_can_be_traced_alone():
+    def trace(values):
+        def function(values):
+            if "b" in values and values["b"] > 0:
+                return values
+            return values
+
+        return jax.eval_shape(function, values)
+
+    assert numbers.traceable({"a": 1.0, "c": 2.0}, trace) == ["a", "c"]
+    assert numbers.traceable({"a": 1.0, "b": 1.0}, trace) == ["a"]
+
+
+@pytest.mark.slow
+def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
+    """Real processes: the second one finds in the user's cache folder what the first compiled."""
+    (tmp_path / "experiment.yaml").write_text(CONFIG)
+    program = textwrap.dedent(
+        """
+        import collections, sys, jax
+        seen = collections.Counter()
+        jax.monitoring.register_event_listener(lambda event, **more: seen.update([event]))
+        from landscape.cli import main
+        try:
+            main(["run", "experiment.yaml", "--out", sys.argv[1]])
+        except SystemExit as ended:
+            assert not ended.code
+        print(seen["/jax/compilation_cache/cache_hits"], "hits")
+        print(seen["/jax/compilation_cache/cache_misses"], "misses")
+        """
+    )
+    found = []
+    for out in ("first", "second"):
+        environment = os.environ | {
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        }
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+        done = subprocess.run(
+            [sys.executable, "-c", program, out],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        hits, misses = (int(line.split()[0]) for line in done.stdout.splitlines()[-2:])
+        found.append((hits, misses))
+    assert found[0][0] == 0 and found[0][1] > 3
+    assert found[1] == (found[0][1], 0)
+    files = [
+        sorted((tmp_path / out / "experiment" / "runs").glob("*/trace.parquet"))[0].read_bytes()
+        for out in ("first", "second")
+    ]
+    assert files[0] == files[1]
+
+
+def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
+    """A diverging rate is among them: one run that freezes stops no other."""
+    folders = [tmp_path / name for name in ("alone", "together")]
+    found = []
+    for folder, together in zip(folders, (1, 3), strict=True):
+        folder.mkdir()
+        (folder / "experiment.yaml").write_text(CONFIG.replace("clip_norm: 1.0", "clip_norm: null"))
+        overrides = ("optimizer=sgd", "optimizer.learning_rate=0.05,1e30", "seeds=[0,1]")
+        runs = config.expand(config.load(folder / "experiment.yaml", overrides))
+        workshop = Workshop()
+        prepare(runs, workshop)
+        ended = {
+            run.id: status
+            for run, status, _ in sweep.perform_all(runs, folder / "out", workshop, together)
+        }
+        assert sorted(ended.values()) == ["diverged", "diverged", "done", "done"]
+        found.append({run.id: store.run_folder(folder / "out", run.id) for run in runs})
+    alone, together = found
+    assert alone.keys() == together.keys()
+    counts = set()
+    for run_id in alone:
+        one, other = (store.read_trace(place[run_id]) for place in found)
+        assert list(one.columns) == list(other.columns) and len(one) == len(other)
+        np.testing.assert_array_equal(one["step"], other["step"])
+        for name in ("risk/evaluation", "accuracy", "gradient_norm/global"):
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-4, err_msg=name)
+        counts.add(store.read_json(together[run_id] / "meta.json")["trained_together"])
+        assert store.read_json(alone[run_id] / "meta.json")["trained_together"] == 1
+    # Four runs in groups of three: the last one trains alone.
+    assert counts == {1, 3}
+
+
+def test_the_number_of_points_side_by_side_changes_no_value(tmp_path):
+    found = []
+    for width in (1, 3):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        (run,) = performed(folder, f"slices.side_by_side={width}")
+        place = store.run_folder(folder / "out", run.id)
+        assert store.read_json(place / "meta.json")["side_by_side"] == width
+        found.append(store.read_slices(place))
+    one, other = found
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6, err_msg=name)
