@@ -1,5 +1,7 @@
 """How programs are compiled: with which options, and where compiled ones are kept."""
 
+import contextlib
+import functools
 import hashlib
 import os
 import platform
@@ -36,10 +38,22 @@ def finished(lowered: Any) -> Callable:
     return lowered.compile(compiler_options=_QUICK)
 
 
-def looping(function: Callable, **options: Any) -> Any:
-    """`jax.jit`, for a function that is one long loop."""
-    on_cpu = jax.default_backend() == "cpu"
-    return jax.jit(function, compiler_options=_LOOPS if on_cpu else None, **options)
+def looping(function: Callable, **options: Any) -> Callable:
+    """`jax.jit`, for one long loop, called from outside of other compiled functions.
+
+    Which device it is for is looked up at the first call.
+    """
+
+    @functools.cache
+    def compiled() -> Callable:
+        on_cpu = jax.default_backend() == "cpu"
+        return jax.jit(function, compiler_options=_LOOPS if on_cpu else None, **options)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return compiled()(*arguments)
+
+    return call
 
 
 def concurrency() -> int:
@@ -49,6 +63,16 @@ def concurrency() -> int:
     is for one run.
     """
     return min(os.cpu_count() or 1, 2) if jax.default_backend() == "cpu" else 1
+
+
+def use_all_cores() -> None:
+    """On a CPU, one device for each core, at most 8: they share the points of a slice.
+
+    Two threads inside every operation of one device are slower: most operations of a small model
+    are too short to be shared (benchmarks/results). Does nothing once jax has started.
+    """
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, 8))
 
 
 def keep_compiled() -> Path | None:

@@ -25,9 +25,10 @@ class Plan(NamedTuple):
 
 def plan_for(bytes_per_point: int, width: int) -> Plan:
     """Groups whose results fit into memory, on all devices of this process."""
-    fitting = max(min(BUDGET // max(bytes_per_point, 1), MOST), 1)
+    devices = jax.local_device_count()
+    fitting = max(min(BUDGET // max(bytes_per_point * devices, 1), MOST // devices), 1)
     width = min(width, fitting)
-    return Plan(fitting // width * width, width, jax.local_device_count())
+    return Plan(fitting // width * width, width, devices)
 
 
 def map_first(

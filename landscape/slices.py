@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from landscape import hoist, points
@@ -197,14 +196,24 @@ def mapper(
     return along
 
 
-def cosine(first: PyTree, second: PyTree) -> jax.Array:
+def norm(direction: PyTree) -> np.float32:
+    """Euclidean norm of a direction, in float32 from float64."""
+    return np.float32(np.linalg.norm(_flat(direction)))
+
+
+def cosine(first: PyTree, second: PyTree) -> np.ndarray:
     """Cosine of the angle between two directions; NaN where one of them is zero."""
-    product = optax.tree.vdot(first, second)
-    return product / (optax.tree.norm(first) * optax.tree.norm(second))
+    return cosines([first, second])[0, 1]
 
 
-def cosines(directions: Sequence[PyTree]) -> jax.Array:
-    """`(K, K)` cosines between K directions."""
-    flat = jnp.stack([jnp.concatenate([a.ravel() for a in jax.tree.leaves(d)]) for d in directions])
-    norms = jnp.sqrt(jnp.sum(flat**2, axis=1))
-    return flat @ flat.T / jnp.outer(norms, norms)
+def cosines(directions: Sequence[PyTree]) -> np.ndarray:
+    """`(K, K)` cosines between K directions; NaN beside one that is zero."""
+    flat = np.stack([_flat(direction) for direction in directions])
+    norms = np.linalg.norm(flat, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (flat @ flat.T / np.outer(norms, norms)).astype(np.float32)
+
+
+def _flat(direction: PyTree) -> np.ndarray:
+    leaves = jax.tree.leaves(direction)
+    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves])

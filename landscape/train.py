@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from landscape.compiling import looping
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 from landscape.risk import Examples, Loss, evaluator, mean_risk
@@ -80,7 +81,7 @@ def checkpoint_slots(stops: Sequence[int], count: int) -> list[int]:
     return [spread.index(i) if i in spread else count for i in range(len(stops))]
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+@functools.partial(looping, static_argnums=(1, 2, 3))
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
     """Example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
 

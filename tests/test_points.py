@@ -59,7 +59,7 @@ def test_a_plan_keeps_results_within_their_budget():
         for width in (1, 16):
             plan = points.plan_for(size, width)
             assert plan.group >= 1 and plan.group % plan.width == 0
-            assert plan.group * size <= max(points.BUDGET, size)
+            assert plan.group * plan.devices * size <= max(points.BUDGET, size * plan.devices)
 
 
 PROGRAM = """

@@ -75,9 +75,10 @@ def run(
 
 def _prepared(runs: "Sequence[Run]") -> "Workshop":
     """Data and programs of the runs, every mistake in them found."""
-    from landscape.compiling import keep_compiled
+    from landscape.compiling import keep_compiled, use_all_cores
     from landscape.workshop import Workshop, prepare
 
+    use_all_cores()
     keep_compiled()
     workshop = Workshop()
     prepare(runs, workshop)

@@ -4,9 +4,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 
-from landscape import checks, curvature
+from landscape import checks, curvature, slices
 from landscape.measurements.surroundings import Surroundings
 from landscape.program import seed_key
 
@@ -36,7 +35,7 @@ def curvature_of(
         "place": place,
         "step": step,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(around.params)),
-        "squared_norm": float(optax.tree.norm(around.params) ** 2),
+        "squared_norm": float(slices.norm(around.params)) ** 2,
         "risk": float(around.here["risk"]),
         "drop": drop if drop > 0 else None,
         "operators": operators,

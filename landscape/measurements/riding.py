@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import optax
 
-from landscape import checks
+from landscape import checks, slices
+from landscape.compiling import looping
 from landscape.measurements.sets import Slice
 from landscape.measurements.surroundings import Surroundings
 from landscape.program import seed_key
@@ -46,7 +47,7 @@ def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
 
 def _by_rays(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
     """Checks that need float64: directions of every set, and random ones, as rays."""
-    unit = max(float(optax.tree.norm(around.params)), 1e-12)
+    unit = max(float(slices.norm(around.params)), 1e-12)
     sphere, signs = _probes(seed_key(around.run.seed, "mean curvature"), around.params, unit)
     radii = [found.radius for found in sets for _ in found.directions[:CHECKED]]
     radii += [1.0] * FOLLOWED
@@ -111,7 +112,7 @@ def _stacked(checked: list[PyTree], sphere: PyTree, signs: PyTree, rest: list[Py
     return jax.tree.map(leaf, sphere, signs, *checked, *rest)
 
 
-@jax.jit
+@looping
 def _probes(key: jax.Array, params: PyTree, norm: jax.Array) -> tuple[PyTree, PyTree]:
     """Directions of one norm: uniform on the sphere, and of independent signs."""
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from landscape import catalog, slices
 from landscape.config import COMPUTED, Direction, Lines, Planes
@@ -56,7 +55,7 @@ def _lines(around: Surroundings, label: str, asked: Lines, direction: Direction)
     arrays = {"coordinates": coordinates} | _stacked(measured)
     if direction.name not in COMPUTED:
         arrays["keys"] = np.asarray(jax.random.key_data(keys))
-    arrays |= {"cosine": np.asarray(slices.cosines(directions)), "norm": _norms(directions)}
+    arrays |= {"cosine": slices.cosines(directions), "norm": _norms(directions)}
     return Slice(f"{around.at}/lines/{label}", arrays | found, directions, radius)
 
 
@@ -117,7 +116,7 @@ def _radius(
 
 
 def _norms(directions: list[PyTree]) -> np.ndarray:
-    return np.stack([np.asarray(optax.tree.norm(d)) for d in directions])
+    return np.stack([slices.norm(direction) for direction in directions])
 
 
 def _keys(seed: int, purpose: str, count: int) -> jax.Array:

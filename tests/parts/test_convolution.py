@@ -16,24 +16,27 @@ CASES = [(3, 1, (7, 6)), (3, 2, (7, 8)), (5, 2, (9, 5)), (1, 1, (4, 4)), (3, 3, 
 def xla(x, weight, stride):
     margin = weight.shape[-1] // 2
     padding = [(margin, margin)] * 2
-    return lax.conv_general_dilated(x[None], weight, (stride, stride), padding)[0]
+    channels_first = x.transpose(2, 0, 1)[None]
+    found = lax.conv_general_dilated(channels_first, weight, (stride, stride), padding)
+    return found[0].transpose(1, 2, 0)
 
 
 def draw(kernel, sides):
-    return RNG.normal(size=(3, *sides)), RNG.normal(size=(4, 3, kernel, kernel))
+    return RNG.normal(size=(*sides, 3)), RNG.normal(size=(4, 3, kernel, kernel))
 
 
 @pytest.mark.parametrize(("kernel", "stride", "sides"), CASES)
 def test_values_are_those_of_scipy(kernel, stride, sides):
     x, weight = draw(kernel, sides)
-    padded = np.pad(x, ((0, 0), *[(kernel // 2, kernel // 2)] * 2))
+    padded = np.pad(x.transpose(2, 0, 1), ((0, 0), *[(kernel // 2, kernel // 2)] * 2))
     wanted = [
         sum(correlate2d(padded[c], filters[c], mode="valid") for c in range(3))
         for filters in weight
     ]
     with jax.enable_x64(True):
         found = convolve(jnp.asarray(x), jnp.asarray(weight), stride)
-    np.testing.assert_allclose(found, np.array(wanted)[:, ::stride, ::stride], atol=1e-12)
+    wanted = np.array(wanted)[:, ::stride, ::stride].transpose(1, 2, 0)
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize(("kernel", "stride", "sides"), CASES)

@@ -32,33 +32,37 @@ class Convolution(eqx.nn.Conv2d):
         )
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        return self.channels_last(x.transpose(1, 2, 0)).transpose(2, 0, 1)
+
+    def channels_last(self, x: jax.Array) -> jax.Array:
+        """The same of an image `(height, width, channels)`, which it is fastest on."""
         y = convolve(x, self.weight, self.stride[0])
-        return y if self.bias is None else y + jnp.broadcast_to(self.bias, y.shape)
+        return y if self.bias is None else y + jnp.broadcast_to(self.bias.ravel(), y.shape)
 
 
 def convolve(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
-    """Cross-correlation of `x` `(c, h, w)` with `weight` `(o, c, k, k)`, padded by k // 2."""
+    """Cross-correlation of `x` `(h, w, c)` with `weight` `(o, c, k, k)`, padded by k // 2."""
     if jax.default_backend() == "cpu":
         return _by_patches_when_differentiated(x, weight, stride)
-    return _channels_last(x, weight, stride)
+    return _directly(x, weight, stride)
 
 
-def _channels_last(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
+def _directly(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
     margin = weight.shape[-1] // 2
     y = lax.conv_general_dilated(
-        x.transpose(1, 2, 0)[None],
+        x[None],
         weight.transpose(2, 3, 1, 0),
         window_strides=(stride, stride),
         padding=[(margin, margin)] * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
-    return y[0].transpose(2, 0, 1)
+    return y[0]
 
 
 def _by_patches(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
-    kernel, (height, width) = weight.shape[-1], x.shape[1:]
+    kernel, (height, width) = weight.shape[-1], x.shape[:2]
     margin = kernel // 2
-    padded = jnp.pad(x.transpose(1, 2, 0), ((margin, margin), (margin, margin), (0, 0)))
+    padded = jnp.pad(x, ((margin, margin), (margin, margin), (0, 0)))
     patches = jnp.concatenate(
         [
             padded[i : i + height : stride, j : j + width : stride]
@@ -68,10 +72,10 @@ def _by_patches(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
         axis=2,
     )
     columns = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])
-    return (patches @ columns).transpose(2, 0, 1)
+    return patches @ columns
 
 
-_by_patches_when_differentiated = jax.custom_jvp(_channels_last, nondiff_argnums=(2,))
+_by_patches_when_differentiated = jax.custom_jvp(_directly, nondiff_argnums=(2,))
 
 
 def _derivative(stride: int, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:

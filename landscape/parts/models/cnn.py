@@ -73,6 +73,7 @@ class _Cnn(eqx.Module):
         self.dense = Dense(channels[-1] * math.prod(sides), widths, outputs, key)
 
     def __call__(self, x: jax.Array, activation: Activation) -> jax.Array:
+        x = x.transpose(1, 2, 0)
         for layer in self.convolutions:
-            x = activation(layer(x))
-        return self.dense(x, activation)
+            x = activation(layer.channels_last(x))
+        return self.dense(x.transpose(2, 0, 1), activation)

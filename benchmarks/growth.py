@@ -1,0 +1,79 @@
+"""How the time of a slice and of a sweep grows: exponents of points, parameters, examples, runs."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import catalog, slices
+from landscape.config import Model as Named
+from landscape.parts.losses.multiclass import softmax_cross_entropy
+from landscape.risk import Examples
+
+CONFIG = """
+dataset: digits
+model: {name: mlp, widths: [32]}
+losses: [%s]
+seeds: %d
+steps: 100
+slices: {lines: {directions: 2, points: 11}, planes: null}
+"""
+LOSSES = ("softmax_cross_entropy", "brier", "focal", "poly", "multiclass_hinge")
+
+
+def measure(rounds: int) -> list[dict[str, Any]]:
+    """A row for every quantity: what was tried, the seconds, and the fitted exponent."""
+    sizes: list[tuple[str, Sequence[int], Callable[[int], float]]] = [
+        ("points", (250, 1000, 4000), lambda n: _slice(n, 128, 1000, rounds)),
+        ("width of the mlp", (128, 256, 512), lambda n: _slice(100, n, 1000, rounds)),
+        ("examples", (1000, 4000, 16000), lambda n: _slice(100, 128, n, rounds)),
+        ("seeds", (2, 8, 32), lambda n: _sweep(1, n)),
+        ("losses", (1, 2, 5), lambda n: _sweep(n, 2)),
+    ]
+    rows = []
+    for name, tried, seconds_of in sizes:
+        seconds = [seconds_of(n) for n in tried]
+        slope = float(np.polyfit(np.log(tried), np.log(seconds), 1)[0])
+        rows.append({"grows with": name, "tried": tried, "seconds": seconds, "exponent": slope})
+    return rows
+
+
+def _slice(points: int, width: int, examples: int, rounds: int) -> float:
+    make = catalog.build(
+        "models", Named(name="mlp", options={"widths": [width] * 2}), folder=Path()
+    )
+    model = make((width,), 10)
+    params, *directions = (model.init(jax.random.key(n)) for n in range(3))
+    rng = np.random.default_rng(0)
+    labels = jax.nn.one_hot(rng.integers(0, 10, examples), 10)
+    inputs = rng.normal(size=(examples, width)).astype(np.float32)
+    along = slices.slicer(
+        lambda numbers: softmax_cross_entropy, model, [], batch_size=512, gradients=False
+    )
+    given = ({}, params, tuple(directions), rng.normal(size=(points, 2)).astype(np.float32))
+    seconds = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        along(*given, Examples(jnp.asarray(inputs), labels))
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[1:]))
+
+
+def _sweep(losses: int, seeds: int) -> float:
+    """Seconds of `landscape run` with compiled programs at hand, imports and report included."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "sweep.yaml"
+        config.write_text(CONFIG % (", ".join(LOSSES[:losses]), seeds))
+        command = [sys.executable, "-m", "landscape.cli", "run", str(config), "--fresh"]
+        for _ in range(2):
+            start = time.perf_counter()
+            subprocess.run([*command, "--out", folder], check=True, capture_output=True)
+            seconds = time.perf_counter() - start
+    return seconds

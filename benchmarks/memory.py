@@ -1,0 +1,49 @@
+"""Peak memory of a large plane: a million parameters, 60,000 examples, 51 by 51 points."""
+
+import subprocess
+import sys
+from typing import Any
+
+PROGRAM = """
+import resource, time
+import jax, jax.numpy as jnp, numpy as np
+from pathlib import Path
+from landscape import catalog, slices
+from landscape.config import Model
+from landscape.parts.losses.multiclass import softmax_cross_entropy
+from landscape.risk import Examples
+make = catalog.build("models", Model(name="mlp", options={"widths": [800, 460]}), folder=Path())
+model = make((784,), 10)
+params, *directions = (model.init(jax.random.key(n)) for n in range(3))
+inputs = jax.random.normal(jax.random.key(3), (60000, 784))
+labels = jax.nn.one_hot(jnp.arange(60000) % 10, 10)
+along = slices.slicer(
+    lambda numbers: softmax_cross_entropy, model, [], batch_size=512, gradients=False
+)
+grid = slices.grid((51, 51), 1.0)
+points = grid.points[:POINTS] if POINTS else grid.points
+start = time.perf_counter()
+risk = along({}, params, tuple(directions), points, Examples(inputs, labels))["risk"]
+assert np.isfinite(risk).all() and len(risk) == len(points)
+size = sum(leaf.size for leaf in jax.tree.leaves(params))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(size, len(points), time.perf_counter() - start, peak)
+"""
+
+
+def measure(rounds: int, points: int = 0) -> list[dict[str, Any]]:
+    """One row; fewer `points` where only memory is asked for, which a group of them decides."""
+    program = f"POINTS = {points}\n{PROGRAM}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    size, count, seconds, peak = map(float, done.stdout.split())
+    return [
+        {
+            "parameters": int(size),
+            "examples": 60000,
+            "points": int(count),
+            "seconds": seconds,
+            "peak memory, MiB": peak,
+        }
+    ]

@@ -1,0 +1,97 @@
+"""Planes of three models: landscape, with and without hoisting, against PyTorch and the tool."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import problems
+from race import Timing, agree, race
+
+POINTS = {"mlp": 31, "cnn": 13, "resnet": 5}
+OURS = "landscape"
+
+
+def measure(rounds: int) -> list[dict[str, Any]]:
+    """A row for every model."""
+    return [_of(problem, rounds) for problem in POINTS]
+
+
+def _of(problem: str, rounds: int) -> dict[str, Any]:
+    points = POINTS[problem]
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = stored(problem, Path(folder))
+        given = {**ours, "points": points}
+        peer = {**theirs, "points": points}
+        timings = race(
+            {
+                OURS: ("ours:plane", {**given, "hoist": True}),
+                "not hoisted": ("ours:plane", {**given, "hoist": False}),
+                "with scores": ("ours:plane", {**given, "hoist": True, "scores": True}),
+                "loss-landscapes": ("theirs:published_plane", peer),
+                "PyTorch loop": ("theirs:plane", peer),
+            },
+            rounds,
+        )
+    difference = agree(timings, (OURS, "PyTorch loop"), 1e-5)
+    agree(timings, (OURS, "not hoisted"), 1e-5)
+    rates = {name: points**2 / timing.median for name, timing in timings.items()}
+    flops = forward_flops(problem)
+    return {
+        "model": problem,
+        "points": points**2,
+        "examples": problems.PROBLEMS[problem][2],
+        "points per second": rates,
+        "times loss-landscapes": rates[OURS] / rates["loss-landscapes"],
+        "times a PyTorch loop": rates[OURS] / rates["PyTorch loop"],
+        "times not hoisted": rates[OURS] / rates["not hoisted"],
+        "share of the matrix product's peak": rates[OURS] * flops / peak(),
+        "compilation": timings[OURS].first - timings[OURS].median,
+        "difference": difference,
+        "rounds": _rounds(timings),
+    }
+
+
+def stored(problem: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What each side is given, with weights and data in files that both read."""
+    weights, data = folder / "weights.npz", folder / "data.npz"
+    problems.save(problem, weights)
+    np.savez(data, **problems.data(problem)._asdict())
+    name, options, _ = problems.PROBLEMS[problem]
+    shared = {"weights": str(weights)}
+    theirs = {**shared, "problem": name, "options": options, "data": str(data)}
+    return {**shared, "problem": problem}, theirs
+
+
+def forward_flops(problem: str) -> float:
+    """Arithmetic of every layer of a forward pass on all examples, as if nothing were hoisted."""
+    import jax
+
+    from landscape.jaxpr import flops
+
+    model, data = problems.model(problem), problems.data(problem)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    return flops(model.apply, params, jax.ShapeDtypeStruct(data.inputs.shape, np.float32))
+
+
+def peak() -> float:
+    """Operations per second of a large float32 matrix product in XLA: the best of some."""
+    import time
+
+    import jax
+    import jax.numpy as jnp
+
+    side = 2048
+    matrix = jnp.ones((side, side))
+    product = jax.jit(lambda a: a @ a)
+    jax.block_until_ready(product(matrix))
+    seconds = []
+    for _ in range(10):
+        start = time.perf_counter()
+        jax.block_until_ready(product(matrix))
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / min(seconds)
+
+
+def _rounds(timings: dict[str, Timing]) -> dict[str, list[float]]:
+    return {name: [round(s, 5) for s in timing.seconds] for name, timing in timings.items()}

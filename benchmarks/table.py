@@ -1,0 +1,124 @@
+"""Results as Markdown tables, printed and written into docs/speed.md."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent.parent / "docs" / "speed.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+Row = dict[str, Any]
+Columns = dict[str, Callable[[Row], str]]
+
+
+def _rate(key: str, name: str) -> Callable[[Row], str]:
+    return lambda row: f"{row[key][name]:,.3g}"
+
+
+def _number(key: str, digits: int = 3) -> Callable[[Row], str]:
+    return lambda row: f"{row[key]:.{digits}g}"
+
+
+def _times(key: str) -> Callable[[Row], str]:
+    return lambda row: f"{row[key]:.2f}"
+
+
+def _text(key: str) -> Callable[[Row], str]:
+    return lambda row: str(row[key])
+
+
+def _list(key: str) -> Callable[[Row], str]:
+    return lambda row: ", ".join(f"{value:.3g}" for value in row[key])
+
+
+TABLES: dict[str, tuple[str, Columns]] = {
+    "planes": (
+        "Points per second on a plane",
+        {
+            "model": _text("model"),
+            "examples": _text("examples"),
+            "landscape": _rate("points per second", "landscape"),
+            "with accuracy and F1": _rate("points per second", "with scores"),
+            "not hoisted": _rate("points per second", "not hoisted"),
+            "loss-landscapes": _rate("points per second", "loss-landscapes"),
+            "PyTorch loop": _rate("points per second", "PyTorch loop"),
+            "times loss-landscapes": _times("times loss-landscapes"),
+            "share of matrix peak": _times("share of the matrix product's peak"),
+        },
+    ),
+    "training": (
+        "Training steps per second, recording every 20 steps",
+        {
+            "model": _text("model"),
+            "landscape": _rate("steps per second", "landscape"),
+            "recording nothing": _rate("steps per second", "recording nothing"),
+            "PyTorch": _rate("steps per second", "PyTorch"),
+            "times PyTorch": _times("times PyTorch"),
+            "cost of recording": lambda row: f"{row['cost of recording']:.0%}",
+            "compilation, s": _number("compilation", 2),
+        },
+    ),
+    "menu": (
+        "Hoisted against not hoisted",
+        {
+            "model": _text("model"),
+            "gradients": lambda row: "yes" if row["gradients"] else "no",
+            "times as fast": _times("times plain"),
+        },
+    ),
+    "quickstart": (
+        "The whole quickstart, seconds of the process",
+        {
+            "first time": _rate("seconds", "first time"),
+            "again": _rate("seconds", "again"),
+            "PyTorch script": _rate("seconds", "PyTorch script"),
+            "times PyTorch, first time": _times("times PyTorch, first time"),
+            "again, times PyTorch": _times("times PyTorch, again"),
+            "peak memory, MiB": lambda row: f"{row['peak memory, MiB']['first time']:.0f}",
+        },
+    ),
+    "growth": (
+        "Growth: seconds are about size to the exponent",
+        {
+            "grows with": _text("grows with"),
+            "tried": _list("tried"),
+            "seconds": _list("seconds"),
+            "exponent": _times("exponent"),
+        },
+    ),
+    "start": (
+        "Cold start",
+        {"command": _text("command"), "seconds": _number("seconds", 2)},
+    ),
+    "memory": (
+        "Memory of a large plane",
+        {
+            "parameters": lambda row: f"{row['parameters']:,}",
+            "examples": lambda row: f"{row['examples']:,}",
+            "points": lambda row: f"{row['points']:,}",
+            "seconds": _number("seconds"),
+            "peak memory, MiB": lambda row: f"{row['peak memory, MiB']:,.0f}",
+        },
+    ),
+}
+
+
+def of(name: str, found: dict[str, Any]) -> str:
+    """The Markdown table of one part."""
+    title, columns = TABLES[name]
+    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+    lines += [" | ".join(cell(row) for cell in columns.values()) for row in found["rows"]]
+    return "\n".join([f"**{title}**", "", *(f"| {line} |" for line in lines)])
+
+
+def write(results: Path) -> None:
+    """Puts the tables of all results that there are into docs/speed.md."""
+    parts = [
+        of(name, json.loads((results / f"{name}.json").read_text()))
+        for name in TABLES
+        if (results / f"{name}.json").is_file()
+    ]
+    text = DOCS.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    DOCS.write_text(f"{head}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{tail}")

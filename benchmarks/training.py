@@ -1,0 +1,54 @@
+"""Training with recording: landscape's compiled loop against the usual PyTorch loop."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import problems
+from planes import stored
+from race import agree, race
+
+STEPS = {"mlp on digits": 1000, "cnn": 100}
+BATCH, EVERY = 64, 20
+
+
+def measure(rounds: int) -> list[dict[str, Any]]:
+    """A row for every model."""
+    return [_of(problem, rounds) for problem in STEPS]
+
+
+def _of(problem: str, rounds: int) -> dict[str, Any]:
+    steps = STEPS[problem]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ours, theirs = stored(problem, folder)
+        examples = len(problems.data(problem).labels)
+        order = np.random.default_rng(0).integers(0, examples, (steps + 1, BATCH)).astype(np.int32)
+        np.save(folder / "order.npy", order)
+        more = {"order": str(folder / "order.npy"), "steps": steps}
+        timings = race(
+            {
+                "landscape": ("ours:training", {**ours, **more, "record_every": EVERY}),
+                # Nothing is recorded between the first and the last step.
+                "recording nothing": ("ours:training", {**ours, **more, "record_every": steps}),
+                "PyTorch": ("theirs:training", {**theirs, **more, "record_every": EVERY}),
+            },
+            rounds,
+        )
+    # Two trainings part as rounding grows; the first recorded rows are the same computation.
+    first = {name: t._replace(values=t.values[:3]) for name, t in timings.items()}
+    difference = agree(first, ("landscape", "PyTorch"), 1e-3)
+    rates = {name: steps / timing.median for name, timing in timings.items()}
+    return {
+        "model": problem,
+        "steps": steps,
+        "batch": BATCH,
+        "recorded every": EVERY,
+        "steps per second": rates,
+        "times PyTorch": rates["landscape"] / rates["PyTorch"],
+        "cost of recording": 1 - rates["landscape"] / rates["recording nothing"],
+        "compilation": timings["landscape"].first - timings["landscape"].median,
+        "difference after 40 steps": difference,
+        "rounds": {name: timing.seconds for name, timing in timings.items()},
+    }
