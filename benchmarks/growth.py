@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog, slices
+from landscape.compiling import use_all_cores
 from landscape.config import Model as Named
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.risk import Examples
 
+use_all_cores()
 CONFIG = """
 dataset: digits
 model: {name: mlp, widths: [32]}

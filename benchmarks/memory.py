@@ -1,4 +1,4 @@
-"""Peak memory of a large plane: a million parameters, 60,000 examples, 51 by 51 points."""
+"""Peak memory of a large plane: a million parameters, 60,000 examples, points of 51 by 51."""
 
 import subprocess
 import sys
@@ -9,9 +9,11 @@ import resource, time
 import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
 from landscape import catalog, slices
+from landscape.compiling import use_all_cores
 from landscape.config import Model
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.risk import Examples
+use_all_cores()
 make = catalog.build("models", Model(name="mlp", options={"widths": [800, 460]}), folder=Path())
 model = make((784,), 10)
 params, *directions = (model.init(jax.random.key(n)) for n in range(3))
@@ -21,7 +23,7 @@ along = slices.slicer(
     lambda numbers: softmax_cross_entropy, model, [], batch_size=512, gradients=False
 )
 grid = slices.grid((51, 51), 1.0)
-points = grid.points[:POINTS] if POINTS else grid.points
+points = grid.points[:POINTS]
 start = time.perf_counter()
 risk = along({}, params, tuple(directions), points, Examples(inputs, labels))["risk"]
 assert np.isfinite(risk).all() and len(risk) == len(points)
@@ -31,8 +33,8 @@ print(size, len(points), time.perf_counter() - start, peak)
 """
 
 
-def measure(rounds: int, points: int = 0) -> list[dict[str, Any]]:
-    """One row; fewer `points` where only memory is asked for, which a group of them decides."""
+def measure(rounds: int, points: int = 160) -> list[dict[str, Any]]:
+    """One row: several groups of points, since a group decides the memory of all 2601."""
     program = f"POINTS = {points}\n{PROGRAM}"
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True

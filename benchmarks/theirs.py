@@ -30,12 +30,13 @@ def _data(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def published_plane(
-    problem: str, options: dict, weights: str, data: str, points: int
+    problem: str, options: dict, weights: str, data: str, points: int, batches: bool
 ) -> Callable[[], np.ndarray]:
-    """loss-landscapes on a random filter-normalized plane of its own."""
+    """loss-landscapes on a random plane of its own; in the batches that suit it best, or whole."""
     module, (inputs, labels) = _module(problem, options, weights, data), _data(data)
+    size = torch_models.BATCH[problem] if batches else None
     return lambda: torch_planes.loss_landscapes_plane(
-        module, inputs, labels, points, batch_size=torch_models.BATCH[problem]
+        module, inputs, labels, points, batch_size=size
     )
 
 

@@ -62,17 +62,28 @@ def concurrency() -> int:
     On a CPU compilation, Python and files leave room for a second one; the memory of other devices
     is for one run.
     """
-    return min(os.cpu_count() or 1, 2) if jax.default_backend() == "cpu" else 1
+    return min(_cores(), 2) if jax.default_backend() == "cpu" else 1
 
 
 def use_all_cores() -> None:
     """On a CPU, one device for each core, at most 8: they share the points of a slice.
 
     Two threads inside every operation of one device are slower: most operations of a small model
-    are too short to be shared (benchmarks/results). Does nothing once jax has started.
+    are too short to be shared (benchmarks/results). Where the environment says how many there are,
+    or jax has started already, it stays at that.
     """
+    asked = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if asked or "JAX_NUM_CPU_DEVICES" in os.environ:
+        return
     with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, 8))
+        jax.config.update("jax_num_cpu_devices", min(_cores(), 8))
+
+
+def _cores() -> int:
+    """Of this process, which may be allowed fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def keep_compiled() -> Path | None:

@@ -310,6 +310,7 @@ def _meta(run: Run) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {},
         "device": f"{device.platform}: {device.device_kind}",
+        "devices": jax.local_device_count(),
         "machine": platform.platform(),
         "versions": {"python": platform.python_version()} | {n: version(n) for n in packages},
         "git": _git_revision(run.folder),

@@ -99,3 +99,33 @@ def test_several_devices_share_the_points_and_find_the_same_bytes():
         found.append(done.stdout.strip())
     assert len(bytes.fromhex(found[0])) == 23 * 4
     assert found[0] == found[1]
+
+
+COUNT = """
+import jax
+from landscape.compiling import use_all_cores
+use_all_cores()
+print(jax.local_device_count())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, min(os.cpu_count(), 8)),
+        ({"JAX_NUM_CPU_DEVICES": "3"}, 3),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=5"}, 5),
+    ],
+)
+def test_a_cpu_is_a_device_for_each_core_unless_the_environment_says_how_many(environment, wanted):
+    clean = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        env=clean | {"JAX_PLATFORMS": "cpu"} | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) == wanted
