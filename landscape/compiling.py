@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import platform
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def looping(function: Callable, **options: Any) -> Callable:
     Which device it is for is looked up at the first call.
     """
 
+    lock = threading.Lock()
+
     @functools.cache
     def compiled() -> Callable:
         on_cpu = jax.default_backend() == "cpu"
@@ -51,7 +54,9 @@ def looping(function: Callable, **options: Any) -> Callable:
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        return compiled()(*arguments)
+        with lock:
+            found = compiled()
+        return found(*arguments)
 
     return call
 
@@ -93,6 +98,7 @@ def keep_compiled() -> Path | None:
     jax itself (JAX_COMPILATION_CACHE_DIR) is left as it is; JAX_ENABLE_COMPILATION_CACHE=false
     turns all of it off.
     """
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
     folder = platformdirs.user_cache_path("landscape") / "programs" / _processor()
@@ -104,7 +110,6 @@ def keep_compiled() -> Path | None:
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_compilation_cache_max_size", _MOST_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     return folder
 
 

@@ -8,8 +8,8 @@ arithmetic, leaves the loop.
 
 A program is followed operation by operation. An operation whose linearity is not known here, such
 as any nonlinearity and any loop, stays in the loop: that is always right, and at worst no faster.
-Products of two affine values are not followed as polynomials: they occur first in the loss of a
-linear model, where little is left to save.
+Products of two affine values are not followed as polynomials: in the loss of a linear model little
+is left to save, and tied weights are rare.
 """
 
 import math
@@ -55,6 +55,7 @@ _LINEAR: dict[str, tuple[int, ...] | None] = {
 }
 # Linear in either operand, where the other does not vary.
 _BILINEAR = ("mul", "dot_general", "conv_general_dilated")
+_WIDE = (jnp.float32, jnp.float64)
 # Reading a coefficient and adding it up costs about as much as this many operations.
 _COMBINATION = 2.0
 
@@ -101,7 +102,8 @@ def along(
     """
     closed, shape = jax.make_jaxpr(function, return_shape=True)(params, *constants)
     structure = jax.tree.structure(shape)
-    if closed.effects:
+    narrow = any(leaf.dtype not in _WIDE for leaf in jax.tree.leaves(params))
+    if closed.effects or narrow:
         return lambda coordinates: function(displace(params, directions, coordinates), *constants)
     leaves = zip(*map(jax.tree.leaves, (params, *directions)), strict=True)
     given = [_Value(jnp.size(leaf[0]), stack=jnp.stack(leaf)) for leaf in leaves]
@@ -192,6 +194,8 @@ def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_Value]) -> tuple[int, ...]
     if any(inputs[i].stack is None for i in varying):
         return None
     name = eqn.primitive.name
+    if _is_more_than_its_name(eqn) or _is_narrow(eqn):
+        return None
     if name in _BILINEAR:
         return varying if len(varying) == 1 else None
     everything = tuple(range(len(inputs)))
@@ -212,6 +216,20 @@ def _is_number(value: Any) -> bool:
     """A number that is known here, not zero: of an array it is not known what it holds."""
     known = value is not None and not isinstance(value, jax.Array) and np.ndim(value) == 0
     return known and math.isfinite(value) and value != 0
+
+
+def _is_more_than_its_name(eqn: jex.JaxprEqn) -> bool:
+    """`.at[].apply(f)` is a scatter that calls f; a gather may fill in a number of its own."""
+    name, params = eqn.primitive.name, eqn.params
+    applies = name == "scatter" and params["update_jaxpr"] is not None
+    return applies or (name == "gather" and params["fill_value"] not in (None, 0))
+
+
+def _is_narrow(eqn: jex.JaxprEqn) -> bool:
+    """Half precision: its rounding is what is looked at, and coefficients would round otherwise."""
+    variables: Any = (*eqn.invars, *eqn.outvars)
+    kinds = [variable.aval.dtype for variable in variables]
+    return any(jnp.issubdtype(k, jnp.floating) and k not in _WIDE for k in kinds)
 
 
 def _is_wider(eqn: jex.JaxprEqn) -> bool:

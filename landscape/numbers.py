@@ -4,22 +4,28 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from landscape.config import Run
+from landscape.config import Part, Run
 
 # What decides nothing about a program: every value of these shares it.
 _APART = {"id", "seed", "swept", "audit", "measurement"}
 
 
 def of_run(run: Run) -> dict[str, dict[str, float]]:
-    """Every option of the loss and the optimizer that is a floating-point number, by part."""
-    optimizer = _floats(run.optimizer.options)
+    """The options of loss and optimizer that are floating-point numbers, by part.
+
+    Of parts of the menu: a function of the user's own may ask whether it was given a Python number,
+    and silently do something else where it was not.
+    """
+    optimizer = _floats(run.optimizer)
     if run.optimizer.clip_norm is not None:
         optimizer["clip_norm"] = run.optimizer.clip_norm
-    return {"loss": _floats(run.loss.options), "optimizer": optimizer}
+    return {"loss": _floats(run.loss), "optimizer": optimizer}
 
 
-def _floats(options: dict[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in options.items() if isinstance(value, float)}
+def _floats(part: Part) -> dict[str, float]:
+    if ":" in part.name:
+        return {}
+    return {name: value for name, value in part.options.items() if isinstance(value, float)}
 
 
 def structure(run: Run, arguments: dict[str, list[str]]) -> str:
@@ -40,12 +46,13 @@ def traceable(values: dict[str, float], trace: Callable[[dict[str, float]], Any]
     """
     if _accepted(values, trace):
         return list(values)
-    return [name for name, value in values.items() if _accepted({name: value}, trace)]
+    alone = {name: value for name, value in values.items() if _accepted({name: value}, trace)}
+    return list(alone) if _accepted(alone, trace) else []
 
 
 def _accepted(values: dict[str, float], trace: Callable[[dict[str, float]], Any]) -> bool:
     try:
         trace(values)
-    except Exception:  # whatever a user's function raises where it is given no Python number
+    except Exception:  # whatever a function raises where it is given no Python number
         return False
     return True

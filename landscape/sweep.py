@@ -1,9 +1,9 @@
 """Many runs into one folder: what is missing, in which order, and what failed."""
 
-import contextlib
 import shutil
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -120,8 +120,14 @@ def perform_all(
                 ready += followers.pop(future.result()[0].id, [])
                 under_way |= {pool.submit(_perform, run, directory, workshop) for run in ready}
                 ready = []
-    finally:
+    except KeyboardInterrupt:
+        # Whoever interrupts is told at once; Python waits for the runs under way when it exits.
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
         pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _by_program(runs: Sequence[Run], workshop: "Workshop") -> list[list[Run]]:
@@ -139,15 +145,19 @@ def _by_program(runs: Sequence[Run], workshop: "Workshop") -> list[list[Run]]:
 def _train_together(
     group: Sequence[Run], directory: Path, workshop: "Workshop", count: int
 ) -> None:
-    """Leaves what it cannot train side by side, such as data of unequal sizes, to each run."""
+    """Leaves what it cannot train side by side to each run, and says why."""
     from landscape.experiment import train_together
 
     new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
     for start in range(0, len(new), count):
         some = new[start : start + count]
         if len(some) > 1:
-            with contextlib.suppress(Exception):
+            try:
                 train_together(some, directory, workshop)
+            except Exception as error:
+                told = (str(error).splitlines() or [""])[0]
+                kind = type(error).__name__
+                warnings.warn(f"trained one by one instead: {kind}: {told}", stacklevel=2)
 
 
 def _perform(run: Run, directory: Path, workshop: "Workshop") -> tuple[Run, str, float]:

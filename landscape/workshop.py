@@ -40,17 +40,19 @@ class Workshop:
         data = self.dataset(run)
         shape = data.train.inputs.shape[1:]
         key = json.dumps([_canonical(run, {"model"}), shape, data.outputs])
-        if key not in self._models:
-            make = catalog.build("models", run.model, folder=run.folder)
-            self._models[key] = make(shape, data.outputs)
-        return self._models[key]
+        with self._building:
+            if key not in self._models:
+                make = catalog.build("models", run.model, folder=run.folder)
+                self._models[key] = make(shape, data.outputs)
+            return self._models[key]
 
     def fit(self, run: Run) -> Fit:
         """The loss of a run, tried on predictions of its model. UserError where they do not fit."""
         key = _canonical(run, {"loss", "dataset", "model", "targets", "batch_size"})
-        if key not in self._fits:
-            self._fits[key] = program.fit(run, self.dataset(run), self.model(run))
-        return self._fits[key]
+        with self._building:
+            if key not in self._fits:
+                self._fits[key] = program.fit(run, self.dataset(run), self.model(run))
+            return self._fits[key]
 
     def program(self, run: Run) -> Program:
         """The program of a run. UserError where its loss, model and dataset do not fit."""

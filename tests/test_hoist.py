@@ -166,8 +166,19 @@ OTHERS = {
     "while": lambda w: lax.while_loop(lambda v: jnp.sum(v**2) > 1, lambda v: v / 2, w),
     "cond": lambda w: lax.cond(jnp.sum(w) > 0, lambda v: v @ X, lambda v: -v @ X, w),
     "integers": lambda w: w.astype(jnp.int32) @ jnp.ones((6, 2), jnp.int32),
+    "applied in place": lambda w: jnp.asarray(w).at[jnp.array([0, 2])].apply(jnp.exp) @ X,
+    "filled": lambda w: w.at[jnp.array([0, 9])].get(mode="fill", fill_value=2.0) @ X,
+    "taken and filled": lambda w: (
+        jnp.take(w, jnp.array([9, 1]), 0, mode="fill", fill_value=1.0) @ X
+    ),
     "an exception to its derivative": lambda w: jax.nn.relu(w @ X),
 }
+
+
+@pytest.fixture(params=[hoist._COMBINATION, -1.0], ids=["where it pays", "always"])
+def combining(request, monkeypatch):
+    """Small arrays would leave most rules unused: the second time every coefficient is used."""
+    monkeypatch.setattr(hoist, "_COMBINATION", request.param)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -185,14 +196,14 @@ def test_linear_operations_leave_the_loop_with_their_values(name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_all_other_operations_keep_their_values(name):
+def test_all_other_operations_keep_their_values(name, combining):
     with jax.enable_x64(True):
         params, *directions = (jnp.asarray(RNG.normal(size=(4, 6))) for _ in range(3))
         agree(lambda w: OTHERS[name](w), params, directions, ())
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_random_programs_keep_their_values(seed):
+def test_random_programs_keep_their_values(seed, combining):
     """Ten operations, of both kinds, on whatever was computed so far."""
     rng = np.random.default_rng(seed)
     fixed = [rng.normal(size=(4, 4)) for _ in range(2)]
@@ -253,3 +264,25 @@ def test_what_is_cheap_is_not_taken_out_of_the_loop():
     at = hoist.along(lambda b: jnp.tanh(jnp.broadcast_to(b, (50, 6))), bias, [bias])
     given = jax.make_jaxpr(at)(jnp.zeros(1)).jaxpr.constvars
     assert [v.aval.shape for v in given] == [(2, 6)]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_is_left_as_it_is(dtype, combining):
+    narrow, weights = jnp.asarray(X, dtype), jnp.asarray(W, jnp.float32)
+
+    def inside(w):
+        return (w.astype(dtype) @ narrow).astype(jnp.float32)
+
+    def kept(w):
+        return jnp.tanh(w @ narrow)
+
+    with jax.numpy_dtype_promotion("standard"):
+        for function, params in ((inside, weights), (kept, weights.astype(dtype))):
+            directions = [params * 0.3, params[::-1]]
+            at = jax.jit(hoist.along(function, params, directions))
+            plainly = jax.jit(
+                lambda c, f=function, p=params, d=directions: f(hoist.displace(p, d, c))
+            )
+            point = jnp.asarray([0.7, -0.4])
+            assert at(point).dtype == plainly(point).dtype
+            np.testing.assert_array_equal(at(point), plainly(point))

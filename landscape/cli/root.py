@@ -29,7 +29,11 @@ def explained(command: Callable) -> Callable:
         except UserError as error:
             _complain(error)
         except KeyboardInterrupt:
-            click.echo("interrupted; finished runs are kept", err=True)
+            click.echo(
+                "interrupted; finished runs are kept. Waiting for what is under way, Ctrl-C again "
+                "stops at once",
+                err=True,
+            )
             sys.exit(130)
         except BrokenPipeError:
             sys.stderr.close()
