@@ -19,8 +19,8 @@ _QUICK: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
 }
-# For the loops of training and slices on a CPU: these emitters cost a third of the compilation and
-# buy no speed there (benchmarks/results).
+# For the loops of training and slices on a CPU: these emitters took a good part of the compilation
+# and made none of the loops that were tried faster.
 _LOOPS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 1,
     "xla_cpu_use_fusion_emitters": False,
@@ -74,8 +74,8 @@ def use_all_cores() -> None:
     """On a CPU, one device for each core, at most 8: they share the points of a slice.
 
     Two threads inside every operation of one device are slower: most operations of a small model
-    are too short to be shared (benchmarks/results). Where the environment says how many there are,
-    or jax has started already, it stays at that.
+    are too short to be shared. Where the environment says how many there are, or jax has started
+    already, it stays at that.
     """
     asked = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if asked or "JAX_NUM_CPU_DEVICES" in os.environ:

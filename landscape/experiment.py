@@ -128,7 +128,7 @@ def train_together(runs: Sequence[Run], directory: Path, workshop: Workshop) -> 
     for number, (run, program, own) in enumerate(zip(runs, programs, data, strict=True)):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], found)
         folder = store.run_folder(directory, run.id)
-        training = _training(run, given[number][1], trained)
+        training = _training(run, given[number][1:], trained)
         store.clear_run(folder)
         _store_training(run, program, own, training, folder)
         store.write_json(folder / "meta.json", {"trained_together": len(runs)})
@@ -137,7 +137,7 @@ def train_together(runs: Sequence[Run], directory: Path, workshop: Workshop) -> 
 
 def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> Training:
     given = _given(run, program, data, evaluation)
-    return _training(run, given[0], program.train(*given))
+    return _training(run, given, program.train(*given))
 
 
 def _given(run: Run, program: Program, data: Dataset, evaluation: Examples) -> tuple:
@@ -149,12 +149,11 @@ def _given(run: Run, program: Program, data: Dataset, evaluation: Examples) -> t
     return initial_params(run, program.model), training_set(data), evaluation, order, *numbers
 
 
-def _training(run: Run, initial: PyTree, trained: Trained) -> Training:
-    recorded = recorded_steps(run.steps, run.record_every)
-    slots = checkpoint_slots(recorded, run.checkpoints)
+def _training(run: Run, given: tuple, trained: Trained) -> Training:
+    """What the arguments of training, as `_given` has them, came to."""
+    initial, *_, stops, slots = given
     trace = {name: np.asarray(values) for name, values in trained.rows.items()}
-    count = kept_checkpoints(run)
-    steps = np.array([step for step, slot in zip(recorded, slots, strict=True) if slot < count])
+    steps = np.asarray(stops, int)[np.asarray(slots) < kept_checkpoints(run)]
     training = Training(
         initial, trained.params, trained.update, trained.checkpoints, steps, trace, None
     )

@@ -22,7 +22,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.jaxpr import CALLS, inner, size_of, work
+from landscape.jaxpr import CALLS, inner, perform, size_of, work
 
 PyTree = Any
 
@@ -104,7 +104,7 @@ def along(
     structure = jax.tree.structure(shape)
     narrow = any(leaf.dtype not in _WIDE for leaf in jax.tree.leaves(params))
     if closed.effects or narrow:
-        return lambda coordinates: function(displace(params, directions, coordinates), *constants)
+        return plainly(function, params, directions, *constants)
     leaves = zip(*map(jax.tree.leaves, (params, *directions)), strict=True)
     given = [_Value(jnp.size(leaf[0]), stack=jnp.stack(leaf)) for leaf in leaves]
     given += [_Value(jnp.size(leaf), constant=leaf) for leaf in jax.tree.leaves(constants)]
@@ -124,11 +124,21 @@ def along(
 
         for operation in operations:
             if id(operation) in in_loop:
-                found = _perform(operation.eqn, [get(value) for value in operation.inputs])
+                found = perform(operation.eqn, [get(value) for value in operation.inputs])
                 known.update((id(v), f) for v, f in zip(operation.outputs, found, strict=True))
         return jax.tree.unflatten(structure, [get(value) for value in outputs])
 
     return at
+
+
+def plainly(
+    function: Callable[..., PyTree],
+    params: PyTree,
+    directions: Sequence[PyTree],
+    *constants: PyTree,
+) -> Callable[[jax.Array], PyTree]:
+    """As `along`, with everything computed at every point."""
+    return lambda coordinates: function(displace(params, directions, coordinates), *constants)
 
 
 def displace(params: PyTree, directions: Sequence[PyTree], coordinates: jax.Array) -> PyTree:
@@ -167,7 +177,7 @@ def _follow(
         if called is not None:
             outputs = _follow(called, inputs[-len(called.jaxpr.invars) :], operations)
         elif not any(value.varies for value in inputs):
-            found = _perform(eqn, [value.constant for value in inputs])
+            found = perform(eqn, [value.constant for value in inputs])
             outputs = [_Value(size_of(v), f) for v, f in zip(eqn.outvars, found, strict=True)]
         else:
             outputs = _vary(eqn, inputs, operations)
@@ -247,7 +257,7 @@ def _stacks(eqn: jex.JaxprEqn, inputs: list[_Value], operands: tuple[int, ...]) 
         for i, value in enumerate(inputs)
     ]
     axes = [0 if i in operands else None for i in range(len(inputs))]
-    return jax.vmap(lambda *values: _perform(eqn, values), in_axes=axes)(*given)
+    return jax.vmap(lambda *values: perform(eqn, values), in_axes=axes)(*given)
 
 
 def _as_stack(value: _Value, count: int) -> jax.Array:
@@ -256,11 +266,6 @@ def _as_stack(value: _Value, count: int) -> jax.Array:
     constant = jnp.asarray(value.constant)
     nothing = jnp.zeros((count - 1, *constant.shape), constant.dtype)
     return jnp.concatenate([constant[None], nothing])
-
-
-def _perform(eqn: jex.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    found = eqn.primitive.bind(*inputs, **eqn.params)
-    return list(found) if eqn.primitive.multiple_results else [found]
 
 
 def _in_loop(outputs: Sequence[_Value], directions: int) -> set[int]:

@@ -1,7 +1,7 @@
 """What a traced program is made of."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -34,6 +34,12 @@ def inner(eqn: jex.JaxprEqn) -> jex.ClosedJaxpr | None:
         if isinstance(found, jex.Jaxpr) and not found.constvars:
             return jex.ClosedJaxpr(found, ())
     return None
+
+
+def perform(eqn: jex.JaxprEqn, inputs: Sequence[Any], params: dict | None = None) -> list[Any]:
+    """The outputs of an equation, with other `params` than its own where they are given."""
+    found = eqn.primitive.bind(*inputs, **(eqn.params if params is None else params))
+    return list(found) if eqn.primitive.multiple_results else [found]
 
 
 def flops(function: Callable, *arguments: Any) -> float:

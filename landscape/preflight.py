@@ -71,9 +71,8 @@ def fit_targets(
 
     `onehot` or `labels` for multiclass, else `auto`: there is only one. Labels are handed over
     one-hot unless the loss refuses that form and accepts integer labels; `form` (`auto`, `onehot`,
-    `labels`) decides by hand. UserError where the loss raises,
-    returns something other than a floating-point scalar, one value an example or one a prediction,
-    or returns NaN.
+    `labels`) decides by hand. UserError where the loss raises, returns something other than a
+    floating-point scalar, one value an example or one a prediction, or returns NaN.
     """
     if task != "multiclass":
         candidates = {"auto": loss}

@@ -122,9 +122,8 @@ def fit(run: Run, data: Dataset, model: Model) -> Fit:
 def find_arguments(run: Run, data: Dataset, model: Model, fit: Fit) -> dict[str, list[str]]:
     """The options of a run that its compiled program takes as arguments, by part."""
     few = _few(run, data)
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    predictions = jax.eval_shape(model.apply, params, few.inputs)
-    values = numbers.of_run(run)
+    params, predictions = _shapes(model, few)
+    own = numbers.of_run(run)
 
     def loss(chosen: dict[str, Any]) -> Any:
         return jax.eval_shape(
@@ -139,33 +138,32 @@ def find_arguments(run: Run, data: Dataset, model: Model, fit: Fit) -> dict[str,
         return jax.eval_shape(step, chosen, params)
 
     return {
-        "loss": numbers.traceable(values["loss"], loss),
-        "optimizer": numbers.traceable(values["optimizer"], optimizer),
+        "loss": numbers.traceable(own["loss"], loss),
+        "optimizer": numbers.traceable(own["optimizer"], optimizer),
     }
 
 
 def build_shared(
-    run: Run, data: Dataset, model: Model, fit: Fit, arguments: dict[str, list[str]]
+    run: Run, data: Dataset, model: Model, fit: Fit, arguments: dict[str, list[str]], key: str
 ) -> Shared:
-    """The program of a run, of which nothing is compiled before it is used."""
-    width = Choice(
-        "auto" if run.slices is None else run.slices.side_by_side,
-        numbers.structure(run, arguments),
-    )
+    """The program of a run, of which nothing is compiled before it is used.
+
+    `key` is what runs have in common that share it, see `numbers.structure`.
+    """
+    width = Choice("auto" if run.slices is None else run.slices.side_by_side, key)
     few = _few(run, data)
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    predictions = jax.eval_shape(model.apply, params, few.inputs)
+    predictions = _shapes(model, few)[1]
     metrics = _build_metrics(run, data.task)
     measured = list(metrics)
     if run.slices is not None and run.slices.gradients:
         measured += [menu_metrics.gradient_norm(), _dead_gradients(run)]
 
-    def loss_of(numbers: Numbers) -> Loss:
-        return _loss_of(fit, data, numbers)
+    def loss_of(values: Numbers) -> Loss:
+        return _loss_of(fit, data, values)
 
-    def train(numbers: Numbers, *arguments: Any) -> Trained:
-        optimizer = build_optimizer(run, numbers["optimizer"])
-        return _build_trainer(run, loss_of(numbers), model, optimizer, metrics)(*arguments)
+    def train(values: Numbers, *given: Any) -> Trained:
+        optimizer = build_optimizer(run, values["optimizer"])
+        return _build_trainer(run, loss_of(values), model, optimizer, metrics)(*given)
 
     return Shared(
         arguments=arguments,
@@ -181,8 +179,14 @@ def _few(run: Run, data: Dataset) -> Examples:
     return Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
 
 
-def _loss_of(fit: Fit, data: Dataset, numbers: Numbers) -> Loss:
-    loss = functools.partial(fit.loss, **numbers["loss"])
+def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:
+    """Of the parameters and of the predictions."""
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    return params, jax.eval_shape(model.apply, params, examples.inputs)
+
+
+def _loss_of(fit: Fit, data: Dataset, values: Numbers) -> Loss:
+    loss = functools.partial(fit.loss, **values["loss"])
     return from_labels(loss, data.outputs) if fit.form == "onehot" else loss
 
 
@@ -255,13 +259,13 @@ def check_directions(run: Run, model: Model) -> None:
             preflight.check_direction(part.name, direction, params, model.filter_axes(params))
 
 
-def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
+def build_optimizer(run: Run, values: Numbers) -> optax.GradientTransformation:
     """The optimizer under its schedule, with the gradient clipped first where that is asked for.
 
-    `numbers` are values of options, such as traced ones, that take the place of the run's own.
+    `values` are those of options, such as traced ones, that take the place of the run's own.
     """
     spec = run.optimizer
-    given = {name: value for name, value in numbers.items() if name != "clip_norm"}
+    given = {name: value for name, value in values.items() if name != "clip_norm"}
     make = functools.partial(catalog.build("optimizers", spec, folder=run.folder), **given)
     if spec.schedule is None:
         optimizer = make()
@@ -271,7 +275,7 @@ def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
         optimizer = make(learning_rate=schedule(rate, run.steps))
     if spec.clip_norm is None:
         return optimizer
-    norm = numbers.get("clip_norm", spec.clip_norm)
+    norm = values.get("clip_norm", spec.clip_norm)
     return optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 

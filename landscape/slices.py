@@ -77,6 +77,7 @@ def slicer(
     `landscape.hoist`. `width`: how many points are evaluated side by side, or a function that
     chooses: `width(seconds_of)`, where `seconds_of(n)` are the seconds of n side by side.
     """
+    evaluated = hoist.along if hoisted else hoist.plainly
 
     def one(
         width: int,
@@ -90,10 +91,7 @@ def slicer(
         measure = batch_measure(loss_of(numbers), model, gradients=gradients)
 
         def over_points(batch: Examples) -> tuple[dict, dict]:
-            if hoisted:
-                at = hoist.along(measure, params, directions, batch)
-            else:
-                at = lambda point: measure(displace(params, directions, point), batch)  # noqa: E731
+            at = evaluated(measure, params, directions, batch)
             means, rows = points.map_first(at, (coordinates,), counts[0], width)
             return means, _swapped(rows)
 

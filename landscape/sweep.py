@@ -109,7 +109,7 @@ def perform_all(
             _train_together(group, directory, workshop, together)
     followers = {first.id: rest for first, *rest in groups}
     ready = [group[0] for group in groups]
-    pool = ThreadPoolExecutor(concurrency())
+    pool, waits = ThreadPoolExecutor(concurrency()), True
     try:
         under_way = {pool.submit(_perform, run, directory, workshop) for run in ready[:1]}
         ready = ready[1:]
@@ -122,12 +122,10 @@ def perform_all(
                 ready = []
     except KeyboardInterrupt:
         # Whoever interrupts is told at once; Python waits for the runs under way when it exits.
-        pool.shutdown(wait=False, cancel_futures=True)
+        waits = False
         raise
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
+    finally:
+        pool.shutdown(wait=waits, cancel_futures=True)
 
 
 def _by_program(runs: Sequence[Run], workshop: "Workshop") -> list[list[Run]]:

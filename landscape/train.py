@@ -156,9 +156,6 @@ def trainer(
         stops: jax.Array,
         slots: jax.Array,
     ) -> Trained:
-        def row_of(state: State, proposal: Proposal) -> dict[str, jax.Array]:
-            return measure(state, proposal, evaluation)
-
         # The step that is recorded is the one that is taken: its gradient is computed once. Whether
         # to record depends on the number of the step alone, so that it stays a branch, and is not
         # computed at every step, where several seeds train side by side.
@@ -168,7 +165,7 @@ def trainer(
             place = places[number]
             rows = lax.cond(
                 place < len(stops),
-                lambda: _put(rows, place, row_of(state, proposal)),
+                lambda: _put(rows, place, measure(state, proposal, evaluation)),
                 lambda: rows,
             )
             if checkpoints:
@@ -182,7 +179,9 @@ def trainer(
         counts = Counts(none, none, none)
         still = optax.tree.zeros_like(params)
         state = State(none, params, still, optimizer.init(params), counts, jnp.array(False))
-        shapes = jax.eval_shape(lambda s: row_of(s, propose(s, training, order)), state)
+        shapes = jax.eval_shape(
+            lambda s: measure(s, propose(s, training, order), evaluation), state
+        )
         rows = jax.tree.map(lambda row: jnp.zeros((len(stops), *row.shape), row.dtype), shapes)
         kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
         state, rows, kept = lax.fori_loop(0, len(order), advance, (state, rows, kept))

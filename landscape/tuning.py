@@ -9,8 +9,8 @@ from typing import Literal
 import jax
 import platformdirs
 
-# What is tried where nothing is known. On a CPU one point after another wins throughout: a batch of
-# convolutions whose weights differ becomes a grouped one, and values leave the cache.
+# What is tried where nothing is known. On a CPU nothing: its bytes must not depend on timing, and
+# little can be won, since a batch of convolutions whose weights differ becomes a grouped one.
 CANDIDATES = {"cpu": (1,)}
 ELSEWHERE = (1, 4, 16, 64)
 # A larger number has to be this much faster, since its results need more memory.
@@ -60,8 +60,7 @@ class Choice:
 def seeds_together(asked: int | str) -> int:
     """How many runs are trained side by side: as asked, else one on a CPU and 16 elsewhere.
 
-    On a CPU five seeds of a small mlp gain a third, and a program is compiled for every number of
-    them; a convolutional network gains nothing.
+    On a CPU there is little to win, and a program is compiled for every number of them.
     """
     if isinstance(asked, int):
         return asked

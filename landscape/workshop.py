@@ -57,8 +57,11 @@ class Workshop:
     def program(self, run: Run) -> Program:
         """The program of a run. UserError where its loss, model and dataset do not fit."""
         with self._building:
-            fit, data, model = self.fit(run), self.dataset(run), self.model(run)
-            shared = self._shared_by(run)
+            given = data, model, fit = self.dataset(run), self.model(run), self.fit(run)
+            arguments, key = self._arguments_of(run), self.key(run)
+            if key not in self._shared:
+                self._shared[key] = program.build_shared(run, *given, arguments, key)
+            shared = self._shared[key]
         own = numbers.of_run(run)
         values = {
             part: {name: own[part][name] for name in names}
@@ -86,23 +89,15 @@ class Workshop:
     def key(self, run: Run) -> str:
         """What runs have in common that share a compiled program."""
         with self._building:
-            return numbers.structure(run, self._find_arguments(run))
+            return numbers.structure(run, self._arguments_of(run))
 
-    def _find_arguments(self, run: Run) -> dict[str, list[str]]:
+    def _arguments_of(self, run: Run) -> dict[str, list[str]]:
         everything = {part: list(values) for part, values in numbers.of_run(run).items()}
         loosest = numbers.structure(run, everything)
         if loosest not in self._arguments:
-            fit, data, model = self.fit(run), self.dataset(run), self.model(run)
-            self._arguments[loosest] = program.find_arguments(run, data, model, fit)
+            given = self.dataset(run), self.model(run), self.fit(run)
+            self._arguments[loosest] = program.find_arguments(run, *given)
         return self._arguments[loosest]
-
-    def _shared_by(self, run: Run) -> Shared:
-        key = self.key(run)
-        if key not in self._shared:
-            fit, data, model = self.fit(run), self.dataset(run), self.model(run)
-            arguments = self._find_arguments(run)
-            self._shared[key] = program.build_shared(run, data, model, fit, arguments)
-        return self._shared[key]
 
 
 def prepare(runs: Sequence[Run], workshop: Workshop) -> None:

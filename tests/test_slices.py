@@ -98,7 +98,6 @@ def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
     along = slices.slicer(under(bowl), itself, [], batch_size=8, gradients=False)
     direct = jax.jit(jax.vmap(lambda key: draw(key, Point(start, itself.filter_axes(start)))))
     drawn = direct(keys)
-    # A plane's coordinates are all that this needs: one direction an axis, one point a direction.
     steps = np.array([[-0.5], [0.0], [0.5]], np.float32)
     risks = [
         along({}, start, (jax.tree.map(lambda a, i=i: a[i], drawn),), steps, ONE)["risk"]

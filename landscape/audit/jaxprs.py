@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from landscape.audit.findings import Where
-from landscape.jaxpr import inner
+from landscape.jaxpr import inner, perform
 
 Array = Any
 Observe = Callable[[int, jex.JaxprEqn, list[Array], list[Array]], Sequence[Array]]
@@ -177,8 +177,7 @@ class Evaluation:
         if name in ("debug_callback", "debug_print"):
             return [], []
         if not self.wide:
-            found = eqn.primitive.bind(*inputs, **eqn.params)
-            return (list(found) if eqn.primitive.multiple_results else [found]), []
+            return perform(eqn, inputs), []
         return _apply(eqn, inputs), []
 
     def scan(
@@ -234,10 +233,9 @@ def _apply(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         kept = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
         return [_SCATTERS[name](*inputs, **{key: params[key] for key in kept})]
     try:
-        found = eqn.primitive.bind(*inputs, **params)
+        return perform(eqn, inputs, params)
     except Exception:  # an operation that is tied to the precision it was traced in
         return _as_traced(eqn, inputs)
-    return list(found) if eqn.primitive.multiple_results else [found]
 
 
 def _has_body(program: Any) -> bool:
@@ -250,8 +248,7 @@ def _as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         value.astype(v.aval.dtype) if hasattr(v.aval, "dtype") else value
         for v, value in zip(eqn.invars, inputs, strict=True)
     ]
-    found = eqn.primitive.bind(*narrow, **eqn.params)
-    return [widened(f) for f in (found if eqn.primitive.multiple_results else [found])]
+    return [widened(found) for found in perform(eqn, narrow)]
 
 
 def _wide_parameter(value: Any) -> Any:
