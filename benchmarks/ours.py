@@ -9,12 +9,12 @@ import numpy as np
 import problems
 
 from landscape import slices
-from landscape.compiling import looping, use_all_cores
+from landscape.compiling import looping, quick, use_all_cores
 from landscape.parts import metrics
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.parts.optimizers import adam
 from landscape.risk import Examples, from_labels
-from landscape.train import recorded_steps, trainer
+from landscape.train import Loop, recorded_steps, run, trainer
 
 use_all_cores()
 METRICS = [metrics.accuracy, metrics.f1]
@@ -53,17 +53,16 @@ def training(
     model, data = problems.model(problem), problems.data(problem)
     params = problems.load(model, Path(weights))[0]
     stops = recorded_steps(steps, record_every)
-    train = looping(
-        trainer(
-            from_labels(softmax_cross_entropy, problems.CLASSES),
-            model,
-            adam(),
-            [make() for make in [*METRICS, *HEALTH]],
-            evaluation_batch=problems.EVALUATION_BATCH,
-            vanishing=1e-7,
-            exploding=1e3,
-        )
+    pure = trainer(
+        from_labels(softmax_cross_entropy, problems.CLASSES),
+        model,
+        adam(),
+        [make() for make in [*METRICS, *HEALTH]],
+        evaluation_batch=problems.EVALUATION_BATCH,
+        vanishing=1e-7,
+        exploding=1e3,
     )
+    loop = Loop(quick(pure.begin), looping(pure.advance, donate_argnums=0))
     given: Any = (
         params,
         Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels)),
@@ -72,4 +71,4 @@ def training(
         jnp.asarray(stops, jnp.int32),
         jnp.zeros(len(stops), jnp.int32),
     )
-    return lambda: train(*given).rows["risk/evaluation"]
+    return lambda: run(loop, given).rows["risk/evaluation"]

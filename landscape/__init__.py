@@ -1,3 +1,30 @@
-"""Which losses can be trained, and why the others cannot."""
+"""Which losses can be trained, and why the others cannot.
+
+From a notebook or a script:
+
+    from landscape import load, run
+    sweep = run(load("configs/quickstart.yaml", "seeds=2"))
+    sweep.comparison
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["UserError", "load", "results", "run"]
+
+if TYPE_CHECKING:
+    from landscape.api import load, results, run
+    from landscape.errors import UserError
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for, since most callers of a command need little of it."""
+    if name == "UserError":
+        from landscape.errors import UserError
+
+        return UserError
+    if name in __all__:
+        from landscape import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module `landscape` has no attribute `{name}`")

@@ -42,6 +42,16 @@ class UserError(Exception):
         return text if self.hint is None else f"{text}\n  {self.hint}"
 
 
+class StorageError(UserError):
+    """Results that cannot be written: a full disk, a folder that is read-only or gone.
+
+    No mistake of a run's: whoever meets it stops, since no other run could be written either.
+    """
+
+    def __reduce__(self) -> tuple:
+        return _rebuild_storage, (self.message, self.place, self.hint)
+
+
 class CombinedError(UserError):
     """Several mistakes that were found in one reading, so that they are mended in one go."""
 
@@ -75,6 +85,10 @@ def _order(error: UserError) -> tuple[str, int, int]:
 
 def _rebuild(message: str, place: Place | None, hint: str | None) -> UserError:
     return UserError(message, place=place, hint=hint)
+
+
+def _rebuild_storage(message: str, place: Place | None, hint: str | None) -> StorageError:
+    return StorageError(message, place=place, hint=hint)
 
 
 def in_words(value: Any) -> str:

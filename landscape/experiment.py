@@ -1,5 +1,6 @@
 """One run: train, measure, audit, store."""
 
+import functools
 import platform
 import subprocess
 import time
@@ -34,44 +35,53 @@ from landscape.program import (
     seed_key,
     training_set,
 )
+from landscape.progress import Progress
 from landscape.risk import Examples
-from landscape.train import Trained, checkpoint_slots, draw_order, recorded_steps
+from landscape.train import (
+    Carry,
+    Trained,
+    checkpoint_slots,
+    draw_order,
+    recorded_steps,
+)
+from landscape.train import run as run_loop
 from landscape.workshop import Workshop
 
 PyTree = Any
 
 
-def perform(run: Run, folder: Path, workshop: Workshop) -> str:
+def perform(run: Run, folder: Path, workshop: Workshop, progress: Progress) -> str:
     """Trains, slices, audits and stores one run; returns `done` or `diverged`.
 
     Where the folder holds the finished training of this run, its parameters are measured again
     and nothing is trained.
     """
+    asked = config.dump(run)
     program, data = workshop.program(run), workshop.dataset(run)
     evaluation = evaluation_set(run, data)
     meta = _meta(run)
-    clock = _Clock(meta["seconds"])
+    clock = _Clock(meta["seconds"], progress)
 
+    training = _stored_training(run, program, folder)
+    # What is true of a training stays true when it is measured again.
+    meta |= _of_training(folder) if training is not None else {"trained_together": 1}
     with clock("train"):
-        training = _stored_training(run, program, folder)
-        # What is true of a training stays true when it is measured again.
-        meta |= _of_training(folder) if training is not None else {"trained_together": 1}
         if training is None:
-            training = _train(run, program, data, evaluation)
             store.clear_run(folder)
-            _store_training(run, program, data, training, folder)
+            training = _train(run, program, data, evaluation, progress)
+            _store_training(asked, program, data, training, folder)
     # From here on a training is kept, whatever happens while it is measured.
     store.write_status(folder, store.TRAINED)
     places = [Surroundings(run, program, training, evaluation, at) for at in _places(run)]
     with clock("curvature", run.curvature is not None):
         bent, made = _curvature(run, workshop, places)
-    with clock("slices"):
+    with clock("slices", run.slices is not None):
         arrays, more = _slice(run, program, places)
     with clock("audit", run.audit):
         audit = workshop.audit(run) if run.audit else None
 
     store.clear_measured(folder)
-    store.write_text(folder / "config.yaml", config.dump(run))
+    store.write_text(folder / "config.yaml", asked)
     if arrays:
         store.write_slices(folder, arrays)
     if bent is not None:
@@ -88,9 +98,9 @@ def perform(run: Run, folder: Path, workshop: Workshop) -> str:
 
 
 def _store_training(
-    run: Run, program: Program, data: Dataset, training: Training, folder: Path
+    asked: str, program: Program, data: Dataset, training: Training, folder: Path
 ) -> None:
-    store.write_text(folder / "config.yaml", config.dump(run))
+    store.write_text(folder / "config.yaml", asked)
     store.write_trace(folder, training.trace)
     store.write_params(folder, _named(training))
     if len(training.checkpoint_steps):
@@ -99,16 +109,18 @@ def _store_training(
 
 
 class _Clock:
-    """Seconds of each stage, into a dict."""
+    """Tells the stages of a run, and puts the seconds of each into a dict."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: dict[str, float], progress: Progress) -> None:
+        self._seconds, self._progress = seconds, progress
 
     @contextmanager
-    def __call__(self, stage: str, told: bool = True) -> Iterator[None]:
+    def __call__(self, stage: str, asked: bool = True) -> Iterator[None]:
+        if asked:
+            self._progress.stage(stage)
         start = time.perf_counter()
         yield
-        if told:
+        if asked:
             self._seconds[stage] = time.perf_counter() - start
 
 
@@ -124,20 +136,33 @@ def train_together(runs: Sequence[Run], directory: Path, workshop: Workshop) -> 
         for run, p, d in zip(runs, programs, data, strict=True)
     ]
     stacked = jax.tree.map(lambda *leaves: jnp.stack([*map(jnp.asarray, leaves)]), *given)
-    found = programs[0].train_many(*stacked)
+    values, *start = stacked
+    found = run_loop(programs[0].loop_of_many(values), tuple(start))
     for number, (run, program, own) in enumerate(zip(runs, programs, data, strict=True)):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], found)
         folder = store.run_folder(directory, run.id)
         training = _training(run, given[number][1:], trained)
         store.clear_run(folder)
-        _store_training(run, program, own, training, folder)
+        _store_training(config.dump(run), program, own, training, folder)
         store.write_json(folder / "meta.json", {"trained_together": len(runs)})
         store.write_status(folder, store.TRAINED)
 
 
-def _train(run: Run, program: Program, data: Dataset, evaluation: Examples) -> Training:
+def _train(
+    run: Run, program: Program, data: Dataset, evaluation: Examples, progress: Progress
+) -> Training:
     given = _given(run, program, data, evaluation)
-    return _training(run, given, program.train(*given))
+    stops = np.asarray(given[-2])
+
+    def tell(step: int, carry: Carry) -> None:
+        count = int((stops <= step).sum())
+        progress.reached(
+            step,
+            run.steps,
+            lambda: {name: np.asarray(rows[:count]) for name, rows in carry.rows.items()},
+        )
+
+    return _training(run, given, run_loop(program.loop, given, tell))
 
 
 def _given(run: Run, program: Program, data: Dataset, evaluation: Examples) -> tuple:
@@ -174,7 +199,8 @@ def _stored_training(run: Run, program: Program, folder: Path) -> Training | Non
     None as well where it is damaged, or was stored before everything was kept that is kept now:
     then it is trained again.
     """
-    if store.read_status(folder) is None:
+    damaged = {*store.damaged(folder)} & {*store.TRAINING}
+    if store.read_status(folder) is None or damaged:
         return None
     try:
         return _read_training(run, program, folder)
@@ -187,6 +213,7 @@ def _read_training(run: Run, program: Program, folder: Path) -> Training:
     tensors = store.read_params(folder)
     steps, kept = store.read_checkpoints(folder) if run.checkpoints else (np.zeros(0, int), {})
     trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
+    last = int(trace["step"][-1])
     return Training(
         initial=_restore(like, tensors, "initial/"),
         trained=_restore(like, tensors, "trained/"),
@@ -194,7 +221,7 @@ def _read_training(run: Run, program: Program, folder: Path) -> Training:
         checkpoints=_restore(like, kept, "") if run.checkpoints else like,
         checkpoint_steps=steps,
         trace=trace,
-        diverged_step=store.read_json(folder / "summary.json")["diverged_step"],
+        diverged_step=last if last < run.steps else None,
     )
 
 
@@ -311,14 +338,22 @@ def _meta(run: Run) -> dict[str, Any]:
         "device": f"{device.platform}: {device.device_kind}",
         "devices": jax.local_device_count(),
         "machine": platform.platform(),
-        "versions": {"python": platform.python_version()} | {n: version(n) for n in packages},
+        "versions": {"python": platform.python_version()} | {n: _version(n) for n in packages},
         "git": _git_revision(run.folder),
     }
 
 
+_version = functools.cache(version)
+
+
+@functools.cache
 def _git_revision(folder: Path) -> str | None:
-    """The revision of the work tree that the config lies in, with a + where it has changes."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12"]
+    """The revision of the work tree that the config lies in, with a + where it has changes.
+
+    As it was when this process first asked. No program that the work tree names is started.
+    """
+    still = ["-c", "core.fsmonitor=false"]
+    command = ["git", *still, "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from landscape import catalog, instruments, numbers, preflight
-from landscape.compiling import looping
+from landscape.compiling import looping, quick
 from landscape.config import Part, Run
 from landscape.errors import UserError
 from landscape.instruments import Instruments
@@ -19,7 +19,7 @@ from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.risk import Examples, Loss, Numbers, from_labels
-from landscape.train import Metric, Trained, recorded_steps, trainer
+from landscape.train import Loop, Metric, recorded_steps, trainer
 from landscape.tuning import Choice
 
 PyTree = Any
@@ -40,16 +40,16 @@ class Subject(NamedTuple):
 class Program(NamedTuple):
     """Compiled functions as one run calls them, which it shares with many others.
 
-    `train` is as in `train.trainer`; `train_many` takes `numbers` and the same arguments of several
-    runs, each with a leading axis. `metrics` names the task metrics, the one that losses are
-    compared by first.
+    `loop` is training as in `train.trainer`; `loop_of_many` takes `numbers` and the same arguments
+    of several runs, each with a leading axis. `metrics` names the task metrics, first the one that
+    losses are compared by.
     """
 
     model: Model
     metrics: tuple[str, ...]
     numbers: Numbers
-    train: Callable[..., Trained]
-    train_many: Callable[..., Trained]
+    loop: Loop
+    loop_of_many: Callable[[Numbers], Loop]
     instruments: Instruments
     subject: Subject
 
@@ -57,14 +57,14 @@ class Program(NamedTuple):
 class Shared(NamedTuple):
     """What is compiled once for every seed and all values of the options that are `arguments`.
 
-    `arguments` are named by part, `loss` and `optimizer`; `train` takes their values first,
-    `train_many` all arguments with a leading axis, and `instruments` binds the values.
+    `arguments` are named by part, `loss` and `optimizer`; `loop`, `loop_of_many` and `instruments`
+    bind their values, `loop_of_many` those of several runs, with a leading axis.
     """
 
     arguments: dict[str, list[str]]
     metrics: tuple[str, ...]
-    train: Callable[..., Trained]
-    train_many: Callable[..., Trained]
+    loop: Callable[[Numbers], Loop]
+    loop_of_many: Callable[[Numbers], Loop]
     instruments: Callable[[Numbers], Instruments]
 
 
@@ -161,17 +161,35 @@ def build_shared(
     def loss_of(values: Numbers) -> Loss:
         return _loss_of(fit, data, values)
 
-    def train(values: Numbers, *given: Any) -> Trained:
+    def loop(values: Numbers) -> Loop:
         optimizer = build_optimizer(run, values["optimizer"])
-        return _build_trainer(run, loss_of(values), model, optimizer, metrics)(*given)
+        return _build_trainer(run, loss_of(values), model, optimizer, metrics)
 
+    def begin(values: Numbers, *given: Any) -> Any:
+        return loop(values).begin(*given)
+
+    def advance(values: Numbers, *given: Any) -> Any:
+        return loop(values).advance(*given)
+
+    side_by_side = (0, 0, None, None, 0, 0, 0, 0, 0)  # the numbers of the steps are those of all
     return Shared(
         arguments=arguments,
         metrics=preflight.check_metrics(metrics, predictions, few.targets),
-        train=looping(train),
-        train_many=looping(jax.vmap(train)),
+        loop=_bound(quick(begin), looping(advance, donate_argnums=1)),
+        loop_of_many=_bound(
+            quick(jax.vmap(begin)), looping(jax.vmap(advance, side_by_side), donate_argnums=1)
+        ),
         instruments=instruments.build(run, loss_of, model, measured, metrics, width),
     )
+
+
+def _bound(begin: Callable[..., Any], advance: Callable[..., Any]) -> Callable[[Numbers], Loop]:
+    """A loop for given values of the options that are arguments."""
+
+    def of(values: Numbers) -> Loop:
+        return Loop(functools.partial(begin, values), functools.partial(advance, values))
+
+    return of
 
 
 def _few(run: Run, data: Dataset) -> Examples:
@@ -222,7 +240,7 @@ def _build_trainer(
     model: Model,
     optimizer: optax.GradientTransformation,
     metrics: Sequence[Metric],
-) -> Callable[..., Trained]:
+) -> Loop:
     health = [menu_metrics.gradient_norm(), menu_metrics.update_ratio(), _dead_gradients(run)]
     return trainer(
         loss,

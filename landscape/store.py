@@ -3,27 +3,36 @@
     <experiment>/experiment.yaml      as resolved
     <experiment>/plan.json            the ids of its runs, in order
     <experiment>/across.json          what was measured between runs
+    <experiment>/held.json            who is at work here, while somebody is
     <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,
-                                      checkpoints, audit, summary, status
+                                      checkpoints, audit, summary, log, status; while it is under
+                                      way also how far it has come
     <experiment>/report/              what `landscape report` makes of the above
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed, so it is
 the old one or the new one, never a part. `status.json` is written last: where it says `done` or
-`diverged`, everything else is there; where it says `trained`, what training left is. Nothing is
+`diverged`, everything else is there; where it says `trained`, what training left is. It holds the
+size and the digest of every other file, so that what was damaged afterwards is noticed. Nothing is
 pickled.
 """
 
+import contextlib
+import errno
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from landscape.errors import StorageError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,22 +41,54 @@ FINISHED = ("done", "diverged")
 # Between training and the end of measuring: what was trained is there and is kept.
 TRAINED = "trained"
 MEASURED = ("slices.npz", "curvature.json", "audit.json", "error.txt")
+# What was trained. A run of which one of these is damaged is trained again.
+TRAINING = ("trace.parquet", "params.safetensors", "checkpoints.safetensors")
+LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
+_UNSTABLE = (LOG, PROGRESS, STATUS)
+# The end of the name of a file that is being written.
+_UNFINISHED = ".part"
+_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again: finished runs are kept",
+    errno.EDQUOT: "free some space and run the same command again: finished runs are kept",
+    errno.EROFS: "choose another --out",
+    errno.EACCES: "choose another --out",
+}
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces `path` by `content`, all of it or nothing; makes the folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Replaces `path` by `content`, all of it or nothing; makes the folder if needed.
+
+    Flushed to disk, unless it is not `lasting`. StorageError where it cannot be written.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                if lasting:
+                    os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
+    return StorageError(f"cannot write {path}: {error.strerror}", hint=hint)
+
+
+def clear_unfinished(experiment: Path) -> None:
+    """Takes away what writers left that were killed in the middle."""
+    for pattern in (f".*{_UNFINISHED}", f"runs/*/.*{_UNFINISHED}", f"report/**/.*{_UNFINISHED}"):
+        for path in experiment.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,10 +96,10 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
     """Indented JSON with sorted keys; NaN and infinity become null, since JSON has neither."""
     text = json.dumps(_finite_or_none(value), indent=2, sort_keys=True, allow_nan=False)
-    write_text(path, text + "\n")
+    write_bytes(path, (text + "\n").encode(), lasting=lasting)
 
 
 def read_json(path: Path) -> Any:
@@ -77,58 +118,190 @@ def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
 
 
 def read_plan(experiment: Path) -> list[str]:
-    """The ids that `write_plan` wrote; the folders that are there where it never did."""
+    """The ids that `write_plan` wrote; the folders that are there where it never did.
+
+    ValueError where they are no names of folders: a plan from somebody else must not lead out of
+    its own folder.
+    """
     plan = experiment / "plan.json"
-    if plan.exists():
-        return read_json(plan)
     folder = experiment / "runs"
-    return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    if not plan.exists():
+        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    found = read_json(plan)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("it is no list of names")
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*", name):
+            raise ValueError(f"`{name}` is no name of a run")
+    return found
 
 
 def read_status(folder: Path) -> str | None:
     """`done`, `diverged`, `failed`, `trained` for a run that is yet to be measured, or None."""
+    status = _status(folder).get("status")
+    return status if isinstance(status, str) else None
+
+
+def read_reason(folder: Path) -> str | None:
+    """Why a run failed, in a few words such as `time limit`; None where its own code raised."""
+    reason = _status(folder).get("reason")
+    return reason if isinstance(reason, str) else None
+
+
+def _status(folder: Path) -> dict[str, Any]:
     try:
-        return read_json(folder / "status.json")["status"]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        return None
+        found = read_json(folder / STATUS)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def write_status(folder: Path, status: str) -> None:
-    """Ends a run: called after everything else of it is written."""
-    write_json(folder / "status.json", {"status": status})
+def write_status(folder: Path, status: str, reason: str | None = None) -> None:
+    """Ends a run, or its training: called after everything else of it is written."""
+    files = {path.name: _described(path) for path in _lasting(folder)}
+    if status == TRAINED:  # the others are written anew when it is measured
+        files = {name: described for name, described in files.items() if name in TRAINING}
+    said = {"status": status, "files": files}
+    write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
 
 
-def write_failure(folder: Path, config_yaml: str, trace: str) -> None:
-    """Records a run that raised: what was asked, the traceback, and the status `failed`.
+def _lasting(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith(".") and path.name not in _UNSTABLE:
+            yield path
 
-    A training that was stored before stays: it can be measured again.
+
+def _described(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def damaged(folder: Path) -> list[str]:
+    """The files of a run that are missing, or not as they were when its status was written."""
+    files = _status(folder).get("files")
+    return [
+        name
+        for name, described in (files.items() if isinstance(files, dict) else ())
+        if not _as_described(folder / Path(name).name, described)
+    ]
+
+
+def _as_described(path: Path, described: Any) -> bool:
+    try:
+        return _described(path) == described
+    except OSError:
+        return False
+
+
+def write_failure(
+    folder: Path, config_yaml: str, explanation: str, reason: str | None = None
+) -> None:
+    """Records a run that failed: what was asked, the traceback or explanation, and the status.
+
+    What was recorded of its training stays, and one that was finished can be measured again.
     """
-    if read_status(folder) != TRAINED:
-        clear_run(folder)
+    clear_measured(folder)
     write_text(folder / "config.yaml", config_yaml)
-    write_text(folder / "error.txt", trace)
-    write_status(folder, "failed")
+    write_text(folder / "error.txt", explanation)
+    write_status(folder, "failed", reason)
 
 
 def read_failure(folder: Path) -> str:
     """The last line of what a failed run raised."""
     try:
-        lines = (folder / "error.txt").read_text(encoding="utf-8").strip().splitlines()
+        text = (folder / "error.txt").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "unknown error"
+    lines = text.strip().splitlines()
     return lines[-1] if lines else "unknown error"
 
 
+def write_progress(folder: Path, progress: Mapping[str, Any]) -> None:
+    """How far a run has come, for whoever watches. Not flushed: it is old in a second."""
+    write_json(folder / PROGRESS, progress, lasting=False)
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """What `write_progress` wrote last; empty where the run is not under way."""
+    try:
+        found = read_json(folder / PROGRESS)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def append_log(folder: Path, line: str) -> None:
+    """A line at the end of a run's log. StorageError where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _storage_error(folder / LOG, error) from error
+
+
+def read_log(folder: Path) -> list[str]:
+    """The lines of a run's log; empty where it has none."""
+    try:
+        return (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def clear_progress(folder: Path) -> None:
+    """Where a run is no longer under way."""
+    (folder / PROGRESS).unlink(missing_ok=True)
+
+
 def clear_run(folder: Path) -> None:
-    """Takes away what an earlier attempt left, its status first."""
-    (folder / "status.json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Takes away what an earlier attempt left, its status first; its log stays."""
+    (folder / STATUS).unlink(missing_ok=True)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name in (LOG, PROGRESS):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def clear_measured(folder: Path) -> None:
     """Takes away what an earlier measurement of the same training left."""
     for name in MEASURED:
         (folder / name).unlink(missing_ok=True)
+
+
+# What an experiment's folder holds; nothing else in it is ever deleted.
+_OWN = ("runs", "report", "experiment.yaml", "plan.json", "across.json")
+
+
+def clear_experiment(experiment: Path) -> None:
+    """Takes away everything that this program has written there.
+
+    UserError where the folder is none of an experiment's.
+    """
+    if any(experiment.glob("*")) and not (experiment / "experiment.yaml").is_file():
+        raise UserError(
+            f"{experiment} holds something else than an experiment; nothing is deleted",
+            hint="choose another --out, or another `name` in the config",
+        )
+    for name in _OWN:
+        path = experiment / name
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            shutil.rmtree(path)
+
+
+def size(experiment: Path) -> tuple[int, int]:
+    """How many runs an experiment's folder holds, and how many bytes."""
+    found = [experiment / name for name in _OWN]
+    files = [f for path in found for f in ([path] if path.is_file() else path.rglob("*"))]
+    runs = experiment / "runs"
+    count = sum(path.is_dir() for path in runs.iterdir()) if runs.is_dir() else 0
+    with contextlib.suppress(FileNotFoundError):
+        return count, sum(path.lstat().st_size for path in files if path.is_file())
+    return count, 0
 
 
 def readable(folder: Path, names: Iterable[str]) -> bool:
@@ -144,14 +317,14 @@ def readable(folder: Path, names: Iterable[str]) -> bool:
     return True
 
 
-def write_trace(folder: Path, columns: Mapping[str, np.ndarray]) -> None:
+def write_trace(folder: Path, columns: Mapping[str, np.ndarray], *, lasting: bool = True) -> None:
     """`trace.parquet`: one row a recorded step."""
     import pyarrow
     import pyarrow.parquet
 
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(dict(columns)), buffer)
-    write_bytes(folder / "trace.parquet", buffer.getvalue())
+    write_bytes(folder / "trace.parquet", buffer.getvalue(), lasting=lasting)
 
 
 def read_trace(folder: Path) -> "pd.DataFrame":

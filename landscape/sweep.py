@@ -1,51 +1,64 @@
-"""Many runs into one folder: what is missing, in which order, and what failed."""
+"""Many runs into one folder: what is missing, in which order, and what became of each."""
 
-import shutil
-import time
-import traceback
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+import threading
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
-from landscape import config, store
-from landscape.config import Run
+from landscape import config, executors, lock, store
+from landscape.config import Experiment, Run
 from landscape.errors import UserError
-
-if TYPE_CHECKING:
-    from landscape.workshop import Workshop
+from landscape.executors import Event
 
 PENDING = ("new", "measure", "retry")
 
 
-def plan(
-    runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
-) -> dict[str, str]:
-    """What is to be done with each run, by id.
+class Planned(NamedTuple):
+    """What is to be done with a run, and which files of it are damaged.
 
     `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the status that
     is kept: `done`, `diverged`, `failed`.
     """
+
+    action: str
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything to do."""
+        return self.action in PENDING
+
+
+def plan(
+    runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
+) -> dict[str, Planned]:
+    """What is to be done with each run, by id."""
+    new = Planned("new")
     return {
-        run.id: "new" if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
+        run.id: new if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
         for run in runs
     }
 
 
-def _decide(run: Run, folder: Path, retry_failed: bool) -> str:
+def _decide(run: Run, folder: Path, retry_failed: bool) -> Planned:
     status = store.read_status(folder)
     if status is None:
-        return "new"
+        broken = (store.STATUS,) if (folder / store.STATUS).exists() else ()
+        return Planned("new", broken)
+    damaged = tuple(store.damaged(folder))
     if status == "failed":
-        return "retry" if retry_failed else "failed"
-    if status == store.TRAINED or not store.readable(folder, _asked(run)):
-        return "measure"
+        return Planned("retry" if retry_failed else "failed")
+    if set(damaged) & {*store.TRAINING}:
+        return Planned("new", damaged)
+    if status == store.TRAINED:
+        return Planned("measure")
+    if damaged or not store.readable(folder, _asked(run)):
+        return Planned("measure", damaged)
     try:
         stored = config.read_run(folder / "config.yaml").measurement
     except UserError:
-        return "new"
-    return status if stored == run.measurement else "measure"
+        return Planned("measure", ("config.yaml",))
+    return Planned(status if stored == run.measurement else "measure")
 
 
 def _asked(run: Run) -> list[str]:
@@ -54,123 +67,121 @@ def _asked(run: Run) -> list[str]:
     return [name for name, value in asked.items() if value]
 
 
-def statuses(directory: Path) -> dict[str, str]:
-    """The status of each run of an experiment, `missing` where it has not ended."""
+class State(NamedTuple):
+    """How far a run has come: its status, why it failed, and what it does while under way."""
+
+    status: str
+    reason: str | None
+    progress: dict[str, Any]
+
+
+def states(directory: Path, held: bool) -> dict[str, State]:
+    """The state of each run of an experiment.
+
+    `running` where it is under way, `missing` where nobody has begun it, `interrupted` where
+    somebody had, `damaged` where files of it are no longer what it wrote. `held`: whether somebody
+    is at work on the folder.
+    """
     if not (directory / "experiment.yaml").is_file():
         raise UserError(
             f"{directory} holds no experiment",
             hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
         )
-    return {
-        run_id: store.read_status(store.run_folder(directory, run_id)) or "missing"
-        for run_id in store.read_plan(directory)
-    }
-
-
-def open_directory(
-    directory: Path, experiment_yaml: str, run_ids: Sequence[str], *, fresh: bool
-) -> None:
-    """Makes the experiment's folder and writes what was asked for."""
-    if directory.exists() and not directory.is_dir():
-        raise UserError(
-            f"{directory} is a file; results need a folder", hint="choose another --out"
-        )
     try:
-        if fresh and directory.exists():
-            shutil.rmtree(directory)
-        store.write_text(directory / "experiment.yaml", experiment_yaml)
-        store.write_plan(directory, run_ids)
-    except OSError as error:
+        names = store.read_plan(directory)
+    except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot write to {directory}: {error.strerror}", hint="choose another --out"
-        ) from error
+            f"{directory / 'plan.json'} cannot be read: {error}",
+            hint="run the experiment again: finished runs are kept",
+        ) from None
+    return {name: _state(store.run_folder(directory, name), held) for name in names}
 
 
-def perform_all(
-    runs: Sequence[Run], directory: Path, workshop: "Workshop", together: int = 1
-) -> Iterator[tuple[Run, str, float]]:
-    """Performs all runs; yields each when it has ended, with its status and its seconds.
+def _state(folder: Path, held: bool) -> State:
+    status, progress = store.read_status(folder), store.read_progress(folder)
+    if progress and status in (None, store.TRAINED):
+        return State("running" if held else "interrupted", None, progress)
+    if status is not None and status != "failed" and (damaged := store.damaged(folder)):
+        return State("damaged", ", ".join(damaged), {})
+    if status is None and (folder / store.STATUS).exists():
+        return State("damaged", store.STATUS, {})
+    return State(status or "missing", store.read_reason(folder), {})
 
-    On a CPU two runs are under way at a time: one compiles or writes while the other computes. The
-    first run of a program compiles it for all others, which wait for it, so that nothing is
-    compiled twice; the very first one is alone, since it compiles what all programs use.
 
-    `together`: how many runs of one program are trained side by side before each is measured.
+class Opened(NamedTuple):
+    """A sweep is about to begin: its folder, runs, plan, and who left the folder unfinished."""
 
-    A run that raises costs only itself: its traceback is stored and the others go on. Mistakes
-    that can be known before are for `workshop.prepare` to find, with the same workshop. Whoever
-    asks for no more waits for the runs under way.
+    directory: Path
+    runs: tuple[Run, ...]
+    plan: dict[str, Planned]
+    stale: lock.Holder | None
+
+
+class Prepared(NamedTuple):
+    """All programs of the runs are built and checked; so many there are."""
+
+    programs: int
+
+
+class Deleting(NamedTuple):
+    """What the folder held is deleted: so many runs, and bytes."""
+
+    runs: int
+    size: int
+
+
+class Measured(NamedTuple):
+    """What lies across runs was measured."""
+
+
+def carry_out(
+    experiment: Experiment,
+    out: Path,
+    how: executors.Plan,
+    *,
+    fresh: bool = False,
+    retry_failed: bool = False,
+    stop: threading.Event | None = None,
+) -> Generator[Event | Opened | Prepared | Deleting | Measured, None, None]:
+    """Does what is missing of an experiment, and tells of every step.
+
+    The folder belongs to this process until the end. Nothing in it is touched before every mistake
+    in the runs is found. After `stop` is set no further run is begun. UserError for a mistake,
+    StorageError where results cannot be written.
     """
-    from landscape.compiling import concurrency
-
-    groups = _by_program(runs, workshop)
-    if together > 1:
-        for group in groups:
-            _train_together(group, directory, workshop, together)
-    followers = {first.id: rest for first, *rest in groups}
-    ready = [group[0] for group in groups]
-    pool, waits = ThreadPoolExecutor(concurrency()), True
-    try:
-        under_way = {pool.submit(_perform, run, directory, workshop) for run in ready[:1]}
-        ready = ready[1:]
-        while under_way:
-            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield future.result()
-                ready += followers.pop(future.result()[0].id, [])
-                under_way |= {pool.submit(_perform, run, directory, workshop) for run in ready}
-                ready = []
-    except KeyboardInterrupt:
-        # Whoever interrupts is told at once; Python waits for the runs under way when it exits.
-        waits = False
-        raise
-    finally:
-        pool.shutdown(wait=waits, cancel_futures=True)
+    stop = stop or threading.Event()
+    runs = config.expand(experiment)
+    directory = out / experiment.name
+    with lock.hold(directory) as stale:
+        decided = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+        pending = [run for run in runs if decided[run.id].pending]
+        yield Opened(directory, runs, decided, stale)
+        if not pending and experiment.across is None:
+            _open_directory(experiment, directory, list(decided))
+            return
+        with executors.started(how, experiment, directory) as executor:
+            yield Prepared(executor.prepare(pending))
+            if fresh:
+                yield Deleting(*store.size(directory))
+                store.clear_experiment(directory)
+            _open_directory(experiment, directory, list(decided))
+            yield from executor.perform(pending, directory, stop)
+            if experiment.across is None or stop.is_set():
+                return
+            if executor.across(experiment.across, runs, directory):
+                yield Measured()
 
 
-def _by_program(runs: Sequence[Run], workshop: "Workshop") -> list[list[Run]]:
-    """The runs that share a program, each group in its order."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        try:
-            key = workshop.key(run)
-        except UserError:  # told when the run itself is performed
-            key = run.id
-        groups.setdefault(key, []).append(run)
-    return list(groups.values())
-
-
-def _train_together(
-    group: Sequence[Run], directory: Path, workshop: "Workshop", count: int
-) -> None:
-    """Leaves what it cannot train side by side to each run, and says why."""
-    from landscape.experiment import train_together
-
-    new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
-    for start in range(0, len(new), count):
-        some = new[start : start + count]
-        if len(some) > 1:
-            try:
-                train_together(some, directory, workshop)
-            except Exception as error:
-                told = (str(error).splitlines() or [""])[0]
-                kind = type(error).__name__
-                warnings.warn(f"trained one by one instead: {kind}: {told}", stacklevel=2)
-
-
-def _perform(run: Run, directory: Path, workshop: "Workshop") -> tuple[Run, str, float]:
-    from landscape.experiment import perform
-
-    folder, clock = store.run_folder(directory, run.id), time.perf_counter()
-    try:
-        status = perform(run, folder, workshop)
-    except Exception as error:
-        status = "failed"
-        store.write_failure(folder, config.dump(run), _trace(error))
-    return run, status, time.perf_counter() - clock
-
-
-def _trace(error: Exception) -> str:
-    """The traceback, ending with the error itself rather than jax's note on hidden frames."""
-    text = "".join(traceback.format_exception(error))
-    return text.split("\n--------------------\nFor simplicity, JAX")[0].rstrip() + "\n"
+def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[str]) -> None:
+    """Makes the experiment's folder and writes what was asked for."""
+    for folder in (directory / "runs", *(store.run_folder(directory, i) for i in run_ids)):
+        if folder.is_symlink():
+            raise UserError(
+                f"{folder} leads to another folder, {folder.resolve()}",
+                hint="remove the link: results are written inside the experiment's own folder",
+            )
+    store.clear_unfinished(directory)
+    store.write_text(directory / "experiment.yaml", config.dump(experiment))
+    store.write_plan(directory, run_ids)
+    if experiment.across is None:
+        (directory / "across.json").unlink(missing_ok=True)

@@ -5,11 +5,13 @@ taken from there, so row 0 is the initialization and the last row the trained po
 """
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
@@ -65,6 +67,58 @@ class Trained(NamedTuple):
     rows: dict[str, jax.Array]
 
 
+class Carry(NamedTuple):
+    """What goes round in the loop: where training stands, the rows so far, the checkpoints."""
+
+    state: State
+    rows: dict[str, jax.Array]
+    checkpoints: PyTree
+
+
+class Loop(NamedTuple):
+    """Training, to be run in pieces.
+
+    `begin(params, training, evaluation, order, stops, slots) -> Carry` and
+    `advance(carry, first, end, training, evaluation, order, stops, slots) -> Carry`, which makes
+    the steps from `first` to before `end`. The last one, of number `steps`, is recorded, not taken.
+    """
+
+    begin: Callable[..., Carry]
+    advance: Callable[..., Carry]
+
+
+# A piece takes about this many seconds: between two of them a caller can look on.
+PIECE = 0.5
+
+
+def run(
+    loop: Loop, given: tuple, tell: Callable[[int, Carry], None] = lambda step, carry: None
+) -> Trained:
+    """Runs a loop over all its steps; `tell(step, carry)` after each piece of it.
+
+    The pieces end at recorded steps. How many there are changes no number: each is the same
+    compiled program. `given` is what `begin` takes; of several runs side by side it has a leading
+    axis, `stops` too.
+    """
+    others = given[1:]
+    stops = np.asarray(others[-2])
+    ends = [int(stop) + 1 for stop in stops.reshape(-1, stops.shape[-1])[0]]
+    carry = loop.begin(*given)
+    first, place, stride = 0, 0, 1
+    while first < ends[-1]:
+        began = time.monotonic()
+        place = min(place + stride, len(ends))
+        end = ends[place - 1]
+        carry = loop.advance(carry, first, end, *others)
+        jax.block_until_ready(carry)
+        tell(end - 1, carry)
+        took = time.monotonic() - began
+        stride = stride * 2 if took < PIECE / 2 else max(stride // 2, 1) if took > PIECE else stride
+        first = end
+    state, rows, kept = carry
+    return Trained(state.params, state.update, kept, state.step, state.diverged, rows)
+
+
 def recorded_steps(steps: int, every: int) -> list[int]:
     """0, `every`, 2 `every`, … and always `steps`: the numbers of updates after which to record."""
     return [*range(0, steps, every), steps]
@@ -104,8 +158,8 @@ def trainer(
     vanishing: float,
     exploding: float,
     checkpoints: int = 0,
-) -> Callable[[PyTree, Examples, Examples, jax.Array, jax.Array, jax.Array], Trained]:
-    """`train(params, training, evaluation, order, stops, slots) -> Trained`.
+) -> Loop:
+    """Training under a loss, as pure functions.
 
     `order` is `(steps + 1, batch_size)`, `stops` the numbers of updates to record at, as
     `recorded_steps` gives them, `slots` the place of each among the checkpoints, as
@@ -148,18 +202,39 @@ def trainer(
             row |= metric(snapshot)
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
 
-    def train(
+    def begin(
         params: PyTree,
         training: Examples,
         evaluation: Examples,
         order: jax.Array,
         stops: jax.Array,
         slots: jax.Array,
-    ) -> Trained:
+    ) -> Carry:
+        none = jnp.zeros((), jnp.int32)
+        counts = Counts(none, none, none)
+        still = optax.tree.zeros_like(params)
+        state = State(none, params, still, optimizer.init(params), counts, jnp.array(False))
+        shapes = jax.eval_shape(
+            lambda s: measure(s, propose(s, training, order), evaluation), state
+        )
+        rows = jax.tree.map(lambda row: jnp.zeros((len(stops), *row.shape), row.dtype), shapes)
+        kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
+        return Carry(state, rows, kept)
+
+    def advance(
+        carry: Carry,
+        first: jax.Array,
+        end: jax.Array,
+        training: Examples,
+        evaluation: Examples,
+        order: jax.Array,
+        stops: jax.Array,
+        slots: jax.Array,
+    ) -> Carry:
         # The step that is recorded is the one that is taken: its gradient is computed once. Whether
         # to record depends on the number of the step alone, so that it stays a branch, and is not
         # computed at every step, where several seeds train side by side.
-        def advance(number: jax.Array, carry: tuple) -> tuple:
+        def step(number: jax.Array, carry: Carry) -> Carry:
             state, rows, kept = carry
             proposal = propose(state, training, order)
             place = places[number]
@@ -171,23 +246,14 @@ def trainer(
             if checkpoints:
                 slot = jnp.where(place < len(stops), slots[place], checkpoints)
                 kept = _put(kept, slot, state.params)
-            return lax.cond(number < last, lambda: take(state, proposal), lambda: state), rows, kept
+            state = lax.cond(number < last, lambda: take(state, proposal), lambda: state)
+            return Carry(state, rows, kept)
 
         last = len(order) - 1
         places = jnp.full(len(order), len(stops), stops.dtype).at[stops].set(jnp.arange(len(stops)))
-        none = jnp.zeros((), jnp.int32)
-        counts = Counts(none, none, none)
-        still = optax.tree.zeros_like(params)
-        state = State(none, params, still, optimizer.init(params), counts, jnp.array(False))
-        shapes = jax.eval_shape(
-            lambda s: measure(s, propose(s, training, order), evaluation), state
-        )
-        rows = jax.tree.map(lambda row: jnp.zeros((len(stops), *row.shape), row.dtype), shapes)
-        kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
-        state, rows, kept = lax.fori_loop(0, len(order), advance, (state, rows, kept))
-        return Trained(state.params, state.update, kept, state.step, state.diverged, rows)
+        return lax.fori_loop(first, end, step, carry)
 
-    return train
+    return Loop(begin, advance)
 
 
 def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:

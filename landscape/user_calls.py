@@ -67,7 +67,7 @@ def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result
         return call()
     except UserError as error:
         raise UserError(f"{name}: {error.message}", place=error.place, hint=error.hint) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = raised_at(error.__traceback__, function)
         for kind, (what, hint) in _EXPLAINED.items():
             if isinstance(error, kind):

@@ -1,6 +1,5 @@
 """Data, models, programs and audits, kept for the runs of one process that can share them."""
 
-import functools
 import json
 import threading
 from collections.abc import Sequence
@@ -8,16 +7,19 @@ from typing import Any
 
 from landscape import catalog, numbers, program
 from landscape.config import Run
-from landscape.errors import UserError
+from landscape.errors import UserError, raise_all
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.program import Fit, Program, Shared, Subject
+
+_MOST_DATA = 2**29  # bytes that the datasets of all seeds may take
 
 
 class Workshop:
     """Everything is built when it is first asked for, and then once, whatever thread asks."""
 
     def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
         self._building, self._auditing = threading.RLock(), threading.RLock()
         self._datasets: dict[str, Dataset] = {}
         self._models: dict[str, Model] = {}
@@ -33,7 +35,16 @@ class Workshop:
             if key not in self._datasets:
                 make = catalog.build("datasets", run.dataset, folder=run.folder)
                 self._datasets[key] = make(run.seed)
+                self._forget_datasets(key)
             return self._datasets[key]
+
+    def _forget_datasets(self, newest: str) -> None:
+        """Drops the oldest splits where those of many seeds take too much memory."""
+        arrays = [*self._datasets[newest].train, *self._datasets[newest].test]
+        self._sizes[newest] = sum(array.nbytes for array in arrays)
+        while sum(self._sizes.values()) > _MOST_DATA and len(self._sizes) > 1:
+            oldest = next(iter(self._sizes))
+            del self._sizes[oldest], self._datasets[oldest]
 
     def model(self, run: Run) -> Model:
         """The model of a run."""
@@ -71,8 +82,8 @@ class Workshop:
             model=model,
             metrics=shared.metrics,
             numbers=values,
-            train=functools.partial(shared.train, values),
-            train_many=shared.train_many,
+            loop=shared.loop(values),
+            loop_of_many=shared.loop_of_many,
             instruments=shared.instruments(values),
             subject=Subject(fit.loss, data.task, "zero_one" if data.task == "binary" else fit.form),
         )
@@ -101,19 +112,34 @@ class Workshop:
 
 
 def prepare(runs: Sequence[Run], workshop: Workshop) -> None:
-    """Builds and checks every program, so that no mistake is found after hours of training."""
+    """Builds and checks every program, so that no mistake is found after hours of training.
+
+    Of runs that differ in their seed alone one is looked at. UserError with every mistake.
+    """
+    errors = []
+    different: dict[str, Run] = {}
     for run in runs:
-        examples = len(workshop.dataset(run).train.targets)
-        if run.batch_size > examples:
-            raise UserError(
-                f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
-                f"{examples} training examples",
-                hint=f"use batch_size={examples} or less",
-            )
-        workshop.fit(run)
-        program.build_optimizer(run, {})
-        program.check_directions(run, workshop.model(run))
-        workshop.program(run)
+        different.setdefault(numbers.structure(run, {}), run)
+    for run in different.values():
+        try:
+            _check(run, workshop)
+        except UserError as error:
+            errors.append(error)
+    raise_all(errors)
+
+
+def _check(run: Run, workshop: Workshop) -> None:
+    examples = len(workshop.dataset(run).train.targets)
+    if run.batch_size > examples:
+        raise UserError(
+            f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
+            f"{examples} training examples",
+            hint=f"use batch_size={examples} or less",
+        )
+    workshop.fit(run)
+    program.build_optimizer(run, {})
+    program.check_directions(run, workshop.model(run))
+    workshop.program(run)
 
 
 def _canonical(run: Run, fields: set[str]) -> str:

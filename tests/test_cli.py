@@ -56,7 +56,9 @@ def test_the_same_command_again_trains_nothing(finished):
 def test_status_and_report_read_the_folder_alone(finished):
     folder, _ = finished
     found = called("status", "runs/quick", "--json", cwd=folder)
-    assert list(json.loads(found.stdout).values()) == ["done"] * 4
+    said = json.loads(found.stdout)
+    assert [run["status"] for run in said["runs"].values()] == ["done"] * 4
+    assert said["counts"] == {"done": 4} and said["held"] is None
     again = called("report", "runs/quick", cwd=folder)
     assert again.returncode == 0
     assert "zero_one" in again.stdout

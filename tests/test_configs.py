@@ -4,8 +4,9 @@ from pathlib import Path
 
 import jax
 import pytest
+from sweeps import ends
 
-from landscape import across, config, store, sweep
+from landscape import across, config, store
 from landscape.workshop import Workshop, prepare
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -47,9 +48,9 @@ def test_config_runs(path, tmp_path):
     workshop = Workshop()
     prepare(runs, workshop)
     # Every loss has run on its data by now; training is compiled for the first and the last.
-    ends = {experiment.losses[0].label, experiment.losses[-1].label}
-    runs = [run for run in runs if run.loss.label in ends]
-    for run, status, _ in sweep.perform_all(runs, tmp_path, workshop):
+    first_and_last = {experiment.losses[0].label, experiment.losses[-1].label}
+    runs = [run for run in runs if run.loss.label in first_and_last]
+    for run, status, _ in ends(runs, tmp_path, workshop):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert store.read_trace(folder)["step"].tolist() == [0, 1, 2]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from command import called
+from sweeps import ends
 
-from landscape import config, store, sweep
+from landscape import config, store
 from landscape.config import Experiment
 from landscape.workshop import Workshop, prepare
 
@@ -131,7 +132,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         runs = config.expand(config.load(tmp_path / f"{name}.yaml", ()))
         workshop = Workshop()
         prepare(runs, workshop)
-        done = sweep.perform_all(runs, tmp_path / "out", workshop)
+        done = ends(runs, tmp_path / "out", workshop)
         ((run, status, _),) = done
         assert status == "done"
         if name == "own":

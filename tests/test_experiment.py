@@ -1,13 +1,13 @@
 """One run, and many, as files: what is in the folder is true and the same every time."""
 
-import json
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
+from sweeps import actions, ends
 
-from landscape import config, experiment, store, sweep
+from landscape import config, experiment, store
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
 from landscape.workshop import Workshop, prepare
@@ -33,7 +33,7 @@ EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "c
 def perform_all(runs, out):
     workshop = Workshop()
     prepare(runs, workshop)
-    return {run.id: status for run, status, _ in sweep.perform_all(runs, out, workshop)}
+    return {run.id: status for run, status, _ in ends(runs, out, workshop)}
 
 
 def perform(folder, text=CONFIG, overrides=(), name="experiment.yaml"):
@@ -187,14 +187,14 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
     trace = (folder / "trace.parquet").read_bytes()
     path = tmp_path / "a" / "experiment.yaml"
     changed = config.expand(config.load(path, [*quick, "slices.lines.points=7"]))
-    plan = sweep.plan(changed, out, fresh=False, retry_failed=False)
+    plan = actions(changed, out)
     assert plan == {run_id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "_train", None)
         assert perform_all(changed, out) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
     assert store.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
-    assert sweep.plan(changed, out, fresh=False, retry_failed=False) == {run_id: "done"}
+    assert actions(changed, out) == {run_id: "done"}
     anew, _, other = perform(tmp_path / "b", overrides=[*quick, "slices.lines.points=7"])
     assert list(anew) == [run_id]
     measured, at_once = (store.run_folder(o, run_id) / "slices.npz" for o in (out, other))
@@ -248,11 +248,13 @@ def test_a_loss_that_fails_while_training_costs_only_its_own_run(tmp_path):
     (failed,) = (i for i, status in statuses.items() if status == "failed")
     folder = store.run_folder(out, failed)
     assert "the fuse blew" in (folder / "error.txt").read_text()
-    assert sorted(p.name for p in folder.iterdir()) == ["config.yaml", "error.txt", "status.json"]
-    assert json.loads((folder / "status.json").read_text()) == {"status": "failed"}
-    plan = sweep.plan(list(runs.values()), out, fresh=False, retry_failed=False)
+    names = {path.name for path in folder.iterdir()} - {"trace.parquet"}  # the rows before it blew
+    assert names == {"config.yaml", "error.txt", "log.txt", "status.json"}
+    assert store.read_status(folder) == "failed" and store.read_reason(folder) is None
+    assert "the fuse blew" in (folder / "log.txt").read_text()
+    plan = actions(list(runs.values()), out)
     assert plan[failed] == "failed"
-    assert sweep.plan(list(runs.values()), out, fresh=False, retry_failed=True)[failed] == "retry"
+    assert actions(list(runs.values()), out, retry_failed=True)[failed] == "retry"
 
 
 LATE = """
@@ -283,7 +285,7 @@ def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
     assert "too late" in store.read_failure(folder)
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     again = config.expand(config.load(path, few))
-    assert sweep.plan(again, out, fresh=False, retry_failed=True) == {run_id: "retry"}
+    assert actions(again, out, retry_failed=True) == {run_id: "retry"}
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "_train", None)
         assert perform_all(again, out) == {run_id: "done"}
@@ -303,7 +305,7 @@ def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(experiment, "_slice", interrupted)
         perform_all(runs, tmp_path)
-    assert sweep.plan(runs, tmp_path, fresh=False, retry_failed=False) == {runs[0].id: "measure"}
+    assert actions(runs, tmp_path) == {runs[0].id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "_train", None)
         assert perform_all(runs, tmp_path) == {runs[0].id: "done"}
@@ -325,6 +327,6 @@ def test_what_is_damaged_is_made_again(tmp_path, name, content):
         if name != "slices.npz"
         else config.load(tmp_path / "x" / "experiment.yaml", few)
     )
-    assert sweep.plan(changed, out, fresh=False, retry_failed=False) == {run_id: "measure"}
+    assert actions(changed, out) == {run_id: "measure"}
     assert perform_all(changed, out) == {run_id: "done"}
     assert path.read_bytes() == before

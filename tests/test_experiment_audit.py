@@ -5,8 +5,9 @@ import sys
 import types
 
 import pytest
+from sweeps import actions, ends
 
-from landscape import config, experiment, store, sweep
+from landscape import config, experiment, store
 from landscape.errors import Place, UserError
 from landscape.workshop import Workshop, prepare
 
@@ -93,7 +94,7 @@ def plan_runs(folder, *overrides, losses="[softmax_cross_entropy]", dataset="win
 def perform(runs, out):
     workshop = Workshop()
     prepare(runs, workshop)
-    return {run.id: status for run, status, _ in sweep.perform_all(runs, out, workshop)}
+    return {run.id: status for run, status, _ in ends(runs, out, workshop)}
 
 
 def own_runs(folder, *overrides):
@@ -129,11 +130,9 @@ def test_a_run_of_before_reads_back_without_an_audit_and_counts_as_done(tmp_path
     old = config.read_run(folder / "config.yaml")
     assert old.audit is False
     assert old == run
-    decided = sweep.plan([run], tmp_path, fresh=False, retry_failed=False)
+    decided = actions([run], tmp_path)
     assert decided == {run.id: "done"}
-    decided = sweep.plan(
-        own_runs(tmp_path, "slices=null", "audit=true"), tmp_path, fresh=False, retry_failed=False
-    )
+    decided = actions(own_runs(tmp_path, "slices=null", "audit=true"), tmp_path)
     assert decided == {run.id: "measure"}
 
 
@@ -222,13 +221,13 @@ def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monke
     folders = [store.run_folder(tmp_path / "out", run.id) for run in before]
     bytes_before = [(folder / name).read_bytes() for folder in folders for name in kept]
     after = plan_runs(tmp_path, "audit=true")
-    plan = sweep.plan(after, tmp_path / "out", fresh=False, retry_failed=False)
+    plan = actions(after, tmp_path / "out")
     assert plan == {run.id: "measure" for run in before}
     monkeypatch.setattr(experiment, "_train", None)
     assert set(perform(after, tmp_path / "out").values()) == {"done"}
     assert [(f / name).read_bytes() for f in folders for name in kept] == bytes_before
     assert all((folder / "audit.json").is_file() for folder in folders)
-    plan = sweep.plan(after, tmp_path / "out", fresh=False, retry_failed=False)
+    plan = actions(after, tmp_path / "out")
     assert set(plan.values()) == {"done"}
     assert set(perform(before, tmp_path / "out").values()) == {"done"}
     assert not any((folder / "audit.json").exists() for folder in folders), "asked for no more"

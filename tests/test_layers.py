@@ -8,10 +8,13 @@ import pytest
 ROOT = Path(__file__).parent.parent / "landscape"
 LAYERS = [
     ("cli",),
+    ("api", "export"),
     ("report",),
     (
         "across",
+        "estimate",
         "examine",
+        "executors",
         "experiment",
         "instruments",
         "measurements",
@@ -21,6 +24,7 @@ LAYERS = [
         "sweep",
         "workshop",
     ),
+    ("lock", "progress"),
     ("store", "numbers", "tuning"),
     (
         "audit",

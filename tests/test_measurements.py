@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sweeps import ends
 
-from landscape import across, config, experiment, store, sweep
+from landscape import across, config, experiment, store
 from landscape.parts.directions import Point, random
 from landscape.program import evaluation_set
+from landscape.progress import Progress
 from landscape.workshop import Workshop, prepare
 
 CONFIG = """
@@ -50,7 +52,7 @@ def finished(tmp_path_factory):
     runs = config.expand(loaded)
     workshop = Workshop()
     prepare(runs, workshop)
-    statuses = {run.id: status for run, status, _ in sweep.perform_all(runs, folder, workshop)}
+    statuses = {run.id: status for run, status, _ in ends(runs, folder, workshop)}
     for run in runs:
         assert statuses[run.id] == "done", store.read_failure(store.run_folder(folder, run.id))
     assert across.measure(loaded.across, runs, folder, workshop)
@@ -260,7 +262,7 @@ def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_
     names = ("slices.npz", "curvature.json", "checkpoints.safetensors", "summary.json")
     before = {name: (there / name).read_bytes() for name in names}
     monkeypatch.setattr(experiment, "_train", None)
-    assert experiment.perform(run, there, Workshop()) == "done"
+    assert experiment.perform(run, there, Workshop(), Progress(there)) == "done"
     assert {name: (there / name).read_bytes() for name in names} == before
 
 
@@ -319,7 +321,7 @@ def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     few = ["seeds=1", "losses=[softmax_cross_entropy]", f"optimizer.learning_rate={rate}"]
     runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
     workshop = Workshop()
-    ((run, status, _),) = sweep.perform_all(runs, tmp_path, workshop)
+    ((run, status, _),) = ends(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)
     made = store.read_json(folder / "summary.json")["checks"]

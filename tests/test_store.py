@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from landscape import store
+from landscape.errors import StorageError
 
 
 def test_arrays_come_back_with_nan_and_infinity_as_they_were(tmp_path):
@@ -49,7 +50,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left"):
         store.write_json(path, {"value": 2})
     assert store.read_json(path) == {"value": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]

@@ -6,7 +6,7 @@ import pytest
 
 from landscape.parts.models import Model
 from landscape.risk import Examples
-from landscape.train import checkpoint_slots, draw_order, recorded_steps, trainer
+from landscape.train import Loop, checkpoint_slots, draw_order, recorded_steps, run, trainer
 
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(30, 3)).astype(np.float32)
@@ -44,7 +44,7 @@ def train(
     checkpoints=0,
 ):
     order = draw_order(jax.random.key(3), 30, steps, batch)
-    run = trainer(
+    loop = trainer(
         loss,
         linear,
         optax.sgd(rate),
@@ -58,7 +58,8 @@ def train(
     slots = checkpoint_slots(recorded, checkpoints)
     stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
     start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
-    return order, jax.jit(run)(start, EXAMPLES, EXAMPLES, order, stops, places)
+    loop = Loop(jax.jit(loop.begin), jax.jit(loop.advance))
+    return order, run(loop, (start, EXAMPLES, EXAMPLES, order, stops, places))
 
 
 def gradient(w, rows):

@@ -10,8 +10,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from sweeps import ends
 
-from landscape import config, numbers, store, sweep
+from landscape import config, numbers, store
 from landscape.workshop import Workshop, prepare
 
 CONFIG = """
@@ -46,7 +47,7 @@ def performed(folder, *overrides, workshop=None, text=CONFIG):
     runs = config.expand(config.load(folder / "experiment.yaml", overrides))
     workshop = workshop or Workshop()
     prepare(runs, workshop)
-    ended = {run.id: s for run, s, _ in sweep.perform_all(runs, folder / "out", workshop)}
+    ended = {run.id: s for run, s, _ in ends(runs, folder / "out", workshop)}
     assert set(ended.values()) == {"done"}
     return runs
 
@@ -60,9 +61,9 @@ def test_a_sweep_compiles_each_program_once(tmp_path, compiled):
         "losses.focal.gamma=0.5,2",
     )
     assert len(runs) == 16
-    loops = {name: compiled[name] for name in ("jit(train)", "jit(trace)", "jit(call)")}
+    loops = {name: compiled[name] for name in ("jit(advance)", "jit(trace)", "jit(call)")}
     # A line and a plane are slices of one and of two directions.
-    assert loops == {"jit(train)": 1, "jit(trace)": 1, "jit(call)": 2}
+    assert loops == {"jit(advance)": 1, "jit(trace)": 1, "jit(call)": 2}
 
 
 def test_more_seeds_and_values_compile_nothing(tmp_path, compiled):
@@ -148,7 +149,7 @@ def test_options_of_the_users_own_functions_are_no_arguments(tmp_path, compiled)
         "{name: 'own.py:branching', label: own, power: 2.0, scale: 1.0}",
     ).replace("breast_cancer", "diabetes")
     runs = performed(tmp_path, "losses.own.power=1.0,2.0", "losses.own.scale=1.0,3.0", text=text)
-    assert compiled["jit(train)"] == 4
+    assert compiled["jit(advance)"] == 4
     first = {
         (run.loss.options["power"], run.loss.options["scale"]): store.read_trace(
             store.run_folder(tmp_path / "out", run.id)
@@ -229,8 +230,7 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
         workshop = Workshop()
         prepare(runs, workshop)
         ended = {
-            run.id: status
-            for run, status, _ in sweep.perform_all(runs, folder / "out", workshop, together)
+            run.id: status for run, status, _ in ends(runs, folder / "out", workshop, together)
         }
         assert sorted(ended.values()) == ["diverged", "diverged", "done", "done"]
         found.append({run.id: store.run_folder(folder / "out", run.id) for run in runs})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import rich_click as click
 
 from landscape import __version__
-from landscape.errors import UserError
+from landscape.cli.interruption import INTERRUPTED, TERMINATED, Terminated, leave
+from landscape.errors import StorageError, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,7 @@ click.rich_click.MAX_WIDTH = 100
 
 
 def explained(command: Callable) -> Callable:
-    """Turns a user's mistake into one message on stderr and exit code 2."""
+    """Turns a user's mistake into one message on stderr and exit code 2, a full disk into 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -29,12 +30,11 @@ def explained(command: Callable) -> Callable:
         except UserError as error:
             _complain(error)
         except KeyboardInterrupt:
-            click.echo(
-                "interrupted; finished runs are kept. Waiting for what is under way, Ctrl-C again "
-                "stops at once",
-                err=True,
-            )
-            sys.exit(130)
+            click.echo("interrupted", err=True)
+            leave(INTERRUPTED)
+        except Terminated:
+            click.echo("terminated", err=True)
+            leave(TERMINATED)
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
@@ -44,7 +44,7 @@ def explained(command: Callable) -> Callable:
 
 def _complain(error: UserError) -> NoReturn:
     click.echo(f"error: {error}", err=True)
-    sys.exit(2)
+    sys.exit(1 if isinstance(error, StorageError) else 2)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +58,11 @@ def main() -> None:
 
 def say(text: str) -> None:
     click.echo(text, err=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def console() -> "Console":

@@ -1,17 +1,24 @@
-"""Commands that run an experiment or read its folder: run, report, status, validate."""
+"""Commands that take a config: run, validate."""
 
-import json
+import contextlib
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from landscape.cli.root import console, explained, main, say, table
+from landscape.cli.interruption import INTERRUPTED, interruptible, leave
+from landscape.cli.reports import show_report
+from landscape.cli.root import counted, explained, main, say
+from landscape.errors import UserError
+from landscape.executors import EXECUTORS
 
 if TYPE_CHECKING:
-    from landscape.config import Across, Run
+    from landscape.config import Experiment, Run
+    from landscape.executors import Plan
+    from landscape.sweep import Deleting, Opened, Planned
     from landscape.workshop import Workshop
 
 SOME_RUNS_FAILED = 3
@@ -27,17 +34,32 @@ SOME_RUNS_FAILED = 3
     show_default=True,
     help="Folder for results.",
 )
+@click.option("--jobs", "-j", type=click.IntRange(1), help="How many runs at a time.")
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    help="Who performs the runs: this process, processes of this machine, a Ray cluster. "
+    "Default: serial for one job without limits, else processes.",
+)
+@click.option("--address", help="Address of a Ray cluster. Default: one on this machine.")
 @click.option("--fresh", is_flag=True, help="Delete earlier results of this experiment first.")
 @click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option(
+    "--estimate", is_flag=True, help="With --dry-run: time a few steps, and say how long it takes."
+)
 @explained
 def run(
     config: Path,
     overrides: tuple[str, ...],
     out: Path,
+    jobs: int | None,
+    executor: str | None,
+    address: str | None,
     fresh: bool,
     retry_failed: bool,
     dry_run: bool,
+    estimate: bool,
 ) -> None:
     """Train every loss of CONFIG, slice the landscapes, write the report.
 
@@ -46,26 +68,24 @@ def run(
     `optimizer.learning_rate=0.01` changes a key, `optimizer.learning_rate=0.1,0.01` sweeps it.
     """
     from landscape import config as configs
-    from landscape import store, sweep
+    from landscape import executors, store
 
+    if estimate and not dry_run:
+        raise UserError("--estimate is for --dry-run")
     experiment = configs.load(config, overrides)
-    runs = configs.expand(experiment)
-    directory = out / experiment.name
-    plan = sweep.plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+    how = executors.choose(experiment, executor, jobs, address)
     if dry_run:
-        for run in runs:
-            click.echo(f"{plan[run.id]:8} {run.id}")
+        _plan(experiment, out / experiment.name, how, fresh, retry_failed, estimate)
         return
-    pending = [run for run in runs if plan[run.id] in sweep.PENDING]
-    say(f"{experiment.name}: {len(runs)} runs, {len(pending)} to do, into {directory}")
-    workshop = _prepared(pending)
-    if fresh and directory.exists():
-        say(f"deleting {directory}")
-    sweep.open_directory(directory, configs.dump(experiment), list(plan), fresh=fresh)
-    _train(pending, directory, workshop, experiment.seeds_together)
-    _across(experiment.across, runs, directory, workshop)
+    with interruptible() as stop:
+        directory, runs = _carry_out(experiment, out, how, fresh, retry_failed, stop)
     failed = [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "failed"]
-    _report(directory)
+    if stop.is_set():
+        ended = [store.read_status(store.run_folder(directory, r.id)) for r in runs]
+        number = sum(status in store.FINISHED for status in ended)
+        say(f"stopped: {number} of {len(runs)} runs are finished; the same command goes on")
+        leave(INTERRUPTED)
+    show_report(directory)
     if failed:
         say(f"{len(failed)} of {len(runs)} runs failed:")
         for run in failed:
@@ -73,119 +93,108 @@ def run(
         sys.exit(SOME_RUNS_FAILED)
 
 
+def _carry_out(
+    experiment: "Experiment",
+    out: Path,
+    how: "Plan",
+    fresh: bool,
+    retry_failed: bool,
+    stop: threading.Event,
+) -> "tuple[Path, Sequence[Run]]":
+    """Does what is missing, with progress on stderr; returns the folder and all runs."""
+    from rich.console import Console
+
+    from landscape import sweep
+    from landscape.cli.board import Board
+
+    steps = sweep.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed, stop=stop)
+    with contextlib.closing(steps):
+        opened = next(steps)
+        if not isinstance(opened, sweep.Opened):
+            raise TypeError(opened)
+        pending = sum(planned.pending for planned in opened.plan.values())
+        _say_opened(opened, experiment.name, pending)
+        board = Board(Console(stderr=True), opened.directory, pending)
+        with contextlib.ExitStack() as stack:
+            for event in steps:
+                if isinstance(event, sweep.Prepared):
+                    programs = counted(event.programs, "program")
+                    say(f"{programs} to compile, {how.workers}")
+                    stack.enter_context(board.shown())
+                elif isinstance(event, sweep.Deleting):
+                    _say_deleted(opened.directory, event, "deleting")
+                elif isinstance(event, sweep.Measured):
+                    stack.close()
+                    say("measured across runs")
+                elif not isinstance(event, sweep.Opened):
+                    board.tell(event)
+    return opened.directory, opened.runs
+
+
+def _say_opened(opened: "Opened", name: str, pending: int) -> None:
+    if opened.stale is not None:
+        say(f"{opened.stale} did not end by itself; going on with what it left")
+    _say_damaged(opened.plan)
+    total = counted(len(opened.runs), "run")
+    say(f"{name}: {total}, {pending} to do, into {opened.directory}")
+
+
+def _say_damaged(plan: "Mapping[str, Planned]") -> None:
+    for run_id, planned in plan.items():
+        if planned.damaged:
+            again = "trained" if planned.action == "new" else "measured"
+            say(f"{run_id}: {', '.join(planned.damaged)} damaged; it is {again} again")
+
+
+def _say_deleted(directory: Path, found: "tuple[int, int] | Deleting", verb: str) -> None:
+    runs, size = found
+    if size:
+        what = f"{counted(runs, 'run')}, {size / 2**20:.1f} MiB"
+        say(f"{verb} what {directory} holds: {what}")
+
+
+def _plan(
+    experiment: "Experiment",
+    directory: Path,
+    how: "Plan",
+    fresh: bool,
+    retry_failed: bool,
+    estimate: bool,
+) -> None:
+    """Prints what would be done; builds and checks all programs, as a run does first."""
+    from landscape import config as configs
+    from landscape import store, sweep
+    from landscape.cli.board import duration
+
+    runs = configs.expand(experiment)
+    plan = sweep.plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+    pending = [run for run in runs if plan[run.id].pending]
+    for run in runs:
+        click.echo(f"{plan[run.id].action:8} {run.id}")
+    _say_damaged(plan)
+    if fresh:
+        _say_deleted(directory, store.size(directory), "would delete")
+    workshop = _prepared(pending)
+    programs = len({workshop.key(run) for run in pending})
+    total, compiled = counted(len(runs), "run"), counted(programs, "program")
+    say(f"{total}, {len(pending)} to do, {compiled} to compile, {how.workers}")
+    if estimate and pending:
+        from landscape.estimate import estimated
+
+        cost = estimated(pending, workshop)
+        jobs = how.jobs or 1
+        words = f"about {duration(cost.compiling + cost.running / jobs)}"
+        parts = f"{duration(cost.compiling)} of compilation, {duration(cost.running)} of runs"
+        say(f"{words}: {parts}{f' among {jobs} workers' if jobs > 1 else ''}")
+
+
 def _prepared(runs: "Sequence[Run]") -> "Workshop":
     """Data and programs of the runs, every mistake in them found."""
-    from landscape.compiling import keep_compiled, use_all_cores
-    from landscape.workshop import Workshop, prepare
+    from landscape.executors.serial import Serial
 
-    use_all_cores()
-    keep_compiled()
-    workshop = Workshop()
-    prepare(runs, workshop)
-    return workshop
-
-
-def _train(runs: "list[Run]", directory: Path, workshop: "Workshop", together: "int | str") -> None:
-    """Performs the runs, with progress on stderr."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from landscape import sweep
-    from landscape.tuning import seeds_together
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("compiling", total=len(runs))
-        for number, (run, status, seconds) in enumerate(
-            sweep.perform_all(runs, directory, workshop, seeds_together(together)), 1
-        ):
-            progress.update(task, completed=number, description=run.label)
-            if not console.is_terminal or status != "done":
-                progress.console.print(
-                    f"[{number}/{len(runs)}] {run.id} {status} {seconds:.1f} s",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
-                )
-
-
-def _across(
-    asked: "Across | None", runs: "Sequence[Run]", directory: Path, workshop: "Workshop"
-) -> None:
-    """Measures between runs what the experiment asks for."""
-    from landscape import across
-
-    if asked is None:
-        (directory / "across.json").unlink(missing_ok=True)
-    elif across.measure(asked, runs, directory, workshop):
-        say("measured across runs")
-
-
-@main.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
-@explained
-def report(directory: Path) -> None:
-    """Rebuild tables, figures and page of DIR from its files alone.
-
-    DIR is the folder of one experiment, such as `runs/quickstart`.
-    """
-    _report(directory)
-
-
-def _report(directory: Path) -> None:
-    from landscape.report.assemble import build
-
-    built = build(directory)
-    _print_comparison(built)
-    say(f"report: {built.index}")
-
-
-def _print_comparison(built: Any) -> None:
-    """The numbers as a table, and under it a sentence for each loss."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from landscape.report import tables
-
-    shown = tables.display(built.comparison)
-    numbers, sentences = shown.columns[:-1], shown.columns[-1]
-    screen = console()
-    screen.print(table(numbers, shown[numbers].values.tolist(), unbroken=2))
-    screen.print()
-    for name, sentence in zip(shown[numbers[0]], shown[sentences], strict=True):
-        screen.print(Text(str(name), style="bold"))
-        screen.print(Padding(Text(str(sentence)), (0, 0, 0, 2), expand=False))
-
-
-@main.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@explained
-def status(directory: Path, as_json: bool) -> None:
-    """How far the experiment in DIR has come: its runs and their status."""
-    from landscape import sweep
-
-    found = sweep.statuses(directory)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for run_id, state in found.items():
-        click.echo(f"{state:8} {run_id}")
-    counts = {s: list(found.values()).count(s) for s in sorted(set(found.values()))}
-    say(", ".join(f"{count} {state}" for state, count in counts.items()))
+    executor = Serial()
+    executor.prepare(runs)
+    return executor.workshop
 
 
 @main.command()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from landscape import catalog
+from landscape.config.execution import Execution, Resources
 from landscape.config.fields import Evaluation, Experiment, Gradients, Run
 from landscape.config.measured import COMPUTED, Across, Curvature, Lines, Planes, Slices
 from landscape.config.overrides import locate, normalize, override
@@ -35,6 +36,7 @@ __all__ = [
     "Dataset",
     "Direction",
     "Evaluation",
+    "Execution",
     "Experiment",
     "Gradients",
     "Lines",
@@ -44,6 +46,7 @@ __all__ = [
     "Optimizer",
     "Part",
     "Planes",
+    "Resources",
     "Run",
     "Schedule",
     "Slices",

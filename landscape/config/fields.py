@@ -13,6 +13,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from landscape.config.execution import Execution, Resources
 from landscape.config.measured import Across, Auto, Curvature, Slices
 from landscape.config.parts import (
     Count,
@@ -99,7 +100,7 @@ class Experiment(Frozen):
     `name` is the folder of results, by default the name of the file. `checkpoints`: how many
     points along the path of training are kept, spread over the recorded steps. `audit`: judge each
     loss without training it too. `seeds_together`: how many runs of one program are trained side by
-    side; `auto` is 16 on a GPU and one on a CPU.
+    side; `auto` is 16 on a GPU and one on a CPU. `execution` and `resources`: what a run may take.
     """
 
     title: str | None = None
@@ -125,6 +126,8 @@ class Experiment(Frozen):
     across: Across | None = None
     audit: bool = False
     seeds_together: Auto = "auto"
+    execution: Execution = Execution()
+    resources: Resources = Resources()
     sweep: Sweep = Field(default_factory=dict)
     folder: Path = Path()
 

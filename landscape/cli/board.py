@@ -1,0 +1,125 @@
+"""What is seen of a sweep while it runs: a live board on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from landscape import store
+from landscape.executors import Ended, Event, Lost, Note, Started
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from landscape.config import Run
+
+_REFRESHES = 2  # a second
+
+
+class Board:
+    """Counts what has happened, and draws it."""
+
+    def __init__(self, console: "Console", directory: Path, total: int) -> None:
+        self._console, self._directory, self._total = console, directory, total
+        self._begun = time.monotonic()
+        self._running: dict[str, tuple[str, Run]] = {}
+        self._ended: dict[str, int] = {}
+        self._steps = 0
+
+    def tell(self, event: Event) -> None:
+        """Takes an event in; on a terminal only what went wrong is a line of its own."""
+        match event:
+            case Started(run, worker):
+                self._running[run.id] = worker, run
+            case Lost(run, worker, reason):
+                self._running.pop(run.id, None)
+                self._print(f"{worker} lost {run.id}: {reason}; it is tried again")
+            case Note(text):
+                self._print(text)
+            case Ended(run, status, seconds):
+                self._running.pop(run.id, None)
+                self._ended[status] = self._ended.get(status, 0) + 1
+                self._steps += run.steps
+                if status == "failed":
+                    folder = store.run_folder(self._directory, run.id)
+                    reason = store.read_reason(folder) or store.read_failure(folder)
+                    status = f"failed: {reason}"
+                if not self._console.is_terminal or status != "done":
+                    number = sum(self._ended.values())
+                    self._print(f"[{number}/{self._total}] {run.id} {status} {seconds:.1f} s")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draws the board on a terminal until the end, elsewhere nothing."""
+        from rich.live import Live
+
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(
+            get_renderable=self._drawn,
+            console=self._console,
+            refresh_per_second=_REFRESHES,
+            transient=True,
+        ):
+            yield
+
+    def _drawn(self) -> "RenderableType":
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        number = sum(self._ended.values())
+        found = {
+            run_id: store.read_progress(store.run_folder(self._directory, run_id))
+            for run_id in list(self._running)
+        }
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            ProgressBar(self._total, number, width=20),
+            Text(f"{number}/{self._total} done"),
+            Text(self._counted(found)),
+        )
+        workers = Table.grid(padding=(0, 2))
+        for run_id, (worker, run) in sorted(self._running.items(), key=lambda item: item[1][0]):
+            workers.add_row(
+                Text(worker, style="dim"), Text(run.label), Text(at_work(found.get(run_id, {})))
+            )
+        return Group(head, workers)
+
+    def _counted(self, found: Mapping[str, Mapping[str, Any]]) -> str:
+        number, seconds = sum(self._ended.values()), time.monotonic() - self._begun
+        words = [f"{len(self._running)} running"]
+        words += [f"{self._ended[s]} {s}" for s in ("diverged", "failed") if s in self._ended]
+        steps = self._steps + sum(int(p.get("step") or 0) for p in found.values())
+        if steps:
+            words.append(f"{steps / seconds:,.0f} steps/s")
+        if number:
+            left = seconds / number * (self._total - number)
+            words.append(f"{duration(left)} left")
+        return ", ".join(words)
+
+
+def at_work(progress: Mapping[str, Any]) -> str:
+    """What a run does now, in words."""
+    stage = str(progress.get("stage") or "starting")
+    if progress.get("step") is not None:
+        stage += f" {progress['step']}/{progress.get('steps')}"
+        if progress.get("steps_per_second"):
+            stage += f" {float(progress['steps_per_second']):,.0f} steps/s"
+    return stage
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

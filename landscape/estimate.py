@@ -1,0 +1,52 @@
+"""How long a sweep will take: one short run of each program is timed, cold and warm."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from landscape import store
+from landscape.config import Run
+from landscape.executors.queue import grouped
+from landscape.experiment import perform
+from landscape.progress import Progress
+from landscape.workshop import Workshop
+
+
+class Cost(NamedTuple):
+    """Seconds: of compiling, once each program, and of all runs after that, one by one."""
+
+    compiling: float
+    running: float
+
+
+def estimated(runs: Sequence[Run], workshop: Workshop) -> Cost:
+    """The cost of all runs, from one of each program with a few of its steps.
+
+    Everything that is asked to be measured is measured, in a temporary folder. What lies across
+    runs and the report are not part of it.
+    """
+    compiling = running = 0.0
+    for same in grouped(runs, {run.id: workshop.key(run) for run in runs}).values():
+        run = same[0]
+        short = run.model_copy(update={"steps": _few_steps(run)})
+        cold, _ = _timed(short, workshop)
+        warm, training = _timed(short, workshop)
+        compiling += max(cold - warm, 0.0)
+        running += len(same) * (warm - training + training * run.steps / short.steps)
+    return Cost(compiling, running)
+
+
+def _few_steps(run: Run) -> int:
+    """As many as need to be recorded for all checkpoints that are measured."""
+    return min(run.steps, run.record_every * max(run.checkpoints, 1))
+
+
+def _timed(run: Run, workshop: Workshop) -> tuple[float, float]:
+    """Seconds of a run, and of the training in it."""
+    with TemporaryDirectory() as name:
+        folder, began = Path(name), time.perf_counter()
+        perform(run, folder, workshop, Progress(folder))
+        meta = store.read_json(folder / "meta.json")
+        return time.perf_counter() - began, float(meta["seconds"]["train"])

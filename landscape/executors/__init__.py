@@ -1,0 +1,114 @@
+"""Who performs runs: this process, processes of this machine, or a Ray cluster.
+
+Whichever it is, a run leaves the same bytes.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from landscape.errors import UserError
+from landscape.executors.events import Ended, Event, Lost, Note, Started
+
+if TYPE_CHECKING:
+    from landscape.config import Across, Experiment, Run
+
+__all__ = ["EXECUTORS", "Ended", "Event", "Executor", "Lost", "Note", "Plan", "Started"]
+
+EXECUTORS = ("serial", "processes", "ray")
+
+
+class Executor(Protocol):
+    """Prepares runs, performs them, and measures between them."""
+
+    def prepare(self, runs: "Sequence[Run]") -> int:
+        """Builds and checks all programs; returns how many. UserError with every mistake."""
+
+    def perform(
+        self, runs: "Sequence[Run]", directory: Path, stop: threading.Event
+    ) -> Iterator[Event]:
+        """Performs all runs and tells of each; after `stop` is set none is begun."""
+
+    def across(self, asked: "Across", runs: "Sequence[Run]", directory: Path) -> bool:
+        """Measures between runs; False where that was done before."""
+
+    def close(self) -> None:
+        """Ends all workers."""
+
+
+class Plan(NamedTuple):
+    """Which executor, with how many workers; `address` is that of a Ray cluster."""
+
+    executor: Literal["serial", "processes", "ray"]
+    jobs: int | None
+    address: str | None
+
+    @property
+    def workers(self) -> str:
+        """In words, for a person."""
+        if self.executor == "serial":
+            return "one after the other in this process"
+        number = "as many workers as fit" if self.jobs is None else f"{self.jobs} workers"
+        where = "" if self.executor == "processes" else f" on {self.address or 'a local cluster'}"
+        return f"{number}{where}"
+
+
+def choose(
+    experiment: "Experiment", executor: str | None, jobs: int | None, address: str | None
+) -> Plan:
+    """The executor that was asked for, else the simplest that can do what the config asks.
+
+    UserError for what does not go together.
+    """
+    limits = experiment.execution
+    limited = limits.time_limit is not None or limits.memory_limit is not None
+    if executor is None:
+        executor = "ray" if address else "processes" if limited or (jobs or 1) > 1 else "serial"
+    if address and executor != "ray":
+        raise UserError("--address is for --executor ray")
+    if executor == "serial" and (jobs or 1) > 1:
+        raise UserError(
+            f"--executor serial has one job, found --jobs {jobs}", hint="use --executor processes"
+        )
+    if executor == "serial" and limited:
+        raise UserError(
+            "`execution`: a process cannot stop its own runs, so --executor serial keeps no time "
+            "limit and no memory limit",
+            hint="leave --executor out, or use --executor processes",
+        )
+    if executor == "ray":
+        return Plan("ray", jobs, address)
+    return Plan("serial", 1, None) if executor == "serial" else Plan("processes", jobs or 1, None)
+
+
+@contextlib.contextmanager
+def started(plan: Plan, experiment: "Experiment", directory: Path) -> Iterator[Executor]:
+    """The executor of a plan, for as long as it is needed."""
+    limits, together = experiment.execution, experiment.seeds_together
+    with contextlib.ExitStack() as stack:
+        executor: Executor
+        if plan.executor == "serial":
+            from landscape.executors.serial import Serial
+
+            executor = Serial(together)
+        else:
+            from landscape.executors.dispatch import Crew, Limits, Slot
+
+            slots: Sequence[Slot]
+            if plan.executor == "processes":
+                from landscape.executors import processes
+
+                slots = processes.slots(plan.jobs or 1, limits.memory_limit, together)
+            else:
+                from landscape.executors import ray
+
+                asked = experiment.resources
+                slots = stack.enter_context(
+                    ray.cluster(plan.address, plan.jobs, limits.memory_limit, together, asked)
+                )
+                ray.check_shared(directory)
+            executor = Crew(slots, Limits(limits.time_limit, limits.retries))
+        stack.callback(executor.close)
+        yield executor

@@ -1,0 +1,44 @@
+"""What an executor tells of the runs in its hands."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from landscape.config import Run
+
+
+class Started(NamedTuple):
+    """A worker has begun a run."""
+
+    run: "Run"
+    worker: str
+
+
+class Ended(NamedTuple):
+    """A run has ended, after so many seconds: `done`, `diverged` or `failed`."""
+
+    run: "Run"
+    status: str
+    seconds: float
+
+
+class Lost(NamedTuple):
+    """A worker was lost with the run it had in hand, which is tried again."""
+
+    run: "Run"
+    worker: str
+    reason: str
+
+
+class Note(NamedTuple):
+    """Something that a person should know, such as a worker that waits for a machine."""
+
+    text: str
+
+
+Event = Started | Ended | Lost | Note
+
+
+def ended(events: Iterable[Event]) -> Iterator[Ended]:
+    """Of all that is told only the ends."""
+    return (event for event in events if isinstance(event, Ended))

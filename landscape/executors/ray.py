@@ -1,0 +1,206 @@
+"""Workers as actors of a Ray cluster: of this machine, or of many that share a file system."""
+
+import contextlib
+import logging
+import math
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from landscape import store
+from landscape.config import Resources
+from landscape.errors import UserError
+from landscape.executors import worker
+
+try:
+    import ray
+except ImportError:
+    raise UserError(
+        "the executor `ray` needs the package ray", hint="pip install 'landscape[ray]'"
+    ) from None
+
+
+class Worker:
+    """An actor: calls functions of `worker`, one at a time."""
+
+    def __init__(self, settings: worker.Settings) -> None:
+        worker.begin(settings)
+
+    def call(self, function: Callable, *arguments: Any) -> Any:
+        """What the function returns."""
+        return function(*arguments)
+
+
+class Slot:
+    """The place of one actor, on whatever machine has room for it."""
+
+    def __init__(self, name: str, settings: worker.Settings, resources: Resources) -> None:
+        self.name, self._settings, self._resources = name, settings, resources
+        self._actor: Any = None
+        self._begun: Any = None
+
+    def ready(self) -> bool:
+        """Whether the actor has found a machine and started there."""
+        if self._actor is None:
+            self._actor = (
+                ray.remote(Worker).options(**_demand(self._resources)).remote(self._settings)
+            )
+            self._begun = self._actor.call.remote(worker.ready)
+        return bool(ray.wait([self._begun], timeout=0)[0])
+
+    def start(self, function: Callable, *arguments: Any) -> Future:
+        """Has the actor call a function; its result or error is the future's."""
+        return self._actor.call.remote(function, *arguments).future()
+
+    def stop(self) -> None:
+        """Ends the actor at once."""
+        actor, self._actor = self._actor, None
+        if actor is not None and ray.is_initialized():
+            with contextlib.suppress(Exception):  # it is dead or its machine is gone
+                ray.kill(actor, no_restart=True)
+
+    def dead(self) -> str | None:
+        """Nothing: the cluster tells by an error."""
+        return None
+
+    def lost(self, error: BaseException) -> str | None:
+        """Why the actor was lost; None where the task itself raised."""
+        if isinstance(error, ray.exceptions.RayTaskError):
+            return None
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            return "memory limit"
+        if isinstance(error, ray.exceptions.RayError):
+            if f"exit code {worker.OUT_OF_MEMORY}" in str(error):
+                return "memory limit"
+            return "worker or its machine lost"
+        return None
+
+
+@contextlib.contextmanager
+def cluster(
+    address: str | None, jobs: int | None, memory: int | None, together: int | str, asked: Resources
+) -> Iterator[list[Slot]]:
+    """Slots on the cluster at `address`, without one on a cluster of this machine alone.
+
+    As many as were asked for, else as many as fit. UserError where there is no such cluster, or no
+    machine of it that has what a run asks for.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    _keep_stdout_clean()
+    own = not ray.is_initialized()
+    if own:
+        try:
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **_of_this_machine(jobs, asked) if address is None else {},
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"there is no Ray cluster at {address or 'this machine'}: "
+                f"{str(error).splitlines()[0]}",
+                hint="start one with `ray start --head`, or leave --address out",
+            ) from error
+    try:
+        fitting = _fitting(asked)
+        if fitting == 0:
+            raise UserError(
+                f"no machine of the cluster has what a run asks for: {_in_words(asked)}",
+                hint="ask for less in `resources:`",
+            )
+        settings = worker.Settings(max(int(asked.cpus), 1), memory, None, together)
+        yield [Slot(f"worker {n}", settings, asked) for n in range(1, (jobs or fitting) + 1)]
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _of_this_machine(jobs: int | None, asked: Resources) -> dict[str, Any]:
+    """A cluster of its own, which has room for as many workers as were asked for."""
+    here = {} if jobs is None else {"num_cpus": max(math.ceil(jobs * asked.cpus), 1)}
+    return {"include_dashboard": False, **here}
+
+
+def _keep_stdout_clean() -> None:
+    """Ray prints to stdout that a worker has died, where this program's results go.
+
+    It has no setting for that. The same is told by the run that was lost.
+    """
+    from ray._private import worker as internals
+
+    if hasattr(internals, "print_to_stdstream"):
+        internals.print_to_stdstream = lambda *arguments, **options: None
+
+
+def _demand(resources: Resources) -> dict[str, Any]:
+    found: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
+    if resources.memory is not None:
+        found["memory"] = resources.memory
+    return found
+
+
+def _in_words(asked: Resources) -> str:
+    words = [f"{asked.cpus:g} CPUs", f"{asked.gpus:g} GPUs"]
+    return ", ".join([*words, *([f"{asked.memory} bytes"] if asked.memory else [])])
+
+
+def _fitting(asked: Resources) -> int:
+    """How many workers the machines of the cluster have room for."""
+    wanted = {"CPU": asked.cpus, "GPU": asked.gpus, "memory": asked.memory or 0}
+    return sum(
+        min(
+            int(node["Resources"].get(name, 0) // amount)
+            for name, amount in wanted.items()
+            if amount
+        )
+        for node in ray.nodes()
+        if node["Alive"]
+    )
+
+
+def check_shared(directory: Path) -> None:
+    """UserError where a machine of the cluster does not see the folder of results.
+
+    A file of a name of its own is written there, read on every machine, and answered by another.
+    """
+    name, content = f".probe-{uuid.uuid4().hex}", uuid.uuid4().hex
+    store.write_bytes(directory / name, content.encode(), lasting=False)
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    try:
+        blind = _blind(nodes, directory.absolute(), name, content)
+        answers = list(directory.glob(f"{name}.*"))
+    finally:
+        for path in directory.glob(f"{name}*"):
+            path.unlink(missing_ok=True)
+    if blind or len(answers) < len(nodes):
+        raise UserError(
+            f"{directory} is not the same folder on every machine of the cluster: "
+            f"{', '.join(blind) or 'some'} cannot see what {socket.gethostname()} writes there",
+            hint="name a folder that all machines share with --out",
+        )
+
+
+def _blind(nodes: Sequence[dict], directory: Path, name: str, content: str) -> list[str]:
+    probe = ray.remote(worker.seen)
+    asked = {}
+    for node in nodes:
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            node["NodeID"], soft=False
+        )
+        options = probe.options(num_cpus=0, scheduling_strategy=here, max_retries=0)
+        reference = options.remote(directory, name, content)
+        asked[reference] = node["NodeManagerHostname"]
+    ray.wait(list(asked), num_returns=len(asked), timeout=60)
+    return [host for reference, host in asked.items() if not _said(reference)]
+
+
+def _said(reference: Any) -> bool:
+    try:
+        return bool(ray.get(reference, timeout=0))
+    except ray.exceptions.RayError:
+        return False

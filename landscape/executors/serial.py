@@ -1,0 +1,155 @@
+"""Runs in this process: no worker to start, and none that could be stopped."""
+
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from landscape import config, store
+from landscape.compiling import concurrency, keep_compiled, use_all_cores
+from landscape.config import Across, Run
+from landscape.errors import StorageError, UserError
+from landscape.executors.events import Ended, Event, Started
+from landscape.executors.queue import grouped
+from landscape.experiment import perform, train_together
+from landscape.progress import Progress
+from landscape.tuning import seeds_together
+from landscape.workshop import Workshop, prepare
+
+_WORKER = "this process"
+_GLANCE = 0.5  # seconds between two looks at whether to stop
+
+
+class Serial:
+    """The executor for one job."""
+
+    def __init__(self, together: int | str = 1) -> None:
+        use_all_cores()
+        keep_compiled()
+        self.workshop = Workshop()
+        self._together = together
+
+    def prepare(self, runs: Sequence[Run]) -> int:
+        """Builds and checks all programs; returns how many. UserError with every mistake."""
+        prepare(runs, self.workshop)
+        return len({self.workshop.key(run) for run in runs})
+
+    def perform(
+        self, runs: Sequence[Run], directory: Path, stop: threading.Event
+    ) -> Iterator[Event]:
+        """Performs all runs, see `perform_all`."""
+        together = seeds_together(self._together)
+        return perform_all(runs, directory, self.workshop, together, stop)
+
+    def across(self, asked: Across, runs: Sequence[Run], directory: Path) -> bool:
+        """Measures between runs; False where that was done before."""
+        from landscape import across
+
+        return across.measure(asked, runs, directory, self.workshop)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def perform_all(
+    runs: Sequence[Run],
+    directory: Path,
+    workshop: Workshop,
+    together: int = 1,
+    stop: threading.Event | None = None,
+) -> Iterator[Event]:
+    """Performs all runs, and tells of each when it begins and when it has ended.
+
+    On a CPU two runs are under way at a time: one compiles or writes while the other computes. The
+    first run of a program compiles it for all others, which wait for it, so that nothing is
+    compiled twice; the very first one is alone, since it compiles what all programs use.
+
+    `together`: how many runs of one program are trained side by side before each is measured.
+    After `stop` is set no further run is begun.
+
+    A run that raises costs only itself: its traceback is stored and the others go on. Mistakes
+    that can be known before are for `workshop.prepare` to find, with the same workshop.
+    StorageError where results cannot be written.
+    """
+    stop = stop or threading.Event()
+    groups = list(grouped(runs, {run.id: _key(run, workshop) for run in runs}).values())
+    if together > 1:
+        for group in groups:
+            train_side_by_side(group, directory, workshop, together)
+    followers = {first.id: rest for first, *rest in groups}
+    waiting = [group[0] for group in groups]
+    number, begun = concurrency(), 0
+    pool, waits = ThreadPoolExecutor(number), True
+    try:
+        under_way: dict = {}
+        while True:
+            # Until the very first run has ended it is alone.
+            while waiting and len(under_way) < (number if begun > len(under_way) else 1):
+                if stop.is_set():
+                    break
+                run, begun = waiting.pop(0), begun + 1
+                yield Started(run, _WORKER)
+                under_way[pool.submit(perform_one, run, directory, workshop)] = run
+            if not under_way:
+                break
+            for future in wait(under_way, _GLANCE, FIRST_COMPLETED).done:
+                run = under_way.pop(future)
+                yield future.result()
+                waiting += followers.pop(run.id, [])
+    except KeyboardInterrupt:
+        # Whoever interrupts is told at once, and must not wait for what cannot be stopped.
+        waits = False
+        raise
+    finally:
+        pool.shutdown(wait=waits, cancel_futures=True)
+
+
+def _key(run: Run, workshop: Workshop) -> str:
+    try:
+        return workshop.key(run)
+    except UserError:  # told when the run itself is performed
+        return run.id
+
+
+def train_side_by_side(
+    group: Sequence[Run], directory: Path, workshop: Workshop, count: int
+) -> None:
+    """Leaves what it cannot train side by side to each run, and says why."""
+    new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
+    for start in range(0, len(new), count):
+        some = new[start : start + count]
+        if len(some) > 1:
+            try:
+                train_together(some, directory, workshop)
+            except StorageError:
+                raise
+            except Exception as error:
+                told = (str(error).splitlines() or [""])[0]
+                kind = type(error).__name__
+                warnings.warn(f"trained one by one instead: {kind}: {told}", stacklevel=2)
+
+
+def perform_one(run: Run, directory: Path, workshop: Workshop, worker: str = _WORKER) -> Ended:
+    """Performs a run; one that raises has failed. StorageError where nothing can be written."""
+    folder, clock = store.run_folder(directory, run.id), time.perf_counter()
+    progress = Progress(folder, worker)
+    try:
+        status = perform(run, folder, workshop, progress)
+    except StorageError:
+        raise
+    except (Exception, SystemExit) as error:
+        status = "failed"
+        explanation = _trace(error)
+        store.append_log(folder, explanation.rstrip())
+        store.write_failure(folder, config.dump(run), explanation)
+    progress.end(status)
+    return Ended(run, status, time.perf_counter() - clock)
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback, ending with the error itself rather than jax's note on hidden frames."""
+    text = "".join(traceback.format_exception(error))
+    return text.split("\n--------------------\nFor simplicity, JAX")[0].rstrip() + "\n"

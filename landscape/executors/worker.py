@@ -1,0 +1,211 @@
+"""What runs in a worker process. Its parent sends runs, and finds what they left in their folders.
+
+Nothing heavy is imported before `begin` has said how many threads numerical libraries may start.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+
+from landscape import store
+from landscape.errors import UserError
+
+if TYPE_CHECKING:
+    from landscape.config import Across, Run
+    from landscape.workshop import Workshop
+
+# How often a worker looks at its memory and its parent, in seconds; what its log may take, and what
+# is left of one that grew beyond.
+_GLANCE, _LONGEST_LOG, _HEAD = 0.2, 8 * 2**20, 2**20
+OUT_OF_MEMORY = 75  # the exit code of a worker that went over its limit
+
+
+class Prepared(NamedTuple):
+    """The program of each run by its id, and how many are trained side by side on this device."""
+
+    keys: dict[str, str]
+    together: int
+
+
+class Settings(NamedTuple):
+    """What a worker may use: `memory` in bytes, itself and its children; `parent` ends with it."""
+
+    cores: int
+    memory: int | None
+    parent: int | None
+    together: int | str
+
+
+_settings = Settings(1, None, None, 1)
+_workshop: "Workshop | None" = None
+_log: Path | None = None
+
+
+def begin(settings: Settings) -> None:
+    """Makes this process a worker, before anything numerical is imported."""
+    global _settings
+    _settings = settings
+    # An interruption is for the parent to handle: it lets the run in hand finish.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(settings.cores)
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(min(settings.cores, 8)))
+    if settings.parent is not None and hasattr(os, "setpgid"):
+        # What a loss of somebody's starts belongs to this worker's group, and is ended with it.
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+    threading.Thread(target=_watch, daemon=True, name="watch").start()
+
+
+def ready() -> str:
+    """The machine that the worker is on."""
+    import socket
+
+    return socket.gethostname()
+
+
+def prepare(runs: "Sequence[Run]") -> Prepared:
+    """Builds and checks the programs of the runs. UserError with every mistake in them."""
+    from landscape import workshop
+    from landscape.tuning import seeds_together
+
+    own = _own_workshop()
+    with _printing_nowhere():
+        workshop.prepare(runs, own)
+    return Prepared({run.id: own.key(run) for run in runs}, seeds_together(_settings.together))
+
+
+def train_together(runs: "Sequence[Run]", directory: Path) -> None:
+    """Trains runs of one program side by side; what cannot be is left to each run."""
+    from landscape.executors import serial
+
+    with _printing_nowhere():
+        serial.train_side_by_side(runs, directory, _own_workshop(), len(runs))
+
+
+def perform(run: "Run", directory: Path, worker: str) -> str:
+    """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
+    from landscape.executors import serial
+
+    with _printing_into(store.run_folder(directory, run.id) / store.LOG):
+        return serial.perform_one(run, directory, _own_workshop(), worker).status
+
+
+def across(asked: "Across", runs: "Sequence[Run]", directory: Path) -> bool:
+    """Measures between runs; False where that was done before."""
+    from landscape import across
+
+    with _printing_nowhere():
+        return across.measure(asked, runs, directory, _own_workshop())
+
+
+def seen(directory: Path, name: str, content: str) -> bool:
+    """Whether this worker sees a file that its parent wrote; it writes one of its own beside it."""
+    try:
+        found = (directory / name).read_text(encoding="utf-8")
+        store.write_bytes(directory / f"{name}.{os.getpid()}", found.encode(), lasting=False)
+    except OSError:
+        return False
+    return found == content
+
+
+def _own_workshop() -> "Workshop":
+    """The workshop of this process, which all its runs share."""
+    from landscape.compiling import keep_compiled
+    from landscape.workshop import Workshop
+
+    global _workshop
+    if _workshop is None:
+        keep_compiled()
+        _workshop = Workshop()
+    return _workshop
+
+
+@contextlib.contextmanager
+def _printing_into(log: Path) -> Iterator[None]:
+    """Everything that this process prints, C libraries and a crash included, goes into a file."""
+    global _log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab", buffering=0) as file, _printing_to(file.fileno()):
+        faulthandler.enable(file)
+        _log = log
+        try:
+            yield
+        finally:
+            _log = None
+            faulthandler.disable()
+
+
+@contextlib.contextmanager
+def _printing_nowhere() -> Iterator[None]:
+    with Path(os.devnull).open("wb") as file, _printing_to(file.fileno()):
+        yield
+
+
+@contextlib.contextmanager
+def _printing_to(target: int) -> Iterator[None]:
+    process = os.getpid()
+    before = [os.dup(number) for number in (1, 2)]
+    try:
+        for number in (1, 2):
+            os.dup2(target, number)
+        yield
+    finally:
+        if os.getpid() != process:  # a copy that a loss of somebody's has forked has no parent
+            os._exit(1)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(ValueError, OSError):
+                stream.flush()
+        for number, old in zip((1, 2), before, strict=True):
+            os.dup2(old, number)
+            os.close(old)
+
+
+def _watch() -> None:
+    """Ends this process when its parent has, or when it takes more memory than it may."""
+    own = psutil.Process()
+    while True:
+        time.sleep(_GLANCE)
+        if _settings.parent is not None and os.getppid() != _settings.parent:
+            _end(1)
+        if _log is not None:
+            _shorten(_log)
+        if _settings.memory is not None and (taken := _memory(own)) > _settings.memory:
+            with contextlib.suppress(UserError):
+                if _log is not None:
+                    store.append_log(_log.parent, f"{taken / 2**20:,.0f} MiB in use")
+            _end(OUT_OF_MEMORY)
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes that a process and all that it started hold in memory."""
+    total = process.memory_info().rss
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            total += child.memory_info().rss
+    return total
+
+
+def _shorten(log: Path) -> None:
+    """Keeps a loss that prints without end from filling the disk: both ends of the log stay."""
+    with contextlib.suppress(OSError, UserError):
+        if log.stat().st_size > _LONGEST_LOG:
+            os.truncate(log, _HEAD)
+            store.append_log(log.parent, "\n[what was printed in between is left out]")
+
+
+def _end(code: int) -> None:
+    """Ends this process at once, and what it has started."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    os._exit(code)

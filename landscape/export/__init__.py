@@ -1,0 +1,114 @@
+"""Hands the finished runs of an experiment to a tracker: parameters, metrics by step, artifacts."""
+
+import importlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape import store
+from landscape.errors import UserError
+from landscape.report.results import Run, read
+
+# Of a run's files these stay at home: they say how it was made, not what it is.
+_OWN = (store.STATUS, store.PROGRESS)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run as a tracker takes it.
+
+    `params` are the settings of its config by dotted names; `metrics` the columns of its trace,
+    each as pairs of step and value; `tags` say what it is, `artifacts` are its files.
+    """
+
+    name: str
+    experiment: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, tuple[tuple[int, float], ...]]
+    tags: Mapping[str, str]
+    artifacts: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where the runs are now, how many are new there, and how many were there before."""
+
+    destination: str
+    new: int
+    known: int
+
+
+def export(directory: Path, tracker: str, destination: str | None = None) -> Exported:
+    """Writes every finished run of an experiment's folder to a tracker.
+
+    `destination`: for `mlflow` a tracking URI, by default that of the environment, else a database
+    in the folder; for `tensorboard` a folder, for `wandb` a project. A run that is there already
+    is not written twice. UserError where the tracker is not installed, or the folder holds no
+    finished run.
+    """
+    runs = tuple(finished(directory))
+    try:
+        module = importlib.import_module(f"landscape.export.to_{tracker}")
+    except ImportError as error:
+        raise UserError(
+            f"exporting to {tracker} needs the package {error.name}",
+            hint=f"pip install 'landscape[{tracker}]'",
+        ) from None
+    return module.write(runs, directory, destination)
+
+
+def finished(directory: Path) -> Iterator[Finished]:
+    """The finished runs of an experiment's folder."""
+    found = read(directory)
+    for run in found.runs:
+        if run.counted:
+            yield _finished(run, directory)
+
+
+def _finished(run: Run, directory: Path) -> Finished:
+    folder = store.run_folder(directory, run.name)
+    config = {key: value for key, value in run.config.items() if key not in ("id", "folder")}
+    tags = {"loss": run.loss, "status": run.status, "landscape": run.name}
+    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+    return Finished(
+        name=run.name,
+        experiment=directory.resolve().name,
+        params=dict(_flat(config)),
+        metrics={name: _by_step(run, name) for name in run.trace.columns if name != "step"},
+        tags=tags,
+        artifacts=tuple(p for p in files if _kept(p)),
+    )
+
+
+def _kept(path: Path) -> bool:
+    """A plain file of the run itself: a link in somebody else's folder could lead anywhere."""
+    return path.is_file() and not path.is_symlink() and path.name not in _OWN
+
+
+def _by_step(run: Run, name: str) -> tuple[tuple[int, float], ...]:
+    steps = run.trace["step"].astype(int)
+    return tuple(zip(steps.tolist(), run.column(name).tolist(), strict=True))
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings by dotted names; lists stay whole, as text."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            inner = prefix if key == "options" else f"{prefix}.{key}" if prefix else str(key)
+            yield from _flat(item, inner)
+    elif isinstance(value, list | tuple):
+        yield prefix, str(value)
+    else:
+        yield prefix, value
+
+
+def last(run: Finished) -> dict[str, float]:
+    """The last finite value of each metric."""
+    found = {}
+    for name, pairs in run.metrics.items():
+        finite = [value for _, value in pairs if math.isfinite(value)]
+        if finite:
+            found[name] = finite[-1]
+    return found

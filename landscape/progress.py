@@ -1,0 +1,82 @@
+"""What a run says of itself while it is under way: its log, and how far it has come."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from landscape import store
+
+# How often files that others watch are written, in seconds. A run that takes less writes none.
+EVERY = 1.0
+
+
+class Progress:
+    """The log of one run and, while it takes longer than a second, `progress.json`.
+
+    Both are for people and for `landscape status`; no result depends on them. `worker` is who
+    performs the run.
+    """
+
+    def __init__(self, folder: Path, worker: str = "") -> None:
+        self._folder, self._worker, self._process = folder, worker, os.getpid()
+        self._written = self._began = time.monotonic()
+        self._training: tuple[int, float] | None = None
+        self._stage = "starting"
+        store.append_log(
+            folder, f"{_now()} {worker or 'run'}: {socket.gethostname()}, process {os.getpid()}"
+        )
+
+    def stage(self, name: str) -> None:
+        """Says what is done now: `train`, `curvature`, `slices`, `audit`."""
+        self._refuse_copies()
+        self._stage = name
+        self._log(name)
+        self._write({})
+
+    def reached(self, step: int, steps: int, rows: Callable[[], Mapping[str, np.ndarray]]) -> None:
+        """Says which step of training was recorded last; `rows` are all that were.
+
+        They are kept, so that a run that is stopped leaves what it saw.
+        """
+        self._refuse_copies()
+        now = time.monotonic()
+        begun = self._training or (step, now)
+        self._training = begun
+        if now - self._written < EVERY and step < steps:
+            return
+        rate = (step - begun[0]) / (now - begun[1]) if step > begun[0] else None
+        if now - self._began >= EVERY:
+            store.write_trace(self._folder, rows(), lasting=False)
+        speed = f", {rate:.0f} steps a second" if rate else ""
+        self._log(f"step {step} of {steps}{speed}")
+        self._write({"step": step, "steps": steps, "steps_per_second": rate})
+
+    def end(self, status: str) -> None:
+        """Says how the run ended."""
+        self._log(f"{status} after {time.monotonic() - self._began:.1f} s")
+        store.clear_progress(self._folder)
+
+    def _refuse_copies(self) -> None:
+        """Ends a process that a loss of somebody's has forked: the run is its parent's."""
+        if os.getpid() != self._process:
+            os._exit(1)
+
+    def _write(self, more: Mapping[str, object]) -> None:
+        now = time.monotonic()
+        if now - self._written < EVERY and self._written != self._began:
+            return
+        self._written = now
+        said = {"stage": self._stage, "worker": self._worker, "pid": os.getpid()}
+        store.write_progress(self._folder, {**said, "host": socket.gethostname(), **more})
+
+    def _log(self, line: str) -> None:
+        store.append_log(self._folder, f"{_now()} {line}")
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y-%m-%d %H:%M:%S")

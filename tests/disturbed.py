@@ -1,0 +1,127 @@
+"""A small sweep whose loss can misbehave, and what is asked of it in the end."""
+
+import subprocess
+import sys
+
+from landscape import config, executors, sweep
+from landscape.errors import UserError
+from landscape.executors.events import Ended
+
+EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
+CONFIG = """
+dataset: digits
+model: {name: mlp, widths: [4]}
+losses: [{name: "losses.py:wicked", label: wicked}, brier]
+seeds: 2
+steps: 20
+batch_size: 16
+record_every: 10
+slices: {lines: {directions: 1, points: 3}, planes: null}
+execution: {retries: 1}
+"""
+# A loss that does what a file beside it says, once for each file there, when it is traced.
+LOSSES = """
+import ctypes, os, sys
+from pathlib import Path
+import optax
+
+def wicked(predictions, targets):
+    for flag in sorted(Path(__file__).parent.glob("mischief-*")):
+        try:
+            what = flag.read_text()
+            flag.unlink()
+        except FileNotFoundError:
+            continue
+        mischief(what)
+        break
+    return optax.softmax_cross_entropy(predictions, targets)
+
+def mischief(what):
+    if what == "segfault":
+        ctypes.string_at(0)
+    elif what == "loop":
+        while True:
+            pass
+    elif what == "allocate":
+        kept = []
+        while True:
+            kept.append(b"x" * 2**26)
+    elif what == "print":
+        for number in range(200_000):
+            print("mischief", number, "x" * 90)
+        os.write(2, b"the end\\n")
+    elif what == "fork":
+        os.fork()
+    elif what == "leave":
+        os._exit(0)
+    elif what == "exit":
+        sys.exit("I leave")
+    elif what == "kill":
+        os.kill(os.getpid(), 9)
+    elif what == "spawn":
+        import subprocess
+        subprocess.Popen(["sleep", "1000"])
+        ctypes.string_at(0)
+"""
+
+
+def written(folder, text=CONFIG):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "losses.py").write_text(LOSSES)
+    (folder / "sweep.yaml").write_text(text)
+    return folder / "sweep.yaml"
+
+
+def mischief(folder, what, number):
+    """What the loss does when it is traced for the n-th time."""
+    (folder / f"mischief-{number:02}").write_text(what)
+
+
+def carried_out(path, *overrides, jobs=None, executor=None, out=None, **options):
+    """All events of a sweep, and the folder of its results."""
+    experiment = config.load(path, overrides)
+    how = executors.choose(experiment, executor, jobs, None)
+    out = out or path.parent / "out"
+    return [*sweep.carry_out(experiment, out, how, **options)], out / experiment.name
+
+
+def contents(directory):
+    """The bytes of every result, by run and file."""
+    return {
+        (folder.name, name): (folder / name).read_bytes()
+        for folder in sorted((directory / "runs").iterdir())
+        for name in EXACT
+        if (folder / name).exists()
+    }
+
+
+def same(found, expected):
+    """Whether results are equal byte for byte, but for the folder that their configs lie in."""
+    assert found.keys() == expected.keys()
+    assert [key for key in found if key[1] != "config.yaml" and found[key] != expected[key]] == []
+
+
+def statuses(events):
+    return [event.status for event in events if isinstance(event, Ended)]
+
+
+def command(path, *words):
+    return [sys.executable, "-m", "landscape.cli", "run", path.name, "--out", "out", *words]
+
+
+def started(path, *words, **options):
+    return subprocess.Popen(
+        command(path, *words),
+        cwd=path.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def states(directory):
+    try:
+        return sweep.states(directory, True)
+    except UserError:
+        return {}

@@ -1,0 +1,16 @@
+"""Sweeps in this process, for tests of what runs leave."""
+
+from landscape import sweep
+from landscape.executors.events import ended
+from landscape.executors.serial import perform_all
+
+
+def ends(runs, out, workshop, together=1):
+    """What became of each run, as it ends: the run, its status, its seconds."""
+    return ended(perform_all(runs, out, workshop, together))
+
+
+def actions(runs, out, *, retry_failed=False):
+    """What is to be done with each run, by id."""
+    plan = sweep.plan(runs, out, fresh=False, retry_failed=retry_failed)
+    return {run_id: planned.action for run_id, planned in plan.items()}

@@ -1,0 +1,195 @@
+"""Who performs runs decides nothing about them; and which worker gets which run."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+
+import psutil
+import pytest
+from disturbed import carried_out, contents, mischief, same, statuses, written
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landscape import config, executors
+from landscape.errors import UserError
+from landscape.executors import dispatch, processes, worker
+from landscape.executors.events import Ended, Lost, Started
+from landscape.executors.queue import Queue, choose
+
+MORE = """
+dataset: digits
+model: {name: mlp, widths: [4]}
+losses: [brier, multiclass_hinge]
+seeds: 2
+steps: 12
+batch_size: 16
+record_every: 6
+checkpoints: 3
+audit: true
+slices:
+  lines: [{directions: 2, points: 5, radius: auto}, {direction: eigenvector, points: 3}]
+  planes: {axes: [trajectory, random], points: [5, 3]}
+curvature: {operators: [hessian]}
+across: {interpolations: [seeds, losses], points: 3}
+"""
+MEASURED = ("curvature.json", "audit.json")
+
+
+def everything(directory):
+    more = {
+        (path.parent.name, path.name): path.read_bytes()
+        for name in MEASURED
+        for path in directory.glob(f"runs/*/{name}")
+    }
+    return contents(directory) | more | {("", "across"): (directory / "across.json").read_bytes()}
+
+
+@pytest.mark.slow
+def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp_path):
+    """The serial one has two devices here and shares points among them; each worker has one."""
+    found = {}
+    for executor, jobs in (("serial", 1), ("processes", 2)):
+        path = written(tmp_path / f"{executor}{jobs}", MORE)
+        events, directory = carried_out(path, executor=executor, jobs=jobs)
+        assert statuses(events) == ["done"] * 4
+        found[executor, jobs] = everything(directory)
+    assert len(found["serial", 1]) == 4 * (5 + 2) + 1
+    same(found["processes", 2], found["serial", 1])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray forks to start its daemons
+def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
+    path = written(tmp_path)
+    mischief(tmp_path, "kill", 0)  # while it is prepared
+    mischief(tmp_path, "kill", 1)  # in the first run
+    events, directory = carried_out(path, executor="ray", jobs=1)
+    lost = [event for event in events if isinstance(event, Lost)]
+    assert [event.reason for event in lost] == ["worker or its machine lost"]
+    assert statuses(events) == ["done"] * 4
+    again = written(tmp_path / "serial")
+    _, expected = carried_out(again, executor="serial")
+    same(contents(directory), contents(expected))
+
+
+# --- which executor
+
+
+def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
+    experiment = config.load(written(tmp_path), overrides)
+    return executors.choose(experiment, executor, jobs, address)
+
+
+def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
+    assert chosen(tmp_path).executor == "serial"
+    assert chosen(tmp_path, jobs=1).executor == "serial"
+    assert chosen(tmp_path, jobs=3) == executors.Plan("processes", 3, None)
+    limited = chosen(tmp_path, "execution.time_limit=1h")
+    assert limited == executors.Plan("processes", 1, None)
+    assert chosen(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
+    assert chosen(tmp_path, address="auto") == executors.Plan("ray", None, "auto")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "words"),
+    [
+        ((), {"executor": "serial", "jobs": 2}, "has one job"),
+        (("execution.time_limit=1h",), {"executor": "serial"}, "cannot stop its own runs"),
+        ((), {"executor": "processes", "address": "auto"}, "--address is for"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, overrides, options, words):
+    with pytest.raises(UserError, match=words):
+        chosen(tmp_path, *overrides, **options)
+
+
+# --- which run
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 4)),
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+)
+def test_a_worker_is_idle_only_where_nothing_is_left(left, own, begun):
+    key = choose(left, own, begun | own)
+    if not any(left.values()):
+        assert key is None
+        return
+    assert left[key] > 0
+    if any(left.get(name) for name in own):
+        assert key in own
+    elif any(count and name not in begun for name, count in left.items()):
+        assert key not in begun
+    else:
+        assert left[key] == max(left.values())
+
+
+class Pretended:
+    """A worker that does in this process what it is asked for, and remembers it."""
+
+    def __init__(self, name, log):
+        self.name, self._log = name, log
+
+    def ready(self):
+        return True
+
+    def start(self, function, *arguments):
+        future = dispatch.Future()
+        if function is worker.prepare:
+            keys = {run.id: run.loss.label for run in arguments[0]}
+            future.set_result(worker.Prepared(keys, 1))
+        else:
+            (run, _, name) = arguments
+            self._log.append((name, run.loss.label, run.seed))
+            future.set_result("done")
+        return future
+
+    def stop(self):
+        pass
+
+    def dead(self):
+        return None
+
+    def lost(self, error):
+        return None
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, workers):
+    path = written(tmp_path)
+    experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
+    runs, log = config.expand(experiment), []
+    slots = [Pretended(f"w{number}", log) for number in range(workers)]
+    crew = dispatch.Crew(slots, dispatch.Limits(None, 0))
+    assert crew.prepare(runs) == 3
+    events = [*crew.perform(runs, tmp_path, threading.Event())]
+    assert len(log) == 12 and len({(loss, seed) for _, loss, seed in log}) == 12
+    at = {loss: {name for name, label, _ in log if label == loss} for _, loss, _ in log}
+    if workers == 3:
+        assert {len(names) for names in at.values()} == {1}
+    assert Counter(type(event) for event in events) == {Started: 12, Ended: 12}
+
+
+def test_an_idle_worker_helps_where_most_is_left():
+    queue = Queue({"a": [1, 2, 3], "b": [4]})
+    queue.begin("one", "a")
+    queue.begin("two", "b")
+    assert queue.take("two") == ("b", [4])
+    queue.take("two")[1].pop()
+    assert queue.take("two") == ("a", [1, 2, 3])
+    assert len(queue) == 3
+
+
+def test_a_worker_that_dies_while_it_is_idle_is_replaced():
+    (slot,) = processes.slots(1, None, 1)
+    try:
+        assert slot.start(worker.ready).result(timeout=60)
+        (child,) = [p for p in psutil.Process().children() if "spawn_main" in str(p.cmdline())]
+        os.kill(child.pid, signal.SIGKILL)
+        time.sleep(0.5)
+        assert slot.start(worker.ready).result(timeout=60)
+    finally:
+        slot.stop()

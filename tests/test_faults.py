@@ -1,0 +1,266 @@
+"""Sweeps under faults, with real processes: what is left in the end is what nothing disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from disturbed import (
+    carried_out,
+    command,
+    contents,
+    mischief,
+    same,
+    started,
+    states,
+    statuses,
+    written,
+)
+
+from landscape import lock, store, sweep
+from landscape.executors.events import Ended, Lost
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = written(tmp_path_factory.mktemp("undisturbed"))
+    events, directory = carried_out(path, executor="serial")
+    assert statuses(events) == ["done"] * 4
+    return contents(directory)
+
+
+# --- losses that take their process with them
+
+
+@pytest.mark.slow
+def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
+    tmp_path, undisturbed
+):
+    path = written(tmp_path)
+    # The first is met while the loss is prepared, which is left to its runs without a word.
+    kinds = ["segfault", "segfault", "kill", "leave", "spawn", "loop", "allocate"]
+    reasons = ["SIGSEGV", "SIGKILL", "exit code 0", "SIGSEGV", "time limit", "memory limit"]
+    for number, kind in enumerate(kinds):
+        mischief(tmp_path, kind, number)
+    limits = ("time_limit=20", "memory_limit=1GiB", "retries=9")
+    overrides = [f"execution.{limit}" for limit in limits]
+    events, directory = carried_out(path, *overrides, executor="processes", jobs=1)
+    lost = [event.reason for event in events if isinstance(event, Lost)]
+    assert len(lost) == len(reasons)
+    assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 6
+    assert statuses(events) == ["done"] * 4
+    same(contents(directory), undisturbed)
+    logs = "".join(p.read_text() for p in directory.glob("runs/*/log.txt"))
+    assert "Segmentation fault" in logs and "losses.py" in logs and "MiB in use" in logs
+    assert not any("sleep 1000" in " ".join(p.info["cmdline"]) for p in processes())
+
+
+@pytest.mark.slow
+def test_a_loss_that_prints_megabytes_and_forks_changes_nothing(tmp_path, undisturbed):
+    path = written(tmp_path)
+    # A loss is traced several times, at first while it is prepared.
+    for number in range(12):
+        mischief(tmp_path, ("print", "fork")[number % 2], number)
+    events, directory = carried_out(path, executor="processes", jobs=1)
+    assert statuses(events) == ["done"] * 4
+    same(contents(directory), undisturbed)
+    logs = [p for p in directory.glob("runs/*/log.txt") if b"mischief" in p.read_bytes()]
+    assert logs
+    for log in logs:
+        assert log.stat().st_size < 30 * 2**20
+        assert "done after" in log.read_text().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path, undisturbed):
+    path = written(tmp_path)
+    for number in range(3):  # while it is prepared, and in both attempts of its first run
+        mischief(tmp_path, "leave", number)
+    events, directory = carried_out(path, executor="processes", jobs=1)
+    assert sorted(statuses(events)) == ["done", "done", "done", "failed"]
+    (failed,) = (e.run for e in events if isinstance(e, Ended) and e.status == "failed")
+    assert failed.loss.label == "wicked"
+    folder = store.run_folder(directory, failed.id)
+    assert "exit code 0" in store.read_reason(folder)
+    assert "lost 2 times" in store.read_failure(folder)
+    expected = {key: value for key, value in undisturbed.items() if key[0] != failed.id}
+    same({key: v for key, v in contents(directory).items() if key[0] != failed.id}, expected)
+    kept, _ = carried_out(path)
+    assert statuses(kept) == []
+    again, _ = carried_out(path, retry_failed=True)
+    assert statuses(again) == ["done"]
+    same(contents(directory), undisturbed)
+
+
+def processes():
+    return psutil.process_iter(["cmdline"])
+
+
+# --- processes that are killed
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_moments(tmp_path, undisturbed):
+    path = written(tmp_path)
+    chance, over = random.Random(5), threading.Event()
+    me, killed = psutil.Process(), []
+
+    def kill():
+        while len(killed) < 3 and not over.wait(chance.uniform(1.0, 4.0)):
+            workers = [p for p in me.children() if "spawn_main" in " ".join(p.cmdline())]
+            if workers:
+                killed.append(chance.choice(workers).pid)
+                os.kill(killed[-1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    events, directory = carried_out(path, "execution.retries=9", executor="processes", jobs=2)
+    over.set()
+    killer.join()
+    assert killed
+    assert sorted(statuses(events)) == ["done"] * 4
+    same(contents(directory), undisturbed)
+
+
+@pytest.mark.slow
+def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice(
+    tmp_path, undisturbed
+):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    one = started(path, "--executor", "processes", "--jobs", "2")
+    deadline = time.monotonic() + 120
+    while not any(s.status == "done" for s in states(directory).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    workers = psutil.Process(one.pid).children(recursive=True)
+    one.kill()
+    one.communicate()
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+    kept = [name for name, state in states(directory).items() if state.status == "done"]
+    events, _ = carried_out(path, executor="processes", jobs=2)
+    opened = events[0]
+    assert opened.stale is not None and opened.stale.pid == one.pid
+    assert {e.run.id for e in events if isinstance(e, Ended)}.isdisjoint(kept)
+    same(contents(directory), undisturbed)
+
+
+# A process that ends in the middle of its n-th write that lasts: either the file is half written,
+# or it has just taken the place of the old one.
+KILLER = """
+import os, sys
+from pathlib import Path
+left = int(sys.argv.pop(1))
+fsync, replace, before = os.fsync, Path.replace, left % 2
+
+def half(handle):
+    global left
+    if not before:
+        left -= 1
+        if left <= 0:
+            os.ftruncate(handle, os.fstat(handle).st_size // 2)
+            os.kill(os.getpid(), 9)
+    fsync(handle)
+
+def renamed(self, target):
+    global left
+    found = replace(self, target)
+    if before:
+        left -= 1
+        if left <= 0:
+            os.kill(os.getpid(), 9)
+    return found
+
+os.fsync, Path.replace = half, renamed
+from landscape.cli import main
+main()
+"""
+ONE = ("seeds=1", "losses=[brier]")
+
+
+@pytest.mark.slow
+def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
+    whole = written(tmp_path / "whole")
+    _, expected = carried_out(whole, *ONE, executor="serial")
+    path = written(tmp_path / "cut")
+    directory = path.parent / "out" / "sweep"
+    for number in (*range(3, 24, 4), 99):
+        words = [sys.executable, "-c", KILLER, str(number), *command(path, *ONE)[3:]]
+        ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
+        for folder in (directory / "runs").glob("*"):
+            if store.read_status(folder) is not None:
+                assert store.damaged(folder) == []
+            for file in folder.glob("*.json"):
+                store.read_json(file)
+            if store.read_status(folder) == "done":
+                assert contents(directory).keys() == contents(expected).keys()
+        assert ended.returncode == (-signal.SIGKILL if number < 99 else 0), ended.stderr
+    same(contents(directory), contents(expected))
+    carried_out(path, *ONE, executor="serial")
+    assert [p.name for p in directory.rglob(".*")] == []
+
+
+# --- interruption and termination
+
+
+@pytest.mark.slow
+def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    one = started(path, "--executor", "processes", "--jobs", "1")
+    while not any(s.status == "running" for s in states(directory).values()):
+        assert one.poll() is None
+        time.sleep(0.05)
+    one.send_signal(signal.SIGINT)
+    _, told = one.communicate(timeout=120)
+    assert one.returncode == 130
+    assert "finishing the runs in hand" in told and "the same command goes on" in told
+    found = [state.status for state in sweep.states(directory, False).values()]
+    assert set(found) == {"done", "missing"}
+    assert lock.holder(directory) is None and not (directory / "held.json").exists()
+    carried_out(path, executor="serial")
+    same(contents(directory), undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
+    path = written(tmp_path)
+    one = started(
+        path, "losses=[brier]", "steps=400000", "record_every=1000", "--executor", executor
+    )
+    directory = tmp_path / "out" / "sweep"
+    while not any("step" in s.progress for s in states(directory).values()):
+        assert one.poll() is None, one.communicate()
+        time.sleep(0.05)
+    for _ in range(2):
+        one.send_signal(signal.SIGINT)
+        time.sleep(1.0)
+    _, told = one.communicate(timeout=20)
+    assert one.returncode == 130 and told.endswith("interrupted\n")
+    assert "Traceback" not in told
+    (state,) = {s.status for s in sweep.states(directory, False).values() if s.progress}
+    assert state == "interrupted"
+    assert lock.holder(directory) is None
+
+
+@pytest.mark.slow
+def test_a_run_over_its_time_keeps_the_steps_that_it_recorded(tmp_path):
+    path = written(tmp_path)
+    overrides = ("losses=[brier]", "seeds=1", "steps=400000", "record_every=1000")
+    limits = ("execution.time_limit=15", "execution.retries=0")
+    events, directory = carried_out(path, *overrides, *limits)
+    assert statuses(events) == ["failed"]
+    (folder,) = (directory / "runs").iterdir()
+    assert store.read_reason(folder) == "time limit"
+    trace = store.read_trace(folder)
+    assert f"at step {trace['step'].iloc[-1]} of 400000" in store.read_failure(folder)
+    assert trace["step"].tolist() == [1000 * i for i in range(len(trace))] and len(trace) > 1
+    assert (trace["risk/evaluation"] > 0).all()

@@ -1,0 +1,215 @@
+"""What files can suffer: a full disk, damage, a clock that goes backwards, two at once."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from disturbed import carried_out, command, contents, same, started, states, statuses, written
+
+from landscape import lock, store, sweep
+from landscape.errors import UserError
+from landscape.executors.events import Ended
+
+FEW = ("losses=[brier]",)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = written(tmp_path_factory.mktemp("undisturbed"))
+    events, directory = carried_out(path, *FEW, executor="serial")
+    assert statuses(events) == ["done"] * 2
+    return directory
+
+
+def copied(undisturbed, folder):
+    path = written(folder)
+    shutil.copytree(undisturbed, folder / "out" / "sweep")
+    return path, folder / "out" / "sweep"
+
+
+DAMAGES = {
+    "cut": lambda content: content[: len(content) // 2],
+    "emptied": lambda content: b"",
+    "garbage": lambda content: bytes(range(256)) * 4,
+    # The worst of all: still readable.
+    "one bit": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
+    path, directory = copied(undisturbed, tmp_path)
+    (folder, _) = sorted((directory / "runs").iterdir())
+    trained = ("trace.parquet", "params.safetensors")
+    expected = dict.fromkeys(trained, "new")
+    expected |= dict.fromkeys(("slices.npz", "summary.json", "meta.json", "config.yaml"), "measure")
+    for name, action in expected.items():
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(DAMAGES[kind](content))
+        assert planned(path)[folder.name] == sweep.Planned(action, (name,))
+        state = sweep.states(directory, False)[folder.name]
+        assert (state.status, state.reason) == ("damaged", name)
+        (folder / name).write_bytes(content)
+    assert {p.action for p in planned(path).values()} == {"done"}
+    (folder / "status.json").write_bytes(b"{")
+    assert planned(path)[folder.name] == sweep.Planned("new", ("status.json",))
+
+
+def planned(path):
+    from landscape import config
+
+    experiment = config.load(path, FEW)
+    directory = path.parent / "out" / "sweep"
+    return sweep.plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
+
+
+@pytest.mark.slow
+def test_damaged_runs_are_done_again_and_no_others(undisturbed, tmp_path):
+    path, directory = copied(undisturbed, tmp_path)
+    one, other = sorted((directory / "runs").iterdir())
+    (one / "params.safetensors").write_bytes(b"garbage")
+    (other / "slices.npz").unlink()
+    kept = (other / "trace.parquet").stat().st_mtime_ns
+    events, _ = carried_out(path, *FEW, executor="serial")
+    assert statuses(events) == ["done"] * 2
+    assert (other / "trace.parquet").stat().st_mtime_ns == kept
+    same(contents(directory), contents(undisturbed))
+    assert statuses(carried_out(path, *FEW)[0]) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a disk of its own can be mounted by root alone")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def remounted(place, how):
+    subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(undisturbed, tmp_path, small_disk, executor):
+    path = written(tmp_path)
+    words = [*FEW, "--executor", executor, "--out", str(small_disk)]
+    (small_disk / "filler").write_bytes(b"x" * 40_000)
+    ended = subprocess.run(command(path, *words), cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 1, ended.stderr
+    assert "No space left on device" in ended.stderr and "free some space" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    directory = small_disk / "sweep"
+    for folder in (directory / "runs").glob("*"):
+        assert store.damaged(folder) == []
+    assert lock.holder(directory) is None
+    (small_disk / "filler").unlink()
+    remounted(small_disk, "size=16m")
+    carried_out(path, *FEW, executor=executor, out=small_disk)
+    same(contents(directory), contents(undisturbed))
+
+
+@pytest.mark.slow
+def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, small_disk, tmp_path):
+    path = written(tmp_path)
+    remounted(small_disk, "size=16m")
+    shutil.copytree(undisturbed, small_disk / "sweep")
+    remounted(small_disk, "ro")
+    words = [*FEW, "--out", str(small_disk)]
+    ended = subprocess.run(command(path, *words), cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "Read-only file system" in ended.stderr and "--out" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    found = sweep.states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
+    assert {state.status for state in found.values()} == {"done"}
+
+
+BACKWARDS = """
+import itertools, time
+_start, _count, _real = time.time(), itertools.count(), time.time
+time.time = lambda: _start - 7.0 * next(_count)
+"""
+
+
+@pytest.mark.slow
+def test_a_clock_that_goes_backwards_changes_nothing(undisturbed, tmp_path):
+    path = written(tmp_path)
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(BACKWARDS)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "clock")}
+    words = [*FEW, "--jobs", "2", "execution.time_limit=100"]
+    one = started(path, *words, env=environment)
+    _, told = one.communicate(timeout=200)
+    assert one.returncode == 0, told
+    same(contents(tmp_path / "out" / "sweep"), contents(undisturbed))
+    check = "import time; assert time.time() > time.time()"
+    subprocess.run([sys.executable, "-c", check], env=environment, check=True)
+
+
+# --- two at once
+
+
+def test_a_folder_in_use_says_by_whom(tmp_path):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    with lock.hold(directory):
+        holder = lock.holder(directory)
+        assert holder is not None and holder.pid == os.getpid()
+        with pytest.raises(UserError, match=rf"in use by process {os.getpid()} on .* since 20"):
+            carried_out(path, *FEW)
+        assert sorted(p.name for p in directory.iterdir()) == [".lock", "held.json"]
+    assert lock.holder(directory) is None
+    assert not directory.exists()
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from landscape import lock
+with lock.hold(Path(sys.argv[1])) as stale:
+    print(stale.pid if stale else None, flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_lock_of_a_process_that_was_killed_is_recognized(tmp_path):
+    directory = tmp_path / "sweep"
+    held = [sys.executable, "-c", HOLDING, str(directory)]
+    first = subprocess.Popen(held, stdout=subprocess.PIPE, text=True)
+    assert first.stdout.readline() == "None\n"
+    assert lock.holder(directory).pid == first.pid
+    with pytest.raises(UserError, match=f"process {first.pid}"), lock.hold(directory):
+        pass
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert lock.holder(directory) is None
+    with lock.hold(directory) as stale:
+        assert stale.pid == first.pid
+        assert lock.holder(directory).pid == os.getpid()
+
+
+@pytest.mark.slow
+def test_a_thousand_tiny_runs_on_two_workers(tmp_path):
+    path = written(tmp_path)
+    tiny = ("losses=[brier]", "seeds=1000", "slices=null", "steps=2", "model.widths=[2]")
+    began = time.perf_counter()
+    events, directory = carried_out(path, *tiny, jobs=2)
+    seconds = time.perf_counter() - began
+    ended = [event for event in events if isinstance(event, Ended)]
+    assert len(ended) == 1000 and {event.status for event in ended} == {"done"}
+    print(f"{seconds / 1000 * 1000:.1f} ms a run")
+    some = [event.run for event in ended[::250]]
+    chosen = "seeds=[" + ",".join(str(run.seed) for run in some) + "]"
+    _, alone = carried_out(path, *tiny, chosen, out=tmp_path / "alone", executor="serial")
+    expected = contents(alone)
+    found = contents(directory)
+    same({key: found[key] for key in expected}, expected)
+    assert len(expected) == 4 * 4
+    assert states(directory)[some[0].id].status == "done"
