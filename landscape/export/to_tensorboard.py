@@ -8,10 +8,20 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
-from tensorboard.plugins.hparams import summary as hyperparameters
+from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
+from tensorboard.plugins.hparams.metadata import (
+    PLUGIN_NAME,
+    SESSION_END_INFO_TAG,
+    SESSION_START_INFO_TAG,
+)
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from landscape.export import Exported, Finished, last
+from landscape.export import Exported, Finished
 
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
@@ -54,15 +64,22 @@ def _texts(run: Finished) -> Iterator[Event]:
 
 
 def _hyperparameters(run: Finished) -> Iterator[Event]:
-    params = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in run.params.items()}
-    metrics = [hyperparameters.hparams_pb2.MetricInfo(name={"tag": name}) for name in last(run)]
-    domains = [hyperparameters.hparams_pb2.HParamInfo(name=name) for name in params]
-    for part in (
-        hyperparameters.experiment_pb(hparam_infos=domains, metric_infos=metrics),
-        hyperparameters.session_start_pb(params),
-        hyperparameters.session_end_pb(hyperparameters.api_pb2.STATUS_SUCCESS),
-    ):
-        yield Event(summary=part)
+    start = SessionStartInfo(group_name=run.name)
+    for name, value in run.params.items():
+        if isinstance(value, bool):
+            start.hparams[name].bool_value = value
+        elif isinstance(value, int | float):
+            start.hparams[name].number_value = value
+        else:
+            start.hparams[name].string_value = str(value)
+    yield _session(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+    end = SessionEndInfo(status=STATUS_SUCCESS)
+    yield _session(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+
+
+def _session(tag: str, data: HParamsPluginData) -> Event:
+    plugin = {"plugin_name": PLUGIN_NAME, "content": data.SerializeToString()}
+    return _event(Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin)), 0)
 
 
 def _image(path: Path) -> Event:

