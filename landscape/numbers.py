@@ -39,6 +39,11 @@ def structure(run: Run, arguments: dict[str, list[str]]) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def loosest(run: Run) -> str:
+    """What runs have in common that share a program if every number can be an argument of it."""
+    return structure(run, {part: list(values) for part, values in of_run(run).items()})
+
+
 def traceable(values: dict[str, float], trace: Callable[[dict[str, float]], Any]) -> list[str]:
     """The options that `trace` accepts as arguments: all, else those that it accepts alone.
 

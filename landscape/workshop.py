@@ -103,8 +103,7 @@ class Workshop:
             return numbers.structure(run, self._arguments_of(run))
 
     def _arguments_of(self, run: Run) -> dict[str, list[str]]:
-        everything = {part: list(values) for part, values in numbers.of_run(run).items()}
-        loosest = numbers.structure(run, everything)
+        loosest = numbers.loosest(run)
         if loosest not in self._arguments:
             given = self.dataset(run), self.model(run), self.fit(run)
             self._arguments[loosest] = program.find_arguments(run, *given)

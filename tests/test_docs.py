@@ -1,5 +1,6 @@
 """What the README and the docs show is true: commands are accepted, configs load, code runs."""
 
+import contextlib
 import re
 import shlex
 from pathlib import Path
@@ -41,6 +42,8 @@ def folder(tmp_path_factory):
             if named := re.match(r"# (\w+\.py)\n", code):
                 (folder / named[1]).write_text(code)
     called("init", "mine", cwd=folder)
+    few = ["steps=4", "seeds=1", "losses=[brier]", "slices=null"]
+    assert called("run", "configs/quickstart.yaml", *few, cwd=folder).returncode == 0
     return folder
 
 
@@ -73,6 +76,8 @@ def test_the_config_reference_names_every_key_with_its_default(tmp_path):
         "curvature",
         "across",
         "audit",
+        "execution",
+        "resources",
         "seeds",
     ):
         default = Experiment.model_fields[key].default
@@ -109,6 +114,23 @@ def test_the_audit_from_python_runs(capsys):
         if not code.startswith("# "):
             exec(code, {})
     assert "D102" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_sweep_from_python_runs(folder, capsys):
+    (code,) = blocks(ROOT / "docs/sweeps.md", "python")
+    code = code.replace('"steps=100"', '"steps=4", "losses=[brier]", "slices=null"')
+    with contextlib.chdir(folder):
+        exec(code, {})
+    assert capsys.readouterr().out.count(" done ") == 1  # the other seed was there
+
+
+def test_the_limits_of_the_docs_load(tmp_path):
+    (text,) = blocks(ROOT / "docs/sweeps.md", "yaml")
+    (tmp_path / "limits.yaml").write_text("dataset: digits\nmodel: mlp\nlosses: [brier]\n" + text)
+    shown = config.load(tmp_path / "limits.yaml", ())
+    assert shown.execution == config.Execution(time_limit=600.0, memory_limit=4 * 2**30)
+    assert shown.resources == config.Resources()
 
 
 @pytest.mark.slow

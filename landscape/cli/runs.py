@@ -161,9 +161,12 @@ def _plan(
     retry_failed: bool,
     estimate: bool,
 ) -> None:
-    """Prints what would be done; builds and checks all programs, as a run does first."""
+    """Prints what would be done, from the config and the folder alone.
+
+    With `estimate` it builds and checks all programs, as a run does first, and times a few steps.
+    """
     from landscape import config as configs
-    from landscape import store, sweep
+    from landscape import numbers, store, sweep
     from landscape.cli.board import duration
 
     runs = configs.expand(experiment)
@@ -174,14 +177,13 @@ def _plan(
     _say_damaged(plan)
     if fresh:
         _say_deleted(directory, store.size(directory), "would delete")
-    workshop = _prepared(pending)
-    programs = len({workshop.key(run) for run in pending})
-    total, compiled = counted(len(runs), "run"), counted(programs, "program")
-    say(f"{total}, {len(pending)} to do, {compiled} to compile, {how.workers}")
+    programs = counted(len({numbers.loosest(run) for run in pending}), "program")
+    total = counted(len(runs), "run")
+    say(f"{total}, {len(pending)} to do, {programs} to compile, {how.workers}")
     if estimate and pending:
         from landscape.estimate import estimated
 
-        cost = estimated(pending, workshop)
+        cost = estimated(pending, _prepared(pending))
         jobs = how.jobs or 1
         words = f"about {duration(cost.compiling + cost.running / jobs)}"
         parts = f"{duration(cost.compiling)} of compilation, {duration(cost.running)} of runs"

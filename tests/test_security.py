@@ -1,0 +1,144 @@
+"""A config and a folder of results may come from somebody else."""
+
+import ast
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import called
+from disturbed import carried_out, written
+
+from landscape import config, store
+from landscape.errors import UserError
+from landscape.export import finished
+
+SOURCE = Path(__file__).parent.parent / "landscape"
+FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
+# Code of the user's own is run in one place.
+RUNS_CODE = {"catalog/user_code.py"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE))
+)
+def test_no_text_becomes_code_or_a_shell_command_and_nothing_is_unpickled(path):
+    tree = ast.parse(path.read_text())
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    if str(path.relative_to(SOURCE)) not in RUNS_CODE:
+        assert not called & {"eval", "exec", "compile", "__import__"}
+    assert not called & {"os.system", "os.popen", "subprocess.getoutput", "yaml.load"}
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not imported & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in ("shell", "allow_pickle"):
+            assert isinstance(node.value, ast.Constant) and node.value.value is False
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    path = written(tmp_path_factory.mktemp("own"))
+    return carried_out(path, *FEW, executor="serial")[1]
+
+
+class Trap:
+    """Unpickled, it leaves a mark."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (Path.touch, (self.mark,))
+
+
+def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_path):
+    directory, mark = tmp_path / "theirs", tmp_path / "mark"
+    shutil.copytree(own, directory)
+    (name,) = store.read_plan(directory)
+    folder = store.run_folder(directory, name)
+    (tmp_path / "trap.py").write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\n")
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(
+        text.replace("name: brier", f"name: {tmp_path}/trap.py:loss").replace(
+            "label: brier", "label: <script>alert(1)</script>"
+        )
+    )
+    array = np.array([Trap(mark)], dtype=object)
+    np.savez(folder / "slices.npz", array, allow_pickle=True)
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        store.read_slices(folder)
+    done = called("report", str(directory), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (directory / "report" / "index.html").read_text()
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page
+    assert "status.json" not in page
+    evil = "!!python/object/apply:pathlib.Path.touch [" + str(mark) + "]"
+    (folder / "config.yaml").write_text(evil)
+    (directory / "experiment.yaml").write_text(evil)
+    assert "Traceback" not in called("report", str(directory), cwd=tmp_path).stderr
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(Trap(mark)))
+    assert mark.exists(), "the trap works"
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc", "..", ".", "a/b", ""])
+def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
+    directory = tmp_path / "theirs"
+    shutil.copytree(own, directory)
+    store.write_plan(directory, [name])
+    for words in (["status"], ["report"], ["export", "--to", "tensorboard"]):
+        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        assert done.returncode == 2 and "is no name of a run" in done.stderr
+    with pytest.raises(UserError, match="is no name of a run"):
+        [*finished(directory)]
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden", "a\\b", ""])
+def test_the_name_of_an_experiment_leads_out_of_no_folder(tmp_path, name):
+    path = written(tmp_path)
+    path.write_text(path.read_text() + f"name: {name!r}\n")
+    with pytest.raises(UserError, match="name"):
+        config.load(path)
+
+
+def test_a_label_and_swept_text_make_no_path(tmp_path):
+    path = written(tmp_path)
+    losses = "losses=[{name: 'losses.py:wicked', label: '../../outside $(touch x) ;'}]"
+    (run, *_) = config.expand(config.load(path, [losses]))
+    assert "/" not in run.id and ".." not in run.id and "$" not in run.id and " " not in run.id
+
+
+def test_results_are_not_written_through_a_link(own, tmp_path):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    shutil.copytree(own, directory)
+    (name,) = store.read_plan(directory)
+    folder, elsewhere = store.run_folder(directory, name), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.txt").write_text("years of work")
+    shutil.rmtree(folder)
+    folder.symlink_to(elsewhere)
+    with pytest.raises(UserError, match="leads to another folder"):
+        carried_out(path, *FEW, executor="serial")
+    assert [p.name for p in elsewhere.iterdir()] == ["thesis.txt"]
+
+
+def test_fresh_deletes_nothing_that_is_not_its_own(own, tmp_path):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    directory.mkdir(parents=True)
+    (directory / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="nothing is deleted"):
+        carried_out(path, *FEW, executor="serial", fresh=True)
+    shutil.copytree(own, directory, dirs_exist_ok=True)
+    before = [*directory.glob("runs/*/status.json")]
+    stamps = [file.stat().st_mtime_ns for file in before]
+    carried_out(path, *FEW, executor="serial", fresh=True)
+    assert (directory / "thesis.txt").read_text() == "years of work"
+    assert [file.stat().st_mtime_ns for file in before] != stamps
