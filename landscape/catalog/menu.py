@@ -2,9 +2,11 @@
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from landscape.errors import Place, UserError, nearest
 
@@ -194,14 +196,31 @@ def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Optio
         yield argument.arg, Option(annotation, value, required=default is None)
 
 
+_ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
 def _literal(node: ast.expr) -> object:
-    arithmetic = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
     try:
-        if all(isinstance(inner, arithmetic) for inner in ast.walk(node)):
-            return eval(ast.unparse(node), {"__builtins__": {}})  # such as 4 / 3
-        return ast.literal_eval(node)
-    except (ArithmeticError, TypeError, ValueError):
+        return _arithmetic(node)
+    except (ArithmeticError, TypeError, ValueError, KeyError):
         return Expression(ast.unparse(node))
+
+
+def _arithmetic(node: ast.expr) -> Any:
+    """The value of a literal, or of an expression of numbers such as 4 / 3."""
+    match node:
+        case ast.BinOp(left, operation, right):
+            return _ARITHMETIC[type(operation)](_arithmetic(left), _arithmetic(right))
+        case ast.UnaryOp(operation, operand):
+            return _ARITHMETIC[type(operation)](_arithmetic(operand))
+    return ast.literal_eval(node)
 
 
 def _written(default: object) -> str:
