@@ -1,8 +1,8 @@
 """What an option of a part accepts, by its annotation as written in the source."""
 
+import ast
 import collections.abc
 import functools
-import pathlib
 import types
 import typing
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from landscape.catalog.menu import Option
 
-_WORDS = {
+_WORDS: dict[str, Any] = {
     "Any": Any,
     "Callable": collections.abc.Callable,
     "Literal": typing.Literal,
@@ -21,11 +21,12 @@ _WORDS = {
     "Optional": typing.Optional,
     "Path": Path,
     "Sequence": collections.abc.Sequence,
-    "collections": collections,
-    "pathlib": pathlib,
-    "typing": typing,
 }
-_BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
+_ABSTRACT = ("Callable", "Mapping", "Sequence")
+_WORDS |= {f"collections.abc.{name}": _WORDS[name] for name in _ABSTRACT}
+_WORDS |= {"pathlib.Path": Path}
+_WORDS |= {f"typing.{name}": kind for name, kind in _WORDS.items() if "." not in name}
+_WORDS |= {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
 _FINITE = ConfigDict(allow_inf_nan=False)
 _NAMES = {
     bool: "true or false",
@@ -41,10 +42,30 @@ _NAMES = {
 def _kind(annotation: str) -> tuple[Any, TypeAdapter[Any] | None]:
     """The type that an annotation names; None where it says nothing about a config's values."""
     try:
-        kind = eval(annotation, {"__builtins__": _BUILTINS}, _WORDS)
+        kind = _read(ast.parse(annotation, mode="eval").body)
         return kind, TypeAdapter(kind, config=_FINITE)
     except Exception:  # an alias, an array, a type of the user's own: left to the part itself
         return Any, None
+
+
+def _read(node: ast.expr) -> Any:
+    """The type that an annotation spells; KeyError or TypeError where it is none that is known."""
+    match node:
+        case ast.Constant(value):
+            return value
+        case ast.Name(name):
+            return _WORDS[name]
+        case ast.Attribute():
+            return _WORDS[ast.unparse(node)]
+        case ast.Tuple(elements) | ast.List(elements):
+            return tuple(_read(element) for element in elements)
+        case ast.Subscript(value, index):
+            return _read(value)[_read(index)]
+        case ast.BinOp(left, ast.BitOr(), right):
+            return _read(left) | _read(right)
+        case ast.UnaryOp():
+            return ast.literal_eval(node)
+    raise TypeError(ast.unparse(node))
 
 
 def python(option: Option, value: Any) -> Any:
