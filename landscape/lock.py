@@ -16,7 +16,7 @@ from landscape.errors import StorageError, UserError
 
 # The operating system takes the lock back when its holder ends, however it ends. What it cannot do
 # is to tell who holds it: that is in a file of its own, which a holder that was killed leaves.
-_LOCK, _HELD = ".lock", "held.json"
+_LOCK, _HELD = ".lock", store.HELD
 _PATIENCE = 1.0  # seconds: whoever only looks holds the lock for a moment too
 
 

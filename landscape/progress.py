@@ -11,12 +11,12 @@ import numpy as np
 
 from landscape import store
 
-# How often files that others watch are written, in seconds. A run that takes less writes none.
+# How often a training tells how far it has come, in seconds.
 EVERY = 1.0
 
 
 class Progress:
-    """The log of one run and, while it takes longer than a second, `progress.json`.
+    """The log of one run and, while it is under way, `progress.json`.
 
     Both are for people and for `landscape status`; no result depends on them. `worker` is who
     performs the run.
@@ -67,10 +67,7 @@ class Progress:
             os._exit(1)
 
     def _write(self, more: Mapping[str, object]) -> None:
-        now = time.monotonic()
-        if now - self._written < EVERY and self._written != self._began:
-            return
-        self._written = now
+        self._written = time.monotonic()
         said = {"stage": self._stage, "worker": self._worker, "pid": os.getpid()}
         store.write_progress(self._folder, {**said, "host": socket.gethostname(), **more})
 

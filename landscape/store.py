@@ -271,20 +271,24 @@ def clear_measured(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+# Who works on an experiment's folder.
+HELD = "held.json"
 # What an experiment's folder holds; nothing else in it is ever deleted.
 _OWN = ("runs", "report", "experiment.yaml", "plan.json", "across.json")
 
 
-def clear_experiment(experiment: Path) -> None:
-    """Takes away everything that this program has written there.
-
-    UserError where the folder is none of an experiment's.
-    """
-    if any(experiment.glob("*")) and not (experiment / "experiment.yaml").is_file():
+def refuse_foreign(experiment: Path) -> None:
+    """UserError for a folder that holds something, but no experiment."""
+    names = {path.name for path in experiment.glob("[!.]*")} - {HELD}
+    if names and not (experiment / "experiment.yaml").is_file():
         raise UserError(
             f"{experiment} holds something else than an experiment; nothing is deleted",
             hint="choose another --out, or another `name` in the config",
         )
+
+
+def clear_experiment(experiment: Path) -> None:
+    """Takes away everything that this program has written there."""
     for name in _OWN:
         path = experiment / name
         if path.is_symlink() or path.is_file():

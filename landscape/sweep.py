@@ -153,6 +153,8 @@ def carry_out(
     runs = config.expand(experiment)
     directory = out / experiment.name
     with lock.hold(directory) as stale:
+        if fresh:
+            store.refuse_foreign(directory)
         decided = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
         pending = [run for run in runs if decided[run.id].pending]
         yield Opened(directory, runs, decided, stale)

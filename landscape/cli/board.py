@@ -108,6 +108,8 @@ class Board:
 def at_work(progress: Mapping[str, Any]) -> str:
     """What a run does now, in words."""
     stage = str(progress.get("stage") or "starting")
+    if stage == "train" and progress.get("step") is None:
+        return "compile"
     if progress.get("step") is not None:
         stage += f" {progress['step']}/{progress.get('steps')}"
         if progress.get("steps_per_second"):

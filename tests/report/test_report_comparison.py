@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from synthetic_runs import EVERY, LOSSES, Loss, write_experiment
 
 from landscape.report.comparison import best_points, compare, run_table
+from landscape.report.figures import own_style
+from landscape.report.figures.sweep import swept
 from landscape.report.results import read
 
 
@@ -182,3 +185,24 @@ def test_one_tidy_row_a_run(experiment):
     parquet = pd.read_parquet(directory / "report" / "results.parquet")
     assert stored["outcome"].to_numpy() == pytest.approx(table["outcome"].to_numpy(), nan_ok=True)
     assert parquet["outcome"].to_numpy() == pytest.approx(table["outcome"].to_numpy(), nan_ok=True)
+
+
+def test_a_loss_without_the_swept_option_is_a_level_line_over_it(tmp_path):
+    losses = (Loss("a"), Loss("b", 0.9), Loss("b2", 0.8))
+    directory = write_experiment(tmp_path / "x", losses, 3, with_slices=False)
+    for label, gamma in (("b", 1), ("b2", 4)):
+        for path in (directory / "runs").glob(f"{label}-*/config.yaml"):
+            config = YAML(typ="safe").load(path.read_text())
+            config["swept"], config["loss"]["label"] = {"losses.b.gamma": gamma}, "b"
+            with path.open("w") as file:
+                YAML(typ="safe").dump(config, file)
+    results = read(directory)
+    table = compare(results)
+    with own_style():
+        picture = swept(table, results.swept, results.losses)
+    (panel,) = picture.figure.axes
+    lines = {tuple(line.get_xdata()): np.asarray(line.get_ydata()) for line in panel.lines}
+    values = table.set_index("name")["value"]
+    np.testing.assert_allclose(lines[0, 1], values["a"])  # from one side of the panel to the other
+    np.testing.assert_allclose(lines[1, 4], [values["b (gamma=1)"], values["b (gamma=4)"]])
+    assert "level line" in picture.caption

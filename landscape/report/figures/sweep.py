@@ -34,6 +34,10 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
     for panel, key in zip(axes, numeric, strict=True):
         for loss, style in shown.items():
             rows = table[table["loss"] == loss]
+            if not rows[key].notna().any():  # another loss's option is none of its own
+                value = float(best_points(rows)["value"].iloc[0])
+                panel.axhline(value, **{**style.line(), "linewidth": 1.0})
+                continue
             picked = pd.concat([best_points(group) for _, group in rows.groupby(key)])
             x, value = picked[key].to_numpy(dtype=float), picked["value"].to_numpy(dtype=float)
             low, high = (
@@ -50,7 +54,7 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
                 markeredgewidth=0.4,
                 **style.line(marker=style.marker),
             )
-        _scale(panel, np.sort(table[key].astype(float).unique()))
+        _scale(panel, np.sort(table[key].dropna().astype(float).unique()))
         panel.set_xlabel(key)
     axes[0].set_ylabel(words.metric_label(metric))
     legend(figure, list(shown.values()))
@@ -58,6 +62,11 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
         f"The {words.metric_label(metric)} against the swept value: interquartile mean over seeds "
         "and 95 % bootstrap interval"
         + (", the best over the other swept keys." if len(keys) > 1 else ".")
+        + (
+            " A loss without the option is a level line."
+            if table[numeric].isna().any(axis=None)
+            else ""
+        )
     )
     return Picture(
         "sweep", "Over the sweep", caption, "Task metric against the swept value.", figure
