@@ -12,7 +12,7 @@ from typing import Any
 import race
 import table
 
-PARTS = ("planes", "training", "menu", "quickstart", "growth", "start", "memory")
+PARTS = ("planes", "training", "menu", "quickstart", "jobs", "growth", "start", "memory")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -79,6 +79,15 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "peak memory, MiB": lambda row: f"{row['peak memory, MiB']['first time']:.0f}",
         },
     ),
+    "jobs": (
+        "The whole quickstart by executor, programs compiled before; and what one more run costs",
+        {
+            "executor": _text("executor"),
+            "quickstart, s": _number("seconds"),
+            "times serial": _times("times serial"),
+            "ms a run": _number("milliseconds a run"),
+        },
+    ),
     "growth": (
         "Growth: seconds are about size to the exponent",
         {

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from landscape import config, executors, lock, store
 from landscape.config import Experiment, Run
-from landscape.errors import UserError
-from landscape.executors import Event
+from landscape.errors import StorageError, UserError
+from landscape.executors import Event, Note
 
 PENDING = ("new", "measure", "retry")
 
@@ -170,7 +170,14 @@ def carry_out(
             yield from executor.perform(pending, directory, stop)
             if experiment.across is None or stop.is_set():
                 return
-            if executor.across(experiment.across, runs, directory):
+            try:
+                measured = executor.across(experiment.across, runs, directory)
+            except StorageError:
+                raise
+            except UserError as error:  # what was trained is worth a report without it
+                yield Note(str(error))
+                return
+            if measured:
                 yield Measured()
 
 

@@ -98,7 +98,7 @@ def slots(jobs: int, memory: int | None, together: int | str) -> list[Slot]:
     """A slot for each job; they share the cores of this machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     share = max((cores or 1) // jobs, 1)
-    settings = worker.Settings(share, memory, os.getpid(), together)
+    settings = worker.Settings(share, memory, os.getpid(), together, 1 / jobs)
     return [Slot(f"worker {number}", settings) for number in range(1, jobs + 1)]
 
 

@@ -113,7 +113,8 @@ def cluster(
                 f"no machine of the cluster has what a run asks for: {_in_words(asked)}",
                 hint="ask for less in `resources:`",
             )
-        settings = worker.Settings(max(int(asked.cpus), 1), memory, None, together)
+        gpu = asked.gpus or 1.0
+        settings = worker.Settings(max(int(asked.cpus), 1), memory, None, together, gpu)
         yield [Slot(f"worker {n}", settings, asked) for n in range(1, (jobs or fitting) + 1)]
     finally:
         if own:

@@ -99,9 +99,9 @@ def perform_all(
                 run = under_way.pop(future)
                 yield future.result()
                 waiting += followers.pop(run.id, [])
-    except KeyboardInterrupt:
-        # Whoever interrupts is told at once, and must not wait for what cannot be stopped.
-        waits = False
+    except BaseException:
+        # Who has asked to stop before must not wait for what cannot be stopped.
+        waits = not stop.is_set()
         raise
     finally:
         pool.shutdown(wait=waits, cancel_futures=True)

@@ -37,15 +37,20 @@ class Prepared(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a worker may use: `memory` in bytes, itself and its children; `parent` ends with it."""
+    """What a worker may use.
+
+    `memory` in bytes, that of what it starts included; `gpu` is its share of the memory of one. It
+    ends with its `parent`, where it has one on its machine.
+    """
 
     cores: int
     memory: int | None
     parent: int | None
     together: int | str
+    gpu: float
 
 
-_settings = Settings(1, None, None, 1)
+_settings = Settings(1, None, None, 1, 1.0)
 _workshop: "Workshop | None" = None
 _log: Path | None = None
 
@@ -58,6 +63,9 @@ def begin(settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(settings.cores)
+    if settings.gpu < 1:  # jax would take most of it for the first worker
+        share = f"{0.9 * settings.gpu:.2f}"
+        os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", share)
     os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(min(settings.cores, 8)))
     if settings.parent is not None and hasattr(os, "setpgid"):
         # What a loss of somebody's starts belongs to this worker's group, and is ended with it.
