@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -65,10 +65,11 @@ def hold(directory: Path) -> Iterator[Holder | None]:
         store.write_json(directory / _HELD, own._asdict())
         yield stale
     finally:
-        (directory / _HELD).unlink(missing_ok=True)
-        (directory / _LOCK).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that has become read-only, or was taken away
+            (directory / _HELD).unlink(missing_ok=True)
+            (directory / _LOCK).unlink(missing_ok=True)
         lock.release()
-        if not any(directory.iterdir()):
+        with suppress(OSError):  # it stays where anything is in it
             directory.rmdir()
 
 

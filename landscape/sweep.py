@@ -163,6 +163,8 @@ def carry_out(
             return
         with executors.started(how, experiment, directory) as executor:
             yield Prepared(executor.prepare(pending))
+            if stop.is_set():  # nothing is deleted for runs that will not be made
+                return
             if fresh:
                 yield Deleting(*store.size(directory))
                 store.clear_experiment(directory)
