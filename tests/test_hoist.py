@@ -7,6 +7,7 @@ import pytest
 from jax import lax
 
 from landscape import catalog, hoist
+from landscape.compiling import quick
 from landscape.config import Model
 
 RNG = np.random.default_rng(4)
@@ -43,9 +44,10 @@ def plain(function, params, directions, coordinates, *constants):
 
 
 def agree(function, params, directions, constants, tolerance=1e-11):
+    # As one program each: operation by operation a large model takes minutes to compile.
+    defined, at = quick(function), quick(hoist.along(function, params, directions, *constants))
     for coordinates in (RNG.normal(size=len(directions)), np.zeros(len(directions))):
-        wanted = plain(function, params, directions, coordinates, *constants)
-        at = hoist.along(function, params, directions, *constants)
+        wanted = plain(defined, params, directions, coordinates, *constants)
         found = at(jnp.asarray(coordinates))
         assert jax.tree.structure(found) == jax.tree.structure(wanted)
         for f, w in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):

@@ -50,7 +50,14 @@ class Slot:
                 ray.remote(Worker).options(**_demand(self._resources)).remote(self._settings)
             )
             self._begun = self._actor.call.remote(worker.ready)
-        return bool(ray.wait([self._begun], timeout=0)[0])
+        if not ray.wait([self._begun], timeout=0)[0]:
+            return False
+        try:
+            ray.get(self._begun)
+        except ray.exceptions.RayError:  # its machine left before it had begun: look for another
+            self.stop()
+            return False
+        return True
 
     def start(self, function: Callable, *arguments: Any) -> Future:
         """Has the actor call a function; its result or error is the future's."""
