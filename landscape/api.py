@@ -37,7 +37,7 @@ def run(
 
     `tell` is given a line for each run that ends; `lambda line: None` keeps it quiet. Runs that
     failed are in the results; UserError for mistakes that can be known before. An interruption
-    stops at once; what is finished is kept.
+    stops at the next occasion, worker processes at once; what is finished is kept.
     """
     how = executors.choose(experiment, executor, jobs, address)
     out = Path(out)

@@ -7,11 +7,14 @@ import os
 import platform
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy  # noqa: F401 - its linear algebra has to be there to be limited
 import platformdirs
+from threadpoolctl import threadpool_limits
 
 # For small programs that run a few times: without LLVM's optimization, and without the emitters
 # that go through MLIR. Both take longer than such programs run.
@@ -25,6 +28,8 @@ _LOOPS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 1,
     "xla_cpu_use_fusion_emitters": False,
 }
+# Devices of a CPU, and threads that share one operation, in every process.
+MOST_DEVICES = 8
 # Old programs are dropped from the folder when it grows beyond this.
 _MOST_BYTES = 2**30
 
@@ -70,18 +75,28 @@ def concurrency() -> int:
     return min(_cores(), 2) if jax.default_backend() == "cpu" else 1
 
 
-def use_all_cores() -> None:
+def use_all_cores(cores: int | None = None) -> None:
     """On a CPU, one device for each core, at most 8: they share the points of a slice.
+
+    `cores`: how many of them are for this process, by default all that it may use. The threads that
+    share an operation are as many everywhere: a sum that is split among them depends in its last
+    bits on how many there are.
 
     Two threads inside every operation of one device are slower: most operations of a small model
     are too short to be shared. Where the environment says how many there are, or jax has started
     already, it stays at that.
     """
+    os.environ.setdefault("NPROC", str(MOST_DEVICES))  # read when jax starts its first device
     asked = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if asked or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", min(_cores(), 8))
+        jax.config.update("jax_num_cpu_devices", min(cores or _cores(), MOST_DEVICES))
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """While NumPy's linear algebra must not depend on how many threads it has: its last bits do."""
+    return threadpool_limits(1, "blas")
 
 
 def _cores() -> int:

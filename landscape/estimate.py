@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from landscape import store
 from landscape.config import Run
+from landscape.errors import UserError
 from landscape.executors.queue import grouped
 from landscape.experiment import perform
 from landscape.progress import Progress
@@ -47,6 +48,12 @@ def _timed(run: Run, workshop: Workshop) -> tuple[float, float]:
     """Seconds of a run, and of the training in it."""
     with TemporaryDirectory() as name:
         folder, began = Path(name), time.perf_counter()
-        perform(run, folder, workshop, Progress(folder))
+        try:
+            perform(run, folder, workshop, Progress(folder))
+        except UserError:
+            raise
+        except Exception as error:
+            told = (str(error).splitlines() or [""])[0]
+            raise UserError(f"{run.label}: {type(error).__name__}: {told}") from error
         meta = store.read_json(folder / "meta.json")
         return time.perf_counter() - began, float(meta["seconds"]["train"])

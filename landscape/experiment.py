@@ -350,7 +350,7 @@ _version = functools.cache(version)
 def _git_revision(folder: Path) -> str | None:
     """The revision of the work tree that the config lies in, with a + where it has changes.
 
-    As it was when this process first asked. No program that the work tree names is started.
+    As it was when this process first asked.
     """
     still = ["-c", "core.fsmonitor=false"]
     command = ["git", *still, "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12"]

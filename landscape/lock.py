@@ -41,6 +41,7 @@ def hold(directory: Path) -> Iterator[Holder | None]:
     taken away again.
     """
     lock = FileLock(directory / _LOCK)
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_PATIENCE)
@@ -62,15 +63,18 @@ def hold(directory: Path) -> Iterator[Holder | None]:
         stale = _read(directory)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         own = Holder(socket.gethostname(), os.getpid(), since)
+        store.claim()
         store.write_json(directory / _HELD, own._asdict())
         yield stale
     finally:
+        store.claim(None)
         with suppress(OSError):  # a folder that has become read-only, or was taken away
             (directory / _HELD).unlink(missing_ok=True)
             (directory / _LOCK).unlink(missing_ok=True)
         lock.release()
         with suppress(OSError):  # it stays where anything is in it
-            directory.rmdir()
+            for path in dict.fromkeys((directory, *made)):
+                path.rmdir()
 
 
 def holder(directory: Path) -> Holder | None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,8 +12,14 @@ import numpy as np
 
 from landscape import store
 
+# Set where the runs of this process are to end at the next occasion, unfinished.
+ABANDONED = threading.Event()
 # How often a training tells how far it has come, in seconds.
 EVERY = 1.0
+
+
+class Abandoned(BaseException):
+    """Ends a run that nobody waits for any more; it is no failure of its own."""
 
 
 class Progress:
@@ -33,7 +40,7 @@ class Progress:
 
     def stage(self, name: str) -> None:
         """Says what is done now: `train`, `curvature`, `slices`, `audit`."""
-        self._refuse_copies()
+        self._check()
         self._stage = name
         self._log(name)
         self._write({})
@@ -43,7 +50,7 @@ class Progress:
 
         They are kept, so that a run that is stopped leaves what it saw.
         """
-        self._refuse_copies()
+        self._check()
         now = time.monotonic()
         begun = self._training or (step, now)
         self._training = begun
@@ -61,9 +68,10 @@ class Progress:
         self._log(f"{status} after {time.monotonic() - self._began:.1f} s")
         store.clear_progress(self._folder)
 
-    def _refuse_copies(self) -> None:
-        """Ends a process that a loss of somebody's has forked: the run is its parent's."""
-        if os.getpid() != self._process:
+    def _check(self) -> None:
+        if ABANDONED.is_set():
+            raise Abandoned
+        if os.getpid() != self._process:  # a copy that a loss of somebody's has forked
             os._exit(1)
 
     def _write(self, more: Mapping[str, object]) -> None:

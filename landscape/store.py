@@ -21,6 +21,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -28,13 +29,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from landscape.errors import StorageError, UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 FINISHED = ("done", "diverged")
@@ -60,7 +60,8 @@ def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
 
     Flushed to disk, unless it is not `lasting`. StorageError where it cannot be written.
     """
-    try:
+    _refuse_copies()
+    with _storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
         temporary = Path(name)
@@ -75,13 +76,34 @@ def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+@contextlib.contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    """What the system says of a file, as an error that says what to do."""
+    try:
+        yield
     except OSError as error:
-        raise _storage_error(path, error) from error
+        hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
+        raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
-def _storage_error(path: Path, error: OSError) -> StorageError:
-    hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
-    return StorageError(f"cannot write {path}: {error.strerror}", hint=hint)
+_owner: int | None = None
+
+
+def claim(pid: int | None = -1) -> None:
+    """Says which process writes from now on: this one, or with None any.
+
+    A loss of somebody's may fork. The copy goes on with a run that is its parent's, and must not
+    write into it.
+    """
+    global _owner
+    _owner = os.getpid() if pid == -1 else pid
+
+
+def _refuse_copies() -> None:
+    if _owner is not None and os.getpid() != _owner:
+        os._exit(1)
 
 
 def clear_unfinished(experiment: Path) -> None:
@@ -151,7 +173,7 @@ def read_reason(folder: Path) -> str | None:
 def _status(folder: Path) -> dict[str, Any]:
     try:
         found = read_json(folder / STATUS)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -174,6 +196,12 @@ def _lasting(folder: Path) -> Iterator[Path]:
 def _described(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def digest(folder: Path) -> str:
+    """Of everything that a finished run left, without reading it."""
+    content = json.dumps(_status(folder), sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def damaged(folder: Path) -> list[str]:
@@ -232,12 +260,21 @@ def read_progress(folder: Path) -> dict[str, Any]:
 
 def append_log(folder: Path, line: str) -> None:
     """A line at the end of a run's log. StorageError where it cannot be written."""
-    try:
+    with opened_log(folder) as file, _storing(folder / LOG):
+        file.write(f"{line}\n".encode())
+
+
+@contextlib.contextmanager
+def opened_log(folder: Path) -> Iterator[BinaryIO]:
+    """A run's log, to write at its end. StorageError where that cannot be, as for a link."""
+    _refuse_copies()
+    path = folder / LOG
+    with _storing(path):
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise _storage_error(folder / LOG, error) from error
+        links = getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | links, 0o644)
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        yield file
 
 
 def read_log(folder: Path) -> list[str]:
@@ -250,11 +287,13 @@ def read_log(folder: Path) -> list[str]:
 
 def clear_progress(folder: Path) -> None:
     """Where a run is no longer under way."""
-    (folder / PROGRESS).unlink(missing_ok=True)
+    with _storing(folder / PROGRESS):
+        (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def clear_run(folder: Path) -> None:
     """Takes away what an earlier attempt left, its status first; its log stays."""
+    _refuse_copies()
     (folder / STATUS).unlink(missing_ok=True)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name in (LOG, PROGRESS):
@@ -267,6 +306,7 @@ def clear_run(folder: Path) -> None:
 
 def clear_measured(folder: Path) -> None:
     """Takes away what an earlier measurement of the same training left."""
+    _refuse_copies()
     for name in MEASURED:
         (folder / name).unlink(missing_ok=True)
 
@@ -288,13 +328,24 @@ def refuse_foreign(experiment: Path) -> None:
 
 
 def clear_experiment(experiment: Path) -> None:
-    """Takes away everything that this program has written there."""
-    for name in _OWN:
-        path = experiment / name
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.is_dir():
-            shutil.rmtree(path)
+    """Takes away everything that this program has written there. StorageError where it cannot."""
+    with _storing(experiment):
+        for name in _OWN:
+            path = experiment / name
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+            elif path.is_dir():
+                shutil.rmtree(path)
+
+
+def written_places(experiment: Path, run_ids: Iterable[str]) -> Iterator[Path]:
+    """The folders and files of an experiment that a command writes to, as far as they are there."""
+    yield from (experiment / name for name in _OWN)
+    for run_id in run_ids:
+        folder = run_folder(experiment, run_id)
+        yield folder
+        if folder.is_dir() and not folder.is_symlink():
+            yield from folder.iterdir()
 
 
 def size(experiment: Path) -> tuple[int, int]:
@@ -321,7 +372,7 @@ def readable(folder: Path, names: Iterable[str]) -> bool:
     return True
 
 
-def write_trace(folder: Path, columns: Mapping[str, np.ndarray], *, lasting: bool = True) -> None:
+def write_trace(folder: Path, columns: "Mapping[str, np.ndarray]", *, lasting: bool = True) -> None:
     """`trace.parquet`: one row a recorded step."""
     import pyarrow
     import pyarrow.parquet
@@ -338,15 +389,19 @@ def read_trace(folder: Path) -> "pd.DataFrame":
     return pd.read_parquet(folder / "trace.parquet")
 
 
-def write_slices(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_slices(folder: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     """`slices.npz`; NaN and infinity are kept as they are."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     write_bytes(folder / "slices.npz", buffer.getvalue())
 
 
-def read_slices(folder: Path) -> dict[str, np.ndarray]:
+def read_slices(folder: Path) -> "dict[str, np.ndarray]":
     """All arrays of `slices.npz`; empty where the run has none."""
+    import numpy as np
+
     path = folder / "slices.npz"
     if not path.exists():
         return {}
@@ -354,23 +409,27 @@ def read_slices(folder: Path) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def write_params(folder: Path, tensors: Mapping[str, np.ndarray]) -> None:
+def write_params(folder: Path, tensors: "Mapping[str, np.ndarray]") -> None:
     """`params.safetensors`, by names such as `trained/layers/0/weight`."""
+    import numpy as np
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     write_bytes(folder / "params.safetensors", save(contiguous))
 
 
-def read_params(folder: Path) -> dict[str, np.ndarray]:
+def read_params(folder: Path) -> "dict[str, np.ndarray]":
     """What `write_params` wrote."""
     from safetensors.numpy import load
 
     return load((folder / "params.safetensors").read_bytes())
 
 
-def write_checkpoints(folder: Path, steps: np.ndarray, tensors: Mapping[str, np.ndarray]) -> None:
+def write_checkpoints(
+    folder: Path, steps: "np.ndarray", tensors: "Mapping[str, np.ndarray]"
+) -> None:
     """`checkpoints.safetensors`: `step` and each parameter with a leading axis of checkpoints."""
+    import numpy as np
     from safetensors.numpy import save
 
     named = {"step": steps} | {f"params/{name}": array for name, array in tensors.items()}
@@ -378,7 +437,7 @@ def write_checkpoints(folder: Path, steps: np.ndarray, tensors: Mapping[str, np.
     write_bytes(folder / "checkpoints.safetensors", save(contiguous))
 
 
-def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def read_checkpoints(folder: Path) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
     """The steps and parameters that `write_checkpoints` wrote."""
     from safetensors.numpy import load
 
@@ -392,8 +451,8 @@ def _finite_or_none(value: Any) -> Any:
         return {key: _finite_or_none(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite_or_none(item) for item in value]
-    if isinstance(value, np.generic):
+    if hasattr(value, "dtype"):  # a scalar of NumPy
         value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

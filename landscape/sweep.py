@@ -9,62 +9,7 @@ from landscape import config, executors, lock, store
 from landscape.config import Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.executors import Event, Note
-
-PENDING = ("new", "measure", "retry")
-
-
-class Planned(NamedTuple):
-    """What is to be done with a run, and which files of it are damaged.
-
-    `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the status that
-    is kept: `done`, `diverged`, `failed`.
-    """
-
-    action: str
-    damaged: tuple[str, ...] = ()
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is anything to do."""
-        return self.action in PENDING
-
-
-def plan(
-    runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
-) -> dict[str, Planned]:
-    """What is to be done with each run, by id."""
-    new = Planned("new")
-    return {
-        run.id: new if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
-        for run in runs
-    }
-
-
-def _decide(run: Run, folder: Path, retry_failed: bool) -> Planned:
-    status = store.read_status(folder)
-    if status is None:
-        broken = (store.STATUS,) if (folder / store.STATUS).exists() else ()
-        return Planned("new", broken)
-    damaged = tuple(store.damaged(folder))
-    if status == "failed":
-        return Planned("retry" if retry_failed else "failed")
-    if set(damaged) & {*store.TRAINING}:
-        return Planned("new", damaged)
-    if status == store.TRAINED:
-        return Planned("measure")
-    if damaged or not store.readable(folder, _asked(run)):
-        return Planned("measure", damaged)
-    try:
-        stored = config.read_run(folder / "config.yaml").measurement
-    except UserError:
-        return Planned("measure", ("config.yaml",))
-    return Planned(status if stored == run.measurement else "measure")
-
-
-def _asked(run: Run) -> list[str]:
-    """The files that a finished run has for what its config asks to be measured."""
-    asked = {"slices.npz": run.slices, "curvature.json": run.curvature, "audit.json": run.audit}
-    return [name for name, value in asked.items() if value]
+from landscape.plan import Planned, plan
 
 
 class State(NamedTuple):
@@ -75,12 +20,12 @@ class State(NamedTuple):
     progress: dict[str, Any]
 
 
-def states(directory: Path, held: bool) -> dict[str, State]:
+def states(directory: Path, held: bool, *, thorough: bool = True) -> dict[str, State]:
     """The state of each run of an experiment.
 
     `running` where it is under way, `missing` where nobody has begun it, `interrupted` where
     somebody had, `damaged` where files of it are no longer what it wrote. `held`: whether somebody
-    is at work on the folder.
+    is at work on the folder; `thorough`: read every file, to see whether it is damaged.
     """
     if not (directory / "experiment.yaml").is_file():
         raise UserError(
@@ -94,14 +39,15 @@ def states(directory: Path, held: bool) -> dict[str, State]:
             f"{directory / 'plan.json'} cannot be read: {error}",
             hint="run the experiment again: finished runs are kept",
         ) from None
-    return {name: _state(store.run_folder(directory, name), held) for name in names}
+    return {name: _state(store.run_folder(directory, name), held, thorough) for name in names}
 
 
-def _state(folder: Path, held: bool) -> State:
+def _state(folder: Path, held: bool, thorough: bool) -> State:
     status, progress = store.read_status(folder), store.read_progress(folder)
     if progress and status in (None, store.TRAINED):
         return State("running" if held else "interrupted", None, progress)
-    if status is not None and status != "failed" and (damaged := store.damaged(folder)):
+    damaged = store.damaged(folder) if thorough and status in store.FINISHED else []
+    if damaged:
         return State("damaged", ", ".join(damaged), {})
     if status is None and (folder / store.STATUS).exists():
         return State("damaged", store.STATUS, {})
@@ -162,7 +108,7 @@ def carry_out(
             _open_directory(experiment, directory, list(decided))
             return
         with executors.started(how, experiment, directory) as executor:
-            yield Prepared(executor.prepare(pending))
+            yield Prepared((yield from executor.prepare(pending, stop)))
             if stop.is_set():  # nothing is deleted for runs that will not be made
                 return
             if fresh:
@@ -173,7 +119,7 @@ def carry_out(
             if experiment.across is None or stop.is_set():
                 return
             try:
-                measured = executor.across(experiment.across, runs, directory)
+                measured = executor.across(experiment.across, runs, directory, stop)
             except StorageError:
                 raise
             except UserError as error:  # what was trained is worth a report without it
@@ -185,13 +131,15 @@ def carry_out(
 
 def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[str]) -> None:
     """Makes the experiment's folder and writes what was asked for."""
-    for folder in (directory / "runs", *(store.run_folder(directory, i) for i in run_ids)):
-        if folder.is_symlink():
+    for path in store.written_places(directory, run_ids):
+        if path.is_symlink():
             raise UserError(
-                f"{folder} leads to another folder, {folder.resolve()}",
+                f"{path} leads to {path.resolve()}",
                 hint="remove the link: results are written inside the experiment's own folder",
             )
     store.clear_unfinished(directory)
+    for run_id in run_ids:
+        store.clear_progress(store.run_folder(directory, run_id))
     store.write_text(directory / "experiment.yaml", config.dump(experiment))
     store.write_plan(directory, run_ids)
     if experiment.across is None:

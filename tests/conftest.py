@@ -1,3 +1,7 @@
+import os
+
+os.environ.setdefault("NPROC", "8")  # as in every process of a sweep, see landscape.compiling
+
 import jax
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -10,18 +10,18 @@ from landscape.executors.events import Ended
 EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 CONFIG = """
 dataset: digits
-model: {name: mlp, widths: [4]}
+model: {name: mlp, widths: [128]}
 losses: [{name: "losses.py:wicked", label: wicked}, brier]
 seeds: 2
 steps: 20
-batch_size: 16
+batch_size: 512
 record_every: 10
 slices: {lines: {directions: 1, points: 3}, planes: null}
 execution: {retries: 1}
 """
 # A loss that does what a file beside it says, once for each file there, when it is traced.
 LOSSES = """
-import ctypes, os, sys
+import ctypes, itertools, os, sys
 from pathlib import Path
 import optax
 
@@ -46,6 +46,8 @@ def mischief(what):
         kept = []
         while True:
             kept.append(b"x" * 2**26)
+    elif what == "hold":  # in one call of C code, in which no thread gets a turn
+        list(itertools.islice(itertools.count(10**9), 10**9))
     elif what == "print":
         for number in range(200_000):
             print("mischief", number, "x" * 90)
@@ -98,7 +100,8 @@ def contents(directory):
 def same(found, expected):
     """Whether results are equal byte for byte, but for the folder that their configs lie in."""
     assert found.keys() == expected.keys()
-    assert [key for key in found if key[1] != "config.yaml" and found[key] != expected[key]] == []
+    others = [key for key in found if key[1] != "config.yaml" and found[key] != expected[key]]
+    assert others == [], others
 
 
 def statuses(events):

@@ -202,7 +202,7 @@ def test_the_audit_is_stored_with_its_shapes_and_without_numbers_that_json_lacks
         "value": None,
         "shapes": {"x": [0.5, None]},
     }
-    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train", "slices", "audit"}
+    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train", "audit"}
 
 
 def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
@@ -211,7 +211,7 @@ def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
     assert fake.asked == []
     assert list((tmp_path / "out").rglob("audit.json")) == []
     folder = store.run_folder(tmp_path / "out", runs[0].id)
-    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train", "slices"}
+    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train"}
 
 
 def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monkeypatch):

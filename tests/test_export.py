@@ -87,7 +87,7 @@ def test_tensorboard_reads_back_what_was_exported(directory, tmp_path):
         start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
         assert start.hparams["steps"].number_value == 10
         assert start.hparams["loss.name"].string_value in ("focal", "brier")
-    figures = EventAccumulator(str(tmp_path / "events" / "report"))
+    figures = EventAccumulator(str(tmp_path / "events" / "figures"))
     figures.Reload()
     pictures = sorted(path.stem for path in (directory / "report" / "figures").glob("*.png"))
     assert sorted(figures.Tags()["images"]) == pictures != []
@@ -147,6 +147,21 @@ def test_wandb_reads_back_what_was_exported(directory, monkeypatch):
             assert values == pytest.approx(wanted, nan_ok=True), column
         assert "trace.parquet" in names and "slices.npz" in names
     assert seen == expected.keys()
+
+
+@pytest.mark.parametrize("place", ["", "runs", "runs/inner", "report"])
+def test_nothing_is_exported_into_the_results(directory, place):
+    before = sorted(directory.rglob("*"))
+    with pytest.raises(UserError, match="for the results themselves"):
+        export(directory, "tensorboard", str(directory / place))
+    assert sorted(directory.rglob("*")) == before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_server_that_does_not_answer_is_one_sentence(directory, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match="mlflow did not take the runs"):
+        export(directory, "mlflow", "http://127.0.0.1:9")
 
 
 def test_a_tracker_that_is_missing_says_what_to_install(directory, monkeypatch):

@@ -43,8 +43,9 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
 ):
     path = written(tmp_path)
     # The first is met while the loss is prepared, which is left to its runs without a word.
-    kinds = ["segfault", "segfault", "kill", "leave", "spawn", "loop", "allocate"]
-    reasons = ["SIGSEGV", "SIGKILL", "exit code 0", "SIGSEGV", "time limit", "memory limit"]
+    kinds = ["segfault", "segfault", "kill", "leave", "spawn", "loop", "allocate", "hold"]
+    reasons = ["SIGSEGV", "SIGKILL", "exit code 0", "SIGSEGV", "time limit"]
+    reasons += ["memory limit"] * 2
     for number, kind in enumerate(kinds):
         mischief(tmp_path, kind, number)
     limits = ("time_limit=20", "memory_limit=1GiB", "retries=9")
@@ -52,11 +53,11 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
     events, directory = carried_out(path, *overrides, executor="processes", jobs=1)
     lost = [event.reason for event in events if isinstance(event, Lost)]
     assert len(lost) == len(reasons)
-    assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 6
+    assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 7
     assert statuses(events) == ["done"] * 4
     same(contents(directory), undisturbed)
     logs = "".join(p.read_text() for p in directory.glob("runs/*/log.txt"))
-    assert "Segmentation fault" in logs and "losses.py" in logs and "MiB in use" in logs
+    assert "Segmentation fault" in logs and "losses.py" in logs
     assert not any("sleep 1000" in " ".join(p.info["cmdline"]) for p in processes())
 
 
@@ -99,6 +100,42 @@ def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path
 
 def processes():
     return psutil.process_iter(["cmdline"])
+
+
+FORKED = """
+import os
+from pathlib import Path
+import optax
+
+def forks(predictions, targets):
+    flag = Path(__file__).parent / "fork"
+    if flag.exists():
+        flag.unlink()
+        if os.fork() == 0:
+            Path(__file__).parent.joinpath("copy").write_text(str(os.getpid()))
+            raise ValueError("the copy raises")
+    return optax.softmax_cross_entropy(predictions, targets)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path, executor):
+    path = written(tmp_path)
+    (tmp_path / "forks.py").write_text(FORKED)
+    losses = "losses=[{name: 'forks.py:forks', label: forks}]"
+    carried_out(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
+    (tmp_path / "fork").touch()
+    one = started(path, losses, "seeds=[1]", "--executor", executor)
+    _, told = one.communicate(timeout=200)
+    assert one.returncode == 0, told
+    copy = int((tmp_path / "copy").read_text())
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(copy) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(copy)
+    (log,) = (p.read_text() for p in tmp_path.glob("out/sweep/runs/*seed1*/log.txt"))
+    assert "the copy raises" not in log and "done after" in log
 
 
 # --- processes that are killed
@@ -234,7 +271,13 @@ def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
 def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
     path = written(tmp_path)
     one = started(
-        path, "losses=[brier]", "steps=400000", "record_every=1000", "--executor", executor
+        path,
+        "losses=[brier]",
+        "steps=400000",
+        "batch_size=16",
+        "record_every=1000",
+        "--executor",
+        executor,
     )
     directory = tmp_path / "out" / "sweep"
     while not any("step" in s.progress for s in states(directory).values()):
@@ -254,7 +297,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
 @pytest.mark.slow
 def test_a_run_over_its_time_keeps_the_steps_that_it_recorded(tmp_path):
     path = written(tmp_path)
-    overrides = ("losses=[brier]", "seeds=1", "steps=400000", "record_every=1000")
+    overrides = ("losses=[brier]", "seeds=1", "steps=400000", "batch_size=16", "record_every=1000")
     limits = ("execution.time_limit=15", "execution.retries=0")
     events, directory = carried_out(path, *overrides, *limits)
     assert statuses(events) == ["failed"]

@@ -24,7 +24,7 @@ LAYERS = [
         "sweep",
         "workshop",
     ),
-    ("lock", "progress"),
+    ("lock", "progress", "plan"),
     ("store", "numbers", "tuning"),
     (
         "audit",

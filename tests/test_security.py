@@ -1,6 +1,7 @@
 """A config and a folder of results may come from somebody else."""
 
 import ast
+import contextlib
 import pickle
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from command import called
 from disturbed import carried_out, written
 
 from landscape import config, store
-from landscape.errors import UserError
+from landscape.errors import StorageError, UserError
 from landscape.export import finished
 
 SOURCE = Path(__file__).parent.parent / "landscape"
@@ -35,6 +36,22 @@ def test_no_text_becomes_code_or_a_shell_command_and_nothing_is_unpickled():
         for node in nodes:
             if isinstance(node, ast.keyword) and node.arg in ("shell", "allow_pickle"):
                 assert isinstance(node.value, ast.Constant) and node.value.value is False, where
+
+
+ANNOTATIONS = ["{}", '"{}"', 'list["{}"]', 'Optional["{}"]', "Literal[{}]", "'\\'{}\\''"]
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
+def test_an_annotation_of_somebody_elses_is_read_and_not_evaluated(tmp_path, annotation):
+    mark = tmp_path / "mark"
+    code = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    (tmp_path / "theirs.py").write_text(
+        f"def loss(predictions, targets, *, option: {annotation.format(code)} = 1.0):\n    ...\n"
+    )
+    path = written(tmp_path)
+    with contextlib.suppress(UserError):
+        config.load(path, ["losses=[{name: 'theirs.py:loss', option: 2.0}]"])
+    assert not mark.exists()
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +137,26 @@ def test_results_are_not_written_through_a_link(own, tmp_path):
     (elsewhere / "thesis.txt").write_text("years of work")
     shutil.rmtree(folder)
     folder.symlink_to(elsewhere)
-    with pytest.raises(UserError, match="leads to another folder"):
+    with pytest.raises(UserError, match="leads to"):
         carried_out(path, *FEW, executor="serial")
     assert [p.name for p in elsewhere.iterdir()] == ["thesis.txt"]
+
+
+def test_a_log_is_not_written_through_a_link(own, tmp_path):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    shutil.copytree(own, directory)
+    (name,) = store.read_plan(directory)
+    folder, thesis = store.run_folder(directory, name), tmp_path / "thesis.txt"
+    thesis.write_text("years of work")
+    (folder / "log.txt").unlink()
+    (folder / "log.txt").symlink_to(thesis)
+    with pytest.raises(StorageError, match=r"log\.txt"):
+        store.append_log(folder, "a line")
+    (folder / "params.safetensors").unlink()
+    with pytest.raises(UserError, match="leads to"):
+        carried_out(path, *FEW, executor="serial")
+    assert thesis.read_text() == "years of work"
 
 
 def test_fresh_deletes_nothing_that_is_not_its_own(own, tmp_path):

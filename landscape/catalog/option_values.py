@@ -51,8 +51,12 @@ def _kind(annotation: str) -> tuple[Any, TypeAdapter[Any] | None]:
 def _read(node: ast.expr) -> Any:
     """The type that an annotation spells; KeyError or TypeError where it is none that is known."""
     match node:
+        case ast.Constant(str(text)):  # an annotation in quotes
+            return _read(ast.parse(text, mode="eval").body)
         case ast.Constant(value):
             return value
+        case ast.Subscript(ast.Name("Literal") | ast.Attribute(attr="Literal"), index):
+            return typing.Literal[ast.literal_eval(index)]
         case ast.Name(name):
             return _WORDS[name]
         case ast.Attribute():

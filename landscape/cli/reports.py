@@ -122,7 +122,7 @@ def _watch(directory: Path) -> None:
     console, last = Console(stderr=True), ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while (holder := lock.holder(directory)) is not None:
-            found = sweep.states(directory, True)
+            found = sweep.states(directory, True, thorough=False)
             running = {name: s for name, s in found.items() if s.status == "running"}
             lines = [_summed(found), *(f"{name}{_more(s)}" for name, s in running.items())]
             if console.is_terminal:

@@ -193,9 +193,10 @@ def _plan(
 def _prepared(runs: "Sequence[Run]") -> "Workshop":
     """Data and programs of the runs, every mistake in them found."""
     from landscape.executors.serial import Serial
+    from landscape.workshop import prepare
 
     executor = Serial()
-    executor.prepare(runs)
+    prepare(runs, executor.workshop)
     return executor.workshop
 
 

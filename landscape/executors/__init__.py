@@ -5,7 +5,7 @@ Whichever it is, a run leaves the same bytes.
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ EXECUTORS = ("serial", "processes", "ray")
 class Executor(Protocol):
     """Prepares runs, performs them, and measures between them."""
 
-    def prepare(self, runs: "Sequence[Run]") -> int:
+    def prepare(self, runs: "Sequence[Run]", stop: threading.Event) -> Generator[Note, None, int]:
         """Builds and checks all programs; returns how many. UserError with every mistake."""
 
     def perform(
@@ -31,7 +31,9 @@ class Executor(Protocol):
     ) -> Iterator[Event]:
         """Performs all runs and tells of each; after `stop` is set none is begun."""
 
-    def across(self, asked: "Across", runs: "Sequence[Run]", directory: Path) -> bool:
+    def across(
+        self, asked: "Across", runs: "Sequence[Run]", directory: Path, stop: threading.Event
+    ) -> bool:
         """Measures between runs; False where that was done before."""
 
     def close(self) -> None:
@@ -49,7 +51,7 @@ class Plan(NamedTuple):
     def workers(self) -> str:
         """In words, for a person."""
         if self.executor == "serial":
-            return "one after the other in this process"
+            return "in this process"
         number = "as many workers as fit" if self.jobs is None else f"{self.jobs} workers"
         where = "" if self.executor == "processes" else f" on {self.address or 'a local cluster'}"
         return f"{number}{where}"

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +13,7 @@ from landscape.errors import UserError, raise_all
 from landscape.executors import worker
 from landscape.executors.events import Ended, Event, Lost, Note, Started
 from landscape.executors.queue import Queue, grouped
+from landscape.plan import finished
 
 _GLANCE = 0.1  # seconds between two looks at time limits, and at whether to stop
 _GRACE = 1.0  # seconds in which an executor says by itself that a worker has ended
@@ -39,6 +40,9 @@ class Slot(Protocol):
 
     def stop(self) -> None:
         """Ends the worker at once, whatever it does; the next task gets a fresh one."""
+
+    def overdrawn(self) -> bool:
+        """Whether the worker takes more memory than it may, as far as its parent can see."""
 
     def dead(self) -> str | None:
         """How the worker has ended, in a few words; None while it lives."""
@@ -76,7 +80,7 @@ class Crew:
         self._known: dict[str, set[str]] = {}
         self._together = 1
 
-    def prepare(self, runs: Sequence[Run]) -> int:
+    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Generator[Note, None, int]:
         """Has the workers build and check all programs; returns how many.
 
         UserError with every mistake in them. A program whose worker is lost is left to its runs.
@@ -91,10 +95,11 @@ class Crew:
             key, some = groups.pop(0)
             return Task(worker.prepare, (some,), some, key, self._limits.seconds)
 
-        for outcome in self._perform(ask, threading.Event()):
+        for outcome in self._perform(ask, lambda: bool(groups), stop):
             if isinstance(outcome, Note):
-                continue
-            if outcome.lost:
+                yield outcome
+            elif outcome.lost:
+                self._known.pop(outcome.slot.name, None)
                 self._keys |= {run.id: outcome.task.key for run in outcome.task.about}
             elif isinstance(outcome.value, UserError):
                 errors.append(outcome.value)
@@ -114,6 +119,7 @@ class Crew:
 
         After `stop` is set no further run is begun. StorageError where results cannot be written.
         """
+        directory = directory.absolute()  # a worker may have another current folder
         groups = grouped(runs, self._keys)
         queue = Queue(groups)
         for name, keys in self._known.items():
@@ -140,35 +146,48 @@ class Crew:
             arguments = (run, directory, slot.name)
             return Task(worker.perform, arguments, [run], key, self._limits.seconds)
 
-        for outcome in self._perform(ask, stop, told):
+        for outcome in self._perform(ask, lambda: len(queue) > 0, stop, told):
             if isinstance(outcome, Started | Note):
                 yield outcome
                 continue
             slot, task, value, lost, seconds = outcome
             if isinstance(value, BaseException):
                 raise value
+            if lost is not None:
+                queue.forget(slot.name)
             if task.function is not worker.perform:
                 continue
             (run,) = task.about
-            if lost is None:
-                yield Ended(run, value, seconds)
-                continue
-            queue.forget(slot.name)
             folder = store.run_folder(directory, run.id)
+            # It may have been lost when everything of the run was written.
+            status = value if lost is None else finished(run, folder)
+            if status is not None:
+                yield Ended(run, status, seconds)
+                continue
             store.append_log(folder, f"the worker was lost: {lost}")
             attempts[run.id] = attempts.get(run.id, 0) + 1
             if attempts[run.id] <= self._limits.retries:
+                store.clear_progress(folder)
                 queue.put_back(task.key, run)
                 yield Lost(run, slot.name, lost)
             else:
                 _record(run, folder, lost, attempts[run.id])
                 yield Ended(run, "failed", seconds)
 
-    def across(self, asked: Across, runs: Sequence[Run], directory: Path) -> bool:
+    def across(
+        self, asked: Across, runs: Sequence[Run], directory: Path, stop: threading.Event
+    ) -> bool:
         """Has a worker measure between runs; False where that was done before."""
-        tasks = [Task(worker.across, (asked, runs, directory), [], "", None)]
-        outcomes = self._perform(lambda slot: tasks.pop() if tasks else None, threading.Event())
-        (outcome,) = (outcome for outcome in outcomes if isinstance(outcome, Outcome))
+        tasks = [Task(worker.across, (asked, runs, directory.absolute()), [], "", None)]
+
+        def ask(slot: Slot) -> Task | None:
+            return tasks.pop() if tasks else None
+
+        outcomes = [*self._perform(ask, lambda: bool(tasks), stop)]
+        found = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        if not found:  # it was stopped before a worker was there
+            return False
+        (outcome,) = found
         if outcome.lost:
             raise UserError(
                 f"what lies across runs could not be measured: the worker was lost ({outcome.lost})"
@@ -185,12 +204,14 @@ class Crew:
     def _perform(
         self,
         ask: Callable[[Slot], Task | None],
+        left: Callable[[], bool],
         stop: threading.Event,
         told: list[Event] | None = None,
     ) -> Iterator[Any]:
-        """Gives each idle worker what it is asked to do; yields what became of it.
+        """Gives each idle worker what it is asked to do, while anything is `left`.
 
-        An error of the task itself is its value. `told` are events that `ask` has to tell.
+        Yields what became of it; an error of the task itself is its value. `told` are events that
+        `ask` has to tell.
         """
         told = [] if told is None else told
         busy: dict[Future, tuple[Slot, Task, float]] = {}
@@ -211,7 +232,7 @@ class Crew:
             elif waiting_since and time.monotonic() - waiting_since > _PATIENCE:
                 waiting_since = None
                 yield Note("waiting for a worker: no machine has what a run asks for yet")
-            if not busy and len(ready) == len(idle):
+            if not busy and (stop.is_set() or not left()):
                 return
             if not busy:
                 time.sleep(_GLANCE)
@@ -226,6 +247,7 @@ class Crew:
                 seconds = time.monotonic() - began
                 late = task.seconds is not None and seconds > task.seconds
                 lost = "time limit" if late else _silent(slot, future)
+                lost = "memory limit" if not lost and slot.overdrawn() else lost
                 if lost and not future.done():
                     del busy[future]
                     slot.stop()

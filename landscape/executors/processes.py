@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -12,11 +13,13 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
+import psutil
 from pebble import ProcessExpired, ProcessPool
 
 from landscape.executors import worker
 
 _main = threading.Lock()
+_BETWEEN_LOOKS = 1.0  # seconds between two looks at a worker's memory
 
 
 class _Process(SpawnProcess):
@@ -55,6 +58,7 @@ class Slot:
         self.name, self._settings = name, settings
         self._pool: ProcessPool | None = None
         self._context = _Context()
+        self._looked = 0.0
 
     def ready(self) -> bool:
         """Always: a process is started when it is needed."""
@@ -85,6 +89,17 @@ class Slot:
         ended = [code for code in codes if code is not None]
         return _in_words(ended[0]) if ended else None
 
+    def overdrawn(self) -> bool:
+        """Whether the worker takes more memory than it may, also where it cannot look itself."""
+        limit = self._settings.memory
+        if limit is None or time.monotonic() - self._looked < _BETWEEN_LOOKS:
+            return False
+        self._looked = time.monotonic()
+        with contextlib.suppress(psutil.Error):
+            alive = [p.pid for p in self._context.made if p.pid and p.exitcode is None]
+            return any(worker.memory(psutil.Process(pid)) > limit for pid in alive)
+        return False
+
     def lost(self, error: BaseException) -> str | None:
         """Why the worker was lost; None where the task itself raised."""
         if isinstance(error, ProcessExpired):
@@ -96,10 +111,14 @@ class Slot:
 
 def slots(jobs: int, memory: int | None, together: int | str) -> list[Slot]:
     """A slot for each job; they share the cores of this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    share = max((cores or 1) // jobs, 1)
-    settings = worker.Settings(share, memory, os.getpid(), together, 1 / jobs)
-    return [Slot(f"worker {number}", settings) for number in range(1, jobs + 1)]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    share = max((len(cores) or os.cpu_count() or 1) // jobs, 1)
+    found = []
+    for number in range(jobs):
+        own = tuple(cores[(number * share + i) % len(cores)] for i in range(share) if cores)
+        settings = worker.Settings(share, own, memory, os.getpid(), together, 1 / jobs)
+        found.append(Slot(f"worker {number + 1}", settings))
+    return found
 
 
 def _end_group(process: _Process) -> None:

@@ -74,6 +74,10 @@ class Slot:
         """Nothing: the cluster tells by an error."""
         return None
 
+    def overdrawn(self) -> bool:
+        """Left to the actor itself, which is on another machine."""
+        return False
+
     def lost(self, error: BaseException) -> str | None:
         """Why the actor was lost; None where the task itself raised."""
         if isinstance(error, ray.exceptions.RayTaskError):
@@ -97,7 +101,6 @@ def cluster(
     machine of it that has what a run asks for.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    _keep_stdout_clean()
     own = not ray.is_initialized()
     if own:
         try:
@@ -114,18 +117,26 @@ def cluster(
                 hint="start one with `ray start --head`, or leave --address out",
             ) from error
     try:
-        fitting = _fitting(asked)
-        if fitting == 0:
-            raise UserError(
-                f"no machine of the cluster has what a run asks for: {_in_words(asked)}",
-                hint="ask for less in `resources:`",
-            )
-        gpu = asked.gpus or 1.0
-        settings = worker.Settings(max(int(asked.cpus), 1), memory, None, together, gpu)
-        yield [Slot(f"worker {n}", settings, asked) for n in range(1, (jobs or fitting) + 1)]
+        with _clean_stdout():
+            yield _slots(jobs, memory, together, asked)
     finally:
         if own:
             ray.shutdown()
+
+
+def _slots(
+    jobs: int | None, memory: int | None, together: int | str, asked: Resources
+) -> list[Slot]:
+    fitting = _fitting(asked)
+    if fitting == 0:
+        raise UserError(
+            f"no machine of the cluster has what a run asks for: {_in_words(asked)}",
+            hint="ask for less in `resources:`",
+        )
+    gpu = asked.gpus or 1.0
+    cores = max(int(asked.cpus), 1)
+    settings = worker.Settings(cores, (), memory, None, together, gpu)
+    return [Slot(f"worker {n}", settings, asked) for n in range(1, (jobs or fitting) + 1)]
 
 
 def _of_this_machine(jobs: int | None, asked: Resources) -> dict[str, Any]:
@@ -134,15 +145,22 @@ def _of_this_machine(jobs: int | None, asked: Resources) -> dict[str, Any]:
     return {"include_dashboard": False, **here}
 
 
-def _keep_stdout_clean() -> None:
+@contextlib.contextmanager
+def _clean_stdout() -> Iterator[None]:
     """Ray prints to stdout that a worker has died, where this program's results go.
 
     It has no setting for that. The same is told by the run that was lost.
     """
     from ray._private import worker as internals
 
-    if hasattr(internals, "print_to_stdstream"):
+    before = getattr(internals, "print_to_stdstream", None)
+    if before is not None:
         internals.print_to_stdstream = lambda *arguments, **options: None
+    try:
+        yield
+    finally:
+        if before is not None:
+            internals.print_to_stdstream = before
 
 
 def _demand(resources: Resources) -> dict[str, Any]:
@@ -181,14 +199,13 @@ def check_shared(directory: Path) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     try:
         blind = _blind(nodes, directory.absolute(), name, content)
-        answers = list(directory.glob(f"{name}.*"))
     finally:
-        for path in directory.glob(f"{name}*"):
+        for path in (directory / name, *(directory / _answer(name, node) for node in nodes)):
             path.unlink(missing_ok=True)
-    if blind or len(answers) < len(nodes):
+    if blind:
         raise UserError(
             f"{directory} is not the same folder on every machine of the cluster: "
-            f"{', '.join(blind) or 'some'} cannot see what {socket.gethostname()} writes there",
+            f"{', '.join(blind)} cannot see what {socket.gethostname()} writes there",
             hint="name a folder that all machines share with --out",
         )
 
@@ -201,10 +218,19 @@ def _blind(nodes: Sequence[dict], directory: Path, name: str, content: str) -> l
             node["NodeID"], soft=False
         )
         options = probe.options(num_cpus=0, scheduling_strategy=here, max_retries=0)
-        reference = options.remote(directory, name, content)
-        asked[reference] = node["NodeManagerHostname"]
+        answer = _answer(name, node)
+        reference = options.remote(directory, name, content, answer)
+        asked[reference] = node["NodeManagerHostname"], directory / answer
     ray.wait(list(asked), num_returns=len(asked), timeout=60)
-    return [host for reference, host in asked.items() if not _said(reference)]
+    return [
+        host
+        for reference, (host, answer) in asked.items()
+        if not (_said(reference) and answer.is_file())
+    ]
+
+
+def _answer(name: str, node: dict) -> str:
+    return f"{name}.{node['NodeID']}"
 
 
 def _said(reference: Any) -> bool:

@@ -3,19 +3,18 @@
 import threading
 import time
 import traceback
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from landscape import config, store
-from landscape.compiling import concurrency, keep_compiled, use_all_cores
+from landscape.compiling import concurrency, keep_compiled, one_blas_thread, use_all_cores
 from landscape.config import Across, Run
 from landscape.errors import StorageError, UserError
-from landscape.executors.events import Ended, Event, Started
+from landscape.executors.events import Ended, Event, Note, Started
 from landscape.executors.queue import grouped
 from landscape.experiment import perform, train_together
-from landscape.progress import Progress
+from landscape.progress import ABANDONED, Progress
 from landscape.tuning import seeds_together
 from landscape.workshop import Workshop, prepare
 
@@ -32,8 +31,9 @@ class Serial:
         self.workshop = Workshop()
         self._together = together
 
-    def prepare(self, runs: Sequence[Run]) -> int:
+    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Generator[Note, None, int]:
         """Builds and checks all programs; returns how many. UserError with every mistake."""
+        yield from ()
         prepare(runs, self.workshop)
         return len({self.workshop.key(run) for run in runs})
 
@@ -44,11 +44,14 @@ class Serial:
         together = seeds_together(self._together)
         return perform_all(runs, directory, self.workshop, together, stop)
 
-    def across(self, asked: Across, runs: Sequence[Run], directory: Path) -> bool:
+    def across(
+        self, asked: Across, runs: Sequence[Run], directory: Path, stop: threading.Event
+    ) -> bool:
         """Measures between runs; False where that was done before."""
         from landscape import across
 
-        return across.measure(asked, runs, directory, self.workshop)
+        with one_blas_thread():
+            return across.measure(asked, runs, directory, self.workshop)
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -74,15 +77,27 @@ def perform_all(
     that can be known before are for `workshop.prepare` to find, with the same workshop.
     StorageError where results cannot be written.
     """
-    stop = stop or threading.Event()
+    with one_blas_thread():
+        yield from _perform_all(runs, directory, workshop, together, stop or threading.Event())
+
+
+def _perform_all(
+    runs: Sequence[Run],
+    directory: Path,
+    workshop: Workshop,
+    together: int,
+    stop: threading.Event,
+) -> Iterator[Event]:
     groups = list(grouped(runs, {run.id: _key(run, workshop) for run in runs}).values())
     if together > 1:
         for group in groups:
-            train_side_by_side(group, directory, workshop, together)
+            yield Note(f"training {len(group)} runs side by side, {together} at a time")
+            train_side_by_side(group, directory, workshop, together, stop)
     followers = {first.id: rest for first, *rest in groups}
     waiting = [group[0] for group in groups]
     number, begun = concurrency(), 0
     pool, waits = ThreadPoolExecutor(number), True
+    ABANDONED.clear()
     try:
         under_way: dict = {}
         while True:
@@ -100,8 +115,10 @@ def perform_all(
                 yield future.result()
                 waiting += followers.pop(run.id, [])
     except BaseException:
-        # Who has asked to stop before must not wait for what cannot be stopped.
+        # Who has asked to stop before must not wait for what cannot be stopped; who asks for the
+        # first time waits until the runs in hand come to the end of a piece.
         waits = not stop.is_set()
+        ABANDONED.set()
         raise
     finally:
         pool.shutdown(wait=waits, cancel_futures=True)
@@ -115,12 +132,18 @@ def _key(run: Run, workshop: Workshop) -> str:
 
 
 def train_side_by_side(
-    group: Sequence[Run], directory: Path, workshop: Workshop, count: int
+    group: Sequence[Run],
+    directory: Path,
+    workshop: Workshop,
+    count: int,
+    stop: threading.Event | None = None,
 ) -> None:
-    """Leaves what it cannot train side by side to each run, and says why."""
+    """Leaves what it cannot train side by side to each run, and says why in their logs."""
     new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
     for start in range(0, len(new), count):
         some = new[start : start + count]
+        if stop is not None and stop.is_set():
+            return
         if len(some) > 1:
             try:
                 train_together(some, directory, workshop)
@@ -129,7 +152,9 @@ def train_side_by_side(
             except Exception as error:
                 told = (str(error).splitlines() or [""])[0]
                 kind = type(error).__name__
-                warnings.warn(f"trained one by one instead: {kind}: {told}", stacklevel=2)
+                for run in some:
+                    folder = store.run_folder(directory, run.id)
+                    store.append_log(folder, f"trained by itself instead: {kind}: {told}")
 
 
 def perform_one(run: Run, directory: Path, workshop: Workshop, worker: str = _WORKER) -> Ended:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # How often a worker looks at its memory and its parent, in seconds; what its log may take, and what
 # is left of one that grew beyond.
 _GLANCE, _LONGEST_LOG, _HEAD = 0.2, 8 * 2**20, 2**20
+_PR_SET_PDEATHSIG = 1
 OUT_OF_MEMORY = 75  # the exit code of a worker that went over its limit
 
 
@@ -39,18 +40,20 @@ class Prepared(NamedTuple):
 class Settings(NamedTuple):
     """What a worker may use.
 
-    `memory` in bytes, that of what it starts included; `gpu` is its share of the memory of one. It
-    ends with its `parent`, where it has one on its machine.
+    `cores` is how many, `own_cores` which, where that is decided; `memory` is in bytes, that of
+    what it starts included; `gpu` is its share of the memory of one. It ends with its `parent`,
+    where it has one on its machine.
     """
 
     cores: int
+    own_cores: tuple[int, ...]
     memory: int | None
     parent: int | None
     together: int | str
     gpu: float
 
 
-_settings = Settings(1, None, None, 1, 1.0)
+_settings = Settings(1, (), None, None, 1, 1.0)
 _workshop: "Workshop | None" = None
 _log: Path | None = None
 
@@ -61,17 +64,29 @@ def begin(settings: Settings) -> None:
     _settings = settings
     # An interruption is for the parent to handle: it lets the run in hand finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(settings.cores)
+    if settings.own_cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, settings.own_cores)
     if settings.gpu < 1:  # jax would take most of it for the first worker
         share = f"{0.9 * settings.gpu:.2f}"
         os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", share)
-    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(min(settings.cores, 8)))
+    if settings.parent is not None:
+        _die_with_parent()
     if settings.parent is not None and hasattr(os, "setpgid"):
         # What a loss of somebody's starts belongs to this worker's group, and is ended with it.
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
     threading.Thread(target=_watch, daemon=True, name="watch").start()
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process when its parent has ended, even in the middle of C code."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def ready() -> str:
@@ -96,6 +111,7 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
     """Trains runs of one program side by side; what cannot be is left to each run."""
     from landscape.executors import serial
 
+    store.claim()
     with _printing_nowhere():
         serial.train_side_by_side(runs, directory, _own_workshop(), len(runs))
 
@@ -104,35 +120,40 @@ def perform(run: "Run", directory: Path, worker: str) -> str:
     """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
     from landscape.executors import serial
 
-    with _printing_into(store.run_folder(directory, run.id) / store.LOG):
+    store.claim()
+    from landscape.compiling import one_blas_thread
+
+    with _printing_into(store.run_folder(directory, run.id) / store.LOG), one_blas_thread():
         return serial.perform_one(run, directory, _own_workshop(), worker).status
 
 
 def across(asked: "Across", runs: "Sequence[Run]", directory: Path) -> bool:
     """Measures between runs; False where that was done before."""
     from landscape import across
+    from landscape.compiling import one_blas_thread
 
-    with _printing_nowhere():
+    with _printing_nowhere(), one_blas_thread():
         return across.measure(asked, runs, directory, _own_workshop())
 
 
-def seen(directory: Path, name: str, content: str) -> bool:
-    """Whether this worker sees a file that its parent wrote; it writes one of its own beside it."""
+def seen(directory: Path, name: str, content: str, answer: str) -> bool:
+    """Whether this worker sees a file that its parent wrote; it writes another as its answer."""
     try:
         found = (directory / name).read_text(encoding="utf-8")
-        store.write_bytes(directory / f"{name}.{os.getpid()}", found.encode(), lasting=False)
-    except OSError:
+        store.write_bytes(directory / answer, found.encode(), lasting=False)
+    except (OSError, UserError):
         return False
     return found == content
 
 
 def _own_workshop() -> "Workshop":
     """The workshop of this process, which all its runs share."""
-    from landscape.compiling import keep_compiled
+    from landscape.compiling import keep_compiled, use_all_cores
     from landscape.workshop import Workshop
 
     global _workshop
     if _workshop is None:
+        use_all_cores(_settings.cores)
         keep_compiled()
         _workshop = Workshop()
     return _workshop
@@ -142,8 +163,7 @@ def _own_workshop() -> "Workshop":
 def _printing_into(log: Path) -> Iterator[None]:
     """Everything that this process prints, C libraries and a crash included, goes into a file."""
     global _log
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as file, _printing_to(file.fileno()):
+    with store.opened_log(log.parent) as file, _printing_to(file.fileno()):
         faulthandler.enable(file)
         _log = log
         try:
@@ -183,18 +203,23 @@ def _watch() -> None:
     own = psutil.Process()
     while True:
         time.sleep(_GLANCE)
-        if _settings.parent is not None and os.getppid() != _settings.parent:
-            _end(1)
-        if _log is not None:
-            _shorten(_log)
-        if _settings.memory is not None and (taken := _memory(own)) > _settings.memory:
-            with contextlib.suppress(UserError):
-                if _log is not None:
-                    store.append_log(_log.parent, f"{taken / 2**20:,.0f} MiB in use")
-            _end(OUT_OF_MEMORY)
+        with contextlib.suppress(psutil.Error):
+            _glance(own)
 
 
-def _memory(process: psutil.Process) -> int:
+def _glance(own: psutil.Process) -> None:
+    if _settings.parent is not None and os.getppid() != _settings.parent:
+        _end(1)
+    if _log is not None:
+        _shorten(_log)
+    if _settings.memory is not None and (taken := memory(own)) > _settings.memory:
+        with contextlib.suppress(UserError):
+            if _log is not None:
+                store.append_log(_log.parent, f"{taken / 2**20:,.0f} MiB in use")
+        _end(OUT_OF_MEMORY)
+
+
+def memory(process: psutil.Process) -> int:
     """Bytes that a process and all that it started hold in memory."""
     total = process.memory_info().rss
     for child in process.children(recursive=True):

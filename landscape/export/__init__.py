@@ -19,11 +19,13 @@ _OWN = (store.STATUS, store.PROGRESS)
 class Finished:
     """A finished run as a tracker takes it.
 
+    `version` is its name and a digest of its results, another one where it was measured anew.
     `params` are the settings of its config by dotted names; `metrics` the columns of its trace,
     each as pairs of step and value; `tags` say what it is, `artifacts` are its files.
     """
 
     name: str
+    version: str
     experiment: str
     params: Mapping[str, Any]
     metrics: Mapping[str, tuple[tuple[int, float], ...]]
@@ -56,7 +58,15 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
             f"exporting to {tracker} needs the package {error.name}",
             hint=f"pip install 'landscape[{tracker}]'",
         ) from None
-    return module.write(runs, directory, destination)
+    try:
+        return module.write(runs, directory, destination)
+    except UserError:
+        raise
+    except Exception as error:  # such as a server that does not answer
+        told = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{tracker} did not take the runs: {type(error).__name__}: {told}"
+        ) from error
 
 
 def finished(directory: Path) -> Iterator[Finished]:
@@ -70,10 +80,12 @@ def finished(directory: Path) -> Iterator[Finished]:
 def _finished(run: Run, directory: Path) -> Finished:
     folder = store.run_folder(directory, run.name)
     config = {key: value for key, value in run.config.items() if key not in ("id", "folder")}
-    tags = {"loss": run.loss, "status": run.status, "landscape": run.name}
+    version = f"{run.name}:{store.digest(folder)}"
+    tags = {"loss": run.loss, "status": run.status, "landscape": version}
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
     return Finished(
         name=run.name,
+        version=version,
         experiment=directory.resolve().name,
         params=dict(_flat(config)),
         metrics={name: _by_step(run, name) for name in run.trace.columns if name != "step"},

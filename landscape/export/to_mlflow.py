@@ -21,7 +21,7 @@ def write(runs: Sequence[Finished], directory: Path, destination: str | None) ->
     client = MlflowClient(tracking_uri=uri)
     experiment = _experiment(client, runs[0].experiment, directory, uri)
     known = {run.data.tags.get("landscape") for run in _all(client, experiment)}
-    new = [run for run in runs if run.name not in known]
+    new = [run for run in runs if run.version not in known]
     for run in new:
         _write(client, experiment, run)
     return Exported(uri, len(new), len(runs) - len(new))

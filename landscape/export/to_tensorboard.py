@@ -1,6 +1,5 @@
 """To TensorBoard: event files with scalars by step, hyperparameters, configs and figures."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,30 +20,35 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from landscape.errors import UserError
 from landscape.export import Exported, Finished
 
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
     """Writes a folder of events for each run, in place of an older one; see `export`."""
     folder = Path(destination) if destination else directory / "tensorboard"
+    place, own = folder.resolve(), directory.resolve()
+    if place == own or any(place.is_relative_to(own / name) for name in ("runs", "report")):
+        raise UserError(f"{folder} is for the results themselves", hint="name another folder")
     known = 0
     for run in runs:
-        place = folder / run.name
-        known += place.exists()
-        shutil.rmtree(place, ignore_errors=True)
-        _write(place, [*_scalars(run), *_texts(run), *_hyperparameters(run)])
+        known += _write(folder / run.name, [*_scalars(run), *_texts(run), *_hyperparameters(run)])
     figures = sorted((directory / "report" / "figures").glob("*.png"))
     if figures:
-        shutil.rmtree(folder / "report", ignore_errors=True)
-        _write(folder / "report", [_image(path) for path in figures])
+        _write(folder / "figures", [_image(path) for path in figures])
     return Exported(str(folder), len(runs) - known, known)
 
 
-def _write(folder: Path, events: Sequence[Event]) -> None:
+def _write(folder: Path, events: Sequence[Event]) -> bool:
+    """Writes events in place of older ones; returns whether there were any. Nothing else goes."""
+    older = list(folder.glob("events.out.tfevents.*"))
+    for path in older:
+        path.unlink()
     writer = EventFileWriter(str(folder))
     for event in events:
         writer.add_event(event)
     writer.close()
+    return bool(older)
 
 
 def _scalars(run: Finished) -> Iterator[Event]:
