@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -77,6 +78,19 @@ def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
     again = written(tmp_path / "serial")
     _, expected = carried_out(again, executor="serial")
     same(contents(directory), contents(expected))
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once():
+    from landscape.executors import ray
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(UserError, match=f"no Ray cluster at {address}: .*refused"),
+            ray.cluster(address, 1, None, 1, config.Resources()),
+        ):
+            pass
 
 
 # --- which executor

@@ -103,6 +103,7 @@ def cluster(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own = not ray.is_initialized()
     if own:
+        _refuse_unreachable(address)
         try:
             ray.init(
                 address=address or "local",
@@ -111,17 +112,31 @@ def cluster(
                 **_of_this_machine(jobs, asked) if address is None else {},
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"there is no Ray cluster at {address or 'this machine'}: "
-                f"{str(error).splitlines()[0]}",
-                hint="start one with `ray start --head`, or leave --address out",
-            ) from error
+            raise _no_cluster(address, str(error).splitlines()[0]) from error
     try:
         with _clean_stdout():
             yield _slots(jobs, memory, together, asked)
     finally:
         if own:
             ray.shutdown()
+
+
+def _refuse_unreachable(address: str | None) -> None:
+    """Ray itself would try for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str | None, reason: str) -> UserError:
+    return UserError(
+        f"there is no Ray cluster at {address or 'this machine'}: {reason}",
+        hint="start one with `ray start --head`, or leave --address out",
+    )
 
 
 def _slots(
@@ -171,8 +186,9 @@ def _demand(resources: Resources) -> dict[str, Any]:
 
 
 def _in_words(asked: Resources) -> str:
-    words = [f"{asked.cpus:g} CPUs", f"{asked.gpus:g} GPUs"]
-    return ", ".join([*words, *([f"{asked.memory} bytes"] if asked.memory else [])])
+    words = [f"CPU {asked.cpus:g}", f"GPU {asked.gpus:g}"]
+    memory = [f"{asked.memory / 2**30:.3g} GiB"] if asked.memory else []
+    return ", ".join([*words, *memory])
 
 
 def _fitting(asked: Resources) -> int:
