@@ -119,14 +119,13 @@ def forks(predictions, targets):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path, executor):
+def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
     path = written(tmp_path)
     (tmp_path / "forks.py").write_text(FORKED)
     losses = "losses=[{name: 'forks.py:forks', label: forks}]"
     carried_out(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
     (tmp_path / "fork").touch()
-    one = started(path, losses, "seeds=[1]", "--executor", executor)
+    one = started(path, losses, "seeds=[1]", "--executor", "serial")
     _, told = one.communicate(timeout=200)
     assert one.returncode == 0, told
     copy = int((tmp_path / "copy").read_text())
@@ -228,7 +227,7 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
     _, expected = carried_out(whole, *ONE, executor="serial")
     path = written(tmp_path / "cut")
     directory = path.parent / "out" / "sweep"
-    for number in (*range(3, 24, 4), 99):
+    for number in (4, 9, 14, 19, 99):
         words = [sys.executable, "-c", KILLER, str(number), *command(path, *ONE)[3:]]
         ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
         for folder in (directory / "runs").glob("*"):
