@@ -47,7 +47,7 @@ def test_mistakes_are_errors_of_one_kind(tmp_path):
 SCRIPT = """
 from landscape import load, run
 print("once")
-sweep = run(load("sweep.yaml", "losses=[brier]", "steps=4", "slices=null"), "out", jobs=2)
+sweep = run(load("sweep.yaml", "losses=[brier]", "steps=4", "slices=null"), "out", executor="processes")
 print(sweep.status.tolist())
 """
 

@@ -1,0 +1,31 @@
+"""The arithmetic of an estimate, from times that are known."""
+
+from disturbed import written
+
+from landscape import config, estimate
+from landscape.workshop import Workshop
+
+
+def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeypatch):
+    asked = []
+
+    def timed(run, workshop):
+        asked.append((run.loss.label, run.steps))
+        cold = len(asked) % 2 == 1
+        return (9.0, 4.0) if cold else (3.0, 1.0)  # seconds of the run, and of training in it
+
+    monkeypatch.setattr(estimate, "_timed", timed)
+    overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
+    runs = config.expand(config.load(written(tmp_path), overrides))
+    cost = estimate.estimated(runs, Workshop())
+    assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
+    assert cost.compiling == 2 * (9 - 3)
+    # Each run measures for 2 seconds and trains five times as long as the short one.
+    assert cost.running == 2 * 3 * (2 + 5 * 1.0)
+
+
+def test_a_short_run_records_all_checkpoints_that_are_measured(tmp_path):
+    overrides = ("losses=[brier]", "seeds=1", "steps=100", "record_every=10", "checkpoints=4")
+    (run,) = config.expand(config.load(written(tmp_path), overrides))
+    assert estimate._few_steps(run) == 40
+    assert estimate._few_steps(run.model_copy(update={"steps": 30})) == 30
