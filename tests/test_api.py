@@ -47,7 +47,8 @@ def test_mistakes_are_errors_of_one_kind(tmp_path):
 SCRIPT = """
 from landscape import load, run
 print("once")
-sweep = run(load("sweep.yaml", "losses=[brier]", "steps=4", "slices=null"), "out", executor="processes")
+experiment = load("sweep.yaml", "losses=[brier]", "steps=4", "slices=null")
+sweep = run(experiment, "out", executor="processes")
 print(sweep.status.tolist())
 """
 
