@@ -12,7 +12,7 @@ PENDING = ("new", "measure", "retry")
 
 
 class Planned(NamedTuple):
-    """What is to be done with a run, and which files of it are damaged.
+    """What is to be done with a run, which files of it are damaged, and whether its label changed.
 
     `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the status that
     is kept: `done`, `diverged`, `failed`.
@@ -20,6 +20,7 @@ class Planned(NamedTuple):
 
     action: str
     damaged: tuple[str, ...] = ()
+    renamed: bool = False
 
     @property
     def pending(self) -> bool:
@@ -53,10 +54,11 @@ def _decide(run: Run, folder: Path, retry_failed: bool) -> Planned:
     if damaged or not store.readable(folder, _asked(run)):
         return Planned("measure", damaged)
     try:
-        stored = config.read_run(folder / "config.yaml").measurement
+        stored = config.read_run(folder / "config.yaml")
     except UserError:
         return Planned("measure", ("config.yaml",))
-    return Planned(status if stored == run.measurement else "measure")
+    kept = status if stored.measurement == run.measurement else "measure"
+    return Planned(kept, renamed=stored.loss.label != run.loss.label)
 
 
 def finished(run: Run, folder: Path) -> str | None:

@@ -15,7 +15,7 @@ from landscape import store
 # Set where the runs of this process are to end at the next occasion, unfinished.
 ABANDONED = threading.Event()
 # How often a training tells how far it has come, in seconds.
-EVERY = 1.0
+EVERY = 0.5
 
 
 class Abandoned(BaseException):
@@ -52,13 +52,12 @@ class Progress:
         """
         self._check()
         now = time.monotonic()
-        begun = self._training or (step, now)
-        self._training = begun
-        if now - self._written < EVERY and step < steps:
+        first = self._training is None
+        begun = self._training = self._training or (step, now)
+        if not first and now - self._written < EVERY and step < steps:
             return
         rate = (step - begun[0]) / (now - begun[1]) if step > begun[0] else None
-        if now - self._began >= EVERY:
-            store.write_trace(self._folder, rows(), lasting=False)
+        store.write_trace(self._folder, rows(), lasting=False)
         speed = f", {rate:.0f} steps a second" if rate else ""
         self._log(f"step {step} of {steps}{speed}")
         self._write({"step": step, "steps": steps, "steps_per_second": rate})

@@ -43,6 +43,8 @@ TRAINED = "trained"
 MEASURED = ("slices.npz", "curvature.json", "audit.json", "error.txt")
 # What was trained. A run of which one of these is damaged is trained again.
 TRAINING = ("trace.parquet", "params.safetensors", "checkpoints.safetensors")
+# Without these a run is not finished.
+_NEEDED = ("config.yaml", "trace.parquet", "params.safetensors", "summary.json")
 LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
 _UNSTABLE = (LOG, PROGRESS, STATUS)
 # The end of the name of a file that is being written.
@@ -187,6 +189,14 @@ def write_status(folder: Path, status: str, reason: str | None = None) -> None:
     write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
 
 
+def rewrite_config(folder: Path, config_yaml: str) -> None:
+    """Another `config.yaml` for a finished run, which is none other for it."""
+    status, reason = read_status(folder), read_reason(folder)
+    write_text(folder / "config.yaml", config_yaml)
+    if status is not None:
+        write_status(folder, status, reason)
+
+
 def _lasting(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith(".") and path.name not in _UNSTABLE:
@@ -207,6 +217,8 @@ def digest(folder: Path) -> str:
 def damaged(folder: Path) -> list[str]:
     """The files of a run that are missing, or not as they were when its status was written."""
     files = _status(folder).get("files")
+    if files is None:  # as it was written before digests were kept
+        return [name for name in _NEEDED if not (folder / name).is_file()]
     return [
         name
         for name, described in (files.items() if isinstance(files, dict) else ())

@@ -28,6 +28,8 @@ def states(directory: Path, held: bool, *, thorough: bool = True) -> dict[str, S
     is at work on the folder; `thorough`: read every file, to see whether it is damaged.
     """
     if not (directory / "experiment.yaml").is_file():
+        if held:  # its programs are being built and checked
+            return {}
         raise UserError(
             f"{directory} holds no experiment",
             hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
@@ -106,6 +108,7 @@ def carry_out(
         yield Opened(directory, runs, decided, stale)
         if not pending and experiment.across is None:
             _open_directory(experiment, directory, list(decided))
+            _rename(runs, decided, directory)
             return
         with executors.started(how, experiment, directory) as executor:
             yield Prepared((yield from executor.prepare(pending, stop)))
@@ -115,6 +118,7 @@ def carry_out(
                 yield Deleting(*store.size(directory))
                 store.clear_experiment(directory)
             _open_directory(experiment, directory, list(decided))
+            _rename(runs, decided, directory)
             yield from executor.perform(pending, directory, stop)
             if experiment.across is None or stop.is_set():
                 return
@@ -127,6 +131,13 @@ def carry_out(
                 return
             if measured:
                 yield Measured()
+
+
+def _rename(runs: Sequence[Run], decided: dict[str, Planned], directory: Path) -> None:
+    """Gives finished runs the label that the config has now, which decides nothing else."""
+    for run in runs:
+        if decided[run.id].renamed and not decided[run.id].pending:
+            store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
 
 
 def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[str]) -> None:

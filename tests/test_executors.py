@@ -117,6 +117,8 @@ def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
         ((), {"executor": "serial", "jobs": 2}, "has one job"),
         (("execution.time_limit=1h",), {"executor": "serial"}, "cannot stop its own runs"),
         ((), {"executor": "processes", "address": "auto"}, "--address is for"),
+        ((), {"executor": "Ray"}, "no executor `Ray`"),
+        ((), {"executor": "processes", "jobs": -1}, "at least 1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(tmp_path, overrides, options, words):

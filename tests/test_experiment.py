@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sweeps import actions, ends
 
-from landscape import config, experiment, store
+from landscape import config, executors, experiment, store, sweep
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
 from landscape.workshop import Workshop, prepare
@@ -330,3 +330,20 @@ def test_what_is_damaged_is_made_again(tmp_path, name, content):
     assert actions(changed, out) == {run_id: "measure" if name == "slices.npz" else "new"}
     assert perform_all(changed, out) == {run_id: "done"}
     assert path.read_bytes() == before
+
+
+def test_a_new_label_is_taken_over_without_training(tmp_path):
+    few = ["seeds=[0]", "slices=null", "steps=4"]
+    runs, _, out = perform(tmp_path / "x", overrides=[*few, "losses=[brier]"])
+    (run_id,) = runs
+    path = tmp_path / "x" / "experiment.yaml"
+    changed = config.load(path, [*few, "losses=[{name: brier, label: other}]"])
+    before = (store.run_folder(out, run_id) / "trace.parquet").stat().st_mtime_ns
+    how = executors.choose(changed, None, None, None)
+    (tmp_path / "x" / "results").mkdir()
+    out.rename(tmp_path / "x" / "results" / changed.name)
+    [*sweep.carry_out(changed, tmp_path / "x" / "results", how)]
+    folder = store.run_folder(tmp_path / "x" / "results" / changed.name, run_id)
+    assert config.read_run(folder / "config.yaml").loss.label == "other"
+    assert (folder / "trace.parquet").stat().st_mtime_ns == before
+    assert store.damaged(folder) == []

@@ -71,7 +71,7 @@ def test_tensorboard_reads_back_what_was_exported(directory, tmp_path):
         found = export(directory, "tensorboard", str(tmp_path / "events"))
         assert (found.new, found.known) == (2 - known, known)
     for name, trace in traces(directory).items():
-        read = EventAccumulator(str(tmp_path / "events" / name), {"tensors": 0})
+        read = EventAccumulator(str(tmp_path / "events" / "sweep" / name), {"tensors": 0})
         read.Reload()
         assert {*read.Tags()["scalars"]} == {*trace.columns} - {"step"}
         for column in read.Tags()["scalars"]:
@@ -87,7 +87,7 @@ def test_tensorboard_reads_back_what_was_exported(directory, tmp_path):
         start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
         assert start.hparams["steps"].number_value == 10
         assert start.hparams["loss.name"].string_value in ("focal", "brier")
-    figures = EventAccumulator(str(tmp_path / "events" / "figures"))
+    figures = EventAccumulator(str(tmp_path / "events" / "sweep" / "figures"))
     figures.Reload()
     pictures = sorted(path.stem for path in (directory / "report" / "figures").glob("*.png"))
     assert sorted(figures.Tags()["images"]) == pictures != []

@@ -55,6 +55,10 @@ def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
         assert (state.status, state.reason) == ("damaged", name)
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
+    (folder / "status.json").write_text('{"status": "done"}')  # as of before there were digests
+    assert planned(path)[folder.name] == sweep.Planned("done")
+    (folder / "trace.parquet").unlink()
+    assert planned(path)[folder.name] == sweep.Planned("new", ("trace.parquet",))
     (folder / "status.json").write_bytes(b"{")
     assert planned(path)[folder.name] == sweep.Planned("new", ("status.json",))
 

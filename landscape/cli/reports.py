@@ -78,7 +78,7 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
         return
     for run_id, state in found.items():
         click.echo(f"{state.status:11} {run_id}{_more(state)}")
-    say(_summed(found))
+    say(_summed(found) or "no run has begun: the programs are built and checked")
     if holder is not None:
         say(f"in use by {holder}")
 
@@ -153,5 +153,5 @@ def export(directory: Path, tracker: str, destination: str | None) -> None:
     from landscape import export as exports
 
     found = exports.export(directory, tracker, destination)
-    again = f", {found.known} were there" if found.known else ""
+    again = f", {found.known} there before" if found.known else ""
     say(f"{counted(found.new, 'run')} exported to {found.destination}{again}")

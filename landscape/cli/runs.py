@@ -46,7 +46,9 @@ SOME_RUNS_FAILED = 3
 @click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
-    "--estimate", is_flag=True, help="With --dry-run: time a few steps, and say how long it takes."
+    "--estimate",
+    is_flag=True,
+    help="With --dry-run: time a few steps in this process, and say how long it takes.",
 )
 @explained
 def run(
@@ -85,7 +87,8 @@ def run(
         number = sum(status in store.FINISHED for status in ended)
         say(f"stopped: {number} of {len(runs)} runs are finished; the same command goes on")
         leave(INTERRUPTED)
-    show_report(directory)
+    if len(failed) < len(runs):
+        show_report(directory)
     if failed:
         say(f"{len(failed)} of {len(runs)} runs failed:")
         for run in failed:
@@ -169,6 +172,8 @@ def _plan(
     from landscape import numbers, store, sweep
     from landscape.cli.board import duration
 
+    if fresh:
+        store.refuse_foreign(directory)
     runs = configs.expand(experiment)
     plan = sweep.plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
     pending = [run for run in runs if plan[run.id].pending]

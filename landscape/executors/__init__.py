@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from landscape.errors import UserError
+from landscape.errors import UserError, nearest
 from landscape.executors.events import Ended, Event, Lost, Note, Started
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class Plan(NamedTuple):
         """In words, for a person."""
         if self.executor == "serial":
             return "in this process"
-        number = "as many workers as fit" if self.jobs is None else f"{self.jobs} workers"
+        number = (
+            "as many workers as fit"
+            if self.jobs is None
+            else f"{self.jobs} worker{'' if self.jobs == 1 else 's'}"
+        )
         where = "" if self.executor == "processes" else f" on {self.address or 'a local cluster'}"
         return f"{number}{where}"
 
@@ -64,6 +68,12 @@ def choose(
 
     UserError for what does not go together.
     """
+    if executor not in (None, *EXECUTORS):
+        raise UserError(
+            f"there is no executor `{executor}`", hint=nearest(str(executor), EXECUTORS)
+        )
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs is {jobs}; at least 1 is needed")
     limits = experiment.execution
     limited = limits.time_limit is not None or limits.memory_limit is not None
     if executor is None:

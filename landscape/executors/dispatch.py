@@ -98,7 +98,7 @@ class Crew:
         for outcome in self._perform(ask, lambda: bool(groups), stop):
             if isinstance(outcome, Note):
                 yield outcome
-            elif outcome.lost:
+            elif outcome.lost or isinstance(outcome.value, KeyboardInterrupt):
                 self._known.pop(outcome.slot.name, None)
                 self._keys |= {run.id: outcome.task.key for run in outcome.task.about}
             elif isinstance(outcome.value, UserError):
@@ -151,6 +151,8 @@ class Crew:
                 yield outcome
                 continue
             slot, task, value, lost, seconds = outcome
+            if isinstance(value, KeyboardInterrupt):  # raised by a loss: a worker ignores Ctrl-C
+                value, lost = None, "KeyboardInterrupt raised"
             if isinstance(value, BaseException):
                 raise value
             if lost is not None:

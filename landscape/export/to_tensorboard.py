@@ -27,6 +27,7 @@ from landscape.export import Exported, Finished
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
     """Writes a folder of events for each run, in place of an older one; see `export`."""
     folder = Path(destination) if destination else directory / "tensorboard"
+    folder /= runs[0].experiment
     place, own = folder.resolve(), directory.resolve()
     if place == own or any(place.is_relative_to(own / name) for name in ("runs", "report")):
         raise UserError(f"{folder} is for the results themselves", hint="name another folder")

@@ -20,7 +20,7 @@ def write(runs: Sequence[Finished], directory: Path, destination: str | None) ->
     os.environ.setdefault("WANDB_MODE", "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
     mode = os.environ["WANDB_MODE"]
-    name = hashlib.sha256(f"{mode} {project}".encode()).hexdigest()[:8]
+    name = hashlib.sha256(f"{mode} {entity}/{project}".encode()).hexdigest()[:8]
     mark = directory / "wandb" / f"exported-{mode}-{name}"
     mark.parent.mkdir(exist_ok=True)
     known = set(mark.read_text(encoding="utf-8").split()) if mark.exists() else set()
@@ -30,7 +30,7 @@ def write(runs: Sequence[Finished], directory: Path, destination: str | None) ->
         with mark.open("a", encoding="utf-8") as file:
             file.write(f"{run.version}\n")
     where = "" if os.environ["WANDB_MODE"] == "online" else f", in {directory / 'wandb'}"
-    return Exported(f"project {project}{where}", len(new), len(runs) - len(new))
+    return Exported(f"project {destination or project}{where}", len(new), len(runs) - len(new))
 
 
 def _write(run: Finished, directory: Path, entity: str, project: str) -> None:
