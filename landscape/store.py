@@ -216,8 +216,11 @@ def digest(folder: Path) -> str:
 
 def damaged(folder: Path) -> list[str]:
     """The files of a run that are missing, or not as they were when its status was written."""
-    files = _status(folder).get("files")
-    if files is None:  # as it was written before digests were kept
+    said = _status(folder)
+    files = said.get("files")
+    if (
+        said.get("status") in FINISHED and files is None
+    ):  # as it was written before digests were kept
         return [name for name in _NEEDED if not (folder / name).is_file()]
     return [
         name

@@ -149,7 +149,7 @@ def test_wandb_reads_back_what_was_exported(directory, monkeypatch):
     assert seen == expected.keys()
 
 
-@pytest.mark.parametrize("place", ["", "runs", "runs/inner", "report"])
+@pytest.mark.parametrize("place", ["runs", "runs/inner", "report"])
 def test_nothing_is_exported_into_the_results(directory, place):
     before = sorted(directory.rglob("*"))
     with pytest.raises(UserError, match="for the results themselves"):

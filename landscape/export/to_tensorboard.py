@@ -29,7 +29,7 @@ def write(runs: Sequence[Finished], directory: Path, destination: str | None) ->
     folder = Path(destination) if destination else directory / "tensorboard"
     folder /= runs[0].experiment
     place, own = folder.resolve(), directory.resolve()
-    if place == own or any(place.is_relative_to(own / name) for name in ("runs", "report")):
+    if any(place.is_relative_to(own / name) for name in ("runs", "report")):
         raise UserError(f"{folder} is for the results themselves", hint="name another folder")
     known = 0
     for run in runs:
