@@ -218,9 +218,7 @@ def damaged(folder: Path) -> list[str]:
     """The files of a run that are missing, or not as they were when its status was written."""
     said = _status(folder)
     files = said.get("files")
-    if (
-        said.get("status") in FINISHED and files is None
-    ):  # as it was written before digests were kept
+    if files is None and said.get("status") in FINISHED:  # of before digests were kept
         return [name for name in _NEEDED if not (folder / name).is_file()]
     return [
         name
