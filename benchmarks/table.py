@@ -83,8 +83,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
         "The whole quickstart by executor, programs compiled before; and what one more run costs",
         {
             "executor": _text("executor"),
-            "quickstart, s": _number("seconds"),
-            "times serial": _times("times serial"),
+            "quickstart, s": lambda row: f"{row['seconds']:.3g}" if row["seconds"] else "",
             "ms a run": _number("milliseconds a run"),
         },
     ),
