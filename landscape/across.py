@@ -12,6 +12,7 @@ import numpy as np
 
 from landscape import hoist, store
 from landscape.config import Across, Run
+from landscape.errors import in_a_line
 from landscape.experiment import restored
 from landscape.program import Program, evaluation_set
 from landscape.risk import Examples
@@ -52,7 +53,7 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
                     "losses", itertools.combinations(solutions, 2), asked.points, examples, examples
                 )
         except Exception as error:
-            found["problems"].append(f"seed {group[0].seed}: {_told(error)}")
+            found["problems"].append(f"seed {group[0].seed}: {in_a_line(error)}")
     if "seeds" in asked.interpolations:
         for first, second in _neighbors(done):
             try:
@@ -60,16 +61,12 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
                 sets = [evaluation_set(run, workshop.dataset(run)) for run in (first, second)]
                 found["interpolations"] += _between("seeds", [pair], asked.points, *sets)
             except Exception as error:
-                found["problems"].append(f"{first.label} to seed {second.seed}: {_told(error)}")
+                found["problems"].append(f"{first.label} to seed {second.seed}: {in_a_line(error)}")
     metrics = workshop.program(done[0]).metrics
     if found["problems"]:  # asked for again, it is tried again
         found["key"] = None
     store.write_json(path, found | {"metric": metrics[0]})
     return True
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _folder(directory: Path, run: Run) -> Path:

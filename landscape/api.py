@@ -45,12 +45,8 @@ def run(
     directory = out / experiment.name
     with closing(steps):
         for event in steps:
-            if isinstance(event, Ended):
-                tell(f"{event.run.id} {event.status} {event.seconds:.1f} s")
-            elif isinstance(event, Lost):
-                tell(f"{event.worker} lost {event.run.id}: {event.reason}; it is tried again")
-            elif isinstance(event, Note):
-                tell(event.text)
+            if isinstance(event, Ended | Lost | Note):
+                tell(str(event))
     return Sweep(directory)
 
 

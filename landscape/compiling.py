@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy  # noqa: F401 - its linear algebra has to be there to be limited
 import platformdirs
 from threadpoolctl import threadpool_limits
 

@@ -91,6 +91,11 @@ def _rebuild_storage(message: str, place: Place | None, hint: str | None) -> Sto
     return StorageError(message, place=place, hint=hint)
 
 
+def in_a_line(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
 def in_words(value: Any) -> str:
     """What a plain value is, in words for a message."""
     text = "null" if value is None else repr(value)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from landscape import store
 from landscape.config import Run
-from landscape.errors import UserError
+from landscape.errors import UserError, in_a_line
 from landscape.executors.queue import grouped
 from landscape.experiment import perform
 from landscape.progress import Progress
@@ -53,7 +53,6 @@ def _timed(run: Run, workshop: Workshop) -> tuple[float, float]:
         except UserError:
             raise
         except Exception as error:
-            told = (str(error).splitlines() or [""])[0]
-            raise UserError(f"{run.label}: {type(error).__name__}: {told}") from error
+            raise UserError(f"{run.label}: {in_a_line(error)}") from error
         meta = store.read_json(folder / "meta.json")
         return time.perf_counter() - began, float(meta["seconds"]["train"])

@@ -1,6 +1,5 @@
 """One process at a time works on an experiment's folder; who it is can be read by all others."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -67,7 +66,7 @@ def hold(directory: Path) -> Iterator[Holder | None]:
         store.write_json(directory / _HELD, own._asdict())
         yield stale
     finally:
-        store.claim(None)
+        store.disclaim()
         with suppress(OSError):  # a folder that has become read-only, or was taken away
             (directory / _HELD).unlink(missing_ok=True)
             (directory / _LOCK).unlink(missing_ok=True)
@@ -95,7 +94,7 @@ def holder(directory: Path) -> Holder | None:
 
 def _read(directory: Path) -> Holder | None:
     try:
-        found = json.loads((directory / _HELD).read_text(encoding="utf-8"))
+        found = store.read_json(directory / _HELD)
         return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -93,14 +93,20 @@ def _storing(path: Path) -> Iterator[None]:
 _owner: int | None = None
 
 
-def claim(pid: int | None = -1) -> None:
-    """Says which process writes from now on: this one, or with None any.
+def claim() -> None:
+    """Says that from now on this process alone writes.
 
     A loss of somebody's may fork. The copy goes on with a run that is its parent's, and must not
     write into it.
     """
     global _owner
-    _owner = os.getpid() if pid == -1 else pid
+    _owner = os.getpid()
+
+
+def disclaim() -> None:
+    """Any process may write again."""
+    global _owner
+    _owner = None
 
 
 def _refuse_copies() -> None:
@@ -182,9 +188,12 @@ def _status(folder: Path) -> dict[str, Any]:
 
 def write_status(folder: Path, status: str, reason: str | None = None) -> None:
     """Ends a run, or its training: called after everything else of it is written."""
-    files = {path.name: _described(path) for path in _lasting(folder)}
-    if status == TRAINED:  # the others are written anew when it is measured
-        files = {name: described for name, described in files.items() if name in TRAINING}
+    files = {
+        path.name: _described(path)
+        for path in _lasting(folder)
+        # What is no training is written anew when it is measured.
+        if status != TRAINED or path.name in TRAINING
+    }
     said = {"status": status, "files": files}
     write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
 

@@ -67,8 +67,6 @@ def _read(node: ast.expr) -> Any:
             return _read(value)[_read(index)]
         case ast.BinOp(left, ast.BitOr(), right):
             return _read(left) | _read(right)
-        case ast.UnaryOp():
-            return ast.literal_eval(node)
     raise TypeError(ast.unparse(node))
 
 

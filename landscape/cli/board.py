@@ -32,11 +32,11 @@ class Board:
         match event:
             case Started(run, worker):
                 self._running[run.id] = worker, run
-            case Lost(run, worker, reason):
+            case Lost(run):
                 self._running.pop(run.id, None)
-                self._print(f"{worker} lost {run.id}: {reason}; it is tried again")
-            case Note(text):
-                self._print(text)
+                self._print(str(event))
+            case Note():
+                self._print(str(event))
             case Ended(run, status, seconds):
                 self._running.pop(run.id, None)
                 self._ended[status] = self._ended.get(status, 0) + 1

@@ -52,11 +52,9 @@ class Plan(NamedTuple):
         """In words, for a person."""
         if self.executor == "serial":
             return "in this process"
-        number = (
-            "as many workers as fit"
-            if self.jobs is None
-            else f"{self.jobs} worker{'' if self.jobs == 1 else 's'}"
-        )
+        number = "as many workers as fit" if self.jobs is None else f"{self.jobs} workers"
+        if self.jobs == 1:
+            number = "1 worker"
         where = "" if self.executor == "processes" else f" on {self.address or 'a local cluster'}"
         return f"{number}{where}"
 

@@ -21,6 +21,9 @@ class Ended(NamedTuple):
     status: str
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.run.id} {self.status} {self.seconds:.1f} s"
+
 
 class Lost(NamedTuple):
     """A worker was lost with the run it had in hand, which is tried again."""
@@ -29,11 +32,17 @@ class Lost(NamedTuple):
     worker: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.worker} lost {self.run.id}: {self.reason}; it is tried again"
+
 
 class Note(NamedTuple):
     """Something that a person should know, such as a worker that waits for a machine."""
 
     text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 Event = Started | Ended | Lost | Note

@@ -81,7 +81,8 @@ class Slot:
         pool.stop()
         for process in self._context.made:
             if process.pid is not None and process.exitcode is None:
-                _end_children(process)
+                with contextlib.suppress(psutil.Error):
+                    worker.end_children(psutil.Process(process.pid))
             _end_group(process)
         pool.join()
 
@@ -132,14 +133,6 @@ def _end_group(process: _Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if pid != os.getpgrp():
             os.killpg(pid, signal.SIGKILL)
-
-
-def _end_children(process: _Process) -> None:
-    """Ends what a living worker has started, also in sessions of their own."""
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
 
 
 def _in_words(code: int | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from landscape import config, store
 from landscape.compiling import concurrency, keep_compiled, one_blas_thread, use_all_cores
 from landscape.config import Across, Run
-from landscape.errors import StorageError, UserError
+from landscape.errors import StorageError, UserError, in_a_line
 from landscape.executors.events import Ended, Event, Note, Started
 from landscape.executors.queue import grouped
 from landscape.experiment import perform, train_together
@@ -150,11 +150,9 @@ def train_side_by_side(
             except StorageError:
                 raise
             except Exception as error:
-                told = (str(error).splitlines() or [""])[0]
-                kind = type(error).__name__
                 for run in some:
                     folder = store.run_folder(directory, run.id)
-                    store.append_log(folder, f"trained by itself instead: {kind}: {told}")
+                    store.append_log(folder, f"trained by itself instead: {in_a_line(error)}")
 
 
 def perform_one(run: Run, directory: Path, workshop: Workshop, worker: str = _WORKER) -> Ended:

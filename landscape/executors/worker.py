@@ -118,11 +118,10 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
 
 def perform(run: "Run", directory: Path, worker: str) -> str:
     """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
+    from landscape.compiling import one_blas_thread
     from landscape.executors import serial
 
     store.claim()
-    from landscape.compiling import one_blas_thread
-
     with _printing_into(store.run_folder(directory, run.id) / store.LOG), one_blas_thread():
         return serial.perform_one(run, directory, _own_workshop(), worker).status
 
@@ -238,7 +237,12 @@ def _shorten(log: Path) -> None:
 
 def _end(code: int) -> None:
     """Ends this process at once, and what it has started."""
-    for child in psutil.Process().children(recursive=True):
+    end_children(psutil.Process())
+    os._exit(code)
+
+
+def end_children(process: psutil.Process) -> None:
+    """Ends what a living process has started, also in sessions of their own."""
+    for child in process.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()
-    os._exit(code)

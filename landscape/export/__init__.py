@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape import store
-from landscape.errors import UserError
+from landscape.errors import UserError, in_a_line
 from landscape.report.results import Run, read
 
 # Of a run's files these stay at home: they say how it was made, not what it is.
@@ -63,10 +63,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     except UserError:
         raise
     except Exception as error:  # such as a server that does not answer
-        told = (str(error).splitlines() or [""])[0]
-        raise UserError(
-            f"{tracker} did not take the runs: {type(error).__name__}: {told}"
-        ) from error
+        raise UserError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
 
 
 def finished(directory: Path) -> Iterator[Finished]:

@@ -29,7 +29,7 @@ def write(runs: Sequence[Finished], directory: Path, destination: str | None) ->
         _write(run, directory, entity, project)
         with mark.open("a", encoding="utf-8") as file:
             file.write(f"{run.version}\n")
-    where = "" if os.environ["WANDB_MODE"] == "online" else f", in {directory / 'wandb'}"
+    where = "" if mode == "online" else f", in {directory / 'wandb'}"
     return Exported(f"project {destination or project}{where}", len(new), len(runs) - len(new))
 
 

@@ -10,6 +10,7 @@ import optax
 
 from landscape import checks, slices
 from landscape.compiling import looping
+from landscape.errors import in_a_line
 from landscape.measurements.sets import Slice
 from landscape.measurements.surroundings import Surroundings
 from landscape.program import seed_key
@@ -39,7 +40,7 @@ def checked(around: Surroundings, sets: list[Slice]) -> list[checks.Check]:
     try:
         return made + _by_rays(around, sets)
     except Exception as error:
-        reason = f"not made in float64: {type(error).__name__}: {str(error).splitlines()[0]}"
+        reason = f"not made in float64: {in_a_line(error)}"
         names = ("second_difference", "evaluation_noise")
         made += [checks.undecided(name, found.where, reason) for found in sets for name in names]
         return [*made, checks.undecided("mean_curvature", around.at, reason)]
