@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import hoist, store
+from landscape.compiling import one_blas_thread
 from landscape.config import Across, Run
 from landscape.errors import in_a_line
 from landscape.experiment import restored
@@ -31,6 +32,7 @@ class Solution(NamedTuple):
     initial: PyTree
 
 
+@one_blas_thread()
 def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Workshop) -> bool:
     """Writes across.json for the runs that are done, unless it is there for these runs already.
 

@@ -6,8 +6,7 @@ import hashlib
 import os
 import platform
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +92,25 @@ def use_all_cores(cores: int | None = None) -> None:
         jax.config.update("jax_num_cpu_devices", min(cores or _cores(), MOST_DEVICES))
 
 
-def one_blas_thread() -> AbstractContextManager:
-    """While NumPy's linear algebra must not depend on how many threads it has: its last bits do."""
-    return threadpool_limits(1, "blas")
+_blas_lock = threading.Lock()
+_blas: list[threadpool_limits] = []  # one for each that asked and has not ended
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """While NumPy's linear algebra must not depend on how many threads it has: its last bits do.
+
+    As a decorator too. Of several threads that ask for it the last to end lifts the limit.
+    """
+    with _blas_lock:
+        _blas.append(threadpool_limits(1, "blas"))
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            limit = _blas.pop()
+            if not _blas:  # the one that was made first, which knows how it was before
+                limit.restore_original_limits()
 
 
 def _cores() -> int:

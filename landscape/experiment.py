@@ -17,6 +17,7 @@ import numpy as np
 
 from landscape import config, smoothness, store
 from landscape.checks import Check
+from landscape.compiling import one_blas_thread
 from landscape.config import Run
 from landscape.measurements import (
     Surroundings,
@@ -50,6 +51,7 @@ from landscape.workshop import Workshop
 PyTree = Any
 
 
+@one_blas_thread()
 def perform(run: Run, folder: Path, workshop: Workshop, progress: Progress) -> str:
     """Trains, slices, audits and stores one run; returns `done` or `diverged`.
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from landscape import config, store
-from landscape.compiling import concurrency, keep_compiled, one_blas_thread, use_all_cores
+from landscape.compiling import concurrency, keep_compiled, use_all_cores
 from landscape.config import Across, Run
 from landscape.errors import StorageError, UserError, in_a_line
 from landscape.executors.events import Ended, Event, Note, Started
@@ -50,8 +50,7 @@ class Serial:
         """Measures between runs; False where that was done before."""
         from landscape import across
 
-        with one_blas_thread():
-            return across.measure(asked, runs, directory, self.workshop)
+        return across.measure(asked, runs, directory, self.workshop)
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -77,17 +76,7 @@ def perform_all(
     that can be known before are for `workshop.prepare` to find, with the same workshop.
     StorageError where results cannot be written.
     """
-    with one_blas_thread():
-        yield from _perform_all(runs, directory, workshop, together, stop or threading.Event())
-
-
-def _perform_all(
-    runs: Sequence[Run],
-    directory: Path,
-    workshop: Workshop,
-    together: int,
-    stop: threading.Event,
-) -> Iterator[Event]:
+    stop = stop or threading.Event()
     groups = list(grouped(runs, {run.id: _key(run, workshop) for run in runs}).values())
     if together > 1:
         for group in groups:

@@ -118,20 +118,18 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
 
 def perform(run: "Run", directory: Path, worker: str) -> str:
     """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
-    from landscape.compiling import one_blas_thread
     from landscape.executors import serial
 
     store.claim()
-    with _printing_into(store.run_folder(directory, run.id) / store.LOG), one_blas_thread():
+    with _printing_into(store.run_folder(directory, run.id) / store.LOG):
         return serial.perform_one(run, directory, _own_workshop(), worker).status
 
 
 def across(asked: "Across", runs: "Sequence[Run]", directory: Path) -> bool:
     """Measures between runs; False where that was done before."""
     from landscape import across
-    from landscape.compiling import one_blas_thread
 
-    with _printing_nowhere(), one_blas_thread():
+    with _printing_nowhere():
         return across.measure(asked, runs, directory, _own_workshop())
 
 
