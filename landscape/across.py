@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import hoist, store
+from landscape import disk, hoist, store
 from landscape.compiling import one_blas_thread
 from landscape.config import Across, Run
 from landscape.errors import in_a_line
@@ -67,7 +67,7 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
     metrics = workshop.program(done[0]).metrics
     if found["problems"]:  # asked for again, it is tried again
         found["key"] = None
-    store.write_json(path, found | {"metric": metrics[0]})
+    disk.write_json(path, found | {"metric": metrics[0]})
     return True
 
 
@@ -77,7 +77,7 @@ def _folder(directory: Path, run: Run) -> Path:
 
 def _key_of(path: Path) -> str | None:
     try:
-        return store.read_json(path)["key"]
+        return disk.read_json(path)["key"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

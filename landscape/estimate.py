@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from landscape import store
+from landscape import disk
 from landscape.config import Run
 from landscape.errors import UserError, in_a_line
 from landscape.executors.queue import grouped
@@ -54,5 +54,5 @@ def _timed(run: Run, workshop: Workshop) -> tuple[float, float]:
             raise
         except Exception as error:
             raise UserError(f"{run.label}: {in_a_line(error)}") from error
-        meta = store.read_json(folder / "meta.json")
+        meta = disk.read_json(folder / "meta.json")
         return time.perf_counter() - began, float(meta["seconds"]["train"])

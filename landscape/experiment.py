@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import config, smoothness, store
+from landscape import config, disk, smoothness, store
 from landscape.checks import Check
 from landscape.compiling import one_blas_thread
 from landscape.config import Run
@@ -83,17 +83,17 @@ def perform(run: Run, folder: Path, workshop: Workshop, progress: Progress) -> s
         audit = workshop.audit(run) if run.audit else None
 
     store.clear_measured(folder)
-    store.write_text(folder / "config.yaml", asked)
+    disk.write_text(folder / "config.yaml", asked)
     if arrays:
         store.write_slices(folder, arrays)
     if bent is not None:
-        store.write_json(folder / "curvature.json", bent)
+        disk.write_json(folder / "curvature.json", bent)
     if audit is not None:
-        store.write_json(folder / "audit.json", audit)
-    store.write_json(folder / "summary.json", _summary(program, data, training, made + more))
+        disk.write_json(folder / "audit.json", audit)
+    disk.write_json(folder / "summary.json", _summary(program, data, training, made + more))
     if arrays:
         meta["side_by_side"] = program.instruments.width.known
-    store.write_json(folder / "meta.json", meta)
+    disk.write_json(folder / "meta.json", meta)
     status = "done" if training.diverged_step is None else "diverged"
     store.write_status(folder, status)
     return status
@@ -102,12 +102,12 @@ def perform(run: Run, folder: Path, workshop: Workshop, progress: Progress) -> s
 def _store_training(
     asked: str, program: Program, data: Dataset, training: Training, folder: Path
 ) -> None:
-    store.write_text(folder / "config.yaml", asked)
+    disk.write_text(folder / "config.yaml", asked)
     store.write_trace(folder, training.trace)
     store.write_params(folder, _named(training))
     if len(training.checkpoint_steps):
         store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
-    store.write_json(folder / "summary.json", _summary(program, data, training, []))
+    disk.write_json(folder / "summary.json", _summary(program, data, training, []))
 
 
 class _Clock:
@@ -146,7 +146,7 @@ def train_together(runs: Sequence[Run], directory: Path, workshop: Workshop) -> 
         training = _training(run, given[number][1:], trained)
         store.clear_run(folder)
         _store_training(config.dump(run), program, own, training, folder)
-        store.write_json(folder / "meta.json", {"trained_together": len(runs)})
+        disk.write_json(folder / "meta.json", {"trained_together": len(runs)})
         store.write_status(folder, store.TRAINED)
 
 
@@ -235,7 +235,7 @@ def restored(program: Program, folder: Path) -> tuple[PyTree, PyTree]:
 
 def _of_training(folder: Path) -> dict[str, Any]:
     try:
-        return {"trained_together": store.read_json(folder / "meta.json")["trained_together"]}
+        return {"trained_together": disk.read_json(folder / "meta.json")["trained_together"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

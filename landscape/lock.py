@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from landscape import store
+from landscape import disk, store
 from landscape.errors import StorageError, UserError
 
 # The operating system takes the lock back when its holder ends, however it ends. What it cannot do
@@ -62,11 +62,11 @@ def hold(directory: Path) -> Iterator[Holder | None]:
         stale = _read(directory)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         own = Holder(socket.gethostname(), os.getpid(), since)
-        store.claim()
-        store.write_json(directory / _HELD, own._asdict())
+        disk.claim()
+        disk.write_json(directory / _HELD, own._asdict())
         yield stale
     finally:
-        store.disclaim()
+        disk.disclaim()
         with suppress(OSError):  # a folder that has become read-only, or was taken away
             (directory / _HELD).unlink(missing_ok=True)
             (directory / _LOCK).unlink(missing_ok=True)
@@ -94,7 +94,7 @@ def holder(directory: Path) -> Holder | None:
 
 def _read(directory: Path) -> Holder | None:
     try:
-        found = store.read_json(directory / _HELD)
+        found = disk.read_json(directory / _HELD)
         return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -9,29 +9,25 @@
                                       way also how far it has come
     <experiment>/report/              what `landscape report` makes of the above
 
-A file is written under a temporary name in its own folder, flushed to disk and renamed, so it is
-the old one or the new one, never a part. `status.json` is written last: where it says `done` or
-`diverged`, everything else is there; where it says `trained`, what training left is. It holds the
-size and the digest of every other file, so that what was damaged afterwards is noticed. Nothing is
-pickled.
+`status.json` is written last: where it says `done` or `diverged`, everything else is there; where
+it says `trained`, what training left is. It holds the size and the digest of every other file, so
+that what was damaged afterwards is noticed. Nothing is pickled.
 """
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
-import math
 import os
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from landscape.errors import StorageError, UserError
+from landscape import disk
+from landscape.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,94 +43,13 @@ TRAINING = ("trace.parquet", "params.safetensors", "checkpoints.safetensors")
 _NEEDED = ("config.yaml", "trace.parquet", "params.safetensors", "summary.json")
 LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
 _UNSTABLE = (LOG, PROGRESS, STATUS)
-# The end of the name of a file that is being written.
-_UNFINISHED = ".part"
-_HINTS = {
-    errno.ENOSPC: "free some space and run the same command again: finished runs are kept",
-    errno.EDQUOT: "free some space and run the same command again: finished runs are kept",
-    errno.EROFS: "choose another --out",
-    errno.EACCES: "choose another --out",
-}
-
-
-def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Replaces `path` by `content`, all of it or nothing; makes the folder if needed.
-
-    Flushed to disk, unless it is not `lasting`. StorageError where it cannot be written.
-    """
-    _refuse_copies()
-    with _storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                if lasting:
-                    os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-@contextlib.contextmanager
-def _storing(path: Path) -> Iterator[None]:
-    """What the system says of a file, as an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
-        raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
-
-
-_owner: int | None = None
-
-
-def claim() -> None:
-    """Says that from now on this process alone writes.
-
-    A loss of somebody's may fork. The copy goes on with a run that is its parent's, and must not
-    write into it.
-    """
-    global _owner
-    _owner = os.getpid()
-
-
-def disclaim() -> None:
-    """Any process may write again."""
-    global _owner
-    _owner = None
-
-
-def _refuse_copies() -> None:
-    if _owner is not None and os.getpid() != _owner:
-        os._exit(1)
 
 
 def clear_unfinished(experiment: Path) -> None:
     """Takes away what writers left that were killed in the middle."""
-    for pattern in (f".*{_UNFINISHED}", f"runs/*/.*{_UNFINISHED}", f"report/**/.*{_UNFINISHED}"):
-        for path in experiment.glob(pattern):
+    for folder in (".", "runs/*", "report/**"):
+        for path in experiment.glob(f"{folder}/.*{disk.UNFINISHED}"):
             path.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """UTF-8 text."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
-    """Indented JSON with sorted keys; NaN and infinity become null, since JSON has neither."""
-    text = json.dumps(_finite_or_none(value), indent=2, sort_keys=True, allow_nan=False)
-    write_bytes(path, (text + "\n").encode(), lasting=lasting)
-
-
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def run_folder(experiment: Path, run_id: str) -> Path:
@@ -144,7 +59,7 @@ def run_folder(experiment: Path, run_id: str) -> Path:
 
 def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
     """Which runs belong to the experiment as it is configured now, in the order of the config."""
-    write_json(experiment / "plan.json", list(run_ids))
+    disk.write_json(experiment / "plan.json", list(run_ids))
 
 
 def read_plan(experiment: Path) -> list[str]:
@@ -157,7 +72,7 @@ def read_plan(experiment: Path) -> list[str]:
     folder = experiment / "runs"
     if not plan.exists():
         return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    found = read_json(plan)
+    found = disk.read_json(plan)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ValueError("it is no list of names")
     for name in found:
@@ -180,7 +95,7 @@ def read_reason(folder: Path) -> str | None:
 
 def _status(folder: Path) -> dict[str, Any]:
     try:
-        found = read_json(folder / STATUS)
+        found = disk.read_json(folder / STATUS)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -195,13 +110,13 @@ def write_status(folder: Path, status: str, reason: str | None = None) -> None:
         if status != TRAINED or path.name in TRAINING
     }
     said = {"status": status, "files": files}
-    write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
+    disk.write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
 
 
 def rewrite_config(folder: Path, config_yaml: str) -> None:
     """Another `config.yaml` for a finished run, which is none other for it."""
     status, reason = read_status(folder), read_reason(folder)
-    write_text(folder / "config.yaml", config_yaml)
+    disk.write_text(folder / "config.yaml", config_yaml)
     if status is not None:
         write_status(folder, status, reason)
 
@@ -251,8 +166,8 @@ def write_failure(
     What was recorded of its training stays, and one that was finished can be measured again.
     """
     clear_measured(folder)
-    write_text(folder / "config.yaml", config_yaml)
-    write_text(folder / "error.txt", explanation)
+    disk.write_text(folder / "config.yaml", config_yaml)
+    disk.write_text(folder / "error.txt", explanation)
     write_status(folder, "failed", reason)
 
 
@@ -268,13 +183,13 @@ def read_failure(folder: Path) -> str:
 
 def write_progress(folder: Path, progress: Mapping[str, Any]) -> None:
     """How far a run has come, for whoever watches. Not flushed: it is old in a second."""
-    write_json(folder / PROGRESS, progress, lasting=False)
+    disk.write_json(folder / PROGRESS, progress, lasting=False)
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
     """What `write_progress` wrote last; empty where the run is not under way."""
     try:
-        found = read_json(folder / PROGRESS)
+        found = disk.read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -282,16 +197,16 @@ def read_progress(folder: Path) -> dict[str, Any]:
 
 def append_log(folder: Path, line: str) -> None:
     """A line at the end of a run's log. StorageError where it cannot be written."""
-    with opened_log(folder) as file, _storing(folder / LOG):
+    with opened_log(folder) as file, disk.storing(folder / LOG):
         file.write(f"{line}\n".encode())
 
 
 @contextlib.contextmanager
 def opened_log(folder: Path) -> Iterator[BinaryIO]:
     """A run's log, to write at its end. StorageError where that cannot be, as for a link."""
-    _refuse_copies()
+    disk.refuse_copies()
     path = folder / LOG
-    with _storing(path):
+    with disk.storing(path):
         folder.mkdir(parents=True, exist_ok=True)
         links = getattr(os, "O_NOFOLLOW", 0)
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | links, 0o644)
@@ -309,13 +224,13 @@ def read_log(folder: Path) -> list[str]:
 
 def clear_progress(folder: Path) -> None:
     """Where a run is no longer under way."""
-    with _storing(folder / PROGRESS):
+    with disk.storing(folder / PROGRESS):
         (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def clear_run(folder: Path) -> None:
     """Takes away what an earlier attempt left, its status first; its log stays."""
-    _refuse_copies()
+    disk.refuse_copies()
     (folder / STATUS).unlink(missing_ok=True)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name in (LOG, PROGRESS):
@@ -328,7 +243,7 @@ def clear_run(folder: Path) -> None:
 
 def clear_measured(folder: Path) -> None:
     """Takes away what an earlier measurement of the same training left."""
-    _refuse_copies()
+    disk.refuse_copies()
     for name in MEASURED:
         (folder / name).unlink(missing_ok=True)
 
@@ -351,7 +266,7 @@ def refuse_foreign(experiment: Path) -> None:
 
 def clear_experiment(experiment: Path) -> None:
     """Takes away everything that this program has written there. StorageError where it cannot."""
-    with _storing(experiment):
+    with disk.storing(experiment):
         for name in _OWN:
             path = experiment / name
             if path.is_symlink() or path.is_file():
@@ -386,7 +301,7 @@ def readable(folder: Path, names: Iterable[str]) -> bool:
     try:
         for name in names:
             if name.endswith(".json"):
-                read_json(folder / name)
+                disk.read_json(folder / name)
             elif name.endswith(".npz") and not zipfile.is_zipfile(folder / name):
                 return False
     except (OSError, ValueError):
@@ -401,7 +316,7 @@ def write_trace(folder: Path, columns: "Mapping[str, np.ndarray]", *, lasting: b
 
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(dict(columns)), buffer)
-    write_bytes(folder / "trace.parquet", buffer.getvalue(), lasting=lasting)
+    disk.write_bytes(folder / "trace.parquet", buffer.getvalue(), lasting=lasting)
 
 
 def read_trace(folder: Path) -> "pd.DataFrame":
@@ -417,7 +332,7 @@ def write_slices(folder: Path, arrays: "Mapping[str, np.ndarray]") -> None:
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
-    write_bytes(folder / "slices.npz", buffer.getvalue())
+    disk.write_bytes(folder / "slices.npz", buffer.getvalue())
 
 
 def read_slices(folder: Path) -> "dict[str, np.ndarray]":
@@ -437,7 +352,7 @@ def write_params(folder: Path, tensors: "Mapping[str, np.ndarray]") -> None:
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_bytes(folder / "params.safetensors", save(contiguous))
+    disk.write_bytes(folder / "params.safetensors", save(contiguous))
 
 
 def read_params(folder: Path) -> "dict[str, np.ndarray]":
@@ -456,7 +371,7 @@ def write_checkpoints(
 
     named = {"step": steps} | {f"params/{name}": array for name, array in tensors.items()}
     contiguous = {name: np.ascontiguousarray(array) for name, array in named.items()}
-    write_bytes(folder / "checkpoints.safetensors", save(contiguous))
+    disk.write_bytes(folder / "checkpoints.safetensors", save(contiguous))
 
 
 def read_checkpoints(folder: Path) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
@@ -466,15 +381,3 @@ def read_checkpoints(folder: Path) -> "tuple[np.ndarray, dict[str, np.ndarray]]"
     found = load((folder / "checkpoints.safetensors").read_bytes())
     tensors = {n.removeprefix("params/"): a for n, a in found.items() if n != "step"}
     return found["step"], tensors
-
-
-def _finite_or_none(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite_or_none(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_or_none(item) for item in value]
-    if hasattr(value, "dtype"):  # a scalar of NumPy
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

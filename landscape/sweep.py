@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from landscape import config, executors, lock, store
+from landscape import config, disk, executors, lock, store
 from landscape.config import Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.executors import Event, Note
@@ -151,7 +151,7 @@ def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[s
     store.clear_unfinished(directory)
     for run_id in run_ids:
         store.clear_progress(store.run_folder(directory, run_id))
-    store.write_text(directory / "experiment.yaml", config.dump(experiment))
+    disk.write_text(directory / "experiment.yaml", config.dump(experiment))
     store.write_plan(directory, run_ids)
     if experiment.across is None:
         (directory / "across.json").unlink(missing_ok=True)

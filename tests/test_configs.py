@@ -6,7 +6,7 @@ import jax
 import pytest
 from sweeps import ends
 
-from landscape import across, config, store
+from landscape import across, config, disk, store
 from landscape.workshop import Workshop, prepare
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -60,7 +60,7 @@ def test_config_runs(path, tmp_path):
         assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)
     if experiment.across is not None:
         assert across.measure(experiment.across, runs, tmp_path, workshop)
-        assert store.read_json(tmp_path / "across.json")["problems"] == []
+        assert disk.read_json(tmp_path / "across.json")["problems"] == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 
 from landscape import config, executors
 from landscape.errors import UserError
-from landscape.executors import dispatch, processes, worker
+from landscape.executors import processes, worker
+from landscape.executors.crew import Crew, Limits
 from landscape.executors.events import Ended, Lost, Started
 from landscape.executors.queue import Queue, choose
 
@@ -167,7 +169,7 @@ class Pretended:
         return True
 
     def start(self, function, *arguments):
-        future = dispatch.Future()
+        future = Future()
         if function is worker.prepare:
             keys = {run.id: run.loss.label for run in arguments[0]}
             future.set_result(worker.Prepared(keys, 1))
@@ -196,7 +198,7 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
     slots = [Pretended(f"w{number}", log) for number in range(workers)]
-    crew = dispatch.Crew(slots, dispatch.Limits(None, 0))
+    crew = Crew(slots, Limits(None, 0))
     assert value_of(crew.prepare(runs, threading.Event())) == 3
     events = [*crew.perform(runs, tmp_path, threading.Event())]
     assert len(log) == 12 and len({(loss, seed) for _, loss, seed in log}) == 12
@@ -219,7 +221,7 @@ class Late(Pretended):
             run, directory, _ = arguments
             place = directory / "runs" / run.id
             shutil.copytree(self._results / "runs" / run.id, place, dirs_exist_ok=True)
-            future = dispatch.Future()
+            future = Future()
             future.set_exception(OSError("gone"))
         return future
 
@@ -232,7 +234,7 @@ def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
     overrides = ("losses=[brier]", "slices=null", "steps=2")
     _, results = carried_out(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
-    crew = dispatch.Crew([Late("w", [], results)], dispatch.Limits(None, 0))
+    crew = Crew([Late("w", [], results)], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
     assert statuses(crew.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
 
@@ -247,12 +249,12 @@ class Never(Pretended):
 def test_a_worker_that_never_comes_holds_nothing_up(tmp_path):
     path = written(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
-    crew = dispatch.Crew([Pretended("w", []), Never("x", [])], dispatch.Limits(None, 0))
+    crew = Crew([Pretended("w", []), Never("x", [])], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
     assert statuses(crew.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
     stopped = threading.Event()
     stopped.set()
-    alone = dispatch.Crew([Never("x", [])], dispatch.Limits(None, 0))
+    alone = Crew([Never("x", [])], Limits(None, 0))
     value_of(alone.prepare(runs, stopped))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sweeps import actions, ends
 
-from landscape import config, executors, experiment, store, sweep
+from landscape import config, disk, executors, experiment, store, sweep
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
 from landscape.workshop import Workshop, prepare
@@ -120,7 +120,7 @@ def test_trace_agrees_with_the_stored_parameters(finished, seed):
         np.testing.assert_allclose(trace["risk/evaluation"].iloc[row], risk, rtol=1e-5)
         np.testing.assert_allclose(trace["accuracy"].iloc[row], accuracy, rtol=1e-5)
         np.testing.assert_allclose(arrays[f"{at}/center/risk"], risk, rtol=1e-5)
-    checks = store.read_json(folder / "summary.json")["checks"]
+    checks = disk.read_json(folder / "summary.json")["checks"]
     assert {c["passed"] for c in checks if c["name"] == "center"} == {True}
     assert trace["accuracy"].iloc[-1] > trace["accuracy"].iloc[0] + 0.2
 
@@ -213,7 +213,7 @@ def test_a_diverged_run_is_a_result(tmp_path):
     (run_id,) = runs
     assert statuses == {run_id: "diverged"}
     folder = store.run_folder(out, run_id)
-    summary = store.read_json(folder / "summary.json")
+    summary = disk.read_json(folder / "summary.json")
     trace = store.read_trace(folder)
     assert summary["diverged_step"] == trace["step"].iloc[-1]
     assert trace["step"].is_unique

@@ -7,7 +7,7 @@ import types
 import pytest
 from sweeps import actions, ends
 
-from landscape import config, experiment, store
+from landscape import config, disk, experiment, store
 from landscape.errors import Place, UserError
 from landscape.workshop import Workshop, prepare
 
@@ -125,7 +125,7 @@ def test_without_an_audit_the_digest_is_that_of_the_slices_alone(override, diges
 def test_a_run_of_before_reads_back_without_an_audit_and_counts_as_done(tmp_path):
     (run,) = own_runs(tmp_path, "slices=null")
     folder = store.run_folder(tmp_path, run.id)
-    store.write_text(folder / "config.yaml", OLD_CONFIG.replace("FOLDER", str(tmp_path)))
+    disk.write_text(folder / "config.yaml", OLD_CONFIG.replace("FOLDER", str(tmp_path)))
     store.write_status(folder, "done")
     old = config.read_run(folder / "config.yaml")
     assert old.audit is False
@@ -202,7 +202,7 @@ def test_the_audit_is_stored_with_its_shapes_and_without_numbers_that_json_lacks
         "value": None,
         "shapes": {"x": [0.5, None]},
     }
-    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train", "audit"}
+    assert disk.read_json(folder / "meta.json")["seconds"].keys() == {"train", "audit"}
 
 
 def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
@@ -211,7 +211,7 @@ def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
     assert fake.asked == []
     assert list((tmp_path / "out").rglob("audit.json")) == []
     folder = store.run_folder(tmp_path / "out", runs[0].id)
-    assert store.read_json(folder / "meta.json")["seconds"].keys() == {"train"}
+    assert disk.read_json(folder / "meta.json")["seconds"].keys() == {"train"}
 
 
 def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monkeypatch):
@@ -250,7 +250,7 @@ def test_an_audit_that_cannot_be_made_costs_no_run(error, text, tmp_path, fake):
     assert len(fake.asked) == 1
     for run in runs:
         folder = store.run_folder(tmp_path / "out", run.id)
-        found = store.read_json(folder / "audit.json")
+        found = disk.read_json(folder / "audit.json")
         assert found == {"loss": "softmax_cross_entropy", "error": text}
         assert len(store.read_trace(folder)) == 3
 

@@ -22,7 +22,7 @@ from disturbed import (
     written,
 )
 
-from landscape import lock, store, sweep
+from landscape import disk, lock, store, sweep
 from landscape.executors.events import Ended, Lost
 
 
@@ -234,7 +234,7 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
             if store.read_status(folder) is not None:
                 assert store.damaged(folder) == []
             for file in folder.glob("*.json"):
-                store.read_json(file)
+                disk.read_json(file)
             if store.read_status(folder) == "done":
                 assert contents(directory).keys() == contents(expected).keys()
         assert ended.returncode == (-signal.SIGKILL if number < 99 else 0), ended.stderr

@@ -45,11 +45,13 @@ LAYERS = [
     ("compiling", "jaxpr"),
     ("config",),
     ("catalog",),
+    ("disk",),
     ("errors",),
 ]
 NEVER = {
     "report": {"jax", "jaxlib", "optax", "equinox"},
     "store": {"jax", "jaxlib", "optax", "equinox"},
+    "disk": {"jax", "jaxlib", "optax", "equinox", "pandas"},
     "checks": {"jax", "jaxlib", "optax", "equinox"},
     "geometry": {"jax", "jaxlib", "optax", "equinox"},
     "radius": {"jax", "jaxlib", "optax", "equinox"},

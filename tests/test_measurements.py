@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sweeps import ends
 
-from landscape import across, config, experiment, store
+from landscape import across, config, disk, experiment, store
 from landscape.parts.directions import Point, random
 from landscape.program import evaluation_set
 from landscape.progress import Progress
@@ -126,7 +126,7 @@ def random_direction(data, params):
 
 def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
     _, folder, examples = find(finished)
-    arrays, found = store.read_slices(folder), store.read_json(folder / "curvature.json")
+    arrays, found = store.read_slices(folder), disk.read_json(folder / "curvature.json")
     assert (found["convex"], found["twice_differentiable"]) == (True, True)
     assert [p["place"] for p in found["points"]] == ["trained", "initial"] + ["checkpoint"] * 4
     for at, point in zip(("trained", "initial"), found["points"], strict=False):
@@ -174,7 +174,7 @@ def test_every_check_of_a_smooth_model_passes(finished):
     for loss in ("softmax_cross_entropy", "brier"):
         for seed in (0, 1):
             _, folder, _ = find(finished, loss, seed)
-            made = store.read_json(folder / "summary.json")["checks"]
+            made = disk.read_json(folder / "summary.json")["checks"]
             names = [check["name"] for check in made]
             counted = {name: names.count(name) for name in set(names)}
             assert counted == {
@@ -268,7 +268,7 @@ def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_
 
 def test_solutions_are_measured_under_each_other(finished):
     folder, runs, loaded, workshop = finished
-    found = store.read_json(folder / "across.json")
+    found = disk.read_json(folder / "across.json")
     assert found["problems"] == []
     assert len(found["solutions"]) == 4
     labels = {run.id: run.loss.label for run in runs}
@@ -290,7 +290,7 @@ def test_solutions_are_measured_under_each_other(finished):
 
 def test_interpolations_between_solutions(finished):
     folder, runs, _, _ = finished
-    found = store.read_json(folder / "across.json")["interpolations"]
+    found = disk.read_json(folder / "across.json")["interpolations"]
     kinds = [(one["kind"], one["from_loss"], one["from_seed"], one["to_seed"]) for one in found]
     assert sorted(kinds) == [
         ("losses", "softmax_cross_entropy", 0, 0),
@@ -324,9 +324,9 @@ def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     ((run, status, _),) = ends(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)
-    made = store.read_json(folder / "summary.json")["checks"]
+    made = disk.read_json(folder / "summary.json")["checks"]
     assert {check["name"] for check in made} >= {"center", "finite", "second_difference"}
-    assert set(store.read_json(folder / "curvature.json")["points"][0]["operators"]) == {
+    assert set(disk.read_json(folder / "curvature.json")["points"][0]["operators"]) == {
         "hessian",
         "gauss_newton",
     }

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from landscape import store
+from landscape import disk, store
 from landscape.errors import StorageError
 
 
@@ -44,20 +44,20 @@ def test_the_same_content_is_the_same_bytes(tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "summary.json"
-    store.write_json(path, {"value": 1})
+    disk.write_json(path, {"value": 1})
 
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
-        store.write_json(path, {"value": 2})
-    assert store.read_json(path) == {"value": 1}
+        disk.write_json(path, {"value": 2})
+    assert disk.read_json(path) == {"value": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
 def test_json_has_no_nan(tmp_path):
-    store.write_json(tmp_path / "a.json", {"x": [np.float32("nan"), float("inf"), np.int64(3)]})
+    disk.write_json(tmp_path / "a.json", {"x": [np.float32("nan"), float("inf"), np.int64(3)]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": [None, None, 3]}
 
 

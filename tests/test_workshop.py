@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sweeps import ends
 
-from landscape import config, numbers, store
+from landscape import config, disk, numbers, store
 from landscape.workshop import Workshop, prepare
 
 CONFIG = """
@@ -243,8 +243,8 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
         np.testing.assert_array_equal(one["step"], other["step"])
         for name in ("risk/evaluation", "accuracy", "gradient_norm/global"):
             np.testing.assert_allclose(one[name], other[name], rtol=1e-4, err_msg=name)
-        counts.add(store.read_json(together[run_id] / "meta.json")["trained_together"])
-        assert store.read_json(alone[run_id] / "meta.json")["trained_together"] == 1
+        counts.add(disk.read_json(together[run_id] / "meta.json")["trained_together"])
+        assert disk.read_json(alone[run_id] / "meta.json")["trained_together"] == 1
     # Four runs in groups of three: the last one trains alone.
     assert counts == {1, 3}
 
@@ -256,7 +256,7 @@ def test_the_number_of_points_side_by_side_changes_no_value(tmp_path):
         folder.mkdir()
         (run,) = performed(folder, f"slices.side_by_side={width}")
         place = store.run_folder(folder / "out", run.id)
-        assert store.read_json(place / "meta.json")["side_by_side"] == width
+        assert disk.read_json(place / "meta.json")["side_by_side"] == width
         found.append(store.read_slices(place))
     one, other = found
     assert one.keys() == other.keys()

@@ -131,7 +131,7 @@ def _show_answer(answer: "Answer", verbose: bool) -> None:
 
 
 def _draw(answers: "Sequence[Answer]", path: Path) -> None:
-    from landscape import store
+    from landscape import disk
     from landscape.report import figures
     from landscape.report.figures import audit as drawing
 
@@ -139,7 +139,7 @@ def _draw(answers: "Sequence[Answer]", path: Path) -> None:
     with figures.own_style():
         picture = figures.saved(drawing.shapes(found), path.suffix)
     try:
-        store.write_bytes(path, picture)
+        disk.write_bytes(path, picture)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     say(f"figure: {path}")

@@ -104,7 +104,8 @@ def started(plan: Plan, experiment: "Experiment", directory: Path) -> Iterator[E
 
             executor = Serial(together)
         else:
-            from landscape.executors.dispatch import Crew, Limits, Slot
+            from landscape.executors.crew import Crew, Limits
+            from landscape.executors.dispatch import Slot
 
             slots: Sequence[Slot]
             if plan.executor == "processes":

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from landscape import store
+from landscape import disk
 from landscape.config import Resources
 from landscape.errors import UserError
 from landscape.executors import worker
@@ -211,7 +211,7 @@ def check_shared(directory: Path) -> None:
     A file of a name of its own is written there, read on every machine, and answered by another.
     """
     name, content = f".probe-{uuid.uuid4().hex}", uuid.uuid4().hex
-    store.write_bytes(directory / name, content.encode(), lasting=False)
+    disk.write_bytes(directory / name, content.encode(), lasting=False)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     try:
         blind = _blind(nodes, directory.absolute(), name, content)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from landscape import store
+from landscape import disk, store
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
     """Trains runs of one program side by side; what cannot be is left to each run."""
     from landscape.executors import serial
 
-    store.claim()
+    disk.claim()
     with _printing_nowhere():
         serial.train_side_by_side(runs, directory, _own_workshop(), len(runs))
 
@@ -120,7 +120,7 @@ def perform(run: "Run", directory: Path, worker: str) -> str:
     """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
     from landscape.executors import serial
 
-    store.claim()
+    disk.claim()
     with _printing_into(store.run_folder(directory, run.id) / store.LOG):
         return serial.perform_one(run, directory, _own_workshop(), worker).status
 
@@ -137,7 +137,7 @@ def seen(directory: Path, name: str, content: str, answer: str) -> bool:
     """Whether this worker sees a file that its parent wrote; it writes another as its answer."""
     try:
         found = (directory / name).read_text(encoding="utf-8")
-        store.write_bytes(directory / answer, found.encode(), lasting=False)
+        disk.write_bytes(directory / answer, found.encode(), lasting=False)
     except (OSError, UserError):
         return False
     return found == content

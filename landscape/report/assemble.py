@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landscape import store
+from landscape import disk
 from landscape.errors import UserError
 from landscape.report import (
     across,
@@ -124,7 +124,7 @@ def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
 
 def _write(path: Path, content: bytes | str) -> None:
     try:
-        store.write_bytes(path, content.encode() if isinstance(content, str) else content)
+        disk.write_bytes(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise UserError(f"`{path}` cannot be written: {error.strerror}") from error
 

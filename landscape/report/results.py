@@ -13,7 +13,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from landscape import store
+from landscape import disk, store
 from landscape.errors import UserError
 from landscape.report import audits, records
 from landscape.report.records import Across, Check, Curvature, mapping
@@ -157,7 +157,7 @@ def read(directory: Path) -> Results:
         )
     settings, metric = _settings(directory), str(first.summary["primary_metric"])
     across, problem = _optional(
-        directory / "across.json", lambda path: records.parse_across(store.read_json(path))
+        directory / "across.json", lambda path: records.parse_across(disk.read_json(path))
     )
     return Results(
         directory=directory,
@@ -256,7 +256,7 @@ def _read_results(run: Run, folder: Path) -> Run:
         folder / "audit.json", lambda path: audits.parse(path.read_text(encoding="utf-8"))
     )
     curvature, without_curvature = _optional(
-        folder / "curvature.json", lambda path: records.parse_curvature(store.read_json(path))
+        folder / "curvature.json", lambda path: records.parse_curvature(disk.read_json(path))
     )
     checks, without_checks = _checks(summary)
     meta = _json(folder / "meta.json") if (folder / "meta.json").exists() else {}

@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from landscape import store
+from landscape import disk
 from landscape.errors import UserError
 
 FILES = ("experiment.yaml", "my_losses.py")
@@ -20,7 +20,7 @@ def write(directory: Path) -> list[Path]:
     try:
         for name in FILES:
             text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-            store.write_text(directory / name, text)
+            disk.write_text(directory / name, text)
     except OSError as error:
         raise UserError(f"cannot write to {directory}: {error.strerror}") from error
     return [directory / name for name in FILES]

@@ -1,0 +1,111 @@
+"""Writes files so that each is the old one or the new one, never a part, whoever is killed.
+
+A file is written under a temporary name in its own folder, flushed to disk and renamed.
+"""
+
+import contextlib
+import errno
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from landscape.errors import StorageError
+
+# The end of the name of a file that is being written.
+UNFINISHED = ".part"
+_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again: finished runs are kept",
+    errno.EDQUOT: "free some space and run the same command again: finished runs are kept",
+    errno.EROFS: "choose another --out",
+    errno.EACCES: "choose another --out",
+}
+
+
+def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Replaces `path` by `content`, all of it or nothing; makes the folder if needed.
+
+    Flushed to disk, unless it is not `lasting`. StorageError where it cannot be written.
+    """
+    refuse_copies()
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                if lasting:
+                    os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """What the system says of a file, as an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
+        raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+
+
+_owner: int | None = None
+
+
+def claim() -> None:
+    """Says that from now on this process alone writes.
+
+    A loss of somebody's may fork. The copy goes on with a run that is its parent's, and must not
+    write into it.
+    """
+    global _owner
+    _owner = os.getpid()
+
+
+def disclaim() -> None:
+    """Any process may write again."""
+    global _owner
+    _owner = None
+
+
+def refuse_copies() -> None:
+    """Ends this process at once where it is a copy of the one that writes."""
+    if _owner is not None and os.getpid() != _owner:
+        os._exit(1)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 text."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
+    """Indented JSON with sorted keys; NaN and infinity become null, since JSON has neither."""
+    text = json.dumps(_finite_or_none(value), indent=2, sort_keys=True, allow_nan=False)
+    write_bytes(path, (text + "\n").encode(), lasting=lasting)
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _finite_or_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite_or_none(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(item) for item in value]
+    if hasattr(value, "dtype"):  # a scalar of NumPy
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
