@@ -18,10 +18,10 @@ from landscape.errors import StorageError
 # The end of the name of a file that is being written.
 UNFINISHED = ".part"
 _HINTS = {
-    errno.ENOSPC: "free some space and run the same command again: finished runs are kept",
-    errno.EDQUOT: "free some space and run the same command again: finished runs are kept",
-    errno.EROFS: "choose another --out",
-    errno.EACCES: "choose another --out",
+    errno.ENOSPC: "free some space and give the same command again",
+    errno.EDQUOT: "free some space and give the same command again",
+    errno.EROFS: "choose another place to write to",
+    errno.EACCES: "choose another place to write to",
 }
 
 
@@ -54,7 +54,7 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "run the same command again: finished runs are kept")
+        hint = _HINTS.get(error.errno or 0, "give the same command again")
         raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 

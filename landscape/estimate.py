@@ -1,7 +1,7 @@
 """How long a sweep will take: one short run of each program is timed, cold and warm."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -22,11 +22,12 @@ class Cost(NamedTuple):
     running: float
 
 
-def estimated(runs: Sequence[Run], workshop: Workshop) -> Cost:
+def estimated(runs: Sequence[Run], trained: Collection[str], workshop: Workshop) -> Cost:
     """The cost of all runs, from one of each program with a few of its steps.
 
-    Everything that is asked to be measured is measured, in a temporary folder. What lies across
-    runs and the report are not part of it.
+    `trained`: the ids of those that are trained already, and only measured. Everything that is
+    asked to be measured is measured, in a temporary folder. What lies across runs and the report
+    are not part of it.
     """
     compiling = running = 0.0
     for same in grouped(runs, {run.id: workshop.key(run) for run in runs}).values():
@@ -35,7 +36,8 @@ def estimated(runs: Sequence[Run], workshop: Workshop) -> Cost:
         cold, _ = _timed(short, workshop)
         warm, training = _timed(short, workshop)
         compiling += max(cold - warm, 0.0)
-        running += len(same) * (warm - training + training * run.steps / short.steps)
+        new = sum(run.id not in trained for run in same)
+        running += len(same) * (warm - training) + new * training * run.steps / short.steps
     return Cost(compiling, running)
 
 

@@ -20,12 +20,11 @@ _PATIENCE = 1.0  # seconds: whoever only looks holds the lock for a moment too
 
 
 class Holder(NamedTuple):
-    """Who works on a folder: where, as which process, since when, and for what."""
+    """Who works on a folder: where, as which process, since when."""
 
     host: str
     pid: int
     since: str
-    command: str = "run"
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} since {self.since}"
@@ -40,8 +39,8 @@ def hold(directory: Path) -> Iterator[Holder | None]:
     taken away again.
     """
     lock = FileLock(directory / _LOCK)
-    made = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
+        made = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_PATIENCE)
     except Timeout:

@@ -1,24 +1,27 @@
 """What is missing of an experiment, from what lies in its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from landscape import config, store
-from landscape.config import Run
+from landscape.config import Run, same_training
 from landscape.errors import UserError
 
 PENDING = ("new", "measure", "retry")
 
 
 class Planned(NamedTuple):
-    """What is to be done with a run, which files of it are damaged, and whether its label changed.
+    """What is to be done with a run, which files of it are damaged, and what it was called.
 
-    `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the status that
-    is kept: `done`, `diverged`, `failed`.
+    `action` is `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the
+    status that is kept: `done`, `diverged`, `failed`. `folder`: the id of the run's folder, which
+    is another where the config that made it swept other keys. `renamed`: whether what its config
+    says of its name is no longer true.
     """
 
     action: str
+    folder: str
     damaged: tuple[str, ...] = ()
     renamed: bool = False
 
@@ -32,38 +35,57 @@ def plan(
     runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
 ) -> dict[str, Planned]:
     """What is to be done with each run, by id."""
-    new = Planned("new")
-    return {
-        run.id: new if fresh else _decide(run, store.run_folder(directory, run.id), retry_failed)
-        for run in runs
-    }
+    if fresh:
+        return {run.id: Planned("new", run.id) for run in runs}
+    known = {run.id for run in runs}
+    spare = {same_training(name): name for name in store.run_names(directory) if name not in known}
+    return {run.id: _decide(run, directory, spare, retry_failed) for run in runs}
 
 
-def _decide(run: Run, folder: Path, retry_failed: bool) -> Planned:
+def _decide(run: Run, directory: Path, spare: Mapping[str, str], retry_failed: bool) -> Planned:
+    name = run.id
+    if not store.run_folder(directory, name).exists():
+        name = spare.get(same_training(name), name)
+    folder = store.run_folder(directory, name)
+    stored = _stored(folder)
+    action, damaged = _action(run, folder, stored, retry_failed)
+    if stored is None or action == "new":
+        return Planned(action, name, damaged)
+    renamed = (stored.id, stored.loss.label) != (run.id, run.loss.label)
+    return Planned(action, name, damaged, renamed)
+
+
+def _stored(folder: Path) -> Run | None:
+    try:
+        return config.read_run(folder / "config.yaml")
+    except UserError:
+        return None
+
+
+def _action(
+    run: Run, folder: Path, stored: Run | None, retry_failed: bool
+) -> tuple[str, tuple[str, ...]]:
+    """What is to be done with the run in this folder, and which files of it are damaged."""
     status = store.read_status(folder)
     if status is None:
-        broken = (store.STATUS,) if (folder / store.STATUS).exists() else ()
-        return Planned("new", broken)
+        return "new", (store.STATUS,) if (folder / store.STATUS).exists() else ()
     damaged = tuple(store.damaged(folder))
     if status == "failed":
-        return Planned("retry" if retry_failed else "failed")
+        return "retry" if retry_failed else "failed", ()
     if set(damaged) & {*store.TRAINING}:
-        return Planned("new", damaged)
+        return "new", damaged
     if status == store.TRAINED:
-        return Planned("measure")
+        return "measure", ()
     if damaged or not store.readable(folder, _asked(run)):
-        return Planned("measure", damaged)
-    try:
-        stored = config.read_run(folder / "config.yaml")
-    except UserError:
-        return Planned("measure", ("config.yaml",))
-    kept = status if stored.measurement == run.measurement else "measure"
-    return Planned(kept, renamed=stored.loss.label != run.loss.label)
+        return "measure", damaged
+    if stored is None:
+        return "measure", ("config.yaml",)
+    return status if stored.measurement == run.measurement else "measure", ()
 
 
 def finished(run: Run, folder: Path) -> str | None:
     """`done` or `diverged` where everything of the run is there as it is asked for now."""
-    action = _decide(run, folder, False).action
+    action, _ = _action(run, folder, _stored(folder), False)
     return action if action in store.FINISHED else None
 
 

@@ -49,7 +49,8 @@ def clear_unfinished(experiment: Path) -> None:
     """Takes away what writers left that were killed in the middle."""
     for folder in (".", "runs/*", "report/**"):
         for path in experiment.glob(f"{folder}/.*{disk.UNFINISHED}"):
-            path.unlink(missing_ok=True)
+            if not path.parent.is_symlink():
+                path.unlink(missing_ok=True)
 
 
 def run_folder(experiment: Path, run_id: str) -> Path:
@@ -62,6 +63,19 @@ def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
     disk.write_json(experiment / "plan.json", list(run_ids))
 
 
+def run_names(experiment: Path) -> list[str]:
+    """The ids of all runs whose folders are there, planned or not; links are none."""
+    folder = experiment / "runs"
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path.name for path in found if path.is_dir() and not path.is_symlink())
+
+
+def move_run(experiment: Path, old: str, new: str) -> None:
+    """Gives a run's folder another id. StorageError where that cannot be."""
+    with disk.storing(run_folder(experiment, new)):
+        run_folder(experiment, old).rename(run_folder(experiment, new))
+
+
 def read_plan(experiment: Path) -> list[str]:
     """The ids that `write_plan` wrote; the folders that are there where it never did.
 
@@ -69,9 +83,8 @@ def read_plan(experiment: Path) -> list[str]:
     its own folder.
     """
     plan = experiment / "plan.json"
-    folder = experiment / "runs"
     if not plan.exists():
-        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+        return run_names(experiment)
     found = disk.read_json(plan)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ValueError("it is no list of names")
@@ -262,6 +275,16 @@ def refuse_foreign(experiment: Path) -> None:
             f"{experiment} holds something else than an experiment; nothing is deleted",
             hint="choose another --out, or another `name` in the config",
         )
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """UserError where one of them is a symbolic link: what is written must stay where it is."""
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(
+                f"{path} leads to {path.resolve()}",
+                hint="remove the link: results are written inside the experiment's own folder",
+            )
 
 
 def clear_experiment(experiment: Path) -> None:

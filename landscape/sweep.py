@@ -85,7 +85,7 @@ class Measured(NamedTuple):
 def carry_out(
     experiment: Experiment,
     out: Path,
-    how: executors.Plan,
+    how: executors.Choice,
     *,
     fresh: bool = False,
     retry_failed: bool = False,
@@ -93,9 +93,9 @@ def carry_out(
 ) -> Generator[Event | Opened | Prepared | Deleting | Measured, None, None]:
     """Does what is missing of an experiment, and tells of every step.
 
-    The folder belongs to this process until the end. Nothing in it is touched before every mistake
-    in the runs is found. After `stop` is set no further run is begun. UserError for a mistake,
-    StorageError where results cannot be written.
+    The folder belongs to this process until the end. No result in it is touched before every
+    mistake in the runs is found. After `stop` is set no further run is begun. UserError for a
+    mistake, StorageError where results cannot be written.
     """
     stop = stop or threading.Event()
     runs = config.expand(experiment)
@@ -104,6 +104,10 @@ def carry_out(
         if fresh:
             store.refuse_foreign(directory)
         decided = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+        if not fresh:
+            _refuse_links(directory, decided)
+            for run_id in decided:  # of somebody who is at work no more
+                store.clear_progress(store.run_folder(directory, run_id))
         pending = [run for run in runs if decided[run.id].pending]
         yield Opened(directory, runs, decided, stale)
         if not pending and experiment.across is None:
@@ -133,24 +137,25 @@ def carry_out(
                 yield Measured()
 
 
+def _refuse_links(directory: Path, decided: dict[str, Planned]) -> None:
+    """Refuses links in all that is written to or moved."""
+    names = {name for run_id, planned in decided.items() for name in (run_id, planned.folder)}
+    store.refuse_links(store.written_places(directory, sorted(names)))
+
+
 def _rename(runs: Sequence[Run], decided: dict[str, Planned], directory: Path) -> None:
-    """Gives finished runs the label that the config has now, which decides nothing else."""
+    """Gives runs that are there the names that the config has now, which decide nothing else."""
     for run in runs:
-        if decided[run.id].renamed and not decided[run.id].pending:
+        found = decided[run.id]
+        if found.folder != run.id:
+            store.move_run(directory, found.folder, run.id)
+        if found.renamed and not found.pending:
             store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
 
 
 def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[str]) -> None:
     """Makes the experiment's folder and writes what was asked for."""
-    for path in store.written_places(directory, run_ids):
-        if path.is_symlink():
-            raise UserError(
-                f"{path} leads to {path.resolve()}",
-                hint="remove the link: results are written inside the experiment's own folder",
-            )
     store.clear_unfinished(directory)
-    for run_id in run_ids:
-        store.clear_progress(store.run_folder(directory, run_id))
     disk.write_text(directory / "experiment.yaml", config.dump(experiment))
     store.write_plan(directory, run_ids)
     if experiment.across is None:

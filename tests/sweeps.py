@@ -1,13 +1,14 @@
 """Sweeps in this process, for tests of what runs leave."""
 
 from landscape import sweep
-from landscape.executors.events import ended
+from landscape.executors.events import Ended
 from landscape.executors.serial import perform_all
 
 
 def ends(runs, out, workshop, together=1):
     """What became of each run, as it ends: the run, its status, its seconds."""
-    return ended(perform_all(runs, out, workshop, together))
+    told = perform_all(runs, out, workshop, together)
+    return (event for event in told if isinstance(event, Ended))
 
 
 def actions(runs, out, *, retry_failed=False):

@@ -1,12 +1,16 @@
 """The command as a person meets it: what is printed where, and the exit codes."""
 
+import errno
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from command import called, process
+
+from landscape.cli import main
 
 ROOT = Path(__file__).parent.parent
 QUICK = """
@@ -247,3 +251,22 @@ def test_list_names_every_family(tmp_path):
         assert wanted in names
     text = called("list", "losses", cwd=tmp_path).stdout
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_folder_that_may_not_be_entered_is_said_without_a_traceback(monkeypatch):
+    def entered(name):
+        looks = getattr(Path, name)
+
+        def look(path, *rest, **more):
+            if path.parts[:1] == ("theirs",):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return looks(path, *rest, **more)
+
+        monkeypatch.setattr(Path, name, look)
+
+    entered("is_file")
+    entered("is_dir")
+    for name in ("status", "report"):
+        done = CliRunner().invoke(main, [name, "theirs"])
+        assert done.exit_code == 2 and isinstance(done.exception, SystemExit)
+        assert done.stderr.startswith("error: theirs") and "Permission denied" in done.stderr

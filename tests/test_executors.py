@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscape import config, executors
-from landscape.errors import UserError
+from landscape.errors import StorageError, UserError
 from landscape.executors import processes, worker
 from landscape.executors.crew import Crew, Limits
-from landscape.executors.events import Ended, Lost, Started
+from landscape.executors.events import Ended, Lost, Note, Started
 from landscape.executors.queue import Queue, choose
 
 MORE = """
@@ -95,6 +95,91 @@ def test_a_cluster_that_is_not_there_is_said_at_once():
             pass
 
 
+def test_what_a_task_raises_on_a_cluster_reads_as_here():
+    from landscape.executors import ray
+
+    slot = ray.Slot("worker 1", None, config.Resources())
+    for error in (UserError("wrong", hint="mend it"), StorageError("full"), OSError("gone")):
+        shown = ray.ray.exceptions.RayTaskError("call", "Traceback", error).as_instanceof_cause()
+        found = slot.why(shown)
+        assert type(found) is type(error) and str(found) == str(error)
+    assert slot.why(ray.ray.exceptions.ActorDiedError()) == "worker or its machine lost"
+
+
+def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
+    from landscape.executors import ray
+
+    machines = [
+        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
+        {"Alive": True, "Resources": {"CPU": 3.0, "GPU": 2.0}},
+        {"Alive": True, "Resources": {"CPU": 8.0}},
+        {"Alive": False, "Resources": {"CPU": 8.0, "GPU": 8.0}},
+    ]
+    monkeypatch.setattr(ray.ray, "nodes", lambda: machines)
+    for cpus, gpus, expected in [(1, 0, 15), (0.1, 0.2, 15), (1, 0.4, 5), (1, 0.1, 7), (2, 1, 2)]:
+        assert ray._fitting(config.Resources(cpus=cpus, gpus=gpus)) == expected
+
+
+class Cluster:
+    """Stands for Ray where every task ends with an error."""
+
+    def __init__(self, monkeypatch, ray, error):
+        self.error, self.asked = error, 0
+        monkeypatch.setattr(ray.ray, "remote", lambda thing: self)
+        monkeypatch.setattr(ray.ray, "wait", lambda references, **more: (references, []))
+        monkeypatch.setattr(ray.ray, "get", self.get)
+        monkeypatch.setattr(ray.ray, "kill", lambda *arguments, **options: None)
+        node = {"Alive": True, "NodeID": "a" * 56, "NodeManagerHostname": "there"}
+        monkeypatch.setattr(ray.ray, "nodes", lambda: [node])
+        self.call = self
+
+    def options(self, **options):
+        return self
+
+    def remote(self, *arguments):
+        return self
+
+    def get(self, reference, timeout=None):
+        self.asked += 1
+        raise self.error
+
+
+def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monkeypatch):
+    from landscape.executors import ray
+
+    why = ray.ray.exceptions.RayTaskError("begin", "Traceback\nImportError: landscape", None)
+    cluster = Cluster(monkeypatch, ray, ray.ray.exceptions.ActorDiedError(why))
+    slot = ray.Slot("worker 1", None, config.Resources())
+    assert not slot.ready() and not slot.ready()  # machines come and go
+    with pytest.raises(
+        UserError, match="no worker can begin on the cluster: ImportError: landscape"
+    ):
+        slot.ready()
+    assert cluster.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("RayTaskError", r"cannot work: there \(ModuleNotFoundError: landscape\)"),
+        ("GetTimeoutError", r"cannot work: there \(no answer within 60 s\)"),
+    ],
+)
+def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, kind, words):
+    from landscape.executors import ray
+
+    errors = {
+        "RayTaskError": ray.ray.exceptions.RayTaskError(
+            "seen", "Traceback\nModuleNotFoundError: landscape", ImportError("landscape")
+        ),
+        "GetTimeoutError": ray.ray.exceptions.GetTimeoutError(),
+    }
+    Cluster(monkeypatch, ray, errors[kind])
+    with pytest.raises(UserError, match=words):
+        ray.check_shared(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
 # --- which executor
 
 
@@ -106,11 +191,11 @@ def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
 def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
     assert chosen(tmp_path).executor == "serial"
     assert chosen(tmp_path, jobs=1).executor == "serial"
-    assert chosen(tmp_path, jobs=3) == executors.Plan("processes", 3, None)
+    assert chosen(tmp_path, jobs=3) == executors.Choice("processes", 3, None)
     limited = chosen(tmp_path, "execution.time_limit=1h")
-    assert limited == executors.Plan("processes", 1, None)
+    assert limited == executors.Choice("processes", 1, None)
     assert chosen(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
-    assert chosen(tmp_path, address="auto") == executors.Plan("ray", None, "auto")
+    assert chosen(tmp_path, address="auto") == executors.Choice("ray", None, "auto")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +273,8 @@ class Pretended:
     def overdrawn(self):
         return False
 
-    def lost(self, error):
-        return None
+    def why(self, error):
+        return error
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -225,7 +310,7 @@ class Late(Pretended):
             future.set_exception(OSError("gone"))
         return future
 
-    def lost(self, error):
+    def why(self, error):
         return "killed"
 
 
@@ -237,6 +322,63 @@ def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
     crew = Crew([Late("w", [], results)], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
     assert statuses(crew.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
+
+
+class Trains(Pretended):
+    """A worker that trains side by side until it is told to end."""
+
+    def __init__(self, name, log):
+        super().__init__(name, log)
+        self.training = None
+
+    def start(self, function, *arguments):
+        if function is worker.train_together:
+            self._log.append((self.name, "together", [run.seed for run in arguments[0]]))
+            self.training = Future()
+            return self.training
+        future = super().start(function, *arguments)
+        if function is worker.prepare:
+            keys = {run.id: "same" for run in arguments[0]}
+            future = Future()
+            future.set_result(worker.Prepared(keys, 3))
+        return future
+
+    def why(self, error):
+        return str(error)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
+    runs = config.expand(config.load(written(tmp_path), ("losses=[brier]", "seeds=4")))
+    log = []
+    slots = [Trains("a", log), Trains("b", log)]
+    crew = Crew(slots, Limits(None, 0))
+    value_of(crew.prepare(runs, threading.Event()))
+
+    def end():
+        while not any(label == "brier" for _, label, _ in log):
+            time.sleep(0.01)  # until the other worker has done the run that is left
+        time.sleep(0.5)
+        future = next(slot.training for slot in slots if slot.training is not None)
+        log.append(("", "trained", []))
+        if lost:
+            future.set_exception(OSError("killed"))
+        else:
+            future.set_result(None)
+
+    ends = threading.Thread(target=end)
+    ends.start()
+    events = [*crew.perform(runs, tmp_path, threading.Event())]
+    ends.join()
+    assert statuses(events) == ["done"] * 4
+    before = log[: log.index(("", "trained", []))]
+    assert sorted(label for _, label, _ in before) == ["brier", "together"]
+    ((_, _, together),) = (entry for entry in before if entry[1] == "together")
+    after = [seed for _, label, seed in log[len(before) + 1 :]]
+    assert sorted(after) == sorted(together) and len(after) == 3
+    notes = [str(event) for event in events if isinstance(event, Note)]
+    told = "lost 3 runs that it trained side by side: killed; each is trained by itself"
+    assert [note.split(" ", 1)[1] for note in notes] == ([told] if lost else [])
 
 
 class Never(Pretended):
@@ -276,5 +418,10 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
         os.kill(child.pid, signal.SIGKILL)
         time.sleep(0.5)
         assert slot.start(worker.ready).result(timeout=60)
+        (child,) = [p for p in psutil.Process().children() if "spawn_main" in str(p.cmdline())]
+        future = slot.start(time.sleep, 60)
+        time.sleep(0.5)
+        os.kill(child.pid, signal.SIGTERM)
+        assert slot.why(future.exception(timeout=20)) == "worker killed (SIGTERM)"
     finally:
         slot.stop()

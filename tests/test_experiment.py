@@ -347,3 +347,36 @@ def test_a_new_label_is_taken_over_without_training(tmp_path):
     assert config.read_run(folder / "config.yaml").loss.label == "other"
     assert (folder / "trace.parquet").stat().st_mtime_ns == before
     assert store.damaged(folder) == []
+
+
+def test_a_run_of_another_sweep_is_kept_under_its_new_name(tmp_path):
+    path = tmp_path / "experiment.yaml"
+    path.write_text(CONFIG)
+    few = ["seeds=[0]", "slices=null", "steps=4", "losses=[brier]"]
+
+    def performed(*overrides):
+        changed = config.load(path, [*few, *overrides])
+        how = executors.choose(changed, None, None, None)
+        events = [*sweep.carry_out(changed, tmp_path / "out", how)]
+        directory = tmp_path / "out" / changed.name
+        assert all(store.damaged(store.run_folder(directory, n)) == [] for n in names(directory))
+        return [e.run.id for e in events if isinstance(e, executors.Ended)], directory
+
+    def names(directory):
+        return store.run_names(directory)
+
+    (first,), directory = performed("optimizer.learning_rate=0.02")
+    before = (store.run_folder(directory, first) / "trace.parquet").stat().st_mtime_ns
+    (second,), _ = performed("optimizer.learning_rate=0.02,0.05")
+    assert "learning_rate=0.05" in second
+    planned = store.read_plan(directory)
+    assert sorted(planned) == names(directory) and len(planned) == 2 and first not in planned
+    (moved,) = (name for name in planned if name != second)
+    assert "learning_rate=0.02" in moved and moved.endswith(first[-14:])
+    folder = store.run_folder(directory, moved)
+    stored = config.read_run(folder / "config.yaml")
+    assert (stored.id, stored.swept) == (moved, {"optimizer.learning_rate": 0.02})
+    assert (folder / "trace.parquet").stat().st_mtime_ns == before
+    # And back: what is planned no more stays where it is.
+    assert performed("optimizer.learning_rate=0.02")[0] == []
+    assert names(directory) == sorted([first, second])

@@ -50,17 +50,17 @@ def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
     for name, action in expected.items():
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(DAMAGES[kind](content))
-        assert planned(path)[folder.name] == sweep.Planned(action, (name,))
+        assert planned(path)[folder.name] == sweep.Planned(action, folder.name, (name,))
         state = sweep.states(directory, False)[folder.name]
         assert (state.status, state.reason) == ("damaged", name)
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
     (folder / "status.json").write_text('{"status": "done"}')  # as of before there were digests
-    assert planned(path)[folder.name] == sweep.Planned("done")
+    assert planned(path)[folder.name] == sweep.Planned("done", folder.name)
     (folder / "trace.parquet").unlink()
-    assert planned(path)[folder.name] == sweep.Planned("new", ("trace.parquet",))
+    assert planned(path)[folder.name] == sweep.Planned("new", folder.name, ("trace.parquet",))
     (folder / "status.json").write_bytes(b"{")
-    assert planned(path)[folder.name] == sweep.Planned("new", ("status.json",))
+    assert planned(path)[folder.name] == sweep.Planned("new", folder.name, ("status.json",))
 
 
 def planned(path):

@@ -14,6 +14,7 @@ from disturbed import carried_out, written
 from landscape import config, store
 from landscape.errors import StorageError, UserError
 from landscape.export import finished
+from landscape.report.assemble import build
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
@@ -140,6 +141,32 @@ def test_results_are_not_written_through_a_link(own, tmp_path):
     with pytest.raises(UserError, match="leads to"):
         carried_out(path, *FEW, executor="serial")
     assert [p.name for p in elsewhere.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("place", ["report", "report/tables", "report/figures"])
+def test_a_report_is_not_written_through_a_link(own, tmp_path, place):
+    directory, site = tmp_path / "theirs", tmp_path / "site"
+    shutil.copytree(own, directory)
+    site.mkdir()
+    (site / "comparison.csv").write_text("years of work")
+    (directory / place).parent.mkdir(exist_ok=True)
+    (directory / place).symlink_to(site)
+    with pytest.raises(UserError, match="leads to"):
+        build(directory)
+    assert [p.name for p in site.iterdir()] == ["comparison.csv"]
+    assert (site / "comparison.csv").read_text() == "years of work"
+
+
+def test_nothing_is_cleared_behind_a_link(own, tmp_path):
+    path = written(tmp_path)
+    directory, elsewhere = tmp_path / "out" / "sweep", tmp_path / "elsewhere"
+    shutil.copytree(own, directory)
+    elsewhere.mkdir()
+    for name in (".theirs.part", "progress.json"):
+        (elsewhere / name).write_text("{}")
+    (directory / "runs" / "no-run-of-ours").symlink_to(elsewhere)
+    carried_out(path, *FEW, executor="serial")
+    assert sorted(p.name for p in elsewhere.iterdir()) == [".theirs.part", "progress.json"]
 
 
 def test_a_log_is_not_written_through_a_link(own, tmp_path):

@@ -138,10 +138,7 @@ def _draw(answers: "Sequence[Answer]", path: Path) -> None:
     found = [answer.audit or answer.to_json() for answer in answers]
     with figures.own_style():
         picture = figures.saved(drawing.shapes(found), path.suffix)
-    try:
-        disk.write_bytes(path, picture)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    disk.write_bytes(path, picture)
     say(f"figure: {path}")
 
 

@@ -1,7 +1,7 @@
 """What is seen of a sweep while it runs: a live board on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,18 @@ _REFRESHES = 2  # a second
 
 
 class Board:
-    """Counts what has happened, and draws it."""
+    """Counts what has happened of so many runs, of which some are `trained`, and draws it."""
 
-    def __init__(self, console: "Console", directory: Path, total: int) -> None:
+    def __init__(
+        self, console: "Console", directory: Path, total: int, trained: Collection[str]
+    ) -> None:
         self._console, self._directory, self._total = console, directory, total
+        self._trained = trained
         self._begun = time.monotonic()
         self._running: dict[str, tuple[str, Run]] = {}
         self._ended: dict[str, int] = {}
-        self._steps = 0
+        self._steps = 0  # of runs that have ended
+        self._reached: dict[str, int] = {}  # the step of each run when it was looked at last
 
     def tell(self, event: Event) -> None:
         """Takes an event in; on a terminal only what went wrong is a line of its own."""
@@ -40,7 +44,8 @@ class Board:
             case Ended(run, status, seconds):
                 self._running.pop(run.id, None)
                 self._ended[status] = self._ended.get(status, 0) + 1
-                self._steps += run.steps
+                reached, whole = self._reached.pop(run.id, 0), run.id in self._trained
+                self._steps += run.steps if whole and status == "done" else reached
                 if status == "failed":
                     folder = store.run_folder(self._directory, run.id)
                     reason = store.read_reason(folder) or store.read_failure(folder)
@@ -57,6 +62,7 @@ class Board:
         """Draws the board on a terminal until the end, elsewhere nothing."""
         from rich.live import Live
 
+        self._begun = time.monotonic()
         if not self._console.is_terminal:
             yield
             return
@@ -79,11 +85,12 @@ class Board:
             run_id: store.read_progress(store.run_folder(self._directory, run_id))
             for run_id in list(self._running)
         }
+        self._reached = {run_id: int(said.get("step") or 0) for run_id, said in found.items()}
         head = Table.grid(padding=(0, 1))
         head.add_row(
             ProgressBar(self._total, number, width=20),
             Text(f"{number}/{self._total} done"),
-            Text(self._counted(found)),
+            Text(self._counted()),
         )
         workers = Table.grid(padding=(0, 2))
         for run_id, (worker, run) in sorted(self._running.items(), key=lambda item: item[1][0]):
@@ -92,11 +99,11 @@ class Board:
             )
         return Group(head, workers)
 
-    def _counted(self, found: Mapping[str, Mapping[str, Any]]) -> str:
+    def _counted(self) -> str:
         number, seconds = sum(self._ended.values()), time.monotonic() - self._begun
         words = [f"{len(self._running)} running"]
         words += [f"{self._ended[s]} {s}" for s in ("diverged", "failed") if s in self._ended]
-        steps = self._steps + sum(int(p.get("step") or 0) for p in found.values())
+        steps = self._steps + sum(self._reached.values())
         if steps:
             words.append(f"{steps / seconds:,.0f} steps/s")
         if number:

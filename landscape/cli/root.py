@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-click.rich_click.USE_MARKDOWN = True
+click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.MAX_WIDTH = 100
 
 
@@ -29,6 +29,8 @@ def explained(command: Callable) -> Callable:
             command(*args, **kwargs)
         except UserError as error:
             _complain(error)
+        except PermissionError as error:
+            _complain(UserError(f"{error.filename}: {error.strerror}"))
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             leave(INTERRUPTED)

@@ -17,7 +17,7 @@ from landscape.executors import EXECUTORS
 
 if TYPE_CHECKING:
     from landscape.config import Experiment, Run
-    from landscape.executors import Plan
+    from landscape.executors import Choice
     from landscape.sweep import Deleting, Opened, Planned
     from landscape.workshop import Workshop
 
@@ -77,7 +77,7 @@ def run(
     experiment = configs.load(config, overrides)
     how = executors.choose(experiment, executor, jobs, address)
     if dry_run:
-        _plan(experiment, out / experiment.name, how, fresh, retry_failed, estimate)
+        _print_plan(experiment, out / experiment.name, how, fresh, retry_failed, estimate)
         return
     with interruptible() as stop:
         directory, runs = _carry_out(experiment, out, how, fresh, retry_failed, stop)
@@ -99,7 +99,7 @@ def run(
 def _carry_out(
     experiment: "Experiment",
     out: Path,
-    how: "Plan",
+    how: "Choice",
     fresh: bool,
     retry_failed: bool,
     stop: threading.Event,
@@ -115,9 +115,10 @@ def _carry_out(
         opened = next(steps)
         if not isinstance(opened, sweep.Opened):
             raise TypeError(opened)
-        pending = sum(planned.pending for planned in opened.plan.values())
-        _say_opened(opened, experiment.name, pending)
-        board = Board(Console(stderr=True), opened.directory, pending)
+        pending = {run_id: p.action for run_id, p in opened.plan.items() if p.pending}
+        _say_opened(opened, experiment.name, len(pending))
+        trained = {run_id for run_id, action in pending.items() if action != "measure"}
+        board = Board(Console(stderr=True), opened.directory, len(pending), trained)
         with contextlib.ExitStack() as stack:
             for event in steps:
                 if isinstance(event, sweep.Prepared):
@@ -156,10 +157,10 @@ def _say_deleted(directory: Path, found: "tuple[int, int] | Deleting", verb: str
         say(f"{verb} what {directory} holds: {what}")
 
 
-def _plan(
+def _print_plan(
     experiment: "Experiment",
     directory: Path,
-    how: "Plan",
+    how: "Choice",
     fresh: bool,
     retry_failed: bool,
     estimate: bool,
@@ -188,7 +189,8 @@ def _plan(
     if estimate and pending:
         from landscape.estimate import estimated
 
-        cost = estimated(pending, _prepared(pending))
+        trained = {run.id for run in pending if plan[run.id].action == "measure"}
+        cost = estimated(pending, trained, _prepared(pending))
         jobs = how.jobs or 1
         words = f"about {duration(cost.compiling + cost.running / jobs)}"
         parts = f"{duration(cost.compiling)} of compilation, {duration(cost.running)} of runs"

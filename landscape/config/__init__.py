@@ -204,7 +204,7 @@ def _run(fields: dict[str, Any], seed: int, swept: dict[str, Any]) -> Run:
 
 
 def _run_id(loss: Loss, swept: dict[str, Any], seed: int, digest: str, folder: Path) -> str:
-    """Readable, safe as a file name, and decided by the training alone: no label is in it."""
+    """Readable, safe as a file name, without labels; its end is decided by the training alone."""
     defaults = catalog.bind("losses", Part(name=loss.name), folder).options
     options = {k: v for k, v in loss.options.items() if k not in defaults or v != defaults[k]}
     others = {k.rpartition(".")[2]: v for k, v in swept.items() if not k.startswith("losses.")}
@@ -213,6 +213,11 @@ def _run_id(loss: Loss, swept: dict[str, Any], seed: int, digest: str, folder: P
     end = f"-seed{seed}-{digest[:8]}"
     readable = re.sub(r"[^A-Za-z0-9._=+-]+", "_", "-".join(words))
     return readable[: LONGEST_ID - len(end)].rstrip("-_.") + end
+
+
+def same_training(run_id: str) -> str:
+    """The end of a run's id, which runs share that are the same training under other sweeps."""
+    return "-".join(run_id.rsplit("-", 2)[1:])
 
 
 def _brief(value: Any) -> str:

@@ -15,7 +15,7 @@ from landscape.executors.events import Ended, Event, Lost, Note, Started
 if TYPE_CHECKING:
     from landscape.config import Across, Experiment, Run
 
-__all__ = ["EXECUTORS", "Ended", "Event", "Executor", "Lost", "Note", "Plan", "Started"]
+__all__ = ["EXECUTORS", "Choice", "Ended", "Event", "Executor", "Lost", "Note", "Started"]
 
 EXECUTORS = ("serial", "processes", "ray")
 
@@ -40,7 +40,7 @@ class Executor(Protocol):
         """Ends all workers."""
 
 
-class Plan(NamedTuple):
+class Choice(NamedTuple):
     """Which executor, with how many workers; `address` is that of a Ray cluster."""
 
     executor: Literal["serial", "processes", "ray"]
@@ -61,7 +61,7 @@ class Plan(NamedTuple):
 
 def choose(
     experiment: "Experiment", executor: str | None, jobs: int | None, address: str | None
-) -> Plan:
+) -> Choice:
     """The executor that was asked for, else the simplest that can do what the config asks.
 
     UserError for what does not go together.
@@ -89,17 +89,19 @@ def choose(
             hint="leave --executor out, or use --executor processes",
         )
     if executor == "ray":
-        return Plan("ray", jobs, address)
-    return Plan("serial", 1, None) if executor == "serial" else Plan("processes", jobs or 1, None)
+        return Choice("ray", jobs, address)
+    if executor == "serial":
+        return Choice("serial", 1, None)
+    return Choice("processes", jobs or 1, None)
 
 
 @contextlib.contextmanager
-def started(plan: Plan, experiment: "Experiment", directory: Path) -> Iterator[Executor]:
-    """The executor of a plan, for as long as it is needed."""
+def started(choice: Choice, experiment: "Experiment", directory: Path) -> Iterator[Executor]:
+    """The executor that was chosen, for as long as it is needed."""
     limits, together = experiment.execution, experiment.seeds_together
     with contextlib.ExitStack() as stack:
         executor: Executor
-        if plan.executor == "serial":
+        if choice.executor == "serial":
             from landscape.executors.serial import Serial
 
             executor = Serial(together)
@@ -108,16 +110,16 @@ def started(plan: Plan, experiment: "Experiment", directory: Path) -> Iterator[E
             from landscape.executors.dispatch import Slot
 
             slots: Sequence[Slot]
-            if plan.executor == "processes":
+            if choice.executor == "processes":
                 from landscape.executors import processes
 
-                slots = processes.slots(plan.jobs or 1, limits.memory_limit, together)
+                slots = processes.slots(choice.jobs or 1, limits.memory_limit, together)
             else:
                 from landscape.executors import ray
 
                 asked = experiment.resources
                 slots = stack.enter_context(
-                    ray.cluster(plan.address, plan.jobs, limits.memory_limit, together, asked)
+                    ray.cluster(choice.address, choice.jobs, limits.memory_limit, together, asked)
                 )
                 ray.check_shared(directory)
             executor = Crew(slots, Limits(limits.time_limit, limits.retries))

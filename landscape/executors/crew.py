@@ -23,7 +23,7 @@ class Limits(NamedTuple):
 
 
 class Crew:
-    """Workers, told apart by what they have compiled, and what was lost with them."""
+    """Workers, each in its slot, and which programs each has compiled."""
 
     def __init__(self, slots: Sequence[Slot], limits: Limits) -> None:
         self._slots, self._limits = slots, limits
@@ -85,11 +85,13 @@ class Crew:
                 if outcome.task.function is worker.perform:
                     yield Started(outcome.task.about[0], outcome.slot.name)
             else:
-                lost = _loss(outcome)
+                lost = _why_lost(outcome)
                 if lost is not None:
                     work.queue.forget(outcome.slot.name)
                 if outcome.task.function is worker.perform:
                     yield self._ended(outcome, lost, work, attempts)
+                else:
+                    yield from _trained(outcome, lost, work)
 
     def _ended(
         self, outcome: Outcome, lost: str | None, work: "_Work", attempts: dict[str, int]
@@ -164,7 +166,8 @@ class _Work:
         untrained = self._untrained.get(key, set())
         some = [run for run in waiting if run.id in untrained][: self._together]
         untrained -= {run.id for run in some}
-        if len(some) > 1:
+        if len(some) > 1:  # nobody else may take them until they are trained
+            waiting[:] = [run for run in waiting if run not in some]
             seconds = self._seconds and self._seconds * len(some)
             return Task(worker.train_together, (some, self.directory), some, key, seconds)
         run = waiting.pop(0)
@@ -172,7 +175,17 @@ class _Work:
         return Task(worker.perform, arguments, [run], key, self._seconds)
 
 
-def _loss(outcome: Outcome) -> str | None:
+def _trained(outcome: Outcome, lost: str | None, work: _Work) -> Iterator[Note]:
+    """Has runs that were trained side by side wait to be measured, or to be trained alone."""
+    runs = outcome.task.about
+    for run in reversed(runs):
+        work.queue.put_back(outcome.task.key, run)
+    if lost is not None:
+        several = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
+        yield Note(f"{several}: {lost}; each is trained by itself")
+
+
+def _why_lost(outcome: Outcome) -> str | None:
     """Why the worker was lost; raises what the task raised."""
     if isinstance(outcome.value, KeyboardInterrupt):  # of a loss: a worker ignores Ctrl-C
         return "KeyboardInterrupt raised"

@@ -34,8 +34,8 @@ class Slot(Protocol):
     def dead(self) -> str | None:
         """How the worker has ended, in a few words; None while it lives."""
 
-    def lost(self, error: BaseException) -> str | None:
-        """Why the worker was lost, in a few words; None for an error of the task itself."""
+    def why(self, error: BaseException) -> str | BaseException:
+        """Why the worker was lost, in a few words; or what the task itself raised."""
 
 
 class Task(NamedTuple):
@@ -128,5 +128,5 @@ def _result(slot: Slot, future: Future) -> tuple[Any, str | None]:
     error = future.exception()
     if error is None:
         return future.result(), None
-    lost = slot.lost(error)
-    return (None, lost) if lost else (error, None)
+    why = slot.why(error)
+    return (None, why) if isinstance(why, str) else (why, None)

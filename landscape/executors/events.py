@@ -1,6 +1,5 @@
 """What an executor tells of the runs in its hands."""
 
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,8 +45,3 @@ class Note(NamedTuple):
 
 
 Event = Started | Ended | Lost | Note
-
-
-def ended(events: Iterable[Event]) -> Iterator[Ended]:
-    """Of all that is told only the ends."""
-    return (event for event in events if isinstance(event, Ended))

@@ -103,13 +103,13 @@ class Slot:
             return any(worker.memory(psutil.Process(pid)) > limit for pid in alive)
         return False
 
-    def lost(self, error: BaseException) -> str | None:
-        """Why the worker was lost; None where the task itself raised."""
+    def why(self, error: BaseException) -> str | BaseException:
+        """Why the worker was lost; or what the task itself raised."""
         if isinstance(error, ProcessExpired):
             return _in_words(error.exitcode)
         if isinstance(error, BrokenProcessPool | CancelledError):
             return self.dead() or "worker died"
-        return None
+        return error
 
 
 def slots(jobs: int, memory: int | None, together: int | str) -> list[Slot]:
@@ -147,4 +147,6 @@ def _in_words(code: int | None) -> str:
         name = f"signal {-code}"
     if name == "SIGKILL":
         return "worker killed (SIGKILL, perhaps for want of memory)"
+    if name == "SIGTERM":
+        return "worker killed (SIGTERM)"
     return f"worker crashed ({name})"

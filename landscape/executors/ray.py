@@ -16,6 +16,9 @@ from landscape.config import Resources
 from landscape.errors import UserError
 from landscape.executors import worker
 
+_TRIES = 3  # how often in a row a worker may die before it has begun
+_ANSWER = 60.0  # seconds that a machine may take to say whether it sees the folder of results
+
 try:
     import ray
 except ImportError:
@@ -42,9 +45,13 @@ class Slot:
         self.name, self._settings, self._resources = name, settings, resources
         self._actor: Any = None
         self._begun: Any = None
+        self._vain = 0
 
     def ready(self) -> bool:
-        """Whether the actor has found a machine and started there."""
+        """Whether the actor has found a machine and started there.
+
+        UserError where it has died of that several times: then it is no machine that has left.
+        """
         if self._actor is None:
             self._actor = (
                 ray.remote(Worker).options(**_demand(self._resources)).remote(self._settings)
@@ -54,9 +61,16 @@ class Slot:
             return False
         try:
             ray.get(self._begun)
-        except ray.exceptions.RayError:  # its machine left before it had begun: look for another
+        except ray.exceptions.RayError as error:
             self.stop()
+            self._vain += 1
+            if self._vain == _TRIES:
+                raise UserError(
+                    f"no worker can begin on the cluster: {_last_line(error)}",
+                    hint="see Ray's own logs on that machine",
+                ) from error
             return False
+        self._vain = 0
         return True
 
     def start(self, function: Callable, *arguments: Any) -> Future:
@@ -78,17 +92,17 @@ class Slot:
         """Left to the actor itself, which is on another machine."""
         return False
 
-    def lost(self, error: BaseException) -> str | None:
-        """Why the actor was lost; None where the task itself raised."""
-        if isinstance(error, ray.exceptions.RayTaskError):
-            return None
+    def why(self, error: BaseException) -> str | BaseException:
+        """Why the actor was lost; or what the task itself raised."""
+        if isinstance(error, ray.exceptions.RayTaskError):  # its text is a traceback of Ray's
+            return error.cause if isinstance(error.cause, BaseException) else error
         if isinstance(error, ray.exceptions.OutOfMemoryError):
             return "memory limit"
         if isinstance(error, ray.exceptions.RayError):
             if f"exit code {worker.OUT_OF_MEMORY}" in str(error):
                 return "memory limit"
             return "worker or its machine lost"
-        return None
+        return error
 
 
 @contextlib.contextmanager
@@ -196,7 +210,7 @@ def _fitting(asked: Resources) -> int:
     wanted = {"CPU": asked.cpus, "GPU": asked.gpus, "memory": asked.memory or 0}
     return sum(
         min(
-            int(node["Resources"].get(name, 0) // amount)
+            int(node["Resources"].get(name, 0) / amount)  # 1 // 0.2 is 4
             for name, amount in wanted.items()
             if amount
         )
@@ -206,7 +220,7 @@ def _fitting(asked: Resources) -> int:
 
 
 def check_shared(directory: Path) -> None:
-    """UserError where a machine of the cluster does not see the folder of results.
+    """UserError where a machine of the cluster does not see the folder of results, or cannot say.
 
     A file of a name of its own is written there, read on every machine, and answered by another.
     """
@@ -214,10 +228,15 @@ def check_shared(directory: Path) -> None:
     disk.write_bytes(directory / name, content.encode(), lasting=False)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     try:
-        blind = _blind(nodes, directory.absolute(), name, content)
+        blind, silent = _asked(nodes, directory.absolute(), name, content)
     finally:
         for path in (directory / name, *(directory / _answer(name, node) for node in nodes)):
             path.unlink(missing_ok=True)
+    if silent:
+        raise UserError(
+            "machines of the cluster that cannot work: " + "; ".join(silent),
+            hint="landscape must be installed on every machine, in the same version",
+        )
     if blind:
         raise UserError(
             f"{directory} is not the same folder on every machine of the cluster: "
@@ -226,7 +245,10 @@ def check_shared(directory: Path) -> None:
         )
 
 
-def _blind(nodes: Sequence[dict], directory: Path, name: str, content: str) -> list[str]:
+def _asked(
+    nodes: Sequence[dict], directory: Path, name: str, content: str
+) -> tuple[list[str], list[str]]:
+    """The machines that do not see the file, and those that cannot say, with the reason."""
     probe = ray.remote(worker.seen)
     asked = {}
     for node in nodes:
@@ -234,23 +256,28 @@ def _blind(nodes: Sequence[dict], directory: Path, name: str, content: str) -> l
             node["NodeID"], soft=False
         )
         options = probe.options(num_cpus=0, scheduling_strategy=here, max_retries=0)
-        answer = _answer(name, node)
-        reference = options.remote(directory, name, content, answer)
-        asked[reference] = node["NodeManagerHostname"], directory / answer
-    ray.wait(list(asked), num_returns=len(asked), timeout=60)
-    return [
-        host
-        for reference, (host, answer) in asked.items()
-        if not (_said(reference) and answer.is_file())
-    ]
+        reference = options.remote(directory, name, content, _answer(name, node))
+        asked[reference] = node["NodeManagerHostname"], directory / _answer(name, node)
+    ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER)
+    blind, silent = [], []
+    for reference, (host, answer) in asked.items():
+        try:
+            sees = ray.get(reference, timeout=0)
+        except ray.exceptions.GetTimeoutError:
+            silent.append(f"{host} (no answer within {_ANSWER:.0f} s)")
+        except ray.exceptions.RayError as error:
+            silent.append(f"{host} ({_last_line(error)})")
+        else:
+            if not (sees and answer.is_file()):
+                blind.append(host)
+    return blind, silent
 
 
 def _answer(name: str, node: dict) -> str:
     return f"{name}.{node['NodeID']}"
 
 
-def _said(reference: Any) -> bool:
-    try:
-        return bool(ray.get(reference, timeout=0))
-    except ray.exceptions.RayError:
-        return False
+def _last_line(error: BaseException) -> str:
+    """The last line of what Ray says, where the error itself stands."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

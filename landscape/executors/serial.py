@@ -80,8 +80,10 @@ def perform_all(
     groups = list(grouped(runs, {run.id: _key(run, workshop) for run in runs}).values())
     if together > 1:
         for group in groups:
-            yield Note(f"training {len(group)} runs side by side, {together} at a time")
-            train_side_by_side(group, directory, workshop, together, stop)
+            new = untrained(group, directory)
+            if len(new) > 1 and not stop.is_set():
+                yield Note(f"training {len(new)} runs side by side, {together} at a time")
+                train_side_by_side(new, directory, workshop, together, stop)
     followers = {first.id: rest for first, *rest in groups}
     waiting = [group[0] for group in groups]
     number, begun = concurrency(), 0
@@ -120,17 +122,21 @@ def _key(run: Run, workshop: Workshop) -> str:
         return run.id
 
 
+def untrained(runs: Sequence[Run], directory: Path) -> list[Run]:
+    """The runs of which nothing is there."""
+    return [r for r in runs if store.read_status(store.run_folder(directory, r.id)) is None]
+
+
 def train_side_by_side(
-    group: Sequence[Run],
+    runs: Sequence[Run],
     directory: Path,
     workshop: Workshop,
     count: int,
     stop: threading.Event | None = None,
 ) -> None:
     """Leaves what it cannot train side by side to each run, and says why in their logs."""
-    new = [r for r in group if store.read_status(store.run_folder(directory, r.id)) is None]
-    for start in range(0, len(new), count):
-        some = new[start : start + count]
+    for start in range(0, len(runs), count):
+        some = runs[start : start + count]
         if stop is not None and stop.is_set():
             return
         if len(some) > 1:

@@ -73,6 +73,7 @@ def begin(settings: Settings) -> None:
         os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", share)
     if settings.parent is not None:
         _die_with_parent()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # so that the parent sees what ended it
     if settings.parent is not None and hasattr(os, "setpgid"):
         # What a loss of somebody's starts belongs to this worker's group, and is ended with it.
         with contextlib.suppress(OSError):
@@ -113,7 +114,8 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
 
     disk.claim()
     with _printing_nowhere():
-        serial.train_side_by_side(runs, directory, _own_workshop(), len(runs))
+        new = serial.untrained(runs, directory)
+        serial.train_side_by_side(new, directory, _own_workshop(), len(runs))
 
 
 def perform(run: "Run", directory: Path, worker: str) -> str:

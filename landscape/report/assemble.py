@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landscape import disk
-from landscape.errors import UserError
+from landscape import disk, store
 from landscape.report import (
     across,
     audits,
@@ -50,12 +49,14 @@ class Report:
 def build(experiment_dir: Path) -> Report:
     """Build `<experiment_dir>/report` anew from the run folders and return the comparison.
 
-    UserError where the folder is missing or holds no finished run. Runs that failed, did not
+    UserError where the folder is missing, holds no finished run, or its report is a link to
+    elsewhere; StorageError where it cannot be written. Runs that failed, did not
     finish or cannot be read are listed in the report and do not stop it. The same run folders
     give the same bytes in every file.
     """
     results = read(Path(experiment_dir))
     directory = results.directory / "report"
+    store.refuse_links((directory, directory / "tables", directory / "figures"))
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
@@ -123,10 +124,7 @@ def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
 
 
 def _write(path: Path, content: bytes | str) -> None:
-    try:
-        disk.write_bytes(path, content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise UserError(f"`{path}` cannot be written: {error.strerror}") from error
+    disk.write_bytes(path, content.encode() if isinstance(content, str) else content)
 
 
 def _write_tables(

@@ -17,10 +17,7 @@ def write(directory: Path) -> list[Path]:
             f"{directory / present[0]} is there already, and nothing is overwritten",
             hint="choose another folder: `landscape init my_experiment`",
         )
-    try:
-        for name in FILES:
-            text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-            disk.write_text(directory / name, text)
-    except OSError as error:
-        raise UserError(f"cannot write to {directory}: {error.strerror}") from error
+    for name in FILES:
+        text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+        disk.write_text(directory / name, text)
     return [directory / name for name in FILES]

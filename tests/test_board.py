@@ -1,0 +1,75 @@
+"""What a person sees of a sweep while it runs."""
+
+import io
+import time
+
+import pytest
+from disturbed import written
+from rich.console import Console
+
+from landscape import config, store
+from landscape.cli.board import Board, at_work, duration
+from landscape.executors import Ended, Started
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return config.expand(config.load(written(tmp_path), ("losses=[brier]", "seeds=4", "steps=90")))
+
+
+def drawn(board):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(board._drawn())
+    return console.file.getvalue()
+
+
+def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
+    runs, tmp_path, monkeypatch
+):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    first, second, third, fourth = runs
+    trained = {first.id, second.id, third.id}
+    board = Board(Console(file=io.StringIO()), tmp_path, 4, trained)
+    now[0] += 300  # programs are built and checked
+    with board.shown():
+        for run in (first, second):
+            board.tell(Started(run, "worker 1"))
+            store.write_progress(
+                store.run_folder(tmp_path, run.id), {"stage": "train", "step": 60, "steps": 90}
+            )
+        now[0] += 10
+        assert "12 steps/s" in drawn(board)  # 60 of each in 10 seconds
+        assert "train 60/90" in drawn(board)
+        board.tell(Ended(first, "done", 10.0))
+        board.tell(Ended(second, "diverged", 10.0))
+        board.tell(Started(fourth, "worker 1"))
+        board.tell(Ended(fourth, "done", 0.0))  # it was only measured
+        assert "15 steps/s" in drawn(board)  # 90 and 60
+        assert "3/4 done" in drawn(board) and "1 diverged" in drawn(board)
+        assert "3 s left" in drawn(board)  # 3 of 4 took 10 seconds
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        ({}, "starting"),
+        ({"stage": "train"}, "compile"),
+        ({"stage": "train", "step": 5, "steps": 9}, "train 5/9"),
+        ({"stage": "train", "step": 5, "steps": 9, "steps_per_second": 1234.5}, "1,234 steps/s"),
+        ({"stage": "slices"}, "slices"),
+    ],
+)
+def test_what_a_run_does_is_said_in_words(progress, words):
+    assert words in at_work(progress)
+
+
+def test_seconds_as_a_person_says_them():
+    assert [duration(s) for s in (0.4, 59, 60, 3599, 3600, 7385)] == [
+        "0 s",
+        "59 s",
+        "1 min 00 s",
+        "59 min 59 s",
+        "1 h 00 min",
+        "2 h 03 min",
+    ]
