@@ -15,6 +15,7 @@ FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=
 FEWER = {
     "reading_landscapes": ["losses=softmax_cross_entropy", "checkpoints=3"],
     "resnet_shortcuts": ["model.depth=8", "model.skip=true"],
+    "segmentation": ["model.depth=1"],
 }
 
 
@@ -47,9 +48,8 @@ def test_config_runs(path, tmp_path):
     runs = config.expand(experiment)
     workshop = Workshop()
     prepare(runs, workshop)
-    # Every loss has run on its data by now; training is compiled for the first and the last.
-    first_and_last = {experiment.losses[0].label, experiment.losses[-1].label}
-    runs = [run for run in runs if run.loss.label in first_and_last]
+    # Every loss has run on its data by now; training is compiled for one.
+    runs = [run for run in runs if run.loss.label == experiment.losses[-1].label]
     for run, status, _ in ends(runs, tmp_path, workshop):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()

@@ -20,7 +20,7 @@ from matplotlib.text import Text
 
 from landscape.errors import UserError
 from landscape.report import figures
-from landscape.report.figures import audit_text
+from landscape.report.figures import audit_text, style
 from landscape.report.figures.audit import shapes
 
 
@@ -455,11 +455,14 @@ def test_planes_of_several_losses_share_their_axes():
 
 
 @pytest.mark.parametrize("suffix", [".png", "pdf", ".SVG"])
-def test_the_same_audits_give_the_same_bytes(suffix):
+def test_the_same_audits_give_the_same_bytes(suffix, quick_fonts, monkeypatch):
+    monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", quick_fonts)
     start = {".png": b"\x89PNG", "pdf": b"%PDF", ".SVG": b"<?xml"}[suffix]
     audits = [made.multiclass_hinge(), made.zero_one()]
     once, twice = (figures.saved(drawn(*audits), suffix) for _ in range(2))
     assert once.startswith(start) and once == twice
+    if suffix == "pdf":  # letters can be searched and edited, as journals ask
+        assert b"/FontFile2" in once and b"/Type3" not in once
 
 
 @pytest.mark.parametrize("suffix", [".jpg", "", "gif"])
