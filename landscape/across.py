@@ -15,6 +15,7 @@ from landscape.compiling import one_blas_thread
 from landscape.config import Across, Run
 from landscape.errors import in_a_line
 from landscape.experiment import restored
+from landscape.plan import across_key, across_missing
 from landscape.program import Program, evaluation_set
 from landscape.risk import Examples
 from landscape.workshop import Workshop
@@ -38,11 +39,10 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
 
     Returns whether anything was measured. What goes wrong is told in the file's `problems`.
     """
-    done = [run for run in runs if store.read_status(_folder(directory, run)) == "done"]
-    key = json.dumps([asked.model_dump(mode="json"), sorted(run.id for run in done)])
-    path = directory / "across.json"
-    if not done or _key_of(path) == key:
+    if not across_missing(asked, runs, directory):
         return False
+    done = [run for run in runs if store.read_status(_folder(directory, run)) == "done"]
+    key = across_key(asked, done, directory)
     found: dict[str, Any] = {"key": key, "solutions": [], "interpolations": [], "problems": []}
     for group in _groups(done):
         try:
@@ -67,19 +67,12 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
     metrics = workshop.program(done[0]).metrics
     if found["problems"]:  # asked for again, it is tried again
         found["key"] = None
-    disk.write_json(path, found | {"metric": metrics[0]})
+    disk.write_json(directory / "across.json", found | {"metric": metrics[0]})
     return True
 
 
 def _folder(directory: Path, run: Run) -> Path:
     return store.run_folder(directory, run.id)
-
-
-def _key_of(path: Path) -> str | None:
-    try:
-        return disk.read_json(path)["key"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _shared(run: Run) -> str:

@@ -1,11 +1,12 @@
 """What is missing of an experiment, from what lies in its folder."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from landscape import config, store
-from landscape.config import Run, same_training
+from landscape import config, disk, store
+from landscape.config import Across, Run, same_training
 from landscape.errors import UserError
 
 PENDING = ("new", "measure", "retry")
@@ -87,6 +88,23 @@ def finished(run: Run, folder: Path) -> str | None:
     """`done` or `diverged` where everything of the run is there as it is asked for now."""
     action, _ = _action(run, folder, _stored(folder), False)
     return action if action in store.FINISHED else None
+
+
+def across_key(asked: Across, runs: Sequence[Run], directory: Path) -> str | None:
+    """What is measured across which runs; None where none of them is done."""
+    folders = {run.id: store.run_folder(directory, run.id) for run in runs}
+    done = [run for run in runs if store.read_status(folders[run.id]) == "done"]
+    names = sorted([run.id, run.loss.label] for run in done)
+    return json.dumps([asked.model_dump(mode="json"), names]) if done else None
+
+
+def across_missing(asked: Across, runs: Sequence[Run], directory: Path) -> bool:
+    """Whether there is something to measure across runs that across.json does not hold."""
+    key = across_key(asked, runs, directory)
+    try:
+        return key is not None and disk.read_json(directory / "across.json")["key"] != key
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
 
 
 def _asked(run: Run) -> list[str]:

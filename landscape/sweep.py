@@ -9,7 +9,7 @@ from landscape import config, disk, executors, lock, store
 from landscape.config import Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.executors import Event, Note
-from landscape.plan import Planned, plan
+from landscape.plan import Planned, across_missing, plan
 
 
 class State(NamedTuple):
@@ -110,24 +110,25 @@ def carry_out(
                 store.clear_progress(store.run_folder(directory, run_id))
         pending = [run for run in runs if decided[run.id].pending]
         yield Opened(directory, runs, decided, stale)
-        if not pending and experiment.across is None:
-            _open_directory(experiment, directory, list(decided))
-            _rename(runs, decided, directory)
-            return
-        with executors.started(how, experiment, directory) as executor:
-            yield Prepared((yield from executor.prepare(pending, stop)))
-            if stop.is_set():  # nothing is deleted for runs that will not be made
+        across = experiment.across
+        if not pending:
+            _open_directory(experiment, directory, runs, decided)
+            if across is None or not across_missing(across, runs, directory):
                 return
-            if fresh:
-                yield Deleting(*store.size(directory))
-                store.clear_experiment(directory)
-            _open_directory(experiment, directory, list(decided))
-            _rename(runs, decided, directory)
-            yield from executor.perform(pending, directory, stop)
-            if experiment.across is None or stop.is_set():
+        with executors.started(how, experiment, directory) as executor:
+            if pending:
+                yield Prepared((yield from executor.prepare(pending, stop)))
+                if stop.is_set():  # nothing is deleted for runs that will not be made
+                    return
+                if fresh:
+                    yield Deleting(*store.size(directory))
+                    store.clear_experiment(directory)
+                _open_directory(experiment, directory, runs, decided)
+                yield from executor.perform(pending, directory, stop)
+            if across is None or stop.is_set():
                 return
             try:
-                measured = executor.across(experiment.across, runs, directory, stop)
+                measured = executor.across(across, runs, directory, stop)
             except StorageError:
                 raise
             except UserError as error:  # what was trained is worth a report without it
@@ -153,10 +154,13 @@ def _rename(runs: Sequence[Run], decided: dict[str, Planned], directory: Path) -
             store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
 
 
-def _open_directory(experiment: Experiment, directory: Path, run_ids: Sequence[str]) -> None:
-    """Makes the experiment's folder and writes what was asked for."""
+def _open_directory(
+    experiment: Experiment, directory: Path, runs: Sequence[Run], decided: dict[str, Planned]
+) -> None:
+    """Makes the experiment's folder, writes what was asked for, and renames what is there."""
     store.clear_unfinished(directory)
     disk.write_text(directory / "experiment.yaml", config.dump(experiment))
-    store.write_plan(directory, run_ids)
+    store.write_plan(directory, [run.id for run in runs])
     if experiment.across is None:
         (directory / "across.json").unlink(missing_ok=True)
+    _rename(runs, decided, directory)

@@ -53,7 +53,7 @@ def everything(directory):
 
 
 @pytest.mark.slow
-def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp_path):
+def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp_path, monkeypatch):
     """The serial one has two devices here and shares points among them; each worker has one."""
     found = {}
     for executor, jobs in (("serial", 1), ("processes", 2)):
@@ -63,6 +63,9 @@ def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp
         found[executor, jobs] = everything(directory)
     assert len(found["serial", 1]) == 2 * (5 + 2) + 1
     same(found["processes", 2], found["serial", 1])
+    monkeypatch.setattr(executors, "started", None)  # nobody is started who has nothing to do
+    events, _ = carried_out(path, executor="processes", jobs=2)
+    assert statuses(events) == []
 
 
 @pytest.mark.slow

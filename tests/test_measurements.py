@@ -285,6 +285,11 @@ def test_solutions_are_measured_under_each_other(finished):
         np.testing.assert_allclose(row["metric"], accuracy, atol=0.013)
     assert not across.measure(loaded.across, runs, folder, workshop)
     assert across.measure(loaded.across, runs[:2], folder, workshop)
+    other = runs[0].loss.model_copy(update={"label": "other"})
+    renamed = [runs[0].model_copy(update={"loss": other}), *runs[1:]]
+    assert across.measure(loaded.across, renamed, folder, workshop)
+    found = disk.read_json(folder / "across.json")["solutions"]
+    assert "other" in {row["loss"] for row in found if row["run"] == runs[0].id}
     assert across.measure(loaded.across, runs, folder, workshop)
 
 
