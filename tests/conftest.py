@@ -1,6 +1,15 @@
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("NPROC", "8")  # as in every process of a sweep, see landscape.compiling
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What is compiled serves all tests and the processes that they start, and ends with them.
+    programs = tempfile.mkdtemp(prefix="landscape-tests-")
+    atexit.register(shutil.rmtree, programs, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 import jax
 
