@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from landscape import config, executors, store, sweep
 from landscape.config import Experiment
+from landscape.errors import UserError, in_a_line, in_words
 from landscape.executors import Ended, Lost, Note
 from landscape.lock import holder
 
@@ -39,6 +40,11 @@ def run(
     failed are in the results; UserError for mistakes that can be known before. An interruption
     stops at the next occasion, worker processes at once; what is finished is kept.
     """
+    if not isinstance(experiment, Experiment):
+        raise UserError(
+            f"run() takes an experiment, found {in_words(experiment)}",
+            hint="load one: run(load('experiment.yaml'))",
+        )
     how = executors.choose(experiment, executor, jobs, address)
     out = Path(out)
     steps = sweep.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed)
@@ -85,8 +91,15 @@ class Sweep:
         return compare(read(self.directory))
 
     def trace(self, run_id: str) -> "pd.DataFrame":
-        """One row a recorded step of a run. OSError or ValueError where there is none."""
-        return store.read_trace(store.run_folder(self.directory, run_id))
+        """One row a recorded step of a run. UserError where it has none that can be read."""
+        folder = store.run_folder(self.directory, run_id)
+        try:
+            return store.read_trace(folder)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{folder} has no trace: {in_a_line(error)}",
+                hint="the ids of the runs are the index of `status`",
+            ) from None
 
     def report(self) -> Path:
         """Builds tables, figures and page anew; returns the page."""

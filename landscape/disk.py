@@ -95,8 +95,11 @@ def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What `write_json` wrote. OSError or ValueError where that is not there any more."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _finite_or_none(value: Any) -> Any:

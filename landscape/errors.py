@@ -96,6 +96,12 @@ def in_a_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
+def printable(text: str) -> str:
+    """A text without what would command a terminal or break a table."""
+    kept = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(kept)
+
+
 def in_words(value: Any) -> str:
     """What a plain value is, in words for a message."""
     text = "null" if value is None else repr(value)

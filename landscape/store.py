@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from landscape import disk
-from landscape.errors import UserError
+from landscape.errors import UserError, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,9 +154,18 @@ def digest(folder: Path) -> str:
 def damaged(folder: Path) -> list[str]:
     """The files of a run that are missing, or not as they were when its status was written."""
     said = _status(folder)
-    files = said.get("files")
-    if files is None and said.get("status") in FINISHED:  # of before digests were kept
+    if said.get("files") is None and said.get("status") in FINISHED:  # of before digests were kept
         return [name for name in _NEEDED if not (folder / name).is_file()]
+    return _not_as_written(folder)
+
+
+def changed(folder: Path) -> list[str]:
+    """The files of a run that are there, but not as they were when its status was written."""
+    return [name for name in _not_as_written(folder) if (folder / Path(name).name).is_file()]
+
+
+def _not_as_written(folder: Path) -> list[str]:
+    files = _status(folder).get("files")
     return [
         name
         for name, described in (files.items() if isinstance(files, dict) else ())
@@ -190,7 +199,7 @@ def read_failure(folder: Path) -> str:
         text = (folder / "error.txt").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "unknown error"
-    lines = text.strip().splitlines()
+    lines = printable(text).strip().splitlines()
     return lines[-1] if lines else "unknown error"
 
 

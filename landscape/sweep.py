@@ -53,7 +53,10 @@ def _state(folder: Path, held: bool, thorough: bool) -> State:
         return State("damaged", ", ".join(damaged), {})
     if status is None and (folder / store.STATUS).exists():
         return State("damaged", store.STATUS, {})
-    return State(status or "missing", store.read_reason(folder), {})
+    reason = store.read_reason(folder)
+    if status == "failed" and reason is None:
+        reason = store.read_failure(folder)
+    return State(status or "missing", reason, {})
 
 
 class Opened(NamedTuple):

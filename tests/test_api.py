@@ -40,6 +40,10 @@ def test_mistakes_are_errors_of_one_kind(tmp_path):
         run(load(path, *FEW), tmp_path / "out", executor="serial", jobs=2)
     with pytest.raises(UserError, match="holds no experiment"):
         results(tmp_path / "nothing").status  # noqa: B018
+    with pytest.raises(UserError, match=r"run\(\) takes an experiment"):
+        run(str(path), tmp_path / "out")
+    with pytest.raises(UserError, match="has no trace"):
+        results(tmp_path).trace("nothing")
     with pytest.raises(AttributeError, match="nothing"):
         landscape.nothing  # noqa: B018
 

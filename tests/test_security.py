@@ -13,8 +13,9 @@ from disturbed import carried_out, written
 
 from landscape import config, store
 from landscape.errors import StorageError, UserError
-from landscape.export import finished
+from landscape.export import export, finished
 from landscape.report.assemble import build
+from landscape.report.results import read
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
@@ -85,6 +86,7 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     )
     array = np.array([Trap(mark)], dtype=object)
     np.savez(folder / "slices.npz", array, allow_pickle=True)
+    store.write_status(folder, "done")  # as whoever wants to be believed
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         store.read_slices(folder)
     done = called("report", str(directory), cwd=tmp_path)
@@ -110,7 +112,7 @@ def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
         done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 2 and "is no name of a run" in done.stderr
     with pytest.raises(UserError, match="is no name of a run"):
-        [*finished(directory)]
+        [*finished(read(directory))]
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden", "a\\b", ""])
@@ -199,3 +201,72 @@ def test_fresh_deletes_nothing_that_is_not_its_own(own, tmp_path):
     carried_out(path, *FEW, executor="serial", fresh=True)
     assert (directory / "thesis.txt").read_text() == "years of work"
     assert [file.stat().st_mtime_ns for file in before] != stamps
+
+
+def test_a_tracker_is_not_written_through_a_link(own, tmp_path):
+    for tracker, name in (
+        ("tensorboard", "tensorboard"),
+        ("wandb", "wandb"),
+        ("mlflow", "mlflow.db"),
+    ):
+        directory, elsewhere = tmp_path / tracker, tmp_path / f"{tracker} of theirs"
+        shutil.copytree(own, directory)
+        elsewhere.mkdir()
+        (directory / name).symlink_to(elsewhere)
+        with pytest.raises(UserError, match="leads to"):
+            export(directory, tracker)
+        assert [*elsewhere.iterdir()] == []
+
+
+def test_a_terminal_takes_no_orders_from_a_loss(own, tmp_path):
+    directory = tmp_path / "theirs"
+    shutil.copytree(own, directory)
+    (name,) = store.read_plan(directory)
+    store.write_plan(directory, [name, "other"])
+    folder = store.run_folder(directory, "other")
+    shutil.copytree(store.run_folder(directory, name), folder)
+    store.write_failure(folder, (folder / "config.yaml").read_text(), "ValueError: \x1b[31mred\x07")
+    for words in (["status"], ["status", "--json"], ["report"]):
+        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        assert "red" in done.stdout + done.stderr or words == ["report"]
+        assert not {"\x1b", "\x07"} & {*done.stdout, *done.stderr}
+    for path in (directory / "report").rglob("*"):
+        if path.suffix in (".csv", ".md", ".tex", ".html"):
+            assert not {"\x1b", "\x07"} & {*path.read_text()}, path
+    assert "red" in (directory / "report" / "tables" / "failures.md").read_text()
+
+
+DEEP = ["plan.json", "experiment.yaml", "status.json", "summary.json", "config.yaml", "meta.json"]
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_is_nested_without_end_is_a_damaged_file(own, tmp_path, name):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    shutil.copytree(own, directory)
+    (run_id,) = store.read_plan(directory)
+    folder = store.run_folder(directory, run_id)
+    place = directory / name if (directory / name).exists() else folder / name
+    before = (folder / "trace.parquet").read_bytes()
+    place.write_text("[" * 100_000)
+    for command in ("status", "report"):
+        done = called(command, str(directory), cwd=tmp_path)
+        assert done.returncode in (0, 2)
+    carried_out(path, *FEW, executor="serial")
+    assert store.read_status(folder) == "done" and store.damaged(folder) == []
+    assert (folder / "trace.parquet").read_bytes() == before
+
+
+def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
+    path = written(tmp_path)
+    directory = tmp_path / "out" / "sweep"
+    carried_out(path, *FEW, "seeds=2", executor="serial")
+    first, second = (store.run_folder(directory, name) for name in store.read_plan(directory))
+    shutil.copy(second / "trace.parquet", first / "trace.parquet")  # readable, and wrong
+    for words in (["report"], ["export", "--to", "tensorboard"]):
+        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        assert done.returncode == 0
+        assert f"left out: {first.name}: damaged: trace.parquet" in done.stderr
+    assert "1 run exported" in done.stderr
+    (second / "params.safetensors").unlink()  # to save space: a report does without
+    assert called("report", str(directory), cwd=tmp_path).returncode == 0

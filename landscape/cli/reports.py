@@ -36,6 +36,8 @@ def show_report(directory: Path) -> None:
 
     built = build(directory)
     _print_comparison(built)
+    for name, reason in built.unreadable.items():
+        say(f"left out: {name}: {reason}")
     say(f"report: {built.index}")
 
 
@@ -153,5 +155,7 @@ def export(directory: Path, tracker: str, destination: str | None) -> None:
     from landscape import export as exports
 
     found = exports.export(directory, tracker, destination)
+    for name, reason in found.unreadable.items():
+        say(f"left out: {name}: {reason}")
     again = f", {found.known} there before" if found.known else ""
     say(f"{counted(found.new, 'run')} exported to {found.destination}{again}")

@@ -15,7 +15,9 @@ _BYTES = {"B": 1, **{f"{p}B": 1000**n for n, p in enumerate("kMGT", 1)}}
 _BYTES |= {f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)}
 
 
-def _quantity(units: Mapping[str, float], expected: str) -> Callable[[Any], Any]:
+def _quantity(
+    units: Mapping[str, float], expected: str, least: float = 0.0
+) -> Callable[[Any], Any]:
     """A validator of amounts such as `10m`: a number, and a unit unless it is the smallest one."""
 
     def read(value: Any) -> Any:
@@ -26,7 +28,7 @@ def _quantity(units: Mapping[str, float], expected: str) -> Callable[[Any], Any]
             amount = float(number) * units.get(unit or next(iter(units)), 0)
         if isinstance(amount, bool) or not isinstance(amount, int | float):
             raise PydanticCustomError("quantity", expected)
-        if not 0 < amount < math.inf:
+        if not (0 < amount < math.inf and amount >= least):
             raise PydanticCustomError("quantity", expected)
         return amount
 
@@ -34,7 +36,8 @@ def _quantity(units: Mapping[str, float], expected: str) -> Callable[[Any], Any]
 
 
 _seconds = _quantity(_SECONDS, "a time greater than 0, such as 90s, 10m or 2h")
-_bytes = _quantity(_BYTES, "an amount of memory greater than 0, such as 512MiB or 4GiB")
+# A number without a unit is bytes, and hardly ever meant.
+_bytes = _quantity(_BYTES, "an amount of memory of 1MiB or more, such as 512MiB or 4GiB", 2**20)
 _EITHER = WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]})
 Seconds = Annotated[float, BeforeValidator(lambda value: float(_seconds(value))), _EITHER]
 Bytes = Annotated[int, BeforeValidator(lambda value: int(_bytes(value))), _EITHER]

@@ -3,16 +3,18 @@
 import importlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from landscape import store
-from landscape.errors import UserError, in_a_line
-from landscape.report.results import Run, read
+from landscape.errors import StorageError, UserError, in_a_line
+from landscape.report.results import Results, Run, read
 
 # Of a run's files these stay at home: they say how it was made, not what it is.
 _OWN = (store.STATUS, store.PROGRESS)
+# Where a tracker writes inside the folder, if it is not sent elsewhere.
+_PLACES = ("mlflow.db", "mlflow_artifacts", "tensorboard", "wandb")
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,15 @@ class Finished:
 
 @dataclass(frozen=True)
 class Exported:
-    """Where the runs are now, how many are new there, and how many were there before."""
+    """Where the runs are now, how many are new there, and how many were there before.
+
+    `unreadable`: why each run was left out that could not be read.
+    """
 
     destination: str
     new: int
     known: int
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 def export(directory: Path, tracker: str, destination: str | None = None) -> Exported:
@@ -48,9 +54,11 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     `destination`: for `mlflow` a tracking URI, by default that of the environment, else a database
     in the folder; for `tensorboard` a folder, for `wandb` a project. A run that is there already
     is not written twice. UserError where the tracker is not installed, or the folder holds no
-    finished run.
+    finished run; StorageError where its files cannot be written.
     """
-    runs = tuple(finished(directory))
+    found = read(directory)
+    runs = tuple(finished(found))
+    store.refuse_links(directory / name for name in _PLACES)
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
     except ImportError as error:
@@ -59,19 +67,20 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
             hint=f"pip install 'landscape[{tracker}]'",
         ) from None
     try:
-        return module.write(runs, directory, destination)
+        exported = module.write(runs, directory, destination)
     except UserError:
         raise
+    except OSError as error:
+        raise StorageError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
         raise UserError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
+    unreadable = {run.name: run.error for run in found.runs if run.status == "unreadable"}
+    return replace(exported, unreadable=unreadable)
 
 
-def finished(directory: Path) -> Iterator[Finished]:
-    """The finished runs of an experiment's folder."""
-    found = read(directory)
-    for run in found.runs:
-        if run.counted:
-            yield _finished(run, directory)
+def finished(results: Results) -> Iterator[Finished]:
+    """The finished runs of an experiment, as a tracker takes them."""
+    return (_finished(run, results.directory) for run in results.runs if run.counted)
 
 
 def _finished(run: Run, directory: Path) -> Finished:

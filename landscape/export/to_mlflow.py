@@ -16,6 +16,7 @@ _LONGEST = 6000  # characters of a parameter's value
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
     """Writes the runs to a tracking server or database; see `landscape.export.export`."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # by default for minutes
     uri = destination or os.environ.get("MLFLOW_TRACKING_URI")
     uri = uri or f"sqlite:///{(directory / 'mlflow.db').resolve()}"
     client = MlflowClient(tracking_uri=uri)

@@ -38,12 +38,16 @@ _SOMETIMES = (
 
 @dataclass(frozen=True)
 class Report:
-    """What was built: the folder, the page, the comparison's raw numbers, the runs that failed."""
+    """What was built: the folder, the page, the comparison's raw numbers, the runs that failed.
+
+    `unreadable`: of those, why each could not be read that has not failed by itself.
+    """
 
     directory: Path
     index: Path
     comparison: pd.DataFrame
     failed: list[str]
+    unreadable: Mapping[str, str]
 
 
 def build(experiment_dir: Path) -> Report:
@@ -72,7 +76,8 @@ def build(experiment_dir: Path) -> Report:
     said = _said(results, between)
     _write(index, page(results, looked, comparison, written, failures, notes, shown, judged, said))
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
-    return Report(directory, index, comparison, failed)
+    unreadable = {run.name: run.error for run in results.runs if run.status == "unreadable"}
+    return Report(directory, index, comparison, failed, unreadable)
 
 
 def _tables(

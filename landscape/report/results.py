@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from landscape import disk, store
-from landscape.errors import UserError
+from landscape.errors import UserError, printable
 from landscape.report import audits, records
 from landscape.report.records import Across, Check, Curvature, mapping
 
@@ -215,8 +215,8 @@ def _losses(settings: Mapping[str, Any], runs: tuple[Run, ...]) -> tuple[str, ..
 def loss_label(entry: object) -> str:
     """What a loss is called: its label, else its name."""
     if isinstance(entry, dict):
-        return str(entry.get("label") or entry.get("name") or "")
-    return str(entry or "")
+        return printable(str(entry.get("label") or entry.get("name") or ""))
+    return printable(str(entry or ""))
 
 
 def _read_run(folder: Path) -> Run:
@@ -246,7 +246,9 @@ def _read_results(run: Run, folder: Path) -> Run:
     if status not in COUNTED:
         path = folder / "error.txt"
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        return _with(run, status="failed", error=text or "failed without saying why")
+        return _with(run, status="failed", error=printable(text) or "failed without saying why")
+    if changed := store.changed(folder):
+        raise ValueError(f"damaged: {', '.join(changed)}; `landscape run` makes it anew")
     trace, summary = _trace(folder), _json(folder / "summary.json")
     metric = summary["primary_metric"]
     if metric not in trace or not isinstance(summary["higher_is_better"], dict):
@@ -307,16 +309,20 @@ def _with(run: Run, **changes: Any) -> Run:
 
 
 def _reason(name: str, error: Exception) -> str:
-    text = last_line(str(error)) or type(error).__name__
-    return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
+    text = printable(last_line(str(error))) or type(error).__name__
+    whole = " cannot be read: " in text or text.startswith("damaged: ")
+    return text if whole else f"{name} cannot be read: {text}"
 
 
 def _yaml(path: Path) -> Any:
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return mapping(json.loads(path.read_text(encoding="utf-8")))
+        return mapping(disk.read_json(path))
     except _UNREADABLE as error:
         raise ValueError(_reason(path.name, error)) from error
