@@ -74,7 +74,8 @@ def test_a_loss_that_prints_megabytes_and_forks_changes_nothing(tmp_path, undist
     assert logs
     for log in logs:
         assert log.stat().st_size < 30 * 2**20
-        assert "done after" in log.read_text().splitlines()[-1]
+        # A forked copy may go on to print for a moment after the run has ended.
+        assert any("done after" in line for line in log.read_text().splitlines())
 
 
 @pytest.mark.slow
