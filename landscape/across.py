@@ -15,7 +15,7 @@ from landscape.compiling import one_blas_thread
 from landscape.config import Across, Run
 from landscape.errors import in_a_line
 from landscape.experiment import restored
-from landscape.plan import across_key, across_missing
+from landscape.plan import across_key, across_missing, done
 from landscape.program import Program, evaluation_set
 from landscape.risk import Examples
 from landscape.workshop import Workshop
@@ -39,12 +39,12 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
 
     Returns whether anything was measured. What goes wrong is told in the file's `problems`.
     """
-    if not across_missing(asked, runs, directory):
+    measured = done(runs, directory)
+    if not across_missing(asked, measured, directory):
         return False
-    done = [run for run in runs if store.read_status(_folder(directory, run)) == "done"]
-    key = across_key(asked, done, directory)
+    key = across_key(asked, measured)
     found: dict[str, Any] = {"key": key, "solutions": [], "interpolations": [], "problems": []}
-    for group in _groups(done):
+    for group in _groups(measured):
         try:
             solutions = [_load(run, directory, workshop) for run in group]
             examples = evaluation_set(group[0], workshop.dataset(group[0]))
@@ -57,22 +57,18 @@ def measure(asked: Across, runs: Sequence[Run], directory: Path, workshop: Works
         except Exception as error:
             found["problems"].append(f"seed {group[0].seed}: {in_a_line(error)}")
     if "seeds" in asked.interpolations:
-        for first, second in _neighbors(done):
+        for first, second in _neighbors(measured):
             try:
                 pair = (_load(first, directory, workshop), _load(second, directory, workshop))
                 sets = [evaluation_set(run, workshop.dataset(run)) for run in (first, second)]
                 found["interpolations"] += _between("seeds", [pair], asked.points, *sets)
             except Exception as error:
                 found["problems"].append(f"{first.label} to seed {second.seed}: {in_a_line(error)}")
-    metrics = workshop.program(done[0]).metrics
+    metrics = workshop.program(measured[0]).metrics
     if found["problems"]:  # asked for again, it is tried again
         found["key"] = None
     disk.write_json(directory / "across.json", found | {"metric": metrics[0]})
     return True
-
-
-def _folder(directory: Path, run: Run) -> Path:
-    return store.run_folder(directory, run.id)
 
 
 def _shared(run: Run) -> str:
@@ -101,7 +97,7 @@ def _neighbors(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
 
 def _load(run: Run, directory: Path, workshop: Workshop) -> Solution:
     program = workshop.program(run)
-    trained, initial = restored(program, _folder(directory, run))
+    trained, initial = restored(program, store.run_folder(directory, run.id))
     return Solution(run, program, trained, initial)
 
 

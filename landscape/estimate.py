@@ -22,22 +22,22 @@ class Cost(NamedTuple):
     running: float
 
 
-def estimated(runs: Sequence[Run], trained: Collection[str], workshop: Workshop) -> Cost:
+def estimated(runs: Sequence[Run], training: Collection[str], workshop: Workshop) -> Cost:
     """The cost of all runs, from one of each program with a few of its steps.
 
-    `trained`: the ids of those that are trained already, and only measured. Everything that is
-    asked to be measured is measured, in a temporary folder. What lies across runs and the report
-    are not part of it.
+    `training`: the ids of those that are trained, and not only measured. Everything that is asked
+    to be measured is measured, in a temporary folder. What lies across runs and the report are not
+    part of it.
     """
     compiling = running = 0.0
     for same in grouped(runs, {run.id: workshop.key(run) for run in runs}).values():
         run = same[0]
         short = run.model_copy(update={"steps": _few_steps(run)})
         cold, _ = _timed(short, workshop)
-        warm, training = _timed(short, workshop)
+        warm, few_steps = _timed(short, workshop)
         compiling += max(cold - warm, 0.0)
-        new = sum(run.id not in trained for run in same)
-        running += len(same) * (warm - training) + new * training * run.steps / short.steps
+        new = sum(run.id in training for run in same)
+        running += len(same) * (warm - few_steps) + new * few_steps * run.steps / short.steps
     return Cost(compiling, running)
 
 

@@ -9,8 +9,6 @@ from landscape import config, disk, store
 from landscape.config import Across, Run, same_training
 from landscape.errors import UserError
 
-PENDING = ("new", "measure", "retry")
-
 
 class Planned(NamedTuple):
     """What is to be done with a run, which files of it are damaged, and what it was called.
@@ -29,7 +27,12 @@ class Planned(NamedTuple):
     @property
     def pending(self) -> bool:
         """Whether there is anything to do."""
-        return self.action in PENDING
+        return self.trains or self.action == "measure"
+
+    @property
+    def trains(self) -> bool:
+        """Whether the run is trained, and not only measured."""
+        return self.action in ("new", "retry")
 
 
 def plan(
@@ -90,21 +93,24 @@ def finished(run: Run, folder: Path) -> str | None:
     return action if action in store.FINISHED else None
 
 
-def across_key(asked: Across, runs: Sequence[Run], directory: Path) -> str | None:
-    """What is measured across which runs; None where none of them is done."""
-    folders = {run.id: store.run_folder(directory, run.id) for run in runs}
-    done = [run for run in runs if store.read_status(folders[run.id]) == "done"]
-    names = sorted([run.id, run.loss.label] for run in done)
-    return json.dumps([asked.model_dump(mode="json"), names]) if done else None
+def done(runs: Sequence[Run], directory: Path) -> list[Run]:
+    """The runs that are done."""
+    return [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "done"]
+
+
+def across_key(asked: Across, runs: Sequence[Run]) -> str:
+    """What is measured across which runs, all done."""
+    names = sorted([run.id, run.loss.label] for run in runs)
+    return json.dumps([asked.model_dump(mode="json"), names])
 
 
 def across_missing(asked: Across, runs: Sequence[Run], directory: Path) -> bool:
-    """Whether there is something to measure across runs that across.json does not hold."""
-    key = across_key(asked, runs, directory)
+    """Whether there is something to measure across these runs, all done, that is not there yet."""
     try:
-        return key is not None and disk.read_json(directory / "across.json")["key"] != key
+        found = disk.read_json(directory / "across.json")["key"]
     except (OSError, ValueError, KeyError, TypeError):
-        return True
+        found = None
+    return bool(runs) and found != across_key(asked, runs)
 
 
 def _asked(run: Run) -> list[str]:

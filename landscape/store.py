@@ -156,16 +156,17 @@ def damaged(folder: Path) -> list[str]:
     said = _status(folder)
     if said.get("files") is None and said.get("status") in FINISHED:  # of before digests were kept
         return [name for name in _NEEDED if not (folder / name).is_file()]
-    return _not_as_written(folder)
+    return _not_as_written(folder, said)
 
 
 def changed(folder: Path) -> list[str]:
     """The files of a run that are there, but not as they were when its status was written."""
-    return [name for name in _not_as_written(folder) if (folder / Path(name).name).is_file()]
+    found = _not_as_written(folder, _status(folder))
+    return [name for name in found if (folder / Path(name).name).is_file()]
 
 
-def _not_as_written(folder: Path) -> list[str]:
-    files = _status(folder).get("files")
+def _not_as_written(folder: Path, said: Mapping[str, Any]) -> list[str]:
+    files = said.get("files")
     return [
         name
         for name, described in (files.items() if isinstance(files, dict) else ())
@@ -201,6 +202,11 @@ def read_failure(folder: Path) -> str:
         return "unknown error"
     lines = printable(text).strip().splitlines()
     return lines[-1] if lines else "unknown error"
+
+
+def why_failed(folder: Path) -> str:
+    """Why a run failed: the reason that its status gives, else what it raised."""
+    return read_reason(folder) or read_failure(folder)
 
 
 def write_progress(folder: Path, progress: Mapping[str, Any]) -> None:

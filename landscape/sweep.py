@@ -9,7 +9,7 @@ from landscape import config, disk, executors, lock, store
 from landscape.config import Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.executors import Event, Note
-from landscape.plan import Planned, across_missing, plan
+from landscape.plan import Planned, across_missing, done, plan
 
 
 class State(NamedTuple):
@@ -53,10 +53,7 @@ def _state(folder: Path, held: bool, thorough: bool) -> State:
         return State("damaged", ", ".join(damaged), {})
     if status is None and (folder / store.STATUS).exists():
         return State("damaged", store.STATUS, {})
-    reason = store.read_reason(folder)
-    if status == "failed" and reason is None:
-        reason = store.read_failure(folder)
-    return State(status or "missing", reason, {})
+    return State(status or "missing", store.why_failed(folder) if status == "failed" else None, {})
 
 
 class Opened(NamedTuple):
@@ -116,7 +113,7 @@ def carry_out(
         across = experiment.across
         if not pending:
             _open_directory(experiment, directory, runs, decided)
-            if across is None or not across_missing(across, runs, directory):
+            if across is None or not across_missing(across, done(runs, directory), directory):
                 return
         with executors.started(how, experiment, directory) as executor:
             if pending:

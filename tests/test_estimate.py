@@ -17,14 +17,16 @@ def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeyp
     monkeypatch.setattr(estimate, "_timed", timed)
     overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
     runs = config.expand(config.load(written(tmp_path), overrides))
-    cost = estimate.estimated(runs, (), Workshop())
+    everyone = {run.id for run in runs}
+    cost = estimate.estimated(runs, everyone, Workshop())
     assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
     assert cost.compiling == 2 * (9 - 3)
     # Each run measures for 2 seconds and trains five times as long as the short one.
     assert cost.running == 2 * 3 * (2 + 5 * 1.0)
     # What is trained already is only measured.
     measured = {run.id for run in runs if run.loss.label == "brier"}
-    assert estimate.estimated(runs, measured, Workshop()).running == 3 * 2 + 3 * (2 + 5 * 1.0)
+    cost = estimate.estimated(runs, everyone - measured, Workshop())
+    assert cost.running == 3 * 2 + 3 * (2 + 5 * 1.0)
 
 
 def test_a_short_run_records_all_checkpoints_that_are_measured(tmp_path):

@@ -18,13 +18,13 @@ _REFRESHES = 2  # a second
 
 
 class Board:
-    """Counts what has happened of so many runs, of which some are `trained`, and draws it."""
+    """Counts what has happened of so many runs, and draws it; those of `training` are trained."""
 
     def __init__(
-        self, console: "Console", directory: Path, total: int, trained: Collection[str]
+        self, console: "Console", directory: Path, total: int, training: Collection[str]
     ) -> None:
         self._console, self._directory, self._total = console, directory, total
-        self._trained = trained
+        self._training = training
         self._begun = time.monotonic()
         self._running: dict[str, tuple[str, Run]] = {}
         self._ended: dict[str, int] = {}
@@ -44,12 +44,11 @@ class Board:
             case Ended(run, status, seconds):
                 self._running.pop(run.id, None)
                 self._ended[status] = self._ended.get(status, 0) + 1
-                reached, whole = self._reached.pop(run.id, 0), run.id in self._trained
+                reached, whole = self._reached.pop(run.id, 0), run.id in self._training
                 self._steps += run.steps if whole and status == "done" else reached
                 if status == "failed":
                     folder = store.run_folder(self._directory, run.id)
-                    reason = store.read_reason(folder) or store.read_failure(folder)
-                    status = f"failed: {reason}"
+                    status = f"failed: {store.why_failed(folder)}"
                 if not self._console.is_terminal or status != "done":
                     number = sum(self._ended.values())
                     self._print(f"[{number}/{self._total}] {run.id} {status} {seconds:.1f} s")

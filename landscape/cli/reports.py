@@ -36,9 +36,13 @@ def show_report(directory: Path) -> None:
 
     built = build(directory)
     _print_comparison(built)
-    for name, reason in built.unreadable.items():
-        say(f"left out: {name}: {reason}")
+    _say_left_out(built.unreadable)
     say(f"report: {built.index}")
+
+
+def _say_left_out(unreadable: Mapping[str, str]) -> None:
+    for name, reason in unreadable.items():
+        say(f"left out: {name}: {reason}")
 
 
 def _print_comparison(built: Any) -> None:
@@ -155,7 +159,6 @@ def export(directory: Path, tracker: str, destination: str | None) -> None:
     from landscape import export as exports
 
     found = exports.export(directory, tracker, destination)
-    for name, reason in found.unreadable.items():
-        say(f"left out: {name}: {reason}")
+    _say_left_out(found.unreadable)
     again = f", {found.known} there before" if found.known else ""
     say(f"{counted(found.new, 'run')} exported to {found.destination}{again}")

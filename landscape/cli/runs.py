@@ -115,10 +115,10 @@ def _carry_out(
         opened = next(steps)
         if not isinstance(opened, sweep.Opened):
             raise TypeError(opened)
-        pending = {run_id: p.action for run_id, p in opened.plan.items() if p.pending}
-        _say_opened(opened, experiment.name, len(pending))
-        trained = {run_id for run_id, action in pending.items() if action != "measure"}
-        board = Board(Console(stderr=True), opened.directory, len(pending), trained)
+        pending = sum(planned.pending for planned in opened.plan.values())
+        _say_opened(opened, experiment.name, pending)
+        training = _training(opened.plan)
+        board = Board(Console(stderr=True), opened.directory, pending, training)
         with contextlib.ExitStack() as stack:
             for event in steps:
                 if isinstance(event, sweep.Prepared):
@@ -133,6 +133,11 @@ def _carry_out(
                 elif not isinstance(event, sweep.Opened):
                     board.tell(event)
     return opened.directory, opened.runs
+
+
+def _training(plan: "Mapping[str, Planned]") -> set[str]:
+    """The ids of the runs that are trained, and not only measured."""
+    return {run_id for run_id, planned in plan.items() if planned.trains}
 
 
 def _say_opened(opened: "Opened", name: str, pending: int) -> None:
@@ -189,8 +194,7 @@ def _print_plan(
     if estimate and pending:
         from landscape.estimate import estimated
 
-        trained = {run.id for run in pending if plan[run.id].action == "measure"}
-        cost = estimated(pending, trained, _prepared(pending))
+        cost = estimated(pending, _training(plan), _prepared(pending))
         jobs = how.jobs or 1
         words = f"about {duration(cost.compiling + cost.running / jobs)}"
         parts = f"{duration(cost.compiling)} of compilation, {duration(cost.running)} of runs"

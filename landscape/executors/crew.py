@@ -1,6 +1,7 @@
 """An executor that hands runs to workers: what is lost is tried again, then recorded."""
 
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,12 +47,13 @@ class Crew:
             key, some = groups.pop(0)
             return Task(worker.prepare, (some,), some, key, self._limits.seconds)
 
-        for outcome in dispatch(self._slots, ask, lambda: bool(groups), stop):
-            if isinstance(outcome, Note):
-                yield outcome
-            elif isinstance(outcome, Begun):
+        for told in dispatch(self._slots, ask, lambda: bool(groups), stop):
+            if isinstance(told, Note):
+                yield told
+            if not isinstance(told, Outcome):
                 continue
-            elif outcome.lost or isinstance(outcome.value, KeyboardInterrupt):
+            outcome = _settled(told)
+            if outcome.lost:
                 self._known.pop(outcome.slot.name, None)
                 self._keys |= {run.id: outcome.task.key for run in outcome.task.about}
             elif isinstance(outcome.value, UserError):
@@ -77,27 +79,26 @@ class Crew:
         for name, keys in self._known.items():
             for key in keys:
                 work.queue.begin(name, key)
-        attempts: dict[str, int] = {}
-        for outcome in dispatch(self._slots, work.take, lambda: len(work.queue) > 0, stop):
-            if isinstance(outcome, Note):
-                yield outcome
-            elif isinstance(outcome, Begun):
-                if outcome.task.function is worker.perform:
-                    yield Started(outcome.task.about[0], outcome.slot.name)
+        for told in dispatch(self._slots, work.take, lambda: len(work.queue) > 0, stop):
+            if isinstance(told, Note):
+                yield told
+            elif isinstance(told, Begun):
+                if told.task.function is worker.perform:
+                    yield Started(told.task.about[0], told.slot.name)
             else:
-                lost = _why_lost(outcome)
-                if lost is not None:
+                outcome = _settled(told)
+                if isinstance(outcome.value, BaseException):
+                    raise outcome.value
+                if outcome.lost is not None:
                     work.queue.forget(outcome.slot.name)
                 if outcome.task.function is worker.perform:
-                    yield self._ended(outcome, lost, work, attempts)
+                    yield self._ended(outcome, work)
                 else:
-                    yield from _trained(outcome, lost, work)
+                    yield from _trained(outcome, work)
 
-    def _ended(
-        self, outcome: Outcome, lost: str | None, work: "_Work", attempts: dict[str, int]
-    ) -> Event:
+    def _ended(self, outcome: Outcome, work: "_Work") -> Event:
         """Records what became of a run; one that was lost waits again, while it may."""
-        (run,) = outcome.task.about
+        (run,), lost = outcome.task.about, outcome.lost
         folder = store.run_folder(work.directory, run.id)
         # It may have been lost when everything of the run was written.
         status = outcome.value if lost is None else finished(run, folder)
@@ -105,12 +106,12 @@ class Crew:
             return Ended(run, status, outcome.seconds)
         assert lost is not None
         store.append_log(folder, f"the worker was lost: {lost}")
-        attempts[run.id] = attempts.get(run.id, 0) + 1
-        if attempts[run.id] <= self._limits.retries:
+        work.attempts[run.id] += 1
+        if work.attempts[run.id] <= self._limits.retries:
             store.clear_progress(folder)
             work.queue.put_back(outcome.task.key, run)
             return Lost(run, outcome.slot.name, lost)
-        _record(run, folder, lost, attempts[run.id])
+        _record(run, folder, lost, work.attempts[run.id])
         return Ended(run, "failed", outcome.seconds)
 
     def across(
@@ -152,6 +153,7 @@ class _Work:
         together: int,
     ) -> None:
         self.queue, self.directory = Queue(groups), directory
+        self.attempts: Counter[str] = Counter()
         self._seconds, self._together = seconds, together
         beside = groups if together > 1 else {}
         self._untrained = {key: {run.id for run in runs} for key, runs in beside.items()}
@@ -175,23 +177,21 @@ class _Work:
         return Task(worker.perform, arguments, [run], key, self._seconds)
 
 
-def _trained(outcome: Outcome, lost: str | None, work: _Work) -> Iterator[Note]:
+def _trained(outcome: Outcome, work: _Work) -> Iterator[Note]:
     """Has runs that were trained side by side wait to be measured, or to be trained alone."""
     runs = outcome.task.about
     for run in reversed(runs):
         work.queue.put_back(outcome.task.key, run)
-    if lost is not None:
+    if outcome.lost is not None:
         several = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
-        yield Note(f"{several}: {lost}; each is trained by itself")
+        yield Note(f"{several}: {outcome.lost}; each is trained by itself")
 
 
-def _why_lost(outcome: Outcome) -> str | None:
-    """Why the worker was lost; raises what the task raised."""
-    if isinstance(outcome.value, KeyboardInterrupt):  # of a loss: a worker ignores Ctrl-C
-        return "KeyboardInterrupt raised"
-    if isinstance(outcome.value, BaseException):
-        raise outcome.value
-    return outcome.lost
+def _settled(outcome: Outcome) -> Outcome:
+    """As if the worker was lost, where a loss raised KeyboardInterrupt: a worker ignores Ctrl-C."""
+    if isinstance(outcome.value, KeyboardInterrupt):
+        return outcome._replace(value=None, lost="KeyboardInterrupt raised")
+    return outcome
 
 
 def _record(run: Run, folder: Path, reason: str, attempts: int) -> None:

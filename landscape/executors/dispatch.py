@@ -76,7 +76,8 @@ def dispatch(
 ) -> Iterator[Begun | Outcome | Note]:
     """Gives each idle worker what `ask` has for it while anything is `left`, until `stop` is set.
 
-    An outcome is asked about before the next task is given out, so that it can put tasks back.
+    Outcomes are told before the next task is asked for, so that whoever hears of one can put its
+    task back.
     """
     busy: dict[Future, tuple[Slot, Task, float]] = {}
     waiting_since: float | None = time.monotonic()

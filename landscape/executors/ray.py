@@ -13,7 +13,7 @@ from typing import Any
 
 from landscape import disk
 from landscape.config import Resources
-from landscape.errors import UserError
+from landscape.errors import UserError, last_line
 from landscape.executors import worker
 
 _TRIES = 3  # how often in a row a worker may die before it has begun
@@ -66,7 +66,7 @@ class Slot:
             self._vain += 1
             if self._vain == _TRIES:
                 raise UserError(
-                    f"no worker can begin on the cluster: {_last_line(error)}",
+                    f"no worker can begin on the cluster: {_said(error)}",
                     hint="see Ray's own logs on that machine",
                 ) from error
             return False
@@ -266,7 +266,7 @@ def _asked(
         except ray.exceptions.GetTimeoutError:
             silent.append(f"{host} (no answer within {_ANSWER:.0f} s)")
         except ray.exceptions.RayError as error:
-            silent.append(f"{host} ({_last_line(error)})")
+            silent.append(f"{host} ({_said(error)})")
         else:
             if not (sees and answer.is_file()):
                 blind.append(host)
@@ -277,7 +277,6 @@ def _answer(name: str, node: dict) -> str:
     return f"{name}.{node['NodeID']}"
 
 
-def _last_line(error: BaseException) -> str:
-    """The last line of what Ray says, where the error itself stands."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+def _said(error: BaseException) -> str:
+    """What Ray says in the end, where the error itself stands."""
+    return last_line(str(error)) or type(error).__name__

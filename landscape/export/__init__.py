@@ -74,8 +74,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
         raise StorageError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
         raise UserError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
-    unreadable = {run.name: run.error for run in found.runs if run.status == "unreadable"}
-    return replace(exported, unreadable=unreadable)
+    return replace(exported, unreadable=found.unreadable)
 
 
 def finished(results: Results) -> Iterator[Finished]:

@@ -54,9 +54,9 @@ def build(experiment_dir: Path) -> Report:
     """Build `<experiment_dir>/report` anew from the run folders and return the comparison.
 
     UserError where the folder is missing, holds no finished run, or its report is a link to
-    elsewhere; StorageError where it cannot be written. Runs that failed, did not
-    finish or cannot be read are listed in the report and do not stop it. The same run folders
-    give the same bytes in every file.
+    elsewhere; StorageError where it cannot be written. Runs that failed, did not finish or cannot
+    be read are listed in the report and do not stop it. The same run folders give the same bytes
+    in every file.
     """
     results = read(Path(experiment_dir))
     directory = results.directory / "report"
@@ -74,10 +74,10 @@ def build(experiment_dir: Path) -> Report:
     notes = _notes(results, looked, len(comparison) < len(table))
     index = directory / "index.html"
     said = _said(results, between)
-    _write(index, page(results, looked, comparison, written, failures, notes, shown, judged, said))
+    text = page(results, looked, comparison, written, failures, notes, shown, judged, said)
+    disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
-    unreadable = {run.name: run.error for run in results.runs if run.status == "unreadable"}
-    return Report(directory, index, comparison, failed, unreadable)
+    return Report(directory, index, comparison, failed, results.unreadable)
 
 
 def _tables(
@@ -128,10 +128,6 @@ def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
     return [*said, *(results.across.problems if results.across else ())]
 
 
-def _write(path: Path, content: bytes | str) -> None:
-    disk.write_bytes(path, content.encode() if isinstance(content, str) else content)
-
-
 def _write_tables(
     directory: Path, written: Sequence[tables.Full], texts: Mapping[str, pd.DataFrame]
 ) -> None:
@@ -140,22 +136,22 @@ def _write_tables(
     forms = {full.name: (full.rows, full.texts) for full in written}
     forms |= {name: (table, table) for name, table in texts.items() if len(table)}
     for name, (raw, shown) in forms.items():
-        _write(folder / f"{name}.csv", raw.to_csv(index=False))
-        _write(folder / f"{name}.md", tables.markdown(shown))
-        _write(folder / f"{name}.tex", tables.latex(shown))
+        disk.write_text(folder / f"{name}.csv", raw.to_csv(index=False))
+        disk.write_text(folder / f"{name}.md", tables.markdown(shown))
+        disk.write_text(folder / f"{name}.tex", tables.latex(shown))
     for name in {*_SOMETIMES, *texts} - set(forms):
         for kind in ("csv", "md", "tex"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
-    _write(directory / "results.csv", runs.to_csv(index=False))
+    disk.write_text(directory / "results.csv", runs.to_csv(index=False))
     plain = runs.copy()
     for name in filter(lambda name: pd.api.types.is_object_dtype(plain[name]), plain.columns):
         plain[name] = plain[name].map(lambda value: None if value is None else str(value))
     buffer = io.BytesIO()
     plain.to_parquet(buffer, index=False)
-    _write(directory / "results.parquet", buffer.getvalue())
+    disk.write_bytes(directory / "results.parquet", buffer.getvalue())
 
 
 def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[Shown]:
@@ -164,8 +160,8 @@ def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> li
     with figures.own_style():
         for picture in figures.draw(results, table):
             png, pdf = figures.rendered(picture)
-            _write(folder / f"{picture.name}.png", png)
-            _write(folder / f"{picture.name}.pdf", pdf)
+            disk.write_bytes(folder / f"{picture.name}.png", png)
+            disk.write_bytes(folder / f"{picture.name}.pdf", pdf)
             shown.append(Shown(picture, png))
     made = {f"{item.picture.name}.{kind}" for item in shown for kind in ("png", "pdf")}
     for path in folder.iterdir():

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from landscape.errors import last_line
 from landscape.geometry import relative_rise, roughness
 from landscape.report import audits, checks, curvature, statistics
 from landscape.report.geometry_table import mean
-from landscape.report.results import Results, Run, last_line
+from landscape.report.results import Results, Run
 from landscape.report.sentences import sentence
 from landscape.report.sets import labels
 from landscape.report.words import DEAD

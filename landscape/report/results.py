@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from landscape import disk, store
-from landscape.errors import UserError, printable
+from landscape.errors import UserError, last_line, printable
 from landscape.report import audits, records
 from landscape.report.records import Across, Check, Curvature, mapping
 
@@ -117,6 +117,11 @@ class Results:
     problem: str = ""
 
     @property
+    def unreadable(self) -> dict[str, str]:
+        """Why each run that could not be read could not."""
+        return {run.name: run.error for run in self.runs if run.status == "unreadable"}
+
+    @property
     def groups(self) -> dict[tuple[str, str], tuple[Run, ...]]:
         """Runs by loss and point of the sweep, losses in the config's order."""
         runs = [run for run in self.runs if run.loss]
@@ -191,12 +196,6 @@ def _nothing_finished(directory: Path, runs: tuple[Run, ...]) -> str:
     return f"{text}. The first says: {reason}" if reason else text
 
 
-def last_line(error: str) -> str:
-    """The line of a traceback that says what happened."""
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
 def _settings(directory: Path) -> dict[str, Any]:
     try:
         return mapping(_yaml(directory / "experiment.yaml"))
@@ -248,7 +247,8 @@ def _read_results(run: Run, folder: Path) -> Run:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         return _with(run, status="failed", error=printable(text) or "failed without saying why")
     if changed := store.changed(folder):
-        raise ValueError(f"damaged: {', '.join(changed)}; `landscape run` makes it anew")
+        text = f"damaged: {', '.join(changed)}; `landscape run` makes it anew"
+        return _with(run, status="unreadable", error=printable(text))
     trace, summary = _trace(folder), _json(folder / "summary.json")
     metric = summary["primary_metric"]
     if metric not in trace or not isinstance(summary["higher_is_better"], dict):
@@ -310,8 +310,7 @@ def _with(run: Run, **changes: Any) -> Run:
 
 def _reason(name: str, error: Exception) -> str:
     text = printable(last_line(str(error))) or type(error).__name__
-    whole = " cannot be read: " in text or text.startswith("damaged: ")
-    return text if whole else f"{name} cannot be read: {text}"
+    return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
 
 
 def _yaml(path: Path) -> Any:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from landscape.errors import last_line
 from landscape.report import audits, words
-from landscape.report.results import Results, Run, last_line
+from landscape.report.results import Results, Run
 from landscape.report.sentences import (
     LEARNS_GAIN,
     LEARNS_ROOM,
