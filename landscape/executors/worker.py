@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from landscape.workshop import Workshop
 
 # How often a worker looks at its memory and its parent, in seconds; what its log may take, and what
-# is left of one that grew beyond.
-_GLANCE, _LONGEST_LOG, _HEAD = 0.2, 8 * 2**20, 2**20
+# is left of each end of one that grew beyond.
+_GLANCE, _LONGEST_LOG, _END = 0.2, 8 * 2**20, 2**20
 _PR_SET_PDEATHSIG = 1
 OUT_OF_MEMORY = 75  # the exit code of a worker that went over its limit
 
@@ -56,6 +56,7 @@ class Settings(NamedTuple):
 _settings = Settings(1, (), None, None, 1, 1.0)
 _workshop: "Workshop | None" = None
 _log: Path | None = None
+_shortening = threading.Lock()
 
 
 def begin(settings: Settings) -> None:
@@ -170,6 +171,7 @@ def _printing_into(log: Path) -> Iterator[None]:
         finally:
             _log = None
             faulthandler.disable()
+            _shorten(log)
 
 
 @contextlib.contextmanager
@@ -229,10 +231,13 @@ def memory(process: psutil.Process) -> int:
 
 def _shorten(log: Path) -> None:
     """Keeps a loss that prints without end from filling the disk: both ends of the log stay."""
-    with contextlib.suppress(OSError, UserError):
+    with _shortening, contextlib.suppress(OSError, UserError):
         if log.stat().st_size > _LONGEST_LOG:
-            os.truncate(log, _HEAD)
-            store.append_log(log.parent, "\n[what was printed in between is left out]")
+            with log.open("rb") as file:
+                file.seek(-_END, os.SEEK_END)
+                last = file.read().decode(errors="replace")
+            os.truncate(log, _END)
+            store.append_log(log.parent, f"\n[what was printed in between is left out]\n{last}")
 
 
 def _end(code: int) -> None:
