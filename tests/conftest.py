@@ -4,6 +4,7 @@ import shutil
 import tempfile
 
 os.environ.setdefault("NPROC", "8")  # as in every process of a sweep, see landscape.compiling
+os.environ.setdefault("RAY_worker_niceness", "0")  # or the other tests leave them no time
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What is compiled serves all tests and the processes that they start, and ends with them.
     programs = tempfile.mkdtemp(prefix="landscape-tests-")
@@ -12,9 +13,17 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_the_module():
+    """What a module compiled is of no use to the next, and would fill gigabytes."""
+    yield
+    jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items):

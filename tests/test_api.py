@@ -10,7 +10,7 @@ from disturbed import written
 import landscape
 from landscape import UserError, load, results, run
 
-FEW = ("losses=[brier, focal]", "steps=10", "record_every=5")
+FEW = ("losses=[brier, focal]", "steps=10", "record_every=5", "slices=null")
 
 
 def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
