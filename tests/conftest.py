@@ -26,6 +26,17 @@ def programs_of_the_module():
     jax.clear_caches()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_fonts():
+    """Letters in a pdf as outlines: to cut fonts down takes most of a report's time."""
+    from landscape.report.figures import style
+
+    own = style.SETTINGS["pdf.fonttype"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
+        yield own
+
+
 def pytest_collection_modifyitems(items):
     """Slow tests first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

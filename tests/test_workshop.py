@@ -185,7 +185,7 @@ def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
         jax.monitoring.register_event_listener(lambda event, **more: seen.update([event]))
         from landscape.cli import main
         try:
-            main(["run", "experiment.yaml", "--out", sys.argv[1]])
+            main(["run", "experiment.yaml", "slices=null", "--out", sys.argv[1]])
         except SystemExit as ended:
             assert not ended.code
         print(seen["/jax/compilation_cache/cache_hits"], "hits")

@@ -2,19 +2,9 @@ import pytest
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.report.assemble import build
-from landscape.report.figures import style
 
 # Marks of HTML, Markdown, LaTeX and mathematics in one name.
 NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def quick_fonts():
-    """Letters in a pdf as outlines: to cut fonts down takes most of a report's time."""
-    own = style.SETTINGS["pdf.fonttype"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
-        yield own
 
 
 @pytest.fixture(scope="package")
