@@ -5,8 +5,9 @@ key; the others are computed from what is known of the point, and their key is n
 """
 
 import functools
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -195,12 +196,16 @@ def _draw(
     normalization: str,
     biases: bool,
 ) -> list[jax.Array]:
-    keys = jax.random.split(key, len(leaves))
     moving = [i for i, axis in enumerate(axes) if axis is not None or biases]
     drawn = [jnp.zeros_like(leaf) for leaf in leaves]
-    for i in moving:
-        drawn[i] = jax.random.normal(keys[i], leaves[i].shape, leaves[i].dtype)
-    if normalization == "none" or not moving:
+    if not moving:
+        return drawn
+    # One draw for all compiles ten times faster than one for each array.
+    size = sum(leaves[i].size for i in moving)
+    dtype = jnp.result_type(*(leaves[i] for i in moving))
+    for i, part in _split(jax.random.normal(key, (size,), dtype), leaves, moving):
+        drawn[i] = part.astype(leaves[i].dtype)
+    if normalization == "none":
         return drawn
     if normalization == "whole":
 
@@ -209,9 +214,8 @@ def _draw(
 
         other = None if beside is None else joined(beside)
         flat = _with_norms_of(joined(leaves), joined(drawn), other, None)
-        ends = list(_running([leaves[i].size for i in moving]))
-        for i, part in zip(moving, jnp.split(flat, ends[:-1]), strict=True):
-            drawn[i] = part.reshape(leaves[i].shape)
+        for i, part in _split(flat, leaves, moving):
+            drawn[i] = part
         return drawn
     for i in moving:
         axis = axes[i] if normalization == "filter" else None
@@ -220,8 +224,13 @@ def _draw(
     return drawn
 
 
-def _running(sizes: list[int]) -> list[int]:
-    return [sum(sizes[: i + 1]) for i in range(len(sizes))]
+def _split(
+    flat: jax.Array, leaves: list[jax.Array], chosen: Sequence[int]
+) -> Iterator[tuple[int, jax.Array]]:
+    """The parts of `flat` in the shapes of the chosen leaves, with the index of each."""
+    ends = list(itertools.accumulate(leaves[i].size for i in chosen))
+    for i, part in zip(chosen, jnp.split(flat, ends[:-1]), strict=True):
+        yield i, part.reshape(leaves[i].shape)
 
 
 def _with_norms_of(
@@ -255,7 +264,5 @@ def _scaled(direction: PyTree, params: PyTree, normalization: str) -> PyTree:
 
 def _unflatten(flat: jax.Array, like: PyTree) -> PyTree:
     leaves, tree = jax.tree.flatten(like)
-    ends = _running([leaf.size for leaf in leaves])
-    parts = jnp.split(flat, ends[:-1])
-    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return jax.tree.unflatten(tree, shaped)
+    parts = [part for _, part in _split(flat, leaves, range(len(leaves)))]
+    return jax.tree.unflatten(tree, parts)
