@@ -211,12 +211,13 @@ def _watch() -> None:
 def _glance(own: psutil.Process) -> None:
     if _settings.parent is not None and os.getppid() != _settings.parent:
         _end(1)
-    if _log is not None:
-        _shorten(_log)
+    log = _log  # the run may end meanwhile
+    if log is not None:
+        _shorten(log)
     if _settings.memory is not None and (taken := memory(own)) > _settings.memory:
         with contextlib.suppress(UserError):
-            if _log is not None:
-                store.append_log(_log.parent, f"{taken / 2**20:,.0f} MiB in use")
+            if log is not None:
+                store.append_log(log.parent, f"{taken / 2**20:,.0f} MiB in use")
         _end(OUT_OF_MEMORY)
 
 
