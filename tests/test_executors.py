@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -428,3 +430,21 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
         assert slot.why(future.exception(timeout=20)) == "worker killed (SIGTERM)"
     finally:
         slot.stop()
+
+
+PRINTS = """
+from pathlib import Path
+from landscape.executors import worker
+with worker._printing_into(Path("run/log.txt")):
+    print("first")
+    for number in range(200_000):
+        print(number, "x" * 90)
+    print("last")
+"""
+
+
+def test_a_log_has_its_bound_without_a_look_at_it_meanwhile(tmp_path):
+    subprocess.run([sys.executable, "-c", PRINTS], cwd=tmp_path, check=True, timeout=100)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert log.startswith("first\n0 x") and log.endswith("\nlast\n")
+    assert "[what was printed in between is left out]" in log and len(log) < 8 * 2**20

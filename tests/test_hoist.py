@@ -74,7 +74,7 @@ def test_models_and_their_gradients_are_equal_to_the_plain_evaluation(name, coun
         agree(with_gradient, params, directions, (inputs,))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "unet"])
 def test_in_float32_the_difference_is_rounding(name):
     model, shape = built(name)
     params, *directions = (model.init(jax.random.key(i)) for i in range(3))

@@ -236,7 +236,7 @@ def _shorten(log: Path) -> None:
         if log.stat().st_size > _LONGEST_LOG:
             with log.open("rb") as file:
                 file.seek(-_END, os.SEEK_END)
-                last = file.read().decode(errors="replace")
+                last = file.read().decode(errors="replace").rstrip("\n")
             os.truncate(log, _END)
             store.append_log(log.parent, f"\n[what was printed in between is left out]\n{last}")
 
