@@ -7,12 +7,13 @@ key; the others are computed from what is known of the point, and their key is n
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from landscape.errors import UserError
 
@@ -165,7 +166,7 @@ def trajectory(*, component: int = 1) -> Direction:
         unit = components[component - 1]
         projections = flat @ unit
         farthest = projections[jnp.argmax(jnp.abs(projections))]
-        return _unflatten(unit * farthest, point.params)
+        return ravel_pytree(point.params)[1](unit * farthest)
 
     return direction
 
@@ -200,37 +201,26 @@ def _draw(
     drawn = [jnp.zeros_like(leaf) for leaf in leaves]
     if not moving:
         return drawn
+
+    def joined(arrays: list[jax.Array]) -> jax.Array:
+        return jnp.concatenate([arrays[i].ravel() for i in moving])
+
     # One draw for all compiles ten times faster than one for each array.
-    size = sum(leaves[i].size for i in moving)
+    ends = list(itertools.accumulate(leaves[i].size for i in moving))
     dtype = jnp.result_type(*(leaves[i] for i in moving))
-    for i, part in _split(jax.random.normal(key, (size,), dtype), leaves, moving):
-        drawn[i] = part.astype(leaves[i].dtype)
-    if normalization == "none":
-        return drawn
+    flat = jax.random.normal(key, (ends[-1],), dtype)
     if normalization == "whole":
-
-        def joined(arrays: list[jax.Array]) -> jax.Array:
-            return jnp.concatenate([arrays[i].ravel() for i in moving])
-
         other = None if beside is None else joined(beside)
-        flat = _with_norms_of(joined(leaves), joined(drawn), other, None)
-        for i, part in _split(flat, leaves, moving):
-            drawn[i] = part
+        flat = _with_norms_of(joined(leaves), flat, other, None)
+    for i, part in zip(moving, jnp.split(flat, ends[:-1]), strict=True):
+        drawn[i] = part.reshape(leaves[i].shape).astype(leaves[i].dtype)
+    if normalization in ("whole", "none"):
         return drawn
     for i in moving:
         axis = axes[i] if normalization == "filter" else None
         other = None if beside is None else beside[i]
         drawn[i] = _with_norms_of(leaves[i], drawn[i], other, axis)
     return drawn
-
-
-def _split(
-    flat: jax.Array, leaves: list[jax.Array], chosen: Sequence[int]
-) -> Iterator[tuple[int, jax.Array]]:
-    """The parts of `flat` in the shapes of the chosen leaves, with the index of each."""
-    ends = list(itertools.accumulate(leaves[i].size for i in chosen))
-    for i, part in zip(chosen, jnp.split(flat, ends[:-1]), strict=True):
-        yield i, part.reshape(leaves[i].shape)
 
 
 def _with_norms_of(
@@ -260,9 +250,3 @@ def _scaled(direction: PyTree, params: PyTree, normalization: str) -> PyTree:
     norm = optax.tree.norm(direction)
     ratio = jnp.where(norm > 0, optax.tree.norm(params) / jnp.where(norm > 0, norm, 1), 0)
     return jax.tree.map(lambda d: d * ratio, direction)
-
-
-def _unflatten(flat: jax.Array, like: PyTree) -> PyTree:
-    leaves, tree = jax.tree.flatten(like)
-    parts = [part for _, part in _split(flat, leaves, range(len(leaves)))]
-    return jax.tree.unflatten(tree, parts)

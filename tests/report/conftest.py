@@ -8,7 +8,7 @@ NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))
 
 
 @pytest.fixture(scope="package")
-def experiment(tmp_path_factory, quick_fonts):
+def experiment(tmp_path_factory):
     """Five losses and one that always fails, six seeds, with slices; the report built once."""
     directory = write_experiment(tmp_path_factory.mktemp("made up") / "many", (*LOSSES, NASTY))
     return directory, build(directory)
