@@ -14,7 +14,7 @@ FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=
 # Of what is measured in many ways, one loss.
 FEWER = {
     "reading_landscapes": ["losses=softmax_cross_entropy", "checkpoints=3"],
-    "resnet_shortcuts": ["model.depth=8", "model.skip=true", "slices.planes=[{points: [3, 3]}]"],
+    "resnet_shortcuts": ["model.depth=8", "model.skip=true"],
     "segmentation": ["model.depth=1"],
 }
 
