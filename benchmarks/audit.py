@@ -18,7 +18,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from landscape import catalog, examine
+from landscape import catalog
+from landscape.audit import by_name
 
 RESULTS = Path(__file__).parent / "results" / "audit.json"
 COLD = {
@@ -44,9 +45,9 @@ def each_loss() -> list[dict[str, str | float]]:
     """Seconds for every loss of the menus, one after the other; the first pays for the imports."""
     rows: list[dict[str, str | float]] = []
     for entry in catalog.entries("losses"):
-        question = examine.Question("loss", entry.task, "real", None, "auto", "auto", None, {})
+        question = by_name.Question("loss", entry.task, "real", None, "auto", "auto", None, {})
         start = time.perf_counter()
-        (answer,) = examine.examine([entry.name], question, Path.cwd(), TIME_LIMIT)
+        (answer,) = by_name.examine([entry.name], question, Path.cwd(), TIME_LIMIT)
         seconds = time.perf_counter() - start
         verdict = answer.audit["verdict"] if answer.audit else "not audited"
         rows.append(

@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import catalog, slices
-from landscape.compiling import use_all_cores
-from landscape.config import Model as Named
+from landscape import catalog
+from landscape.config import ModelPart as Named
+from landscape.numerics import slices
+from landscape.numerics.compiling import use_all_cores
+from landscape.numerics.risk import Examples
 from landscape.parts.losses.multiclass import softmax_cross_entropy
-from landscape.risk import Examples
 
 use_all_cores()
 CONFIG = """

@@ -9,10 +9,10 @@ import resource, time
 import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
 from landscape import catalog, slices
-from landscape.compiling import use_all_cores
+from landscape.numerics.compiling import use_all_cores
 from landscape.config import Model
 from landscape.parts.losses.multiclass import softmax_cross_entropy
-from landscape.risk import Examples
+from landscape.numerics.risk import Examples
 use_all_cores()
 make = catalog.build("models", Model(name="mlp", options={"widths": [800, 460]}), folder=Path())
 model = make((784,), 10)

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import problems
 
-from landscape import slices
-from landscape.compiling import looping, quick, use_all_cores
+from landscape.numerics import slices
+from landscape.numerics.compiling import looping, quick, use_all_cores
+from landscape.numerics.risk import Examples, from_labels
+from landscape.numerics.train import Loop, recorded_steps, run, trainer
 from landscape.parts import metrics
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.parts.optimizers import adam
-from landscape.risk import Examples, from_labels
-from landscape.train import Loop, recorded_steps, run, trainer
 
 use_all_cores()
 METRICS = [metrics.accuracy, metrics.f1]

@@ -70,7 +70,7 @@ def forward_flops(problem: str) -> float:
     """Arithmetic of every layer of a forward pass on all examples, as if nothing were hoisted."""
     import jax
 
-    from landscape.jaxpr import flops
+    from landscape.numerics.primitives import flops
 
     model, data = problems.model(problem), problems.data(problem)
     params = jax.eval_shape(model.init, jax.random.key(0))

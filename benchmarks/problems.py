@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
-from landscape.config import Model as Named
+from landscape.config import ModelPart as Named
+from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
-from landscape.risk import Examples
 
 CLASSES = 10
 EVALUATION_BATCH = 512

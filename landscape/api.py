@@ -5,11 +5,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landscape import config, executors, store, sweep
+from landscape import config
 from landscape.config import Experiment
 from landscape.errors import UserError, in_a_line, in_words
-from landscape.executors import Ended, Lost, Note
-from landscape.lock import holder
+from landscape.storage import store
+from landscape.sweep import carry_out, executors
+from landscape.sweep.executors import Ended, Lost, Note
+from landscape.sweep.lock import holder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +49,7 @@ def run(
         )
     how = executors.choose(experiment, executor, jobs, address)
     out = Path(out)
-    steps = sweep.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed)
+    steps = carry_out.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed)
     directory = out / experiment.name
     with closing(steps):
         for event in steps:
@@ -70,7 +72,7 @@ class Sweep:
         """The status of every run, by id."""
         import pandas as pd
 
-        found = sweep.states(self.directory, holder(self.directory) is not None)
+        found = carry_out.states(self.directory, holder(self.directory) is not None)
         return pd.Series({name: s.status for name, s in found.items()}, name="status", dtype=str)
 
     @property

@@ -3,7 +3,9 @@ import os
 import shutil
 import tempfile
 
-os.environ.setdefault("NPROC", "8")  # as in every process of a sweep, see landscape.compiling
+os.environ.setdefault(
+    "NPROC", "8"
+)  # as in every process of a sweep, see landscape.numerics.compiling
 os.environ.setdefault("RAY_worker_niceness", "0")  # or the other tests leave them no time
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What is compiled serves all tests and the processes that they start, and ends with them.

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
-from landscape import config, executors, sweep
+from landscape import config
 from landscape.errors import UserError
-from landscape.executors.events import Ended
+from landscape.sweep import carry_out, executors
+from landscape.sweep.executors.events import Ended
 
 EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 CONFIG = """
@@ -84,7 +85,7 @@ def carried_out(path, *overrides, jobs=None, executor=None, out=None, **options)
     experiment = config.load(path, overrides)
     how = executors.choose(experiment, executor, jobs, None)
     out = out or path.parent / "out"
-    return [*sweep.carry_out(experiment, out, how, **options)], out / experiment.name
+    return [*carry_out.carry_out(experiment, out, how, **options)], out / experiment.name
 
 
 def contents(directory):
@@ -125,6 +126,6 @@ def started(path, *words, **options):
 
 def states(directory):
     try:
-        return sweep.states(directory, True)
+        return carry_out.states(directory, True)
     except UserError:
         return {}

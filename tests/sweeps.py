@@ -1,8 +1,8 @@
 """Sweeps in this process, for tests of what runs leave."""
 
-from landscape import sweep
-from landscape.executors.events import Ended
-from landscape.executors.serial import perform_all
+from landscape.sweep import carry_out
+from landscape.sweep.executors.events import Ended
+from landscape.sweep.executors.serial import perform_all
 
 
 def ends(runs, out, workshop, together=1):
@@ -13,5 +13,5 @@ def ends(runs, out, workshop, together=1):
 
 def actions(runs, out, *, retry_failed=False):
     """What is to be done with each run, by id."""
-    plan = sweep.plan(runs, out, fresh=False, retry_failed=retry_failed)
+    plan = carry_out.plan(runs, out, fresh=False, retry_failed=retry_failed)
     return {run_id: planned.action for run_id, planned in plan.items()}

@@ -7,9 +7,10 @@ import pytest
 from disturbed import written
 from rich.console import Console
 
-from landscape import config, store
-from landscape.cli.board import Board, at_work, duration
-from landscape.executors import Ended, Started
+from landscape import config
+from landscape.cli.live_view import Board, at_work, duration
+from landscape.storage import store
+from landscape.sweep.executors import Ended, Started
 
 
 @pytest.fixture

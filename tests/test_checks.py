@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from landscape import checks
-from landscape.rays import STEPS
+from landscape.numerics import checks
+from landscape.numerics.float64_probes import STEPS
 
 RNG = np.random.default_rng(4)
 

@@ -87,7 +87,7 @@ sweep: {model.widths: [[8], [16]]}
     assert experiment.losses[2].options == {"epsilon": 1}
     assert experiment.seeds == (3, 1)
     assert (experiment.steps, experiment.batch_size, experiment.record_every) == (7, 8, 9)
-    assert experiment.evaluation == config.Evaluation(split="train", size=10, batch_size=11)
+    assert experiment.evaluation == config.EvaluationSettings(split="train", size=10, batch_size=11)
     assert experiment.gradients.vanishing == 1e-8
     assert [metric.name for metric in experiment.metrics] == ["accuracy"]
     assert (experiment.target, experiment.targets) == (0.9, "labels")
@@ -355,7 +355,7 @@ OVERRIDES = [
     (["model.widths=[8,4]"], lambda e: e.model.options["widths"], [8, 4]),
     (["model.widths=8,4"], lambda e: e.model.options["widths"], [8, 4]),
     (["model.widths=8"], lambda e: e.model.options["widths"], [8]),
-    (["model=linear"], lambda e: e.model, config.Model(name="linear")),
+    (["model=linear"], lambda e: e.model, config.ModelPart(name="linear")),
     (["model={name: mlp, widths: [2]}"], lambda e: e.model.options["widths"], [2]),
     (["optimizer.learning_rate=1e-2"], lambda e: e.optimizer.options["learning_rate"], 0.01),
     (["optimizer.learning_rate=1"], lambda e: e.optimizer.options["learning_rate"], 1.0),
@@ -685,28 +685,28 @@ _planes = st.builds(
     config.Planes, draws=st.integers(1, 9), points=st.tuples(_odd, _odd), radius=_radius
 )
 _curvature = st.builds(
-    config.Curvature,
+    config.CurvatureSettings,
     eigenvalues=st.integers(1, 9),
     at=st.permutations(["trained", "initial"]).map(tuple),
 )
 _slices = st.builds(
-    config.Slices,
+    config.SliceSettings,
     at=st.permutations(["trained", "initial"]).map(tuple),
-    direction=st.builds(config.Direction, name=_parts, options=_options),
+    direction=st.builds(config.DirectionPart, name=_parts, options=_options),
     lines=st.none() | _lines.map(lambda one: (one,)),
     planes=st.none() | _planes.map(lambda one: (one,)),
     gradients=st.booleans(),
 )
 _optimizers = st.builds(
-    config.Optimizer,
+    config.OptimizerPart,
     name=_parts,
     options=_options,
-    schedule=st.none() | st.builds(config.Schedule, name=_parts, options=_options),
+    schedule=st.none() | st.builds(config.SchedulePart, name=_parts, options=_options),
     clip_norm=st.none() | _positive,
 )
 _losses = st.lists(
     st.builds(
-        config.Loss,
+        config.LossPart,
         name=_parts,
         options=_options,
         label=st.text(min_size=1, max_size=12).filter(lambda s: s.strip() and s.isprintable()),
@@ -718,21 +718,22 @@ _losses = st.lists(
 _experiments = st.builds(
     config.Experiment,
     title=st.none() | st.text(max_size=20),
-    dataset=st.builds(config.Dataset, name=_parts, options=_options),
-    model=st.builds(config.Model, name=_parts, options=_options),
+    dataset=st.builds(config.DatasetPart, name=_parts, options=_options),
+    model=st.builds(config.ModelPart, name=_parts, options=_options),
     optimizer=_optimizers,
     losses=_losses,
     seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True).map(tuple),
     steps=st.integers(1, 10**9),
-    evaluation=st.builds(config.Evaluation, size=st.none() | st.integers(1, 10**6)),
-    gradients=st.builds(config.Gradients, absolute=_positive, exploding=_positive),
-    metrics=st.none() | st.builds(config.Metric, name=_parts, options=_options).map(lambda m: (m,)),
+    evaluation=st.builds(config.EvaluationSettings, size=st.none() | st.integers(1, 10**6)),
+    gradients=st.builds(config.GradientSettings, absolute=_positive, exploding=_positive),
+    metrics=st.none()
+    | st.builds(config.MetricPart, name=_parts, options=_options).map(lambda m: (m,)),
     target=st.none() | _numbers,
     targets=st.sampled_from(["auto", "onehot", "labels"]),
     slices=st.none() | _slices,
     checkpoints=st.integers(0, 20),
     curvature=st.none() | _curvature,
-    across=st.none() | st.builds(config.Across, losses=st.booleans()),
+    across=st.none() | st.builds(config.AcrossSettings, losses=st.booleans()),
     audit=st.booleans(),
     sweep=st.just({}) | st.just({"steps": (1, 2), "model.depth": (None, "1e-3", [2])}),
 )

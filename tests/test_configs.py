@@ -6,8 +6,10 @@ import jax
 import pytest
 from sweeps import ends
 
-from landscape import across, config, disk, store
-from landscape.workshop import Workshop, prepare
+from landscape import config
+from landscape.run import cross_run
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.storage import disk, store
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=8", "audit=false"]
@@ -46,7 +48,7 @@ def compiled_quickly():
 def test_config_runs(path, tmp_path):
     experiment = config.load(path, few(path))
     runs = config.expand(experiment)
-    workshop = Workshop()
+    workshop = ProgramCache()
     prepare(runs, workshop)
     # Every loss has run on its data by now; training is compiled for one.
     runs = [run for run in runs if run.loss.label == experiment.losses[-1].label]
@@ -59,7 +61,7 @@ def test_config_runs(path, tmp_path):
             assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
         assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)
     if experiment.across is not None:
-        assert across.measure(experiment.across, runs, tmp_path, workshop)
+        assert cross_run.measure(experiment.across, runs, tmp_path, workshop)
         assert disk.read_json(tmp_path / "across.json")["problems"] == []
 
 
@@ -75,5 +77,5 @@ def test_there_is_a_config_for_every_task():
     tasks = set()
     for path in CONFIGS:
         runs = config.expand(config.load(path, ()))
-        tasks.add(Workshop().dataset(runs[0]).task)
+        tasks.add(ProgramCache().dataset(runs[0]).task)
     assert tasks == {"regression", "binary", "multiclass", "segmentation"}

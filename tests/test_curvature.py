@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from landscape import curvature
+from landscape.numerics import curvature
+from landscape.numerics.risk import Examples, mean_risk
 from landscape.parts.datasets.images import digits
 from landscape.parts.losses import multiclass, regression
 from landscape.parts.metrics import Snapshot, gradient_norm
 from landscape.parts.models import Model
 from landscape.parts.models.cnn import cnn
 from landscape.parts.models.dense import linear, mlp
-from landscape.risk import Examples, mean_risk
 
 RNG = np.random.default_rng(4)
 SIZE = 20  # parameters of the bowls

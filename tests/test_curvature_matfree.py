@@ -9,8 +9,8 @@ import matfree.stochtrace
 import numpy as np
 import pytest
 
-from landscape.curvature import extremes, mean_and_error, quadrature, traces
-from landscape.risk import Examples
+from landscape.numerics.curvature import extremes, mean_and_error, quadrature, traces
+from landscape.numerics.risk import Examples
 
 RNG = np.random.default_rng(12)
 SIZE, ITERATIONS = 60, 30

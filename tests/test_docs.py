@@ -9,9 +9,10 @@ import pytest
 from command import called
 from sweeps import ends
 
-from landscape import config, store
+from landscape import config
 from landscape.config import Experiment
-from landscape.workshop import Workshop, prepare
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.storage import store
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -97,8 +98,8 @@ def test_the_config_page_shows_the_defaults_of_what_is_measured_and_examples_tha
         shown.append(config.load(tmp_path / f"{number}.yaml", ()))
     directions, measured = shown
     assert {d.name for d in directions.slices.directions()} >= {"random", "eigenvector"}
-    assert measured.curvature == config.Curvature()
-    assert measured.across == config.Across()
+    assert measured.curvature == config.CurvatureSettings()
+    assert measured.across == config.AcrossSettings()
 
 
 def test_the_config_of_the_readme_loads(tmp_path, folder):
@@ -154,7 +155,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
     )
     for name in ("own", "metric"):
         runs = config.expand(config.load(tmp_path / f"{name}.yaml", ()))
-        workshop = Workshop()
+        workshop = ProgramCache()
         prepare(runs, workshop)
         done = ends(runs, tmp_path / "out", workshop)
         ((run, status, _),) = done

@@ -2,8 +2,9 @@
 
 from disturbed import written
 
-from landscape import config, estimate
-from landscape.workshop import Workshop
+from landscape import config
+from landscape.run.program_cache import ProgramCache
+from landscape.sweep import estimate
 
 
 def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeypatch):
@@ -18,14 +19,14 @@ def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeyp
     overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
     runs = config.expand(config.load(written(tmp_path), overrides))
     everyone = {run.id for run in runs}
-    cost = estimate.estimated(runs, everyone, Workshop())
+    cost = estimate.estimated(runs, everyone, ProgramCache())
     assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
     assert cost.compiling == 2 * (9 - 3)
     # Each run measures for 2 seconds and trains five times as long as the short one.
     assert cost.running == 2 * 3 * (2 + 5 * 1.0)
     # What is trained already is only measured.
     measured = {run.id for run in runs if run.loss.label == "brier"}
-    cost = estimate.estimated(runs, everyone - measured, Workshop())
+    cost = estimate.estimated(runs, everyone - measured, ProgramCache())
     assert cost.running == 3 * 2 + 3 * (2 + 5 * 1.0)
 
 

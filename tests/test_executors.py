@@ -19,12 +19,13 @@ from disturbed import carried_out, contents, mischief, same, statuses, written
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape import config, executors
+from landscape import config
 from landscape.errors import StorageError, UserError
-from landscape.executors import processes, worker
-from landscape.executors.crew import Crew, Limits
-from landscape.executors.events import Ended, Lost, Note, Started
-from landscape.executors.queue import Queue, choose
+from landscape.sweep import executors
+from landscape.sweep.executors import processes, worker
+from landscape.sweep.executors.affinity_queue import Queue, choose
+from landscape.sweep.executors.events import Ended, Lost, Note, Started
+from landscape.sweep.executors.pool import Limits, WorkerPool
 
 MORE = """
 dataset: digits
@@ -88,7 +89,7 @@ def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
 
 
 def test_a_cluster_that_is_not_there_is_said_at_once():
-    from landscape.executors import ray
+    from landscape.sweep.executors import ray
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
@@ -101,7 +102,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once():
 
 
 def test_what_a_task_raises_on_a_cluster_reads_as_here():
-    from landscape.executors import ray
+    from landscape.sweep.executors import ray
 
     slot = ray.Slot("worker 1", None, config.Resources())
     for error in (UserError("wrong", hint="mend it"), StorageError("full"), OSError("gone")):
@@ -112,7 +113,7 @@ def test_what_a_task_raises_on_a_cluster_reads_as_here():
 
 
 def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
-    from landscape.executors import ray
+    from landscape.sweep.executors import ray
 
     machines = [
         {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
@@ -150,7 +151,7 @@ class Cluster:
 
 
 def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monkeypatch):
-    from landscape.executors import ray
+    from landscape.sweep.executors import ray
 
     why = ray.ray.exceptions.RayTaskError("begin", "Traceback\nImportError: landscape", None)
     cluster = Cluster(monkeypatch, ray, ray.ray.exceptions.ActorDiedError(why))
@@ -171,7 +172,7 @@ def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monk
     ],
 )
 def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, kind, words):
-    from landscape.executors import ray
+    from landscape.sweep.executors import ray
 
     errors = {
         "RayTaskError": ray.ray.exceptions.RayTaskError(
@@ -196,11 +197,11 @@ def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
 def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
     assert chosen(tmp_path).executor == "serial"
     assert chosen(tmp_path, jobs=1).executor == "serial"
-    assert chosen(tmp_path, jobs=3) == executors.Choice("processes", 3, None)
+    assert chosen(tmp_path, jobs=3) == executors.ExecutorSpec("processes", 3, None)
     limited = chosen(tmp_path, "execution.time_limit=1h")
-    assert limited == executors.Choice("processes", 1, None)
+    assert limited == executors.ExecutorSpec("processes", 1, None)
     assert chosen(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
-    assert chosen(tmp_path, address="auto") == executors.Choice("ray", None, "auto")
+    assert chosen(tmp_path, address="auto") == executors.ExecutorSpec("ray", None, "auto")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
     slots = [Pretended(f"w{number}", log) for number in range(workers)]
-    crew = Crew(slots, Limits(None, 0))
+    crew = WorkerPool(slots, Limits(None, 0))
     assert value_of(crew.prepare(runs, threading.Event())) == 3
     events = [*crew.perform(runs, tmp_path, threading.Event())]
     assert len(log) == 12 and len({(loss, seed) for _, loss, seed in log}) == 12
@@ -324,7 +325,7 @@ def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
     overrides = ("losses=[brier]", "slices=null", "steps=2")
     _, results = carried_out(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
-    crew = Crew([Late("w", [], results)], Limits(None, 0))
+    crew = WorkerPool([Late("w", [], results)], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
     assert statuses(crew.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
 
@@ -357,7 +358,7 @@ def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
     runs = config.expand(config.load(written(tmp_path), ("losses=[brier]", "seeds=4")))
     log = []
     slots = [Trains("a", log), Trains("b", log)]
-    crew = Crew(slots, Limits(None, 0))
+    crew = WorkerPool(slots, Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
 
     def end():
@@ -396,12 +397,12 @@ class Never(Pretended):
 def test_a_worker_that_never_comes_holds_nothing_up(tmp_path):
     path = written(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
-    crew = Crew([Pretended("w", []), Never("x", [])], Limits(None, 0))
+    crew = WorkerPool([Pretended("w", []), Never("x", [])], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
     assert statuses(crew.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
     stopped = threading.Event()
     stopped.set()
-    alone = Crew([Never("x", [])], Limits(None, 0))
+    alone = WorkerPool([Never("x", [])], Limits(None, 0))
     value_of(alone.prepare(runs, stopped))
 
 
@@ -434,7 +435,7 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
 
 PRINTS = """
 from pathlib import Path
-from landscape.executors import worker
+from landscape.sweep.executors import worker
 with worker._printing_into(Path("run/log.txt")):
     print("first")
     for number in range(200_000):

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from sweeps import actions, ends
 
-from landscape import config, disk, executors, experiment, store, sweep
+from landscape import config
 from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
-from landscape.workshop import Workshop, prepare
+from landscape.run import perform as run_module
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.storage import disk, store
+from landscape.sweep import carry_out, executors
 
 CONFIG = """
 dataset: digits
@@ -31,7 +34,7 @@ EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "c
 
 
 def perform_all(runs, out):
-    workshop = Workshop()
+    workshop = ProgramCache()
     prepare(runs, workshop)
     return {run.id: status for run, status, _ in ends(runs, out, workshop)}
 
@@ -190,7 +193,7 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
     plan = actions(changed, out)
     assert plan == {run_id: "measure"}
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "_train", None)
+        patch.setattr(run_module, "_train", None)
         assert perform_all(changed, out) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
     assert store.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
@@ -287,7 +290,7 @@ def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
     again = config.expand(config.load(path, few))
     assert actions(again, out, retry_failed=True) == {run_id: "retry"}
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "_train", None)
+        patch.setattr(run_module, "_train", None)
         assert perform_all(again, out) == {run_id: "done"}
     assert not (folder / "error.txt").exists()
 
@@ -303,11 +306,11 @@ def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(experiment, "_slice", interrupted)
+        patch.setattr(run_module, "_slice", interrupted)
         perform_all(runs, tmp_path)
     assert actions(runs, tmp_path) == {runs[0].id: "measure"}
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "_train", None)
+        patch.setattr(run_module, "_train", None)
         assert perform_all(runs, tmp_path) == {runs[0].id: "done"}
 
 
@@ -342,7 +345,7 @@ def test_a_new_label_is_taken_over_without_training(tmp_path):
     how = executors.choose(changed, None, None, None)
     (tmp_path / "x" / "results").mkdir()
     out.rename(tmp_path / "x" / "results" / changed.name)
-    [*sweep.carry_out(changed, tmp_path / "x" / "results", how)]
+    [*carry_out.carry_out(changed, tmp_path / "x" / "results", how)]
     folder = store.run_folder(tmp_path / "x" / "results" / changed.name, run_id)
     assert config.read_run(folder / "config.yaml").loss.label == "other"
     assert (folder / "trace.parquet").stat().st_mtime_ns == before
@@ -357,7 +360,7 @@ def test_a_run_of_another_sweep_is_kept_under_its_new_name(tmp_path):
     def performed(*overrides):
         changed = config.load(path, [*few, *overrides])
         how = executors.choose(changed, None, None, None)
-        events = [*sweep.carry_out(changed, tmp_path / "out", how)]
+        events = [*carry_out.carry_out(changed, tmp_path / "out", how)]
         directory = tmp_path / "out" / changed.name
         assert all(store.damaged(store.run_folder(directory, n)) == [] for n in names(directory))
         return [e.run.id for e in events if isinstance(e, executors.Ended)], directory

@@ -7,9 +7,11 @@ import types
 import pytest
 from sweeps import actions, ends
 
-from landscape import config, disk, experiment, store
+from landscape import config
 from landscape.errors import Place, UserError
-from landscape.workshop import Workshop, prepare
+from landscape.run import perform as run_module
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.storage import disk, store
 
 # A run of this program before there was the key `audit`, written by it.
 OLD_CONFIG = """\
@@ -92,7 +94,7 @@ def plan_runs(folder, *overrides, losses="[softmax_cross_entropy]", dataset="win
 
 
 def perform(runs, out):
-    workshop = Workshop()
+    workshop = ProgramCache()
     prepare(runs, workshop)
     return {run.id: status for run, status, _ in ends(runs, out, workshop)}
 
@@ -223,7 +225,7 @@ def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monke
     after = plan_runs(tmp_path, "audit=true")
     plan = actions(after, tmp_path / "out")
     assert plan == {run.id: "measure" for run in before}
-    monkeypatch.setattr(experiment, "_train", None)
+    monkeypatch.setattr(run_module, "_train", None)
     assert set(perform(after, tmp_path / "out").values()) == {"done"}
     assert [(f / name).read_bytes() for f in folders for name in kept] == bytes_before
     assert all((folder / "audit.json").is_file() for folder in folders)

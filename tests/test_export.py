@@ -7,11 +7,11 @@ import struct
 import pytest
 from disturbed import carried_out, written
 
-from landscape import store
 from landscape.errors import UserError
 from landscape.export import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
+from landscape.storage import store
 
 FEW = ("losses=[{name: focal, gamma: 1.5}, brier]", "seeds=1", "steps=10", "record_every=5")
 

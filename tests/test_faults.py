@@ -23,8 +23,9 @@ from disturbed import (
     written,
 )
 
-from landscape import disk, lock, store, sweep
-from landscape.executors.events import Ended, Lost
+from landscape.storage import disk, store
+from landscape.sweep import carry_out, lock
+from landscape.sweep.executors.events import Ended, Lost
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +262,7 @@ def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
     _, told = one.communicate(timeout=120)
     assert one.returncode == 130
     assert "finishing the runs in hand" in told and "the same command goes on" in told
-    found = [state.status for state in sweep.states(directory, False).values()]
+    found = [state.status for state in carry_out.states(directory, False).values()]
     assert set(found) == {"done", "missing"}
     assert lock.holder(directory) is None and not (directory / "held.json").exists()
     carried_out(path, executor="serial")
@@ -291,7 +292,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
     _, told = one.communicate(timeout=20)
     assert one.returncode == 130 and told.endswith("interrupted\n")
     assert "Traceback" not in told
-    (state,) = {s.status for s in sweep.states(directory, False).values() if s.progress}
+    (state,) = {s.status for s in carry_out.states(directory, False).values() if s.progress}
     assert state == "interrupted"
     assert lock.holder(directory) is None
 

@@ -10,9 +10,10 @@ import time
 import pytest
 from disturbed import carried_out, command, contents, same, started, states, statuses, written
 
-from landscape import lock, store, sweep
 from landscape.errors import UserError
-from landscape.executors.events import Ended
+from landscape.storage import store
+from landscape.sweep import carry_out, lock
+from landscape.sweep.executors.events import Ended
 
 FEW = ("losses=[brier]",)
 
@@ -50,17 +51,17 @@ def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
     for name, action in expected.items():
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(DAMAGES[kind](content))
-        assert planned(path)[folder.name] == sweep.Planned(action, folder.name, (name,))
-        state = sweep.states(directory, False)[folder.name]
+        assert planned(path)[folder.name] == carry_out.Planned(action, folder.name, (name,))
+        state = carry_out.states(directory, False)[folder.name]
         assert (state.status, state.reason) == ("damaged", name)
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
     (folder / "status.json").write_text('{"status": "done"}')  # as of before there were digests
-    assert planned(path)[folder.name] == sweep.Planned("done", folder.name)
+    assert planned(path)[folder.name] == carry_out.Planned("done", folder.name)
     (folder / "trace.parquet").unlink()
-    assert planned(path)[folder.name] == sweep.Planned("new", folder.name, ("trace.parquet",))
+    assert planned(path)[folder.name] == carry_out.Planned("new", folder.name, ("trace.parquet",))
     (folder / "status.json").write_bytes(b"{")
-    assert planned(path)[folder.name] == sweep.Planned("new", folder.name, ("status.json",))
+    assert planned(path)[folder.name] == carry_out.Planned("new", folder.name, ("status.json",))
 
 
 def planned(path):
@@ -68,7 +69,7 @@ def planned(path):
 
     experiment = config.load(path, FEW)
     directory = path.parent / "out" / "sweep"
-    return sweep.plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
+    return carry_out.plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
 
 
 @pytest.mark.slow
@@ -130,7 +131,7 @@ def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, sm
     assert ended.returncode == 1
     assert "Read-only file system" in ended.stderr and "--out" in ended.stderr
     assert "Traceback" not in ended.stderr
-    found = sweep.states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
+    found = carry_out.states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
     assert {state.status for state in found.values()} == {"done"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape.geometry import (
+from landscape.numerics.geometry import (
     DEFINITIONS,
     achieved_drop,
     asymmetry,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from landscape.geometry import (
+from landscape.numerics.geometry import (
     basin_share,
     border_rise,
     convexity_ratio,

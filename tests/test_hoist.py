@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from landscape import catalog, hoist
-from landscape.compiling import quick
-from landscape.config import Model
+from landscape import catalog
+from landscape.config import ModelPart
+from landscape.numerics import hoist
+from landscape.numerics.compiling import quick
 
 RNG = np.random.default_rng(4)
 MODELS = {
@@ -25,7 +26,7 @@ MODELS = {
 
 def built(name):
     menu, options, shape = MODELS[name]
-    make = catalog.build("models", Model(name=menu, options=options), folder=".")
+    make = catalog.build("models", ModelPart(name=menu, options=options), folder=".")
     return make(shape, 1 if menu == "unet" else 3), shape
 
 

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from sweeps import ends
 
-from landscape import across, config, disk, experiment, store
+from landscape import config
 from landscape.parts.directions import Point, random
-from landscape.program import evaluation_set
-from landscape.progress import Progress
-from landscape.workshop import Workshop, prepare
+from landscape.run import cross_run
+from landscape.run import perform as run_module
+from landscape.run.program import evaluation_set
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.run.progress import Progress
+from landscape.storage import disk, store
 
 CONFIG = """
 dataset: digits
@@ -50,12 +53,12 @@ def finished(tmp_path_factory):
     path.write_text(CONFIG)
     loaded = config.load(path)
     runs = config.expand(loaded)
-    workshop = Workshop()
+    workshop = ProgramCache()
     prepare(runs, workshop)
     statuses = {run.id: status for run, status, _ in ends(runs, folder, workshop)}
     for run in runs:
         assert statuses[run.id] == "done", store.read_failure(store.run_folder(folder, run.id))
-    assert across.measure(loaded.across, runs, folder, workshop)
+    assert cross_run.measure(loaded.across, runs, folder, workshop)
     return folder, runs, loaded, workshop
 
 
@@ -261,8 +264,8 @@ def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_
     there = store.run_folder(folder, run.id)
     names = ("slices.npz", "curvature.json", "checkpoints.safetensors", "summary.json")
     before = {name: (there / name).read_bytes() for name in names}
-    monkeypatch.setattr(experiment, "_train", None)
-    assert experiment.perform(run, there, Workshop(), Progress(there)) == "done"
+    monkeypatch.setattr(run_module, "_train", None)
+    assert run_module.perform(run, there, ProgramCache(), Progress(there)) == "done"
     assert {name: (there / name).read_bytes() for name in names} == before
 
 
@@ -283,14 +286,14 @@ def test_solutions_are_measured_under_each_other(finished):
         made = outputs(layers(own, "trained"), examples).argmax(axis=1)
         accuracy = np.mean(made == np.asarray(examples.targets))
         np.testing.assert_allclose(row["metric"], accuracy, atol=0.013)
-    assert not across.measure(loaded.across, runs, folder, workshop)
-    assert across.measure(loaded.across, runs[:2], folder, workshop)
+    assert not cross_run.measure(loaded.across, runs, folder, workshop)
+    assert cross_run.measure(loaded.across, runs[:2], folder, workshop)
     other = runs[0].loss.model_copy(update={"label": "other"})
     renamed = [runs[0].model_copy(update={"loss": other}), *runs[1:]]
-    assert across.measure(loaded.across, renamed, folder, workshop)
+    assert cross_run.measure(loaded.across, renamed, folder, workshop)
     found = disk.read_json(folder / "across.json")["solutions"]
     assert "other" in {row["loss"] for row in found if row["run"] == runs[0].id}
-    assert across.measure(loaded.across, runs, folder, workshop)
+    assert cross_run.measure(loaded.across, runs, folder, workshop)
 
 
 def test_interpolations_between_solutions(finished):
@@ -325,7 +328,7 @@ def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     path.write_text(CONFIG)
     few = ["seeds=1", "losses=[softmax_cross_entropy]", f"optimizer.learning_rate={rate}"]
     runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
-    workshop = Workshop()
+    workshop = ProgramCache()
     ((run, status, _),) = ends(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape import points
+from landscape.numerics import batched_points
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 def test_map_first_maps_the_first_and_leaves_the_rest(width, count):
     values = np.arange(8.0)
     found = jax.jit(
-        lambda count: points.map_first(
+        lambda count: batched_points.map_first(
             lambda a, b: {"product": a * b, "both": jnp.stack([a, b])},
             (jnp.asarray(values), jnp.asarray(values + 1)),
             count,
@@ -42,14 +42,14 @@ def test_map_first_maps_the_first_and_leaves_the_rest(width, count):
     devices=st.integers(1, 4),
 )
 def test_groups_hold_every_point_once_and_in_order(number, group, devices):
-    plan = points.Plan(group, 1, devices)
+    plan = batched_points.Plan(group, 1, devices)
     coordinates = np.arange(2.0 * number).reshape(number, 2)
     found = []
-    for some, counts in points.groups(coordinates, plan):
+    for some, counts in batched_points.groups(coordinates, plan):
         assert some.shape == (group * devices, 2) and counts.shape == (devices,)
         assert counts.max() - counts.min() <= 1
         found.append(({"sum": some.sum(axis=1), "own": some}, counts))
-    joined = points.joined(found, plan)
+    joined = batched_points.joined(found, plan)
     np.testing.assert_array_equal(joined["own"], coordinates)
     np.testing.assert_array_equal(joined["sum"], coordinates.sum(axis=1))
 
@@ -57,9 +57,11 @@ def test_groups_hold_every_point_once_and_in_order(number, group, devices):
 def test_a_plan_keeps_results_within_their_budget():
     for size in (1, 4, 1000, 2**20, 2**30):
         for width in (1, 16):
-            plan = points.plan_for(size, width)
+            plan = batched_points.plan_for(size, width)
             assert plan.group >= 1 and plan.group % plan.width == 0
-            assert plan.group * plan.devices * size <= max(points.BUDGET, size * plan.devices)
+            assert plan.group * plan.devices * size <= max(
+                batched_points.BUDGET, size * plan.devices
+            )
 
 
 PROGRAM = """
@@ -103,7 +105,7 @@ def test_several_devices_share_the_points_and_find_the_same_bytes():
 
 COUNT = """
 import jax
-from landscape.compiling import use_all_cores
+from landscape.numerics.compiling import use_all_cores
 use_all_cores()
 print(jax.local_device_count())
 """

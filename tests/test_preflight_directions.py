@@ -4,7 +4,7 @@ import pytest
 
 from landscape import config
 from landscape.errors import UserError
-from landscape.workshop import Workshop, prepare
+from landscape.run.program_cache import ProgramCache, prepare
 
 OWN = """
 import jax, jax.numpy as jnp
@@ -46,7 +46,7 @@ def refused(folder, direction):
     (folder / "own.yaml").write_text(CONFIG.replace("DIRECTION", direction))
     runs = config.expand(config.load(folder / "own.yaml"))
     with pytest.raises(UserError) as caught:
-        prepare(runs, Workshop())
+        prepare(runs, ProgramCache())
     return caught.value
 
 
@@ -69,7 +69,7 @@ def test_a_direction_of_ones_own(tmp_path, name, words, line):
 def test_a_sound_one_is_taken(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "own.yaml").write_text(CONFIG.replace("DIRECTION", "'mine.py:fine'"))
-    prepare(config.expand(config.load(tmp_path / "own.yaml")), Workshop())
+    prepare(config.expand(config.load(tmp_path / "own.yaml")), ProgramCache())
 
 
 @pytest.mark.parametrize(

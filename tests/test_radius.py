@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from landscape.radius import LARGEST, SMALLEST, UNFOUND, find_radius
+from landscape.numerics.auto_radius import LARGEST, SMALLEST, UNFOUND, find_radius
 
 CURVATURES = np.array([1.0, 4.0, 9.0])
 

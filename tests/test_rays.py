@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 
+from landscape.numerics.float64_probes import ray_tracer
+from landscape.numerics.risk import Examples
 from landscape.parts.models import Model
-from landscape.rays import ray_tracer
-from landscape.risk import Examples
 
 RNG = np.random.default_rng(6)
 SCALES = RNG.normal(size=(11, 3))

@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from landscape.numerics.risk import Examples, evaluator, from_labels, mean_risk
 from landscape.parts.models import Model
-from landscape.risk import Examples, evaluator, from_labels, mean_risk
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(23, 4)).astype(np.float32)

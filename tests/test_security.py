@@ -11,11 +11,12 @@ import pytest
 from command import called
 from disturbed import carried_out, written
 
-from landscape import config, store
+from landscape import config
 from landscape.errors import StorageError, UserError
 from landscape.export import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
+from landscape.storage import store
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")

@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import slices
+from landscape.numerics import slices
+from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
-from landscape.risk import Examples
 
 RNG = np.random.default_rng(2)
 CURVATURES = np.array([3.0, -1.0, 0.25, 10.0, 0.0])

@@ -1,6 +1,6 @@
 import pytest
 
-from landscape import smoothness
+from landscape.audit import curvature_note
 
 
 def audited(value, convex):
@@ -24,7 +24,7 @@ def audited(value, convex):
     ],
 )
 def test_what_is_twice_differentiable(value, twice, words):
-    found = smoothness.of_loss(audited(value, True))
+    found = curvature_note.of_loss(audited(value, True))
     assert found.twice_differentiable is twice
     assert bool(found.note) == bool(words)
     assert words in found.note
@@ -34,11 +34,11 @@ def test_what_is_twice_differentiable(value, twice, words):
     ("convex", "reason"), [(True, None), (False, "not convex"), (None, "could not tell")]
 )
 def test_gauss_newton_needs_a_convex_loss(convex, reason):
-    found = smoothness.of_loss(audited("smooth", convex)).against_gauss_newton
+    found = curvature_note.of_loss(audited("smooth", convex)).against_gauss_newton
     assert found is None if reason is None else reason in found
 
 
 def test_an_audit_that_failed_tells_nothing():
-    found = smoothness.of_loss({"loss": "x", "error": "boom"})
+    found = curvature_note.of_loss({"loss": "x", "error": "boom"})
     assert found.to_json()["twice_differentiable"] is None
     assert found.against_gauss_newton

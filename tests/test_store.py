@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from landscape import disk, store
 from landscape.errors import StorageError
+from landscape.storage import disk, store
 
 
 def test_arrays_come_back_with_nan_and_infinity_as_they_were(tmp_path):

@@ -4,9 +4,16 @@ import numpy as np
 import optax
 import pytest
 
+from landscape.numerics.risk import Examples
+from landscape.numerics.train import (
+    Loop,
+    checkpoint_slots,
+    draw_order,
+    recorded_steps,
+    run,
+    trainer,
+)
 from landscape.parts.models import Model
-from landscape.risk import Examples
-from landscape.train import Loop, checkpoint_slots, draw_order, recorded_steps, run, trainer
 
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(30, 3)).astype(np.float32)

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from sweeps import ends
 
-from landscape import config, disk, numbers, store
-from landscape.workshop import Workshop, prepare
+from landscape import config
+from landscape.run import traced_options
+from landscape.run.program_cache import ProgramCache, prepare
+from landscape.storage import disk, store
 
 CONFIG = """
 dataset: breast_cancer
@@ -45,7 +47,7 @@ def compiled():
 def performed(folder, *overrides, workshop=None, text=CONFIG):
     (folder / "experiment.yaml").write_text(text)
     runs = config.expand(config.load(folder / "experiment.yaml", overrides))
-    workshop = workshop or Workshop()
+    workshop = workshop or ProgramCache()
     prepare(runs, workshop)
     ended = {run.id: s for run, s, _ in ends(runs, folder / "out", workshop)}
     assert set(ended.values()) == {"done"}
@@ -67,7 +69,7 @@ def test_a_sweep_compiles_each_program_once(tmp_path, compiled):
 
 
 def test_more_seeds_and_values_compile_nothing(tmp_path, compiled):
-    workshop = Workshop()
+    workshop = ProgramCache()
     performed(tmp_path, workshop=workshop)
     compiled.clear()
     performed(tmp_path, "optimizer.learning_rate=0.01,0.03", "seeds=[0,1]", workshop=workshop)
@@ -76,7 +78,7 @@ def test_more_seeds_and_values_compile_nothing(tmp_path, compiled):
 
 def test_another_structure_is_another_program(tmp_path):
     (tmp_path / "experiment.yaml").write_text(CONFIG)
-    workshop = Workshop()
+    workshop = ProgramCache()
 
     def key(*overrides):
         (run,) = config.expand(config.load(tmp_path / "experiment.yaml", overrides))
@@ -170,8 +172,8 @@ def test_traceable_keeps_what_can_be_traced_alone():
 
         return jax.eval_shape(function, values)
 
-    assert numbers.traceable({"a": 1.0, "c": 2.0}, trace) == ["a", "c"]
-    assert numbers.traceable({"a": 1.0, "b": 1.0}, trace) == ["a"]
+    assert traced_options.traceable({"a": 1.0, "c": 2.0}, trace) == ["a", "c"]
+    assert traced_options.traceable({"a": 1.0, "b": 1.0}, trace) == ["a"]
 
 
 @pytest.mark.slow
@@ -227,7 +229,7 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
         (folder / "experiment.yaml").write_text(CONFIG.replace("clip_norm: 1.0", "clip_norm: null"))
         overrides = ("optimizer=sgd", "optimizer.learning_rate=0.05,1e30", "seeds=[0,1]")
         runs = config.expand(config.load(folder / "experiment.yaml", overrides))
-        workshop = Workshop()
+        workshop = ProgramCache()
         prepare(runs, workshop)
         ended = {
             run.id: status for run, status, _ in ends(runs, folder / "out", workshop, together)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape.audit import batch, floats, gradients, minima, smoothness, static
+from landscape.audit import batch, floats, gradients, minima, smoothness
 from landscape.audit.findings import (
     PROPERTIES,
     Audit,
@@ -21,14 +21,15 @@ from landscape.audit.findings import (
     Where,
     judge,
 )
-from landscape.audit.intervals import AFFINE
-from landscape.audit.jaxprs import equations
+from landscape.audit.measure.shapes import shapes
+from landscape.audit.measure.subject import Subject, build
+from landscape.audit.measure.survey import Survey
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites
-from landscape.audit.rules import Abstract
-from landscape.audit.shapes import shapes
-from landscape.audit.subject import Subject, build
-from landscape.audit.survey import Survey
+from landscape.audit.static import reader
+from landscape.audit.static.intervals import AFFINE
+from landscape.audit.static.jaxprs import equations
+from landscape.audit.static.rules import Abstract
 
 __all__ = ["PROPERTIES", "Audit", "Finding", "Property", "Suspect", "Where", "audit"]
 
@@ -78,8 +79,8 @@ def audit(
 
 def _survey(subject: Subject, seed: int) -> Survey:
     inputs = [_prediction(subject), _target(subject)]
-    reading = static.read(subject.value, inputs)
-    slopes = static.read(subject.gradient, inputs)
+    reading = reader.read(subject.value, inputs)
+    slopes = reader.read(subject.gradient, inputs)
     survey = Survey(subject, reading, slopes, seed)
     survey.probe.prepare([*floats.HALVES, "float32"])
     return survey

@@ -7,11 +7,11 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit import jaxprs
-from landscape.audit.domain import batch
 from landscape.audit.findings import Finding, Where
-from landscape.audit.survey import Survey, quote
-from landscape.compiling import quick
+from landscape.audit.measure.domains import batch
+from landscape.audit.measure.survey import Survey, quote
+from landscape.audit.static import jaxprs
+from landscape.numerics.compiling import quick
 
 ROWS = 5
 _COMBINE = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "pow")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from landscape.audit import intervals
-from landscape.audit.domain import EXTREME
 from landscape.audit.findings import Finding
-from landscape.audit.lines import Line, lines
-from landscape.audit.survey import Survey, brief, quote
+from landscape.audit.measure.domains import EXTREME
+from landscape.audit.measure.survey import Survey, brief, quote
+from landscape.audit.measure.walks import Line, lines
+from landscape.audit.static import intervals
 
 Array = np.ndarray
 

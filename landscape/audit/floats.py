@@ -7,12 +7,12 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit import jaxprs
-from landscape.audit.domain import FAR, Target
 from landscape.audit.findings import Finding, Where
+from landscape.audit.measure.domains import FAR, Target
+from landscape.audit.measure.survey import Survey, along, brief, norms, quote
 from landscape.audit.smoothness import special_points
-from landscape.audit.survey import Survey, along, brief, norms, quote
-from landscape.compiling import quick
+from landscape.audit.static import jaxprs
+from landscape.numerics.compiling import quick
 
 Array = np.ndarray
 HALVES = (jnp.bfloat16, np.float16)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from landscape.audit.crossings import JUMP
 from landscape.audit.findings import Finding
+from landscape.audit.gradient_cuts import cutter
 from landscape.audit.growth import explosion, saturation
-from landscape.audit.places import cutter
+from landscape.audit.measure.crossings import JUMP
+from landscape.audit.measure.survey import Sample, Survey, norms, quote
 from landscape.audit.reach import dead_regions, never_reached, sparse
 from landscape.audit.smoothness import place_of_order
-from landscape.audit.survey import Sample, Survey, norms, quote
 
 Array = np.ndarray
 _CUSTOM = ("custom_vjp_call", "custom_jvp_call", "custom_vjp_call_jaxpr", "stop_gradient")

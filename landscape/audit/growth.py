@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from landscape.audit.findings import Finding
+from landscape.audit.measure.survey import Path, Survey, brief, norms, quote
 from landscape.audit.reach import FADED, dead_place
-from landscape.audit.survey import Path, Survey, brief, norms, quote
 
 _GROWING = ("exp", "exp2", "expm1", "sinh", "cosh", "pow", "tan", "integer_pow")
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.audit.convexity import not_convex
-from landscape.audit.domain import EXTREME, Target
 from landscape.audit.findings import Finding, Where
-from landscape.audit.survey import Path, Survey, along, brief, quote
+from landscape.audit.measure.domains import EXTREME, Target
+from landscape.audit.measure.survey import Path, Survey, along, brief, quote
 
 Array = np.ndarray
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from landscape.audit import convexity
-from landscape.audit.domain import Target
 from landscape.audit.findings import Finding, Property
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Path, Sample, Survey, along, norms
 from landscape.audit.reach import coverage
 from landscape.audit.smoothness import smoothness
-from landscape.audit.survey import Path, Sample, Survey, along, norms
 
 Array = np.ndarray
 _FAR = np.array([1e2, 1e4, 1e6, 1e8])

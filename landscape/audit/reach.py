@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from landscape.audit.crossings import JUMP, KINK, SECOND, THIRD, Crossing
-from landscape.audit.domain import Target
 from landscape.audit.findings import Finding, Where
-from landscape.audit.places import CUTTERS, cutter
+from landscape.audit.gradient_cuts import CUTTERS, cutter
+from landscape.audit.measure.crossings import JUMP, KINK, SECOND, THIRD, Crossing
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Sample, Survey, brief, interval, norms, quote
 from landscape.audit.smoothness import place_of_order
-from landscape.audit.survey import Sample, Survey, brief, interval, norms, quote
 
 Array = np.ndarray
 

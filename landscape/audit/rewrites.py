@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit.jaxprs import Evaluation, equations
-from landscape.audit.survey import Survey
+from landscape.audit.measure.survey import Survey
+from landscape.audit.static.jaxprs import Evaluation, equations
 
 Array = Any
 Rule = Callable[["_Rewritten", Any, list[Array], int], Array | None]

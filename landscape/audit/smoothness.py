@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landscape.audit import limits
-from landscape.audit.crossings import (
+from landscape.audit.findings import Finding, Property, Suspect, Where
+from landscape.audit.measure import singular_points
+from landscape.audit.measure.crossings import (
     EDGE,
     JUMP,
     KINK,
@@ -18,12 +19,11 @@ from landscape.audit.crossings import (
     classify,
     find,
 )
-from landscape.audit.domain import Target
-from landscape.audit.findings import Finding, Property, Suspect, Where
-from landscape.audit.lines import Line, lines
-from landscape.audit.static import OPEN, Site
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Survey, norms, quote
+from landscape.audit.measure.walks import Line, lines
+from landscape.audit.static.reader import OPEN, Site
 from landscape.audit.suggestions import for_site
-from landscape.audit.survey import Survey, norms, quote
 
 Array = np.ndarray
 CLASSES = ("discontinuous", "C0", "C1", "C2", "smooth")
@@ -53,7 +53,7 @@ def _solve(survey: Survey, moved: set[int]) -> None:
     for target in survey.subject.targets[:2] if still else []:
         tied = survey.probe.scan(special_points(survey, target), target)[1] == 0
         met = set(survey.probe.owners[np.flatnonzero(tied.any(0))])
-        survey.solved[target.name] = limits.solve(
+        survey.solved[target.name] = singular_points.solve(
             survey, target, [site for site in still if site not in met]
         )
 

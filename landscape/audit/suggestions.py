@@ -1,6 +1,6 @@
 """What to write instead: one sentence with a formula, by operation and finding."""
 
-from landscape.audit.static import Site
+from landscape.audit.static.reader import Site
 
 _SMOOTH = {
     "abs": "where a continuous slope is needed: sqrt(x^2 + c^2) - c, or log(cosh(x))",

@@ -1,6 +1,6 @@
 """The `landscape` command: the only package that prints or exits."""
 
-from landscape.cli import audits, looks, reports, runs  # noqa: F401  (each adds its commands)
+from landscape.cli import audits, menu_commands, reports, runs  # noqa: F401  (each adds its commands)
 from landscape.cli.root import main
 
 __all__ = ["main"]

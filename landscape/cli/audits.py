@@ -14,7 +14,7 @@ from landscape.cli.root import console, explained, main, say
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.examine import Answer
+    from landscape.audit.by_name import Answer
 
 
 @main.command()
@@ -86,17 +86,18 @@ def audit(
     LOSS is a name of the menu, `package.module:name` or `file.py:name`. Exit code 1 when one is
     untrainable, 2 when one cannot be audited.
     """
-    from landscape import config, examine
+    from landscape import config
+    from landscape.audit import by_name
 
     if figure is not None:
         _check_figure(figure)
     given = config.options(options)
-    question = examine.Question(kind, task, domain, head, order, targets, classes, given)
+    question = by_name.Question(kind, task, domain, head, order, targets, classes, given)
     if time_limit != time_limit:
         raise UserError("--time-limit is no number", hint="give seconds, as in --time-limit 120")
     answers = []
     try:
-        for answer in examine.examine(losses, question, Path.cwd(), time_limit):
+        for answer in by_name.examine(losses, question, Path.cwd(), time_limit):
             answers.append(answer)
             if not as_json:
                 _show_answer(answer, verbose)
@@ -131,9 +132,9 @@ def _show_answer(answer: "Answer", verbose: bool) -> None:
 
 
 def _draw(answers: "Sequence[Answer]", path: Path) -> None:
-    from landscape import disk
     from landscape.report import figures
     from landscape.report.figures import audit as drawing
+    from landscape.storage import disk
 
     found = [answer.audit or answer.to_json() for answer in answers]
     with figures.own_style():

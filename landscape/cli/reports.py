@@ -12,8 +12,8 @@ from landscape.cli.root import console, counted, explained, main, say, table
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.lock import Holder
-    from landscape.sweep import State
+    from landscape.sweep.carry_out import RunState
+    from landscape.sweep.lock import Holder
 
 TRACKERS = ("mlflow", "tensorboard", "wandb")
 _BETWEEN_LOOKS = 1.0  # seconds
@@ -69,16 +69,16 @@ def _print_comparison(built: Any) -> None:
 @explained
 def status(directory: Path, as_json: bool, watch: bool) -> None:
     """How far the experiment in DIR has come: its runs and their status."""
-    from landscape import lock, sweep
+    from landscape.sweep import carry_out, lock
 
     if as_json and watch:
         raise UserError("--json and --watch do not go together", hint="ask with --json repeatedly")
     holder = lock.holder(directory)
-    found = sweep.states(directory, holder is not None)
+    found = carry_out.states(directory, holder is not None)
     if watch and holder is not None:
         _watch(directory)
         holder = lock.holder(directory)
-        found = sweep.states(directory, holder is not None)
+        found = carry_out.states(directory, holder is not None)
     if as_json:
         click.echo(json.dumps(_state_as_json(holder, found), indent=2))
         return
@@ -89,7 +89,7 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
         say(f"in use by {holder}")
 
 
-def _state_as_json(holder: "Holder | None", found: "Mapping[str, State]") -> dict[str, Any]:
+def _state_as_json(holder: "Holder | None", found: "Mapping[str, RunState]") -> dict[str, Any]:
     return {
         "held": None if holder is None else holder._asdict(),
         "counts": _counts(found),
@@ -100,17 +100,17 @@ def _state_as_json(holder: "Holder | None", found: "Mapping[str, State]") -> dic
     }
 
 
-def _counts(found: "Mapping[str, State]") -> dict[str, int]:
+def _counts(found: "Mapping[str, RunState]") -> dict[str, int]:
     states = [state.status for state in found.values()]
     return {status: states.count(status) for status in sorted(set(states))}
 
 
-def _summed(found: "Mapping[str, State]") -> str:
+def _summed(found: "Mapping[str, RunState]") -> str:
     return ", ".join(f"{count} {status}" for status, count in _counts(found).items())
 
 
-def _more(state: "State") -> str:
-    from landscape.cli.board import at_work
+def _more(state: "RunState") -> str:
+    from landscape.cli.live_view import at_work
 
     if state.reason is not None:
         return f": {state.reason}"
@@ -123,12 +123,12 @@ def _watch(directory: Path) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from landscape import lock, sweep
+    from landscape.sweep import carry_out, lock
 
     console, last = Console(stderr=True), ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while (holder := lock.holder(directory)) is not None:
-            found = sweep.states(directory, True, thorough=False)
+            found = carry_out.states(directory, True, thorough=False)
             running = {name: s for name, s in found.items() if s.status == "running"}
             lines = [_summed(found), *(f"{name}{_more(s)}" for name, s in running.items())]
             if console.is_terminal:

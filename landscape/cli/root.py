@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import rich_click as click
 
 from landscape import __version__
-from landscape.cli.interruption import INTERRUPTED, TERMINATED, Terminated, leave
+from landscape.cli.signals import INTERRUPTED, TERMINATED, Terminated, leave
 from landscape.errors import StorageError, UserError
 
 if TYPE_CHECKING:

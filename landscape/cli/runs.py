@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from landscape.cli.interruption import INTERRUPTED, interruptible, leave
 from landscape.cli.reports import show_report
 from landscape.cli.root import counted, explained, main, say
+from landscape.cli.signals import INTERRUPTED, interruptible, leave
 from landscape.errors import UserError
-from landscape.executors import EXECUTORS
+from landscape.sweep.executors import EXECUTORS
 
 if TYPE_CHECKING:
     from landscape.config import Experiment, Run
-    from landscape.executors import Choice
-    from landscape.sweep import Deleting, Opened, Planned
-    from landscape.workshop import Workshop
+    from landscape.run.program_cache import ProgramCache
+    from landscape.sweep.carry_out import Deleting, Opened, Planned
+    from landscape.sweep.executors import ExecutorSpec
 
 SOME_RUNS_FAILED = 3
 
@@ -70,7 +70,8 @@ def run(
     `optimizer.learning_rate=0.01` changes a key, `optimizer.learning_rate=0.1,0.01` sweeps it.
     """
     from landscape import config as configs
-    from landscape import executors, store
+    from landscape.storage import store
+    from landscape.sweep import executors
 
     if estimate and not dry_run:
         raise UserError("--estimate is for --dry-run")
@@ -99,7 +100,7 @@ def run(
 def _carry_out(
     experiment: "Experiment",
     out: Path,
-    how: "Choice",
+    how: "ExecutorSpec",
     fresh: bool,
     retry_failed: bool,
     stop: threading.Event,
@@ -107,13 +108,15 @@ def _carry_out(
     """Does what is missing, with progress on stderr; returns the folder and all runs."""
     from rich.console import Console
 
-    from landscape import sweep
-    from landscape.cli.board import Board
+    from landscape.cli.live_view import Board
+    from landscape.sweep import carry_out
 
-    steps = sweep.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed, stop=stop)
+    steps = carry_out.carry_out(
+        experiment, out, how, fresh=fresh, retry_failed=retry_failed, stop=stop
+    )
     with contextlib.closing(steps):
         opened = next(steps)
-        if not isinstance(opened, sweep.Opened):
+        if not isinstance(opened, carry_out.Opened):
             raise TypeError(opened)
         pending = sum(planned.pending for planned in opened.plan.values())
         _say_opened(opened, experiment.name, pending)
@@ -121,16 +124,16 @@ def _carry_out(
         board = Board(Console(stderr=True), opened.directory, pending, training)
         with contextlib.ExitStack() as stack:
             for event in steps:
-                if isinstance(event, sweep.Prepared):
+                if isinstance(event, carry_out.Prepared):
                     programs = counted(event.programs, "program")
                     say(f"{programs} to compile, {how.workers}")
                     stack.enter_context(board.shown())
-                elif isinstance(event, sweep.Deleting):
+                elif isinstance(event, carry_out.Deleting):
                     _say_deleted(opened.directory, event, "deleting")
-                elif isinstance(event, sweep.Measured):
+                elif isinstance(event, carry_out.Measured):
                     stack.close()
                     say("measured across runs")
-                elif not isinstance(event, sweep.Opened):
+                elif not isinstance(event, carry_out.Opened):
                     board.tell(event)
     return opened.directory, opened.runs
 
@@ -165,7 +168,7 @@ def _say_deleted(directory: Path, found: "tuple[int, int] | Deleting", verb: str
 def _print_plan(
     experiment: "Experiment",
     directory: Path,
-    how: "Choice",
+    how: "ExecutorSpec",
     fresh: bool,
     retry_failed: bool,
     estimate: bool,
@@ -175,24 +178,26 @@ def _print_plan(
     With `estimate` it builds and checks all programs, as a run does first, and times a few steps.
     """
     from landscape import config as configs
-    from landscape import numbers, store, sweep
-    from landscape.cli.board import duration
+    from landscape.cli.live_view import duration
+    from landscape.run import traced_options
+    from landscape.storage import store
+    from landscape.sweep import carry_out
 
     if fresh:
         store.refuse_foreign(directory)
     runs = configs.expand(experiment)
-    plan = sweep.plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+    plan = carry_out.plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
     pending = [run for run in runs if plan[run.id].pending]
     for run in runs:
         click.echo(f"{plan[run.id].action:8} {run.id}")
     _say_damaged(plan)
     if fresh:
         _say_deleted(directory, store.size(directory), "would delete")
-    programs = counted(len({numbers.loosest(run) for run in pending}), "program")
+    programs = counted(len({traced_options.loosest(run) for run in pending}), "program")
     total = counted(len(runs), "run")
     say(f"{total}, {len(pending)} to do, {programs} to compile, {how.workers}")
     if estimate and pending:
-        from landscape.estimate import estimated
+        from landscape.sweep.estimate import estimated
 
         cost = estimated(pending, _training(plan), _prepared(pending))
         jobs = how.jobs or 1
@@ -201,10 +206,10 @@ def _print_plan(
         say(f"{words}: {parts}{f' among {jobs} workers' if jobs > 1 else ''}")
 
 
-def _prepared(runs: "Sequence[Run]") -> "Workshop":
+def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
     """Data and programs of the runs, every mistake in them found."""
-    from landscape.executors.serial import Serial
-    from landscape.workshop import prepare
+    from landscape.run.program_cache import prepare
+    from landscape.sweep.executors.serial import Serial
 
     executor = Serial()
     prepare(runs, executor.workshop)

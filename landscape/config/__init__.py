@@ -12,18 +12,25 @@ from pydantic import BaseModel
 
 from landscape import catalog
 from landscape.config.execution import Execution, Resources
-from landscape.config.fields import Evaluation, Experiment, Gradients, Run
-from landscape.config.measured import COMPUTED, Across, Curvature, Lines, Planes, Slices
+from landscape.config.fields import EvaluationSettings, Experiment, GradientSettings, Run
+from landscape.config.measured import (
+    COMPUTED,
+    AcrossSettings,
+    CurvatureSettings,
+    Lines,
+    Planes,
+    SliceSettings,
+)
 from landscape.config.overrides import locate, normalize, override
 from landscape.config.parts import (
-    Dataset,
-    Direction,
-    Loss,
-    Metric,
-    Model,
-    Optimizer,
+    DatasetPart,
+    DirectionPart,
+    LossPart,
+    MetricPart,
+    ModelPart,
+    OptimizerPart,
     Part,
-    Schedule,
+    SchedulePart,
 )
 from landscape.config.resolve import check_sweep, read_as, resolve
 from landscape.config.yaml_source import Node, at, parse, placed, plain, put, read, shown, write
@@ -31,25 +38,25 @@ from landscape.errors import Place, UserError
 
 __all__ = [
     "COMPUTED",
-    "Across",
-    "Curvature",
-    "Dataset",
-    "Direction",
-    "Evaluation",
+    "AcrossSettings",
+    "CurvatureSettings",
+    "DatasetPart",
+    "DirectionPart",
+    "EvaluationSettings",
     "Execution",
     "Experiment",
-    "Gradients",
+    "GradientSettings",
     "Lines",
-    "Loss",
-    "Metric",
-    "Model",
-    "Optimizer",
+    "LossPart",
+    "MetricPart",
+    "ModelPart",
+    "OptimizerPart",
     "Part",
     "Planes",
     "Resources",
     "Run",
-    "Schedule",
-    "Slices",
+    "SchedulePart",
+    "SliceSettings",
     "dump",
     "expand",
     "load",
@@ -168,7 +175,7 @@ def _measurement(experiment: Experiment) -> str:
     slices = _identity(experiment.slices, folder)
     if slices is not None:
         for name in ("hoist", "side_by_side"):  # as it is by default, it stands for no other result
-            if slices[name] == Slices.model_fields[name].default:
+            if slices[name] == SliceSettings.model_fields[name].default:
                 slices.pop(name)
     more: dict[str, Any] = {"audit": True} if experiment.audit else {}
     if experiment.curvature is not None:
@@ -203,7 +210,7 @@ def _run(fields: dict[str, Any], seed: int, swept: dict[str, Any]) -> Run:
     return Run(id=name, seed=seed, swept=swept, **fields)
 
 
-def _run_id(loss: Loss, swept: dict[str, Any], seed: int, digest: str, folder: Path) -> str:
+def _run_id(loss: LossPart, swept: dict[str, Any], seed: int, digest: str, folder: Path) -> str:
     """Readable, safe as a file name, without labels; its end is decided by the training alone."""
     defaults = catalog.bind("losses", Part(name=loss.name), folder).options
     options = {k: v for k, v in loss.options.items() if k not in defaults or v != defaults[k]}

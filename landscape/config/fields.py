@@ -14,16 +14,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from landscape.config.execution import Execution, Resources
-from landscape.config.measured import Across, Auto, Curvature, Slices
+from landscape.config.measured import AcrossSettings, Auto, CurvatureSettings, SliceSettings
 from landscape.config.parts import (
     Count,
-    Dataset,
+    DatasetPart,
     Frozen,
-    Loss,
-    Metric,
-    Model,
+    LossPart,
+    MetricPart,
+    ModelPart,
     NotNegative,
-    Optimizer,
+    OptimizerPart,
     Positive,
     unique,
 )
@@ -72,7 +72,7 @@ Sweep = Annotated[
 ]
 
 
-class Evaluation(Frozen):
+class EvaluationSettings(Frozen):
     """The fixed set on which everything is compared. `size` null: all of the split."""
 
     split: Literal["train", "test"] = "test"
@@ -80,7 +80,7 @@ class Evaluation(Frozen):
     batch_size: Count = 512
 
 
-class Gradients(Frozen):
+class GradientSettings(Frozen):
     """What counts as a dead, a vanishing and an exploding gradient.
 
     Zero means a magnitude of at most `absolute`, or of `relative` times the largest; vanishing is
@@ -107,23 +107,23 @@ class Experiment(Frozen):
     name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_folder_name)] = (
         "experiment"
     )
-    dataset: Dataset
-    model: Model
-    optimizer: Optimizer = Optimizer()
-    losses: Annotated[tuple[Loss, ...], Field(min_length=1)]
+    dataset: DatasetPart
+    model: ModelPart
+    optimizer: OptimizerPart = OptimizerPart()
+    losses: Annotated[tuple[LossPart, ...], Field(min_length=1)]
     seeds: Seeds = tuple(range(6))
     steps: Count = 600
     batch_size: Count = 64
     record_every: Count = 20
-    evaluation: Evaluation = Evaluation()
-    gradients: Gradients = Gradients()
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] | None = None
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gradients: GradientSettings = GradientSettings()
+    metrics: Annotated[tuple[MetricPart, ...], Field(min_length=1)] | None = None
     target: float | None = None
     targets: Literal["auto", "onehot", "labels"] = "auto"
-    slices: Slices | None = Slices()
+    slices: SliceSettings | None = SliceSettings()
     checkpoints: Annotated[int, Field(ge=0)] = 0
-    curvature: Curvature | None = None
-    across: Across | None = None
+    curvature: CurvatureSettings | None = None
+    across: AcrossSettings | None = None
     audit: bool = False
     seeds_together: Auto = "auto"
     execution: Execution = Execution()
@@ -138,7 +138,7 @@ class Experiment(Frozen):
 
 
 def _check_checkpoints(
-    checkpoints: int, slices: Slices | None, curvature: Curvature | None
+    checkpoints: int, slices: SliceSettings | None, curvature: CurvatureSettings | None
 ) -> None:
     """What is measured along the path of training needs checkpoints of it."""
     for direction in slices.directions() if slices is not None else ():
@@ -169,22 +169,22 @@ class Run(Frozen):
     """
 
     id: str
-    loss: Loss
+    loss: LossPart
     seed: Seed
     swept: dict[str, JsonValue]
-    dataset: Dataset
-    model: Model
-    optimizer: Optimizer
+    dataset: DatasetPart
+    model: ModelPart
+    optimizer: OptimizerPart
     steps: Count
     batch_size: Count
     record_every: Count
-    evaluation: Evaluation
-    gradients: Gradients
-    metrics: tuple[Metric, ...] | None
+    evaluation: EvaluationSettings
+    gradients: GradientSettings
+    metrics: tuple[MetricPart, ...] | None
     targets: Literal["auto", "onehot", "labels"]
-    slices: Slices | None
+    slices: SliceSettings | None
     checkpoints: int = 0
-    curvature: Curvature | None = None
+    curvature: CurvatureSettings | None = None
     audit: bool = False
     measurement: str
     folder: Path

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from landscape.catalog.menu import entries
 from landscape.catalog.option_values import default
-from landscape.config.parts import Count, Direction, Frozen, Odd, Positive, unique
+from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, unique
 from landscape.config.yaml_source import shown
 
 
@@ -44,7 +44,7 @@ def _auto(value: Any) -> Any:
 _SEPARATOR = " \N{MULTIPLICATION SIGN} "
 
 
-def _called(direction: Direction) -> str:
+def _called(direction: DirectionPart) -> str:
     """A direction's name, with the options in which it differs from what is usual."""
     usual = {e.name: e.options for e in entries("directions")}.get(direction.name, {})
     name = direction.name.rpartition(":")[2]
@@ -81,7 +81,7 @@ class Lines(Frozen):
     """
 
     label: Label | None = None
-    direction: Direction | None = None
+    direction: DirectionPart | None = None
     directions: Count | None = None
     points: Odd = 41
     radius: Radius = 1.0
@@ -98,7 +98,7 @@ class Lines(Frozen):
             )
         return self
 
-    def draws(self, direction: Direction) -> int:
+    def draws(self, direction: DirectionPart) -> int:
         """How many directions there are."""
         return self.directions or (1 if direction.name in COMPUTED else 8)
 
@@ -112,7 +112,7 @@ class Planes(Frozen):
     """
 
     label: Label | None = None
-    axes: tuple[Direction, Direction] | None = None
+    axes: tuple[DirectionPart, DirectionPart] | None = None
     draws: Count | None = None
     points: tuple[Odd, Odd] = (31, 31)
     radius: Radius = 1.0
@@ -141,7 +141,7 @@ class Planes(Frozen):
         return self
 
 
-class Slices(Frozen):
+class SliceSettings(Frozen):
     """What is measured around a trained point. `gradients`: their norm and dead fractions too.
 
     `hoist`: compute once for all points of a slice what is affine in their coordinates, such as the
@@ -152,7 +152,7 @@ class Slices(Frozen):
     at: Annotated[
         tuple[Literal["trained", "initial"], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("trained",)
-    direction: Direction = Direction()
+    direction: DirectionPart = DirectionPart()
     lines: tuple[Lines, ...] | None = (Lines(),)
     planes: tuple[Planes, ...] | None = (Planes(),)
     gradients: bool = False
@@ -160,7 +160,7 @@ class Slices(Frozen):
     side_by_side: Auto = "auto"
 
     @model_validator(mode="after")
-    def _told_apart(self) -> "Slices":
+    def _told_apart(self) -> "SliceSettings":
         for kind, names in (("lines", self.line_labels()), ("planes", self.plane_labels())):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
@@ -172,7 +172,7 @@ class Slices(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _known_at_the_initial_point(self) -> "Slices":
+    def _known_at_the_initial_point(self) -> "SliceSettings":
         if "initial" in self.at and any(d.name == "update" for d in self.directions()):
             raise PydanticCustomError(
                 "sentence",
@@ -181,7 +181,7 @@ class Slices(Frozen):
             )
         return self
 
-    def directions(self) -> list[Direction]:
+    def directions(self) -> list[DirectionPart]:
         """Every direction that is used."""
         used = [lines.direction or self.direction for lines in self.lines or ()]
         for planes in self.planes or ():
@@ -203,7 +203,7 @@ class Slices(Frozen):
         return found
 
 
-class Curvature(Frozen):
+class CurvatureSettings(Frozen):
     """What is asked of the Hessian of the risk on the evaluation set, and how exactly.
 
     `checkpoints`: at each checkpoint of training too. `eigenvalues` of each end, by `iterations` of
@@ -224,7 +224,7 @@ class Curvature(Frozen):
     probes: Annotated[int, Field(ge=2)] = 16
 
 
-class Across(Frozen):
+class AcrossSettings(Frozen):
     """What is measured between runs, after all have finished.
 
     `losses`: each loss's solution under every other loss. `interpolations`: the risk on the

@@ -70,38 +70,38 @@ class Part(Frozen):
         return written
 
 
-class Dataset(Part):
+class DatasetPart(Part):
     family: ClassVar[str] = "datasets"
 
 
-class Model(Part):
+class ModelPart(Part):
     family: ClassVar[str] = "models"
 
 
-class Schedule(Part):
+class SchedulePart(Part):
     family: ClassVar[str] = "schedules"
 
 
-class Optimizer(Part):
+class OptimizerPart(Part):
     """`schedule` null: the learning rate as it is; `clip_norm` null: no clipping."""
 
     family: ClassVar[str] = "optimizers"
     name: str = Field("adam", min_length=1)
-    schedule: Schedule | None = None
+    schedule: SchedulePart | None = None
     clip_norm: Positive | None = None
 
 
-class Loss(Part):
+class LossPart(Part):
     """`label` is what the loss is called in reports; by default its name."""
 
     family: ClassVar[str] = "losses"
     label: Annotated[str, Field(max_length=80), AfterValidator(_line)]
 
 
-class Metric(Part):
+class MetricPart(Part):
     family: ClassVar[str] = "metrics"
 
 
-class Direction(Part):
+class DirectionPart(Part):
     family: ClassVar[str] = "directions"
     name: str = Field("random", min_length=1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from landscape import store
 from landscape.errors import StorageError, UserError, in_a_line
-from landscape.report.results import Results, Run, read
+from landscape.report.results import Results, StoredRun, read
+from landscape.storage import store
 
 # Of a run's files these stay at home: they say how it was made, not what it is.
 _OWN = (store.STATUS, store.PROGRESS)
@@ -82,7 +82,7 @@ def finished(results: Results) -> Iterator[Finished]:
     return (_finished(run, results.directory) for run in results.runs if run.counted)
 
 
-def _finished(run: Run, directory: Path) -> Finished:
+def _finished(run: StoredRun, directory: Path) -> Finished:
     folder = store.run_folder(directory, run.name)
     config = {key: value for key, value in run.config.items() if key not in ("id", "folder")}
     version = f"{run.name}:{store.digest(folder)}"
@@ -104,7 +104,7 @@ def _kept(path: Path) -> bool:
     return path.is_file() and not path.is_symlink() and path.name not in _OWN
 
 
-def _by_step(run: Run, name: str) -> tuple[tuple[int, float], ...]:
+def _by_step(run: StoredRun, name: str) -> tuple[tuple[int, float], ...]:
     steps = run.trace["step"].astype(int)
     return tuple(zip(steps.tolist(), run.column(name).tolist(), strict=True))
 

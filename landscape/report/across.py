@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from landscape.geometry import achieved_drop, barrier_height
+from landscape.numerics.geometry import achieved_drop, barrier_height
 from landscape.report import statistics, words
 from landscape.report.records import Across, Array, Interpolation, Solution
 from landscape.report.results import Results

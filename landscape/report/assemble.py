@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from landscape import disk, store
 from landscape.report import (
     across,
     audits,
@@ -22,6 +21,7 @@ from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_
 from landscape.report.figures.view import View, view
 from landscape.report.page import Shown, page
 from landscape.report.results import Results, read
+from landscape.storage import disk, store
 
 Columns = Callable[[pd.DataFrame], Sequence[tables.Column]]
 # Tables that a report holds only where there is something to put in them.

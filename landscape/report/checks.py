@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.report import words
 from landscape.report.records import Check
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.tables import Column
 
 WARNING = "\N{WARNING SIGN}"
@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-def failed(runs: Iterable[Run], where: str) -> list[str]:
+def failed(runs: Iterable[StoredRun], where: str) -> list[str]:
     """The names of the checks that some run failed at a place, or at the point that it lies at."""
     found = [
         check.name
@@ -59,20 +59,20 @@ def sentence(marked: Mapping[str, Sequence[str]]) -> str:
     return f" A check failed (see Checks) for {'; '.join(parts)}." if parts else ""
 
 
-def columns(runs: Iterable[Run]) -> dict[str, str]:
+def columns(runs: Iterable[StoredRun]) -> dict[str, str]:
     """The checks that failed in any of the runs, for the comparison: `center, finite`."""
     names = {check.name for run in runs for check in run.checks if check.passed is False}
     return {"checks_failed": ", ".join(sorted(names))}
 
 
-def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
+def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
     """A row for each loss, check and place: how often it passed, and the worst that was found.
 
     What failed comes first, then what could not be decided.
     """
     rows = []
     for loss, runs in groups.items():
-        found: dict[tuple[str, str], list[tuple[Run, Check]]] = {}
+        found: dict[tuple[str, str], list[tuple[StoredRun, Check]]] = {}
         for run in runs:
             for check in run.checks:
                 found.setdefault((check.where, check.name), []).append((run, check))
@@ -83,7 +83,7 @@ def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     return made.iloc[np.argsort(grave.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
-def _row(loss: str, pairs: Sequence[tuple[Run, Check]]) -> dict[str, Any]:
+def _row(loss: str, pairs: Sequence[tuple[StoredRun, Check]]) -> dict[str, Any]:
     answers = [check.passed for _, check in pairs]
     run, worst = max(pairs, key=lambda pair: _badness(pair[1]))
     return {

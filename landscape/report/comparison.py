@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from landscape.errors import last_line
-from landscape.geometry import relative_rise, roughness
+from landscape.numerics.geometry import relative_rise, roughness
 from landscape.report import audits, checks, curvature, statistics
 from landscape.report.geometry_table import mean
-from landscape.report.results import Results, Run
+from landscape.report.results import Results, StoredRun
 from landscape.report.sentences import sentence
 from landscape.report.sets import labels
 from landscape.report.words import DEAD
@@ -83,7 +83,7 @@ def _best_first(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("value", ascending=ascending, kind="stable", na_position="last")
 
 
-def point_text(results: Results, run: Run) -> str:
+def point_text(results: Results, run: StoredRun) -> str:
     """The swept values, keys shortened to their last word where that is unambiguous."""
     words = [key.rsplit(".", 1)[-1] for key in results.swept]
     names = words if len(set(words)) == len(words) else list(results.swept)
@@ -106,7 +106,7 @@ def target_value(results: Results, rows: Sequence[dict[str, Any]]) -> float:
     return target if useful else np.nan
 
 
-def run_measures(run: Run, metric: str) -> dict[str, float]:
+def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
     """What the comparison takes from one run: its ends, its dead shares, its slices."""
     steps = max(float(run.column("step")[-1]), 1.0)
     measures = {
@@ -123,17 +123,17 @@ def run_measures(run: Run, metric: str) -> dict[str, float]:
     return measures | slice_measures(run)
 
 
-def _zero_gradient(run: Run, steps: float) -> float:
+def _zero_gradient(run: StoredRun, steps: float) -> float:
     """Share of the steps whose gradient is exactly zero; of the recorded ones if not counted."""
     counted = _of_steps(run, "steps/dead", steps)
     return float(np.mean(run.column(GRADIENT) == 0)) if np.isnan(counted) else counted
 
 
-def _of_steps(run: Run, name: str, steps: float) -> float:
+def _of_steps(run: StoredRun, name: str, steps: float) -> float:
     return min(run.last(name) / steps, 1.0)
 
 
-def slice_measures(run: Run) -> dict[str, float]:
+def slice_measures(run: StoredRun) -> dict[str, float]:
     """Relative rise and roughness of the trained point's first lines, means over directions."""
     first = next(iter(labels(run, "lines", ("trained",))), None)
     lines = run.slices.get(f"trained/lines/{first}/risk")
@@ -144,7 +144,7 @@ def slice_measures(run: Run) -> dict[str, float]:
     return {"relative_rise": mean(rise), "roughness": mean(roughness(lines))}
 
 
-def _row(results: Results, runs: Sequence[Run]) -> dict[str, Any]:
+def _row(results: Results, runs: Sequence[StoredRun]) -> dict[str, Any]:
     counted = [run for run in runs if run.counted]
     per_run = [run_measures(run, results.metric) for run in counted]
     finite = [values for values in per_run if np.isfinite(values["outcome"])]
@@ -169,7 +169,7 @@ def _best(rows: Sequence[dict[str, Any]], higher_is_better: bool) -> int:
     return int(np.nanargmax(values) if higher_is_better else np.nanargmin(values))
 
 
-def _against_target(results: Results, runs: Sequence[Run], target: float) -> dict[str, Any]:
+def _against_target(results: Results, runs: Sequence[StoredRun], target: float) -> dict[str, Any]:
     """A diverged run never counts as having reached the target: its model is lost."""
     counted = [run for run in runs if run.counted]
     steps = np.array([run_steps_to_target(results, run, target) for run in counted])
@@ -183,7 +183,7 @@ def _against_target(results: Results, runs: Sequence[Run], target: float) -> dic
     }
 
 
-def run_steps_to_target(results: Results, run: Run, target: float) -> float:
+def run_steps_to_target(results: Results, run: StoredRun, target: float) -> float:
     """Steps to the target of a run that did not diverge, NaN for all others."""
     if run.status != "done" or np.isnan(target):
         return np.nan
@@ -195,9 +195,9 @@ def run_steps_to_target(results: Results, run: Run, target: float) -> float:
 def _against_best(
     results: Results,
     row: dict[str, Any],
-    runs: Sequence[Run],
+    runs: Sequence[StoredRun],
     best: dict[str, Any],
-    best_runs: Sequence[Run],
+    best_runs: Sequence[StoredRun],
 ) -> dict[str, Any]:
     """Gain relative to the best row's, and the paired test against it by seed."""
     ours, theirs = _outcomes(runs, results.metric), _outcomes(best_runs, results.metric)
@@ -213,7 +213,7 @@ def _against_best(
     }
 
 
-def _outcomes(runs: Sequence[Run], metric: str) -> dict[int, float]:
+def _outcomes(runs: Sequence[StoredRun], metric: str) -> dict[int, float]:
     found = {run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None}
     return {seed: value for seed, value in found.items() if np.isfinite(value)}
 
@@ -238,7 +238,7 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
     return table
 
 
-def _recorded(run: Run) -> list[str]:
+def _recorded(run: StoredRun) -> list[str]:
     """The run's metrics and risks, as the trace calls them."""
     names = ["risk/batch", "risk/evaluation", *run.summary.get("metrics", [])]
     return [name for name in names if name in run.trace]

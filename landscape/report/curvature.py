@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from landscape.geometry import achieved_drop
+from landscape.numerics.geometry import achieved_drop
 from landscape.report import checks, statistics, words
 from landscape.report.records import Curvature, Operator, Place
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.tables import Column
 
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton"}
@@ -50,7 +50,7 @@ def measures(matrix: Operator, point: Place) -> dict[str, float]:
     return dict(zip(_MEASURES, values, strict=True))
 
 
-def run_measures(run: Run) -> dict[str, float]:
+def run_measures(run: StoredRun) -> dict[str, float]:
     """The numbers of the Hessian at the trained point; nothing where it was not measured."""
     point = None if run.curvature is None else run.curvature.at("trained")
     matrix = None if point is None else point.operators.get("hessian")
@@ -69,7 +69,7 @@ def _ratio(number: float, unit: float) -> float:
     return float(number / unit) if np.isfinite(unit) and unit > 0 else np.nan
 
 
-def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
+def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
     """A row for each loss, point and matrix; ratios are formed in each run, then their median."""
     rows = []
     for loss, runs in groups.items():

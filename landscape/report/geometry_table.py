@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from landscape.geometry import DEFINITIONS, describe_lines, describe_plane
+from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_plane
 from landscape.report import checks, statistics, words
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, Set
 from landscape.report.tables import Column
 
@@ -25,7 +25,7 @@ _ALWAYS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
-def lines_of(run: Run, chosen: Set, at: str) -> Numbers | None:
+def lines_of(run: StoredRun, chosen: Set, at: str) -> Numbers | None:
     """The numbers of a run's lines, the mean over its directions; None where it has none."""
     risk = run.slices.get(chosen.array(at, "risk"))
     coordinates = run.slices.get(chosen.array(at, "coordinates"))
@@ -39,7 +39,7 @@ def lines_of(run: Run, chosen: Set, at: str) -> Numbers | None:
     return {name: mean(values) for name, values in found.items()}
 
 
-def planes_of(run: Run, chosen: Set, at: str) -> Numbers | None:
+def planes_of(run: StoredRun, chosen: Set, at: str) -> Numbers | None:
     """The numbers of a run's planes, the mean over its draws; None where it has none."""
     risk = run.slices.get(chosen.array(at, "risk"))
     if risk is None or risk.ndim != 3 or not risk.size:
@@ -60,11 +60,11 @@ def planes_of(run: Run, chosen: Set, at: str) -> Numbers | None:
     return {name: mean(np.array([one[name] for one in found])) for name in found[0]}
 
 
-def _center(run: Run, at: str) -> float:
+def _center(run: StoredRun, at: str) -> float:
     return float(run.slices.get(f"{at}/center/risk", np.nan))
 
 
-def _initial(run: Run) -> float:
+def _initial(run: StoredRun) -> float:
     return run.first("risk/evaluation")
 
 
@@ -76,9 +76,9 @@ def mean(values: np.ndarray) -> float:
 
 
 def table(
-    groups: Mapping[str, Sequence[Run]],
+    groups: Mapping[str, Sequence[StoredRun]],
     sets: Sequence[Set],
-    numbers: Callable[[Run, Set, str], Numbers | None],
+    numbers: Callable[[StoredRun, Set, str], Numbers | None],
 ) -> pd.DataFrame:
     """A row for each set, point and loss: the median over runs of `numbers`."""
     rows: list[dict[str, Any]] = []

@@ -13,10 +13,10 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from landscape import disk, store
 from landscape.errors import UserError, last_line, printable
 from landscape.report import audits, records
 from landscape.report.records import Across, Check, Curvature, mapping
+from landscape.storage import disk, store
 
 Read = TypeVar("Read")
 
@@ -35,7 +35,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """One run as it lies in its folder.
 
     `status` is done, diverged or failed, as the run said; unfinished where it said nothing yet;
@@ -108,7 +108,7 @@ class Results:
     directory: Path
     title: str
     settings: Mapping[str, Any]
-    runs: tuple[Run, ...]
+    runs: tuple[StoredRun, ...]
     losses: tuple[str, ...]
     swept: tuple[str, ...]
     metric: str
@@ -122,13 +122,13 @@ class Results:
         return {run.name: run.error for run in self.runs if run.status == "unreadable"}
 
     @property
-    def groups(self) -> dict[tuple[str, str], tuple[Run, ...]]:
+    def groups(self) -> dict[tuple[str, str], tuple[StoredRun, ...]]:
         """Runs by loss and point of the sweep, losses in the config's order."""
         runs = [run for run in self.runs if run.loss]
         keys = sorted({(run.loss, run.point) for run in runs}, key=self._position(runs))
         return {key: tuple(run for run in runs if (run.loss, run.point) == key) for key in keys}
 
-    def _position(self, runs: list[Run]) -> Any:
+    def _position(self, runs: list[StoredRun]) -> Any:
         values = {
             run.point: tuple(_order(run.swept.get(key)) for key in self.swept) for run in runs
         }
@@ -188,7 +188,7 @@ def _plan(directory: Path) -> list[str]:
         ) from error
 
 
-def _nothing_finished(directory: Path, runs: tuple[Run, ...]) -> str:
+def _nothing_finished(directory: Path, runs: tuple[StoredRun, ...]) -> str:
     states = [run.status for run in runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     text = f"no run in `{directory}` has finished: {counts}"
@@ -203,7 +203,7 @@ def _settings(directory: Path) -> dict[str, Any]:
         return {}
 
 
-def _losses(settings: Mapping[str, Any], runs: tuple[Run, ...]) -> tuple[str, ...]:
+def _losses(settings: Mapping[str, Any], runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
     """The labels in the config's order, then any that the config does not name."""
     listed = settings.get("losses")
     labels = [loss_label(entry) for entry in listed] if isinstance(listed, list) else []
@@ -218,16 +218,18 @@ def loss_label(entry: object) -> str:
     return printable(str(entry or ""))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> StoredRun:
     if not (folder / "config.yaml").exists() and store.read_status(folder) is None:
-        return Run(folder.name, "", None, {}, "unfinished")
+        return StoredRun(folder.name, "", None, {}, "unfinished")
     try:
         config = mapping(_yaml(folder / "config.yaml"))
         loss, seed = loss_label(config.get("loss")), config.get("seed")
         swept = mapping(config.get("swept") or {})
     except _UNREADABLE as error:
-        return Run(folder.name, "", None, {}, "unreadable", error=_reason("config.yaml", error))
-    run = Run(
+        return StoredRun(
+            folder.name, "", None, {}, "unreadable", error=_reason("config.yaml", error)
+        )
+    run = StoredRun(
         folder.name, loss, int(seed) if isinstance(seed, int) else None, swept, "unfinished", config
     )
     try:
@@ -236,7 +238,7 @@ def _read_run(folder: Path) -> Run:
         return _with(run, status="unreadable", error=_reason("the run's files", error))
 
 
-def _read_results(run: Run, folder: Path) -> Run:
+def _read_results(run: StoredRun, folder: Path) -> StoredRun:
     if not (folder / "status.json").exists():
         return run
     status = str(_json(folder / "status.json")["status"])
@@ -304,8 +306,10 @@ def _checks(summary: Mapping[str, Any]) -> tuple[tuple[Check, ...], str]:
         return (), _reason("the checks in summary.json", error)
 
 
-def _with(run: Run, **changes: Any) -> Run:
-    return Run(**{**{name: getattr(run, name) for name in run.__dataclass_fields__}, **changes})
+def _with(run: StoredRun, **changes: Any) -> StoredRun:
+    return StoredRun(
+        **{**{name: getattr(run, name) for name in run.__dataclass_fields__}, **changes}
+    )
 
 
 def _reason(name: str, error: Exception) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.words import TIMES
 
 PLACES = {"trained": "the trained point", "initial": "the initial point"}
@@ -113,7 +113,7 @@ class Set(NamedTuple):
         return any(direction.drawn for direction in self.directions)
 
 
-def labels(run: Run, kind: str, places: Sequence[str] = tuple(PLACES)) -> list[str]:
+def labels(run: StoredRun, kind: str, places: Sequence[str] = tuple(PLACES)) -> list[str]:
     """The labels of a run's sets of `lines` or `planes`, in the file's order."""
     found = []
     for name in run.slices:
@@ -123,7 +123,7 @@ def labels(run: Run, kind: str, places: Sequence[str] = tuple(PLACES)) -> list[s
     return list(dict.fromkeys(found))
 
 
-def sets(runs: Iterable[Run], kind: str) -> tuple[Set, ...]:
+def sets(runs: Iterable[StoredRun], kind: str) -> tuple[Set, ...]:
     """All sets of the runs, in the order of the files; the first is the one that matters most."""
     known: dict[str, tuple[Direction, ...]] = {}
     for run in runs:
@@ -156,7 +156,7 @@ def slugs(texts: Sequence[str]) -> list[str]:
     return made
 
 
-def _asked(run: Run, kind: str) -> list[tuple[Direction, ...]]:
+def _asked(run: StoredRun, kind: str) -> list[tuple[Direction, ...]]:
     """The directions of each set as the config asks for them; empty where it cannot be told."""
     slices = run.config.get("slices")
     entries = slices.get(kind) if isinstance(slices, dict) else None

@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.errors import last_line
 from landscape.report import audits, words
-from landscape.report.results import Results, Run
+from landscape.report.results import Results, StoredRun
 from landscape.report.sentences import (
     LEARNS_GAIN,
     LEARNS_ROOM,
@@ -261,7 +261,7 @@ def failures(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
 
 
-def _failure(run: Run) -> dict[str, str]:
+def _failure(run: StoredRun) -> dict[str, str]:
     reason = last_line(run.error) or run.problem or "the run has not finished"
     seed = "" if run.seed is None else str(run.seed)
     return {"run": run.name, "loss": run.loss, "seed": seed, "status": run.status, "reason": reason}

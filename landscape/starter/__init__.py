@@ -3,8 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
-from landscape import disk
 from landscape.errors import UserError
+from landscape.storage import disk
 
 FILES = ("experiment.yaml", "my_losses.py")
 

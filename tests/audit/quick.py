@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from landscape.compiling import finished
+from landscape.numerics.compiling import finished
 
 
 def run(function: Callable, *arguments: Any) -> Any:

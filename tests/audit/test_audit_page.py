@@ -7,10 +7,10 @@ import pytest
 import test_corpus
 from page import PAGE, ROOT, function, table
 
-from landscape import config, examine
-from landscape.audit import PROPERTIES
+from landscape import config
+from landscape.audit import PROPERTIES, by_name
 from landscape.report import audits
-from landscape.workshop import Workshop
+from landscape.run.program_cache import ProgramCache
 
 VERDICTS = table("experiment", "loss", "audit", "errors and warnings", "training", "agree")
 CODES = table("code", "severity", "what is found, and what it means for training", "what to do")
@@ -27,7 +27,7 @@ def plain(cell: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_loss_of_the_experiments_has_the_verdict_that_the_audit_gives(name):
-    workshop, found = Workshop(), {}
+    workshop, found = ProgramCache(), {}
     for run in config.expand(config.load(ROOT / "configs" / f"{name}.yaml", ["seeds=1"])):
         judged = audits.columns(workshop.audit(run))
         found[run.loss.label] = (judged["audit_verdict"], judged["audit_findings"] or "none")
@@ -50,10 +50,10 @@ def test_care_makes_no_claim_and_the_claims_are_counted():
 
 @pytest.mark.parametrize("row", RULES, ids=lambda row: f"{row['loss']} {row['task']}")
 def test_the_rules_prove_what_the_table_says(row):
-    question = examine.Question(
+    question = by_name.Question(
         "loss", row["task"], "real", None, "auto", "auto", outputs=None, options={}
     )
-    (answer,) = examine.examine([plain(row["loss"])], question, ROOT, seconds=60)
+    (answer,) = by_name.examine([plain(row["loss"])], question, ROOT, seconds=60)
     properties = answer.audit["properties"]
     convex = properties["convex"]
     assert row == {

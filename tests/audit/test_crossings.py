@@ -7,11 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape.audit import domain as domains
-from landscape.audit import intervals as iv
-from landscape.audit import static
-from landscape.audit.abstract import Abstract
-from landscape.audit.crossings import (
+from landscape.audit.measure import domains as domains
+from landscape.audit.measure.crossings import (
     EDGE,
     JUMP,
     KINK,
@@ -24,10 +21,13 @@ from landscape.audit.crossings import (
     find,
     typical,
 )
-from landscape.audit.domain import Target
-from landscape.audit.lines import Line
-from landscape.audit.probes import Derivatives, Probe
-from landscape.audit.subject import Subject
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.probes import Derivatives, Probe
+from landscape.audit.measure.subject import Subject
+from landscape.audit.measure.walks import Line
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader
+from landscape.audit.static.abstract import Abstract
 
 INF = np.inf
 STEADY = Scale(np.ones(4))
@@ -84,7 +84,7 @@ def probed(function, shape):
         function=function,
     )
     inputs = [Abstract(range=(-INF, INF), moves=True, curve=iv.AFFINE), Abstract()]
-    return Probe(subject, static.read(subject.value, inputs).sites)
+    return Probe(subject, reader.read(subject.value, inputs).sites)
 
 
 def line(probe, base, direction, steps):

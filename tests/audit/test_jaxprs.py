@@ -13,9 +13,9 @@ import pytest
 from jax import lax
 from quick import run
 
-from landscape.audit import jaxprs
+from landscape.audit.static import jaxprs
 from landscape.catalog.user_code import load_file
-from landscape.compiling import finished
+from landscape.numerics.compiling import finished
 
 V = np.array([0.25, -1.5, 0.75, 2.0, -0.125, 3.5], np.float32)
 POSITIVE = np.array([0.25, 1.5, 0.75, 2.0, 0.125, 3.5], np.float32)

@@ -7,14 +7,14 @@ import pytest
 from quick import run
 from scipy.special import expit
 
-from landscape.audit import domain as domains
-from landscape.audit import intervals as iv
-from landscape.audit import static
-from landscape.audit.abstract import Abstract
-from landscape.audit.domain import Target
+from landscape.audit.measure import domains as domains
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.subject import Subject
+from landscape.audit.measure.survey import Survey
 from landscape.audit.rewrites import rewrites
-from landscape.audit.subject import Subject
-from landscape.audit.survey import Survey
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader
+from landscape.audit.static.abstract import Abstract
 
 LOGITS = np.array([-60.0, -30.0, -5.0, -0.5, 0.0, 0.25, 3.0, 17.0, 90.0], np.float32)
 TARGETS = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0], np.float32)
@@ -42,7 +42,7 @@ def surveyed(loss, task):
         Abstract(range=(-np.inf, np.inf), moves=True, curve=iv.AFFINE),
         Abstract(range=(0.0, 1.0), given=True),
     ]
-    reading = static.read(subject.value, inputs)
+    reading = reader.read(subject.value, inputs)
     return Survey(subject, reading, reading, 0)
 
 

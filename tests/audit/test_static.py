@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from jax import lax
 from truth import bends_as_claimed
 
-from landscape.audit import intervals as iv
-from landscape.audit import rules, static
-from landscape.audit.abstract import FINITE, SOMEWHERE, Abstract
-from landscape.audit.switches import SWITCHES
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader, rules
+from landscape.audit.static.abstract import FINITE, SOMEWHERE, Abstract
+from landscape.audit.static.switches import SWITCHES
 
 laws = settings(
     max_examples=30,
@@ -300,7 +300,7 @@ def claim(case, bounds, fixed=False):
     inputs = [moving(b) for b in bounds]
     if fixed:
         inputs[1] = Abstract(range=bounds[1], given=True)
-    (found,) = static.read(traced(case), inputs[: case.arity]).outputs
+    (found,) = reader.read(traced(case), inputs[: case.arity]).outputs
     return found
 
 
@@ -401,8 +401,8 @@ def test_every_switch_is_driven():
 def test_no_switch_is_overlooked(bounds):
     for name, (_, holds) in HOLDS.items():
         arity = holds.__code__.co_argcount
-        reading = static.read(switching(name, arity), list(map(moving, bounds))[:arity])
-        told = {site.operation for site in reading.sites if site.status == static.OPEN}
+        reading = reader.read(switching(name, arity), list(map(moving, bounds))[:arity])
+        told = {site.operation for site in reading.sites if site.status == reader.OPEN}
         assert name in told or not holds(*bounds[:arity]), name
 
 
@@ -412,11 +412,11 @@ def switching(name, arity):
 
 
 def test_a_switch_of_the_target_is_one_of_the_target_only():
-    read = functools.partial(static.read, traced(next(c for c in CASES if str(c) == "abs")))
+    read = functools.partial(reader.read, traced(next(c for c in CASES if str(c) == "abs")))
     (site,) = read([Abstract(range=(-INF, INF), given=True)]).sites
-    assert site.status == static.TARGET_ONLY
+    assert site.status == reader.TARGET_ONLY
     (site,) = read([moving((0.0, INF))]).sites
-    assert site.status == static.UNREACHABLE
+    assert site.status == reader.UNREACHABLE
 
 
 @laws
@@ -460,7 +460,7 @@ def test_rounding_never_makes_a_range_narrower():
 
 def test_is_finite_is_true_of_the_domain_alone():
     def told(function):
-        return static.read(jax.make_jaxpr(function)(F32), [moving((0.0, 1.0))]).outputs[0]
+        return reader.read(jax.make_jaxpr(function)(F32), [moving((0.0, 1.0))]).outputs[0]
 
     assert told(lambda x: lax.is_finite(jnp.exp(x))).range == (1.0, 1.0)
     assert told(lambda x: lax.is_finite(jnp.log(x))).moves

@@ -17,8 +17,8 @@ from jax.lax import stop_gradient as stopped
 from quick import run
 from truth import POSITIVE, REAL, UNIT, read
 
-from landscape.audit import intervals as iv
-from landscape.audit import static
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader
 
 INF = math.inf
 X = np.array([0.25, -1.5, 0.75, 2.0])
@@ -409,7 +409,7 @@ def test_what_is_true_is_proved(name):
     assert found.smooth is smooth
     assert iv.is_convex(found.curve) is convex
     if smooth:
-        assert not [site for site in read(function).sites if site.status == static.OPEN]
+        assert not [site for site in read(function).sites if site.status == reader.OPEN]
 
 
 ON_TARGETS = {
@@ -430,7 +430,7 @@ def test_a_switch_on_the_target_leaves_the_prediction_smooth(name):
     reading = read(function, target=REAL)
     (found,) = reading.outputs
     assert found.smooth and iv.is_convex(found.curve) is convex
-    assert {site.status for site in reading.sites} <= {static.TARGET_ONLY, static.UNREACHABLE}
+    assert {site.status for site in reading.sites} <= {reader.TARGET_ONLY, reader.UNREACHABLE}
 
 
 def test_the_constant_of_a_softmax_does_no_harm_and_is_told_apart():

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from landscape.audit import audit, static
-from landscape.audit import intervals as iv
-from landscape.audit.abstract import Abstract
-from landscape.audit.domain import FAR, PLAUSIBLE
-from landscape.audit.probes import CHUNK
-from landscape.audit.subject import build
-from landscape.audit.survey import Survey, along, brief, interval, norms, quote, route
+from landscape.audit import audit
+from landscape.audit.measure.domains import FAR, PLAUSIBLE
+from landscape.audit.measure.probes import CHUNK
+from landscape.audit.measure.subject import build
+from landscape.audit.measure.survey import Survey, along, brief, interval, norms, quote, route
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader
+from landscape.audit.static.abstract import Abstract
 
 
 @pytest.mark.parametrize("trials", [1, 2, 7, 50, 256, 4096])
@@ -104,7 +105,7 @@ def surveyed(seed=0, task="binary", domain="real", function=squared):
         Abstract(range=(subject.domain.low, subject.domain.high), moves=True, curve=iv.AFFINE),
         Abstract(given=True),
     ]
-    readings = [static.read(p, inputs) for p in (subject.value, subject.gradient)]
+    readings = [reader.read(p, inputs) for p in (subject.value, subject.gradient)]
     return Survey(subject, *readings, seed)
 
 

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit import intervals as iv
-from landscape.audit import static
-from landscape.audit.abstract import Abstract
+from landscape.audit.static import intervals as iv
+from landscape.audit.static import reader
+from landscape.audit.static.abstract import Abstract
 
 REAL, UNIT, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
 # Of the value itself, or of its logarithm.
@@ -22,7 +22,7 @@ def read(function, bounds=REAL, target=None, size=4):
     if target is not None:
         inputs.append(Abstract(range=target, given=True))
     shapes = [jax.ShapeDtypeStruct((size,), jnp.float32)] * len(inputs)
-    return static.read(jax.make_jaxpr(function)(*shapes), inputs)
+    return reader.read(jax.make_jaxpr(function)(*shapes), inputs)
 
 
 def bends_as_claimed(curve, a, b, middle):

@@ -6,7 +6,7 @@ import numpy as np
 
 from landscape.report import statistics, words
 from landscape.report.figures.view import Array, View
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import Set
 
 # Radii that differ by less than this share are one radius.
@@ -59,7 +59,7 @@ def distance(view: View, lines: Set, at: str) -> Distance:
 
 
 def bundle(
-    runs: tuple[Run, ...], lines: Set, at: str, name: str, relative: bool = False
+    runs: tuple[StoredRun, ...], lines: Set, at: str, name: str, relative: bool = False
 ) -> Bundle | None:
     """The lines of all runs that share the first run's grid, or None where there are none."""
     first: Array | None = None

@@ -5,8 +5,8 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from landscape.geometry import convexity_ratio, nonconvex_share
-from landscape.geometry.planes import NONCONVEX
+from landscape.numerics.geometry import convexity_ratio, nonconvex_share
+from landscape.numerics.geometry.planes import NONCONVEX
 from landscape.report import checks, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
 from landscape.report.figures.planes import Plane, finish, planes

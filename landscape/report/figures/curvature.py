@@ -23,7 +23,7 @@ from landscape.report.figures.style import (
 )
 from landscape.report.figures.view import Picture, View, spread, typical
 from landscape.report.records import Operator, Place
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
 
 # The share of a single eigenvalue's peak below which a density is the estimate's own noise.
@@ -62,13 +62,13 @@ def spectrum(view: View, at: str) -> Picture | None:
     )
 
 
-def _failed(runs: Sequence[Run], at: str) -> list[str]:
+def _failed(runs: Sequence[StoredRun], at: str) -> list[str]:
     """The checks of the point and of its matrices that failed."""
     places = (at, *(f"{at}/{matrix}" for matrix in MATRICES))
     return sorted({name for place in places for name in checks.failed(runs, place)})
 
 
-def _place(run: Run, at: str) -> Place | None:
+def _place(run: StoredRun, at: str) -> Place | None:
     point = None if run.curvature is None else run.curvature.at(at)
     return point if point is not None and point.operators else None
 
@@ -205,7 +205,7 @@ _COURSES: dict[str, dict] = {
 }
 
 
-def _course(run: Run) -> dict[float, tuple[float, float, float]]:
+def _course(run: StoredRun) -> dict[float, tuple[float, float, float]]:
     """Largest, smallest and mean eigenvalue by step; empty where there are no checkpoints."""
     points = () if run.curvature is None else run.curvature.points
     if not any(point.place == "checkpoint" for point in points):

@@ -22,7 +22,7 @@ from landscape.report.figures.style import (
     panels,
 )
 from landscape.report.figures.view import Array, Picture, View, ends, series, spread
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 
 UPDATES = "updates"
 CROSS: dict[str, Any] = {
@@ -135,7 +135,7 @@ def risks(view: View) -> Picture:
     return Picture("risk", "Risk", caption, "Risk over updates, one panel a loss.", figure)
 
 
-def _draw_risk(panel: Axes, runs: tuple[Run, ...], style: Style) -> None:
+def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
     steps, values = series(runs, "risk/evaluation")
     _, batch = series(runs, "risk/batch")
     for row in values:

@@ -20,7 +20,7 @@ from landscape.report.figures.style import (
 )
 from landscape.report.figures.style import styles as looks
 from landscape.report.figures.view import Array, Picture, View
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, Set
 
 # More sets than this on one panel cannot be told apart.
@@ -74,7 +74,7 @@ def directions(view: View, at: str) -> Picture | None:
     )
 
 
-def _courses(view: View, runs: tuple[Run, ...], at: str) -> list[Course]:
+def _courses(view: View, runs: tuple[StoredRun, ...], at: str) -> list[Course]:
     """The sets whose norms are known; lines over the median norm of their directions."""
     found = []
     for lines in view.lines[:_SETS]:
@@ -88,7 +88,7 @@ def _courses(view: View, runs: tuple[Run, ...], at: str) -> list[Course]:
     return found
 
 
-def _reach(run: Run, lines: Set, at: str) -> float:
+def _reach(run: StoredRun, lines: Set, at: str) -> float:
     """Euclidean length of one side of a line, the mean over the directions."""
     norm, coordinates = (run.slices.get(lines.array(at, n)) for n in ("norm", "coordinates"))
     if norm is None or coordinates is None or not norm.size or not coordinates.size:
@@ -96,7 +96,7 @@ def _reach(run: Run, lines: Set, at: str) -> float:
     return float(np.mean(norm, dtype=np.float64) * np.abs(coordinates).max())
 
 
-def _curvature(run: Run, lines: Set, at: str) -> float:
+def _curvature(run: StoredRun, lines: Set, at: str) -> float:
     """d'Hd / |d|^2, the mean over the directions."""
     norm, curved = (run.slices.get(lines.array(at, n)) for n in ("norm", "curvature"))
     if norm is None or curved is None or norm.shape != curved.shape or not norm.size:
@@ -106,7 +106,7 @@ def _curvature(run: Run, lines: Set, at: str) -> float:
     return float(np.mean(curved[known] / squared[known])) if known.any() else np.nan
 
 
-def _spectrum(runs: tuple[Run, ...], at: str) -> str:
+def _spectrum(runs: tuple[StoredRun, ...], at: str) -> str:
     """The ends of the spectrum between which every direction lies, where they were measured."""
     points = [point for run in runs if run.curvature if (point := run.curvature.at(at))]
     found = [(p.operators["hessian"], p) for p in points if "hessian" in p.operators]

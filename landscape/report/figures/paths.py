@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from landscape.report import statistics, words
 from landscape.report.figures.view import Array
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import Set
 
 _COLOR = "#D55E00"
@@ -47,7 +47,7 @@ class Path(NamedTuple):
         return statistics.median(np.abs(self.risk - self.projected)) / span if span else np.nan
 
 
-def path(run: Run, chosen: Set, at: str) -> Path | None:
+def path(run: StoredRun, chosen: Set, at: str) -> Path | None:
     """The path that a run's plane holds, if it holds one."""
     names = ("step", "x", "y", "risk", "projected_risk", "distance")
     found = [run.slices.get(chosen.array(at, f"path/{name}")) for name in names]
@@ -61,7 +61,7 @@ def path(run: Run, chosen: Set, at: str) -> Path | None:
     return Path(x, y, risk, projected, _off(run, chosen, at, x, y, away))
 
 
-def _off(run: Run, chosen: Set, at: str, x: Array, y: Array, away: Array) -> Array:
+def _off(run: StoredRun, chosen: Set, at: str, x: Array, y: Array, away: Array) -> Array:
     """Distances off the plane over distances from the point; NaN at the point itself."""
     norms = np.asarray(run.slices.get(chosen.array(at, "norm"), np.nan), dtype=np.float64)
     cosines = np.asarray(run.slices.get(chosen.array(at, "cosine"), 0.0), dtype=np.float64)

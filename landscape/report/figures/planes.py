@@ -12,7 +12,7 @@ from landscape.report.figures.lines import HEAVY
 from landscape.report.figures.paths import Path, path
 from landscape.report.figures.style import few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, typical
-from landscape.report.results import Run
+from landscape.report.results import StoredRun
 from landscape.report.sets import Set
 
 COLORS = colormaps["viridis"]
@@ -102,7 +102,7 @@ def planes(view: View, chosen: Set, at: str) -> list[Plane]:
     ]
 
 
-def _draws(view: View, loss: str, run: Run, chosen: Set, at: str) -> list[Plane]:
+def _draws(view: View, loss: str, run: StoredRun, chosen: Set, at: str) -> list[Plane]:
     def array(name: str) -> Array | None:
         found = run.slices.get(chosen.array(at, name))
         return None if found is None else np.asarray(found, dtype=np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape.report import words
 from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
-from landscape.report.results import Results, Run
+from landscape.report.results import Results, StoredRun
 from landscape.report.sets import Set, sets
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ class Picture(NamedTuple):
 class View:
     """The runs to draw, by loss, how each loss looks, and which sets of slices there are."""
 
-    runs: Mapping[str, tuple[Run, ...]]
+    runs: Mapping[str, tuple[StoredRun, ...]]
     styles: Mapping[str, Style]
     metric: str
     higher_is_better: bool
@@ -76,7 +76,7 @@ def view(results: Results, table: pd.DataFrame) -> View:
     )
 
 
-def typical(view: View, having: Mapping[str, Sequence[Run]]) -> dict[str, Run]:
+def typical(view: View, having: Mapping[str, Sequence[StoredRun]]) -> dict[str, StoredRun]:
     """One run a loss, all of one seed where there is one that all losses have.
 
     Losses of one seed share their directions and their start, so that they can be compared; it is
@@ -102,7 +102,7 @@ def typical(view: View, having: Mapping[str, Sequence[Run]]) -> dict[str, Run]:
     }
 
 
-def series(runs: Sequence[Run], name: str, metric: bool = False) -> tuple[Array, Array]:
+def series(runs: Sequence[StoredRun], name: str, metric: bool = False) -> tuple[Array, Array]:
     """Steps and the values of a column, shape (runs, steps), on the grid of the longest run.
 
     A run that diverged has NaN from then on; a task metric (`metric`) falls back to its value
@@ -131,7 +131,7 @@ def spread(values: Array) -> tuple[Array, Array, Array]:
     return result[0], result[1], result[2]
 
 
-def ends(runs: Sequence[Run], name: str) -> list[tuple[float, float]]:
+def ends(runs: Sequence[StoredRun], name: str) -> list[tuple[float, float]]:
     """The last finite step and value of each run that diverged."""
     marks = []
     for run in runs:

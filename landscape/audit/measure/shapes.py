@@ -1,0 +1,176 @@
+"""What a figure of an audit draws: curves, a plane and the limit table, as plain lists."""
+
+from typing import Any
+
+import numpy as np
+
+from landscape.audit.measure.crossings import JUMP, KINK, SECOND, STEPS, THIRD, Crossing
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Survey, along, norms, route
+
+Array = np.ndarray
+_POINTS = 401
+_SIDE = 41
+_CODES = {JUMP: "D101", KINK: "D102", SECOND: "D103", THIRD: "D103"}
+
+
+def shapes(survey: Survey) -> dict[str, Any]:
+    """Curves against one prediction, a plane over two, and quotients as the step shrinks."""
+    subject = survey.subject
+    low, high = _window(survey)
+    x = np.linspace(low, high, _POINTS)
+    targets = subject.targets[:2] if subject.task == "multiclass" else subject.targets[:3]
+    targets = targets[:1] if subject.task == "multiclass" else targets
+    marks = {t.name: _marks(survey, t, *_through(survey, t), x) for t in targets}
+    x = np.unique(np.concatenate([x, *([m["x"] for m in found] for found in marks.values())]))
+    return {
+        "x_label": _label(survey),
+        "x": x,
+        "lines": [_line(survey, target, x, marks[target.name]) for target in targets],
+        "plane": _plane(survey) if subject.size > 1 else None,
+        "limit": _limit(survey),
+    }
+
+
+def _label(survey: Survey) -> str:
+    subject = survey.subject
+    if subject.kind != "loss":
+        return "input"
+    if subject.size == 1:
+        return (
+            "logit" if subject.task == "binary" and subject.domain.name == "real" else "prediction"
+        )
+    return {
+        "multiclass": "margin of the true class",
+        "segmentation": "margin of every pixel",
+    }.get(str(subject.task), "all predictions together")
+
+
+def _window(survey: Survey) -> tuple[float, float]:
+    """The interval that is drawn: as wide as the switches need, or the domain."""
+    name = survey.subject.domain.name
+    if name in ("unit", "simplex"):
+        return 0.0, 1.0
+    spots = [float(np.abs(c.point).max()) for c in survey.crossings if c.order in _CODES]
+    spots = spots if survey.subject.size == 1 else []
+    wide = max([6.0, *(1.25 * s for s in spots if s < 25)])
+    return (1e-6, 2 * wide) if name == "positive" else (-wide, wide)
+
+
+def _through(survey: Survey, target: Target) -> tuple[Array, Array]:
+    """Base and direction of the drawn line: increasing toward the right prediction."""
+    subject = survey.subject
+    base, direction, _ = route(subject, target)
+    if subject.size == 1:
+        return np.zeros(subject.shape), np.ones(subject.shape)
+    if subject.domain.name == "real" and subject.task in ("multiclass", "segmentation", "binary"):
+        return np.zeros(subject.shape), -np.asarray(direction) / (
+            2 if subject.task == "multiclass" else 1
+        )
+    if subject.domain.name in ("unit", "simplex"):
+        return base + direction, -direction
+    return np.zeros(subject.shape), np.ones(subject.shape)
+
+
+def _line(survey: Survey, target: Target, x: Array, marks: list[dict[str, Any]]) -> dict[str, Any]:
+    base, direction = _through(survey, target)
+    points = along(base, direction, x)
+    unit = np.broadcast_to(direction, points.shape)
+    found = survey.probe.derivatives(points, unit, target)
+    zero = ~np.any(found.gradient.reshape(len(x), -1), axis=1)
+    lowest = survey.lowest[target.name]
+    room = 1e-6 * max(survey.scale.levels[0], 1e-9)
+    above = found.value > lowest + room
+    constant = bool(zero.all())
+    faded = (norms(found.gradient) < 1e-2 * survey.steepest) & ~zero & above
+    return {
+        "label": target.name or survey.subject.name,
+        "value": found.value,
+        "gradient": found.first,
+        "dead": _runs(x, zero & (above | constant | (survey.subject.kind != "loss"))),
+        "idle": _runs(x, zero & ~above & (not constant) & (survey.subject.kind == "loss")),
+        "saturated": _runs(x, faded & (found.value > lowest + 0.1 * survey.scale.levels[0])),
+        "marks": marks,
+    }
+
+
+def _runs(x: Array, chosen: Array) -> list[list[float]]:
+    """The intervals of x in which `chosen` holds, from three samples on."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(int), [0]])))
+    pairs = edges.reshape(-1, 2)
+    return [[float(x[a]), float(x[b - 1])] for a, b in pairs if b - a >= 3]
+
+
+def _marks(
+    survey: Survey, target: Target, base: Array, direction: Array, x: Array
+) -> list[dict[str, Any]]:
+    """Where the drawn line breaks: switches that lie on it."""
+    found: dict[tuple[str, float], dict[str, Any]] = {}
+    for crossing in survey.crossings:
+        if crossing.order not in _CODES or crossing.target.name != target.name:
+            continue
+        step = float(np.vdot(crossing.point - base, direction) / np.vdot(direction, direction))
+        off = np.abs(along(base, direction, np.array([step]))[0] - crossing.point).max()
+        if off > 1e-9 * max(1.0, abs(step)) or not x[0] <= step <= x[-1]:
+            continue
+        key = (_CODES[crossing.order], round(step, 9))
+        found[key] = {"x": step, "code": key[0]}
+    return sorted(found.values(), key=lambda mark: mark["x"])[:24]
+
+
+def _plane(survey: Survey) -> dict[str, Any]:
+    """The loss over the first two components, the others at rest."""
+    subject = survey.subject
+    target = subject.targets[0]
+    low, high = _window(survey)
+    if subject.domain.name == "real":
+        low, high = max(low, -6.0), min(high, 6.0)
+    axis = np.linspace(low, high, _SIDE)
+    x, y = np.meshgrid(axis, axis)
+    points = np.zeros((x.size, subject.size))
+    if subject.domain.name != "real":
+        points += 0.5 if subject.domain.name == "unit" else 0.1
+    points[:, 0], points[:, 1] = x.ravel(), y.ravel()
+    points = points.reshape(-1, *subject.shape)
+    value, gradient = survey.probe.gradients(points, target)
+    slopes = gradient.reshape(len(points), -1)
+    name = {"multiclass": "logit of class {}", "segmentation": "logit of pixel {}"}
+    label = name.get(str(subject.task), "component {}")
+    return {
+        "label": target.name or subject.name,
+        "x_label": label.format(0),
+        "y_label": label.format(1),
+        "x": axis,
+        "y": axis,
+        "value": value.reshape(x.shape),
+        "gradient_x": slopes[:, 0].reshape(x.shape),
+        "gradient_y": slopes[:, 1].reshape(x.shape),
+    }
+
+
+def _limit(survey: Survey) -> dict[str, Any] | None:
+    """One-sided difference quotients at the switch that matters most."""
+    broken = [c for c in survey.crossings if c.order in _CODES and c.tie]
+    broken = broken or [c for c in survey.crossings if c.order in _CODES]
+    if not broken:
+        return None
+    crossing = min(broken, key=lambda c: (c.order, float(np.abs(c.point).max())))
+    middle = float(crossing.at[0])
+    left, right = (
+        (crossing.left[0][:7] - middle) / -_steps(crossing),
+        (crossing.right[0][:7] - middle) / _steps(crossing),
+    )
+    point = np.ravel(crossing.point)
+    where = f"x = {point[0]:.4g}" if point.size == 1 else "a switch"
+    return {
+        "label": ", ".join(part for part in (crossing.target.name, where) if part),
+        "code": _CODES[crossing.order],
+        "steps": _steps(crossing),
+        "left": left,
+        "right": right,
+        "autodiff": float(crossing.at[1]),
+    }
+
+
+def _steps(crossing: Crossing) -> Array:
+    return STEPS[:7] * max(1.0, float(np.abs(crossing.point).max()))

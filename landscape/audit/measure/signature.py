@@ -1,0 +1,179 @@
+"""What a function's arguments and results say of it, and mistakes in them."""
+
+import contextlib
+import functools
+import inspect
+import io
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from landscape.errors import UserError, nearest
+from landscape.numerics.user_calls import definition
+
+_FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
+_FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
+
+
+_THEN_PREDICTIONS = {"y_pred", "pred", "preds", "prediction", "predictions", "logits", "y_hat"}
+_THEN_PREDICTIONS |= {"yhat", "output", "outputs", "scores", "probs", "p", "predicted", "logit"}
+
+
+_TASK_WORDS = {
+    "segmentation": ("dice", "jaccard", "tversky", "lovasz", "iou", "segment"),
+    "multiclass": ("categorical", "multiclass", "softmax", "sparsemax"),
+    "binary": ("binary", "sigmoid"),
+}
+
+
+def name_of(function: Callable) -> str:
+    """The function's own name."""
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    return getattr(inner, "__name__", type(inner).__name__)
+
+
+def read_order(function: Callable, order: str) -> bool:
+    """Whether the function takes its targets first; UserError where it needs more arguments."""
+    names = _needed(function)
+    if order not in ("auto", "predictions-first", "targets-first"):
+        among = ("auto", "predictions-first", "targets-first")
+        raise UserError(f"there is no order `{order}`", hint=nearest(order, among))
+    if order != "auto" or len(names) < 2:
+        return order == "targets-first"
+    return names[0].lower() in _FIRST_TARGETS and names[1].lower() in _THEN_PREDICTIONS
+
+
+def _needed(function: Callable) -> list[str]:
+    """The names of the first two arguments; UserError where more are required, or fewer taken."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(by_place) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        found = ", ".join(p.name for p in by_place) or "none"
+        raise UserError(
+            f"`{name_of(function)}` takes too few arguments ({found}); a loss takes predictions "
+            "and targets",
+            place=definition(function),
+            hint="for a function of one argument use `--kind activation` or `--kind function`",
+        )
+    _refuse_required(
+        function, [*by_place[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
+    )
+    return [p.name for p in by_place[:2]]
+
+
+def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
+    missing = [p.name for p in parameters if p.default is p.empty]
+    if missing:
+        raise UserError(
+            f"`{name_of(function)}` needs more than predictions and targets: {', '.join(missing)}",
+            place=definition(function),
+            hint=f"give it: `--option {missing[0]}=VALUE`; or bind it with functools.partial",
+        )
+
+
+def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
+    """The task that the names of a function and its arguments suggest, and why.
+
+    `batched` is the function with its predictions first.
+    """
+    name = name_of(function).lower()
+    arguments = {n.lower() for n in _needed(function)}
+    for task, words in _TASK_WORDS.items():
+        if any(word in name for word in words):
+            return task, "its name says so"
+    if arguments & {"mask", "masks"}:
+        return "segmentation", "an argument is called a mask"
+    logits = sorted(arguments & {"logits", "logit", "scores", "log_probs"})
+    if not logits:
+        return "regression", "nothing suggests another"
+    shape = jax.ShapeDtypeStruct((2, 4), jnp.float32)
+    for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            if getattr(jax.eval_shape(batched, shape, targets), "shape", None) == (2,):
+                return "multiclass", f"it takes {logits[0]} and returns a value a row"
+    return "binary", f"it takes {logits[0]} and returns a value for each"
+
+
+def infer_domain(function: Callable, task: str | None) -> str:
+    """`unit` or `simplex` for a function that asks for probabilities by `from_logits=False`."""
+    with contextlib.suppress(TypeError, ValueError):
+        asked = inspect.signature(function).parameters.get("from_logits")
+        if asked is not None and asked.default is False:
+            return "simplex" if task == "multiclass" else "unit"
+    return "real"
+
+
+def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
+    place = definition(function)
+    if not hasattr(out, "shape") or not hasattr(out, "dtype"):
+        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
+    if jnp.issubdtype(out.dtype, jnp.complexfloating):
+        raise UserError(
+            f"{label} returns complex numbers; a loss must be real",
+            place=place,
+            hint="take jnp.abs or jnp.real of the result",
+        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise UserError(
+            f"{label} returns {out.dtype}; no gradient flows through whole numbers or truth values",
+            place=place,
+            hint="compute in floating point; a count or a comparison cannot be trained",
+        )
+    pairs = {(shape[0], shape[0]), (shape[0], 1), (1, shape[0])}
+    if out.shape not in {(), shape[:1], shape} | pairs and out.shape != shape[:-1]:
+        raise UserError(
+            f"{label} returns shape {out.shape} for predictions of shape {shape}",
+            place=place,
+            hint="expected a scalar, one value an example, or one a prediction",
+        )
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None (is a `return` missing?)"
+    return f"a {type(value).__name__}"
+
+
+def inputs_of(function: Callable, kind: str) -> int:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return 1
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in by_place if p.default is p.empty]
+    _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
+    if kind == "activation" and len(required) > 1:
+        names = ", ".join(p.name for p in required)
+        raise UserError(
+            f"`{name_of(function)}` takes {names}; an activation takes one array",
+            place=definition(function),
+            hint="use `--kind function` for several arrays, or `--option` for an option",
+        )
+    return max(len(required), 1)
+
+
+def check_plain(
+    out: Any, shape: tuple[int, ...], kind: str, label: str, function: Callable
+) -> None:
+    place = definition(function)
+    if not hasattr(out, "shape"):
+        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise UserError(
+            f"{label} returns {out.dtype}; no gradient flows through it",
+            place=place,
+            hint="return floating-point numbers",
+        )
+    if kind == "activation" and out.shape != shape:
+        raise UserError(
+            f"{label} returns shape {out.shape} for an input of shape {shape}",
+            place=place,
+            hint="an activation is elementwise; for anything else use `--kind function`",
+        )

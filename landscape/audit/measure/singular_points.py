@@ -1,0 +1,89 @@
+"""Points that no line crosses, solved for: where an argument reaches the end of its domain.
+
+The norm at its center, the root of a square, the pole of 1 / x^2: the argument touches its limit
+without changing sign, so no state changes on any line.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.audit.measure.domains import FAR, Target
+from landscape.audit.measure.survey import Survey
+from landscape.audit.static import jaxprs
+from landscape.numerics.compiling import quick
+
+Array = np.ndarray
+_STARTS, _STEPS, _MOST = 24, 70, 4
+_REACHED = 1e-18
+# How far the argument of each operation is from its limit.
+_DISTANCES: dict[str, Callable[[list], Any]] = {
+    **dict.fromkeys(("sqrt", "rsqrt", "log", "cbrt", "pow", "integer_pow"), lambda xs: xs[0]),
+    "div": lambda xs: xs[1],
+    "log1p": lambda xs: 1 + xs[0],
+    "acosh": lambda xs: xs[0] - 1,
+    **dict.fromkeys(("erf_inv", "atanh", "asin", "acos"), lambda xs: 1 - jnp.abs(xs[0])),
+}
+
+
+def solve(survey: Survey, target: Target, sites: Sequence[int]) -> list[tuple[int, Array]]:
+    """Sites, and points at which their arguments reach their limits.
+
+    Steps of Polyak (1969) toward the known minimum 0 of the distance, from plausible predictions;
+    points are rounded where the rounded one is a solution too.
+    """
+    found: list[tuple[int, Array]] = []
+    wanted = [s for s in sites if survey.probe.sites[s].operation in _DISTANCES][:_MOST]
+    for site in wanted:
+        distance = _distance(survey, survey.probe.sites[site].number)
+        found += [(site, point) for point in _descend(survey, target, distance)]
+    return found
+
+
+def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
+    def distance(x: Any, t: Any) -> Any:
+        def observe(here: int, eqn: Any, inputs: list, outputs: list) -> list:
+            return [_DISTANCES[eqn.primitive.name](inputs)] if here == number else []
+
+        (seen,) = jaxprs.evaluate(survey.subject.value, [x, t], observe)[1]
+        return jnp.min(jnp.abs(seen))
+
+    return distance
+
+
+def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]) -> list[Array]:
+    domain = survey.subject.domain
+    low, high = max(domain.low, -FAR), min(domain.high, FAR)
+    rng = np.random.default_rng([survey.seed, 303])
+    starts = domain.sample(rng, _STARTS, target)
+    value = np.asarray(target.value)
+
+    def follow(x: Any, t: Any) -> tuple:
+        def step(_: int, x: Any) -> Any:
+            far, way = jax.value_and_grad(distance)(x, t)
+            size = jnp.vdot(way, way)
+            move = jnp.where(size > 0, far / jnp.where(size > 0, size, 1), 0)
+            return jnp.clip(x - move * way, low, high)
+
+        x = jax.lax.fori_loop(0, _STEPS, step, x)
+        rounded = jnp.round(x * 1e6) / 1e6
+        exact = distance(rounded, t) == 0
+        end = jnp.where(exact, rounded, x)
+        return end, distance(end, t)
+
+    with jax.enable_x64(True):
+        given = value.astype(np.float64) if value.dtype.kind == "f" else value
+        try:
+            ends, left = quick(jax.vmap(follow, (0, None)))(starts, given)
+        except Exception:  # the argument cannot be observed, as inside a loop
+            return []
+    ends, left = np.asarray(ends), np.asarray(left)
+    solved = ends[(left < _REACHED) & np.isfinite(ends).reshape(len(ends), -1).all(1)]
+    if len(solved) == 0:
+        return []
+    order = np.argsort(np.abs(solved).reshape(len(solved), -1).max(1), kind="stable")
+    apart = np.unique(np.round(solved[order], 6), axis=0, return_index=True)[1]
+    return list(solved[order][np.sort(apart)[:3]])

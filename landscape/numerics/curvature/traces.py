@@ -1,0 +1,101 @@
+"""Trace, Frobenius norm and traces of layers, estimated from products with random signs."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from landscape.numerics.curvature.products import PRECISION, Product, flat
+from landscape.numerics.risk import Examples
+
+PyTree = Any
+
+
+class TraceSamples(NamedTuple):
+    """One unbiased sample a probe, each (probes,); `sizes` counts the parameters of each layer."""
+
+    trace: jax.Array
+    squared_frobenius: jax.Array
+    layers: dict[str, jax.Array]
+    sizes: dict[str, int]
+
+
+class Estimate(NamedTuple):
+    """A mean over probes and its standard error."""
+
+    value: float
+    error: float
+
+
+class Estimates(NamedTuple):
+    """Trace, Frobenius norm, and the traces of the diagonal blocks of the layers."""
+
+    trace: Estimate
+    frobenius: Estimate
+    layers: dict[str, Estimate]
+
+
+def traces(
+    product: Product, *, probes: int
+) -> Callable[[jax.Array, PyTree, Examples], TraceSamples]:
+    """`sample(key, params, examples) -> TraceSamples`, one product a probe.
+
+    For signs z, z'Hz has the mean trace(H), ||Hz||^2 has ||H||_F^2, and z_l'(Hz)_l the trace of
+    the diagonal block of layer l (Hutchinson 1990); the samples of the layers add up to that of the
+    whole. Layers are named as by the metric `gradient_norm`: paths without their last part. The
+    number of probes is fixed: stopping once the error looks small would favor lucky draws.
+    """
+
+    def sample(key: jax.Array, params: PyTree, examples: Examples) -> TraceSamples:
+        vector, _, unravel = flat(product, params, examples)
+
+        def one(probe: jax.Array) -> tuple[jax.Array, jax.Array, dict[str, jax.Array]]:
+            signs = unravel(jax.random.rademacher(probe, vector.shape, vector.dtype))
+            image = product(params, signs, examples)
+            parts: dict[str, jax.Array] = {}
+            pairs = zip(_layers(signs), _layers(image), strict=True)
+            for (layer, z), (_, hz) in pairs:
+                part = jnp.vdot(z, hz, precision=PRECISION)
+                parts[layer] = parts.get(layer, jnp.zeros((), z.dtype)) + part
+            whole = jnp.sum(jnp.stack(list(parts.values())))
+            squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(image)]
+            return whole, jnp.sum(jnp.stack(squares)), parts
+
+        whole, squares, layers = lax.map(one, jax.random.split(key, probes))
+        sizes: dict[str, int] = {}
+        for layer, leaf in _layers(params):
+            sizes[layer] = sizes.get(layer, 0) + leaf.size
+        return TraceSamples(whole, squares, layers, sizes)
+
+    return sample
+
+
+def mean_and_error(samples: TraceSamples) -> Estimates:
+    """Means over probes with their standard errors, deviation / sqrt(probes).
+
+    The Frobenius norm is the root of a mean, so its error is that of the mean divided by twice the
+    root (delta method), and 0 for a matrix of zeros. A single probe has no error: NaN.
+    """
+    value, error = _mean(samples.squared_frobenius)
+    root = float(np.sqrt(value))
+    frobenius = Estimate(root, error / (2 * root) if root > 0 else error)
+    layers = {name: _mean(values) for name, values in samples.layers.items()}
+    return Estimates(_mean(samples.trace), frobenius, layers)
+
+
+def _mean(samples: jax.Array) -> Estimate:
+    values = np.asarray(samples, np.float64)
+    if len(values) < 2:
+        return Estimate(float(values.mean()), float("nan"))
+    with np.errstate(invalid="ignore"):
+        return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+def _layers(tree: PyTree) -> list[tuple[str, jax.Array]]:
+    """Each array with the name of its layer: its path without the last part, if it has more."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    names = [jax.tree_util.keystr(p[:-1] or p, simple=True, separator="/") for p, _ in leaves]
+    return [(n or "parameters", leaf) for n, (_, leaf) in zip(names, leaves, strict=True)]
