@@ -9,7 +9,7 @@ import numpy as np
 import problems
 
 from landscape.numerics import slices
-from landscape.numerics.compiling import looping, quick, use_all_cores
+from landscape.numerics.compiling import jit_loop, jit_once, use_all_cores
 from landscape.numerics.risk import Examples, from_labels
 from landscape.numerics.train import Loop, recorded_steps, run, trainer
 from landscape.parts import metrics
@@ -62,7 +62,7 @@ def training(
         vanishing=1e-7,
         exploding=1e3,
     )
-    loop = Loop(quick(pure.begin), looping(pure.advance, donate_argnums=0))
+    loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=0))
     given: Any = (
         params,
         Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels)),

@@ -9,7 +9,7 @@ from jax import lax
 from landscape import catalog
 from landscape.config import ModelPart
 from landscape.numerics import hoist
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 
 RNG = np.random.default_rng(4)
 MODELS = {
@@ -46,7 +46,10 @@ def plain(function, params, directions, coordinates, *constants):
 
 def agree(function, params, directions, constants, tolerance=1e-11):
     # As one program each: operation by operation a large model takes minutes to compile.
-    defined, at = quick(function), quick(hoist.along(function, params, directions, *constants))
+    defined, at = (
+        jit_once(function),
+        jit_once(hoist.along(function, params, directions, *constants)),
+    )
     for coordinates in (RNG.normal(size=len(directions)), np.zeros(len(directions))):
         wanted = plain(defined, params, directions, coordinates, *constants)
         found = at(jnp.asarray(coordinates))

@@ -11,7 +11,7 @@ from landscape.audit.findings import Finding, Where
 from landscape.audit.measure.domains import batch
 from landscape.audit.measure.survey import Survey, quote
 from landscape.audit.static import jaxprs
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 
 ROWS = 5
 _COMBINE = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "pow")
@@ -141,7 +141,7 @@ def depends_on_batch(survey: Survey) -> Finding | None:
         return function(p, t), function(p[order], t[order]), function(*twice)
 
     try:
-        one, other, two = (np.asarray(v, np.float64) for v in quick(three)(predictions, targets))
+        one, other, two = (np.asarray(v, np.float64) for v in jit_once(three)(predictions, targets))
     except Exception:
         return None
     moved = one[order] if one.ndim and len(one) == ROWS else one
@@ -189,7 +189,7 @@ def _elementwise(survey: Survey) -> list[Finding]:
     x = jnp.asarray(np.random.default_rng(3).normal(size=ROWS).astype(np.float32))
     function = survey.subject.function
     try:
-        whole, alone = quick(
+        whole, alone = jit_once(
             lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(ROWS)]))
         )(x)
         whole, alone = np.asarray(whole, np.float64), np.asarray(alone, np.float64)

@@ -12,7 +12,7 @@ from landscape.audit.measure.domains import FAR, Target
 from landscape.audit.measure.survey import Survey, along, brief, norms, quote
 from landscape.audit.smoothness import special_points
 from landscape.audit.static import jaxprs
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 
 Array = np.ndarray
 HALVES = (jnp.bfloat16, np.float16)
@@ -172,7 +172,7 @@ def _first_broken(
     value = np.asarray(target.value)
     given = value.astype(dtype) if value.dtype.kind == "f" else value
     try:
-        seen = quick(look)(hit["point"].astype(dtype), given)
+        seen = jit_once(look)(hit["point"].astype(dtype), given)
     except Exception:  # an operation that cannot be taken out of its program
         return None
     rows = [np.asarray(s).reshape(-1, 3) for s in seen]

@@ -1,4 +1,4 @@
-"""How programs are compiled: with which options, and where compiled ones are kept."""
+"""Compiler options for short and long programs, devices and threads, and the compilation cache."""
 
 import contextlib
 import functools
@@ -14,118 +14,119 @@ import jax
 import platformdirs
 from threadpoolctl import threadpool_limits
 
-# For small programs that run a few times: without LLVM's optimization, and without the emitters
-# that go through MLIR. Both take longer than such programs run.
-_QUICK: dict[str, bool | int] = {
+# For small programs that run a few times: no LLVM optimization and no MLIR fusion emitters, since
+# both take longer than such programs run.
+_ONCE_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
 }
-# For the loops of training and slices on a CPU: these emitters took a good part of the compilation
-# and made none of the loops that were tried faster.
-_LOOPS: dict[str, bool | int] = {
+# For the loops of training and slices on a CPU: the fusion emitters took a good part of the
+# compilation time and sped up none of the measured loops.
+_LOOP_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 1,
     "xla_cpu_use_fusion_emitters": False,
 }
-# Devices of a CPU, and threads that share one operation, in every process.
+# The most CPU devices in a process, and the threads that share one operation.
 MOST_DEVICES = 8
-# Old programs are dropped from the folder when it grows beyond this.
-_MOST_BYTES = 2**30
+# jax evicts the oldest programs when the cache folder grows beyond this.
+_MAX_CACHE_BYTES = 2**30
 
 
-def quick(function: Callable) -> Callable:
-    """`jax.jit`, for a function that is called once or twice."""
-    return jax.jit(function, compiler_options=_QUICK)
+def jit_once(function: Callable) -> Callable:
+    """`jax.jit` for a function that is called once or twice: compiles fast, runs slowly."""
+    return jax.jit(function, compiler_options=_ONCE_OPTIONS)
 
 
-def finished(lowered: Any) -> Callable:
-    """A lowered program, compiled."""
-    return lowered.compile(compiler_options=_QUICK)
+def compile_once(lowered: Any) -> Callable:
+    """Compiles a lowered program with the options of `jit_once`."""
+    return lowered.compile(compiler_options=_ONCE_OPTIONS)
 
 
-def looping(function: Callable, **options: Any) -> Callable:
-    """`jax.jit`, for one long loop, called from outside of other compiled functions.
+def jit_loop(function: Callable, **options: Any) -> Callable:
+    """`jax.jit` for one long loop that is called from Python, not from other compiled functions.
 
-    Which device it is for is looked up at the first call.
+    The backend is looked up at the first call, not at definition, so that importing starts no
+    device.
     """
-
     lock = threading.Lock()
 
     @functools.cache
-    def compiled() -> Callable:
+    def jitted() -> Callable:
         on_cpu = jax.default_backend() == "cpu"
-        return jax.jit(function, compiler_options=_LOOPS if on_cpu else None, **options)
+        return jax.jit(function, compiler_options=_LOOP_OPTIONS if on_cpu else None, **options)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         with lock:
-            found = compiled()
-        return found(*arguments)
+            jitted_function = jitted()
+        return jitted_function(*arguments)
 
     return call
 
 
 def concurrency() -> int:
-    """How many runs this process has under way at a time.
+    """Returns how many runs this process carries out concurrently.
 
-    On a CPU compilation, Python and files leave room for a second one; the memory of other devices
-    is for one run.
+    On a CPU compilation, Python and file access leave room for a second run; the memory of other
+    devices is for one run.
     """
     return min(_cores(), 2) if jax.default_backend() == "cpu" else 1
 
 
 def use_all_cores(cores: int | None = None) -> None:
-    """On a CPU, one device for each core, at most 8: they share the points of a slice.
+    """Creates one CPU device per core, at most 8, which share the points of a slice.
 
-    `cores`: how many of them are for this process, by default all that it may use. The threads that
-    share an operation are as many everywhere: a sum that is split among them depends in its last
-    bits on how many there are.
+    `cores` is the number of cores for this process, by default all that it may use. The number of
+    threads that share one operation is the same on every machine, since the last bits of a sum
+    depend on how many threads it is split among.
 
-    Two threads inside every operation of one device are slower: most operations of a small model
-    are too short to be shared. Where the environment says how many there are, or jax has started
-    already, it stays at that.
+    Devices are faster than more threads within one device: most operations of a small model are too
+    short to be split. Does nothing if the environment sets the number of devices or jax has already
+    started.
     """
     os.environ.setdefault("NPROC", str(MOST_DEVICES))  # read when jax starts its first device
-    asked = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if asked or "JAX_NUM_CPU_DEVICES" in os.environ:
+    preset = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if preset or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", min(cores or _cores(), MOST_DEVICES))
 
 
 _blas_lock = threading.Lock()
-_blas: list[threadpool_limits] = []  # one for each that asked and has not ended
+_blas_limits: list[threadpool_limits] = []  # one per active `one_blas_thread`
 
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """While NumPy's linear algebra must not depend on how many threads it has: its last bits do.
+    """Limits BLAS to one thread, so that results do not depend on the thread count.
 
-    As a decorator too. Of several threads that ask for it the last to end lifts the limit.
+    A context manager or a decorator. If several threads use it at once, the last to exit lifts the
+    limit.
     """
     with _blas_lock:
-        _blas.append(threadpool_limits(1, "blas"))
+        _blas_limits.append(threadpool_limits(1, "blas"))
     try:
         yield
     finally:
         with _blas_lock:
-            limit = _blas.pop()
-            if not _blas:  # the one that was made first, which knows how it was before
+            limit = _blas_limits.pop()
+            if not _blas_limits:  # the first limit: the only one that saw the original number
                 limit.restore_original_limits()
 
 
 def _cores() -> int:
-    """Of this process, which may be allowed fewer than there are."""
+    """Returns the number of cores this process may use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def keep_compiled() -> Path | None:
-    """Keeps compiled programs in the user's cache folder, for the next process that needs them.
+    """Caches compiled programs in the user's cache folder, across processes.
 
-    Returns the folder, None where it cannot be written to. A folder that the environment names for
-    jax itself (JAX_COMPILATION_CACHE_DIR) is left as it is; JAX_ENABLE_COMPILATION_CACHE=false
-    turns all of it off.
+    Returns the folder, or None if it is not writable. The environment variable
+    JAX_COMPILATION_CACHE_DIR names another folder; JAX_ENABLE_COMPILATION_CACHE=false turns the
+    cache off.
     """
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
@@ -138,15 +139,17 @@ def keep_compiled() -> Path | None:
     if not os.access(folder, os.W_OK):
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", _MOST_BYTES)
+    jax.config.update("jax_compilation_cache_max_size", _MAX_CACHE_BYTES)
     return folder
 
 
 def _processor() -> str:
-    """A name for what programs are compiled for: a shared home serves machines of many kinds."""
+    """Returns a digest of the processor type: a shared home folder serves different machines."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        kind = sorted({line for line in lines if line.startswith(("flags", "Features", "model"))})
+        features = {line for line in lines if line.startswith(("flags", "Features", "model"))}
     except OSError:
-        kind = [platform.processor()]
-    return hashlib.sha256("\n".join([platform.machine(), *kind]).encode()).hexdigest()[:12]
+        features = {platform.processor()}
+    return hashlib.sha256("\n".join([platform.machine(), *sorted(features)]).encode()).hexdigest()[
+        :12
+    ]

@@ -14,7 +14,7 @@ import optax
 from jax import lax
 
 from landscape.numerics import hoist
-from landscape.numerics.compiling import looping
+from landscape.numerics.compiling import jit_loop
 from landscape.numerics.curvature import hessian_product
 from landscape.numerics.risk import Examples, Loss, Numbers, batch_measure, evaluator, over_batches
 from landscape.parts.models import Model
@@ -51,7 +51,7 @@ def ray_tracer(
     set is halved is in neither half; of a single example both halves are that one.
     """
 
-    @looping
+    @jit_loop
     def trace(
         numbers: Numbers,
         params: PyTree,

@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 from landscape.numerics import batched_points, hoist
-from landscape.numerics.compiling import looping
+from landscape.numerics.compiling import jit_loop
 from landscape.numerics.hoist import displace
 from landscape.numerics.risk import Examples, Loss, Numbers, batch_measure, over_batches
 from landscape.parts.metrics import Metric, Snapshot
@@ -105,7 +105,7 @@ def slicer(
             read, (coordinates, means, _swapped(rows)), counts[0], width
         )
 
-    @functools.partial(looping, static_argnums=0)
+    @functools.partial(jit_loop, static_argnums=0)
     def call(plan: batched_points.Plan, *arguments: Any) -> Row:
         return batched_points.shared(functools.partial(one, plan.width), plan)(*arguments)
 

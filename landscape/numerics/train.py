@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from landscape.numerics.compiling import looping
+from landscape.numerics.compiling import jit_loop
 from landscape.numerics.risk import Examples, Loss, evaluator, mean_risk
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -135,7 +135,7 @@ def checkpoint_slots(stops: Sequence[int], count: int) -> list[int]:
     return [spread.index(i) if i in spread else count for i in range(len(stops))]
 
 
-@functools.partial(looping, static_argnums=(1, 2, 3))
+@functools.partial(jit_loop, static_argnums=(1, 2, 3))
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
     """Example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape import catalog
 from landscape.errors import UserError
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 from landscape.numerics.risk import Examples, Loss, from_labels
 from landscape.numerics.train import Metric
 from landscape.numerics.user_calls import definition, guarded
@@ -37,7 +37,7 @@ def check_predictions(
 ) -> jax.Array:
     """The model's predictions on a few examples; UserError where their shape is not the task's."""
     predictions = guarded(
-        lambda: quick(model.apply)(params, examples.inputs), f"model `{name}`", model.apply
+        lambda: jit_once(model.apply)(params, examples.inputs), f"model `{name}`", model.apply
     )
     batch = len(examples.targets)
     wanted: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)
@@ -104,7 +104,7 @@ def _check(
             raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
         return jnp.asarray(values)
 
-    values = guarded(lambda: quick(array)(predictions, targets), name, function)
+    values = guarded(lambda: jit_once(array)(predictions, targets), name, function)
     allowed = {(), predictions.shape[:1], predictions.shape}
     if values.shape not in allowed:
         shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))

@@ -13,7 +13,7 @@ import optax
 from landscape import catalog
 from landscape.config import Part, Run
 from landscape.errors import UserError
-from landscape.numerics.compiling import looping, quick
+from landscape.numerics.compiling import jit_loop, jit_once
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.risk import Examples, Loss, Numbers, from_labels
 from landscape.numerics.train import Loop, Metric, recorded_steps, trainer
@@ -176,9 +176,9 @@ def build_shared(
     return Shared(
         arguments=arguments,
         metrics=preflight.check_metrics(metrics, predictions, few.targets),
-        loop=_bound(quick(begin), looping(advance, donate_argnums=1)),
+        loop=_bound(jit_once(begin), jit_loop(advance, donate_argnums=1)),
         loop_of_many=_bound(
-            quick(jax.vmap(begin)), looping(jax.vmap(advance, side_by_side), donate_argnums=1)
+            jit_once(jax.vmap(begin)), jit_loop(jax.vmap(advance, side_by_side), donate_argnums=1)
         ),
         instruments=instruments.build(run, loss_of, model, measured, metrics, width),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from landscape.numerics.compiling import finished
+from landscape.numerics.compiling import compile_once
 
 
 def run(function: Callable, *arguments: Any) -> Any:
@@ -21,4 +21,4 @@ def run(function: Callable, *arguments: Any) -> Any:
 @functools.cache
 def _compiled(function: Callable, *kinds: tuple) -> Callable:
     lowered = jax.jit(function).lower(*(jax.ShapeDtypeStruct(*kind) for kind in kinds))
-    return finished(lowered)
+    return compile_once(lowered)

@@ -17,7 +17,7 @@ from landscape.audit.measure.domains import Target
 from landscape.audit.measure.subject import Subject
 from landscape.audit.static import jaxprs
 from landscape.audit.static.reader import Site
-from landscape.numerics.compiling import finished
+from landscape.numerics.compiling import compile_once
 
 Array = np.ndarray
 CHUNK = 256
@@ -146,7 +146,7 @@ class Probe:
                 continue
             try:
                 lowered = self._lowered(self._quiet_gradient, dtype, 1)
-                self._natives[key] = _COMPILERS.submit(finished, lowered)
+                self._natives[key] = _COMPILERS.submit(compile_once, lowered)
             except Exception as error:
                 failed: Future = Future()
                 failed.set_exception(error)
@@ -169,7 +169,7 @@ class Probe:
         return self._natives[np.dtype(dtype).name].result()
 
     def _compiled(self, function: Callable, arrays: int) -> Callable:
-        return finished(self._lowered(function, np.float64, arrays))
+        return compile_once(self._lowered(function, np.float64, arrays))
 
     def _lowered(self, function: Callable, dtype: Any, arrays: int) -> Any:
         """The function of `arrays` points and a target, over a chunk of points."""

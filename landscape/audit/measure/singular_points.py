@@ -14,7 +14,7 @@ import numpy as np
 from landscape.audit.measure.domains import FAR, Target
 from landscape.audit.measure.survey import Survey
 from landscape.audit.static import jaxprs
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 
 Array = np.ndarray
 _STARTS, _STEPS, _MOST = 24, 70, 4
@@ -77,7 +77,7 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
     with jax.enable_x64(True):
         given = value.astype(np.float64) if value.dtype.kind == "f" else value
         try:
-            ends, left = quick(jax.vmap(follow, (0, None)))(starts, given)
+            ends, left = jit_once(jax.vmap(follow, (0, None)))(starts, given)
         except Exception:  # the argument cannot be observed, as inside a loop
             return []
     ends, left = np.asarray(ends), np.asarray(left)

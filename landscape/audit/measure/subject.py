@@ -27,7 +27,7 @@ from landscape.audit.measure.signature import (
 )
 from landscape.audit.static.jaxprs import equations, place
 from landscape.errors import Place, UserError, nearest
-from landscape.numerics.compiling import quick
+from landscape.numerics.compiling import jit_once
 from landscape.numerics.user_calls import definition, guarded, last_own_frame
 
 Array = Any
@@ -256,7 +256,7 @@ def _prefers_right(subject: Subject) -> bool:
     high, low = (0.9, 0.1 / (count - 1)) if subject.domain.name != "real" else (4.0, 0.0)
     classes = jnp.where(jnp.eye(count, dtype=bool), high, low).astype(jnp.float32)
     rows = jnp.stack([jnp.broadcast_to(c, subject.shape) for c in classes])
-    cost = quick(jax.vmap(subject.row, (0, None)))
+    cost = jit_once(jax.vmap(subject.row, (0, None)))
     if subject.rows > 1:
         return True
     for number, target in enumerate(subject.targets):
@@ -278,7 +278,7 @@ def _rows(
     check_output(out, few[0].shape, label, function)
     if out.shape != ():
         return 1
-    one = quick(
+    one = jit_once(
         lambda p, t: (
             batched(p, t),
             jnp.stack([batched(p[i : i + 1], t[i : i + 1]) for i in range(_FEW)]),
@@ -340,7 +340,7 @@ def _same_constants(a: jex.ClosedJaxpr, b: jex.ClosedJaxpr) -> bool:
 def _signed_if_needed(subject: Subject, batched: Callable, rest: tuple) -> Subject:
     """Targets -1 and 1 where the loss is constant for the target 0 but not for -1."""
     x = jnp.linspace(-3.0, 3.0, 7, dtype=jnp.float32)
-    rows = quick(jax.vmap(lambda v, t: subject.row(jnp.full(subject.shape, v), t), (0, None)))
+    rows = jit_once(jax.vmap(lambda v, t: subject.row(jnp.full(subject.shape, v), t), (0, None)))
     at = {t: np.asarray(rows(x, jnp.full(subject.shape, t, jnp.float32))) for t in (-1.0, 0.0, 1.0)}
     moving = {t: np.ptp(values) > 0 for t, values in at.items()}
     mirrored = np.allclose(at[-1.0], at[1.0][::-1], rtol=1e-4, atol=1e-5)
@@ -355,7 +355,7 @@ def _is_elementwise(function: Callable) -> bool:
     """Whether each element of the result depends on its own alone; true where it cannot be told."""
     x = np.linspace(-2, 2, FEATURES, dtype=np.float32) ** 3
     with contextlib.suppress(Exception):
-        whole, alone = quick(
+        whole, alone = jit_once(
             lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(4)]))
         )(x)
         return np.allclose(whole, alone, rtol=1e-4, atol=1e-5, equal_nan=True)

@@ -10,7 +10,7 @@ import optax
 
 from landscape.errors import in_a_line
 from landscape.numerics import checks, slices
-from landscape.numerics.compiling import looping
+from landscape.numerics.compiling import jit_loop
 from landscape.numerics.float64_probes import STEPS
 from landscape.run.measurements.measured_point import MeasuredPoint
 from landscape.run.measurements.slice_sets import Slice
@@ -113,7 +113,7 @@ def _stacked(checked: list[PyTree], sphere: PyTree, signs: PyTree, rest: list[Py
     return jax.tree.map(leaf, sphere, signs, *checked, *rest)
 
 
-@looping
+@jit_loop
 def _probes(key: jax.Array, params: PyTree, norm: jax.Array) -> tuple[PyTree, PyTree]:
     """Directions of one norm: uniform on the sphere, and of independent signs."""
 
