@@ -9,6 +9,10 @@ From a notebook or a script:
 
 from typing import TYPE_CHECKING, Any
 
+# Importing the folder `run/` binds it to the name of the function `run`, once. It happens here, so
+# that no later import hides the function.
+import landscape.run as _run_folder  # noqa: F401
+
 __version__ = "0.1.0"
 __all__ = ["UserError", "load", "results", "run"]
 
@@ -17,8 +21,11 @@ if TYPE_CHECKING:
     from landscape.errors import UserError
 
 
+del globals()["run"]
+
+
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for, since most callers of a command need little of it."""
+    """Imports a public name on first use, since most commands need few of them."""
     if name == "UserError":
         from landscape.errors import UserError
 

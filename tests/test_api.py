@@ -73,3 +73,9 @@ def test_the_package_imports_nothing_heavy_until_it_is_asked():
     code = "import sys, landscape; print(sorted({'jax', 'numpy', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_function_run_is_not_hidden_by_the_folder_of_that_name():
+    code = "import landscape.run.plan; from landscape import run; import landscape.run.progress"
+    check = f"{code}; import landscape; assert run is landscape.run and callable(run)"
+    subprocess.run([sys.executable, "-c", check], check=True)
