@@ -171,7 +171,7 @@ WRONG = [
     ("record_every: 0", 4, 15, "`record_every`", ""),
     ("title: 3", 4, 8, "expected text", "quotes"),
     ("name: a/b", 4, 7, "a name that can be a folder's", ""),
-    ("folder: nowhere", 4, 9, "a folder that exists", ""),
+    ("folder: nowhere", 4, 9, "an existing folder", ""),
     ("seeds: 0", 4, 8, "a count of at least 1", ""),
     ("seeds: true", 4, 8, "a count of at least 1", ""),
     ("seeds: []", 4, 8, "at least one value", ""),
@@ -780,11 +780,11 @@ def test_schema_describes_what_is_written_by_hand():
     schema = config.schema()
     assert set(schema["required"]) == {"dataset", "model", "losses"}
     assert json.loads(json.dumps(schema)) == schema
-    name, full = schema["$defs"]["Model"]["anyOf"]
+    name, full = schema["$defs"]["ModelPart"]["anyOf"]
     assert "mlp" in name["anyOf"][0]["enum"]
     assert full["required"] == ["name"]
     assert full["additionalProperties"] is True
-    assert "label" not in schema["$defs"]["Loss"]["anyOf"][1]["required"]
+    assert "label" not in schema["$defs"]["LossPart"]["anyOf"][1]["required"]
 
 
 def test_reading_a_config_loads_nothing_heavy(tmp_path):

@@ -165,7 +165,7 @@ def _function(name: str, question: Question, folder: Path) -> tuple[Any, str | N
                 f"`{name}` does not name a function", hint="write `module:name` or `file.py:name`"
             )
         entries = catalog.find(family, name, folder, task)
-        part = _Part(name, question.options)
+        part = catalog.Spec(name, question.options)
         if len(entries) > 1:
             tasks = ", ".join(str(entry.task) for entry in entries)
             raise UserError(
@@ -175,11 +175,6 @@ def _function(name: str, question: Question, folder: Path) -> tuple[Any, str | N
         return catalog.build(family, part, folder=folder, task=task), task
     function = catalog.load(name, folder)
     return _bound(function, name, question.options), task
-
-
-class _Part(NamedTuple):
-    name: str
-    options: Mapping[str, Any]
 
 
 def _bound(function: Any, name: str, options: Mapping[str, Any]) -> Any:

@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from landscape.catalog import bind
+from landscape.catalog import Spec, bind
 from landscape.config.fields import Experiment
 from landscape.config.overrides import labels, locate, model_in, normalize, parts
 from landscape.config.parts import Frozen, Part
@@ -128,17 +127,14 @@ def _check(tree: Node, folder: Path) -> tuple[Experiment | None, list[UserError]
         return None, errors
     full = placed(experiment.model_dump(mode="json"), tree.place)
     for path, node, kind in parts(full):
-        options = bind(kind.family, _spec(node), folder).options
+        part = plain(node)
+        options = bind(kind.family, Spec(part["name"], part["options"]), folder).options
         full = put(full, (*path, "options"), placed(options, tree.place))
     try:
         return Experiment.model_validate_json(to_json(plain(full))), []
     except ValidationError as error:  # what only shows once defaults are filled in
         details = error.errors(include_url=False)
         return None, [_translate(detail, tree, Experiment) for detail in details]
-
-
-def _spec(node: Node) -> Any:
-    return SimpleNamespace(**{"options": {}, **plain(node)})
 
 
 def _check_part(node: Node, kind: type[Part], folder: Path) -> list[UserError]:
@@ -153,7 +149,7 @@ def _check_part(node: Node, kind: type[Part], folder: Path) -> list[UserError]:
     given = {} if options is None else plain(options)
     where = name.place if name is not None else node.place
     try:
-        problems = bind(kind.family, SimpleNamespace(name=written, options=given), folder).problems
+        problems = bind(kind.family, Spec(written, given), folder).problems
     except UserError as error:
         return [UserError(error.message, place=error.place or where, hint=error.hint)]
     errors = []

@@ -1,0 +1,92 @@
+"""Checks the options of a part against its entry in the menu and fills in the defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from landscape.catalog.lookup import REFERENCES, Named, find, singular
+from landscape.catalog.menu import Expression, Option
+from landscape.catalog.option_values import accepts, canonical, choices, default, is_path
+from landscape.errors import UserError, in_words, nearest
+
+
+class Problem(NamedTuple):
+    """A mistake in one option. `misplaced`: its name is at fault, not its value."""
+
+    option: str
+    misplaced: bool
+    message: str
+    hint: str | None = None
+
+
+class Bound(NamedTuple):
+    """Options as plain JSON values with the defaults filled in, and the mistakes in them."""
+
+    options: dict[str, Any]
+    problems: tuple[Problem, ...]
+
+
+def bind(family: str, part: Named, folder: Path, task: str | None = None) -> Bound:
+    """Checks the options of a part as far as possible without an import.
+
+    A loss that exists for several tasks is valid if one of them takes the options; a default is
+    filled in only if all of these agree on it. Raises UserError as `find` does.
+    """
+    entries = find(family, part.name, folder, task)
+    bounds = [bind_options(e.options, e.any_option, family, part, folder) for e in entries]
+    valid = [bound.options for bound in bounds if not bound.problems]
+    if not valid:
+        unknown = Bound(dict(part.options), ())
+        return min(bounds, key=lambda bound: len(bound.problems), default=unknown)
+    options = {
+        name: value
+        for name, value in valid[0].items()
+        if name in part.options or all(name in o and o[name] == value for o in valid[1:])
+    }
+    return Bound(options, ())
+
+
+def bind_options(
+    known: Mapping[str, Option], any_option: bool, family: str, part: Named, folder: Path
+) -> Bound:
+    """Checks the options of a part against the `known` ones; `any_option` allows others too."""
+    what = f"{singular(family)} `{part.name}`"
+    options: dict[str, Any] = {}
+    problems = []
+    for name, option in known.items():
+        if name in part.options:
+            options[name] = part.options[name]
+            try:
+                options[name] = canonical(option, part.options[name])
+                _check_reference(family, name, option, options[name], folder)
+            except ValidationError:
+                value, allowed = in_words(part.options[name]), choices(option)
+                message = f"option `{name}` of {what}: found {value}, expected {accepts(option)}"
+                hint = nearest(str(part.options[name]), allowed) if allowed else None
+                problems.append(Problem(name, False, message, hint))
+            except UserError as error:
+                problems.append(Problem(name, False, error.message, error.hint))
+        elif option.required:
+            problems.append(Problem(name, True, f"{what} needs the option `{name}`"))
+        elif not isinstance(option.default, Expression):
+            options[name] = default(option)
+    for name in [name for name in part.options if name not in known]:
+        options[name] = part.options[name]
+        if not any_option:
+            hint = nearest(name, known) if known else "it takes no options"
+            problems.append(Problem(name, True, f"{what} has no option `{name}`", hint))
+    return Bound(options, tuple(problems))
+
+
+def _check_reference(family: str, name: str, option: Option, value: Any, folder: Path) -> None:
+    """Raises UserError if an option names a part or a file that does not exist."""
+    referred = REFERENCES.get((family, name))
+    if referred and isinstance(value, str):
+        find(referred, value, folder)
+    if name == "test_fraction" and isinstance(value, float) and not 0 < value < 1:
+        raise UserError(f"`test_fraction` lies between 0 and 1, found {value}")
+    if is_path(option) and value is not None and not (folder / value).is_file():
+        message = f"`{name}`: there is no file {folder / value}"
+        raise UserError(message, hint="a path is relative to the folder of the config")

@@ -1,0 +1,122 @@
+"""Imports the parts that a config names and binds their options."""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from landscape.catalog.binding import bind_options
+from landscape.catalog.lookup import REFERENCES, Named, Spec, find
+from landscape.catalog.menu import RUNTIME, Expression, Option, check_family
+from landscape.catalog.option_values import python
+from landscape.catalog.user_code import load_file, load_module
+from landscape.errors import UserError, nearest
+
+
+def build(
+    family: str, part: Named, *, folder: Path | str, task: str | None = None
+) -> Callable[..., Any]:
+    """Returns the callable that a config names, with its options bound by keyword.
+
+    The result is `functools.partial(function, **options)`, so a caller may still override an
+    option: `build("optimizers", …)(learning_rate=schedule)`. Paths are made absolute against
+    `folder`. Raises UserError if a module, a name or an option is missing or unknown, and if the
+    user's own code fails on import, with the user's line.
+    """
+    folder = Path(folder).absolute()
+    function = _resolve(check_family(family), part.name, folder, task)
+    _check_callable(function, part.name)
+    known, any_option = _signature(function, family)
+    for problem in bind_options(known, any_option, family, part, folder).problems:
+        raise UserError(problem.message, hint=problem.hint)
+    options = {}
+    for name, value in part.options.items():
+        options[name] = python(known[name], value) if name in known else value
+        if isinstance(options[name], Path):
+            options[name] = folder / options[name]
+        referred = REFERENCES.get((family, name))
+        if referred and isinstance(value, str) and ":" in value:
+            options[name] = build(referred, Spec(value), folder=folder)
+    return functools.partial(function, **options)
+
+
+def load(name: str, folder: Path | str) -> Callable[..., Any]:
+    """Returns the function that `package.module:name` or `file.py:name` names, unchanged.
+
+    Raises UserError if there is no such module, file or name, with the nearest valid name, and if
+    importing it fails, with the user's line.
+    """
+    module, colon, attribute = name.rpartition(":")
+    if not colon or not module or not attribute.isidentifier():
+        hint = "write `package.module:name` or `file.py:name`"
+        raise UserError(f"`{name}` does not name a function", hint=hint)
+    function = _resolve("losses", name, Path(folder).absolute(), None)
+    _check_callable(function, name)
+    return function
+
+
+def learning_rate(optimizer: Callable[..., Any]) -> float:
+    """Returns the learning rate of an optimizer from `build`: as configured, else its default."""
+    value = getattr(optimizer, "keywords", {}).get("learning_rate")
+    if value is None:
+        parameter = inspect.signature(optimizer).parameters.get("learning_rate")
+        value = parameter.default if parameter is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(
+            "a schedule needs a learning rate, but the optimizer has none",
+            hint="set `optimizer.learning_rate`, or remove the schedule",
+        )
+    return float(value)
+
+
+def _check_callable(value: Any, name: str) -> None:
+    if not callable(value):
+        kind = type(value).__name__
+        raise UserError(f"`{name}` is a value of type {kind}, expected a function")
+
+
+def _resolve(family: str, name: str, folder: Path, task: str | None) -> Any:
+    matches = find(family, name, folder, task)
+    module_name, colon, attribute = name.rpartition(":")
+    if not colon:
+        if len(matches) > 1:
+            tasks = ", ".join(str(entry.task) for entry in matches)
+            raise UserError(f"`{name}` exists for several tasks: {tasks}", hint="name the task")
+        return getattr(importlib.import_module(matches[0].module), name)
+    if module_name.endswith(".py"):
+        module = load_file(folder / module_name)
+    else:
+        module = load_module(module_name, folder)
+    if not hasattr(module, attribute):
+        public = [n for n in dir(module) if not n.startswith("_") and callable(getattr(module, n))]
+        raise UserError(f"`{module_name}` has no `{attribute}`", hint=nearest(attribute, public))
+    return getattr(module, attribute)
+
+
+def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool]:
+    """Returns the options of an imported function, in the form in which `menu` reads them."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return {}, True
+    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    runtime = {p.name for p in by_name[: RUNTIME.get(family, 0)]}
+    options = {}
+    for p in parameters:
+        if p.name in runtime or p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            continue
+        required = p.default is p.empty
+        options[p.name] = Option(_annotation(p, family), Expression("…"), required)
+    return options, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _annotation(parameter: inspect.Parameter, family: str) -> str:
+    if family == "optimizers" and parameter.name == "learning_rate":
+        return "float"
+    if parameter.annotation is parameter.empty:
+        return ""
+    if isinstance(parameter.annotation, str):
+        return parameter.annotation
+    return inspect.formatannotation(parameter.annotation)

@@ -1,0 +1,120 @@
+"""Finds the entries that a name may mean, and the files that the part depends on."""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from landscape.catalog.menu import Entry, entries, read_source, user_entry
+from landscape.catalog.option_values import is_path
+from landscape.errors import UserError, nearest
+
+# Options that name a part of another family.
+REFERENCES = {("models", "activation"): "activations"}
+
+
+class Named(Protocol):
+    """A part as a config names it: `Spec`, or one of the models of `config.parts`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The name of a part: `name`, `package.module:name` or `file.py:name`; and its options."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find(family: str, name: str, folder: Path, task: str | None = None) -> tuple[Entry, ...]:
+    """Returns the entries that a name may mean, without importing anything.
+
+    The result is empty for `module:name`, and for a name in a user's file that is not a plain
+    function there: their options are known only once they are built. It has several entries for a
+    loss that exists for several tasks. Raises UserError if the name is unknown, with the nearest
+    valid name, or if a user's file is missing, is not valid Python or does not define the name.
+    """
+    module, colon, attribute = name.rpartition(":")
+    if not colon:
+        return _in_menu(family, name, task)
+    if not attribute.isidentifier() or not module:
+        hint = "write `package.module:name` or `file.py:name`"
+        raise UserError(f"`{name}` does not name a part", hint=hint)
+    if not module.endswith(".py"):
+        return ()
+    entry = user_entry(family, folder / module, attribute)
+    return () if entry is None else (entry,)
+
+
+def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
+    menu = entries(family)
+    matches = tuple(e for e in menu if e.name == name and task in (None, e.task))
+    if matches:
+        return matches
+    what = f"{task} loss" if task else singular(family)
+    names = {e.name for e in menu if task in (None, e.task)}
+    other_tasks = sorted({str(e.task) for e in menu if e.name == name})
+    if other_tasks:
+        message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {what}"
+        raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")
+    hint = nearest(name, names)
+    if name.endswith(".py"):
+        hint = f"name the function in the file too: `{name}:function`"
+    raise UserError(f"there is no {what} `{name}`", hint=hint)
+
+
+def singular(family: str) -> str:
+    """Returns what one part of a family is called."""
+    return "loss" if family == "losses" else family.removesuffix("s")
+
+
+def source(part: Named, folder: Path) -> str | None:
+    """Returns the text of the user's file that `file.py:name` names; None for any other name.
+
+    Files that it imports are not included.
+    """
+    module, colon, _ = part.name.rpartition(":")
+    return read_source(folder / module) if colon and module.endswith(".py") else None
+
+
+def contents(family: str, part: Named, folder: Path) -> dict[str, str]:
+    """Returns the content of the files that a part depends on, by the option that names them.
+
+    The user's own source is under the empty name, as text. Data files are given by their sha256.
+    """
+    by_option = {}
+    text = source(part, folder)
+    if text is not None:
+        by_option[""] = text
+    for entry in find(family, part.name, folder):
+        for name, option in entry.options.items():
+            value = part.options.get(name)
+            if value is not None and is_path(option):
+                by_option[name] = _sha256(folder / value)
+    for (owner, name), referred in REFERENCES.items():
+        value = part.options.get(name)
+        if owner == family and isinstance(value, str):
+            for text in contents(referred, Spec(value), folder).values():
+                by_option[name] = text
+    return by_option
+
+
+def _sha256(path: Path) -> str:
+    try:
+        state = path.stat()
+        return _sha256_of(path, state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256_of(path: Path, modified: int, size: int) -> str:
+    # Time and size are part of the cache key, so that a large file is read only once.
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,81 @@
+"""Expands an experiment into its runs: one per sweep point, seed and loss."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from landscape.config.fields import Experiment, Run
+from landscape.config.overrides import locate, normalize
+from landscape.config.resolve import resolve
+from landscape.config.run_identity import measurement_digest, run_id, training_identity
+from landscape.config.yaml_source import placed, put, shown
+from landscape.errors import Place, UserError
+
+
+class _Variant(NamedTuple):
+    """One loss at one point of the sweep: the runs of a variant differ only in their seed."""
+
+    swept: dict[str, Any]
+    fields: dict[str, Any]
+    training: dict[str, Any]
+
+    def run(self, seed: int) -> Run:
+        loss, folder = self.fields["loss"], self.fields["folder"]
+        name = run_id(loss, self.swept, seed, self.training, folder)
+        return Run(id=name, seed=seed, swept=self.swept, **self.fields)
+
+
+def expand(experiment: Experiment) -> tuple[Run, ...]:
+    """Returns the runs of an experiment: for each sweep point and each seed, every loss.
+
+    A sweep over an option of one loss multiplies only that loss. Reads the user's code and data
+    files, since their content is part of each run's id. Raises UserError if two runs are equal.
+    """
+    shared = {key: v for key, v in experiment.sweep.items() if not key.startswith("losses.")}
+    runs = []
+    for point in _points(shared):
+        variants = [
+            variant
+            for index in range(len(experiment.losses))
+            for variant in _variants(experiment, point, index)
+        ]
+        runs += [variant.run(seed) for seed in experiment.seeds for variant in variants]
+    _check_distinct(runs)
+    return tuple(runs)
+
+
+def _points(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*sweep.values()):
+        yield dict(zip(sweep, values, strict=True))
+
+
+def _variants(experiment: Experiment, point: dict[str, Any], index: int) -> Iterator[_Variant]:
+    """Yields the variants of one loss at a point of the shared sweep, one per point of its own."""
+    tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
+    paths = {key: locate(tree, key) for key in experiment.sweep}
+    of_loss = {key: v for key, v in experiment.sweep.items() if paths[key][:2] == ("losses", index)}
+    for loss_point in _points(of_loss):
+        swept = point | loss_point
+        place = Place("sweep point " + ", ".join(f"{k}={shown(v)}" for k, v in swept.items()))
+        changed = tree
+        for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
+            changed = normalize(put(changed, paths[key], placed(swept[key], place)))
+        yield _variant(resolve(changed, experiment.folder), swept, index)
+
+
+def _variant(experiment: Experiment, swept: dict[str, Any], index: int) -> _Variant:
+    shared = Run.model_fields.keys() & Experiment.model_fields.keys()
+    fields = {name: getattr(experiment, name) for name in shared}
+    fields |= {"loss": experiment.losses[index], "measurement": measurement_digest(experiment)}
+    return _Variant(swept, fields, training_identity(fields, experiment.folder))
+
+
+def _check_distinct(runs: list[Run]) -> None:
+    first: dict[str, Run] = {}
+    for run in runs:
+        other = first.setdefault(run.id, run)
+        if other is not run:
+            raise UserError(
+                f"two runs are the same training: `{other.label}` and `{run.label}`",
+                hint="remove one of the two values from the sweep",
+            )

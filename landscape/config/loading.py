@@ -1,0 +1,80 @@
+"""Loads the YAML of an experiment or a run, and writes it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from landscape.config.fields import Experiment, Run
+from landscape.config.overrides import normalize, override
+from landscape.config.resolve import check_sweep, read_as, resolve
+from landscape.config.yaml_source import Node, at, parse, plain, put, read, write
+from landscape.errors import Place, UserError
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment of a YAML file, with overrides applied and defaults filled in.
+
+    `overrides` are `key=value` texts. Parts and their options are checked without importing them.
+    Raises UserError that lists every mistake, each with its file, line and column or its override.
+    """
+    path = Path(path)
+    tree = normalize(read(path))
+    folder = _folder(tree, path)
+    tree = put(tree, ("folder",), Node(str(folder), tree.place))
+    name = at(tree, ("name",))
+    if name is None or name.value is None:
+        tree = put(tree, ("name",), Node(path.stem, tree.place))
+    tree = override(tree, overrides, folder)
+    folder = _folder(tree, path)
+    tree = put(tree, ("folder",), Node(str(folder), tree.place))
+    experiment = resolve(tree, folder)
+    check_sweep(tree, folder)
+    return experiment
+
+
+def _folder(tree: Node, path: Path) -> Path:
+    """Returns the absolute folder in which paths and user code are looked up."""
+    folder_node = at(tree, ("folder",))
+    if folder_node is None or folder_node.value is None:
+        return path.parent.absolute()
+    folder = path.parent.absolute() / str(folder_node.value)
+    if not isinstance(folder_node.value, str) or not folder.is_dir():
+        message = f"`folder`: found `{folder_node.value}`, expected an existing folder"
+        raise UserError(message, place=folder_node.place)
+    return folder
+
+
+def dump(value: Experiment | Run) -> str:
+    """Returns the YAML of an experiment or a run, defaults included; it loads as an equal value."""
+    return write(value.model_dump(mode="json"))
+
+
+def run_from(text: str, file: str = "config.yaml") -> Run:
+    """Returns the run that `dump` wrote. Parts are not looked up, so old results stay readable."""
+    return read_as(Run, text, file)
+
+
+def read_run(path: Path) -> Run:
+    """Returns the run of a `config.yaml` that `dump` wrote."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read this run: {error}", place=Place(str(path))) from None
+    return run_from(text, str(path))
+
+
+def options(arguments: Sequence[str]) -> dict[str, Any]:
+    """Returns the options of a part from `name=value` texts; values are YAML."""
+    values = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        if not equals or not name.isidentifier():
+            hint = "write NAME=VALUE, for example delta=0.5"
+            raise UserError(f"`{argument}` is not of the form NAME=VALUE", hint=hint)
+        values[name] = plain(parse(text, f"option {name}"))
+    return values
+
+
+def schema() -> dict[str, Any]:
+    """Returns the JSON schema of a config, for editors that complete and check YAML."""
+    return Experiment.model_json_schema()
