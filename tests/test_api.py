@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from disturbed import written
+from helpers.misbehaving_sweep import write_config
 
 import landscape
 from landscape import UserError, load, results, run
@@ -14,7 +14,7 @@ FEW = ("losses=[brier, focal]", "steps=10", "record_every=5", "slices=null")
 
 
 def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
-    path, told = written(tmp_path), []
+    path, told = write_config(tmp_path), []
     sweep = run(load(path, *FEW), tmp_path / "out", tell=told.append)
     assert len(told) == 4 and all(" done " in line for line in told)
     assert sweep.status.tolist() == ["done"] * 4
@@ -33,7 +33,7 @@ def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
 
 
 def test_mistakes_are_errors_of_one_kind(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     with pytest.raises(UserError, match="there is no key `step`"):
         load(path, "step=3")
     with pytest.raises(UserError, match="has one job"):
@@ -59,7 +59,7 @@ print(sweep.status.tolist())
 
 @pytest.mark.slow
 def test_a_script_needs_no_guard_against_starting_itself_again(tmp_path):
-    written(tmp_path)
+    write_config(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=200

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from sweeps import ends
+from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.run import cross_run
@@ -52,7 +52,7 @@ def test_config_runs(path, tmp_path):
     prepare(runs, workshop)
     # Every loss has run on its data by now; training is compiled for one.
     runs = [run for run in runs if run.loss.label == experiment.losses[-1].label]
-    for run, status, _ in ends(runs, tmp_path, workshop):
+    for run, status, _ in ended_runs(runs, tmp_path, workshop):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert store.read_trace(folder)["step"].tolist() == [0, 1, 2]

@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from command import called
-from sweeps import ends
+from helpers.command_line import invoke
+from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.config import Experiment
@@ -42,9 +42,9 @@ def folder(tmp_path_factory):
         for code in blocks(page, "python"):
             if named := re.match(r"# (\w+\.py)\n", code):
                 (folder / named[1]).write_text(code)
-    called("init", "mine", cwd=folder)
+    invoke("init", "mine", cwd=folder)
     few = ["steps=4", "seeds=1", "losses=[brier]", "slices=null"]
-    assert called("run", "configs/quickstart.yaml", *few, cwd=folder).returncode == 0
+    assert invoke("run", "configs/quickstart.yaml", *few, cwd=folder).returncode == 0
     return folder
 
 
@@ -58,7 +58,7 @@ def test_commands_are_accepted(command, expected, folder):
         words.append("--dry-run")
     if "--estimate" in words:  # it trains: a little
         words += ["losses=[brier]", "seeds=1", "slices=null"]
-    done = called(*words[1:], cwd=folder)
+    done = invoke(*words[1:], cwd=folder)
     assert done.returncode == expected, done.stdout + done.stderr
 
 
@@ -157,7 +157,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         runs = config.expand(config.load(tmp_path / f"{name}.yaml", ()))
         workshop = ProgramCache()
         prepare(runs, workshop)
-        done = ends(runs, tmp_path / "out", workshop)
+        done = ended_runs(runs, tmp_path / "out", workshop)
         ((run, status, _),) = done
         assert status == "done"
         if name == "own":

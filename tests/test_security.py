@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import called
-from disturbed import carried_out, written
+from helpers.command_line import invoke
+from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape import config
 from landscape.errors import StorageError, UserError
@@ -51,7 +51,7 @@ def test_an_annotation_of_somebody_elses_is_read_and_not_evaluated(tmp_path, ann
     (tmp_path / "theirs.py").write_text(
         f"def loss(predictions, targets, *, option: {annotation.format(code)} = 1.0):\n    ...\n"
     )
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     with contextlib.suppress(UserError):
         config.load(path, ["losses=[{name: 'theirs.py:loss', option: 2.0}]"])
     assert not mark.exists()
@@ -59,8 +59,8 @@ def test_an_annotation_of_somebody_elses_is_read_and_not_evaluated(tmp_path, ann
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    path = written(tmp_path_factory.mktemp("own"))
-    return carried_out(path, *FEW, executor="serial")[1]
+    path = write_config(tmp_path_factory.mktemp("own"))
+    return run_sweep(path, *FEW, executor="serial")[1]
 
 
 class Trap:
@@ -90,7 +90,7 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     store.write_status(folder, "done")  # as whoever wants to be believed
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         store.read_slices(folder)
-    done = called("report", str(directory), cwd=tmp_path)
+    done = invoke("report", str(directory), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     page = (directory / "report" / "index.html").read_text()
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
@@ -98,7 +98,7 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     evil = "!!python/object/apply:pathlib.Path.touch [" + str(mark) + "]"
     (folder / "config.yaml").write_text(evil)
     (directory / "experiment.yaml").write_text(evil)
-    assert "Traceback" not in called("report", str(directory), cwd=tmp_path).stderr
+    assert "Traceback" not in invoke("report", str(directory), cwd=tmp_path).stderr
     assert not mark.exists()
     pickle.loads(pickle.dumps(Trap(mark)))
     assert mark.exists(), "the trap works"
@@ -110,7 +110,7 @@ def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
     shutil.copytree(own, directory)
     store.write_plan(directory, [name])
     for words in (["status"], ["report"], ["export", "--to", "tensorboard"]):
-        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 2 and "is no name of a run" in done.stderr
     with pytest.raises(UserError, match="is no name of a run"):
         [*finished(read(directory))]
@@ -118,21 +118,21 @@ def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden", "a\\b", ""])
 def test_the_name_of_an_experiment_leads_out_of_no_folder(tmp_path, name):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     path.write_text(path.read_text() + f"name: {name!r}\n")
     with pytest.raises(UserError, match="name"):
         config.load(path)
 
 
 def test_a_label_and_swept_text_make_no_path(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     losses = "losses=[{name: 'losses.py:wicked', label: '../../outside $(touch x) ;'}]"
     (run, *_) = config.expand(config.load(path, [losses]))
     assert "/" not in run.id and ".." not in run.id and "$" not in run.id and " " not in run.id
 
 
 def test_results_are_not_written_through_a_link(own, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
     (name,) = store.read_plan(directory)
@@ -142,7 +142,7 @@ def test_results_are_not_written_through_a_link(own, tmp_path):
     shutil.rmtree(folder)
     folder.symlink_to(elsewhere)
     with pytest.raises(UserError, match="leads to"):
-        carried_out(path, *FEW, executor="serial")
+        run_sweep(path, *FEW, executor="serial")
     assert [p.name for p in elsewhere.iterdir()] == ["thesis.txt"]
 
 
@@ -161,19 +161,19 @@ def test_a_report_is_not_written_through_a_link(own, tmp_path, place):
 
 
 def test_nothing_is_cleared_behind_a_link(own, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory, elsewhere = tmp_path / "out" / "sweep", tmp_path / "elsewhere"
     shutil.copytree(own, directory)
     elsewhere.mkdir()
     for name in (".theirs.part", "progress.json"):
         (elsewhere / name).write_text("{}")
     (directory / "runs" / "no-run-of-ours").symlink_to(elsewhere)
-    carried_out(path, *FEW, executor="serial")
+    run_sweep(path, *FEW, executor="serial")
     assert sorted(p.name for p in elsewhere.iterdir()) == [".theirs.part", "progress.json"]
 
 
 def test_a_log_is_not_written_through_a_link(own, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
     (name,) = store.read_plan(directory)
@@ -185,21 +185,21 @@ def test_a_log_is_not_written_through_a_link(own, tmp_path):
         store.append_log(folder, "a line")
     (folder / "params.safetensors").unlink()
     with pytest.raises(UserError, match="leads to"):
-        carried_out(path, *FEW, executor="serial")
+        run_sweep(path, *FEW, executor="serial")
     assert thesis.read_text() == "years of work"
 
 
 def test_fresh_deletes_nothing_that_is_not_its_own(own, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     directory.mkdir(parents=True)
     (directory / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="nothing is deleted"):
-        carried_out(path, *FEW, executor="serial", fresh=True)
+        run_sweep(path, *FEW, executor="serial", fresh=True)
     shutil.copytree(own, directory, dirs_exist_ok=True)
     before = [*directory.glob("runs/*/status.json")]
     stamps = [file.stat().st_mtime_ns for file in before]
-    carried_out(path, *FEW, executor="serial", fresh=True)
+    run_sweep(path, *FEW, executor="serial", fresh=True)
     assert (directory / "thesis.txt").read_text() == "years of work"
     assert [file.stat().st_mtime_ns for file in before] != stamps
 
@@ -228,7 +228,7 @@ def test_a_terminal_takes_no_orders_from_a_loss(own, tmp_path):
     shutil.copytree(store.run_folder(directory, name), folder)
     store.write_failure(folder, (folder / "config.yaml").read_text(), "ValueError: \x1b[31mred\x07")
     for words in (["status"], ["status", "--json"], ["report"]):
-        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert "red" in done.stdout + done.stderr or words == ["report"]
         assert not {"\x1b", "\x07"} & {*done.stdout, *done.stderr}
     for path in (directory / "report").rglob("*"):
@@ -242,7 +242,7 @@ DEEP = ["plan.json", "experiment.yaml", "status.json", "summary.json", "config.y
 
 @pytest.mark.parametrize("name", DEEP)
 def test_what_is_nested_without_end_is_a_damaged_file(own, tmp_path, name):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
     (run_id,) = store.read_plan(directory)
@@ -251,23 +251,23 @@ def test_what_is_nested_without_end_is_a_damaged_file(own, tmp_path, name):
     before = (folder / "trace.parquet").read_bytes()
     place.write_text("[" * 100_000)
     for command in ("status", "report"):
-        done = called(command, str(directory), cwd=tmp_path)
+        done = invoke(command, str(directory), cwd=tmp_path)
         assert done.returncode in (0, 2)
-    carried_out(path, *FEW, executor="serial")
+    run_sweep(path, *FEW, executor="serial")
     assert store.read_status(folder) == "done" and store.damaged(folder) == []
     assert (folder / "trace.parquet").read_bytes() == before
 
 
 def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    carried_out(path, *FEW, "seeds=2", executor="serial")
+    run_sweep(path, *FEW, "seeds=2", executor="serial")
     first, second = (store.run_folder(directory, name) for name in store.read_plan(directory))
     shutil.copy(second / "trace.parquet", first / "trace.parquet")  # readable, and wrong
     for words in (["report"], ["export", "--to", "tensorboard"]):
-        done = called(words[0], str(directory), *words[1:], cwd=tmp_path)
+        done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 0
         assert f"left out: {first.name}: damaged: trace.parquet" in done.stderr
     assert "1 run exported" in done.stderr
     (second / "params.safetensors").unlink()  # to save space: a report does without
-    assert called("report", str(directory), cwd=tmp_path).returncode == 0
+    assert invoke("report", str(directory), cwd=tmp_path).returncode == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from sweeps import ends
+from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.run import traced_options
@@ -49,7 +49,7 @@ def performed(folder, *overrides, workshop=None, text=CONFIG):
     runs = config.expand(config.load(folder / "experiment.yaml", overrides))
     workshop = workshop or ProgramCache()
     prepare(runs, workshop)
-    ended = {run.id: s for run, s, _ in ends(runs, folder / "out", workshop)}
+    ended = {run.id: s for run, s, _ in ended_runs(runs, folder / "out", workshop)}
     assert set(ended.values()) == {"done"}
     return runs
 
@@ -198,7 +198,7 @@ def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
     for out in ("first", "second"):
         environment = os.environ | {
             "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
         done = subprocess.run(
@@ -232,7 +232,8 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
         workshop = ProgramCache()
         prepare(runs, workshop)
         ended = {
-            run.id: status for run, status, _ in ends(runs, folder / "out", workshop, together)
+            run.id: status
+            for run, status, _ in ended_runs(runs, folder / "out", workshop, together)
         }
         assert sorted(ended.values()) == ["diverged", "diverged", "done", "done"]
         found.append({run.id: store.run_folder(folder / "out", run.id) for run in runs})

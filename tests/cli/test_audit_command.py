@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command import called, process
+from helpers.command_line import invoke, run_process
 
 CODE = """
 import functools
@@ -109,7 +109,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def landscape(*args, cwd, by=called):
+def landscape(*args, cwd, by=invoke):
     return by("audit", *args, cwd=cwd)
 
 
@@ -119,7 +119,7 @@ def line_of(text):
 
 def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
     names = ["squared_error", "mine.py:clipped", "mine.py:hard", "mine.py:raises"]
-    done = landscape(*names, "--json", cwd=folder, by=process)
+    done = landscape(*names, "--json", cwd=folder, by=run_process)
     assert done.returncode == 2, done.stderr
     found = json.loads(done.stdout)
     assert [one["loss"] for one in found] == names
@@ -148,7 +148,7 @@ def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
 def test_exit_codes(folder):
     assert landscape("mine.py:square", cwd=folder).returncode == 0
     assert landscape("mine.py:clipped", "--task", "binary", cwd=folder).returncode == 0
-    done = landscape("mine.py:hard", "--task", "binary", "--json", cwd=folder, by=process)
+    done = landscape("mine.py:hard", "--task", "binary", "--json", cwd=folder, by=run_process)
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "untrainable"
 
@@ -241,7 +241,7 @@ def test_each_mistake_is_told_clearly_and_costs_only_itself(folder):
 
 
 def test_prints_do_not_reach_the_output(folder):
-    found = json.loads(landscape("mine.py:prints", "--json", cwd=folder, by=process).stdout)
+    found = json.loads(landscape("mine.py:prints", "--json", cwd=folder, by=run_process).stdout)
     (note,) = (note for note in found["notes"] if "prints" in note)
     assert str(line_of('print("here")')) in note
 
@@ -249,7 +249,7 @@ def test_prints_do_not_reach_the_output(folder):
 @pytest.mark.slow
 def test_what_takes_too_long_is_named_and_the_others_are_done(folder):
     names = ["mine.py:sleeps", "mine.py:hangs", "absolute_error"]
-    done = landscape(*names, "--time-limit", "6", "--json", cwd=folder, by=process)
+    done = landscape(*names, "--time-limit", "6", "--json", cwd=folder, by=run_process)
     assert done.returncode == 2
     sleeps, hangs, fine = json.loads(done.stdout)
     assert f"mine.py:{line_of('time.sleep(600)')}" in sleeps["error"]
@@ -283,7 +283,7 @@ def test_a_wrong_option_is_explained(folder, args, words):
 def test_the_readme_shows_what_is_printed(tmp_path):
     from pathlib import Path
 
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     shown = (root / "README.md").read_text().split("landscape audit clipped_cross_entropy\n")[1]
     expected = shown.split("```\n")[1].splitlines()
     printed = landscape("clipped_cross_entropy", cwd=root).stdout.splitlines()

@@ -8,7 +8,7 @@ from landscape.errors import UserError
 from landscape.sweep import carry_out, executors
 from landscape.sweep.executors.events import Ended
 
-EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
+RESULT_FILES = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 CONFIG = """
 dataset: digits
 model: {name: mlp, widths: [128]}
@@ -68,19 +68,19 @@ def mischief(what):
 """
 
 
-def written(folder, text=CONFIG):
+def write_config(folder, text=CONFIG):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "losses.py").write_text(LOSSES)
     (folder / "sweep.yaml").write_text(text)
     return folder / "sweep.yaml"
 
 
-def mischief(folder, what, number):
+def plan_mischief(folder, what, number):
     """What the loss does when it is traced for the n-th time."""
     (folder / f"mischief-{number:02}").write_text(what)
 
 
-def carried_out(path, *overrides, jobs=None, executor=None, out=None, **options):
+def run_sweep(path, *overrides, jobs=None, executor=None, out=None, **options):
     """All events of a sweep, and the folder of its results."""
     experiment = config.load(path, overrides)
     how = executors.choose(experiment, executor, jobs, None)
@@ -88,17 +88,17 @@ def carried_out(path, *overrides, jobs=None, executor=None, out=None, **options)
     return [*carry_out.carry_out(experiment, out, how, **options)], out / experiment.name
 
 
-def contents(directory):
+def result_bytes(directory):
     """The bytes of every result, by run and file."""
     return {
         (folder.name, name): (folder / name).read_bytes()
         for folder in sorted((directory / "runs").iterdir())
-        for name in EXACT
+        for name in RESULT_FILES
         if (folder / name).exists()
     }
 
 
-def same(found, expected):
+def assert_same_results(found, expected):
     """Whether results are equal byte for byte, but for the folder that their configs lie in."""
     assert found.keys() == expected.keys()
     others = [key for key in found if key[1] != "config.yaml" and found[key] != expected[key]]
@@ -109,13 +109,13 @@ def statuses(events):
     return [event.status for event in events if isinstance(event, Ended)]
 
 
-def command(path, *words):
+def run_command(path, *words):
     return [sys.executable, "-m", "landscape.cli", "run", path.name, "--out", "out", *words]
 
 
-def started(path, *words, **options):
+def start_process(path, *words, **options):
     return subprocess.Popen(
-        command(path, *words),
+        run_command(path, *words),
         cwd=path.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -124,7 +124,7 @@ def started(path, *words, **options):
     )
 
 
-def states(directory):
+def run_states(directory):
     try:
         return carry_out.states(directory, True)
     except UserError:

@@ -5,7 +5,7 @@ import math
 import struct
 
 import pytest
-from disturbed import carried_out, written
+from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape.errors import UserError
 from landscape.export import export, finished
@@ -18,8 +18,8 @@ FEW = ("losses=[{name: focal, gamma: 1.5}, brier]", "seeds=1", "steps=10", "reco
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
-    path = written(tmp_path_factory.mktemp("export"))
-    _, directory = carried_out(path, *FEW, executor="serial")
+    path = write_config(tmp_path_factory.mktemp("export"))
+    _, directory = run_sweep(path, *FEW, executor="serial")
     build(directory)
     return directory
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sweeps import ends
+from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.parts.directions import Point, random
@@ -55,7 +55,7 @@ def finished(tmp_path_factory):
     runs = config.expand(loaded)
     workshop = ProgramCache()
     prepare(runs, workshop)
-    statuses = {run.id: status for run, status, _ in ends(runs, folder, workshop)}
+    statuses = {run.id: status for run, status, _ in ended_runs(runs, folder, workshop)}
     for run in runs:
         assert statuses[run.id] == "done", store.read_failure(store.run_folder(folder, run.id))
     assert cross_run.measure(loaded.across, runs, folder, workshop)
@@ -329,7 +329,7 @@ def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     few = ["seeds=1", "losses=[softmax_cross_entropy]", f"optimizer.learning_rate={rate}"]
     runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
     workshop = ProgramCache()
-    ((run, status, _),) = ends(runs, tmp_path, workshop)
+    ((run, status, _),) = ended_runs(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)
     made = disk.read_json(folder / "summary.json")["checks"]

@@ -15,7 +15,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from disturbed import carried_out, contents, mischief, same, statuses, written
+from helpers.misbehaving_sweep import (
+    assert_same_results,
+    plan_mischief,
+    result_bytes,
+    run_sweep,
+    statuses,
+    write_config,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,7 +59,9 @@ def everything(directory):
         for name in MEASURED
         for path in directory.glob(f"runs/*/{name}")
     }
-    return contents(directory) | more | {("", "across"): (directory / "across.json").read_bytes()}
+    return (
+        result_bytes(directory) | more | {("", "across"): (directory / "across.json").read_bytes()}
+    )
 
 
 @pytest.mark.slow
@@ -60,32 +69,32 @@ def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp
     """The serial one has two devices here and shares points among them; each worker has one."""
     found = {}
     for executor, jobs in (("serial", 1), ("processes", 2)):
-        path = written(tmp_path / f"{executor}{jobs}", MORE)
-        events, directory = carried_out(path, executor=executor, jobs=jobs)
+        path = write_config(tmp_path / f"{executor}{jobs}", MORE)
+        events, directory = run_sweep(path, executor=executor, jobs=jobs)
         assert statuses(events) == ["done"] * 2
         found[executor, jobs] = everything(directory)
     assert len(found["serial", 1]) == 2 * (5 + 2) + 1
-    same(found["processes", 2], found["serial", 1])
+    assert_same_results(found["processes", 2], found["serial", 1])
     monkeypatch.setattr(executors, "started", None)  # nobody is started who has nothing to do
-    events, _ = carried_out(path, executor="processes", jobs=2)
+    events, _ = run_sweep(path, executor="processes", jobs=2)
     assert statuses(events) == []
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray forks to start its daemons
 def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
-    path = written(tmp_path)
-    mischief(tmp_path, "kill", 0)  # while it is prepared
-    mischief(tmp_path, "kill", 1)  # in the first run
+    path = write_config(tmp_path)
+    plan_mischief(tmp_path, "kill", 0)  # while it is prepared
+    plan_mischief(tmp_path, "kill", 1)  # in the first run
     with contextlib.chdir(tmp_path):  # a worker has another current folder
-        events, _ = carried_out(path, executor="ray", jobs=1, out=Path("results"))
+        events, _ = run_sweep(path, executor="ray", jobs=1, out=Path("results"))
     directory = tmp_path / "results" / "sweep"
     lost = [event for event in events if isinstance(event, Lost)]
     assert [event.reason for event in lost] == ["worker or its machine lost"]
     assert statuses(events) == ["done"] * 4
-    again = written(tmp_path / "serial")
-    _, expected = carried_out(again, executor="serial")
-    same(contents(directory), contents(expected))
+    again = write_config(tmp_path / "serial")
+    _, expected = run_sweep(again, executor="serial")
+    assert_same_results(result_bytes(directory), result_bytes(expected))
 
 
 def test_a_cluster_that_is_not_there_is_said_at_once():
@@ -190,7 +199,7 @@ def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, k
 
 
 def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
-    experiment = config.load(written(tmp_path), overrides)
+    experiment = config.load(write_config(tmp_path), overrides)
     return executors.choose(experiment, executor, jobs, address)
 
 
@@ -285,7 +294,7 @@ class Pretended:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, workers):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
     slots = [Pretended(f"w{number}", log) for number in range(workers)]
@@ -321,9 +330,9 @@ class Late(Pretended):
 
 
 def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     overrides = ("losses=[brier]", "slices=null", "steps=2")
-    _, results = carried_out(path, *overrides, executor="serial")
+    _, results = run_sweep(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
     crew = WorkerPool([Late("w", [], results)], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))
@@ -355,7 +364,7 @@ class Trains(Pretended):
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
-    runs = config.expand(config.load(written(tmp_path), ("losses=[brier]", "seeds=4")))
+    runs = config.expand(config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4")))
     log = []
     slots = [Trains("a", log), Trains("b", log)]
     crew = WorkerPool(slots, Limits(None, 0))
@@ -395,7 +404,7 @@ class Never(Pretended):
 
 
 def test_a_worker_that_never_comes_holds_nothing_up(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
     crew = WorkerPool([Pretended("w", []), Never("x", [])], Limits(None, 0))
     value_of(crew.prepare(runs, threading.Event()))

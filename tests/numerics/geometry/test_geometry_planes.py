@@ -23,7 +23,7 @@ from landscape.numerics.geometry import (
     total_persistence,
 )
 
-PAGE = Path(__file__).parent.parent / "docs/geometry.md"
+PAGE = Path(__file__).parents[3] / "docs/geometry.md"
 
 
 def plane(function, points=31, radius=1.5):

@@ -1,6 +1,6 @@
 """The arithmetic of an estimate, from times that are known."""
 
-from disturbed import written
+from helpers.misbehaving_sweep import write_config
 
 from landscape import config
 from landscape.run.program_cache import ProgramCache
@@ -17,7 +17,7 @@ def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeyp
 
     monkeypatch.setattr(estimate, "_timed", timed)
     overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
-    runs = config.expand(config.load(written(tmp_path), overrides))
+    runs = config.expand(config.load(write_config(tmp_path), overrides))
     everyone = {run.id for run in runs}
     cost = estimate.estimated(runs, everyone, ProgramCache())
     assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
@@ -32,6 +32,6 @@ def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeyp
 
 def test_a_short_run_records_all_checkpoints_that_are_measured(tmp_path):
     overrides = ("losses=[brier]", "seeds=1", "steps=100", "record_every=10", "checkpoints=4")
-    (run,) = config.expand(config.load(written(tmp_path), overrides))
+    (run,) = config.expand(config.load(write_config(tmp_path), overrides))
     assert estimate._few_steps(run) == 40
     assert estimate._few_steps(run.model_copy(update={"steps": 30})) == 30

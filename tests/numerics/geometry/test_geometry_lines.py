@@ -27,7 +27,7 @@ from landscape.numerics.geometry import (
     smad,
 )
 
-PAGE = Path(__file__).parent.parent / "docs/geometry.md"
+PAGE = Path(__file__).parents[3] / "docs/geometry.md"
 X = np.linspace(-1, 1, 41)
 H = X[1] - X[0]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from landscape.numerics import batched_points
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("width", [1, 2, 4])

@@ -8,7 +8,16 @@ import sys
 import time
 
 import pytest
-from disturbed import carried_out, command, contents, same, started, states, statuses, written
+from helpers.misbehaving_sweep import (
+    assert_same_results,
+    result_bytes,
+    run_command,
+    run_states,
+    run_sweep,
+    start_process,
+    statuses,
+    write_config,
+)
 
 from landscape.errors import UserError
 from landscape.storage import store
@@ -20,14 +29,14 @@ FEW = ("losses=[brier]",)
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    path = written(tmp_path_factory.mktemp("undisturbed"))
-    events, directory = carried_out(path, *FEW, executor="serial")
+    path = write_config(tmp_path_factory.mktemp("undisturbed"))
+    events, directory = run_sweep(path, *FEW, executor="serial")
     assert statuses(events) == ["done"] * 2
     return directory
 
 
 def copied(undisturbed, folder):
-    path = written(folder)
+    path = write_config(folder)
     shutil.copytree(undisturbed, folder / "out" / "sweep")
     return path, folder / "out" / "sweep"
 
@@ -79,11 +88,11 @@ def test_damaged_runs_are_done_again_and_no_others(undisturbed, tmp_path):
     (one / "params.safetensors").write_bytes(b"garbage")
     (other / "slices.npz").unlink()
     kept = (other / "trace.parquet").stat().st_mtime_ns
-    events, _ = carried_out(path, *FEW, executor="serial")
+    events, _ = run_sweep(path, *FEW, executor="serial")
     assert statuses(events) == ["done"] * 2
     assert (other / "trace.parquet").stat().st_mtime_ns == kept
-    same(contents(directory), contents(undisturbed))
-    assert statuses(carried_out(path, *FEW)[0]) == []
+    assert_same_results(result_bytes(directory), result_bytes(undisturbed))
+    assert statuses(run_sweep(path, *FEW)[0]) == []
 
 
 @pytest.fixture
@@ -103,10 +112,10 @@ def remounted(place, how):
 
 @pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_loses_nothing(undisturbed, tmp_path, small_disk):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     words = [*FEW, "--executor", "processes", "--out", str(small_disk)]
     (small_disk / "filler").write_bytes(b"x" * 40_000)
-    ended = subprocess.run(command(path, *words), cwd=tmp_path, capture_output=True, text=True)
+    ended = subprocess.run(run_command(path, *words), cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 1, ended.stderr
     assert "No space left on device" in ended.stderr and "free some space" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -116,18 +125,18 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(undisturbed, tmp_path, sm
     assert lock.holder(directory) is None
     (small_disk / "filler").unlink()
     remounted(small_disk, "size=16m")
-    carried_out(path, *FEW, executor="serial", out=small_disk)
-    same(contents(directory), contents(undisturbed))
+    run_sweep(path, *FEW, executor="serial", out=small_disk)
+    assert_same_results(result_bytes(directory), result_bytes(undisturbed))
 
 
 @pytest.mark.slow
 def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, small_disk, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     remounted(small_disk, "size=16m")
     shutil.copytree(undisturbed, small_disk / "sweep")
     remounted(small_disk, "ro")
     words = [*FEW, "--out", str(small_disk)]
-    ended = subprocess.run(command(path, *words), cwd=tmp_path, capture_output=True, text=True)
+    ended = subprocess.run(run_command(path, *words), cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Read-only file system" in ended.stderr and "--out" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -144,15 +153,15 @@ time.time = lambda: _start - 7.0 * next(_count)
 
 @pytest.mark.slow
 def test_a_clock_that_goes_backwards_changes_nothing(undisturbed, tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(BACKWARDS)
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "clock")}
     words = [*FEW, "--jobs", "2", "execution.time_limit=100"]
-    one = started(path, *words, env=environment)
+    one = start_process(path, *words, env=environment)
     _, told = one.communicate(timeout=200)
     assert one.returncode == 0, told
-    same(contents(tmp_path / "out" / "sweep"), contents(undisturbed))
+    assert_same_results(result_bytes(tmp_path / "out" / "sweep"), result_bytes(undisturbed))
     check = "import time; assert time.time() > time.time()"
     subprocess.run([sys.executable, "-c", check], env=environment, check=True)
 
@@ -161,13 +170,13 @@ def test_a_clock_that_goes_backwards_changes_nothing(undisturbed, tmp_path):
 
 
 def test_a_folder_in_use_says_by_whom(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     with lock.hold(directory):
         holder = lock.holder(directory)
         assert holder is not None and holder.pid == os.getpid()
         with pytest.raises(UserError, match=rf"in use by process {os.getpid()} on .* since 20"):
-            carried_out(path, *FEW)
+            run_sweep(path, *FEW)
         assert sorted(p.name for p in directory.iterdir()) == [".lock", "held.json"]
     assert lock.holder(directory) is None
     assert not directory.exists()
@@ -201,19 +210,19 @@ def test_a_lock_of_a_process_that_was_killed_is_recognized(tmp_path):
 
 @pytest.mark.slow
 def test_a_thousand_tiny_runs_on_two_workers(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     tiny = ("losses=[brier]", "seeds=1000", "slices=null", "steps=2", "model.widths=[2]")
     began = time.perf_counter()
-    events, directory = carried_out(path, *tiny, jobs=2)
+    events, directory = run_sweep(path, *tiny, jobs=2)
     seconds = time.perf_counter() - began
     ended = [event for event in events if isinstance(event, Ended)]
     assert len(ended) == 1000 and {event.status for event in ended} == {"done"}
     print(f"{seconds / 1000 * 1000:.1f} ms a run")
     some = [event.run for event in ended[::250]]
     chosen = "seeds=[" + ",".join(str(run.seed) for run in some) + "]"
-    _, alone = carried_out(path, *tiny, chosen, out=tmp_path / "alone", executor="serial")
-    expected = contents(alone)
-    found = contents(directory)
-    same({key: found[key] for key in expected}, expected)
+    _, alone = run_sweep(path, *tiny, chosen, out=tmp_path / "alone", executor="serial")
+    expected = result_bytes(alone)
+    found = result_bytes(directory)
+    assert_same_results({key: found[key] for key in expected}, expected)
     assert len(expected) == 4 * 4
-    assert states(directory)[some[0].id].status == "done"
+    assert run_states(directory)[some[0].id].status == "done"

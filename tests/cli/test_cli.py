@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command import called, process
+from helpers.command_line import invoke, run_process
 
 from landscape.cli import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 QUICK = """
 dataset: digits
 model: linear
@@ -31,7 +31,7 @@ slices:
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a folder with spaces")
     (folder / "quick.yaml").write_text(QUICK)
-    return folder, process("run", "quick.yaml", cwd=folder)
+    return folder, run_process("run", "quick.yaml", cwd=folder)
 
 
 def test_run_prints_the_comparison_and_says_where_the_report_is(finished):
@@ -48,22 +48,22 @@ def test_run_prints_the_comparison_and_says_where_the_report_is(finished):
 def test_the_same_command_again_trains_nothing(finished):
     folder, _ = finished
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/quick/runs/*/trace.parquet")}
-    again = process("run", "quick.yaml", cwd=folder)
+    again = run_process("run", "quick.yaml", cwd=folder)
     assert again.returncode == 0
     assert "4 runs, 0 to do" in again.stderr
     assert before == {p: p.stat().st_mtime_ns for p in before}
-    plan = called("run", "quick.yaml", "seeds=3", "--dry-run", cwd=folder)
+    plan = invoke("run", "quick.yaml", "seeds=3", "--dry-run", cwd=folder)
     states = [line.split()[0] for line in plan.stdout.splitlines()]
     assert sorted(states) == ["done"] * 4 + ["new"] * 2
 
 
 def test_status_and_report_read_the_folder_alone(finished):
     folder, _ = finished
-    found = called("status", "runs/quick", "--json", cwd=folder)
+    found = invoke("status", "runs/quick", "--json", cwd=folder)
     said = json.loads(found.stdout)
     assert [run["status"] for run in said["runs"].values()] == ["done"] * 4
     assert said["counts"] == {"done": 4} and said["held"] is None
-    again = called("report", "runs/quick", cwd=folder)
+    again = invoke("report", "runs/quick", cwd=folder)
     assert again.returncode == 0
     assert "zero_one" in again.stdout
 
@@ -72,13 +72,13 @@ def test_fresh_says_what_it_deletes(finished):
     folder, _ = finished
     (folder / "other.yaml").write_text(QUICK.replace("seeds: 2", "seeds: 1"))
     quick = ["losses=[zero_one]", "slices=null", "steps=2"]
-    called("run", "other.yaml", *quick, cwd=folder)
-    again = called("run", "other.yaml", *quick, "--fresh", cwd=folder)
+    invoke("run", "other.yaml", *quick, cwd=folder)
+    again = invoke("run", "other.yaml", *quick, "--fresh", cwd=folder)
     assert again.returncode == 0
     assert "deleting" in again.stderr
     assert "1 to do" in again.stderr
     kept = sorted(folder.glob("runs/other/runs/*/status.json"))
-    refused = called("run", "other.yaml", *quick, "batch_size=5000", "--fresh", cwd=folder)
+    refused = invoke("run", "other.yaml", *quick, "batch_size=5000", "--fresh", cwd=folder)
     assert refused.returncode == 2
     assert "deleting" not in refused.stderr
     assert sorted(folder.glob("runs/other/runs/*/status.json")) == kept != []
@@ -117,7 +117,7 @@ MISTAKES = {
 def test_a_mistake_is_one_clear_message_and_exit_code_2(tmp_path, name):
     text, expected = MISTAKES[name]
     (tmp_path / "bad.yaml").write_text(text)
-    done = called("run", "bad.yaml", cwd=tmp_path)
+    done = invoke("run", "bad.yaml", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     for words in expected:
@@ -148,7 +148,7 @@ def test_a_mistake_in_a_loss_of_ones_own_names_the_line(tmp_path, name):
     code = f"{imports}def loss(predictions, targets):\n{body}\n"
     (tmp_path / "mine.py").write_text(code)
     (tmp_path / "bad.yaml").write_text(QUICK.replace("zero_one", "'mine.py:loss'"))
-    done = called("run", "bad.yaml", cwd=tmp_path)
+    done = invoke("run", "bad.yaml", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     for words in expected:
@@ -171,7 +171,7 @@ def test_runs_that_fail_are_named_and_the_exit_code_is_3(tmp_path):
     )
     text = QUICK.replace("zero_one", "{name: 'mine.py:fuse', label: fuse}")
     (tmp_path / "fuse.yaml").write_text(text.replace("seeds: 2", "seeds: 1"))
-    done = process("run", "fuse.yaml", cwd=tmp_path)
+    done = run_process("run", "fuse.yaml", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "1 of 2 runs failed" in done.stderr
     assert "the fuse blew" in done.stderr
@@ -179,14 +179,14 @@ def test_runs_that_fail_are_named_and_the_exit_code_is_3(tmp_path):
 
 
 def test_init_writes_an_experiment_that_runs_and_never_overwrites(tmp_path):
-    done = called("init", "mine", cwd=tmp_path)
+    done = invoke("init", "mine", cwd=tmp_path)
     assert done.returncode == 0
     short = ["seeds=1", "steps=5", "slices=null"]
-    ran = called("run", "mine/experiment.yaml", *short, cwd=tmp_path)
+    ran = invoke("run", "mine/experiment.yaml", *short, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert "ramp" in ran.stdout
     before = (tmp_path / "mine" / "my_losses.py").read_text()
-    again = called("init", "mine", cwd=tmp_path)
+    again = invoke("init", "mine", cwd=tmp_path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
     assert (tmp_path / "mine" / "my_losses.py").read_text() == before
@@ -206,7 +206,7 @@ def test_init_writes_an_experiment_that_runs_and_never_overwrites(tmp_path):
     ],
 )
 def test_what_is_not_there_is_said_without_a_traceback(tmp_path, args):
-    done = called(*args, cwd=tmp_path)
+    done = invoke(*args, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
@@ -229,13 +229,13 @@ def test_help_list_and_config_errors_do_not_import_the_heavy_libraries(tmp_path)
 
 
 def test_schema_accepts_the_configs_and_refuses_an_unknown_key(tmp_path):
-    schema = json.loads(called("schema", cwd=tmp_path).stdout)
+    schema = json.loads(invoke("schema", cwd=tmp_path).stdout)
     assert "losses" in schema["properties"]
     assert schema["additionalProperties"] is False
 
 
 def test_list_names_every_family(tmp_path):
-    done = called("list", "--json", cwd=tmp_path)
+    done = invoke("list", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     names = {(entry["family"], entry["name"]) for entry in found}
     for wanted in [
@@ -249,7 +249,7 @@ def test_list_names_every_family(tmp_path):
         ("activations", "gelu"),
     ]:
         assert wanted in names
-    text = called("list", "losses", cwd=tmp_path).stdout
+    text = invoke("list", "losses", cwd=tmp_path).stdout
     assert all(len(line) <= 80 for line in text.splitlines())
 
 

@@ -16,13 +16,13 @@ from click.testing import CliRunner
 from landscape.cli import main
 
 
-def process(*words, cwd):
+def run_process(*words, cwd):
     """A process that has ended, with its `returncode`, `stdout` and `stderr`."""
     command = [sys.executable, "-m", "landscape.cli", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
-def called(*words, cwd):
+def invoke(*words, cwd):
     """The same of a call in this process; whatever escapes from the command is raised."""
     with contextlib.chdir(cwd), _as_for_a_user():
         done = CliRunner(env={"COLUMNS": "80"}).invoke(main, [*map(str, words)], "landscape")

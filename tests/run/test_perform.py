@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-from sweeps import actions, ends
+from helpers.in_process_runs import ended_runs, planned_actions
 
 from landscape import config
 from landscape.parts.datasets.images import digits
@@ -36,7 +36,7 @@ EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "c
 def perform_all(runs, out):
     workshop = ProgramCache()
     prepare(runs, workshop)
-    return {run.id: status for run, status, _ in ends(runs, out, workshop)}
+    return {run.id: status for run, status, _ in ended_runs(runs, out, workshop)}
 
 
 def perform(folder, text=CONFIG, overrides=(), name="experiment.yaml"):
@@ -190,14 +190,14 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
     trace = (folder / "trace.parquet").read_bytes()
     path = tmp_path / "a" / "experiment.yaml"
     changed = config.expand(config.load(path, [*quick, "slices.lines.points=7"]))
-    plan = actions(changed, out)
+    plan = planned_actions(changed, out)
     assert plan == {run_id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
         assert perform_all(changed, out) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
     assert store.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
-    assert actions(changed, out) == {run_id: "done"}
+    assert planned_actions(changed, out) == {run_id: "done"}
     anew, _, other = perform(tmp_path / "b", overrides=[*quick, "slices.lines.points=7"])
     assert list(anew) == [run_id]
     measured, at_once = (store.run_folder(o, run_id) / "slices.npz" for o in (out, other))
@@ -255,9 +255,9 @@ def test_a_loss_that_fails_while_training_costs_only_its_own_run(tmp_path):
     assert names == {"config.yaml", "error.txt", "log.txt", "status.json"}
     assert store.read_status(folder) == "failed" and store.read_reason(folder) is None
     assert "the fuse blew" in (folder / "log.txt").read_text()
-    plan = actions(list(runs.values()), out)
+    plan = planned_actions(list(runs.values()), out)
     assert plan[failed] == "failed"
-    assert actions(list(runs.values()), out, retry_failed=True)[failed] == "retry"
+    assert planned_actions(list(runs.values()), out, retry_failed=True)[failed] == "retry"
 
 
 LATE = """
@@ -288,7 +288,7 @@ def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
     assert "too late" in store.read_failure(folder)
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     again = config.expand(config.load(path, few))
-    assert actions(again, out, retry_failed=True) == {run_id: "retry"}
+    assert planned_actions(again, out, retry_failed=True) == {run_id: "retry"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
         assert perform_all(again, out) == {run_id: "done"}
@@ -308,7 +308,7 @@ def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(run_module, "_slice", interrupted)
         perform_all(runs, tmp_path)
-    assert actions(runs, tmp_path) == {runs[0].id: "measure"}
+    assert planned_actions(runs, tmp_path) == {runs[0].id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
         assert perform_all(runs, tmp_path) == {runs[0].id: "done"}
@@ -330,7 +330,7 @@ def test_what_is_damaged_is_made_again(tmp_path, name, content):
         if name != "slices.npz"
         else config.load(tmp_path / "x" / "experiment.yaml", few)
     )
-    assert actions(changed, out) == {run_id: "measure" if name == "slices.npz" else "new"}
+    assert planned_actions(changed, out) == {run_id: "measure" if name == "slices.npz" else "new"}
     assert perform_all(changed, out) == {run_id: "done"}
     assert path.read_bytes() == before
 

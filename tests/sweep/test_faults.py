@@ -11,16 +11,16 @@ import time
 
 import psutil
 import pytest
-from disturbed import (
-    carried_out,
-    command,
-    contents,
-    mischief,
-    same,
-    started,
-    states,
+from helpers.misbehaving_sweep import (
+    assert_same_results,
+    plan_mischief,
+    result_bytes,
+    run_command,
+    run_states,
+    run_sweep,
+    start_process,
     statuses,
-    written,
+    write_config,
 )
 
 from landscape.storage import disk, store
@@ -30,10 +30,10 @@ from landscape.sweep.executors.events import Ended, Lost
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    path = written(tmp_path_factory.mktemp("undisturbed"))
-    events, directory = carried_out(path, executor="serial")
+    path = write_config(tmp_path_factory.mktemp("undisturbed"))
+    events, directory = run_sweep(path, executor="serial")
     assert statuses(events) == ["done"] * 4
-    return contents(directory)
+    return result_bytes(directory)
 
 
 # --- losses that take their process with them
@@ -43,20 +43,20 @@ def undisturbed(tmp_path_factory):
 def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
     tmp_path, undisturbed
 ):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     # The first is met while the loss is prepared, which is left to its runs without a word.
     kinds = ["segfault", "kill", "leave", "spawn", "loop", "allocate", "hold"]
     reasons = ["SIGKILL", "exit code 0", "SIGSEGV", "time limit", "memory limit", "memory limit"]
     for number, kind in enumerate(kinds):
-        mischief(tmp_path, kind, number)
+        plan_mischief(tmp_path, kind, number)
     limits = ("time_limit=20", "memory_limit=1GiB", "retries=9")
     overrides = [f"execution.{limit}" for limit in limits]
-    events, directory = carried_out(path, *overrides, executor="processes", jobs=1)
+    events, directory = run_sweep(path, *overrides, executor="processes", jobs=1)
     lost = [event.reason for event in events if isinstance(event, Lost)]
     assert len(lost) == len(reasons)
     assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 6
     assert statuses(events) == ["done"] * 4
-    same(contents(directory), undisturbed)
+    assert_same_results(result_bytes(directory), undisturbed)
     logs = "".join(p.read_text() for p in directory.glob("runs/*/log.txt"))
     assert "Segmentation fault" in logs and "losses.py" in logs
     assert "sleep 1000" not in commands()
@@ -65,12 +65,12 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["print", "fork"])
 def test_a_loss_that_prints_megabytes_or_forks_changes_nothing(tmp_path, undisturbed, kind):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     for number in range(4):  # it is traced several times, at first while it is prepared
-        mischief(tmp_path, kind, number)
-    events, directory = carried_out(path, executor="processes", jobs=1)
+        plan_mischief(tmp_path, kind, number)
+    events, directory = run_sweep(path, executor="processes", jobs=1)
     assert statuses(events) == ["done"] * 4
-    same(contents(directory), undisturbed)
+    assert_same_results(result_bytes(directory), undisturbed)
     logs = [p.read_text() for p in directory.glob("runs/wicked*/log.txt")]
     assert all("done after" in log for log in logs)
     if kind == "print":
@@ -80,10 +80,10 @@ def test_a_loss_that_prints_megabytes_or_forks_changes_nothing(tmp_path, undistu
 
 @pytest.mark.slow
 def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path, undisturbed):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     for number in range(3):  # while it is prepared, and in both attempts of its first run
-        mischief(tmp_path, "leave", number)
-    events, directory = carried_out(path, executor="processes", jobs=1)
+        plan_mischief(tmp_path, "leave", number)
+    events, directory = run_sweep(path, executor="processes", jobs=1)
     assert sorted(statuses(events)) == ["done", "done", "done", "failed"]
     (failed,) = (e.run for e in events if isinstance(e, Ended) and e.status == "failed")
     assert failed.loss.label == "wicked"
@@ -91,12 +91,14 @@ def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path
     assert "exit code 0" in store.read_reason(folder)
     assert "lost 2 times" in store.read_failure(folder)
     expected = {key: value for key, value in undisturbed.items() if key[0] != failed.id}
-    same({key: v for key, v in contents(directory).items() if key[0] != failed.id}, expected)
-    kept, _ = carried_out(path)
+    assert_same_results(
+        {key: v for key, v in result_bytes(directory).items() if key[0] != failed.id}, expected
+    )
+    kept, _ = run_sweep(path)
     assert statuses(kept) == []
-    again, _ = carried_out(path, retry_failed=True)
+    again, _ = run_sweep(path, retry_failed=True)
     assert statuses(again) == ["done"]
-    same(contents(directory), undisturbed)
+    assert_same_results(result_bytes(directory), undisturbed)
 
 
 def commands():
@@ -123,12 +125,12 @@ def forks(predictions, targets):
 
 @pytest.mark.slow
 def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     (tmp_path / "forks.py").write_text(FORKED)
     losses = "losses=[{name: 'forks.py:forks', label: forks}]"
-    carried_out(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
+    run_sweep(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
     (tmp_path / "fork").touch()
-    one = started(path, losses, "seeds=[1]", "--executor", "serial")
+    one = start_process(path, losses, "seeds=[1]", "--executor", "serial")
     _, told = one.communicate(timeout=200)
     assert one.returncode == 0, told
     copy = int((tmp_path / "copy").read_text())
@@ -145,7 +147,7 @@ def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
 
 @pytest.mark.slow
 def test_workers_killed_at_random_moments(tmp_path, undisturbed):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     chance, over = random.Random(5), threading.Event()
     me, killed = psutil.Process(), []
 
@@ -159,23 +161,23 @@ def test_workers_killed_at_random_moments(tmp_path, undisturbed):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    events, directory = carried_out(path, "execution.retries=9", executor="processes", jobs=2)
+    events, directory = run_sweep(path, "execution.retries=9", executor="processes", jobs=2)
     over.set()
     killer.join()
     assert killed
     assert sorted(statuses(events)) == ["done"] * 4
-    same(contents(directory), undisturbed)
+    assert_same_results(result_bytes(directory), undisturbed)
 
 
 @pytest.mark.slow
 def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice(
     tmp_path, undisturbed
 ):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    one = started(path, "--executor", "processes", "--jobs", "2")
+    one = start_process(path, "--executor", "processes", "--jobs", "2")
     deadline = time.monotonic() + 120
-    while not any(s.status == "done" for s in states(directory).values()):
+    while not any(s.status == "done" for s in run_states(directory).values()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     workers = psutil.Process(one.pid).children(recursive=True)
@@ -184,12 +186,12 @@ def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice
     assert workers
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
-    kept = [name for name, state in states(directory).items() if state.status == "done"]
-    events, _ = carried_out(path, executor="processes", jobs=2)
+    kept = [name for name, state in run_states(directory).items() if state.status == "done"]
+    events, _ = run_sweep(path, executor="processes", jobs=2)
     opened = events[0]
     assert opened.stale is not None and opened.stale.pid == one.pid
     assert {e.run.id for e in events if isinstance(e, Ended)}.isdisjoint(kept)
-    same(contents(directory), undisturbed)
+    assert_same_results(result_bytes(directory), undisturbed)
 
 
 # A process that ends in the middle of its n-th write that lasts: either the file is half written,
@@ -227,12 +229,12 @@ ONE = ("seeds=1", "losses=[brier]")
 
 @pytest.mark.slow
 def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
-    whole = written(tmp_path / "whole")
-    _, expected = carried_out(whole, *ONE, executor="serial")
-    path = written(tmp_path / "cut")
+    whole = write_config(tmp_path / "whole")
+    _, expected = run_sweep(whole, *ONE, executor="serial")
+    path = write_config(tmp_path / "cut")
     directory = path.parent / "out" / "sweep"
     for number in (4, 9, 14, 19, 99):
-        words = [sys.executable, "-c", KILLER, str(number), *command(path, *ONE)[3:]]
+        words = [sys.executable, "-c", KILLER, str(number), *run_command(path, *ONE)[3:]]
         ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
         for folder in (directory / "runs").glob("*"):
             if store.read_status(folder) is not None:
@@ -240,10 +242,10 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
             for file in folder.glob("*.json"):
                 disk.read_json(file)
             if store.read_status(folder) == "done":
-                assert contents(directory).keys() == contents(expected).keys()
+                assert result_bytes(directory).keys() == result_bytes(expected).keys()
         assert ended.returncode == (-signal.SIGKILL if number < 99 else 0), ended.stderr
-    same(contents(directory), contents(expected))
-    carried_out(path, *ONE, executor="serial")
+    assert_same_results(result_bytes(directory), result_bytes(expected))
+    run_sweep(path, *ONE, executor="serial")
     assert [p.name for p in directory.rglob(".*")] == []
 
 
@@ -252,10 +254,10 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    one = started(path, "--executor", "processes", "--jobs", "1")
-    while not any(s.status == "running" for s in states(directory).values()):
+    one = start_process(path, "--executor", "processes", "--jobs", "1")
+    while not any(s.status == "running" for s in run_states(directory).values()):
         assert one.poll() is None
         time.sleep(0.05)
     one.send_signal(signal.SIGINT)
@@ -265,15 +267,15 @@ def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
     found = [state.status for state in carry_out.states(directory, False).values()]
     assert set(found) == {"done", "missing"}
     assert lock.holder(directory) is None and not (directory / "held.json").exists()
-    carried_out(path, executor="serial")
-    same(contents(directory), undisturbed)
+    run_sweep(path, executor="serial")
+    assert_same_results(result_bytes(directory), undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
-    path = written(tmp_path)
-    one = started(
+    path = write_config(tmp_path)
+    one = start_process(
         path,
         "losses=[brier]",
         "steps=400000",
@@ -283,7 +285,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
         executor,
     )
     directory = tmp_path / "out" / "sweep"
-    while not any("step" in s.progress for s in states(directory).values()):
+    while not any("step" in s.progress for s in run_states(directory).values()):
         assert one.poll() is None, one.communicate()
         time.sleep(0.05)
     for _ in range(2):
@@ -299,10 +301,10 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
 
 @pytest.mark.slow
 def test_a_run_over_its_time_keeps_the_steps_that_it_recorded(tmp_path):
-    path = written(tmp_path)
+    path = write_config(tmp_path)
     overrides = ("losses=[brier]", "seeds=1", "steps=400000", "batch_size=16", "record_every=1000")
     limits = ("execution.time_limit=15", "execution.retries=0")
-    events, directory = carried_out(path, *overrides, *limits)
+    events, directory = run_sweep(path, *overrides, *limits)
     assert statuses(events) == ["failed"]
     (folder,) = (directory / "runs").iterdir()
     assert store.read_reason(folder) == "time limit"

@@ -4,7 +4,7 @@ import io
 import time
 
 import pytest
-from disturbed import written
+from helpers.misbehaving_sweep import write_config
 from rich.console import Console
 
 from landscape import config
@@ -15,7 +15,9 @@ from landscape.sweep.executors import Ended, Started
 
 @pytest.fixture
 def runs(tmp_path):
-    return config.expand(config.load(written(tmp_path), ("losses=[brier]", "seeds=4", "steps=90")))
+    return config.expand(
+        config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4", "steps=90"))
+    )
 
 
 def drawn(board):

@@ -5,7 +5,7 @@ import sys
 import types
 
 import pytest
-from sweeps import actions, ends
+from helpers.in_process_runs import ended_runs, planned_actions
 
 from landscape import config
 from landscape.errors import Place, UserError
@@ -96,7 +96,7 @@ def plan_runs(folder, *overrides, losses="[softmax_cross_entropy]", dataset="win
 def perform(runs, out):
     workshop = ProgramCache()
     prepare(runs, workshop)
-    return {run.id: status for run, status, _ in ends(runs, out, workshop)}
+    return {run.id: status for run, status, _ in ended_runs(runs, out, workshop)}
 
 
 def own_runs(folder, *overrides):
@@ -132,9 +132,9 @@ def test_a_run_of_before_reads_back_without_an_audit_and_counts_as_done(tmp_path
     old = config.read_run(folder / "config.yaml")
     assert old.audit is False
     assert old == run
-    decided = actions([run], tmp_path)
+    decided = planned_actions([run], tmp_path)
     assert decided == {run.id: "done"}
-    decided = actions(own_runs(tmp_path, "slices=null", "audit=true"), tmp_path)
+    decided = planned_actions(own_runs(tmp_path, "slices=null", "audit=true"), tmp_path)
     assert decided == {run.id: "measure"}
 
 
@@ -223,13 +223,13 @@ def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monke
     folders = [store.run_folder(tmp_path / "out", run.id) for run in before]
     bytes_before = [(folder / name).read_bytes() for folder in folders for name in kept]
     after = plan_runs(tmp_path, "audit=true")
-    plan = actions(after, tmp_path / "out")
+    plan = planned_actions(after, tmp_path / "out")
     assert plan == {run.id: "measure" for run in before}
     monkeypatch.setattr(run_module, "_train", None)
     assert set(perform(after, tmp_path / "out").values()) == {"done"}
     assert [(f / name).read_bytes() for f in folders for name in kept] == bytes_before
     assert all((folder / "audit.json").is_file() for folder in folders)
-    plan = actions(after, tmp_path / "out")
+    plan = planned_actions(after, tmp_path / "out")
     assert set(plan.values()) == {"done"}
     assert set(perform(before, tmp_path / "out").values()) == {"done"}
     assert not any((folder / "audit.json").exists() for folder in folders), "asked for no more"
