@@ -13,7 +13,7 @@ from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape import config
 from landscape.errors import StorageError, UserError
-from landscape.export import export, finished
+from landscape.export.trackers import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import store

@@ -132,13 +132,12 @@ def _show_answer(answer: "Answer", verbose: bool) -> None:
 
 
 def _draw(answers: "Sequence[Answer]", path: Path) -> None:
-    from landscape.report import figures
-    from landscape.report.figures import audit as drawing
+    from landscape.report.figures import audit_figure, rendering
     from landscape.storage import disk
 
     found = [answer.audit or answer.to_json() for answer in answers]
-    with figures.own_style():
-        picture = figures.saved(drawing.shapes(found), path.suffix)
+    with rendering.report_style():
+        picture = rendering.image_bytes(audit_figure.shapes(found), path.suffix)
     disk.write_bytes(path, picture)
     say(f"figure: {path}")
 

@@ -156,9 +156,9 @@ def export(directory: Path, tracker: str, destination: str | None) -> None:
     Nothing is sent anywhere unless `--at` or the tracker's own environment variables say so. A run
     that is there already is not written twice.
     """
-    from landscape import export as exports
+    from landscape.export import trackers
 
-    found = exports.export(directory, tracker, destination)
+    found = trackers.export(directory, tracker, destination)
     _say_left_out(found.unreadable)
     again = f", {found.known} there before" if found.known else ""
     say(f"{counted(found.new, 'run')} exported to {found.destination}{again}")

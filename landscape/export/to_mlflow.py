@@ -8,14 +8,14 @@ import mlflow
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.tracking import MlflowClient
 
-from landscape.export import Exported, Finished
+from landscape.export.trackers import Exported, Finished
 
 _AT_ONCE = 1000  # metrics that one call may carry
 _LONGEST = 6000  # characters of a parameter's value
 
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
-    """Writes the runs to a tracking server or database; see `landscape.export.export`."""
+    """Writes the runs to a tracking server or database; see `landscape.export.trackers.export`."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # by default for minutes
     uri = destination or os.environ.get("MLFLOW_TRACKING_URI")
     uri = uri or f"sqlite:///{(directory / 'mlflow.db').resolve()}"

@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from landscape.errors import UserError
-from landscape.export import Exported, Finished
+from landscape.export.trackers import Exported, Finished
 
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import wandb
 
-from landscape.export import Exported, Finished, last
+from landscape.export.trackers import Exported, Finished, last
 
 
 def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:

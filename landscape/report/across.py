@@ -10,7 +10,7 @@ from landscape.numerics.geometry import achieved_drop, barrier_height
 from landscape.report import statistics, words
 from landscape.report.records import Across, Array, Interpolation, Solution
 from landscape.report.results import Results
-from landscape.report.tables import Column
+from landscape.report.tables import TableColumn
 
 # A barrier below this share of the drop of training is none.
 BARRIER = 0.01
@@ -202,7 +202,7 @@ def table(fields: Iterable[Field]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def columns(table: pd.DataFrame, metric: str) -> list[Column]:
+def columns(table: pd.DataFrame, metric: str) -> list[TableColumn]:
     """The columns as a reader sees them."""
     said = {
         "solution of": "the loss that was trained",
@@ -218,7 +218,7 @@ def columns(table: pd.DataFrame, metric: str) -> list[Column]:
     made = []
     for name in map(str, table.columns):
         heading = words.metric_label(metric) if name == _METRIC else name
-        made.append(Column(heading, _cell(name), said.get(name, excess)))
+        made.append(TableColumn(heading, _cell(name), said.get(name, excess)))
     return made
 
 
@@ -250,7 +250,7 @@ def ways_table(fields: Iterable[Field]) -> pd.DataFrame:
     )
 
 
-def ways_columns(table: pd.DataFrame, metric: str) -> list[Column]:
+def ways_columns(table: pd.DataFrame, metric: str) -> list[TableColumn]:
     """The columns as a reader sees them."""
     label = words.metric_label(metric)
     said = {
@@ -266,7 +266,7 @@ def ways_columns(table: pd.DataFrame, metric: str) -> list[Column]:
     }
     headings = {"metric_dip": f"{label} lost"}
     return [
-        Column(headings.get(name, name), _count_or(name), said[name])
+        TableColumn(headings.get(name, name), _count_or(name), said[name])
         for name in map(str, table.columns)
     ]
 

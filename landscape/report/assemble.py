@@ -12,18 +12,18 @@ from landscape.report import (
     audits,
     checks,
     curvature,
-    figures,
     geometry_table,
     tables,
     words,
 )
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
+from landscape.report.figures import all_figures, rendering
 from landscape.report.figures.view import View, view
-from landscape.report.page import Shown, page
+from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk, store
 
-Columns = Callable[[pd.DataFrame], Sequence[tables.Column]]
+Columns = Callable[[pd.DataFrame], Sequence[tables.TableColumn]]
 # Tables that a report holds only where there is something to put in them.
 _SOMETIMES = (
     "sweep",
@@ -86,13 +86,13 @@ def _tables(
     comparison: pd.DataFrame,
     looked: View,
     between: Sequence[across.Field],
-) -> list[tables.Full]:
+) -> list[tables.ReportTable]:
     """Every table that the data allow, those of numbers by the sections of the page."""
-    found: list[tables.Full] = []
+    found: list[tables.ReportTable] = []
 
     def add(name: str, title: str, section: str, rows: pd.DataFrame, columns: Columns) -> None:
         if len(rows):
-            found.append(tables.Full(name, title, section, columns(rows), rows))
+            found.append(tables.ReportTable(name, title, section, columns(rows), rows))
 
     add("comparison", "Comparison", "numbers", comparison, tables.columns)
     if len(comparison) < len(table):
@@ -113,7 +113,7 @@ def _tables(
     made = checks.table(everyone)
     if len(made):
         folded = checks.folded(made)
-        found.append(tables.Full("checks", "Checks", "checks", checks.COLUMNS, made, folded))
+        found.append(tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, made, folded))
     return found
 
 
@@ -129,7 +129,7 @@ def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
 
 
 def _write_tables(
-    directory: Path, written: Sequence[tables.Full], texts: Mapping[str, pd.DataFrame]
+    directory: Path, written: Sequence[tables.ReportTable], texts: Mapping[str, pd.DataFrame]
 ) -> None:
     """csv with raw numbers; md and tex as a reader sees them. Tables of older reports go."""
     folder = directory / "tables"
@@ -154,18 +154,18 @@ def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
     disk.write_bytes(directory / "results.parquet", buffer.getvalue())
 
 
-def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[Shown]:
+def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[RenderedPicture]:
     folder = directory / "figures"
     shown = []
-    with figures.own_style():
-        for picture in figures.draw(results, table):
-            png, pdf = figures.rendered(picture)
+    with rendering.report_style():
+        for picture in all_figures.draw(results, table):
+            png, pdf = (rendering.image_bytes(picture, kind) for kind in ("png", "pdf"))
             disk.write_bytes(folder / f"{picture.name}.png", png)
             disk.write_bytes(folder / f"{picture.name}.pdf", pdf)
-            shown.append(Shown(picture, png))
+            shown.append(RenderedPicture(picture, png))
     made = {f"{item.picture.name}.{kind}" for item in shown for kind in ("png", "pdf")}
     for path in folder.iterdir():
-        if figures.own(path.name) and path.name not in made:
+        if all_figures.is_figure_file(path.name) and path.name not in made:
             path.unlink(missing_ok=True)
     return shown
 

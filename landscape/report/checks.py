@@ -9,7 +9,7 @@ import pandas as pd
 from landscape.report import words
 from landscape.report.records import Check
 from landscape.report.results import StoredRun
-from landscape.report.tables import Column
+from landscape.report.tables import TableColumn
 
 WARNING = "\N{WARNING SIGN}"
 NAMES = {
@@ -37,7 +37,7 @@ def _concerns(check: Check, where: str) -> bool:
     return f"{where}/".startswith(f"{check.where}/")
 
 
-def failed_column(table: pd.DataFrame) -> list[Column]:
+def failed_column(table: pd.DataFrame) -> list[TableColumn]:
     """The column that marks the rows whose numbers failed a check, where there are any."""
     if not (table["checks_failed"] != "").any():
         return []
@@ -45,7 +45,7 @@ def failed_column(table: pd.DataFrame) -> list[Column]:
     def text(row: pd.Series) -> str:
         return mark([row["checks_failed"]]) if row["checks_failed"] else words.MISSING
 
-    return [Column("checks", text, "checks that failed in some run behind this row")]
+    return [TableColumn("checks", text, "checks that failed in some run behind this row")]
 
 
 def mark(names: Sequence[str]) -> str:
@@ -119,28 +119,28 @@ def folded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 COLUMNS = (
-    Column("loss", lambda row: str(row["loss"]), "the candidate, by its label"),
-    Column(
+    TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label"),
+    TableColumn(
         "check",
         lambda row: str(row["check"]),
         f"what was compared ({'; '.join(f'{name}: {text}' for name, text in NAMES.items())})",
     ),
-    Column(
+    TableColumn(
         "where",
         lambda row: str(row["where"]),
         "the point, or its set of lines or planes; places at which all passed share a row",
     ),
-    Column("passed", lambda row: words.count(row["passed"]), "runs in which it passed"),
-    Column("failed", lambda row: words.count(row["failed"]), "runs in which it failed"),
-    Column(
+    TableColumn("passed", lambda row: words.count(row["passed"]), "runs in which it passed"),
+    TableColumn("failed", lambda row: words.count(row["failed"]), "runs in which it failed"),
+    TableColumn(
         "undecided",
         lambda row: words.count(row["undecided"]),
         "runs in which it could not be decided; this is no failure",
     ),
-    Column(
+    TableColumn(
         "worst",
         lambda row: words.scientific(row["worst"]),
         "the value farthest from what was expected, in tolerances",
     ),
-    Column("message", lambda row: row["message"] or words.MISSING, "what the worst one found"),
+    TableColumn("message", lambda row: row["message"] or words.MISSING, "what the worst one found"),
 )

@@ -10,7 +10,7 @@ from landscape.numerics.geometry import achieved_drop
 from landscape.report import checks, statistics, words
 from landscape.report.records import Curvature, Operator, Place
 from landscape.report.results import StoredRun
-from landscape.report.tables import Column
+from landscape.report.tables import TableColumn
 
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton"}
 _AT = ("trained", "initial")
@@ -109,14 +109,14 @@ def _row(
     }
 
 
-def columns(table: pd.DataFrame) -> list[Column]:
+def columns(table: pd.DataFrame) -> list[TableColumn]:
     """The columns as a reader sees them; the point and the matrix only where they differ."""
-    shown = [Column("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
+    shown = [TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
     if table["at"].nunique() > 1:
-        shown.append(Column("at", lambda row: str(row["at"]), "the point"))
+        shown.append(TableColumn("at", lambda row: str(row["at"]), "the point"))
     if table["matrix"].nunique() > 1:
         shown.append(
-            Column(
+            TableColumn(
                 "matrix",
                 lambda row: MATRICES[row["matrix"]],
                 "the Hessian is the curvature that slices show; the Gauss-Newton matrix is the "
@@ -124,7 +124,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
             )
         )
     shown += [
-        Column("seeds", lambda row: words.count(row["runs"]), "runs behind the medians"),
+        TableColumn("seeds", lambda row: words.count(row["runs"]), "runs behind the medians"),
         _number("λ max", "largest", "largest eigenvalue, in the loss's own units"),
         _number("λ min", "smallest", "smallest eigenvalue; negative: the risk bends down that way"),
         _estimate("trace", "sum of all eigenvalues, and the standard error of its estimate"),
@@ -153,7 +153,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
             "residual",
             "largest |Hv - λv| of the eigenvectors, over the largest |λ|: how exact they are",
         ),
-        Column(
+        TableColumn(
             "twice differentiable",
             lambda row: {True: "yes", False: "no"}.get(row["twice_differentiable"], _NOTHING),
             "whether loss and model have second derivatives everywhere; where not, the Hessian "
@@ -162,17 +162,19 @@ def columns(table: pd.DataFrame) -> list[Column]:
     ]
     shown += checks.failed_column(table)
     if table["note"].str.len().any():
-        shown.append(Column("note", lambda row: row["note"] or words.MISSING, "what limits it"))
+        shown.append(
+            TableColumn("note", lambda row: row["note"] or words.MISSING, "what limits it")
+        )
     return shown
 
 
-def _number(heading: str, name: str, definition: str) -> Column:
-    return Column(heading, lambda row: words.scientific(row[name]), definition)
+def _number(heading: str, name: str, definition: str) -> TableColumn:
+    return TableColumn(heading, lambda row: words.scientific(row[name]), definition)
 
 
-def _estimate(name: str, definition: str) -> Column:
+def _estimate(name: str, definition: str) -> TableColumn:
     def text(row: pd.Series) -> str:
         value, error = words.scientific(row[name]), words.scientific(row[f"{name}_error"])
         return value if error == words.MISSING else f"{value} ± {error}"
 
-    return Column("Frobenius norm" if name == "frobenius" else name, text, definition)
+    return TableColumn("Frobenius norm" if name == "frobenius" else name, text, definition)

@@ -10,7 +10,7 @@ from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_pl
 from landscape.report import checks, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, Set
-from landscape.report.tables import Column
+from landscape.report.tables import TableColumn
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
 _SHARES = (
@@ -96,27 +96,27 @@ def table(
     return pd.DataFrame(rows)
 
 
-def columns(table: pd.DataFrame) -> list[Column]:
+def columns(table: pd.DataFrame) -> list[TableColumn]:
     """The columns as a reader sees them; without those that tell nothing apart."""
-    shown = [Column("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
+    shown = [TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
     if table["set"].nunique() > 1:
         said = "the set of directions, by its label"
-        shown.append(Column("set", lambda row: str(row["set"]), said))
+        shown.append(TableColumn("set", lambda row: str(row["set"]), said))
     if table["at"].nunique() > 1:
-        shown.append(Column("at", lambda row: str(row["at"]), "the point"))
+        shown.append(TableColumn("at", lambda row: str(row["at"]), "the point"))
     if "basin_width" in table:
         said = "what a distance of 1 along the axis is"
-        shown.append(Column("unit", lambda row: str(row["unit"]), said))
+        shown.append(TableColumn("unit", lambda row: str(row["unit"]), said))
     names = [name for name in table.columns if name not in _ALWAYS]
     shown += [_number(name) for name in names if table[name].notna().any()]
     return shown + checks.failed_column(table)
 
 
-def _number(name: str) -> Column:
+def _number(name: str) -> TableColumn:
     heading = name.removeprefix("plane_").replace("_", " ")
     form = _share if name in _SHARES else _count if name in _COUNTS else _short
     definition = DEFINITIONS[name].rstrip(".")
-    return Column(heading, lambda row: form(row[name]), definition[0].lower() + definition[1:])
+    return TableColumn(heading, lambda row: form(row[name]), definition[0].lower() + definition[1:])
 
 
 def _short(value: float) -> str:

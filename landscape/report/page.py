@@ -10,7 +10,7 @@ import pandas as pd
 from landscape.report import audits, interactive, words
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
-from landscape.report.tables import Full, estimate_text, reached_text
+from landscape.report.tables import ReportTable, estimate_text, reached_text
 
 # The parts of the page that hold figures and tables, in order, with what is said above them.
 _PARTS = (
@@ -39,7 +39,7 @@ _PARTS = (
 )
 
 
-class Shown(NamedTuple):
+class RenderedPicture(NamedTuple):
     """A picture with its png."""
 
     picture: Picture
@@ -58,22 +58,24 @@ class Shown(NamedTuple):
         return int.from_bytes(self.png[20:24], "big")
 
 
-class Part(NamedTuple):
+class PageSection(NamedTuple):
     """A part of the page: what is said above, its figures, and its tables as texts."""
 
     name: str
     title: str
     text: str
     said: Sequence[str]
-    pictures: Sequence[Shown]
-    tables: Sequence[tuple[Full, pd.DataFrame]]
+    pictures: Sequence[RenderedPicture]
+    tables: Sequence[tuple[ReportTable, pd.DataFrame]]
 
 
-def _parts(pictures: Sequence[Shown], written: Sequence[Full], said: Sequence[str]) -> list[Part]:
+def _parts(
+    pictures: Sequence[RenderedPicture], written: Sequence[ReportTable], said: Sequence[str]
+) -> list[PageSection]:
     """The parts that have something to show."""
     found = []
     for name, title, text in _PARTS:
-        part = Part(
+        part = PageSection(
             name,
             title,
             text,
@@ -90,10 +92,10 @@ def page(
     results: Results,
     view: View,
     comparison: pd.DataFrame,
-    written: Sequence[Full],
+    written: Sequence[ReportTable],
     failures: pd.DataFrame,
     notes: Sequence[str],
-    pictures: Sequence[Shown],
+    pictures: Sequence[RenderedPicture],
     judged: Sequence[audits.Judged],
     said: Sequence[str],
 ) -> str:

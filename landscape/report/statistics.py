@@ -13,7 +13,7 @@ SIGNIFICANT = 0.05
 EXACT_SEEDS = 13
 
 
-class Estimate(NamedTuple):
+class SeedEstimate(NamedTuple):
     """An interquartile mean with the ends of its interval; NaN where there is none."""
 
     value: float
@@ -26,16 +26,16 @@ def interquartile_mean(values: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
     return np.asarray(stats.trim_mean(np.asarray(values, dtype=np.float64), 0.25, axis=axis))
 
 
-def estimate(values: ArrayLike) -> Estimate:
+def estimate(values: ArrayLike) -> SeedEstimate:
     """Interquartile mean of the finite values and its 95 % percentile bootstrap interval.
 
     One value has no interval (NaN); equal values have a point for one; no value gives NaN.
     """
     sample = _finite(values)
     if not len(sample):
-        return Estimate(np.nan, np.nan, np.nan)
+        return SeedEstimate(np.nan, np.nan, np.nan)
     low, high = (float(end[0]) for end in interval(sample[:, None]))
-    return Estimate(float(interquartile_mean(sample)), low, high)
+    return SeedEstimate(float(interquartile_mean(sample)), low, high)
 
 
 def interval(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

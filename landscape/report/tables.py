@@ -18,7 +18,7 @@ from landscape.report.sentences import (
 )
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column as a reader sees it: its heading, its text for a row, and what it means."""
 
     heading: str
@@ -26,7 +26,7 @@ class Column(NamedTuple):
     definition: str
 
 
-class Full(NamedTuple):
+class ReportTable(NamedTuple):
     """A table with raw numbers in `rows` and how its reader sees them; `name` is that of its files.
 
     `section` is the part of the page that it belongs to. `shown` are the rows that a reader sees,
@@ -36,7 +36,7 @@ class Full(NamedTuple):
     name: str
     title: str
     section: str
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: pd.DataFrame
     shown: pd.DataFrame | None = None
 
@@ -57,22 +57,22 @@ _FINDING = (
 ).replace("%", " %")
 
 
-def columns(table: pd.DataFrame) -> list[Column]:
+def columns(table: pd.DataFrame) -> list[TableColumn]:
     """The columns of the full comparison, without those that this experiment has no use for."""
     metric = words.metric_label(str(table["metric"].iloc[0]))
-    shown = [Column("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
+    shown = [TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
     shown += [
-        Column(key, lambda row, key=key: str(row[key]), "swept value")  # type: ignore[misc]
+        TableColumn(key, lambda row, key=key: str(row[key]), "swept value")  # type: ignore[misc]
         for key in _swept(table)
     ]
     shown += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
     shown += _audit_columns() if "audit_verdict" in table else []
-    shown.append(Column("finding", lambda row: str(row["finding"]), _FINDING))
+    shown.append(TableColumn("finding", lambda row: str(row["finding"]), _FINDING))
     rows = [row for _, row in table.iterrows()]
     return [column for column in shown if any(_informs(column, row) for row in rows)]
 
 
-def _informs(column: Column, row: pd.Series) -> bool:
+def _informs(column: TableColumn, row: pd.Series) -> bool:
     """Failed, unfinished and diverged are left out where nothing failed; so are empty columns."""
     text = column.text(row)
     silent = {"failed": "0", "unfinished": "0"}
@@ -85,35 +85,39 @@ def _swept(table: pd.DataFrame) -> list[str]:
     return names[1 : names.index("metric")]
 
 
-def _outcome_columns(metric: str) -> list[Column]:
+def _outcome_columns(metric: str) -> list[TableColumn]:
     return [
-        Column(
+        TableColumn(
             f"{metric} [95 % CI]",
             estimate_text,
             f"interquartile mean of the {metric} at the end over seeds, and its 95 % percentile "
             "bootstrap interval; a diverged run counts with the value of its untrained model, "
             "as if it had learned nothing, and a failed run does not count",
         ),
-        Column("seeds", lambda row: words.count(row["seeds"]), "runs that count"),
-        Column(
+        TableColumn("seeds", lambda row: words.count(row["seeds"]), "runs that count"),
+        TableColumn(
             "reached",
             reached_text,
             "runs that met the target at some recorded step, of the runs that count; a run "
             "that diverged later is none of them",
         ),
-        Column(
+        TableColumn(
             "steps",
             lambda row: words.count(row["steps_to_target"]),
             "first recorded step that met the target, median over the runs that reached it",
         ),
-        Column(
+        TableColumn(
             "diverged",
             lambda row: _percentage(row["diverged"]),
             "share of the counted runs in which the risk or a gradient became NaN or infinite",
         ),
-        Column("failed", lambda row: words.count(row["failed"]), "runs that ended with an error"),
-        Column("unfinished", lambda row: words.count(row["unfinished"]), "runs not yet finished"),
-        Column(
+        TableColumn(
+            "failed", lambda row: words.count(row["failed"]), "runs that ended with an error"
+        ),
+        TableColumn(
+            "unfinished", lambda row: words.count(row["unfinished"]), "runs not yet finished"
+        ),
+        TableColumn(
             "p",
             lambda row: words.decimal(row["p_value"]),
             "two-sided exact sign-flip permutation test of the mean difference to the best "
@@ -123,9 +127,9 @@ def _outcome_columns(metric: str) -> list[Column]:
     ]
 
 
-def _gradient_columns() -> list[Column]:
+def _gradient_columns() -> list[TableColumn]:
     dead = [
-        Column(
+        TableColumn(
             f"dead {name}",
             lambda row, name=name: _percentage(row[f"dead_{name}"]),  # type: ignore[misc]
             f"{text}; last recorded value, median over runs",
@@ -133,24 +137,24 @@ def _gradient_columns() -> list[Column]:
         for name, text in words.DEAD.items()
     ]
     return [
-        Column(
+        TableColumn(
             "gradient norm, start",
             lambda row: words.scientific(row["gradient_start"]),
             "Euclidean norm of the batch gradient of the risk before the first update, "
             "median over runs; in the loss's own units",
         ),
-        Column(
+        TableColumn(
             "gradient norm, end",
             lambda row: words.scientific(row["gradient_end"]),
             "the same at the last recorded step where it is finite",
         ),
-        Column(
+        TableColumn(
             "vanishing",
             lambda row: _percentage(row["vanishing"]),
             "share of the steps with a mean absolute gradient below the experiment's "
             "threshold, median over runs",
         ),
-        Column(
+        TableColumn(
             "exploding",
             lambda row: _percentage(row["exploding"]),
             "share of the steps with a gradient norm above the experiment's threshold, "
@@ -160,9 +164,9 @@ def _gradient_columns() -> list[Column]:
     ]
 
 
-def _slice_columns() -> list[Column]:
+def _slice_columns() -> list[TableColumn]:
     return [
-        Column(
+        TableColumn(
             "relative rise",
             lambda row: words.decimal(row["relative_rise"]),
             "how far the risk rises from the trained point to the ends of its lines, in units "
@@ -170,7 +174,7 @@ def _slice_columns() -> list[Column]:
             "- center), mean over directions, median over runs; 1 undoes all of the training; "
             "no value where training achieved no drop; of the first set of lines",
         ),
-        Column(
+        TableColumn(
             "roughness",
             lambda row: words.decimal(row["roughness"]),
             "total variation of a line beyond that of a single valley, in units of its range: "
@@ -181,20 +185,20 @@ def _slice_columns() -> list[Column]:
     ]
 
 
-def _audit_columns() -> list[Column]:
+def _audit_columns() -> list[TableColumn]:
     return [
-        Column(
+        TableColumn(
             "audit",
             lambda row: row["audit_verdict"] or words.MISSING,
             "verdict on the loss without training it: trainable, care or untrainable",
         ),
-        Column(
+        TableColumn(
             "audit findings",
             lambda row: row["audit_findings"] or words.MISSING,
             "codes of the errors and warnings behind the verdict; the section on the audit says "
             "what they mean",
         ),
-        Column(
+        TableColumn(
             "audit agrees",
             lambda row: row["audit_agrees"] or words.MISSING,
             f"whether training showed what the audit predicts: {audits.RULE}",

@@ -8,7 +8,7 @@ import pytest
 from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape.errors import UserError
-from landscape.export import export, finished
+from landscape.export.trackers import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import store

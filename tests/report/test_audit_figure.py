@@ -19,13 +19,12 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
 from landscape.errors import UserError
-from landscape.report import figures
-from landscape.report.figures import audit_text, style
-from landscape.report.figures.audit import shapes
+from landscape.report.figures import audit_text, rendering, style
+from landscape.report.figures.audit_figure import shapes
 
 
 def drawn(*audits):
-    with figures.own_style():
+    with rendering.report_style():
         return shapes(audits)
 
 
@@ -56,7 +55,7 @@ def pieces(y):
 
 def texts(picture):
     """Every text that is seen, with its box in pixels."""
-    with figures.own_style():
+    with rendering.report_style():
         FigureCanvasAgg(picture.figure).draw()
     hidden = {
         label
@@ -459,7 +458,7 @@ def test_the_same_audits_give_the_same_bytes(suffix, quick_fonts, monkeypatch):
     monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", quick_fonts)
     start = {".png": b"\x89PNG", "pdf": b"%PDF", ".SVG": b"<?xml"}[suffix]
     audits = [made.multiclass_hinge(), made.zero_one()]
-    once, twice = (figures.saved(drawn(*audits), suffix) for _ in range(2))
+    once, twice = (rendering.image_bytes(drawn(*audits), suffix) for _ in range(2))
     assert once.startswith(start) and once == twice
     if suffix == "pdf":  # letters can be searched and edited, as journals ask
         assert b"/FontFile2" in once and b"/Type3" not in once
@@ -468,7 +467,7 @@ def test_the_same_audits_give_the_same_bytes(suffix, quick_fonts, monkeypatch):
 @pytest.mark.parametrize("suffix", [".jpg", "", "gif"])
 def test_other_suffixes_are_an_error_that_names_the_right_ones(suffix):
     with pytest.raises(UserError) as caught:
-        figures.saved(drawn(made.huber()), suffix)
+        rendering.image_bytes(drawn(made.huber()), suffix)
     assert all(kind in str(caught.value) for kind in (".png", ".pdf", ".svg"))
 
 
@@ -478,15 +477,16 @@ def test_nothing_to_draw_is_an_error_of_the_user():
 
 
 def test_matplotlib_is_left_as_it_was():
-    figures.saved(drawn(made.huber()), "svg")
+    rendering.image_bytes(drawn(made.huber()), "svg")
     assert mpl.rcParams["svg.hashsalt"] == mpl.rcParamsDefault["svg.hashsalt"]
 
 
 def test_an_audit_is_drawn_without_jax():
     code = (
         "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as made; "
-        "from landscape.report import figures; from landscape.report.figures.audit import shapes; "
-        "figures.saved(shapes([made.huber()]), 'png'); "
+        "from landscape.report.figures import rendering; "
+        "from landscape.report.figures.audit_figure import shapes; "
+        "rendering.image_bytes(shapes([made.huber()]), 'png'); "
         "names = {name.split('.')[0] for name in sys.modules}; "
         "assert not names & {'jax', 'optax', 'equinox'}; "
         "assert 'landscape.audit' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
@@ -496,7 +496,7 @@ def test_an_audit_is_drawn_without_jax():
 
 
 def test_wrapping_keeps_every_line_within_its_room():
-    with figures.own_style():
+    with rendering.report_style():
         for text in ("W" * 300, "il " * 200, "a" * 30 + " " + "b" * 200):
             lines = audit_text.wrap(text, 2.0, 100)
             assert all(audit_text.inches(line) <= 2.0 for line in lines)

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import checks, figures
+from landscape.report import checks
 from landscape.report.comparison import compare
-from landscape.report.figures import curvature, directions, lines
+from landscape.report.figures import direction_panels, line_panels, rendering, spectrum_panels
 from landscape.report.figures.view import view
 from landscape.report.records import parse_checks
 from landscape.report.results import read
@@ -62,17 +62,17 @@ def test_a_reader_sees_one_row_for_all_places_at_which_a_check_passed(tmp_path):
 
 def test_only_what_failed_is_marked(experiment):
     looked = shown(experiment[0])
-    with figures.own_style():
+    with rendering.report_style():
         for picture in (
-            lines.along_risk(looked, looked.lines[0], "trained"),
-            directions.directions(looked, "trained"),
+            line_panels.risk_along_lines(looked, looked.lines[0], "trained"),
+            direction_panels.directions(looked, "trained"),
         ):
             marked = [title for title in titles(picture) if checks.WARNING in title]
             assert len(marked) == 1 and "hinge" in marked[0] and "second_difference" in marked[0]
             assert "A check failed (see Checks) for hinge: second_difference." in picture.caption
         for other in (
-            lines.along_risk(looked, looked.lines[1], "trained"),
-            curvature.spectrum(looked, "trained"),  # a check of it is undecided
+            line_panels.risk_along_lines(looked, looked.lines[1], "trained"),
+            spectrum_panels.spectrum(looked, "trained"),  # a check of it is undecided
         ):
             assert not any(checks.WARNING in title for title in titles(other))
             assert "check failed" not in other.caption
@@ -92,9 +92,9 @@ def test_a_check_of_a_point_concerns_its_slices_unless_it_is_of_curvature(tmp_pa
     summary["checks"] = [FAILED, {**FAILED, "name": "lanczos", "where": "trained/hessian"}]
     path.write_text(json.dumps(summary))
     looked = shown(directory)
-    with figures.own_style():
-        slices = lines.along_risk(looked, looked.lines[0], "trained")
-        spectrum = curvature.spectrum(looked, "trained")
+    with rendering.report_style():
+        slices = line_panels.risk_along_lines(looked, looked.lines[0], "trained")
+        spectrum = spectrum_panels.spectrum(looked, "trained")
     assert any(f"{checks.WARNING} center" in title for title in titles(slices))
     assert not any("lanczos" in title for title in titles(slices))
     assert any(f"{checks.WARNING} center, lanczos" in title for title in titles(spectrum))

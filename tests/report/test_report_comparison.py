@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from synthetic_runs import EVERY, LOSSES, Loss, write_experiment
 
 from landscape.report.comparison import best_points, compare, run_table
-from landscape.report.figures import own_style
-from landscape.report.figures.sweep import swept
+from landscape.report.figures.rendering import report_style
+from landscape.report.figures.sweep_panels import swept
 from landscape.report.results import read
 
 
@@ -198,7 +198,7 @@ def test_a_loss_without_the_swept_option_is_a_level_line_over_it(tmp_path):
                 YAML(typ="safe").dump(config, file)
     results = read(directory)
     table = compare(results)
-    with own_style():
+    with report_style():
         picture = swept(table, results.swept, results.losses)
     (panel,) = picture.figure.axes
     # The last of equal ends is kept: a line is drawn before the caps of its bars.

@@ -9,10 +9,17 @@ from ruamel.yaml import YAML
 from synthetic_measures import EIGENVECTOR, MIXED, PATH, radius
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import across, figures
+from landscape.report import across
 from landscape.report.assemble import build
 from landscape.report.comparison import compare, slice_measures
-from landscape.report.figures import bundles, contours, convexity, lines, planes
+from landscape.report.figures import (
+    bundles,
+    contours,
+    convexity_maps,
+    line_panels,
+    plane_panels,
+    rendering,
+)
 from landscape.report.figures.view import view
 from landscape.report.results import read
 from landscape.report.sets import labels, sets, slugs
@@ -102,17 +109,17 @@ def test_equal_radii_need_no_scaling(tmp_path):
 
 def test_a_radius_that_was_not_found_is_told(experiment):
     shown = looked(experiment[0])
-    with figures.own_style():
-        picture = lines.along_risk(shown, shown.lines[1], "trained")
+    with rendering.report_style():
+        picture = line_panels.risk_along_lines(shown, shown.lines[1], "trained")
     assert "In 6 of 27 runs the risk never rose as far as was asked" in picture.caption
 
 
 def test_axes_have_the_names_of_their_directions(experiment):
     shown = looked(experiment[0])
-    with figures.own_style():
+    with rendering.report_style():
         path = contours.contours(shown, shown.planes[1], "trained")
-        mixed = convexity.convexity(shown, shown.planes[2], "trained")
-        assert convexity.convexity(shown, shown.planes[0], "trained") is None
+        mixed = convexity_maps.convexity(shown, shown.planes[2], "trained")
+        assert convexity_maps.convexity(shown, shown.planes[0], "trained") is None
     first = [axes for axes in path.figure.axes if axes.get_title(loc="left")]
     assert any(a.get_xlabel() == "trajectory 1 (79 % of the path)" for a in first)
     assert all("cosine 0.42" in axes.get_title(loc="left") for axes in first)
@@ -122,7 +129,7 @@ def test_axes_have_the_names_of_their_directions(experiment):
 
 def test_the_caption_says_how_much_of_the_path_the_plane_shows(experiment):
     shown = looked(experiment[0])
-    with figures.own_style():
+    with rendering.report_style():
         caption = contours.contours(shown, shown.planes[1], "trained").caption
     arrays = np.load(experiment[0] / "runs" / "hinge-0-4" / "slices.npz")
     x, y, away, risk, projected = (
@@ -295,9 +302,9 @@ def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):
                 arrays[name] = np.concatenate([arrays[name], 2 * arrays[name]])
         np.savez(path, **arrays)
     results = read(directory)
-    with figures.own_style():
+    with rendering.report_style():
         shown = view(results, compare(results))
-        found = planes.planes(shown, shown.planes[0], "trained")
+        found = plane_panels.planes(shown, shown.planes[0], "trained")
         picture = contours.contours(shown, shown.planes[0], "trained")
     assert [plane.draw for plane in found] == [(1, 2), (2, 2)] * 2
     np.testing.assert_array_equal(found[1].values, 2 * found[0].values)

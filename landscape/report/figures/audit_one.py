@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from landscape.report import words
 from landscape.report.figures import audit_panels
 from landscape.report.figures.audit_curves import Curve, curves
-from landscape.report.figures.audit_panels import LABEL, LEFT, Column
+from landscape.report.figures.audit_panels import LABEL, LEFT, CurvePanels
 from landscape.report.figures.audit_planes import (
-    Field,
+    GradientField,
     draw_field,
     draw_limit,
     field,
@@ -39,7 +39,7 @@ _SCALE = 0.55
 _KEYS = 3
 
 
-def draw(audit: Audit) -> tuple[Sheet, list[Column]]:
+def draw(audit: Audit) -> tuple[Sheet, list[CurvePanels]]:
     """The page, and the panels of curves with the shares that they cut."""
     lines = [] if "error" in audit else curves(audit)
     look = styles([str(audit["loss"])])[str(audit["loss"])]
@@ -73,7 +73,7 @@ def draw(audit: Audit) -> tuple[Sheet, list[Column]]:
 
 def _draw_curves(
     sheet: Sheet, audit: Audit, lines: list[Curve], look: Style, end: float | None
-) -> list[Column]:
+) -> list[CurvePanels]:
     quantity = "loss" if audit.get("kind", "loss") == "loss" else "value"
     shown = audit_panels.groups({look.name: lines})
     made = audit_panels.columns(sheet, _HEADING, shown, quantity, end=end)
@@ -143,7 +143,9 @@ def _draw_limit(
     )
 
 
-def _draw_plane(sheet: Sheet, plane: Field, place: tuple[float, float], side: float) -> None:
+def _draw_plane(
+    sheet: Sheet, plane: GradientField, place: tuple[float, float], side: float
+) -> None:
     panel = sheet.axes(*place, side, side, label="plane")
     filled, height = draw_field(panel, plane, 10)
     told = ", logarithmic" if height.logarithmic else ""

@@ -58,7 +58,7 @@ _GLYPHS = {
 _OTHER = ("P", "suspect point")
 
 
-class Column(NamedTuple):
+class CurvePanels(NamedTuple):
     """The two panels of a target, the curves in them, and the share that each frame cuts."""
 
     label: str
@@ -99,7 +99,7 @@ def columns(
     *,
     end: float | None = None,
     foot: float = 0.0,
-) -> list[Column]:
+) -> list[CurvePanels]:
     """Empty panels with frames, titles and labels, up to `end` inches from the left.
 
     The share `foot` of the gradients' height stays free at the bottom.
@@ -129,7 +129,7 @@ def columns(
         cut = _frame(group, (value, gradient), frames, width)
         gradient.set_xlabel(plain(fit(group.x_label, width)))
         _outer(value, gradient, quantity, column == 0, shared, width)
-        made.append(Column(group.label, value, gradient, group.curves, cut))
+        made.append(CurvePanels(group.label, value, gradient, group.curves, cut))
     return made
 
 
@@ -174,7 +174,7 @@ def draw_line(panel: Axes, curve: Curve, what: str, **look: Any) -> None:
     panel.plot(x, held(y, (low, high)), gid=f"line {what}", **look)
 
 
-def draw_one(column: Column, style: Style) -> None:
+def draw_one(column: CurvePanels, style: Style) -> None:
     """All that is known of one loss at this target: spans, line, ends at the gaps, marks."""
     (curve,) = column.curves.values()
     for panel, what in ((column.value, "value"), (column.gradient, "gradient")):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape.report import words
 from landscape.report.figures.audit_curves import frame, numbers
 from landscape.report.figures.audit_sheet import one_line
-from landscape.report.figures.planes import COLORS, Heights, heights
+from landscape.report.figures.plane_panels import COLORS, Heights, heights
 from landscape.report.figures.style import TICK, few_ticks, plain
 from landscape.report.figures.view import Array
 
@@ -25,7 +25,7 @@ _DECADES = 30
 _LEFT, _RIGHT, _AUTODIFF = "#0072B2", "#D55E00", "black"
 
 
-class Field(NamedTuple):
+class GradientField(NamedTuple):
     """A loss over two predictions: rows of `value` and of both gradients are along y."""
 
     label: str
@@ -37,7 +37,7 @@ class Field(NamedTuple):
     gradient: tuple[Array, Array]
 
 
-def field(audit: Mapping[str, Any]) -> Field | None:
+def field(audit: Mapping[str, Any]) -> GradientField | None:
     """The plane of an audit, where it has one with at least two points along each side."""
     plane = (audit.get("shapes") or {}).get("plane")
     if not plane or min(len(plane["x"]), len(plane["y"])) < 2:
@@ -48,10 +48,10 @@ def field(audit: Mapping[str, Any]) -> Field | None:
     )
     label, below, beside = (str(plane[name]) for name in ("label", "x_label", "y_label"))
     x, y = numbers(plane["x"]), numbers(plane["y"])
-    return Field(label, below, beside, x, y, value, (across, up))
+    return GradientField(label, below, beside, x, y, value, (across, up))
 
 
-def draw_field(panel: Axes, shown: Field, arrows: int) -> tuple[ContourSet | None, Heights]:
+def draw_field(panel: Axes, shown: GradientField, arrows: int) -> tuple[ContourSet | None, Heights]:
     """Contours, and about `arrows` x `arrows` arrows that point down the gradient."""
     panel.grid(visible=False)
     panel.set_facecolor("#d9d9d9")
@@ -74,13 +74,13 @@ def draw_field(panel: Axes, shown: Field, arrows: int) -> tuple[ContourSet | Non
     return filled, height
 
 
-def still(shown: Field) -> Array:
+def still(shown: GradientField) -> Array:
     """Where the gradient is exactly zero in both predictions."""
     across, up = shown.gradient
     return (across == 0) & (up == 0)
 
 
-def _still(panel: Axes, shown: Field) -> None:
+def _still(panel: Axes, shown: GradientField) -> None:
     flat = still(shown)
     if flat.any():
         panel.contourf(
@@ -93,7 +93,7 @@ def _still(panel: Axes, shown: Field) -> None:
         )
 
 
-def _arrows(panel: Axes, shown: Field, arrows: int) -> None:
+def _arrows(panel: Axes, shown: GradientField, arrows: int) -> None:
     """Descent, its length by the square root: flat places are seen beside steep ones."""
     pick_x, pick_y = (_picked(len(axis), arrows) for axis in (shown.x, shown.y))
     across, up = (-part[np.ix_(pick_y, pick_x)] for part in shown.gradient)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from landscape.report.figures import audit_panels
 from landscape.report.figures.audit_curves import curves
-from landscape.report.figures.audit_panels import LABEL, LEFT, RIGHT, Column, Group, draw_line
-from landscape.report.figures.audit_planes import Field, draw_field, field
+from landscape.report.figures.audit_panels import LABEL, LEFT, RIGHT, CurvePanels, Group, draw_line
+from landscape.report.figures.audit_planes import GradientField, draw_field, field
 from landscape.report.figures.audit_sheet import Sheet, fit, inches
 from landscape.report.figures.audit_text import (
     NOT_AUDITED,
@@ -36,7 +36,7 @@ _PLANE, _ACROSS = 1.85, 0.42
 _ABOVE, _BELOW = 0.28, 0.3
 
 
-def draw(audits: Mapping[str, Audit]) -> tuple[Sheet, list[Column]]:
+def draw(audits: Mapping[str, Audit]) -> tuple[Sheet, list[CurvePanels]]:
     """The page of several audits, by name; the panels with the shares that they cut."""
     looks = styles(list(audits))
     audited = {name: audit for name, audit in audits.items() if verdict(audit) != NOT_AUDITED}
@@ -59,7 +59,7 @@ def draw(audits: Mapping[str, Audit]) -> tuple[Sheet, list[Column]]:
     return sheet, made
 
 
-def _draw_lines(column: Column, looks: Mapping[str, Style]) -> None:
+def _draw_lines(column: CurvePanels, looks: Mapping[str, Style]) -> None:
     dead = {name: curve for name, curve in column.curves.items() if curve.spans["dead"]}
     for panel, what in ((column.value, "value"), (column.gradient, "gradient")):
         for index, (name, curve) in enumerate(column.curves.items()):
@@ -101,7 +101,7 @@ def _planes_height(count: int) -> float:
 
 
 def _draw_planes(
-    sheet: Sheet, planes: Mapping[str, Field], looks: Mapping[str, Style], top: float
+    sheet: Sheet, planes: Mapping[str, GradientField], looks: Mapping[str, Style], top: float
 ) -> None:
     """Small contours, a panel a loss; labels on the outer axes."""
     if not planes:

@@ -141,7 +141,7 @@ def draw_properties(
     return ROW * rows
 
 
-class Entry(NamedTuple):
+class FindingText(NamedTuple):
     """A finding ready to set: its sign, code, severity and lines of text."""
 
     code: str
@@ -157,14 +157,14 @@ class Entry(NamedTuple):
 _CODE, _SEVERITY, _MESSAGE = 0.16, 0.58, 1.16
 
 
-def findings(audit: Audit, width: float) -> list[Entry]:
+def findings(audit: Audit, width: float) -> list[FindingText]:
     """The findings, the gravest first, wrapped to this width; the last says what is left out."""
     if "error" in audit:
-        return [Entry("", "", wrap(str(audit["error"]), width, 12), "")]
+        return [FindingText("", "", wrap(str(audit["error"]), width, 12), "")]
     room = width - _MESSAGE
     found = gravest_first(audit)
     entries = [
-        Entry(
+        FindingText(
             str(one.get("code", "")),
             str(one.get("severity", "")),
             wrap(str(one.get("message", "")), room, _LINES),
@@ -173,9 +173,9 @@ def findings(audit: Audit, width: float) -> list[Entry]:
         for one in found[:_MOST]
     ]
     if not found:
-        entries.append(Entry("", "", ["Nothing was found that hinders training."], ""))
+        entries.append(FindingText("", "", ["Nothing was found that hinders training."], ""))
     if len(found) > _MOST:
-        entries.append(Entry("", "", [f"… and {len(found) - _MOST} more, none graver."], ""))
+        entries.append(FindingText("", "", [f"… and {len(found) - _MOST} more, none graver."], ""))
     return entries
 
 
@@ -194,7 +194,7 @@ def _place(where: Mapping[str, Any] | None, room: float) -> str:
     return fit(told, room, family="monospace")
 
 
-def draw_findings(sheet: Sheet, entries: list[Entry], left: float, top: float) -> None:
+def draw_findings(sheet: Sheet, entries: list[FindingText], left: float, top: float) -> None:
     """A marker, code, severity and message for each, the line of the source below in grey."""
     for entry in entries:
         line = top + 0.12

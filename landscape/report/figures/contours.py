@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from landscape.report import checks, words
 from landscape.report.figures import paths
-from landscape.report.figures.planes import (
+from landscape.report.figures.plane_panels import (
     COLORS,
     Heights,
     Plane,
@@ -25,7 +25,7 @@ from landscape.report.figures.planes import (
 )
 from landscape.report.figures.style import (
     WIDTH,
-    Grid,
+    PanelGrid,
     columns_for,
     outer_labels,
     panels,
@@ -66,13 +66,13 @@ def contours(view: View, chosen: Set, at: str) -> Picture | None:
     )
 
 
-def layout(found: list[Plane], columns: int) -> Grid:
+def layout(found: list[Plane], columns: int) -> PanelGrid:
     """Square panels, each with room for a color scale beside it."""
     across = 1.12 if _own_labels(found) else 0.9
     side = (WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
     top = above(found)
     own = 0.14 if _own_labels(found) else 0.0
-    return Grid(
+    return PanelGrid(
         columns,
         side,
         top=top,

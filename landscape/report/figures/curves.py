@@ -11,7 +11,7 @@ from landscape.report import statistics, words
 from landscape.report.comparison import GRADIENT
 from landscape.report.figures.style import (
     GREY,
-    Grid,
+    PanelGrid,
     Style,
     columns_for,
     few_ticks,
@@ -47,7 +47,7 @@ _TARGET: dict[str, Any] = {
 def learning(view: View) -> Picture:
     """The task metric: interquartile mean over seeds and its bootstrap interval."""
     keys = target_key(view)
-    figure, (panel,) = panels(1, Grid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
+    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
     draw_learning(panel, view)
     panel.set_xlabel(UPDATES)
     legend(figure, view.shown, keys)
@@ -117,7 +117,7 @@ def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
 def risks(view: View) -> Picture:
     """Each loss's risk in its own units, a panel a loss."""
     columns = columns_for(len(view.runs), 4)
-    grid = Grid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
+    grid = PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
     figure, axes = panels(len(view.runs), grid, foot=0.25)
     for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
         _draw_risk(panel, runs, view.styles[loss])
@@ -157,7 +157,7 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
 def gradients(view: View) -> Picture:
     """The norm of the batch gradient on a logarithmic scale, zeros on a line of their own."""
     keys = diverged_key(view)
-    figure, (panel,) = panels(1, Grid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
+    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
     draw_gradients(panel, view)
     panel.set_xlabel(UPDATES)
     legend(figure, view.shown, keys)
@@ -215,7 +215,7 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 def dead(view: View) -> Picture:
     """The four dead fractions, a panel a definition, all losses in each."""
-    figure, axes = panels(4, Grid(2, 1.75, down=0.45, across=0.35), foot=foot(view.shown))
+    figure, axes = panels(4, PanelGrid(2, 1.75, down=0.45, across=0.35), foot=foot(view.shown))
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
         draw_dead(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")

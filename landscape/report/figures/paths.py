@@ -22,7 +22,7 @@ _START: dict[str, Any] = {
 _STEPS: dict[str, Any] = {"marker": "o", "markersize": 2.4, "linewidth": 1.1, "color": _COLOR}
 
 
-class Path(NamedTuple):
+class TrainingPath(NamedTuple):
     """Checkpoints of training on a plane: (C,) each, in the order of the steps.
 
     `off` is how far off the plane a checkpoint lies, as a share of its distance from the point.
@@ -47,7 +47,7 @@ class Path(NamedTuple):
         return statistics.median(np.abs(self.risk - self.projected)) / span if span else np.nan
 
 
-def path(run: StoredRun, chosen: Set, at: str) -> Path | None:
+def path(run: StoredRun, chosen: Set, at: str) -> TrainingPath | None:
     """The path that a run's plane holds, if it holds one."""
     names = ("step", "x", "y", "risk", "projected_risk", "distance")
     found = [run.slices.get(chosen.array(at, f"path/{name}")) for name in names]
@@ -58,7 +58,7 @@ def path(run: StoredRun, chosen: Set, at: str) -> Path | None:
     _, x, y, risk, projected, away = (array[order] for array in arrays)
     if not len(order):
         return None
-    return Path(x, y, risk, projected, _off(run, chosen, at, x, y, away))
+    return TrainingPath(x, y, risk, projected, _off(run, chosen, at, x, y, away))
 
 
 def _off(run: StoredRun, chosen: Set, at: str, x: Array, y: Array, away: Array) -> Array:
@@ -74,7 +74,7 @@ def _off(run: StoredRun, chosen: Set, at: str, x: Array, y: Array, away: Array) 
     return np.where(whole > 0, away / np.where(whole > 0, whole, 1.0), np.nan)
 
 
-def draw_path(panel: Axes, found: Path) -> None:
+def draw_path(panel: Axes, found: TrainingPath) -> None:
     """A line with a dot a checkpoint, the first one a square, cut by the frame."""
     panel.plot(found.x, found.y, color="white", linewidth=2.6, solid_capstyle="round")
     panel.plot(found.x, found.y, markeredgecolor="white", markeredgewidth=0.4, **_STEPS)
@@ -89,7 +89,7 @@ def keys() -> list[Line2D]:
     ]
 
 
-def caption(paths: Mapping[str, Path]) -> str:
+def caption(paths: Mapping[str, TrainingPath]) -> str:
     """How much of each path lies off the plane, and how wrong its projection reads the risk."""
     parts = []
     for loss, found in paths.items():

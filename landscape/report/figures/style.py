@@ -118,7 +118,7 @@ def shorten(text: str, width: int) -> str:
     return text[: width - 1] + "…"
 
 
-class Grid(NamedTuple):
+class PanelGrid(NamedTuple):
     """Sizes in inches of a grid of panels in a figure 7 inches wide."""
 
     columns: int
@@ -132,7 +132,9 @@ class Grid(NamedTuple):
     most: float = 7.0
 
 
-def panels(count: int, grid: Grid, *, foot: float = 0.0, **axes: Any) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, grid: PanelGrid, *, foot: float = 0.0, **axes: Any
+) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels, row by row; `foot` inches stay free at the bottom."""
     columns, rows = min(grid.columns, count), -(-count // grid.columns)
     free = WIDTH - grid.left - grid.right - (columns - 1) * grid.across

@@ -12,15 +12,15 @@ from landscape.report.figures.curves import (
     draw_learning,
     target_key,
 )
-from landscape.report.figures.lines import band, draw_along_metric
-from landscape.report.figures.style import Grid, foot, legend, letter, panels
+from landscape.report.figures.line_panels import band, draw_metric_along_lines
+from landscape.report.figures.style import PanelGrid, foot, legend, letter, panels
 from landscape.report.figures.view import Picture, View, series
 
 
 def summary(view: View, at: str | None) -> Picture:
     """Four panels, or three without slices; `at` is the point whose slices are shown."""
     count = 4 if at else 3
-    grid = Grid(2 if at else 3, 1.85, top=0.25, down=0.62, across=0.62)
+    grid = PanelGrid(2 if at else 3, 1.85, top=0.25, down=0.62, across=0.62)
     keys = [*target_key(view), *diverged_key(view)]
     figure, axes = panels(count, grid, foot=foot(view.shown, keys))
     draw_learning(axes[0], view)
@@ -34,7 +34,7 @@ def summary(view: View, at: str | None) -> Picture:
     last = ""
     if at:
         axis = distance(view, view.lines[0], at)
-        draw_along_metric(axes[3], view, view.lines[0], at)
+        draw_metric_along_lines(axes[3], view, view.lines[0], at)
         axes[3].set_xlabel(axis.label)
         found = bundles(view, view.lines[0], at, view.metric, axis.relative)
         last = (

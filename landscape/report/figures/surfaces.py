@@ -7,9 +7,9 @@ from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report import checks
 from landscape.report.figures.contours import plane_title
-from landscape.report.figures.planes import COLORS, Plane, above, cut, heights, planes, title
+from landscape.report.figures.plane_panels import COLORS, Plane, above, cut, heights, planes, title
 from landscape.report.figures.style import (
-    Grid,
+    PanelGrid,
     columns_for,
     panels,
     shorten,
@@ -26,7 +26,7 @@ def surfaces(view: View, chosen: Set, at: str) -> Picture | None:
     columns = columns_for(len(found), 3)
     tall = 2.0 if columns == 3 else 2.9
     top = above(found) - 0.09
-    grid = Grid(
+    grid = PanelGrid(
         columns,
         tall,
         left=0.1,

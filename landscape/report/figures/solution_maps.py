@@ -14,7 +14,7 @@ from landscape.report.across import BARRIER, Matrix, Ways
 from landscape.report.figures.style import (
     GREY,
     WIDTH,
-    Grid,
+    PanelGrid,
     Style,
     columns_for,
     few_ticks,
@@ -172,7 +172,7 @@ def _number(value: float) -> str:
 def between_seeds(found: Sequence[Ways], styles: Mapping[str, Style]) -> Picture:
     """The risk on the way between two seeds, all pairs thin, their mean thick, a panel a loss."""
     columns = columns_for(len(found), 3)
-    grid = Grid(columns, 1.4, top=0.42, down=0.62, across=0.55)
+    grid = PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
     figure, axes = panels(len(found), grid, foot=0.25)
     for panel, way in zip(axes, found, strict=True):
         style = styles[way.under]

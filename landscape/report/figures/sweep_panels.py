@@ -6,7 +6,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from landscape.report import words
 from landscape.report.comparison import best_points
-from landscape.report.figures.style import Grid, foot, legend, panels, styles
+from landscape.report.figures.style import PanelGrid, foot, legend, panels, styles
 from landscape.report.figures.view import Picture
 
 
@@ -28,7 +28,7 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
     if not numeric:
         return None
     shown = styles(losses)
-    grid = Grid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, across=0.55)
+    grid = PanelGrid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, across=0.55)
     figure, axes = panels(len(numeric), grid, foot=foot(list(shown.values())))
     metric = str(table["metric"].iloc[0])
     for panel, key in zip(axes, numeric, strict=True):

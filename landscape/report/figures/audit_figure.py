@@ -9,15 +9,15 @@ from landscape.errors import UserError
 from landscape.report import words
 from landscape.report.figures import audit_one, audit_several
 from landscape.report.figures.audit_curves import curves
-from landscape.report.figures.audit_panels import Column
-from landscape.report.figures.audit_planes import Field, field, still
+from landscape.report.figures.audit_panels import CurvePanels
+from landscape.report.figures.audit_planes import GradientField, field, still
 from landscape.report.figures.audit_sheet import one_line
 from landscape.report.figures.audit_text import NOT_AUDITED, Audit, verdict
 from landscape.report.figures.view import Picture
 
 
 def shapes(audits: Sequence[Mapping[str, Any]]) -> Picture:
-    """One audit as a page of its own, several on the same axes; use inside `own_style()`.
+    """One audit as a page of its own, several on the same axes; use inside `report_style()`.
 
     Each is the plain dict that an audit writes as JSON, with its `shapes`; one with an `error`
     is listed and not drawn. UserError where there is none.
@@ -54,7 +54,7 @@ def _join(sentences: Iterable[str]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _caption(audit: Audit, made: Sequence[Column]) -> Iterable[str]:
+def _caption(audit: Audit, made: Sequence[CurvePanels]) -> Iterable[str]:
     if verdict(audit) == NOT_AUDITED:
         yield "The function could not be audited."
         return
@@ -84,7 +84,7 @@ def _caption(audit: Audit, made: Sequence[Column]) -> Iterable[str]:
         )
 
 
-def _cut(made: Sequence[Column]) -> str:
+def _cut(made: Sequence[CurvePanels]) -> str:
     """How much the frames cut; never anything in the data."""
     told = [
         f"{words.percent(share)} % of the {what} at {column.label}"
@@ -95,7 +95,7 @@ def _cut(made: Sequence[Column]) -> str:
     return f"The frame cuts {', '.join(told)}: points far out or infinite." if told else ""
 
 
-def _arrows(planes: Sequence[Field]) -> str:
+def _arrows(planes: Sequence[GradientField]) -> str:
     told = "Arrows point down the gradient, where training pushes, the longer the steeper."
     if any(still(plane).any() for plane in planes):
         told += " Dotted: the gradient is exactly zero."
@@ -104,7 +104,7 @@ def _arrows(planes: Sequence[Field]) -> str:
     return told
 
 
-def _several(named: Mapping[str, Audit], made: Sequence[Column]) -> Iterable[str]:
+def _several(named: Mapping[str, Audit], made: Sequence[CurvePanels]) -> Iterable[str]:
     if made:
         yield (
             "Value and gradient against one prediction, a column a target, all losses on the same "

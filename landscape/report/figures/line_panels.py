@@ -9,7 +9,7 @@ from landscape.report import checks, words
 from landscape.report.figures.bundles import Bundle, along, bundles, distance, over, summary
 from landscape.report.figures.style import (
     GREY,
-    Grid,
+    PanelGrid,
     Style,
     columns_for,
     few_ticks,
@@ -31,7 +31,7 @@ _BANDS = 6
 HEAVY = 20.0
 
 
-def along_risk(view: View, lines: Set, at: str) -> Picture | None:
+def risk_along_lines(view: View, lines: Set, at: str) -> Picture | None:
     """The risk along the lines of a set, a panel a loss, each in its own units."""
     axis = distance(view, lines, at)
     found = bundles(view, lines, at, "risk", axis.relative)
@@ -41,7 +41,7 @@ def along_risk(view: View, lines: Set, at: str) -> Picture | None:
     marks = {loss: checks.failed(view.runs[loss], lines.where(at)) for loss in found}
     below = {loss: _below(axis.relative, found[loss], marks[loss]) for loss in found}
     more = 0.15 * max(map(len, below.values()))
-    grid = Grid(
+    grid = PanelGrid(
         columns,
         1.35 if len(found) > 1 else 2.6,
         top=0.3 + more,
@@ -178,14 +178,14 @@ def _keys(found: dict[str, Bundle]) -> list[Line2D | Patch]:
     return keys
 
 
-def along_metric(view: View, lines: Set, at: str) -> Picture | None:
+def metric_along_lines(view: View, lines: Set, at: str) -> Picture | None:
     """The task metric along the same lines, all losses on one scale."""
     axis = distance(view, lines, at)
     found = bundles(view, lines, at, view.metric, axis.relative)
     if not found:
         return None
-    figure, (panel,) = panels(1, Grid(1, 2.8, top=0.12), foot=foot(view.shown))
-    draw_along_metric(panel, view, lines, at)
+    figure, (panel,) = panels(1, PanelGrid(1, 2.8, top=0.12), foot=foot(view.shown))
+    draw_metric_along_lines(panel, view, lines, at)
     panel.set_xlabel(axis.label)
     legend(figure, view.shown)
     marks = {loss: checks.failed(view.runs[loss], lines.where(at)) for loss in found}
@@ -208,13 +208,13 @@ def along_metric(view: View, lines: Set, at: str) -> Picture | None:
 
 
 def band(view: View) -> str:
-    """The words for the band of `draw_along_metric`, nothing where there is none."""
+    """The words for the band of `draw_metric_along_lines`, nothing where there is none."""
     if len(view.runs) > _BANDS:
         return ""
     return ", the band from the 10th to the 90th percentile"
 
 
-def draw_along_metric(panel: Axes, view: View, lines: Set, at: str) -> None:
+def draw_metric_along_lines(panel: Axes, view: View, lines: Set, at: str) -> None:
     """One mean and band a loss."""
     relative = distance(view, lines, at).relative
     found = bundles(view, lines, at, view.metric, relative)

@@ -12,7 +12,7 @@ from landscape.report.curvature import MATRICES, drop_of
 from landscape.report.figures.curves import UPDATES
 from landscape.report.figures.style import (
     GREY,
-    Grid,
+    PanelGrid,
     Style,
     columns_for,
     few_ticks,
@@ -40,7 +40,7 @@ def spectrum(view: View, at: str) -> Picture | None:
     columns = columns_for(len(chosen), 3)
     marks = {loss: _failed(view.runs[loss], at) for loss in chosen}
     more = 0.15 * any(marks.values())
-    grid = Grid(columns, 1.5, top=0.84 + more, down=1.1 + more, across=0.5)
+    grid = PanelGrid(columns, 1.5, top=0.84 + more, down=1.1 + more, across=0.5)
     figure, axes = panels(len(chosen), grid, foot=0.25)
     both = False
     for panel, (loss, run) in zip(axes, chosen.items(), strict=True):
@@ -168,7 +168,7 @@ def _caption(at: str, both: bool) -> str:
     )
 
 
-def along_training(view: View) -> Picture | None:
+def curvature_along_training(view: View) -> Picture | None:
     """The ends of the spectrum and its mean at the checkpoints, medians over seeds."""
     found = {loss: [_course(run) for run in runs] for loss, runs in view.runs.items()}
     found = {loss: [c for c in courses if len(c) > 1] for loss, courses in found.items()}
@@ -176,7 +176,7 @@ def along_training(view: View) -> Picture | None:
     if not found:
         return None
     columns = columns_for(len(found), 3)
-    figure, axes = panels(len(found), Grid(columns, 1.5, down=0.42, across=0.55), foot=0.25)
+    figure, axes = panels(len(found), PanelGrid(columns, 1.5, down=0.42, across=0.55), foot=0.25)
     for panel, (loss, courses) in zip(axes, found.items(), strict=True):
         _draw_course(panel, courses, view.styles[loss])
         panel.set_title(view.styles[loss].title, loc="left")

@@ -9,7 +9,7 @@ from landscape.numerics.geometry import convexity_ratio, nonconvex_share
 from landscape.numerics.geometry.planes import NONCONVEX
 from landscape.report import checks, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
-from landscape.report.figures.planes import Plane, finish, planes
+from landscape.report.figures.plane_panels import Plane, finish, planes
 from landscape.report.figures.style import WIDTH, columns_for, panels
 from landscape.report.figures.view import Picture, View
 from landscape.report.sets import PLACES, Set

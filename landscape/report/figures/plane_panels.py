@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from landscape.report import checks, words
-from landscape.report.figures.lines import HEAVY
-from landscape.report.figures.paths import Path, path
+from landscape.report.figures.line_panels import HEAVY
+from landscape.report.figures.paths import TrainingPath, path
 from landscape.report.figures.style import few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, typical
 from landscape.report.results import StoredRun
@@ -41,7 +41,7 @@ class Plane(NamedTuple):
     zero_gradient: Array | None
     axes: tuple[str, str]
     cosine: float
-    path: Path | None
+    path: TrainingPath | None
     extremes: tuple[Array, Array] | None
     failed: tuple[str, ...]
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 
 from landscape.report import checks, statistics, words
 from landscape.report.figures.bundles import bundle, summary
-from landscape.report.figures.lines import middle
+from landscape.report.figures.line_panels import middle
 from landscape.report.figures.style import (
     WIDTH,
-    Grid,
+    PanelGrid,
     columns_for,
     few_ticks,
     outer_labels,
@@ -56,7 +56,7 @@ def directions(view: View, at: str) -> Picture | None:
         for loss in found
     }
     top = 0.14 + _LINE * rows
-    grid = Grid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
+    grid = PanelGrid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
     figure, axes = panels(len(found), grid)
     for panel, (loss, courses) in zip(axes, found.items(), strict=True):
         end = min(float(np.abs(course.distance).max()) for course in courses)

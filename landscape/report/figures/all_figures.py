@@ -1,0 +1,118 @@
+"""Draws every figure that the results of an experiment allow."""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from landscape.report import across, audits
+from landscape.report.figures import (
+    audit_figure,
+    contours,
+    convexity_maps,
+    curves,
+    direction_panels,
+    line_panels,
+    solution_maps,
+    spectrum_panels,
+    style,
+    summary,
+    surfaces,
+    sweep_panels,
+)
+from landscape.report.figures.view import Picture, View, view
+from landscape.report.results import Results
+from landscape.report.sets import PLACES
+
+# Figures with a fixed name.
+_NAMES = (
+    "audit",
+    "summary",
+    "learning_curves",
+    "sweep",
+    "risk",
+    "gradient_norm",
+    "dead_fractions",
+    "curvature_path",
+    "across",
+    "interpolations_seeds",
+    "interpolations_losses",
+)
+# Figures whose name may be followed by the label of a set and by the point.
+_STEMS = (
+    "slices_risk",
+    "slices_metric",
+    "directions",
+    "contours",
+    "surfaces",
+    "convexity",
+    "curvature",
+)
+_FIGURE_FILE = re.compile(
+    rf"(?:{'|'.join(_NAMES)}|(?:{'|'.join(_STEMS)})(?:_[a-z0-9_]+)?)\.(?:png|pdf)"
+)
+
+
+def is_figure_file(name: str) -> bool:
+    """Returns whether a report may contain a figure file of this name; others are never deleted."""
+    return _FIGURE_FILE.fullmatch(name) is not None
+
+
+def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
+    """Yields the figures one at a time, in the order of the page; call within `report_style()`."""
+    shown = view(results, table)
+    if audit_records := audits.drawn(shown.runs):
+        yield audit_figure.shapes(audit_records)
+    yield summary.summary(shown, _summary_point(shown))
+    yield curves.learning(shown)
+    if results.swept:
+        yield from filter(None, [sweep_panels.swept(table, results.swept, results.losses)])
+    yield curves.risks(shown)
+    yield curves.gradients(shown)
+    yield curves.dead(shown)
+    yield from filter(None, _slices(shown))
+    yield from filter(None, (spectrum_panels.spectrum(shown, at) for at in PLACES))
+    yield from filter(None, [spectrum_panels.curvature_along_training(shown)])
+    yield from _across_runs(results, table, shown)
+
+
+def _slices(shown: View) -> Iterator[Picture | None]:
+    """Yields the lines of all sets, then the planes of all sets, at each point."""
+    for at in PLACES:
+        for index, lines in enumerate(shown.lines):
+            yield line_panels.risk_along_lines(shown, lines, at)
+            if index == 0 or lines.drawn:
+                yield line_panels.metric_along_lines(shown, lines, at)
+        yield direction_panels.directions(shown, at)
+        for planes in shown.planes:
+            yield contours.contours(shown, planes, at)
+            yield surfaces.surfaces(shown, planes, at)
+            yield convexity_maps.convexity(shown, planes, at)
+
+
+def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator[Picture]:
+    """Yields the figures across runs, for the group of losses that contains the best one."""
+    fields = across.fields(results, table)
+    best = table["best"].iloc[0]
+    field = next((field for field in fields if best in field.among), next(iter(fields), None))
+    if field is None:
+        return
+    if matrix := across.matrix(field):
+        yield solution_maps.excess(matrix, results.metric)
+    known = set(field.among) <= set(shown.styles)
+    styles = shown.styles if known else style.styles(field.among)
+    if paths := across.ways(field, "seeds"):
+        yield solution_maps.between_seeds(paths, styles)
+    if paths := across.ways(field, "losses"):
+        losses = [name for name in field.among if any(name in path.losses for path in paths)]
+        yield solution_maps.between_losses(losses, paths)
+
+
+def _summary_point(shown: View) -> str | None:
+    """The first point at which the first set of lines has the task metric."""
+    for at in PLACES:
+        for runs in shown.runs.values():
+            for run in runs:
+                if shown.lines and shown.lines[0].array(at, shown.metric) in run.slices:
+                    return at
+    return None

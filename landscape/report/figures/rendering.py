@@ -1,0 +1,46 @@
+"""Renders figures to png, pdf or svg: the same figure gives the same bytes on every machine."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+from landscape.errors import UserError
+from landscape.report.figures import style
+from landscape.report.figures.view import Picture
+
+# Keywords of `savefig` per format. Dates are left out: they would make the bytes differ.
+_FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": 150},
+    "pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
+    "svg": {"dpi": 300, "metadata": {"Date": None}},
+}
+
+
+def image_bytes(picture: Picture, suffix: str) -> bytes:
+    """Returns the figure in the format of a file suffix: `png`, `.pdf` or `svg`.
+
+    Raises UserError if the suffix is none of these.
+    """
+    image_format = suffix.removeprefix(".").lower()
+    if image_format not in _FORMATS:
+        suffixes = ", ".join(f".{name}" for name in _FORMATS)
+        raise UserError(
+            f"figures cannot be written as `{suffix}`",
+            hint=f"use a file name that ends in one of {suffixes}",
+        )
+    buffer = io.BytesIO()
+    with report_style(), mpl.rc_context({"svg.hashsalt": picture.name}):
+        picture.figure.savefig(buffer, format=image_format, **_FORMATS[image_format])
+    return buffer.getvalue()
+
+
+@contextmanager
+def report_style() -> Iterator[None]:
+    """Applies the report's style to matplotlib's defaults, ignores matplotlibrc, restores both."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(style.SETTINGS)
+        yield
