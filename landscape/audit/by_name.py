@@ -92,7 +92,10 @@ def _within(name: str, question: Question, folder: Path, seconds: float) -> Answ
 def _apart(name: str, question: Question, folder: Path, seconds: float) -> Answer:
     """The answer of another process, asked and told in JSON."""
     request = json.dumps({"name": name, "folder": str(folder), "question": question._asdict()})
-    command = [sys.executable, "-c", "from landscape.audit.by_name import reply; reply()"]
+    # The path is handed over because this package need not be installed.
+    program = f"import sys; sys.path[:] = {sys.path}; "
+    program += "from landscape.audit.by_name import reply; reply()"
+    command = [sys.executable, "-c", program]
     try:
         done = subprocess.run(
             command, input=request, capture_output=True, text=True, timeout=seconds + _STARTING

@@ -1,0 +1,56 @@
+"""A checkout whose dependencies are installed, but which itself is not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import landscape
+
+ROOT = Path(__file__).parent.parent
+# Every process that starts with this on its path neither finds the package by its installation
+# nor its metadata.
+HIDE_THE_INSTALLATION = """
+import importlib.metadata, os, sys
+from_name = importlib.metadata.Distribution.from_name.__func__
+
+def without_landscape(cls, name):
+    if name == "landscape":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return from_name(cls, name)
+
+importlib.metadata.Distribution.from_name = classmethod(without_landscape)
+sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "landscape"))]
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Calls `python cli.py` of this checkout in another folder."""
+    (tmp_path / "sitecustomize.py").write_text(HIDE_THE_INSTALLATION)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    def call(*words, exit_code=0):
+        command = [sys.executable, str(ROOT / "cli.py"), *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == exit_code, done.stderr
+        return done.stdout
+
+    return call
+
+
+def test_the_version_is_that_of_the_package(checkout):
+    assert landscape.__version__ in checkout("--version")
+
+
+@pytest.mark.slow
+def test_an_audit_after_one_that_hangs_finds_the_package(checkout, tmp_path):
+    (tmp_path / "mine.py").write_text("def hangs(predictions, targets):\n    while True: pass\n")
+    names = ["mine.py:hangs", "absolute_error"]
+    answers = json.loads(checkout("audit", *names, "--time-limit", "3", "--json", exit_code=2))
+    assert "error" in answers[0] and "error" not in answers[1]
