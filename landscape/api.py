@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from landscape import config
 from landscape.config import Experiment
-from landscape.errors import UserError, in_a_line, in_words
+from landscape.errors import UserError, describe_value, first_line
 from landscape.storage import store
 from landscape.sweep import carry_out, executors
 from landscape.sweep.executors import Ended, Lost, Note
@@ -44,7 +44,7 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         raise UserError(
-            f"run() takes an experiment, found {in_words(experiment)}",
+            f"run() takes an experiment, found {describe_value(experiment)}",
             hint="load one: run(load('experiment.yaml'))",
         )
     how = executors.choose(experiment, executor, jobs, address)
@@ -99,7 +99,7 @@ class Sweep:
             return store.read_trace(folder)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{folder} has no trace: {in_a_line(error)}",
+                f"{folder} has no trace: {first_line(error)}",
                 hint="the ids of the runs are the index of `status`",
             ) from None
 

@@ -1,14 +1,14 @@
-"""The error that a user reads: what was found, where, what was expected, what to do."""
+"""Errors for users: what was found, where, what was expected and what to do."""
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Place:
-    """A position in something that the user wrote: a file, or an argument of the command line."""
+    """A position in a file or in an argument of the command line."""
 
     file: str
     line: int | None = None
@@ -20,10 +20,10 @@ class Place:
 
 
 class UserError(Exception):
-    """A mistake in a config, a data file or code of the user's own.
+    """A mistake in a config, a data file or user-defined code.
 
-    `message` says what was found and what was expected; `hint` says what to do about it.
-    It is printed as it stands, so it never carries a traceback of this program.
+    `message` says what was found and what was expected, `hint` what to do about it. The text is
+    printed unchanged, without a traceback.
     """
 
     def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None):
@@ -33,7 +33,11 @@ class UserError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple:
-        return _rebuild, (self.message, self.place, self.hint)
+        return type(self)._rebuild, (self.message, self.place, self.hint)
+
+    @classmethod
+    def _rebuild(cls, message: str, place: Place | None, hint: str | None) -> Self:
+        return cls(message, place=place, hint=hint)
 
     def __str__(self) -> str:
         text = self.message if self.place is None else f"{self.place}: {self.message}"
@@ -43,17 +47,14 @@ class UserError(Exception):
 
 
 class StorageError(UserError):
-    """Results that cannot be written: a full disk, a folder that is read-only or gone.
+    """Results that cannot be written: the disk is full, or the folder is read-only or missing.
 
-    No mistake of a run's: whoever meets it stops, since no other run could be written either.
+    Not caused by a run: the sweep stops, since no other run could be written either.
     """
-
-    def __reduce__(self) -> tuple:
-        return _rebuild_storage, (self.message, self.place, self.hint)
 
 
 class CombinedError(UserError):
-    """Several mistakes that were found in one reading, so that they are mended in one go."""
+    """Several errors reported at once, so that they can be fixed together."""
 
     def __init__(self, errors: Iterable[UserError]):
         self.errors = tuple(errors)
@@ -61,21 +62,21 @@ class CombinedError(UserError):
         super().__init__(first.message, place=first.place, hint=first.hint)
 
     def __reduce__(self) -> tuple:
-        return CombinedError, (self.errors,)
+        return type(self), (self.errors,)
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
 
 
 def raise_all(errors: Iterable[UserError]) -> None:
-    """Raise what was found, in the order of the places; nothing when nothing was found."""
-    flat = [one for error in errors for one in getattr(error, "errors", (error,))]
+    """Raises the errors as one, sorted by place; returns if there are none."""
+    flat = [inner for error in errors for inner in getattr(error, "errors", (error,))]
     unique = {str(error): error for error in flat}
-    found = sorted(unique.values(), key=_order)
-    if len(found) == 1:
-        raise found[0]
-    if found:
-        raise CombinedError(found)
+    ordered = sorted(unique.values(), key=_order)
+    if len(ordered) == 1:
+        raise ordered[0]
+    if ordered:
+        raise CombinedError(ordered)
 
 
 def _order(error: UserError) -> tuple[str, int, int]:
@@ -83,33 +84,26 @@ def _order(error: UserError) -> tuple[str, int, int]:
     return place.file, place.line or 0, place.column or 0
 
 
-def _rebuild(message: str, place: Place | None, hint: str | None) -> UserError:
-    return UserError(message, place=place, hint=hint)
-
-
-def _rebuild_storage(message: str, place: Place | None, hint: str | None) -> StorageError:
-    return StorageError(message, place=place, hint=hint)
-
-
-def in_a_line(error: BaseException) -> str:
-    """The kind of an error and the first line of what it says."""
+def first_line(error: BaseException) -> str:
+    """Returns the type of an error and the first line of its message."""
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def last_line(text: str) -> str:
-    """The line of a traceback that says what happened."""
+    """Returns the last line that is not blank: of a traceback, the error itself."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
 def printable(text: str) -> str:
-    """A text without what would command a terminal or break a table."""
-    kept = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(kept)
+    """Replaces control characters, which could control a terminal or break a table."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
-def in_words(value: Any) -> str:
-    """What a plain value is, in words for a message."""
+def describe_value(value: Any) -> str:
+    """Describes a plain value for a message: `the text 'abc'`, `the list [1, 2]`."""
     text = "null" if value is None else repr(value)
     if isinstance(value, bool):
         return text.lower()
@@ -120,7 +114,7 @@ def in_words(value: Any) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A sentence for a hint: the closest valid name if one is close, else all of them."""
+    """Returns a hint that suggests the most similar valid name, if any, and lists all of them."""
     names = sorted(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     choices = ", ".join(names)

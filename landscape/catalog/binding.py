@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from landscape.catalog.lookup import REFERENCES, Named, find, singular
 from landscape.catalog.menu import Expression, Option
 from landscape.catalog.option_values import accepts, canonical, choices, default, is_path
-from landscape.errors import UserError, in_words, nearest
+from landscape.errors import UserError, describe_value, nearest
 
 
 class Problem(NamedTuple):
@@ -62,7 +62,7 @@ def bind_options(
                 options[name] = canonical(option, part.options[name])
                 _check_reference(family, name, option, options[name], folder)
             except ValidationError:
-                value, allowed = in_words(part.options[name]), choices(option)
+                value, allowed = describe_value(part.options[name]), choices(option)
                 message = f"option `{name}` of {what}: found {value}, expected {accepts(option)}"
                 hint = nearest(str(part.options[name]), allowed) if allowed else None
                 problems.append(Problem(name, False, message, hint))

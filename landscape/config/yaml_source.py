@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from landscape.errors import Place, UserError, in_words, raise_all
+from landscape.errors import Place, UserError, describe_value, raise_all
 
 TAG = "tag:yaml.org,2002:"
 _BREAKS = "\x85\u2028\u2029\ufeff"
@@ -175,7 +175,7 @@ def _duplicate(key: str, place: Place, first: Node) -> UserError:
 
 def describe(node: Node) -> str:
     """What a node holds, in words for a message: `the text 'abc'`, `the list [1, 2]`."""
-    return in_words(plain(node))
+    return describe_value(plain(node))
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import StorageError, UserError, in_a_line
+from landscape.errors import StorageError, UserError, first_line
 from landscape.report.results import Results, StoredRun, read
 from landscape.storage import store
 
@@ -71,9 +71,9 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     except UserError:
         raise
     except OSError as error:
-        raise StorageError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
+        raise StorageError(f"{tracker} did not take the runs: {first_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
-        raise UserError(f"{tracker} did not take the runs: {in_a_line(error)}") from error
+        raise UserError(f"{tracker} did not take the runs: {first_line(error)}") from error
     return replace(exported, unreadable=found.unreadable)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.config import AcrossSettings, Run
-from landscape.errors import in_a_line
+from landscape.errors import first_line
 from landscape.numerics import hoist
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.risk import Examples
@@ -58,7 +58,7 @@ def measure(
                     "losses", itertools.combinations(solutions, 2), asked.points, examples, examples
                 )
         except Exception as error:
-            found["problems"].append(f"seed {group[0].seed}: {in_a_line(error)}")
+            found["problems"].append(f"seed {group[0].seed}: {first_line(error)}")
     if "seeds" in asked.interpolations:
         for first, second in _neighbors(measured):
             try:
@@ -66,7 +66,9 @@ def measure(
                 sets = [evaluation_set(run, workshop.dataset(run)) for run in (first, second)]
                 found["interpolations"] += _between("seeds", [pair], asked.points, *sets)
             except Exception as error:
-                found["problems"].append(f"{first.label} to seed {second.seed}: {in_a_line(error)}")
+                found["problems"].append(
+                    f"{first.label} to seed {second.seed}: {first_line(error)}"
+                )
     metrics = workshop.program(measured[0]).metrics
     if found["problems"]:  # asked for again, it is tried again
         found["key"] = None

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from landscape.config import Run
-from landscape.errors import UserError, in_a_line
+from landscape.errors import UserError, first_line
 from landscape.run.perform import perform
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
@@ -55,6 +55,6 @@ def _timed(run: Run, workshop: ProgramCache) -> tuple[float, float]:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"{run.label}: {in_a_line(error)}") from error
+            raise UserError(f"{run.label}: {first_line(error)}") from error
         meta = disk.read_json(folder / "meta.json")
         return time.perf_counter() - began, float(meta["seconds"]["train"])

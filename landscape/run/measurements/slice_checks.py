@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import optax
 
-from landscape.errors import in_a_line
+from landscape.errors import first_line
 from landscape.numerics import checks, slices
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.float64_probes import STEPS
@@ -40,7 +40,7 @@ def checked(around: MeasuredPoint, sets: list[Slice]) -> list[checks.Check]:
     try:
         return made + _by_rays(around, sets)
     except Exception as error:
-        reason = f"not made in float64: {in_a_line(error)}"
+        reason = f"not made in float64: {first_line(error)}"
         names = ("second_difference", "evaluation_noise")
         made += [checks.undecided(name, found.where, reason) for found in sets for name in names]
         return [*made, checks.undecided("mean_curvature", around.at, reason)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from landscape import config
 from landscape.config import AcrossSettings, Run
-from landscape.errors import StorageError, UserError, in_a_line
+from landscape.errors import StorageError, UserError, first_line
 from landscape.numerics.compiling import concurrency, keep_compiled, use_all_cores
 from landscape.numerics.point_width import seeds_together
 from landscape.run.perform import perform, train_together
@@ -148,7 +148,7 @@ def train_side_by_side(
             except Exception as error:
                 for run in some:
                     folder = store.run_folder(directory, run.id)
-                    store.append_log(folder, f"trained by itself instead: {in_a_line(error)}")
+                    store.append_log(folder, f"trained by itself instead: {first_line(error)}")
 
 
 def perform_one(run: Run, directory: Path, workshop: ProgramCache, worker: str = _WORKER) -> Ended:
