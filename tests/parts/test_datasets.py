@@ -11,7 +11,7 @@ import sklearn.datasets
 
 from landscape.catalog.menu import menu
 from landscape.errors import UserError
-from landscape.parts.datasets import _prepare, images, tables
+from landscape.parts.datasets import _prepare, images, tabular
 
 MENU = menu("datasets")
 
@@ -160,8 +160,8 @@ def test_the_splits_are_the_source_standardized_on_the_training_examples(name):
 
 
 def test_the_diabetes_target_is_standardized_on_the_training_examples_too():
-    raw = tables.diabetes(4, standardize_target=False)
-    data = tables.diabetes(4)
+    raw = tabular.diabetes(4, standardize_target=False)
+    data = tabular.diabetes(4)
     mean, deviation = raw.train.targets.mean(), raw.train.targets.std()
     for name in ("train", "test"):
         expected = (getattr(raw, name).targets - mean) / deviation
@@ -170,7 +170,7 @@ def test_the_diabetes_target_is_standardized_on_the_training_examples_too():
 
 
 def test_breast_cancer_calls_benign_1():
-    data = tables.breast_cancer(0)
+    data = tabular.breast_cancer(0)
     assert data.classes == ("malignant", "benign")
     benign = sum(split.targets.sum() for split in (data.train, data.test))
     assert benign == 357  # as the source counts them
@@ -192,7 +192,7 @@ def test_a_size_that_mnist_does_not_have_is_refused(size):
 
 
 def test_moons_lie_on_two_half_circles_without_noise():
-    data = tables.moons(0, size=200, noise=0.0)
+    data = tabular.moons(0, size=200, noise=0.0)
     points = np.concatenate([data.train.inputs, data.test.inputs]).astype(np.float64)
     labels = np.concatenate([data.train.targets, data.test.targets])
     # Standardization moves and stretches each axis, so a half circle becomes half an ellipse, of
@@ -211,7 +211,7 @@ def test_another_seed_draws_other_moons():
     """Not only another split of the same points: their extremes differ, which no split changes."""
     widths = []
     for seed in (0, 1):
-        data = tables.moons(seed)
+        data = tabular.moons(seed)
         points = np.concatenate([data.train.inputs, data.test.inputs])
         # the ratio of two distances along one axis survives standardization
         x = np.sort(points[:, 0])
@@ -220,7 +220,7 @@ def test_another_seed_draws_other_moons():
 
 
 def test_more_noise_moves_the_moons_further():
-    spreads = [np.ptp(tables.moons(0, noise=n).train.inputs, axis=0).max() for n in (0.0, 0.5)]
+    spreads = [np.ptp(tabular.moons(0, noise=n).train.inputs, axis=0).max() for n in (0.0, 0.5)]
     assert spreads[1] > 1.3 * spreads[0]
 
 
@@ -229,7 +229,7 @@ def test_more_noise_moves_the_moons_further():
 )
 def test_moons_refuse_what_cannot_be_drawn(options):
     with pytest.raises(UserError, match=next(iter(options))):
-        tables.moons(0, **options)
+        tabular.moons(0, **options)
 
 
 @pytest.mark.parametrize("options", [{"size": 1}, {"canvas": 27}, {"canvas": 32.0}])
@@ -317,7 +317,7 @@ def test_a_constant_column_becomes_0_even_where_the_test_differs():
 
 def test_datasets_load_without_jax():
     code = (
-        "import sys; from landscape.parts.datasets import images, tables, files, Dataset; "
+        "import sys; from landscape.parts.datasets import images, tabular, files, Dataset; "
         "images.digits(0); sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from landscape.errors import Place, UserError, nearest
-from landscape.parts.datasets._columns import Column
+from landscape.parts.datasets._named_array import NamedArray
 
 Failures = tuple[type[Exception], ...]
 UNREADABLE_NPZ: Failures = (
@@ -23,7 +23,7 @@ UNREADABLE_NPZ: Failures = (
 )
 
 
-def read_csv(path: Path, delimiter: str) -> dict[str, Column]:
+def read_csv(path: Path, delimiter: str) -> dict[str, NamedArray]:
     """Columns of a csv file with a header line, every cell as stripped text."""
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise UserError(f"`delimiter` is {delimiter!r}; expected one character such as , or ;")
@@ -46,12 +46,12 @@ def read_csv(path: Path, delimiter: str) -> dict[str, Column]:
     lines = [line for line, _ in rows]
     cells = zip(*(row for _, row in rows), strict=True)
     return {
-        name: Column(name, np.array(values, dtype=object), str(path), lines)
+        name: NamedArray(name, np.array(values, dtype=object), str(path), lines)
         for name, values in zip(header, cells, strict=True)
     }
 
 
-def read_parquet(path: Path) -> dict[str, Column]:
+def read_parquet(path: Path) -> dict[str, NamedArray]:
     """Columns of a parquet file: numbers as float64, anything else as text, missing as empty."""
     import pandas
     import pyarrow
@@ -70,11 +70,11 @@ def read_parquet(path: Path) -> dict[str, Column]:
         else:
             texts = series.astype(object).where(series.notna(), "")
             values = np.array([str(value).strip() for value in texts], dtype=object)
-        columns[name] = Column(name, values, str(path))
+        columns[name] = NamedArray(name, values, str(path))
     return columns
 
 
-def read_npz(path: Path, names: tuple[str, str]) -> tuple[Column, Column]:
+def read_npz(path: Path, names: tuple[str, str]) -> tuple[NamedArray, NamedArray]:
     """Two named arrays of an npz file: numbers, or text as an object array of `str`."""
     with _reading(path, "an npz file", UNREADABLE_NPZ), path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
@@ -87,7 +87,7 @@ def read_npz(path: Path, names: tuple[str, str]) -> tuple[Column, Column]:
         return _array(archive, names[0], path), _array(archive, names[1], path)
 
 
-def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Column:
+def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> NamedArray:
     if name not in archive.files:
         raise UserError(
             f"no array `{name}` in the file",
@@ -104,7 +104,7 @@ def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Column:
             f"array `{name}` is of type {values.dtype}; expected numbers or text",
             place=Place(str(path)),
         )
-    return Column(name, values, str(path), kind="array")
+    return NamedArray(name, values, str(path), kind="array")
 
 
 def _records(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from landscape.errors import Place, UserError, nearest
-from landscape.parts.datasets._columns import Column, has_numbers, labels, numbers
+from landscape.parts.datasets._named_array import NamedArray, has_numbers, labels, numbers
 from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._read import read_csv, read_npz, read_parquet
@@ -100,7 +100,7 @@ def npz(
 
 
 def _table(
-    columns: dict[str, Column],
+    columns: dict[str, NamedArray],
     path: Path,
     target: str | Sequence[str],
     features: Sequence[str] | None,
@@ -140,11 +140,11 @@ def _table(
     )
 
 
-def _default_features(columns: dict[str, Column], wanted: list[str]) -> list[str]:
+def _default_features(columns: dict[str, NamedArray], wanted: list[str]) -> list[str]:
     return [name for name in columns if name not in wanted and has_numbers(columns[name])]
 
 
-def _columns(columns: dict[str, Column], names: list[str], place: Place) -> list[Column]:
+def _columns(columns: dict[str, NamedArray], names: list[str], place: Place) -> list[NamedArray]:
     for name in names:
         if name not in columns:
             raise UserError(
@@ -153,12 +153,12 @@ def _columns(columns: dict[str, Column], names: list[str], place: Place) -> list
     return [columns[name] for name in names]
 
 
-def _stacked_targets(columns: list[Column], task: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _stacked_targets(columns: list[NamedArray], task: str) -> tuple[np.ndarray, tuple[str, ...]]:
     values, classes = zip(*(_targets(column, task) for column in columns), strict=True)
     return (values[0] if len(values) == 1 else np.stack(values, axis=1)), classes[0]
 
 
-def _targets(column: Column, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _targets(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Raw targets as the task has them, and the names of the classes."""
     if task in ("binary", "multiclass"):
         return labels(column, task)
@@ -189,7 +189,7 @@ def _check_task(task: str, tasks: tuple[str, ...]) -> None:
         raise UserError(f"`task` is {task!r}; expected one of {', '.join(tasks)}", hint=hint)
 
 
-def _check_shapes(inputs: Column, targets: Column, task: str) -> None:
+def _check_shapes(inputs: NamedArray, targets: NamedArray, task: str) -> None:
     place = Place(inputs.file)
     found, shape = inputs.values.shape, targets.values.shape
     wanted = "images (n, channels, height, width)"

@@ -11,7 +11,7 @@ NUMERIC = "biuf"  # NumPy's kinds: bool, integer, unsigned, float
 
 
 @dataclass(frozen=True)
-class Column:
+class NamedArray:
     """A named column or array: numbers, or text as an object array of `str`."""
 
     name: str
@@ -30,14 +30,14 @@ class Column:
         return UserError(f"{self.kind} `{self.name}`{where} {message}", place=place, hint=hint)
 
 
-def has_numbers(column: Column) -> bool:
+def has_numbers(column: NamedArray) -> bool:
     """Whether any value is a number: a column of text alone is not a feature by default."""
     if column.values.dtype.kind in NUMERIC:
         return True
     return any(_is_number(value) for value in column.values.flat)
 
 
-def numbers(column: Column) -> np.ndarray:
+def numbers(column: NamedArray) -> np.ndarray:
     """The values as float64; a value that is no finite number is an error."""
     try:
         result = column.values.astype(np.float64)
@@ -50,7 +50,7 @@ def numbers(column: Column) -> np.ndarray:
     return result
 
 
-def labels(column: Column, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def labels(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Positions (n,) in the sorted classes, and the names of the classes."""
     values = column.values
     if values.dtype.kind not in NUMERIC:
@@ -66,7 +66,7 @@ def labels(column: Column, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
     return codes, tuple(_name(label) for label in classes)
 
 
-def _check_integers(column: Column, values: np.ndarray) -> None:
+def _check_integers(column: NamedArray, values: np.ndarray) -> None:
     wrong = np.flatnonzero((values < 0) | (values != np.floor(values)))
     if wrong.size:
         raise column.error(
@@ -76,7 +76,7 @@ def _check_integers(column: Column, values: np.ndarray) -> None:
         )
 
 
-def _check_classes(column: Column, classes: np.ndarray, task: str) -> None:
+def _check_classes(column: NamedArray, classes: np.ndarray, task: str) -> None:
     found = ", ".join(_name(label) for label in classes[:5]) + (", …" if len(classes) > 5 else "")
     place = Place(column.file)
     if task == "binary" and len(classes) != 2:
@@ -94,7 +94,7 @@ def _check_classes(column: Column, classes: np.ndarray, task: str) -> None:
         )
 
 
-def _not_a_number(column: Column, position: int) -> UserError:
+def _not_a_number(column: NamedArray, position: int) -> UserError:
     value = column.values.flat[position]
     if isinstance(value, str):
         found = "is empty" if value == "" else f"holds {value!r}"
