@@ -138,7 +138,7 @@ def source(name):
 @pytest.mark.parametrize("name", ["digits", "mnist", "breast_cancer", "wine", "diabetes"])
 def test_the_splits_are_the_source_standardized_on_the_training_examples(name):
     """Every example is found again once, by undoing what training statistics are to have done."""
-    module = images if name in ("digits", "mnist") else tables
+    module = images if name in ("digits", "mnist") else tabular
     extra = {"standardize_target": False} if name == "diabetes" else {}
     data = getattr(module, name)(2, **extra)
     inputs, targets = source(name)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from landscape.errors import Place, UserError, nearest
-from landscape.parts.datasets._named_array import NamedArray, has_numbers, labels, numbers
 from landscape.parts.datasets._dataset import Dataset
+from landscape.parts.datasets._named_array import NamedArray, has_numbers, labels, numbers
 from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._read import read_csv, read_npz, read_parquet
 
