@@ -70,11 +70,21 @@ def forward_flops(problem: str) -> float:
     """Arithmetic of every layer of a forward pass on all examples, as if nothing were hoisted."""
     import jax
 
-    from landscape.numerics.primitives import flops
-
     model, data = problems.model(problem), problems.data(problem)
     params = jax.eval_shape(model.init, jax.random.key(0))
-    return flops(model.apply, params, jax.ShapeDtypeStruct(data.inputs.shape, np.float32))
+    inputs = jax.ShapeDtypeStruct(data.inputs.shape, np.float32)
+    return operations_of(jax.make_jaxpr(model.apply)(params, inputs).jaxpr)
+
+
+def operations_of(jaxpr: Any) -> float:
+    """About how many arithmetic operations a program takes; the body of a loop counts once."""
+    from landscape.numerics.primitives import arithmetic_operations, called_program
+
+    total = 0.0
+    for eqn in jaxpr.eqns:
+        called = called_program(eqn)
+        total += arithmetic_operations(eqn) if called is None else operations_of(called.jaxpr)
+    return total
 
 
 def peak() -> float:

@@ -84,7 +84,7 @@ class _Meeting:
             args = [get(v) for v in eqn.invars]
             if not eqn.outvars:
                 continue
-            called = jaxprs.inner(eqn)
+            called = jaxprs.called_program(eqn)
             if called is not None:
                 outputs = self.run(called, args[-len(called.jaxpr.invars) :], (*around, eqn))
             else:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from landscape import catalog
 from landscape.errors import Place, UserError, nearest
-from landscape.numerics.user_calls import definition, last_own_frame
+from landscape.numerics.user_calls import definition, last_user_line
 
 _STARTING = 20.0  # seconds for a fresh process to start
 _FAMILIES = {"loss": "losses", "activation": "activations", "function": "activations"}
@@ -76,7 +76,7 @@ def _within(name: str, question: Question, folder: Path, seconds: float) -> Answ
             with contextlib.redirect_stdout(io.StringIO()):
                 found.append(_answer(name, question, folder))
         except BaseException as error:  # such as sys.exit() in somebody's function
-            place = last_own_frame(traceback.extract_tb(error.__traceback__))
+            place = last_user_line(traceback.extract_tb(error.__traceback__))
             told = UserError(f"`{name}` raises {type(error).__name__}", place=place)
             found.append(Answer(name, None, told))
 
@@ -130,7 +130,7 @@ def _too_long(name: str, seconds: float, place: Place | None) -> UserError:
 
 def _place(frame: FrameType | None) -> Place | None:
     """The line of the user's own that a thread is at."""
-    return last_own_frame(traceback.extract_stack(frame)) if frame is not None else None
+    return last_user_line(traceback.extract_stack(frame)) if frame is not None else None
 
 
 def _answer(name: str, question: Question, folder: Path) -> Answer:
@@ -152,7 +152,7 @@ def _answer(name: str, question: Question, folder: Path) -> Answer:
     except UserError as error:
         return Answer(name, None, error)
     except Exception as error:
-        place = last_own_frame(traceback.extract_tb(error.__traceback__))
+        place = last_user_line(traceback.extract_tb(error.__traceback__))
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         wrapped = UserError(f"`{name}` cannot be audited: {first}", place=place)
         return Answer(name, None, wrapped)

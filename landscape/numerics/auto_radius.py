@@ -1,49 +1,49 @@
-"""How far to walk: the distance at which the risk has risen by a stated amount."""
+"""Finds the radius of a slice: the distance at which the risk has risen by a given amount."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-# The range that is searched, and what is walked where the risk never rises that far.
-SMALLEST, LARGEST, UNFOUND = 2.0**-10, 2.0**6, 1.0
-# Samples of one search, so that every search runs the same compiled program.
+# The searched range, and the radius if the risk never rises that far.
+SMALLEST, LARGEST, DEFAULT = 2.0**-10, 2.0**6, 1.0
+# Coordinates per search, the same in all, so that every search runs the same compiled program.
 SAMPLES = 41
 
 
 def find_radius(
-    along: Callable[[np.ndarray], np.ndarray], center: float, rise: float
+    risk_along: Callable[[np.ndarray], np.ndarray], center: float, rise: float
 ) -> tuple[float, bool]:
-    """The smallest distance at which the mean risk of `along` has risen by `rise`, and whether
-    there is one.
+    """Returns the smallest radius at which the mean risk has risen by `rise`, and if it was found.
 
-    `along(coordinates)` is the risk `(directions, len(coordinates))` at both signs of a distance;
-    the mean is over directions and signs. A risk that is not finite counts as risen. Two rounds on
-    geometric ladders: from 2^-10 to 2^6, then inside the step in which it rose, to about 3 %.
-    Where the risk never rises that far the radius is 1, and where the smallest distance is too far
-    already it is that; both count as not found.
+    `risk_along(coordinates)` is the risk `(directions, len(coordinates))`; the mean is over
+    directions and both signs of a coordinate. A risk that is not finite counts as risen. Searches
+    two geometric grids: from 2^-10 to 2^6, then inside the interval in which the risk rose, to
+    about 3 %. Not found: a risk that never rises that far gives 1, and one that has already risen
+    at the smallest radius gives that radius.
     """
     if not np.isfinite(rise) or rise <= 0:
-        return UNFOUND, False
+        return DEFAULT, False
     low, high = SMALLEST, LARGEST
     for _ in range(2):
-        ladder = np.geomspace(low, high, SAMPLES // 2).astype(np.float32)
-        risen = _rises(along, ladder, center) >= rise
+        grid = np.geomspace(low, high, SAMPLES // 2).astype(np.float32)
+        risen = _rises(risk_along, grid, center) >= rise
         if not risen.any():
-            return UNFOUND, False
+            return DEFAULT, False
         first = int(np.argmax(risen))
         if first == 0:
-            # It had risen at the first sample already: by how much more than asked is not known.
-            return float(ladder[0]), low > SMALLEST
-        low, high = float(ladder[first - 1]), float(ladder[first])
+            # Risen at the first sample already: the radius may be anywhere below it.
+            return float(grid[0]), low > SMALLEST
+        low, high = float(grid[first - 1]), float(grid[first])
     return high, True
 
 
 def _rises(
-    along: Callable[[np.ndarray], np.ndarray], ladder: np.ndarray, center: float
+    risk_along: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, center: float
 ) -> np.ndarray:
-    coordinates = np.concatenate([-ladder[::-1], np.zeros(SAMPLES % 2, np.float32), ladder])
-    risks = np.asarray(along(coordinates), np.float64) - center
-    if not np.isfinite(risks[:, len(ladder)]).all():  # not even the point itself is where it was
-        return np.full(len(ladder), -np.inf)
+    """Returns the mean rise over `center` at each radius of the grid."""
+    coordinates = np.concatenate([-grid[::-1], np.zeros(SAMPLES % 2, np.float32), grid])
+    risks = np.asarray(risk_along(coordinates), np.float64) - center
+    if not np.isfinite(risks[:, len(grid)]).all():  # the center value is not finite
+        return np.full(len(grid), -np.inf)
     risks = np.where(np.isfinite(risks), risks, np.inf)
-    return np.concatenate([risks[:, -len(ladder) :], risks[:, : len(ladder)][:, ::-1]]).mean(axis=0)
+    return np.concatenate([risks[:, -len(grid) :], risks[:, : len(grid)][:, ::-1]]).mean(axis=0)

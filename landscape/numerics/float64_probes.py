@@ -74,7 +74,7 @@ def ray_tracer(
 
         def risks(direction: PyTree, places: jax.Array, examples: Examples) -> jax.Array:
             def over_places(batch: Examples) -> tuple[dict, dict]:
-                at = hoist.along(measure, params, (direction,), batch)
+                at = hoist.evaluator(measure, params, (direction,), batch)
                 return {"risk": lax.map(lambda place: at(place[None])[0]["risk"], places)}, {}
 
             return over_batches(over_places, examples, batch_size)[0]["risk"]

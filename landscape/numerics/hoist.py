@@ -1,15 +1,15 @@
-"""Takes out of the loop over points what is the same, or affine in the coordinates, at all of them.
+"""Hoists constant and affine computations out of the loop over points.
 
 Along a slice the parameters are `p0 + sum(c_i * d_i)`, and so is everything that a model computes
-from them before its first nonlinearity, with coefficients of its own: `W x` is `W0 x` plus
-`c_i * D_i x` for each direction. These are computed once. What is left for every point is the
-combination of the coefficients and the operations after it: for an mlp the first layer, most of the
-arithmetic, leaves the loop.
+from them before its first nonlinearity, with its own coefficients: `W x` is `W0 x` plus
+`c_i * D_i x` for each direction. The coefficients are computed once. At every point only their
+combination and the operations after it remain: for an MLP the first layer, most of the arithmetic,
+leaves the loop.
 
-A program is followed operation by operation. An operation whose linearity is not known here, such
-as any nonlinearity and any loop, stays in the loop: that is always right, and at worst no faster.
-Products of two affine values are not followed as polynomials: in the loss of a linear model little
-is left to save, and tied weights are rare.
+A program is followed operation by operation. An operation that is not known to be linear, such as
+any nonlinearity and any loop, stays in the loop: that is always correct, and at worst no faster.
+Products of two affine values are not followed as polynomials: the loss of a linear model would save
+little, and tied weights are rare.
 """
 
 import math
@@ -22,56 +22,35 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.numerics.primitives import CALLS, inner, perform, size_of, work
+from landscape.numerics.primitives import (
+    BILINEAR,
+    CALLS,
+    LINEAR_OPERANDS,
+    apply_equation,
+    arithmetic_operations,
+    called_program,
+    size_of,
+)
 
 PyTree = Any
 
-# Linear in all operands that are listed together, where the others do not vary.
-_FIRST = (0,)
-_LINEAR: dict[str, tuple[int, ...] | None] = {
-    "neg": _FIRST,
-    "reshape": _FIRST,
-    "transpose": _FIRST,
-    "broadcast_in_dim": _FIRST,
-    "squeeze": _FIRST,
-    "slice": _FIRST,
-    "split": _FIRST,
-    "rev": _FIRST,
-    "copy": _FIRST,
-    "copy_p": _FIRST,
-    "reduce_sum": _FIRST,
-    "reduce_window_sum": _FIRST,
-    "cumsum": _FIRST,
-    "dynamic_slice": _FIRST,
-    "gather": _FIRST,
-    "add": (0, 1),
-    "add_any": (0, 1),
-    "sub": (0, 1),
-    "pad": (0, 1),
-    "dynamic_update_slice": (0, 1),
-    "scatter": (0, 2),
-    "scatter-add": (0, 2),
-    "concatenate": None,  # all operands
-}
-# Linear in either operand, where the other does not vary.
-_BILINEAR = ("mul", "dot_general", "conv_general_dilated")
-_WIDE = (jnp.float32, jnp.float64)
-# Reading a coefficient and adding it up costs about as much as this many operations.
-_COMBINATION = 2.0
+_WIDE_FLOATS = (jnp.float32, jnp.float64)
+# Reading and adding one coefficient costs about as much as this many arithmetic operations.
+_COMBINATION_COST = 2.0
 
 
 @dataclass(eq=False, slots=True)
 class _Value:
-    """A value of the program: `constant`, or affine with a `stack` of coefficients, or neither.
+    """A value of the program: `constant`, or affine with `coefficients`, or neither.
 
-    The coefficients have a leading axis, the constant one comes first. `work` is how many
-    arithmetic operations it takes to compute an affine value at one point.
+    The leading axis of the coefficients is the constant term, then one term per direction. `work`
+    is the number of arithmetic operations to compute an affine value at one point.
     """
 
     size: int
     constant: Any = None
-    stack: Any = None
-    made: "_Operation | None" = None
+    coefficients: Any = None
+    operation: "_Operation | None" = None
     work: float = 0.0
 
     @property
@@ -86,58 +65,58 @@ class _Operation:
     outputs: list[_Value] = field(default_factory=list)
 
 
-def along(
+def evaluator(
     function: Callable[..., PyTree],
     params: PyTree,
     directions: Sequence[PyTree],
     *constants: PyTree,
 ) -> Callable[[jax.Array], PyTree]:
-    """`at(coordinates) = function(params + sum(coordinates[i] * directions[i]), *constants)`.
+    """`evaluate(coordinates) = function(params + sum(coordinates[i] * directions[i]), *constants)`.
 
-    What does not depend on the coordinates, or is affine in them, is computed here, once; call
-    this outside of the loop over points and `at`, with coordinates `(len(directions),)`, inside.
-    Equal to the plain evaluation up to the order of floating-point sums. Non-finite numbers among
-    the constants that multiply parameters may turn into NaN where the plain evaluation has
-    infinity.
+    Computes once, in this call, what does not depend on the coordinates or is affine in them: call
+    it outside of the loop over points, and `evaluate`, with coordinates `(len(directions),)`,
+    inside. Equals the plain evaluation up to the order of floating-point sums. Non-finite constants
+    that multiply parameters may give NaN where the plain evaluation gives infinity.
     """
     closed, shape = jax.make_jaxpr(function, return_shape=True)(params, *constants)
     structure = jax.tree.structure(shape)
-    narrow = any(leaf.dtype not in _WIDE for leaf in jax.tree.leaves(params))
+    narrow = any(leaf.dtype not in _WIDE_FLOATS for leaf in jax.tree.leaves(params))
     if closed.effects or narrow:
-        return plainly(function, params, directions, *constants)
+        return plain_evaluator(function, params, directions, *constants)
     leaves = zip(*map(jax.tree.leaves, (params, *directions)), strict=True)
-    given = [_Value(jnp.size(leaf[0]), stack=jnp.stack(leaf)) for leaf in leaves]
-    given += [_Value(jnp.size(leaf), constant=leaf) for leaf in jax.tree.leaves(constants)]
+    arguments = [_Value(jnp.size(leaf[0]), coefficients=jnp.stack(leaf)) for leaf in leaves]
+    arguments += [_Value(jnp.size(leaf), constant=leaf) for leaf in jax.tree.leaves(constants)]
     operations: list[_Operation] = []
-    outputs = _follow(closed, given, operations)
+    outputs = _follow(closed, arguments, operations)
     in_loop = _in_loop(outputs, len(directions))
 
-    def at(coordinates: jax.Array) -> PyTree:
-        known: dict[int, Any] = {}
+    def evaluate(coordinates: jax.Array) -> PyTree:
+        computed: dict[int, Any] = {}
 
         def get(value: _Value) -> Any:
-            if id(value) not in known:
-                known[id(value)] = (
-                    value.constant if value.stack is None else combine(value.stack, coordinates)
+            if id(value) not in computed:
+                affine = value.coefficients is not None
+                computed[id(value)] = (
+                    combine(value.coefficients, coordinates) if affine else value.constant
                 )
-            return known[id(value)]
+            return computed[id(value)]
 
         for operation in operations:
             if id(operation) in in_loop:
-                found = perform(operation.eqn, [get(value) for value in operation.inputs])
-                known.update((id(v), f) for v, f in zip(operation.outputs, found, strict=True))
+                arrays = apply_equation(operation.eqn, [get(value) for value in operation.inputs])
+                computed.update((id(v), a) for v, a in zip(operation.outputs, arrays, strict=True))
         return jax.tree.unflatten(structure, [get(value) for value in outputs])
 
-    return at
+    return evaluate
 
 
-def plainly(
+def plain_evaluator(
     function: Callable[..., PyTree],
     params: PyTree,
     directions: Sequence[PyTree],
     *constants: PyTree,
 ) -> Callable[[jax.Array], PyTree]:
-    """As `along`, with everything computed at every point."""
+    """Same as `evaluator`, but computes everything at every point."""
     return lambda coordinates: function(displace(params, directions, coordinates), *constants)
 
 
@@ -150,138 +129,147 @@ def displace(params: PyTree, directions: Sequence[PyTree], coordinates: jax.Arra
     return jax.tree.map(leaf, params, *directions)
 
 
-def combine(stack: jax.Array, coordinates: jax.Array) -> jax.Array:
-    """`stack[0] + sum(coordinates[i] * stack[i + 1])`."""
-    steps = [c.astype(stack.dtype) * stack[i] for i, c in enumerate(coordinates, 1)]
-    return sum(steps, start=stack[0])
+def combine(coefficients: jax.Array, coordinates: jax.Array) -> jax.Array:
+    """`coefficients[0] + sum(coordinates[i] * coefficients[i + 1])`."""
+    dtype = coefficients.dtype
+    steps = [c.astype(dtype) * coefficients[i] for i, c in enumerate(coordinates, 1)]
+    return sum(steps, start=coefficients[0])
 
 
 def _follow(
     closed: jex.ClosedJaxpr, arguments: Sequence[_Value], operations: list[_Operation]
 ) -> list[_Value]:
-    """The outputs of a program; what varies from point to point is appended to `operations`."""
+    """Returns the outputs of a program, and appends what varies across points to `operations`."""
     jaxpr = closed.jaxpr
-    known: dict[Any, _Value] = {}
+    values: dict[Any, _Value] = {}
     for variable, constant in zip(jaxpr.constvars, closed.consts, strict=True):
-        known[variable] = _Value(size_of(variable), constant=constant)
-    known.update(zip(jaxpr.invars, arguments, strict=True))
+        values[variable] = _Value(size_of(variable), constant=constant)
+    values.update(zip(jaxpr.invars, arguments, strict=True))
 
     def get(variable: Any) -> _Value:
         if isinstance(variable, jex.Literal):
             return _Value(size_of(variable), constant=variable.val)
-        return known[variable]
+        return values[variable]
 
     for eqn in jaxpr.eqns:
         inputs = [get(v) for v in eqn.invars]
-        called = inner(eqn) if eqn.primitive.name in CALLS else None
+        called = called_program(eqn) if eqn.primitive.name in CALLS else None
         if called is not None:
             outputs = _follow(called, inputs[-len(called.jaxpr.invars) :], operations)
         elif not any(value.varies for value in inputs):
-            found = perform(eqn, [value.constant for value in inputs])
-            outputs = [_Value(size_of(v), f) for v, f in zip(eqn.outvars, found, strict=True)]
+            arrays = apply_equation(eqn, [value.constant for value in inputs])
+            outputs = [_Value(size_of(v), a) for v, a in zip(eqn.outvars, arrays, strict=True)]
         else:
-            outputs = _vary(eqn, inputs, operations)
-        known.update(zip(eqn.outvars, outputs, strict=True))
+            outputs = _varying_outputs(eqn, inputs, operations)
+        values.update(zip(eqn.outvars, outputs, strict=True))
     return [get(v) for v in jaxpr.outvars]
 
 
-def _vary(eqn: jex.JaxprEqn, inputs: list[_Value], operations: list[_Operation]) -> list[_Value]:
+def _varying_outputs(
+    eqn: jex.JaxprEqn, inputs: list[_Value], operations: list[_Operation]
+) -> list[_Value]:
+    """Appends an equation to `operations` and returns its outputs, affine if it is linear."""
     operation = _Operation(eqn, inputs)
     operations.append(operation)
-    operation.outputs = [_Value(size_of(v), made=operation) for v in eqn.outvars]
+    operation.outputs = [_Value(size_of(v), operation=operation) for v in eqn.outvars]
     operands = _linear_operands(eqn, inputs)
     if operands is not None:
-        cost = work(eqn) + sum(inputs[i].work for i in operands)
-        stacks = _stacks(eqn, inputs, operands)
-        for value, stack in zip(operation.outputs, stacks, strict=True):
-            value.stack, value.work = stack, cost
+        cost = arithmetic_operations(eqn) + sum(inputs[i].work for i in operands)
+        stacks = _output_coefficients(eqn, inputs, operands)
+        for value, coefficients in zip(operation.outputs, stacks, strict=True):
+            value.coefficients, value.work = coefficients, cost
     return operation.outputs
 
 
 def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_Value]) -> tuple[int, ...] | None:
-    """The operands in which this is jointly linear, all that vary among them; else None."""
+    """The operands in which an equation is jointly linear, or None if others vary as well."""
     varying = tuple(i for i, value in enumerate(inputs) if value.varies)
-    if any(inputs[i].stack is None for i in varying):
+    if any(inputs[i].coefficients is None for i in varying):
         return None
     name = eqn.primitive.name
-    if _is_more_than_its_name(eqn) or _is_narrow(eqn):
+    if _calls_a_function_or_fills(eqn) or _is_narrow(eqn):
         return None
-    if name in _BILINEAR:
+    if name in BILINEAR:
         return varying if len(varying) == 1 else None
     everything = tuple(range(len(inputs)))
-    if name in _LINEAR:
-        operands = _LINEAR[name] or everything
+    if name in LINEAR_OPERANDS:
+        operands = LINEAR_OPERANDS[name] or everything
     elif name == "select_n":
         operands = everything[1:]
-    elif (name == "div" and _is_number(inputs[1].constant)) or (
-        name == "convert_element_type" and _is_wider(eqn)
+    elif (name == "div" and _is_literal_number(inputs[1].constant)) or (
+        name == "convert_element_type" and _is_widening(eqn)
     ):
-        operands = _FIRST
+        operands = (0,)
     else:
         return None
     return operands if set(varying) <= set(operands) else None
 
 
-def _is_number(value: Any) -> bool:
-    """A number that is known here, not zero: of an array it is not known what it holds."""
+def _is_literal_number(value: Any) -> bool:
+    """Whether this is a finite number other than zero that is known while tracing, not an array."""
     known = value is not None and not isinstance(value, jax.Array) and np.ndim(value) == 0
     return known and math.isfinite(value) and value != 0
 
 
-def _is_more_than_its_name(eqn: jex.JaxprEqn) -> bool:
-    """`.at[].apply(f)` is a scatter that calls f; a gather may fill in a number of its own."""
+def _calls_a_function_or_fills(eqn: jex.JaxprEqn) -> bool:
+    """Whether it is `.at[].apply(f)`, a scatter that calls f, or a gather with a fill value."""
     name, params = eqn.primitive.name, eqn.params
     applies = name == "scatter" and params["update_jaxpr"] is not None
     return applies or (name == "gather" and params["fill_value"] not in (None, 0))
 
 
 def _is_narrow(eqn: jex.JaxprEqn) -> bool:
-    """Half precision: its rounding is what is looked at, and coefficients would round otherwise."""
+    """Whether it computes in half precision: hoisting would change the rounding under study."""
     variables: Any = (*eqn.invars, *eqn.outvars)
-    kinds = [variable.aval.dtype for variable in variables]
-    return any(jnp.issubdtype(k, jnp.floating) and k not in _WIDE for k in kinds)
+    dtypes = [variable.aval.dtype for variable in variables]
+    return any(jnp.issubdtype(d, jnp.floating) and d not in _WIDE_FLOATS for d in dtypes)
 
 
-def _is_wider(eqn: jex.JaxprEqn) -> bool:
+def _is_widening(eqn: jex.JaxprEqn) -> bool:
+    """Whether a conversion is from one floating type to one that is at least as precise."""
     variables: Any = (*eqn.invars, *eqn.outvars)
     before, after = (variable.aval.dtype for variable in variables)
     floats = jnp.issubdtype(before, jnp.floating) and jnp.issubdtype(after, jnp.floating)
     return floats and jnp.finfo(after).bits >= jnp.finfo(before).bits
 
 
-def _stacks(eqn: jex.JaxprEqn, inputs: list[_Value], operands: tuple[int, ...]) -> list[Any]:
-    """The coefficients of the outputs: the operation on those of the operands, one by one."""
-    count = next(len(inputs[i].stack) for i in operands if inputs[i].stack is not None)
-    given = [
-        _as_stack(value, count) if i in operands else value.constant
+def _output_coefficients(
+    eqn: jex.JaxprEqn, inputs: list[_Value], operands: tuple[int, ...]
+) -> list[Any]:
+    """Applies a linear equation to the coefficients of its operands, one by one."""
+    stacks = (inputs[i].coefficients for i in operands)
+    count = next(len(stack) for stack in stacks if stack is not None)
+    arguments = [
+        _with_coefficients(value, count) if i in operands else value.constant
         for i, value in enumerate(inputs)
     ]
     axes = [0 if i in operands else None for i in range(len(inputs))]
-    return jax.vmap(lambda *values: perform(eqn, values), in_axes=axes)(*given)
+    return jax.vmap(lambda *values: apply_equation(eqn, values), in_axes=axes)(*arguments)
 
 
-def _as_stack(value: _Value, count: int) -> jax.Array:
-    if value.stack is not None:
-        return value.stack
+def _with_coefficients(value: _Value, count: int) -> jax.Array:
+    """The coefficients of a value; those of a constant are itself, then zeros."""
+    if value.coefficients is not None:
+        return value.coefficients
     constant = jnp.asarray(value.constant)
-    nothing = jnp.zeros((count - 1, *constant.shape), constant.dtype)
-    return jnp.concatenate([constant[None], nothing])
+    zeros = jnp.zeros((count - 1, *constant.shape), constant.dtype)
+    return jnp.concatenate([constant[None], zeros])
 
 
 def _in_loop(outputs: Sequence[_Value], directions: int) -> set[int]:
-    """The operations that are performed at every point, by identity.
+    """Returns the identities of the operations that are performed at every point.
 
-    An affine value is combined from its coefficients where that is less work than computing it.
+    An affine value is combined from its coefficients if that is less work than computing it.
     """
-    found: set[int] = set()
+    in_loop: set[int] = set()
     waiting = list(outputs)
     while waiting:
         value = waiting.pop()
-        operation = value.made
-        if operation is None or id(operation) in found:
+        operation = value.operation
+        if operation is None or id(operation) in in_loop:
             continue
-        cheap = _COMBINATION * directions * value.size < value.work
-        if value.stack is None or not cheap:
-            found.add(id(operation))
+        cheap = _COMBINATION_COST * directions * value.size < value.work
+        if value.coefficients is None or not cheap:
+            in_loop.add(id(operation))
             waiting += operation.inputs
-    return found
+    return in_loop

@@ -77,7 +77,7 @@ def slicer(
     `landscape.numerics.hoist`. `width`: how many points are evaluated side by side, or a function
     that chooses: `width(seconds_of)`, where `seconds_of(n)` are the seconds of n side by side.
     """
-    evaluated = hoist.along if hoisted else hoist.plainly
+    evaluated = hoist.evaluator if hoisted else hoist.plain_evaluator
 
     def one(
         width: int,

@@ -1,10 +1,9 @@
-"""Calls code of the user's own; a mistake in it is told at the user's own line."""
+"""Calls user code and reports errors at the user's line."""
 
 import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import jax
@@ -17,25 +16,26 @@ Result = TypeVar("Result")
 _LIBRARIES = tuple(
     str(Path(inspect.getfile(module)).parent) for module in (jax, np, landscape, inspect)
 )
-_EXPLAINED = {
+# By exception: what the user code does, and what to do instead.
+_EXPLANATIONS = {
     jax.errors.TracerBoolConversionError: (
         "branches in Python (if, while, and, or) on a value that is known only when the compiled "
         "program runs",
         "use jnp.where, jnp.logical_and or jax.lax.cond instead",
     ),
     jax.errors.TracerArrayConversionError: (
-        "hands a traced value to NumPy, through which no gradient can flow",
+        "passes a traced value to NumPy, through which no gradient can flow",
         "use jax.numpy in place of numpy",
     ),
     jax.errors.ConcretizationTypeError: (
-        "needs a concrete value where the compiled program has none yet",
+        "needs a concrete value, which a compiled program does not have while it is traced",
         "use jax.numpy and jax.lax operations on arrays instead of float(), int() or range()",
     ),
 }
 
 
 def definition(function: Callable) -> Place | None:
-    """Where a function is defined, if that can be known."""
+    """Returns the line where a function is defined, or None if there is no source file."""
     while hasattr(function, "func"):
         function = function.func
     try:
@@ -47,30 +47,27 @@ def definition(function: Callable) -> Place | None:
     return Place(str(file), number + line, text=lines[line])
 
 
-def raised_at(trace: TracebackType | None, fallback: Callable) -> Place | None:
-    """The last line that ran in code other than jax's, NumPy's or this program's."""
-    return last_own_frame(traceback.extract_tb(trace)) or definition(fallback)
-
-
-def last_own_frame(frames: Iterable[traceback.FrameSummary]) -> Place | None:
-    """The innermost line in code other than jax's, NumPy's, Python's or this program's."""
-    own = [f for f in frames if not f.filename.startswith(_LIBRARIES)]
-    return Place(own[-1].filename, own[-1].lineno, text=own[-1].line) if own else None
+def last_user_line(frames: Iterable[traceback.FrameSummary]) -> Place | None:
+    """Returns the innermost line outside of jax, NumPy, `inspect` and this package."""
+    users = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
+    return Place(users[-1].filename, users[-1].lineno, text=users[-1].line) if users else None
 
 
 def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result:
-    """What `call` returns; a UserError with the user's own line where it raises.
+    """Returns `call()`. Raises UserError with the user's line if the call raises.
 
-    `function` is the user's, for the case that no line of theirs is in the traceback.
+    If the traceback has no line of the user's, the error shows where `function` is defined.
     """
     try:
         return call()
     except UserError as error:
         raise UserError(f"{name}: {error.message}", place=error.place, hint=error.hint) from None
     except (Exception, SystemExit) as error:
-        place = raised_at(error.__traceback__, function)
-        for kind, (what, hint) in _EXPLAINED.items():
+        frames = traceback.extract_tb(error.__traceback__)
+        place = last_user_line(frames) or definition(function)
+        for kind, (explanation, hint) in _EXPLANATIONS.items():
             if isinstance(error, kind):
-                raise UserError(f"{name} {what}", place=place, hint=hint) from error
-        first = str(error).strip().split("\n")[0]
-        raise UserError(f"{name} raises {type(error).__name__}: {first}", place=place) from error
+                raise UserError(f"{name} {explanation}", place=place, hint=hint) from error
+        first_line = str(error).strip().split("\n")[0]
+        message = f"{name} raises {type(error).__name__}: {first_line}"
+        raise UserError(message, place=place) from error

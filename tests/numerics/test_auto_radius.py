@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from landscape.numerics.auto_radius import LARGEST, SMALLEST, UNFOUND, find_radius
+from landscape.numerics.auto_radius import DEFAULT, LARGEST, SMALLEST, find_radius
 
 CURVATURES = np.array([1.0, 4.0, 9.0])
 
@@ -28,7 +28,7 @@ def test_both_sides_count_and_their_order_does_not():
     def slope(coordinates):
         return np.asarray(coordinates, float)[None] * 3.0
 
-    assert find_radius(slope, 0.0, 1.0) == (UNFOUND, False)
+    assert find_radius(slope, 0.0, 1.0) == (DEFAULT, False)
 
     def one_sided(coordinates):
         return np.maximum(np.asarray(coordinates, float), 0)[None]
@@ -47,16 +47,16 @@ def test_what_is_not_finite_has_risen():
 
 
 def test_a_line_whose_own_middle_is_not_finite_has_no_radius():
-    assert find_radius(lambda c: np.full((1, len(c)), np.nan), 0.0, 1.0) == (UNFOUND, False)
+    assert find_radius(lambda c: np.full((1, len(c)), np.nan), 0.0, 1.0) == (DEFAULT, False)
 
 
 @pytest.mark.parametrize("rise", [np.nan, 0.0, -1.0, np.inf])
 def test_without_a_drop_there_is_no_radius_to_find(rise):
-    assert find_radius(bowls, 2.0, rise) == (UNFOUND, False)
+    assert find_radius(bowls, 2.0, rise) == (DEFAULT, False)
 
 
 def test_a_flat_risk_and_one_that_rises_at_once():
-    assert find_radius(lambda c: np.zeros((1, len(c))), 0.0, 1.0) == (UNFOUND, False)
+    assert find_radius(lambda c: np.zeros((1, len(c))), 0.0, 1.0) == (DEFAULT, False)
     radius, found = find_radius(lambda c: 1e12 * np.abs(c)[None], 0.0, 1.0)
     assert (radius, found) == (pytest.approx(SMALLEST), False)
-    assert find_radius(bowls, 2.0, 0.5 * CURVATURES.mean() * LARGEST**2 * 1.01) == (UNFOUND, False)
+    assert find_radius(bowls, 2.0, 0.5 * CURVATURES.mean() * LARGEST**2 * 1.01) == (DEFAULT, False)

@@ -48,7 +48,7 @@ def agree(function, params, directions, constants, tolerance=1e-11):
     # As one program each: operation by operation a large model takes minutes to compile.
     defined, at = (
         jit_once(function),
-        jit_once(hoist.along(function, params, directions, *constants)),
+        jit_once(hoist.evaluator(function, params, directions, *constants)),
     )
     for coordinates in (RNG.normal(size=len(directions)), np.zeros(len(directions))):
         wanted = plain(defined, params, directions, coordinates, *constants)
@@ -116,7 +116,7 @@ def test_the_first_layer_leaves_the_loop(name, heavy, plainly, left):
     model, shape = built(name)
     params, *directions = (model.init(jax.random.key(i)) for i in range(3))
     inputs = jnp.ones((2, *shape))
-    at = hoist.along(model.apply, params, directions, inputs)
+    at = hoist.evaluator(model.apply, params, directions, inputs)
     assert operations(at, 2).count(heavy) == left
     whole = operations(lambda c: plain(model.apply, params, directions, c, inputs), 2)
     assert whole.count(heavy) == plainly
@@ -181,10 +181,10 @@ OTHERS = {
 }
 
 
-@pytest.fixture(params=[hoist._COMBINATION, -1.0], ids=["where it pays", "always"])
+@pytest.fixture(params=[hoist._COMBINATION_COST, -1.0], ids=["where it pays", "always"])
 def combining(request, monkeypatch):
     """Small arrays would leave most rules unused: the second time every coefficient is used."""
-    monkeypatch.setattr(hoist, "_COMBINATION", request.param)
+    monkeypatch.setattr(hoist, "_COMBINATION_COST", request.param)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -195,7 +195,7 @@ def test_linear_operations_leave_the_loop_with_their_values(name):
         agree(lambda w: LINEAR[name](w), params, directions, (), tolerance)
         if name == "widened":
             return
-        at = hoist.along(lambda w: LINEAR[name](w), params, directions)
+        at = hoist.evaluator(lambda w: LINEAR[name](w), params, directions)
         left = set(operations(at, 2)) - {"slice", "squeeze", "mul", "add", "convert_element_type"}
         left -= {"broadcast_in_dim", "dynamic_slice", "reshape"}
         assert not left, f"{left} are performed at every point"
@@ -258,7 +258,7 @@ def test_a_program_with_effects_is_performed_as_it_stands():
         jax.debug.callback(lambda value: seen.append(float(value)), jnp.sum(w))
         return jnp.sum(w)
 
-    at = hoist.along(loud, jnp.ones(3), [jnp.ones(3)])
+    at = hoist.evaluator(loud, jnp.ones(3), [jnp.ones(3)])
     assert float(at(jnp.asarray([1.0]))) == 6.0
     jax.effects_barrier()
     assert seen == [6.0]
@@ -267,7 +267,7 @@ def test_a_program_with_effects_is_performed_as_it_stands():
 def test_what_is_cheap_is_not_taken_out_of_the_loop():
     """A bias that meets every example would be read from a large array instead of a small one."""
     bias = jnp.ones(6)
-    at = hoist.along(lambda b: jnp.tanh(jnp.broadcast_to(b, (50, 6))), bias, [bias])
+    at = hoist.evaluator(lambda b: jnp.tanh(jnp.broadcast_to(b, (50, 6))), bias, [bias])
     given = jax.make_jaxpr(at)(jnp.zeros(1)).jaxpr.constvars
     assert [v.aval.shape for v in given] == [(2, 6)]
 
@@ -285,7 +285,7 @@ def test_half_precision_is_left_as_it_is(dtype, combining):
     with jax.numpy_dtype_promotion("standard"):
         for function, params in ((inside, weights), (kept, weights.astype(dtype))):
             directions = [params * 0.3, params[::-1]]
-            at = jax.jit(hoist.along(function, params, directions))
+            at = jax.jit(hoist.evaluator(function, params, directions))
             plainly = jax.jit(
                 lambda c, f=function, p=params, d=directions: f(hoist.displace(p, d, c))
             )

@@ -28,7 +28,7 @@ from landscape.audit.measure.signature import (
 from landscape.audit.static.jaxprs import equations, place
 from landscape.errors import Place, UserError, nearest
 from landscape.numerics.compiling import jit_once
-from landscape.numerics.user_calls import definition, guarded, last_own_frame
+from landscape.numerics.user_calls import definition, guarded, last_user_line
 
 Array = Any
 KINDS = ("loss", "activation", "function")
@@ -144,7 +144,7 @@ class _Printed(io.StringIO):
 
     def write(self, text: str) -> int:
         if self.place is None and text.strip():
-            self.place = last_own_frame(traceback.extract_stack())
+            self.place = last_user_line(traceback.extract_stack())
         return super().write(text)
 
     def notes(self) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from landscape.audit.findings import Where
-from landscape.numerics.primitives import inner, perform
+from landscape.numerics.primitives import apply_equation, called_program
 
 Array = Any
 Observe = Callable[[int, jex.JaxprEqn, list[Array], list[Array]], Sequence[Array]]
@@ -102,7 +102,7 @@ def _walk(jaxpr: jex.Jaxpr, start: int, around: tuple) -> Iterator[tuple[int, An
 
 def bodies(eqn: jex.JaxprEqn) -> list[jex.ClosedJaxpr]:
     """The programs inside an equation, each of which is evaluated by `evaluate`."""
-    called = inner(eqn)
+    called = called_program(eqn)
     if called is not None:
         return [called]
     name, params = eqn.primitive.name, eqn.params
@@ -163,7 +163,7 @@ class Evaluation:
         self, eqn: jex.JaxprEqn, inputs: list[Array], start: int
     ) -> tuple[list[Array], list[Array]]:
         name = eqn.primitive.name
-        called = inner(eqn)
+        called = called_program(eqn)
         if called is not None:
             return self.run(called, inputs[-len(called.jaxpr.invars) :], start)
         if name == "scan":
@@ -177,7 +177,7 @@ class Evaluation:
         if name in ("debug_callback", "debug_print"):
             return [], []
         if not self.wide:
-            return perform(eqn, inputs), []
+            return apply_equation(eqn, inputs), []
         return _apply(eqn, inputs), []
 
     def scan(
@@ -233,7 +233,7 @@ def _apply(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         kept = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
         return [_SCATTERS[name](*inputs, **{key: params[key] for key in kept})]
     try:
-        return perform(eqn, inputs, params)
+        return apply_equation(eqn, inputs, params)
     except Exception:  # an operation that is tied to the precision it was traced in
         return _as_traced(eqn, inputs)
 
@@ -248,7 +248,7 @@ def _as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         value.astype(v.aval.dtype) if hasattr(v.aval, "dtype") else value
         for v, value in zip(eqn.invars, inputs, strict=True)
     ]
-    return [widened(found) for found in perform(eqn, narrow)]
+    return [widened(found) for found in apply_equation(eqn, narrow)]
 
 
 def _wide_parameter(value: Any) -> Any:

@@ -25,9 +25,10 @@ from landscape.audit.static.abstract import (
     rearranged,
     unknown,
 )
-from landscape.audit.static.jaxprs import bodies, count, inner
+from landscape.audit.static.jaxprs import bodies, count
 from landscape.audit.static.rules import ATOMS, RULES, SMOOTH, ruled
 from landscape.audit.static.switches import SWITCHES, always
+from landscape.numerics.primitives import called_program
 
 TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN = "target only", "unreachable", "cancelled", "open"
 _ORDER = (TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN)
@@ -121,7 +122,7 @@ class _Reader:
         self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
     ) -> list[Abstract]:
         name = eqn.primitive.name
-        called = inner(eqn)
+        called = called_program(eqn)
         if called is not None:
             args = args[-len(called.jaxpr.invars) :]
             atom = _atom(eqn)
@@ -320,7 +321,7 @@ def _atom(eqn: Any) -> Any:
     if name not in ATOMS:
         return None
     avals = tuple((v.aval.shape, str(v.aval.dtype)) for v in eqn.invars)
-    return ATOMS[name] if str(inner(eqn)) == _library_program(name, avals) else None
+    return ATOMS[name] if str(called_program(eqn)) == _library_program(name, avals) else None
 
 
 @functools.lru_cache(maxsize=256)
@@ -328,7 +329,7 @@ def _library_program(name: str, avals: tuple) -> str:
     arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in avals]
     traced = jax.make_jaxpr(getattr(jnp, name))(*arguments)
     called = [eqn for eqn in traced.jaxpr.eqns if eqn.primitive.name == "custom_jvp_call"]
-    return str(inner(called[0])) if called else ""
+    return str(called_program(called[0])) if called else ""
 
 
 def _function_name(eqn: Any) -> str:
