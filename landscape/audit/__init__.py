@@ -27,9 +27,9 @@ from landscape.audit.measure.survey import Survey
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites
 from landscape.audit.static import reader
+from landscape.audit.static.abstract import AbstractValue
+from landscape.audit.static.equations import equations
 from landscape.audit.static.intervals import AFFINE
-from landscape.audit.static.jaxprs import equations
-from landscape.audit.static.rules import Abstract
 
 __all__ = ["PROPERTIES", "Audit", "Finding", "Property", "Suspect", "Where", "audit"]
 
@@ -86,21 +86,21 @@ def _survey(subject: Subject, seed: int) -> Survey:
     return survey
 
 
-def _prediction(subject: Subject) -> Abstract:
+def _prediction(subject: Subject) -> AbstractValue:
     domain = subject.domain
-    return Abstract(range=(domain.low, domain.high), moves=True, curve=AFFINE)
+    return AbstractValue(range=(domain.low, domain.high), varies=True, convexity=AFFINE)
 
 
-def _target(subject: Subject) -> Abstract:
+def _target(subject: Subject) -> AbstractValue:
     bounds = {"binary": (0.0, 1.0), "multiclass": (0.0, 1.0), "segmentation": (0.0, 1.0)}
     if subject.form == "signed":
-        return Abstract(range=(-1.0, 1.0), given=True)
+        return AbstractValue(range=(-1.0, 1.0), uses_target=True)
     if subject.form == "labels":
-        return Abstract(range=(0.0, math.inf), given=True)
+        return AbstractValue(range=(0.0, math.inf), uses_target=True)
     if subject.task == "regression" and subject.domain.name != "real":
-        return Abstract(range=(subject.domain.low, subject.domain.high), given=True)
+        return AbstractValue(range=(subject.domain.low, subject.domain.high), uses_target=True)
     known = bounds.get(str(subject.task), (-math.inf, math.inf))
-    return Abstract(range=known, given=subject.task is not None)
+    return AbstractValue(range=known, uses_target=subject.task is not None)
 
 
 def _judge(survey: Survey) -> Audit:

@@ -10,8 +10,9 @@ import numpy as np
 from landscape.audit.findings import Finding, Where
 from landscape.audit.measure.domains import batch
 from landscape.audit.measure.survey import Survey, quote
-from landscape.audit.static import jaxprs
+from landscape.audit.static.source import locate
 from landscape.numerics.compiling import jit_once
+from landscape.numerics.primitives import called_program
 
 ROWS = 5
 _COMBINE = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "pow")
@@ -84,7 +85,7 @@ class _Meeting:
             args = [get(v) for v in eqn.invars]
             if not eqn.outvars:
                 continue
-            called = jaxprs.called_program(eqn)
+            called = called_program(eqn)
             if called is not None:
                 outputs = self.run(called, args[-len(called.jaxpr.invars) :], (*around, eqn))
             else:
@@ -97,7 +98,7 @@ class _Meeting:
         sources = "".join(sorted({letter for source, _ in args for letter in source}))
         shape = getattr(eqn.outvars[0].aval, "shape", ())
         if self.square is None and shape.count(ROWS) > 1:
-            self.square = jaxprs.place(eqn, around, self.own)
+            self.square = locate(eqn, around, self.own)
         repeated = args[0][1] if len(args) == 1 else frozenset()
         if eqn.primitive.name == "broadcast_in_dim":
             repeated = _stretched(eqn)
@@ -109,7 +110,7 @@ class _Meeting:
             across = ways[0] and ways[1] and not ways[0] & ways[1]
             if sorted(alone) == ["p", "t"] and across and not self.met:
                 self.met = True
-                self.found = jaxprs.place(eqn, around, self.own)
+                self.found = locate(eqn, around, self.own)
                 self.shape = shape
             repeated = ways[0] & ways[1] if len(ways) == 2 else frozenset()
         return [(sources, repeated)] * len(eqn.outvars)

@@ -16,7 +16,7 @@ TRIALS = 64
 def proved_convex(survey: Survey) -> bool:
     """Whether the rules prove convexity in the prediction, for every target of the task."""
     (output,) = survey.reading.outputs
-    return intervals.is_convex(output.curve)
+    return intervals.is_convex(output.convexity)
 
 
 def midpoint(survey: Survey) -> tuple[dict | None, int]:

@@ -11,7 +11,9 @@ from landscape.audit.findings import Finding, Where
 from landscape.audit.measure.domains import FAR, Target
 from landscape.audit.measure.survey import Survey, along, brief, norms, quote
 from landscape.audit.smoothness import special_points
-from landscape.audit.static import jaxprs
+from landscape.audit.static import interpreter
+from landscape.audit.static.equations import bodies, equations
+from landscape.audit.static.source import locate
 from landscape.numerics.compiling import jit_once
 
 Array = np.ndarray
@@ -159,15 +161,15 @@ def _first_broken(
     survey: Survey, closed: jex.ClosedJaxpr, hit: dict[str, Any], dtype: Any
 ) -> Where | None:
     target = next(t for t in survey.subject.targets if t.name == hit["target"])
-    equations = [(eqn, around) for _, eqn, around in jaxprs.equations(closed)]
+    sites = [(eqn, calls) for _, eqn, calls in equations(closed)]
 
     def observe(number: int, eqn: Any, inputs: list, outputs: list) -> list:
-        if jaxprs.bodies(eqn):
+        if bodies(eqn):
             return []
         return [jnp.stack([jnp.int32(number), _finite(inputs), _finite(outputs)])]
 
     def look(x: Any, t: Any) -> list:
-        return jaxprs.evaluate(closed, [x, t], observe, wide=False)[1]
+        return interpreter.evaluate(closed, [x, t], observe, wide=False)[1]
 
     value = np.asarray(target.value)
     given = value.astype(dtype) if value.dtype.kind == "f" else value
@@ -178,8 +180,8 @@ def _first_broken(
     rows = [np.asarray(s).reshape(-1, 3) for s in seen]
     for number, before, after in sorted(map(tuple, np.concatenate(rows))) if rows else []:
         if before and not after:
-            eqn, around = equations[int(number)]
-            return jaxprs.place(eqn, around, survey.own)
+            eqn, calls = sites[int(number)]
+            return locate(eqn, calls, survey.own)
     return None
 
 

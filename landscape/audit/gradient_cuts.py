@@ -5,7 +5,8 @@ from typing import Any
 
 from landscape.audit.findings import Where
 from landscape.audit.measure.survey import Survey
-from landscape.audit.static.jaxprs import bodies, direct, equations, place
+from landscape.audit.static.equations import bodies, equations
+from landscape.audit.static.source import calls_directly, locate
 
 CUTTERS = (
     "stop_gradient",
@@ -36,13 +37,13 @@ def cutter(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
         name = eqn.primitive.name
         if name not in names or number in harmless:
             continue
-        if number not in survey.reading.moving and not bodies(eqn):
+        if number not in survey.reading.varying and not bodies(eqn):
             continue
         if name == "convert_element_type" and _kind(eqn.outvars[0]) == "f":
             continue
-        where = place(eqn, around, survey.own)
+        where = locate(eqn, around, survey.own)
         if where is not None:
-            found.append((not direct(eqn, survey.own), len(found), where))
+            found.append((not calls_directly(eqn, survey.own), len(found), where))
     return min(found)[2] if found else None
 
 

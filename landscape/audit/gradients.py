@@ -37,7 +37,7 @@ def identically_zero(survey: Survey) -> Finding | None:
     if any(np.any(p.gradient != 0) for p in survey.paths):
         return None
     slope = survey.slopes.outputs[1]
-    proved = not slope.moves and not slope.given and slope.range == (0.0, 0.0)
+    proved = not slope.varies and not slope.uses_target and slope.range == (0.0, 0.0)
     trials = sum(len(s.points) for s in survey.samples) + sum(len(p.points) for p in survey.paths)
     how = "whatever the prediction" if proved else f"at all {trials} predictions tried"
     message = f"the gradient is exactly zero {how}: no optimizer that follows it can learn anything"
@@ -47,7 +47,7 @@ def identically_zero(survey: Survey) -> Finding | None:
 
 
 def _zero_suggestion(survey: Survey) -> str:
-    if survey.reading.outputs[0].moves:
+    if survey.reading.outputs[0].varies:
         return (
             "replace the hard decision by a soft one (sigmoid, softmax) in the loss, and report "
             "the hard one as a metric"

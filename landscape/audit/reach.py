@@ -257,7 +257,7 @@ def coverage(survey: Survey) -> float:
 def _open_place(survey: Survey, names: Sequence[str]) -> Where | None:
     """The place of the first suspect of these names that is still one."""
     for site in survey.reading.sites:
-        harmless = site.status != "open" or site.number in survey.reading.shifts
+        harmless = site.status != "open" or site.number in survey.reading.softmax_shifts
         if site.operation in names and not harmless:
             return survey.where(site)
     return None

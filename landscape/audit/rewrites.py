@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit.measure.survey import Survey
-from landscape.audit.static.jaxprs import Evaluation, equations
+from landscape.audit.static.equations import equations
+from landscape.audit.static.interpreter import Interpreter
 
 Array = Any
 Rule = Callable[["_Rewritten", Any, list[Array], int], Array | None]
@@ -46,7 +47,7 @@ def _rewritten(loss: Callable, rules: dict[str, Rule]) -> Callable:
     return changed
 
 
-class _Rewritten(Evaluation):
+class _Rewritten(Interpreter):
     """Runs a program by its rules; `links` remembers which values are sigmoids of what."""
 
     def __init__(self, rules: dict[str, Rule]):

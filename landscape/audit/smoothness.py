@@ -121,7 +121,7 @@ def _is_inside(survey: Survey, crossing: Crossing) -> bool:
 def smoothness(survey: Survey) -> Property:
     """The class of the function of the prediction."""
     (output,) = survey.reading.outputs
-    if output.smooth or not output.moves:
+    if output.smooth or not output.varies:
         return Property("smooth", "proved")
     orders = [int(c.size) if c.order == UNCLEAR else c.order for c in survey.crossings]
     orders = [order for order in orders if order >= 0]
@@ -163,7 +163,7 @@ def _attributed(survey: Survey) -> list[Crossing]:
 
 
 def _is_shift(survey: Survey, site: int) -> bool:
-    return survey.probe.sites[site].number in survey.reading.shifts
+    return survey.probe.sites[site].number in survey.reading.softmax_shifts
 
 
 def _share(survey: Survey, site: int) -> float:

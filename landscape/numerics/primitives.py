@@ -49,6 +49,19 @@ LINEAR_OPERANDS: dict[str, tuple[int, ...] | None] = {
 }
 # Linear in either operand if the other is constant.
 BILINEAR = ("mul", "dot_general", "conv_general_dilated")
+# Operations that mean something else in wider dtypes than those they were traced with.
+DTYPE_BOUND = (
+    "bitcast_convert_type",
+    "nextafter",
+    "pure_callback",
+    "io_callback",
+    "rng_uniform",
+    "custom_linear_solve",
+    "ffi_call",
+    "custom_call",
+    "reduce",
+    "reduce_window",
+)
 
 
 def called_program(eqn: jex.JaxprEqn) -> jex.ClosedJaxpr | None:

@@ -27,7 +27,7 @@ from landscape.audit.measure.subject import Subject
 from landscape.audit.measure.walks import Line
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
-from landscape.audit.static.abstract import Abstract
+from landscape.audit.static.abstract import AbstractValue
 
 INF = np.inf
 STEADY = Scale(np.ones(4))
@@ -83,7 +83,7 @@ def probed(function, shape):
         batched=lambda x, t: function(x),
         function=function,
     )
-    inputs = [Abstract(range=(-INF, INF), moves=True, curve=iv.AFFINE), Abstract()]
+    inputs = [AbstractValue(range=(-INF, INF), varies=True, convexity=iv.AFFINE), AbstractValue()]
     return Probe(subject, reader.read(subject.value, inputs).sites)
 
 

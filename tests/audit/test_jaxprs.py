@@ -13,7 +13,9 @@ import pytest
 from jax import lax
 from quick import run
 
-from landscape.audit.static import jaxprs
+from landscape.audit.static import interpreter
+from landscape.audit.static.equations import count, equations
+from landscape.audit.static.source import calls_directly, locate
 from landscape.catalog.user_code import load_file
 from landscape.numerics.compiling import compile_once
 
@@ -254,7 +256,7 @@ def computed(dtype):
         found = {}
         for name, (function, *_) in OPERATIONS.items():
             try:
-                evaluated, seen = jaxprs.evaluate(programs[name], given[name], wide=wide)
+                evaluated, seen = interpreter.evaluate(programs[name], given[name], wide=wide)
                 assert seen == []
             except Exception as error:
                 failed[name] = error
@@ -317,7 +319,7 @@ AS_TRACED = ("scatter with a function", "a linear solve", "a reduction of one's 
 @pytest.mark.parametrize("name", DIFFICULT)
 def test_parts_that_are_tied_to_a_precision(name):
     closed = jax.make_jaxpr(DIFFICULT[name])(M)
-    found = run(lambda m: jaxprs.evaluate(closed, [m])[0][0], M.astype(float))
+    found = run(lambda m: interpreter.evaluate(closed, [m])[0][0], M.astype(float))
     true = run(DIFFICULT[name], M.astype(float))
     assert found.dtype == true.dtype
     near = {"rtol": 1e-6, "atol": 1e-7} if name in AS_TRACED else {"rtol": 1e-12}
@@ -336,8 +338,8 @@ def nested(x):
 
 def test_equations_and_observations_have_the_same_numbers():
     closed = jax.make_jaxpr(nested)(V)
-    listed = {number: eqn for number, eqn, _ in jaxprs.equations(closed)}
-    assert list(listed) == list(range(len(listed))) == list(range(jaxprs.count(closed)))
+    listed = {number: eqn for number, eqn, _ in equations(closed)}
+    assert list(listed) == list(range(len(listed))) == list(range(count(closed)))
     seen = {}
 
     def observe(number, eqn, inputs, outputs):
@@ -347,7 +349,7 @@ def test_equations_and_observations_have_the_same_numbers():
         assert [v.aval.shape for v in eqn.invars] == [jnp.shape(i) for i in inputs]
         return []
 
-    run(lambda v: jaxprs.evaluate(closed, [v], observe)[0], V.astype(float))
+    run(lambda v: interpreter.evaluate(closed, [v], observe)[0], V.astype(float))
     assert seen.keys() == listed.keys()
     assert all(seen[number] is eqn for number, eqn in listed.items())
 
@@ -357,12 +359,12 @@ def test_the_calls_around_an_equation_are_told_from_the_outside_in():
         turn = jax.jit(lambda c, v: (lax.cond(v > 0, jnp.sin, jnp.cos, c), v))
         return lax.scan(turn, x[0], x)[0]
 
-    for _, eqn, calls in jaxprs.equations(jax.make_jaxpr(function)(V)):
+    for _, eqn, calls in equations(jax.make_jaxpr(function)(V)):
         if eqn.primitive.name == "sin":
             assert [outer.primitive.name for outer in calls] == ["scan", "jit", "cond"]
     around = {
         eqn.primitive.name: [outer.primitive.name for outer in calls]
-        for _, eqn, calls in jaxprs.equations(jax.make_jaxpr(nested)(V))
+        for _, eqn, calls in equations(jax.make_jaxpr(nested)(V))
     }
     assert around["sin"] == ["jit"]
     assert around["tanh"] == around["cos"] == ["scan"]
@@ -378,9 +380,9 @@ def test_numbers_go_on_after_a_loop_that_is_not_looked_into():
         return jnp.sinh(y)
 
     closed = jax.make_jaxpr(function)(V)
-    listed = {eqn.primitive.name: number for number, eqn, _ in jaxprs.equations(closed)}
+    listed = {eqn.primitive.name: number for number, eqn, _ in equations(closed)}
     seen = {}
-    jaxprs.evaluate(
+    interpreter.evaluate(
         closed,
         [jnp.asarray(V)],
         lambda number, eqn, *_: seen.update({eqn.primitive.name: number}) or [],
@@ -398,7 +400,7 @@ def test_observations_are_collected_in_order_with_a_row_for_each_turn():
         return [outputs[0]] if eqn.primitive.name in ("sin", "add", "cos", "mul", "jit") else []
 
     closed = jax.make_jaxpr(function)(V)
-    seen = run(lambda v: jaxprs.evaluate(closed, [v], observe)[1], V.astype(float))
+    seen = run(lambda v: interpreter.evaluate(closed, [v], observe)[1], V.astype(float))
     carry = np.concatenate([[0], np.cumsum(V.astype(float))[:-1]])
     wide = V.astype(float)
     # Of the start, of each turn, of both branches (the jit after what is in it), of the sum.
@@ -412,8 +414,8 @@ def test_observations_are_collected_in_order_with_a_row_for_each_turn():
 @pytest.mark.parametrize("wide", [True, False])
 def test_an_operation_is_replaced_wherever_it_stands(wide):
     closed = jax.make_jaxpr(nested)(V)
-    numbers = {eqn.primitive.name: n for n, eqn, _ in jaxprs.equations(closed)}
-    replaced = {
+    numbers = {eqn.primitive.name: n for n, eqn, _ in equations(closed)}
+    replacements = {
         numbers["tanh"]: lambda inputs: [0 * inputs[0] + 0.5],
         numbers["sinh"]: lambda inputs: [2 * inputs[0]],
     }
@@ -427,7 +429,10 @@ def test_an_operation_is_replaced_wherever_it_stands(wide):
         return 2 * y
 
     given = V.astype(np.float64 if wide else np.float32)
-    found = run(lambda v: jaxprs.evaluate(closed, [v], wide=wide, replaced=replaced)[0][0], given)
+    found = run(
+        lambda v: interpreter.evaluate(closed, [v], wide=wide, replacements=replacements)[0][0],
+        given,
+    )
     np.testing.assert_allclose(found, run(other, given), rtol=1e-12 if wide else 1e-6)
 
 
@@ -438,7 +443,7 @@ def test_all_branches_of_a_cond_are_observed():
     names = []
     closed = jax.make_jaxpr(function)(V)
     run(
-        lambda v: jaxprs.evaluate(
+        lambda v: interpreter.evaluate(
             closed, [v], lambda n, eqn, *_: names.append(eqn.primitive.name) or []
         )[0],
         V.astype(float),
@@ -496,9 +501,9 @@ def places(file, names):
     with jax.numpy_dtype_promotion("standard"):
         closed = jax.make_jaxpr(load_file(file).loss)(V, V)
     found = []
-    for _, eqn, around in jaxprs.equations(closed):
+    for _, eqn, around in equations(closed):
         if eqn.primitive.name in names:
-            where = jaxprs.place(eqn, around, str(file))
+            where = locate(eqn, around, str(file))
             found.append((eqn, around, where))
     return found
 
@@ -530,7 +535,7 @@ def test_an_operation_of_ones_own_is_told_from_one_inside_a_function_of_a_librar
     told = {}
     for eqn, _, where in places(source, ("max", "gt", "abs", "floor", "reduce_max")):
         told.setdefault((eqn.primitive.name, where.line), set()).add(
-            jaxprs.direct(eqn, str(source))
+            calls_directly(eqn, str(source))
         )
     assert told[("gt", 17)] == told[("abs", 13)] == told[("floor", 6)] == {True}
     assert told[("max", 8)] == told[("max", 9)] == told[("reduce_max", 14)] == {False}
@@ -555,5 +560,5 @@ def test_a_file_of_a_library_is_somebodys_own_if_it_is_asked_for(source):
         for code in eqn.source_info.traceback.raw_frames()[0]
         if code.co_filename.endswith("functions.py")
     )
-    assert jaxprs.place(eqn, around, library).file == library
-    assert jaxprs.direct(eqn, library)
+    assert locate(eqn, around, library).file == library
+    assert calls_directly(eqn, library)

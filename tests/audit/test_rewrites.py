@@ -14,7 +14,7 @@ from landscape.audit.measure.survey import Survey
 from landscape.audit.rewrites import rewrites
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
-from landscape.audit.static.abstract import Abstract
+from landscape.audit.static.abstract import AbstractValue
 
 LOGITS = np.array([-60.0, -30.0, -5.0, -0.5, 0.0, 0.25, 3.0, 17.0, 90.0], np.float32)
 TARGETS = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0], np.float32)
@@ -39,8 +39,8 @@ def surveyed(loss, task):
         function=loss,
     )
     inputs = [
-        Abstract(range=(-np.inf, np.inf), moves=True, curve=iv.AFFINE),
-        Abstract(range=(0.0, 1.0), given=True),
+        AbstractValue(range=(-np.inf, np.inf), varies=True, convexity=iv.AFFINE),
+        AbstractValue(range=(0.0, 1.0), uses_target=True),
     ]
     reading = reader.read(subject.value, inputs)
     return Survey(subject, reading, reading, 0)

@@ -22,7 +22,7 @@ from truth import bends_as_claimed
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader, rules
-from landscape.audit.static.abstract import FINITE, SOMEWHERE, Abstract
+from landscape.audit.static.abstract import FINITE, SOMEWHERE, AbstractValue
 from landscape.audit.static.switches import SWITCHES
 
 laws = settings(
@@ -240,8 +240,8 @@ def traced(case):
 # Open ends are those that the rules make: above 0 and -1 from below, below 0 and 1 from above.
 small = st.integers(-5000, 5000).map(lambda n: n / 100)
 anywhere = st.sampled_from([-1e30, -8.0, -1.0, 0.0, 1e-4, 0.5, 1.0, 8.0, 41.0]) | small
-lows = st.sampled_from([-INF, -iv.BELOW_ONE, iv.TINY]) | anywhere
-highs = st.sampled_from([INF, -iv.TINY, iv.BELOW_ONE, 1e30]) | anywhere
+lows = st.sampled_from([-INF, -iv.BELOW_ONE, iv.ABOVE_ZERO]) | anywhere
+highs = st.sampled_from([INF, -iv.ABOVE_ZERO, iv.BELOW_ONE, 1e30]) | anywhere
 ranges = st.tuples(lows, highs).filter(lambda ends: ends[0] < ends[1])
 # Where the points of a range lie in it: its ends, its middle, near its ends, at random.
 SHARES = np.random.default_rng(3).choice(
@@ -253,7 +253,7 @@ def within(bounds, share):
     """Numbers of a range, not so small that their inverse overflows."""
     low = max(bounds[0], min(-60.0, 2 * bounds[1]))
     high = min(bounds[1], max(60.0, 2 * low))
-    low, high = {iv.TINY: 1e-4}.get(low, low), {-iv.TINY: -1e-4}.get(high, high)
+    low, high = {iv.ABOVE_ZERO: 1e-4}.get(low, low), {-iv.ABOVE_ZERO: -1e-4}.get(high, high)
     return np.clip(low + share * (high - low), low, high)
 
 
@@ -262,7 +262,7 @@ def points(bounds, shares):
 
 
 def moving(bounds, curve=iv.AFFINE):
-    return Abstract(range=bounds, moves=True, curve=curve)
+    return AbstractValue(range=bounds, varies=True, convexity=curve)
 
 
 @laws
@@ -299,7 +299,7 @@ def claim(case, bounds, fixed=False):
     """What the rules say of an operation of affine values in these ranges."""
     inputs = [moving(b) for b in bounds]
     if fixed:
-        inputs[1] = Abstract(range=bounds[1], given=True)
+        inputs[1] = AbstractValue(range=bounds[1], uses_target=True)
     (found,) = reader.read(traced(case), inputs[: case.arity]).outputs
     return found
 
@@ -413,7 +413,7 @@ def switching(name, arity):
 
 def test_a_switch_of_the_target_is_one_of_the_target_only():
     read = functools.partial(reader.read, traced(next(c for c in CASES if str(c) == "abs")))
-    (site,) = read([Abstract(range=(-INF, INF), given=True)]).sites
+    (site,) = read([AbstractValue(range=(-INF, INF), uses_target=True)]).sites
     assert site.status == reader.TARGET_ONLY
     (site,) = read([moving((0.0, INF))]).sites
     assert site.status == reader.UNREACHABLE
@@ -424,38 +424,38 @@ def test_a_switch_of_the_target_is_one_of_the_target_only():
 def test_intervals_are_ordered_as_their_numbers_are(a, b):
     x, y = within(a, SHARES[:, 0]), within(b, SHARES[:, 1])
     if iv.below(a, b):
-        assert np.max(x) < np.min(y) or {a[1], b[0]} & {iv.TINY, -iv.TINY, iv.BELOW_ONE}
+        assert np.max(x) < np.min(y) or {a[1], b[0]} & {iv.ABOVE_ZERO, -iv.ABOVE_ZERO, iv.BELOW_ONE}
     if iv.not_above(a, b):
         assert np.max(x) <= np.min(y)
 
 
 def test_open_ends_stay_open_and_no_more_than_that():
-    positive, share = (iv.TINY, INF), (iv.TINY, iv.BELOW_ONE)
-    assert iv.added(positive, positive)[0] == iv.TINY
-    assert iv.multiplied(positive, (5.0, 5.0))[0] == iv.TINY
-    assert iv.added((1.0, 1.0), iv.negated(share)) == share
-    assert iv.inverted(share) == (1.0, INF)
-    assert iv.monotone(share, math.log, -INF, INF) == (-INF, -iv.TINY)
-    assert iv.monotone(positive, math.sqrt, 0.0, INF)[0] == iv.TINY
-    assert iv.multiplied(share, share) == share
-    assert iv.powered(share, 3) == share
-    assert iv.multiplied((0.0, 1.0), positive)[0] == 0.0
+    positive, share = (iv.ABOVE_ZERO, INF), (iv.ABOVE_ZERO, iv.BELOW_ONE)
+    assert iv.add(positive, positive)[0] == iv.ABOVE_ZERO
+    assert iv.multiply(positive, (5.0, 5.0))[0] == iv.ABOVE_ZERO
+    assert iv.add((1.0, 1.0), iv.negate(share)) == share
+    assert iv.reciprocal(share) == (1.0, INF)
+    assert iv.image(share, math.log, -INF, INF) == (-INF, -iv.ABOVE_ZERO)
+    assert iv.image(positive, math.sqrt, 0.0, INF)[0] == iv.ABOVE_ZERO
+    assert iv.multiply(share, share) == share
+    assert iv.power(share, 3) == share
+    assert iv.multiply((0.0, 1.0), positive)[0] == 0.0
     assert iv.below(share, (1.0, 2.0)) and not iv.below((0.0, 1.0), (1.0, 2.0))
     # Beyond 40 a sigmoid is above BELOW_ONE, so nothing is known of two of them.
-    high = iv.monotone((40.0, INF), lambda x: 1 / (1 + math.exp(-x)), iv.TINY, iv.BELOW_ONE)
+    high = iv.image((40.0, INF), lambda x: 1 / (1 + math.exp(-x)), iv.ABOVE_ZERO, iv.BELOW_ONE)
     assert not iv.not_above(share, high)
 
 
 def test_rounding_never_makes_a_range_narrower():
-    far = iv.added((-0.5, 0.5), (1e17, 1e17))
+    far = iv.add((-0.5, 0.5), (1e17, 1e17))
     assert far[0] <= 1e17 - 8 and far[1] >= 1e17 + 8
-    back = iv.added(far, (-1e17, -1e17))
+    back = iv.add(far, (-1e17, -1e17))
     assert back[0] <= -0.5 and back[1] >= 0.5
-    assert iv.added((0.1, 0.1), (0.2, 0.2))[0] < 0.1 + 0.2
-    assert iv.added((0.5, 1.0), (0.25, 0.25)) == (0.75, 1.25)
-    assert iv.multiplied((1e200, 1e300), (1e200, 1e300))[0] < INF
-    assert iv.powered((1e200, 1e300), -2)[1] > 0
-    assert iv.monotone((800.0, 900.0), math.exp, iv.TINY, INF)[0] < INF
+    assert iv.add((0.1, 0.1), (0.2, 0.2))[0] < 0.1 + 0.2
+    assert iv.add((0.5, 1.0), (0.25, 0.25)) == (0.75, 1.25)
+    assert iv.multiply((1e200, 1e300), (1e200, 1e300))[0] < INF
+    assert iv.power((1e200, 1e300), -2)[1] > 0
+    assert iv.image((800.0, 900.0), math.exp, iv.ABOVE_ZERO, INF)[0] < INF
 
 
 def test_is_finite_is_true_of_the_domain_alone():

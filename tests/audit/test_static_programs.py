@@ -435,7 +435,7 @@ def test_a_switch_on_the_target_leaves_the_prediction_smooth(name):
 
 def test_the_constant_of_a_softmax_does_no_harm_and_is_told_apart():
     reading = read(by_hand)
-    (number,) = reading.shifts
+    (number,) = reading.softmax_shifts
     assert {s.number: s.operation for s in reading.sites}[number] == "reduce_max"
     assert not read(lambda x: jnp.max(x) + jnp.sum(jnp.exp(x))).shifts
 

@@ -15,7 +15,7 @@ from landscape.audit.measure.subject import build
 from landscape.audit.measure.survey import Survey, along, brief, interval, norms, quote, route
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
-from landscape.audit.static.abstract import Abstract
+from landscape.audit.static.abstract import AbstractValue
 
 
 @pytest.mark.parametrize("trials", [1, 2, 7, 50, 256, 4096])
@@ -102,8 +102,10 @@ def test_paths_lie_in_the_domain_and_lead_from_right_to_wrong(task, domain):
 def surveyed(seed=0, task="binary", domain="real", function=squared):
     subject = subject_of(task, domain, function)
     inputs = [
-        Abstract(range=(subject.domain.low, subject.domain.high), moves=True, curve=iv.AFFINE),
-        Abstract(given=True),
+        AbstractValue(
+            range=(subject.domain.low, subject.domain.high), varies=True, convexity=iv.AFFINE
+        ),
+        AbstractValue(uses_target=True),
     ]
     readings = [reader.read(p, inputs) for p in (subject.value, subject.gradient)]
     return Survey(subject, *readings, seed)

@@ -8,7 +8,7 @@ import numpy as np
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
-from landscape.audit.static.abstract import Abstract
+from landscape.audit.static.abstract import AbstractValue
 
 REAL, UNIT, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
 # Of the value itself, or of its logarithm.
@@ -18,9 +18,9 @@ _CONCAVE = {iv.CONSTANT, iv.AFFINE, iv.CONCAVE, iv.LOG_CONCAVE}
 
 def read(function, bounds=REAL, target=None, size=4):
     """The reading of a function of a vector, and of a second one that is a target."""
-    inputs = [Abstract(range=bounds, moves=True, curve=iv.AFFINE)]
+    inputs = [AbstractValue(range=bounds, varies=True, convexity=iv.AFFINE)]
     if target is not None:
-        inputs.append(Abstract(range=target, given=True))
+        inputs.append(AbstractValue(range=target, uses_target=True))
     shapes = [jax.ShapeDtypeStruct((size,), jnp.float32)] * len(inputs)
     return reader.read(jax.make_jaxpr(function)(*shapes), inputs)
 

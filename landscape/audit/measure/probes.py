@@ -15,7 +15,7 @@ import numpy as np
 
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.subject import Subject
-from landscape.audit.static import jaxprs
+from landscape.audit.static import interpreter
 from landscape.audit.static.reader import Site
 from landscape.numerics.compiling import compile_once
 
@@ -79,7 +79,7 @@ class Probe:
             x = jax.ShapeDtypeStruct(self.subject.shape, jnp.float64)
 
             def states(x: Any, t: Any) -> list:
-                return jaxprs.evaluate(self.subject.value, [x, t], self._observe)[1]
+                return interpreter.evaluate(self.subject.value, [x, t], self._observe)[1]
 
             shapes = jax.eval_shape(states, x, _given(self.subject.targets[0], jnp.float64))
             return [int(np.prod(s.shape)) for s in shapes]
@@ -90,7 +90,7 @@ class Probe:
     @cached_property
     def _scanner(self) -> Callable:
         def scan(x: Any, t: Any) -> tuple:
-            outputs, seen = jaxprs.evaluate(self.subject.value, [x, t], self._observe)
+            outputs, seen = interpreter.evaluate(self.subject.value, [x, t], self._observe)
             flat = [jnp.ravel(s).astype(jnp.float64) for s in seen]
             states = jnp.concatenate(flat) if flat else jnp.zeros(0)
             return outputs[0], jnp.where(jnp.isnan(states), _NOT_A_NUMBER, states)
@@ -116,7 +116,7 @@ class Probe:
         """`(x, direction, target) -> value, gradient, and three derivatives` up to an order."""
 
         def first(x: Any, d: Any, t: Any, s: Any) -> tuple:
-            value, gradient = jaxprs.evaluate(self.subject.gradient, [x + s * d, t])[0]
+            value, gradient = interpreter.evaluate(self.subject.gradient, [x + s * d, t])[0]
             return (jnp.vdot(gradient, d),), (value, gradient)
 
         def raised(lower: Callable) -> Callable:
@@ -157,7 +157,7 @@ class Probe:
         both = jax.value_and_grad(self.subject.row)
         if not self.subject.calls_back:
             return both(x, t)
-        value, gradient = jaxprs.evaluate(jax.make_jaxpr(both)(x, t), [x, t], wide=False)[0]
+        value, gradient = interpreter.evaluate(jax.make_jaxpr(both)(x, t), [x, t], wide=False)[0]
         return value, gradient
 
     @cached_property
@@ -197,7 +197,7 @@ class Probe:
 
 def _can_be_observed(site: Site) -> bool:
     """Whether its states can be told: those inside a while loop have no fixed number."""
-    loops = any(eqn.primitive.name == "while" for eqn in site.around)
+    loops = any(eqn.primitive.name == "while" for eqn in site.calls)
     return site.equation.primitive.name in STATES and not loops
 
 

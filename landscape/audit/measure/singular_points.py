@@ -13,7 +13,7 @@ import numpy as np
 
 from landscape.audit.measure.domains import FAR, Target
 from landscape.audit.measure.survey import Survey
-from landscape.audit.static import jaxprs
+from landscape.audit.static import interpreter
 from landscape.numerics.compiling import jit_once
 
 Array = np.ndarray
@@ -48,7 +48,7 @@ def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
         def observe(here: int, eqn: Any, inputs: list, outputs: list) -> list:
             return [_DISTANCES[eqn.primitive.name](inputs)] if here == number else []
 
-        (seen,) = jaxprs.evaluate(survey.subject.value, [x, t], observe)[1]
+        (seen,) = interpreter.evaluate(survey.subject.value, [x, t], observe)[1]
         return jnp.min(jnp.abs(seen))
 
     return distance

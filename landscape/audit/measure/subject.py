@@ -25,7 +25,8 @@ from landscape.audit.measure.signature import (
     name_of,
     read_order,
 )
-from landscape.audit.static.jaxprs import equations, place
+from landscape.audit.static.equations import equations
+from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError, nearest
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.user_calls import definition, guarded, last_user_line
@@ -162,7 +163,7 @@ def _callbacks(subject: Subject) -> list[str]:
     found = []
     for _, eqn, around in equations(subject.value):
         if eqn.primitive.name in _CALLBACKS:
-            where = place(eqn, around, own)
+            where = locate(eqn, around, own)
             at = f" at line {where.line}" if where else ""
             found.append(f"it calls back to Python{at} ({eqn.primitive.name}) whenever it runs")
     return list(dict.fromkeys(found))

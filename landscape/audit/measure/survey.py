@@ -12,8 +12,9 @@ from landscape.audit.measure.crossings import Crossing, Scale, typical
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.probes import CHUNK, Derivatives, Probe
 from landscape.audit.measure.subject import Subject
-from landscape.audit.static.jaxprs import equations, place
+from landscape.audit.static.equations import equations
 from landscape.audit.static.reader import Reading, Site
+from landscape.audit.static.source import locate
 
 Array = np.ndarray
 
@@ -145,14 +146,14 @@ class Survey:
 
     def where(self, site: Site) -> Where | None:
         """The place of a suspect in somebody's source."""
-        return place(site.equation, site.around, self.own)
+        return locate(site.equation, site.calls, self.own)
 
     def operation(self, names: Sequence[str], *, last: bool = False) -> Where | None:
         """The place of the first (or last) operation of these names, in the user's source."""
         found = None
         for _, eqn, around in equations(self.subject.value):
             if eqn.primitive.name in names:
-                found = place(eqn, around, self.own)
+                found = locate(eqn, around, self.own)
                 if found is not None and not last:
                     return found
         return found

@@ -1,4 +1,7 @@
-"""Rules of smooth operations: range, curvature and smoothness of what they return."""
+"""Rules of smooth operations: range, convexity and smoothness of their results.
+
+A rule takes an equation and the abstract values of its operands, and returns that of its result.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,270 +10,323 @@ from typing import Any
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static.abstract import (
-    FINITE,
-    SOMEWHERE,
-    Abstract,
-    Origin,
+    AbstractValue,
+    ArrayAxes,
+    NonFinite,
     Shift,
-    holes,
-    result,
+    depending_on,
     unknown,
 )
 
-Rule = Callable[[Any, Sequence[Abstract]], Abstract]
+Rule = Callable[[Any, Sequence[AbstractValue]], AbstractValue]
 
 
-def add(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def add(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x + y; adding back the constant of a shift gives the unshifted value."""
     a, b = args
     rank = len(eqn.outvars[0].aval.shape)
-    for one, other in ((a, b), (b, a)):
-        if one.shift and other.origin is not None and _undoes(one.shift, other.origin, rank):
-            return one.shift.base
-    curve = iv.sum_curve(a.curve, b.curve)
-    for one, other in ((a, b), (b, a)):
-        if one.curve == iv.LOG_CONVEX and not other.moves and other.range[0] >= 0:
-            curve = iv.LOG_CONVEX
-    return result(args, iv.added(a.range, b.range), curve)
+    for x, y in ((a, b), (b, a)):
+        if x.shift and y.stopped is not None and _undoes(x.shift, y.stopped, rank):
+            return x.shift.base
+    convexity = iv.sum_convexity(a.convexity, b.convexity)
+    for x, y in ((a, b), (b, a)):
+        if x.convexity == iv.LOG_CONVEX and not y.varies and y.range[0] >= 0:
+            convexity = iv.LOG_CONVEX
+    return depending_on(args, iv.add(a.range, b.range), convexity)
 
 
-def sub(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def sub(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x - y; a difference of equal values, or of equal shifts, needs no bound."""
     a, b = args
-    if a.identity is not None and a.identity == b.identity and a.infinite < SOMEWHERE:
-        return Abstract(range=(0.0, 0.0), infinite=a.infinite)
+    if a.id is not None and a.id == b.id and a.nonfinite < NonFinite.BY_PREDICTION:
+        return AbstractValue(range=(0.0, 0.0), nonfinite=a.nonfinite)
     rank = len(eqn.outvars[0].aval.shape)
-    if a.shift and b.shift and _alike(a.shift, b.shift, "difference", rank):
+    if a.shift and b.shift and _same_shift(a.shift, b.shift, "difference", rank):
         return sub(eqn, (a.shift.base, b.shift.base))
-    curve = iv.sum_curve(a.curve, iv.negated_curve(b.curve))
-    found = result(args, iv.added(a.range, iv.negated(b.range)), curve)
-    if b.origin is not None:
-        return replace(found, shift=Shift("difference", b.origin.of(rank), a))
-    return found
+    convexity = iv.sum_convexity(a.convexity, iv.negated_convexity(b.convexity))
+    difference = depending_on(args, iv.add(a.range, iv.negate(b.range)), convexity)
+    if b.stopped is not None:
+        return replace(difference, shift=Shift("difference", b.stopped.broadcast_to(rank), a))
+    return difference
 
 
-def _undoes(shift: Shift, origin: Origin, rank: int) -> bool:
-    """Whether adding this stopped value takes the shift away again."""
-    return shift.kind == "difference" and shift.origin.of(rank) == origin.of(rank)
+def _undoes(shift: Shift, stopped: ArrayAxes, rank: int) -> bool:
+    """Whether adding this stopped value cancels the shift."""
+    constant = shift.constant.broadcast_to(rank)
+    return shift.kind == "difference" and constant == stopped.broadcast_to(rank)
 
 
-def _alike(a: Shift, b: Shift, kind: str, rank: int) -> bool:
+def _same_shift(a: Shift, b: Shift, kind: str, rank: int) -> bool:
     """Whether two values were shifted by the same constant in this way."""
-    return a.origin.of(rank) == b.origin.of(rank) and a.kind == b.kind == kind
+    constants = a.constant.broadcast_to(rank), b.constant.broadcast_to(rank)
+    return constants[0] == constants[1] and a.kind == b.kind == kind
 
 
-def neg(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    return result(args, iv.negated(args[0].range), iv.negated_curve(args[0].curve))
+def neg(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns -x."""
+    return depending_on(args, iv.negate(args[0].range), iv.negated_convexity(args[0].convexity))
 
 
-def mul(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def mul(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x * y; the product of equal values is a square."""
     a, b = args
-    if a.identity is not None and a.identity == b.identity:
+    if a.id is not None and a.id == b.id:
         return power(args[:1], 2)
-    if not a.moves or not b.moves:
-        fixed, moving = (a, b) if not a.moves else (b, a)
-        curve = iv.scaled_curve(moving.curve, fixed.range)
-    elif a.curve == b.curve and a.curve in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
-        curve = a.curve
+    if not a.varies or not b.varies:
+        fixed, varying = (a, b) if not a.varies else (b, a)
+        convexity = iv.scaled_convexity(varying.convexity, fixed.range)
+    elif a.convexity == b.convexity and a.convexity in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
+        convexity = a.convexity
     else:
-        curve = iv.UNKNOWN
-    found = result(args, iv.multiplied(a.range, b.range), curve)
-    return replace(found, infinite=holes(found.moves) if found.infinite else FINITE)
+        convexity = iv.UNKNOWN
+    product = depending_on(args, iv.multiply(a.range, b.range), convexity)
+    if product.nonfinite:  # 0 * inf is NaN
+        return replace(product, nonfinite=NonFinite.possible(product.varies))
+    return product
 
 
-def div(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def div(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x / y; the quotient of a shifted exponential and their sum lies in (0, 1]."""
     a, b = args
-    if a.shift and b.shift and _alike(a.shift, b.shift, "factor", len(eqn.outvars[0].aval.shape)):
-        found = div(eqn, (a.shift.base, b.shift.base))
-        if b.shift.sum_of is not None and _is_part(a, b.shift.sum_of):
-            found = replace(found, range=(iv.TINY, 1.0))
-        return found
-    inverse = iv.inverted(b.range)
-    if b.infinite:
+    if (
+        a.shift
+        and b.shift
+        and _same_shift(a.shift, b.shift, "factor", len(eqn.outvars[0].aval.shape))
+    ):
+        quotient = div(eqn, (a.shift.base, b.shift.base))
+        if b.shift.sum_of is not None and _is_term_of(a, b.shift.sum_of):
+            quotient = replace(quotient, range=(iv.ABOVE_ZERO, 1.0))
+        return quotient
+    inverse = iv.reciprocal(b.range)
+    if b.nonfinite:
         inverse = iv.hull((inverse, (0.0, 0.0)))
-    known = b.range[0] > 0 or b.range[1] < 0
-    if not b.moves:
-        curve = iv.scaled_curve(a.curve, inverse) if known else iv.UNKNOWN
-        smooth = a.smooth and (known or not (b.given and a.moves))
-    else:
-        swapped = {iv.LOG_CONVEX: iv.LOG_CONCAVE, iv.LOG_CONCAVE: iv.LOG_CONVEX}
-        convex = iv.CONVEX if iv.is_concave(b.curve) and b.range[0] > 0 else iv.UNKNOWN
-        curve = swapped.get(b.curve, convex)
-        curve = iv.scaled_curve(curve, a.range) if not a.moves else iv.UNKNOWN
-        smooth = a.smooth and b.smooth and known
-    bounds = iv.multiplied(a.range, inverse)
+    bounds = iv.multiply(a.range, inverse)
     if eqn.outvars[0].aval.dtype.kind in "iu":
-        bounds = iv.added(bounds, (-1.0, 1.0))
-    found = result(args, bounds, curve)
-    return replace(found, smooth=smooth, infinite=_unless(known, found, b.moves))
+        bounds = iv.add(bounds, (-1.0, 1.0))
+    nonzero = b.range[0] > 0 or b.range[1] < 0
+    quotient = depending_on(args, bounds, _quotient_convexity(a, b, inverse, nonzero))
+    smooth = a.smooth and b.smooth and nonzero
+    if not b.varies:
+        smooth = a.smooth and (nonzero or not (b.uses_target and a.varies))
+    nonfinite = _nonfinite_unless(nonzero, quotient, b.varies)
+    return replace(quotient, smooth=smooth, nonfinite=nonfinite)
 
 
-def _is_part(value: Abstract, whole: Origin) -> bool:
-    """Whether each element of a sum stands beside those that were summed."""
-    return whole.number == value.identity and all(a in (None, i) for i, a in enumerate(whole.axes))
+def _quotient_convexity(
+    a: AbstractValue, b: AbstractValue, inverse: iv.Interval, nonzero: bool
+) -> str:
+    if not b.varies:
+        return iv.scaled_convexity(a.convexity, inverse) if nonzero else iv.UNKNOWN
+    if a.varies:
+        return iv.UNKNOWN
+    swapped = {iv.LOG_CONVEX: iv.LOG_CONCAVE, iv.LOG_CONCAVE: iv.LOG_CONVEX}
+    convex = iv.CONVEX if iv.is_concave(b.convexity) and b.range[0] > 0 else iv.UNKNOWN
+    return iv.scaled_convexity(swapped.get(b.convexity, convex), a.range)
 
 
-def _unless(known: bool, found: Abstract, moves: bool) -> int:
-    """What may be infinite of a result: nothing new if the arguments are known to fit."""
-    return found.infinite if known else max(found.infinite, holes(moves))
+def _is_term_of(value: AbstractValue, terms: ArrayAxes) -> bool:
+    """Whether each element of a sum is divided into one of its own terms."""
+    return terms.id == value.id and all(a in (None, i) for i, a in enumerate(terms.axes))
 
 
-def power(args: Sequence[Abstract], exponent: float) -> Abstract:
-    """args[0] ** exponent for a fixed exponent; the base must fit (a suspect says where not)."""
+def _nonfinite_unless(inside: bool, value: AbstractValue, varies: bool) -> NonFinite:
+    """Returns what makes a result non-finite; operands `inside` the domain add nothing."""
+    return value.nonfinite if inside else max(value.nonfinite, NonFinite.possible(varies))
+
+
+def power(args: Sequence[AbstractValue], exponent: float) -> AbstractValue:
+    """Returns x ** exponent for a constant exponent."""
     a = args[0]
     if not math.isfinite(exponent):
         return unknown(args)
     low, high = a.range
-    whole = exponent == int(exponent)
-    curve = iv.UNKNOWN
-    if exponent == 1:
-        curve = a.curve
-    elif whole and exponent > 0 and int(exponent) % 2 == 0:
-        if (
-            a.curve == iv.AFFINE
-            or (iv.is_convex(a.curve) and low >= 0)
-            or (iv.is_concave(a.curve) and high <= 0)
-        ):
-            curve = iv.CONVEX
-    elif low >= 0:
-        outer = iv.CONVEX if exponent >= 1 or exponent < 0 else iv.CONCAVE
-        curve = iv.composed(outer, exponent > 0, a.curve)
-    smooth = (whole and exponent >= 0) or low > 0 or (whole and high < 0)
-    bounds = iv.powered(a.range, exponent) if whole or low >= 0 else iv.EVERYTHING
-    found = result(args, bounds, curve)
-    known = low > 0 or (exponent > 0 and (whole or low >= 0)) or (whole and high < 0)
+    integer = exponent == int(exponent)
+    bounds = iv.power(a.range, exponent) if integer or low >= 0 else iv.EVERYTHING
+    value = depending_on(args, bounds, _power_convexity(a, exponent))
+    smooth = (integer and exponent >= 0) or low > 0 or (integer and high < 0)
+    finite = exponent >= 0 and (integer or low >= 0)
+    finite = finite or low > 0 or (integer and high < 0)
     return replace(
-        found,
-        smooth=found.smooth and (smooth or not a.moves),
-        infinite=_unless(known or exponent == 0, found, a.moves),
+        value,
+        smooth=value.smooth and (smooth or not a.varies),
+        nonfinite=_nonfinite_unless(finite, value, a.varies),
     )
 
 
-def integer_pow(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _power_convexity(a: AbstractValue, exponent: float) -> str:
+    low, high = a.range
+    if exponent == 1:
+        return a.convexity
+    if exponent > 0 and exponent % 2 == 0:
+        convex = (
+            a.convexity == iv.AFFINE
+            or (iv.is_convex(a.convexity) and low >= 0)
+            or (iv.is_concave(a.convexity) and high <= 0)
+        )
+        return iv.CONVEX if convex else iv.UNKNOWN
+    if low < 0:
+        return iv.UNKNOWN
+    outer = iv.CONVEX if exponent >= 1 or exponent < 0 else iv.CONCAVE
+    return iv.composed_convexity(outer, exponent > 0, a.convexity)
+
+
+def integer_pow(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x ** n for the integer n of the equation."""
     return power(args, eqn.params["y"])
 
 
-def pow(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def pow(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns x ** y."""
     base, exponent = args
-    if not exponent.moves and exponent.range[0] == exponent.range[1]:
+    if not exponent.varies and exponent.range[0] == exponent.range[1]:
         return power(args[:1], exponent.range[0])
-    found = result(args, (0.0, math.inf) if base.range[0] >= 0 else iv.EVERYTHING, iv.UNKNOWN)
+    bounds = (0.0, math.inf) if base.range[0] >= 0 else iv.EVERYTHING
+    value = depending_on(args, bounds, iv.UNKNOWN)
     positive = base.range[0] > 0
     return replace(
-        found,
-        smooth=found.smooth and (positive or not found.moves),
-        infinite=_unless(positive, found, found.moves),
+        value,
+        smooth=value.smooth and (positive or not value.varies),
+        nonfinite=_nonfinite_unless(positive, value, value.varies),
     )
 
 
-def exp(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def exp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns exp(x); a difference becomes a factor."""
     a = args[0]
+    shift = None
     if a.shift and a.shift.kind == "difference":
-        base = exp(eqn, (a.shift.base,))
-        shift = Shift("factor", a.shift.origin, base)
-    else:
-        shift = None
-    bounds = iv.monotone(a.range, math.exp, 0.0 if a.infinite else iv.TINY, math.inf)
-    affine = {iv.AFFINE: iv.LOG_CONVEX, iv.CONVEX: iv.LOG_CONVEX, iv.LOG_CONVEX: iv.LOG_CONVEX}
-    found = result(args, bounds, {**affine, iv.CONCAVE: iv.LOG_CONCAVE}.get(a.curve, iv.UNKNOWN))
-    return replace(found, shift=shift)
+        shift = Shift("factor", a.shift.constant, exp(eqn, (a.shift.base,)))
+    low = 0.0 if a.nonfinite else iv.ABOVE_ZERO
+    convexity = iv.UNKNOWN
+    if a.convexity in (iv.AFFINE, iv.CONVEX, iv.LOG_CONVEX):
+        convexity = iv.LOG_CONVEX
+    elif a.convexity == iv.CONCAVE:
+        convexity = iv.LOG_CONCAVE
+    return replace(
+        depending_on(args, iv.image(a.range, math.exp, low, math.inf), convexity), shift=shift
+    )
 
 
-def log(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def log(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns log(x); a factor becomes a difference."""
     a = args[0]
+    shift = None
     if a.shift and a.shift.kind == "factor":
-        shift = Shift("difference", a.shift.origin, log(eqn, (a.shift.base,)))
-    else:
-        shift = None
-    curve = {iv.LOG_CONVEX: iv.CONVEX, iv.LOG_CONCAVE: iv.CONCAVE}.get(a.curve)
-    curve = curve or iv.composed(iv.CONCAVE, True, a.curve)
-    bounds = iv.monotone(a.range, math.log, -math.inf, math.inf)
-    return replace(_defined(result(args, bounds, curve), a, a.range[0] > 0), shift=shift)
+        shift = Shift("difference", a.shift.constant, log(eqn, (a.shift.base,)))
+    convexity = {iv.LOG_CONVEX: iv.CONVEX, iv.LOG_CONCAVE: iv.CONCAVE}.get(a.convexity)
+    convexity = convexity or iv.composed_convexity(iv.CONCAVE, True, a.convexity)
+    bounds = iv.image(a.range, math.log, -math.inf, math.inf)
+    value = _on_domain(depending_on(args, bounds, convexity), a, a.range[0] > 0)
+    return replace(value, shift=shift)
 
 
-def _defined(found: Abstract, a: Abstract, inside: bool) -> Abstract:
-    """The result of a function that is smooth and finite inside its domain."""
+def _on_domain(value: AbstractValue, a: AbstractValue, inside: bool) -> AbstractValue:
+    """Returns f(a) for a function f that is smooth and finite inside its domain."""
     return replace(
-        found,
-        smooth=found.smooth and (inside or not a.moves),
-        infinite=_unless(inside, found, a.moves),
+        value,
+        smooth=value.smooth and (inside or not a.varies),
+        nonfinite=_nonfinite_unless(inside, value, a.varies),
     )
 
 
-def log1p(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def log1p(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns log(1 + x)."""
     a = args[0]
-    curve = iv.CONVEX if a.curve == iv.LOG_CONVEX else iv.composed(iv.CONCAVE, True, a.curve)
-    bounds = iv.monotone(a.range, math.log1p, -math.inf, math.inf)
-    return _defined(result(args, bounds, curve), a, a.range[0] > -1)
+    convexity = iv.composed_convexity(iv.CONCAVE, True, a.convexity)
+    if a.convexity == iv.LOG_CONVEX:
+        convexity = iv.CONVEX
+    bounds = iv.image(a.range, math.log1p, -math.inf, math.inf)
+    return _on_domain(depending_on(args, bounds, convexity), a, a.range[0] > -1)
 
 
-def sqrt(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def sqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns sqrt(x), which is finite at 0 but not smooth there."""
     a = args[0]
-    curve = a.curve if a.curve == iv.LOG_CONCAVE else iv.composed(iv.CONCAVE, True, a.curve)
-    bounds = iv.monotone((max(a.range[0], 0.0), a.range[1]), math.sqrt, 0.0, math.inf)
-    found = result(args, bounds, curve)
+    convexity = a.convexity
+    if convexity != iv.LOG_CONCAVE:
+        convexity = iv.composed_convexity(iv.CONCAVE, True, convexity)
+    bounds = iv.image((max(a.range[0], 0.0), a.range[1]), math.sqrt, 0.0, math.inf)
+    value = depending_on(args, bounds, convexity)
     return replace(
-        found,
-        smooth=found.smooth and (a.range[0] > 0 or not a.moves),
-        infinite=_unless(a.range[0] >= 0, found, a.moves),
+        value,
+        smooth=value.smooth and (a.range[0] > 0 or not a.varies),
+        nonfinite=_nonfinite_unless(a.range[0] >= 0, value, a.varies),
     )
 
 
-def rsqrt(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def rsqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns 1 / sqrt(x)."""
     a = args[0]
-    low, high = max(a.range[0], iv.TINY), a.range[1]
-    roots = iv.monotone((low, high), math.sqrt, 0.0, math.inf)
-    bounds = iv.inverted(roots) if high > 0 else (0.0, math.inf)
-    found = result(args, bounds, iv.composed(iv.CONVEX, False, a.curve))
-    return _defined(found, a, a.range[0] > 0)
+    low, high = max(a.range[0], iv.ABOVE_ZERO), a.range[1]
+    roots = iv.image((low, high), math.sqrt, 0.0, math.inf)
+    bounds = iv.reciprocal(roots) if high > 0 else (0.0, math.inf)
+    value = depending_on(args, bounds, iv.composed_convexity(iv.CONVEX, False, a.convexity))
+    return _on_domain(value, a, a.range[0] > 0)
 
 
-def logistic(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def logistic(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns 1 / (1 + exp(-x))."""
+
+    def sigmoid(x: float) -> float:
+        return 1 / (1 + math.exp(-x)) if x > -700 else iv.ABOVE_ZERO
+
     a = args[0]
-    bounds = iv.monotone(
-        a.range, lambda x: 1 / (1 + math.exp(-x)) if x > -700 else iv.TINY, iv.TINY, iv.BELOW_ONE
-    )
-    return result(args, bounds, iv.LOG_CONCAVE if iv.is_concave(a.curve) else iv.UNKNOWN)
+    bounds = iv.image(a.range, sigmoid, iv.ABOVE_ZERO, iv.BELOW_ONE)
+    concave = iv.is_concave(a.convexity)
+    return depending_on(args, bounds, iv.LOG_CONCAVE if concave else iv.UNKNOWN)
 
 
 def increasing(
     function: Callable[[float], float], low: float, high: float, outer: str = iv.UNKNOWN
 ) -> Rule:
-    def rule(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-        curve = iv.UNKNOWN if outer == iv.UNKNOWN else iv.composed(outer, True, args[0].curve)
-        return result(args, iv.monotone(args[0].range, function, low, high), curve)
+    """Returns the rule of an increasing smooth function with these limits and convexity `outer`."""
+
+    def rule(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+        convexity = iv.UNKNOWN
+        if outer != iv.UNKNOWN:
+            convexity = iv.composed_convexity(outer, True, args[0].convexity)
+        return depending_on(args, iv.image(args[0].range, function, low, high), convexity)
 
     return rule
 
 
 def bounded(low: float, high: float) -> Rule:
-    return lambda eqn, args: result(args, (low, high), iv.UNKNOWN)
+    """Returns the rule of a smooth function with values in [low, high]."""
+    return lambda eqn, args: depending_on(args, (low, high), iv.UNKNOWN)
 
 
-def reduce_sum(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def reduce_sum(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns sums over axes, which remember the shifted exponentials that they sum."""
     a = args[0]
     before, after = eqn.invars[0].aval.size, max(eqn.outvars[0].aval.size, 1)
     terms = before / after if before else 0
-    bounds = iv.multiplied(a.range, (terms, terms))
-    found = result(args, bounds, a.curve if a.curve != iv.LOG_CONCAVE else iv.UNKNOWN)
+    total = depending_on(args, iv.multiply(a.range, (terms, terms)), _sum_convexity(a))
     if a.shift and a.shift.kind == "factor":
         axes, rank = eqn.params["axes"], len(eqn.invars[0].aval.shape)
-        origin = a.shift.origin.summed(axes)
-        if origin is not None and a.identity is not None:
+        constant = a.shift.constant.summed_over(axes)
+        if constant is not None and a.id is not None:
             base = reduce_sum(eqn, (a.shift.base,))
-            sum_of = Origin(a.identity, tuple(i for i in range(rank) if i not in axes))
-            return replace(found, shift=Shift("factor", origin, base, sum_of))
-    return found
+            sum_of = ArrayAxes(a.id, tuple(i for i in range(rank) if i not in axes))
+            return replace(total, shift=Shift("factor", constant, base, sum_of))
+    return total
 
 
-def cumsum(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _sum_convexity(a: AbstractValue) -> str:
+    """Returns the convexity of a sum of elements; log-concavity is lost."""
+    return a.convexity if a.convexity != iv.LOG_CONCAVE else iv.UNKNOWN
+
+
+def cumsum(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns cumulative sums of 1 to n terms."""
     a = args[0]
     terms = (1.0, float(max(eqn.invars[0].aval.shape[eqn.params["axis"]], 1)))
-    curve = a.curve if a.curve != iv.LOG_CONCAVE else iv.UNKNOWN
-    return result(args, iv.multiplied(a.range, terms), curve)
+    return depending_on(args, iv.multiply(a.range, terms), _sum_convexity(a))
 
 
-def dot(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    product = mul(eqn, [replace(a, identity=None) for a in args])
+def dot(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns sums of products."""
+    product = mul(eqn, [replace(a, id=None) for a in args])
     (contracted, _), _ = eqn.params["dimension_numbers"]
     terms = math.prod(eqn.invars[0].aval.shape[i] for i in contracted)
-    curve = product.curve if product.curve != iv.LOG_CONCAVE else iv.UNKNOWN
-    return replace(product, range=iv.multiplied(product.range, (terms, terms)), curve=curve)
+    bounds = iv.multiply(product.range, (terms, terms))
+    return replace(product, range=bounds, convexity=_sum_convexity(product))

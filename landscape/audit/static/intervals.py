@@ -1,7 +1,8 @@
-"""Interval arithmetic and curvature rules: what is known of a value without evaluating it.
+"""Interval arithmetic with open ends, and rules for the convexity of sums and compositions.
 
-Curvature follows disciplined convex programming (Grant, Boyd and Ye 2006) and its log-log relative
-for exponentials (Agrawal, Diamond and Boyd 2019): the sum of log-convex values is log-convex.
+An interval holds every value of the exact result: bounds are rounded outward. Convexity follows
+disciplined convex programming (Grant, Boyd and Ye 2006) and its log-log variant for exponentials
+(Agrawal, Diamond and Boyd 2019): the sum of log-convex values is log-convex.
 """
 
 import math
@@ -14,116 +15,124 @@ Interval = tuple[float, float]
 CONSTANT, AFFINE, CONVEX, CONCAVE = "constant", "affine", "convex", "concave"
 LOG_CONVEX, LOG_CONCAVE, UNKNOWN = "log-convex", "log-concave", "unknown"
 EVERYTHING: Interval = (-math.inf, math.inf)
-# As a lower bound "above zero, however close", as exp(x) is; negated, an upper bound.
-TINY = 5e-324
-# As an upper bound "below one, however close", as sigmoid(x) is; negated, a lower bound.
+# The open lower bound 0, as of exp(x); negated, an open upper bound.
+ABOVE_ZERO = 5e-324
+# The open upper bound 1, as of sigmoid(x); negated, an open lower bound.
 BELOW_ONE = math.nextafter(1.0, 0.0)
 
 _LOW, _HIGH = -1, 1
-_CLOSED = {_LOW: {TINY: 0.0, -BELOW_ONE: -1.0}, _HIGH: {-TINY: 0.0, BELOW_ONE: 1.0}}
-_OPENED = {way: {end: value for value, end in ends.items()} for way, ends in _CLOSED.items()}
+_CLOSED = {_LOW: {ABOVE_ZERO: 0.0, -BELOW_ONE: -1.0}, _HIGH: {-ABOVE_ZERO: 0.0, BELOW_ONE: 1.0}}
+_OPENED = {
+    side: {bound: value for value, bound in bounds.items()} for side, bounds in _CLOSED.items()
+}
 _MAX = sys.float_info.max
 _IS_CONVEX = {CONSTANT, AFFINE, CONVEX, LOG_CONVEX}
 _IS_CONCAVE = {CONSTANT, AFFINE, CONCAVE}
 
 
-def _closed(bound: float, way: int) -> float:
-    """The number that an end does not quite reach, or the end itself."""
-    return _CLOSED[way].get(bound, bound)
+def _closed(bound: float, side: int) -> float:
+    """Returns the limit that an open bound does not reach, or a closed bound itself."""
+    return _CLOSED[side].get(bound, bound)
 
 
-def _opened(value: float, way: int, is_open: bool) -> float:
-    return _OPENED[way].get(value, value) + 0.0 if is_open else value + 0.0
+def _opened(value: float, side: int, is_open: bool) -> float:
+    """Returns the open bound at a limit, if it has one and `is_open`, else the closed bound."""
+    return _OPENED[side].get(value, value) + 0.0 if is_open else value + 0.0
 
 
-def _outward(value: float, way: int, exact: Fraction | None = None) -> float:
-    """A rounded bound moved outward until it holds; `exact` is what was rounded, if known."""
+def _outward(value: float, side: int, exact: Fraction | None = None) -> float:
+    """Returns a rounded bound, moved outward unless it already encloses the `exact` result."""
     if math.isinf(value):
-        return value if value * way > 0 else -way * _MAX
-    if exact is not None and (Fraction(value) - exact) * way >= 0:
+        return value if value * side > 0 else -side * _MAX
+    if exact is not None and (Fraction(value) - exact) * side >= 0:
         return value
-    return math.nextafter(value, way * math.inf)
+    return math.nextafter(value, side * math.inf)
 
 
-def added(a: Interval, b: Interval) -> Interval:
+def add(a: Interval, b: Interval) -> Interval:
+    """Returns an enclosure of a + b."""
     return _sum(a[0], b[0], _LOW), _sum(a[1], b[1], _HIGH)
 
 
-def _sum(a: float, b: float, way: int) -> float:
-    x, y = _closed(a, way), _closed(b, way)
+def _sum(a: float, b: float, side: int) -> float:
+    x, y = _closed(a, side), _closed(b, side)
     if math.isinf(x) or math.isinf(y):
-        return way * math.inf if math.isnan(x + y) else x + y
-    return _opened(_outward(x + y, way, Fraction(x) + Fraction(y)), way, x != a or y != b)
+        return side * math.inf if math.isnan(x + y) else x + y
+    return _opened(_outward(x + y, side, Fraction(x) + Fraction(y)), side, x != a or y != b)
 
 
-def negated(a: Interval) -> Interval:
+def negate(a: Interval) -> Interval:
+    """Returns -a."""
     return -a[1], -a[0]
 
 
-def multiplied(a: Interval, b: Interval) -> Interval:
+def multiply(a: Interval, b: Interval) -> Interval:
+    """Returns an enclosure of a * b for finite numbers, so that 0 * inf is 0."""
     return _product(a, b, _LOW), _product(a, b, _HIGH)
 
 
-def _product(a: Interval, b: Interval, way: int) -> float:
-    """The outermost product of two ends, kept open where it is not reached."""
-    ends = [(x, _closed(x, side)) for x, side in zip(a, (_LOW, _HIGH), strict=True)]
-    others = [(y, _closed(y, side)) for y, side in zip(b, (_LOW, _HIGH), strict=True)]
+def _product(a: Interval, b: Interval, side: int) -> float:
+    """Returns the outermost product of two bounds, open if it is not reached."""
+    left, right = (
+        [(bound, _closed(bound, end)) for bound, end in zip(c, (_LOW, _HIGH), strict=True)]
+        for c in (a, b)
+    )
     corners = [
-        (_times(x, y, way), 0 not in (open_x, open_y) and (open_x, open_y) != (x, y))
-        for open_x, x in ends
-        for open_y, y in others
+        (_times(x, y, side), 0 not in (open_x, open_y) and (open_x, open_y) != (x, y))
+        for open_x, x in left
+        for open_y, y in right
     ]
-    value = max((corner for corner, _ in corners), key=lambda corner: corner * way)
-    return _opened(value, way, all(is_open for corner, is_open in corners if corner == value))
+    value = max((corner for corner, _ in corners), key=lambda corner: corner * side)
+    return _opened(value, side, all(is_open for corner, is_open in corners if corner == value))
 
 
-def _times(x: float, y: float, way: int) -> float:
-    """The product of two bounds; bounds of finite numbers, so 0 times infinity is 0."""
+def _times(x: float, y: float, side: int) -> float:
+    """Returns x * y rounded outward; these bound finite numbers, so that 0 * inf is 0."""
     if x == 0 or y == 0:
         return 0.0
     if math.isinf(x) or math.isinf(y):
         return x * y
-    return _outward(x * y, way, Fraction(x) * Fraction(y))
+    return _outward(x * y, side, Fraction(x) * Fraction(y))
 
 
-def inverted(a: Interval) -> Interval:
-    """1 / a for finite numbers; everything where a may be zero."""
+def reciprocal(a: Interval) -> Interval:
+    """Returns an enclosure of 1 / a for finite numbers; everything if a may be zero."""
     if a[1] < 0:
-        return negated(inverted(negated(a)))
+        return negate(reciprocal(negate(a)))
     if a[0] <= 0:
         return EVERYTHING
     if math.isinf(a[0]):
         return 0.0, 0.0
-    return _inverse(a[1], _HIGH), _inverse(a[0], _LOW)
+    return _reciprocal(a[1], _HIGH), _reciprocal(a[0], _LOW)
 
 
-def _inverse(bound: float, way: int) -> float:
-    """The other bound of 1 / a from this one of a, which is above zero."""
-    x = _closed(bound, way)
+def _reciprocal(bound: float, side: int) -> float:
+    """Returns the bound of 1 / a that this bound of a, which is above zero, turns into."""
+    x = _closed(bound, side)
     if x == 0:
         return math.inf
     if math.isinf(x):
-        return TINY if way == _HIGH else 0.0
-    return _outward(1 / x, -way, 1 / Fraction(x))
+        return ABOVE_ZERO if side == _HIGH else 0.0
+    return _outward(1 / x, -side, 1 / Fraction(x))
 
 
-def powered(a: Interval, exponent: float) -> Interval:
-    """a ** exponent for a whole exponent, or for a base that is not negative."""
+def power(a: Interval, exponent: float) -> Interval:
+    """Returns an enclosure of a ** exponent for an integer exponent or a nonnegative base."""
     if exponent == 0:
         return 1.0, 1.0
     if exponent < 0:
-        return inverted(powered(a, -exponent))
+        return reciprocal(power(a, -exponent))
     if exponent % 2 == 0 and a[0] < 0:
-        flipped = negated(a)
+        flipped = negate(a)
         if a[1] <= 0:
-            return powered(flipped, exponent)
+            return power(flipped, exponent)
         return 0.0, max(_power(x, exponent, _HIGH) for x in (flipped[1], a[1]))
     return _power(a[0], exponent, _LOW), _power(a[1], exponent, _HIGH)
 
 
-def _power(bound: float, exponent: float, way: int) -> float:
-    """An end of an increasing power."""
-    x = _closed(bound, way)
+def _power(bound: float, exponent: float, side: int) -> float:
+    """Returns one bound of an increasing power."""
+    x = _closed(bound, side)
     try:
         value = math.copysign(abs(x) ** exponent, x)
     except OverflowError:
@@ -133,55 +142,56 @@ def _power(bound: float, exponent: float, way: int) -> float:
     exact = Fraction(x) if x in (0.0, 1.0) else None
     if exponent == int(exponent) and exponent <= 16:
         exact = Fraction(x) ** int(exponent)
-    return _opened(_outward(value, way, exact), way, x != bound)
+    return _opened(_outward(value, side, exact), side, x != bound)
 
 
-def monotone(a: Interval, function: Callable[[float], float], low: float, high: float) -> Interval:
-    """The image under an increasing function whose limits at the ends of its domain are given."""
-    return _at(a[0], function, low, high, _LOW), _at(a[1], function, low, high, _HIGH)
+def image(a: Interval, function: Callable[[float], float], low: float, high: float) -> Interval:
+    """Returns an enclosure of function(a) for an increasing function with these limits."""
+    return (
+        _image_bound(a[0], function, low, high, _LOW),
+        _image_bound(a[1], function, low, high, _HIGH),
+    )
 
 
-def _at(
-    bound: float, function: Callable[[float], float], low: float, high: float, way: int
+def _image_bound(
+    bound: float, function: Callable[[float], float], low: float, high: float, side: int
 ) -> float:
-    x = _closed(bound, way)
+    x = _closed(bound, side)
     if math.isinf(x):
         return low if x < 0 else high
     try:
         value = function(x)
     except OverflowError:
         value = math.copysign(math.inf, x)
-    except ValueError:  # a logarithm of what is not positive
+    except ValueError:  # the logarithm of a number that is not positive
         return low
     # Libraries compute these functions to about one unit in the last place.
     if not (x in (-1.0, 0.0, 1.0) and value in (-1.0, 0.0, 0.5, 1.0)):
-        value = _outward(_outward(value, way), way)
-    return min(max(_opened(value, way, x != bound), low), high)
+        value = _outward(_outward(value, side), side)
+    return min(max(_opened(value, side, x != bound), low), high)
 
 
 def hull(intervals: Iterable[Interval]) -> Interval:
-    found = list(intervals)
-    return min(a for a, _ in found), max(b for _, b in found)
+    """Returns the smallest interval that encloses all of these."""
+    lows, highs = zip(*intervals, strict=True)
+    return min(lows), max(highs)
 
 
 def below(a: Interval, b: Interval) -> bool:
-    """Whether every number of a is below every number of b."""
+    """Whether x < y for all x in a and y in b."""
     x, y = _closed(a[1], _HIGH), _closed(b[0], _LOW)
     return x < y or (x == y and (x, y) != (a[1], b[0]))
 
 
 def not_above(a: Interval, b: Interval) -> bool:
-    """Whether no number of a is above one of b."""
+    """Whether x <= y for all x in a and y in b."""
     return _closed(a[1], _HIGH) <= _closed(b[0], _LOW)
 
 
-def sum_curve(a: str, b: str) -> str:
-    """The curvature of a sum."""
+def sum_convexity(a: str, b: str) -> str:
+    """Returns the convexity of x + y from those of x and y."""
     if CONSTANT in (a, b):
-        other = b if a == CONSTANT else a
-        if a == b:
-            return CONSTANT
-        return weaker(other)
+        return CONSTANT if a == b else without_sign(b if a == CONSTANT else a)
     if a == b and a in (AFFINE, LOG_CONVEX, CONCAVE):
         return a
     if {a, b} <= _IS_CONVEX:
@@ -189,49 +199,48 @@ def sum_curve(a: str, b: str) -> str:
     return CONCAVE if {a, b} <= _IS_CONCAVE else UNKNOWN
 
 
-def negated_curve(a: str) -> str:
+def negated_convexity(a: str) -> str:
+    """Returns the convexity of -x."""
     return {CONVEX: CONCAVE, CONCAVE: CONVEX, LOG_CONVEX: CONCAVE, LOG_CONCAVE: UNKNOWN}.get(a, a)
 
 
-def scaled_curve(a: str, factor: Interval) -> str:
-    """The curvature of a value times a factor that does not move, known by its range."""
+def scaled_convexity(a: str, factor: Interval) -> str:
+    """Returns the convexity of c * x, if c in the interval `factor` does not vary."""
     if factor[0] >= 0:
-        return a if factor[0] > 0 else weaker(a)
+        return a if factor[0] > 0 else without_sign(a)
     if factor[1] <= 0:
-        return negated_curve(a)
+        return negated_convexity(a)
     return a if a in (CONSTANT, AFFINE) else UNKNOWN
 
 
-def weaker(a: str) -> str:
-    """The curvature of a value of which it is not known that it is positive."""
+def without_sign(a: str) -> str:
+    """Returns the convexity of x if x is no longer known to be positive."""
     return {LOG_CONVEX: CONVEX, LOG_CONCAVE: UNKNOWN}.get(a, a)
 
 
-def joined_curve(curves: Iterable[str]) -> str:
-    """The curvature of an array whose elements have these."""
-    found = set(curves) - {CONSTANT}
-    if not found:
-        return CONSTANT
-    if len(found) == 1:
-        return found.pop()
-    if found <= _IS_CONVEX:
+def joined_convexity(convexities: Iterable[str]) -> str:
+    """Returns the convexity of an array whose elements have these."""
+    distinct = set(convexities) - {CONSTANT}
+    if len(distinct) <= 1:
+        return distinct.pop() if distinct else CONSTANT
+    if distinct <= _IS_CONVEX:
         return CONVEX
-    return CONCAVE if found <= _IS_CONCAVE else UNKNOWN
+    return CONCAVE if distinct <= _IS_CONCAVE else UNKNOWN
 
 
-def composed(outer: str, increasing: bool, curve: str) -> str:
-    """A convex or concave function that is increasing, or decreasing, of a value."""
-    if curve == CONSTANT:
+def composed_convexity(outer: str, increasing: bool, inner: str) -> str:
+    """Returns the convexity of f(x) for a convex or concave f that increases or decreases."""
+    if inner == CONSTANT:
         return CONSTANT
-    fits = _IS_CONVEX if (outer == CONVEX) == increasing else _IS_CONCAVE
-    return outer if curve in fits else UNKNOWN
+    required = _IS_CONVEX if (outer == CONVEX) == increasing else _IS_CONCAVE
+    return outer if inner in required else UNKNOWN
 
 
-def is_convex(curve: str) -> bool:
-    """Whether this curvature is a convex one."""
-    return curve in _IS_CONVEX
+def is_convex(convexity: str) -> bool:
+    """Whether values of this convexity are convex functions of the prediction."""
+    return convexity in _IS_CONVEX
 
 
-def is_concave(curve: str) -> bool:
-    """Whether this curvature is a concave one."""
-    return curve in _IS_CONCAVE
+def is_concave(convexity: str) -> bool:
+    """Whether values of this convexity are concave functions of the prediction."""
+    return convexity in _IS_CONCAVE

@@ -1,7 +1,7 @@
 """Reads a traced program by the composition rules of calculus: proofs, and a list of suspects.
 
-It proves the good cases, such as a composition of smooth functions on the ranges that they meet.
-Of the others it lists each operation that can switch; whether one does is for measurement to say.
+It proves the good cases, such as a composition of smooth functions on the ranges that occur. In
+all other cases it lists each operation that can switch; measurements decide whether one does.
 """
 
 import functools
@@ -16,312 +16,362 @@ import numpy as np
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static.abstract import (
-    FINITE,
-    WHERE_GIVEN,
-    Abstract,
-    Origin,
+    AbstractValue,
+    ArrayAxes,
+    NonFinite,
     joined,
-    places,
     rearranged,
+    source_axes,
     unknown,
 )
-from landscape.audit.static.jaxprs import bodies, count
-from landscape.audit.static.rules import ATOMS, RULES, SMOOTH, ruled
+from landscape.audit.static.equations import Calls, count, extent
+from landscape.audit.static.rules import (
+    ELEMENT_PRESERVING,
+    FUNCTION_RULES,
+    RULES,
+    SMOOTH,
+    apply_rule,
+)
 from landscape.audit.static.switches import SWITCHES, always
 from landscape.numerics.primitives import called_program
 
 TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN = "target only", "unreachable", "cancelled", "open"
-_ORDER = (TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN)
-_ROUNDS = 4
-_NEAR = 6  # between the maximum of a softmax and its stop_gradient lie a few equations
+# An equation in a loop or a function is read several times; its last status in this order counts.
+_STATUSES = (TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN)
+_MAX_ROUNDS = 4
+_MAXIMA = ("max", "reduce_max")
+# Operations whose result is still a maximum, if their operand is.
+_PASS_MAXIMA = (*_MAXIMA, *ELEMENT_PRESERVING, "select_n", "convert_element_type")
+_AXIS_CHANGES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
+_ELEMENT_MOVES = ("transpose", "rev", "slice", "gather", "dynamic_slice")
+# Smooth except at the singularities that `SWITCHES` lists.
+_SINGULAR = ("cbrt", "erf_inv", "atanh", "acosh", "asin", "acos", "lgamma", "digamma")
 
 
 class Site(NamedTuple):
-    """An operation that can switch: its number in the program and what the rules say of it."""
+    """An operation that can switch, by its number, and what the rules decide about it."""
 
     number: int
     operation: str
     equation: Any
-    around: tuple
+    calls: Calls
     status: str
     reason: str
 
 
 class Reading(NamedTuple):
-    """What the rules say of the outputs of a program, and its suspects in their order.
+    """What the rules prove about the outputs of a program, and its suspects in order.
 
-    `moving`: the numbers of the equations that work on the prediction. `shifts`: of the suspects
-    that only choose the constant by which a softmax is shifted, and so do no harm there.
+    `varying` are the numbers of the equations with operands that depend on the prediction.
+    `softmax_shifts` are those of the suspects that only choose the constant by which a softmax is
+    shifted, which is harmless.
     """
 
-    outputs: tuple[Abstract, ...]
+    outputs: tuple[AbstractValue, ...]
     sites: tuple[Site, ...]
-    moving: frozenset[int]
-    shifts: frozenset[int]
+    varying: frozenset[int]
+    softmax_shifts: frozenset[int]
 
 
-def read(closed: jex.ClosedJaxpr, inputs: Sequence[Abstract]) -> Reading:
-    """The reading of a program; `inputs` say what is known of its arguments."""
+def read(closed: jex.ClosedJaxpr, inputs: Sequence[AbstractValue]) -> Reading:
+    """Returns the reading of a program with these inputs."""
     reader = _Reader()
-    outputs = reader.run(closed, [reader.named(i) for i in inputs], 0, (), proved=False)
+    outputs = reader.run(closed, [reader.fresh(i) for i in inputs], _Position())
     sites = [reader.sites[n] for n in sorted(reader.sites)]
     if all(output.smooth for output in outputs):
         reason = "cancels: the whole is smooth by the rules"
         sites = [
             s._replace(status=CANCELLED, reason=reason) if s.status == OPEN else s for s in sites
         ]
-    shifts = {
-        site.number
-        for site in sites
-        for origin in reader.resolved
-        if site.operation in ("reduce_max", "max")
-        and 0 < reader.stopped[origin] - site.number <= _NEAR
-    }
-    return Reading(tuple(outputs), tuple(sites), frozenset(reader.moving), frozenset(shifts))
+    shifts = {number for id in reader.cancelled for number in reader.maxima_of_stopped[id]}
+    return Reading(
+        tuple(outputs),
+        tuple(sites),
+        frozenset(reader.varying),
+        frozenset(shifts & {site.number for site in sites}),
+    )
+
+
+class _Position(NamedTuple):
+    """The number of an equation and the calls around it.
+
+    `cancels`: switches in here are known to cancel, by a rule for the function around them.
+    """
+
+    number: int = 0
+    calls: Calls = ()
+    cancels: bool = False
+
+    def inside(self, eqn: Any, skipped: int = 0, cancels: bool = False) -> "_Position":
+        """Returns the position of the first equation inside one, after some skipped ones."""
+        return _Position(self.number + 1 + skipped, (*self.calls, eqn), self.cancels or cancels)
 
 
 class _Reader:
     def __init__(self) -> None:
         self.sites: dict[int, Site] = {}
-        self.moving: set[int] = set()
-        self.stopped: dict[int, int] = {}
-        self.resolved: set[int] = set()
-        self.fresh = 0
+        self.varying: set[int] = set()
+        self.maxima_of_stopped: dict[int, frozenset[int]] = {}
+        self.cancelled: set[int] = set()  # ids of stopped values that were subtracted and added
+        self.last_id = 0
 
-    def new(self) -> int:
-        self.fresh += 1
-        return self.fresh
+    def new_id(self) -> int:
+        self.last_id += 1
+        return self.last_id
+
+    def fresh(self, value: AbstractValue) -> AbstractValue:
+        """Returns a value that is not known to be equal to any other."""
+        return replace(value, id=self.new_id(), stopped=None)
+
+    def per_element(self, value: AbstractValue) -> AbstractValue:
+        """Returns only what holds for each element of a value by itself."""
+        return self.fresh(rearranged(value, None))
 
     def run(
-        self,
-        closed: jex.ClosedJaxpr,
-        arguments: Sequence[Abstract],
-        start: int,
-        around: tuple,
-        proved: bool,
-    ) -> list[Abstract]:
-        """`proved`: what is inside is known to cancel, by a rule for the whole."""
+        self, closed: jex.ClosedJaxpr, arguments: Sequence[AbstractValue], position: _Position
+    ) -> list[AbstractValue]:
+        """Returns the outputs of a program whose first equation has this position."""
         jaxpr = closed.jaxpr
-        known: dict[Any, Abstract] = dict(
-            zip(jaxpr.constvars, map(constant, closed.consts), strict=True)
-        )
-        known.update(zip(jaxpr.invars, arguments, strict=True))
+        values: dict[Any, AbstractValue] = {}
+        values.update(zip(jaxpr.constvars, map(constant, closed.consts), strict=True))
+        values.update(zip(jaxpr.invars, arguments, strict=True))
 
-        def get(v: Any) -> Abstract:
-            return constant(v.val) if isinstance(v, jex.Literal) else known[v]
+        def get(v: Any) -> AbstractValue:
+            return constant(v.val) if isinstance(v, jex.Literal) else values[v]
 
-        number = start
         for eqn in jaxpr.eqns:
-            args = [get(v) for v in eqn.invars]
-            outputs = self.step(eqn, args, number, around, proved)
-            known.update(zip(eqn.outvars, outputs, strict=True))
-            number += 1 + sum(count(body) for body in bodies(eqn))
+            outputs = self._step(eqn, [get(v) for v in eqn.invars], position)
+            values.update(zip(eqn.outvars, outputs, strict=True))
+            position = position._replace(number=position.number + extent(eqn))
         return [get(v) for v in jaxpr.outvars]
 
-    def step(
-        self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
-    ) -> list[Abstract]:
-        name = eqn.primitive.name
+    def _step(
+        self, eqn: Any, args: list[AbstractValue], position: _Position
+    ) -> list[AbstractValue]:
         called = called_program(eqn)
         if called is not None:
             args = args[-len(called.jaxpr.invars) :]
-            atom = _atom(eqn)
-            outputs = self.run(called, args, number + 1, (*around, eqn), proved or atom is not None)
-            return outputs if atom is None else [self.named(atom(eqn, args))]
-        if name == "scan":
-            return self.scan(eqn, args, number, around, proved)
-        if name == "while":
-            return self.loop(eqn, args, number, around, proved)
-        if name == "cond":
-            return self.branches(eqn, args, number, around, proved)
-        self.suspect(eqn, args, number, around, proved)
-        if _moves_numbers(eqn, args):
-            self.moving.add(number)
+            rule = _function_rule(eqn)
+            inside = position.inside(eqn, cancels=rule is not None)
+            outputs = self.run(called, args, inside)
+            return outputs if rule is None else [self.fresh(rule(eqn, args))]
+        loops = {"scan": self._scan, "while": self._while, "cond": self._cond}
+        if eqn.primitive.name in loops:
+            return loops[eqn.primitive.name](eqn, args, position)
+        self._record_site(eqn, args, position)
+        if _has_varying_float(eqn, args):
+            self.varying.add(position.number)
+        maxima = _maxima(eqn, args, position.number)
+        return [replace(output, maxima=maxima) for output in self._apply(eqn, args)]
+
+    def _apply(self, eqn: Any, args: list[AbstractValue]) -> list[AbstractValue]:
+        """Returns the outputs of an operation that calls no program."""
+        name = eqn.primitive.name
         if name == "stop_gradient":
-            shape = eqn.invars[0].aval.shape
-            origin = Origin(self.new(), tuple(i if n > 1 else None for i, n in enumerate(shape)))
-            self.stopped[origin.number] = number
-            return [replace(self.named(args[0]), origin=origin)]
+            return [self._stop_gradient(eqn, args[0])]
         if name == "optimization_barrier":
-            return [self.named(a) for a in args]
+            return [self.fresh(a) for a in args]
         if any(_is_mutable(v.aval) for v in eqn.outvars):
-            found = replace(unknown(args), moves=True, smooth=False, curve=iv.UNKNOWN)
-            return [self.named(found) for _ in eqn.outvars]
+            value = replace(unknown(args), varies=True, smooth=False, convexity=iv.UNKNOWN)
+            return [self.fresh(value) for _ in eqn.outvars]
         if name in ("add", "sub", "div"):
-            self.resolved |= _resolved(args)
-        if name in RULES:
-            found = ruled(eqn, args)
-            if name in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims"):
-                return [replace(rearranged(found, places(eqn)), identity=self.new())]
-            if name in ("select_n", "stop_gradient") and found.origin is not None:
-                return [replace(found, identity=self.new())]
-            if name in ("transpose", "rev", "slice", "gather", "dynamic_slice"):
-                found = replace(found, shift=None)
-            return [self.named(found) for _ in eqn.outvars]
-        found = unknown(args)
-        if name in SMOOTH or name in ("sort", *_SINGULAR_SMOOTH):
-            found = replace(found, smooth=name in SMOOTH and all(a.smooth for a in args))
-        if name in SMOOTH or name == "sort":
-            found = replace(found, infinite=max(a.infinite for a in args))
-        return [self.named(found) for _ in eqn.outvars]
+            self.cancelled |= _cancelled_shifts(args)
+        if name not in RULES:
+            return [self.fresh(_without_rule(name, args)) for _ in eqn.outvars]
+        value = apply_rule(eqn, args)
+        if name in _AXIS_CHANGES:
+            return [replace(rearranged(value, source_axes(eqn)), id=self.new_id())]
+        if name == "select_n" and value.stopped is not None:
+            return [replace(value, id=self.new_id())]
+        if name in _ELEMENT_MOVES:
+            value = replace(value, shift=None)
+        return [self.fresh(value) for _ in eqn.outvars]
 
-    def named(self, value: Abstract) -> Abstract:
-        return replace(value, identity=self.new(), origin=None)
+    def _stop_gradient(self, eqn: Any, value: AbstractValue) -> AbstractValue:
+        shape = eqn.invars[0].aval.shape
+        axes = tuple(i if n > 1 else None for i, n in enumerate(shape))
+        stopped = ArrayAxes(self.new_id(), axes)
+        self.maxima_of_stopped[stopped.id] = value.maxima
+        return replace(self.fresh(value), stopped=stopped)
 
-    def plain(self, value: Abstract) -> Abstract:
-        """A value of which only what holds for each of its elements is kept."""
-        return self.named(rearranged(value, None))
-
-    def suspect(
-        self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
-    ) -> None:
-        decide = SWITCHES.get(eqn.primitive.name)
-        known = eqn.primitive.name in (*RULES, *SMOOTH, "stop_gradient")
-        if decide is None and not known and _moves_numbers(eqn, args):
-            decide = always
-        if decide is None or not _has_numbers(eqn) or not any(a.moves or a.given for a in args):
+    def _record_site(self, eqn: Any, args: list[AbstractValue], position: _Position) -> None:
+        name = eqn.primitive.name
+        can_switch = SWITCHES.get(name)
+        has_rule = name in (*RULES, *SMOOTH, "stop_gradient")
+        if can_switch is None and not has_rule and _has_varying_float(eqn, args):
+            can_switch = always
+        depends = any(a.varies or a.uses_target for a in args)
+        if can_switch is None or not _has_float(eqn) or not depends:
             return
-        reach = decide(eqn, args)
-        if not any(a.moves for a in args):
+        if not any(a.varies for a in args):
             status, reason = TARGET_ONLY, "depends on the target alone"
-        elif not reach:
+        elif not can_switch(eqn, args):
             status, reason = UNREACHABLE, "out of reach on the ranges that it meets"
-        elif proved:
+        elif position.cancels:
             status, reason = CANCELLED, "cancels by the identity of the function around it"
         else:
             status, reason = OPEN, ""
-        site = Site(number, eqn.primitive.name, eqn, around, status, reason)
-        before = self.sites.get(number)
-        if before is None or _ORDER.index(before.status) < _ORDER.index(status):
-            self.sites[number] = site
+        site = Site(position.number, name, eqn, position.calls, status, reason)
+        before = self.sites.get(site.number)
+        if before is None or _STATUSES.index(before.status) < _STATUSES.index(status):
+            self.sites[site.number] = site
 
-    def scan(
-        self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
-    ) -> list[Abstract]:
+    def _scan(
+        self, eqn: Any, args: list[AbstractValue], position: _Position
+    ) -> list[AbstractValue]:
         params, body = eqn.params, eqn.params["jaxpr"]
         fixed, carried = params["num_consts"], params["num_carry"]
-        args = [*args[:fixed], *map(self.plain, args[fixed:])]  # not equal at every turn
+        args = [*args[:fixed], *map(self.per_element, args[fixed:])]  # iterations differ
         consts, carry, xs = args[:fixed], args[fixed : fixed + carried], args[fixed + carried :]
-        carry, rest = self.settle(
-            carry, lambda c: self.run(body, [*consts, *c, *xs], number + 1, (*around, eqn), proved)
+        inside = position.inside(eqn)
+        carry, stacked = self._loop_invariant(
+            carry, lambda c: self.run(body, [*consts, *c, *xs], inside)
         )
-        return [*carry, *map(self.plain, rest)]
+        return [*carry, *map(self.per_element, stacked)]
 
-    def loop(
-        self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
-    ) -> list[Abstract]:
+    def _while(
+        self, eqn: Any, args: list[AbstractValue], position: _Position
+    ) -> list[AbstractValue]:
         params = eqn.params
-        tests, fixed = params["cond_nconsts"], params["body_nconsts"]
         test, body = params["cond_jaxpr"], params["body_jaxpr"]
-        within = (*around, eqn)
-        start = number + 1 + count(test)
-        carry, _ = self.settle(
-            [self.plain(a) for a in args[tests + fixed :]],
-            lambda c: self.run(body, [*args[tests : tests + fixed], *c], start, within, proved),
+        split = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+        test_consts, body_consts = args[: split[0]], args[split[0] : split[1]]
+        inside = position.inside(eqn, skipped=count(test))
+        carry, _ = self._loop_invariant(
+            [self.per_element(a) for a in args[split[1] :]],
+            lambda c: self.run(body, [*body_consts, *c], inside),
         )
-        (going,) = self.run(test, [*args[:tests], *carry], number + 1, within, proved)
-        if going.moves:
-            carry = [replace(unknown([going, c]), moves=True, smooth=False) for c in carry]
+        (continues,) = self.run(test, [*test_consts, *carry], position.inside(eqn))
+        if continues.varies:
+            carry = [replace(unknown([continues, c]), varies=True, smooth=False) for c in carry]
         return carry
 
-    def settle(
-        self, carry: list[Abstract], body: Callable[[list[Abstract]], list[Abstract]]
-    ) -> tuple[list[Abstract], list[Abstract]]:
-        """What holds at every turn of a loop."""
-        for turn in range(_ROUNDS):
+    def _loop_invariant(
+        self,
+        carry: list[AbstractValue],
+        body: Callable[[list[AbstractValue]], list[AbstractValue]],
+    ) -> tuple[list[AbstractValue], list[AbstractValue]]:
+        """Returns what holds for the carry and for the other outputs in every iteration."""
+        for iteration in range(_MAX_ROUNDS):
             outputs = body(carry)
             after = outputs[: len(carry)]
             wider = [
-                _joined_with(c, a, give_up=turn > 0) for c, a in zip(carry, after, strict=True)
+                _widened(c, a, give_up=iteration > 0) for c, a in zip(carry, after, strict=True)
             ]
-            if [_essence(w) for w in wider] == [_essence(c) for c in carry]:
-                return [self.named(w) for w in wider], outputs[len(carry) :]
-            carry = [self.named(w) for w in wider]
-        carry = [self.named(replace(unknown([c]), moves=c.moves)) for c in carry]
+            if [_facts(w) for w in wider] == [_facts(c) for c in carry]:
+                return [self.fresh(w) for w in wider], outputs[len(carry) :]
+            carry = [self.fresh(w) for w in wider]
+        carry = [self.fresh(replace(unknown([c]), varies=c.varies)) for c in carry]
         outputs = body(carry)
-        while any(o.moves and not c.moves for c, o in zip(carry, outputs, strict=False)):
-            carry = [self.named(unknown([c, o])) for c, o in zip(carry, outputs, strict=False)]
+        while any(o.varies and not c.varies for c, o in zip(carry, outputs, strict=False)):
+            carry = [self.fresh(unknown([c, o])) for c, o in zip(carry, outputs, strict=False)]
             outputs = body(carry)
-        return carry, [replace(unknown([o]), smooth=not o.moves) for o in outputs[len(carry) :]]
+        others = [replace(unknown([o]), smooth=not o.varies) for o in outputs[len(carry) :]]
+        return carry, others
 
-    def branches(
-        self, eqn: Any, args: list[Abstract], number: int, around: tuple, proved: bool
-    ) -> list[Abstract]:
+    def _cond(
+        self, eqn: Any, args: list[AbstractValue], position: _Position
+    ) -> list[AbstractValue]:
         which, *operands = args
-        start, options = number + 1, []
+        skipped, cases = 0, []
         for branch in eqn.params["branches"]:
-            options.append(self.run(branch, operands, start, (*around, eqn), proved))
-            start += count(branch)
-        outputs = [joined(cases) for cases in zip(*options, strict=True)]
-        if which.moves:
-            outputs = [replace(o, moves=True, smooth=False, curve=iv.UNKNOWN) for o in outputs]
-        return [self.named(o) for o in outputs]
+            cases.append(self.run(branch, operands, position.inside(eqn, skipped)))
+            skipped += count(branch)
+        outputs = [joined(case) for case in zip(*cases, strict=True)]
+        if which.varies:
+            outputs = [replace(o, varies=True, smooth=False, convexity=iv.UNKNOWN) for o in outputs]
+        return [self.fresh(o) for o in outputs]
 
 
-def _resolved(args: Sequence[Abstract]) -> set[int]:
-    """Origins of shifts that an operation takes away again."""
+def _maxima(eqn: Any, args: list[AbstractValue], number: int) -> frozenset[int]:
+    """Returns the numbers of the maxima that the result of an equation is."""
+    if eqn.primitive.name not in _PASS_MAXIMA:
+        return frozenset()
+    maxima = frozenset().union(*(a.maxima for a in args))
+    return maxima | {number} if eqn.primitive.name in _MAXIMA else maxima
+
+
+def _cancelled_shifts(args: Sequence[AbstractValue]) -> set[int]:
+    """Returns the ids of the constants whose shift an operation cancels."""
     a, b = args
-    found = {s.origin.number for s in (a.shift, b.shift) if s is not None}
+    ids = {value.shift.constant.id for value in args if value.shift is not None}
     if a.shift and b.shift:
-        return found if len(found) == 1 else set()
-    return found & {v.origin.number for v in (a, b) if v.origin is not None}
+        return ids if len(ids) == 1 else set()
+    return ids & {value.stopped.id for value in args if value.stopped is not None}
 
 
-def _joined_with(before: Abstract, after: Abstract, give_up: bool) -> Abstract:
-    found = joined([before, after])
-    if give_up:
-        low = before.range[0] if found.range[0] >= before.range[0] else -np.inf
-        high = before.range[1] if found.range[1] <= before.range[1] else np.inf
-        found = replace(found, range=(float(low), float(high)))
-    return found
+def _without_rule(name: str, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns the result of an operation without a rule for its range."""
+    value = unknown(args)
+    if name in _SINGULAR:
+        return replace(value, smooth=False)
+    if name in SMOOTH:
+        value = replace(value, smooth=all(a.smooth for a in args))
+    elif name == "sort":
+        value = replace(value, smooth=False)
+    else:
+        return value
+    return replace(value, nonfinite=max(a.nonfinite for a in args))
 
 
-def _essence(value: Abstract) -> tuple:
-    return value.range, value.moves, value.curve, value.smooth, value.infinite
+def _widened(before: AbstractValue, after: AbstractValue, give_up: bool) -> AbstractValue:
+    """Returns what holds before and after an iteration; `give_up` drops bounds that moved."""
+    value = joined([before, after])
+    if not give_up:
+        return value
+    low = before.range[0] if value.range[0] >= before.range[0] else -np.inf
+    high = before.range[1] if value.range[1] <= before.range[1] else np.inf
+    return replace(value, range=(float(low), float(high)))
 
 
-def constant(value: Any) -> Abstract:
-    """A constant of the program, by its smallest and largest element."""
+def _facts(value: AbstractValue) -> tuple:
+    return value.range, value.varies, value.convexity, value.smooth, value.nonfinite
+
+
+def constant(value: Any) -> AbstractValue:
+    """Returns a constant of a program as the range from its smallest to its largest element."""
     array = np.asarray(value)
     if array.size == 0 or (array.dtype.kind not in "biuf" and array.dtype != jnp.bfloat16):
-        return Abstract()
+        return AbstractValue()
     array = array.astype(np.float64)
-    infinite = FINITE if np.isfinite(array).all() else WHERE_GIVEN
+    nonfinite = NonFinite.NEVER if np.isfinite(array).all() else NonFinite.BY_CONSTANT
     low, high = float(np.min(array)), float(np.max(array))
     bounds = iv.EVERYTHING if np.isnan([low, high]).any() else (low, high)
-    return Abstract(range=bounds, infinite=infinite)
+    return AbstractValue(range=bounds, nonfinite=nonfinite)
 
 
-def _has_numbers(eqn: Any) -> bool:
-    """Whether it works on floating-point numbers; whole ones switch where they were made."""
-    return any(_is_number(v.aval) for v in eqn.invars)
+def _has_float(eqn: Any) -> bool:
+    """Whether an operand is a float; integers switch in the operation that makes them."""
+    return any(_is_float(v.aval) for v in eqn.invars)
 
 
-def _is_number(aval: Any) -> bool:
+def _has_varying_float(eqn: Any, args: list[AbstractValue]) -> bool:
+    return any(a.varies and _is_float(v.aval) for v, a in zip(eqn.invars, args, strict=True))
+
+
+def _is_float(aval: Any) -> bool:
     return hasattr(aval, "dtype") and jnp.issubdtype(aval.dtype, jnp.floating)
 
 
 def _is_mutable(aval: Any) -> bool:
-    """Whether it is a place that later operations write to, so that it may hold anything."""
+    """Whether later operations can write to it, so that it can hold anything."""
     return hasattr(aval, "inner_aval")
 
 
-def _moves_numbers(eqn: Any, args: list[Abstract]) -> bool:
-    return any(a.moves and _is_number(v.aval) for v, a in zip(eqn.invars, args, strict=True))
+def _function_rule(eqn: Any) -> Any:
+    """Returns the rule for a call of a function of jax.numpy, None for other calls.
 
-
-def _atom(eqn: Any) -> Any:
-    """The rule for a call of a library's function, if it is that very function.
-
-    A name alone proves nothing: the program must be the one that the library traces to.
+    A name proves nothing: the program must be the one that the library's function traces to.
     """
     if eqn.primitive.name != "custom_jvp_call":
         return None
-    name = _function_name(eqn)
-    if name not in ATOMS:
+    name = str(eqn.params["call_jaxpr"].jaxpr.debug_info.func_name)
+    if name not in FUNCTION_RULES:
         return None
     avals = tuple((v.aval.shape, str(v.aval.dtype)) for v in eqn.invars)
-    return ATOMS[name] if str(called_program(eqn)) == _library_program(name, avals) else None
+    return (
+        FUNCTION_RULES[name] if str(called_program(eqn)) == _library_program(name, avals) else None
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -330,10 +380,3 @@ def _library_program(name: str, avals: tuple) -> str:
     traced = jax.make_jaxpr(getattr(jnp, name))(*arguments)
     called = [eqn for eqn in traced.jaxpr.eqns if eqn.primitive.name == "custom_jvp_call"]
     return str(called_program(called[0])) if called else ""
-
-
-def _function_name(eqn: Any) -> str:
-    return str(eqn.params["call_jaxpr"].jaxpr.debug_info.func_name)
-
-
-_SINGULAR_SMOOTH = ("cbrt", "erf_inv", "atanh", "acosh", "asin", "acos", "lgamma", "digamma")

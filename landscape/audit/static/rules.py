@@ -1,4 +1,8 @@
-"""What each operation does to what is known of its inputs: range, curvature, smoothness."""
+"""What each operation does to abstract values: range, convexity and smoothness of its result.
+
+The rules of smooth operations are in `arithmetic`; those of operations that choose, compare, round
+or move elements are here, with the table of all rules.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from landscape.audit.static import intervals as iv
-from landscape.audit.static.abstract import FINITE, SOMEWHERE, Abstract, joined, result, unknown
+from landscape.audit.static.abstract import (
+    AbstractValue,
+    NonFinite,
+    depending_on,
+    joined,
+    unknown,
+)
 from landscape.audit.static.arithmetic import (
     Rule,
     add,
@@ -34,66 +44,65 @@ from landscape.audit.static.arithmetic import (
 from landscape.audit.static.intervals import Interval
 
 
-def _abs(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _abs(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     a = args[0]
     low, high = a.range
     if low >= 0:
-        return replace(a, identity=None, origin=None)
+        return replace(a, id=None, stopped=None)
     if high <= 0:
         return neg(eqn, args)
-    curve = iv.CONVEX if a.curve == iv.AFFINE else iv.UNKNOWN
-    found = result(args, (0.0, max(-low, high)), curve)
-    return replace(found, smooth=not a.moves)
+    convexity = iv.CONVEX if a.convexity == iv.AFFINE else iv.UNKNOWN
+    return replace(depending_on(args, (0.0, max(-low, high)), convexity), smooth=not a.varies)
 
 
-def _max(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _max(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     a, b = args
-    for one, other in ((a, b), (b, a)):
-        if iv.not_above(other.range, one.range) and other.infinite < SOMEWHERE:
-            return replace(one, identity=None)
-    curves = {a.curve, b.curve}
-    convex = all(iv.is_convex(c) for c in curves)
+    for larger, smaller in ((a, b), (b, a)):
+        never_chosen = iv.not_above(smaller.range, larger.range)
+        if never_chosen and smaller.nonfinite < NonFinite.BY_PREDICTION:
+            return replace(larger, id=None)
+    convex = iv.is_convex(a.convexity) and iv.is_convex(b.convexity)
     bounds = (max(a.range[0], b.range[0]), max(a.range[1], b.range[1]))
-    found = result(args, bounds, iv.CONVEX if convex else iv.UNKNOWN)
-    return replace(found, smooth=not found.moves)
+    value = depending_on(args, bounds, iv.CONVEX if convex else iv.UNKNOWN)
+    return replace(value, smooth=not value.varies)
 
 
-def _min(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    flipped = [neg(eqn, (a,)) for a in args]
-    return neg(eqn, (_max(eqn, flipped),))
+def _min(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    return neg(eqn, (_max(eqn, [neg(eqn, (a,)) for a in args]),))
 
 
-def _clamp(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _clamp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     low, value, high = args
     return _min(eqn, (_max(eqn, (value, low)), high))
 
 
-def _reduce_max(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _reduce_max(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     a = args[0]
-    found = result(args, a.range, iv.CONVEX if iv.is_convex(a.curve) else iv.UNKNOWN)
-    alone = eqn.invars[0].aval.size == eqn.outvars[0].aval.size
-    return replace(found, smooth=a.smooth if alone else not a.moves)
+    convexity = iv.CONVEX if iv.is_convex(a.convexity) else iv.UNKNOWN
+    of_one_element = eqn.invars[0].aval.size == eqn.outvars[0].aval.size
+    value = depending_on(args, a.range, convexity)
+    return replace(value, smooth=a.smooth if of_one_element else not a.varies)
 
 
-def _reduce_min(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _reduce_min(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     return neg(eqn, (_reduce_max(eqn, (neg(eqn, args),)),))
 
 
-def _select(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _select(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     which, *cases = args
-    if which.range[0] == which.range[1] and not which.moves:
+    if which.range[0] == which.range[1] and not which.varies:
         return cases[int(which.range[0])]
-    found = joined(cases)
-    if which.moves:
-        return replace(found, moves=True, smooth=False, curve=iv.UNKNOWN)
-    origins = {case.origin for case in cases}
-    return replace(found, origin=origins.pop() if len(origins) == 1 else None)
+    value = joined(cases)
+    if which.varies:
+        return replace(value, varies=True, smooth=False, convexity=iv.UNKNOWN)
+    stopped = {case.stopped for case in cases}
+    return replace(value, stopped=stopped.pop() if len(stopped) == 1 else None)
 
 
-def _switch(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """A result of whole numbers or truth values: it jumps wherever it moves."""
-    found = replace(unknown(args), infinite=FINITE)
-    return replace(found, range=(0.0, 1.0) if _is_bool(eqn) else iv.EVERYTHING)
+def _discrete(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns an integer or boolean result, which jumps if it varies."""
+    value = replace(unknown(args), nonfinite=NonFinite.NEVER)
+    return replace(value, range=(0.0, 1.0) if _is_bool(eqn) else iv.EVERYTHING)
 
 
 def _is_bool(eqn: Any) -> bool:
@@ -101,14 +110,14 @@ def _is_bool(eqn: Any) -> bool:
 
 
 def _compare(decide: Callable[[Interval, Interval], bool | None]) -> Rule:
-    def rule(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+    def rule(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
         a, b = args
-        same = a.identity is not None and a.identity == b.identity and a.infinite < SOMEWHERE
+        same = a.id is not None and a.id == b.id and a.nonfinite < NonFinite.BY_PREDICTION
         answer = (eqn.primitive.name in ("eq", "le", "ge")) if same else decide(a.range, b.range)
-        holes = not same and max(a.infinite, b.infinite) == SOMEWHERE  # NaN answers otherwise
-        if answer is None or holes:
-            return _switch(eqn, args)
-        return Abstract(range=(float(answer), float(answer)))
+        maybe_nan = not same and max(a.nonfinite, b.nonfinite) == NonFinite.BY_PREDICTION
+        if answer is None or maybe_nan:
+            return _discrete(eqn, args)
+        return AbstractValue(range=(float(answer), float(answer)))
 
     return rule
 
@@ -121,96 +130,97 @@ def _not_above(a: Interval, b: Interval) -> bool | None:
     return True if iv.not_above(a, b) else False if iv.below(b, a) else None
 
 
-def _never_equal(a: Interval, b: Interval) -> bool | None:
+def _equal(a: Interval, b: Interval) -> bool | None:
     return False if iv.below(a, b) or iv.below(b, a) else None
 
 
-def _flip(answer: bool | None) -> bool | None:
+def _not(answer: bool | None) -> bool | None:
     return None if answer is None else not answer
 
 
-def _steps(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """floor, ceil, round: within one of the argument."""
-    found = _switch(eqn, args)
-    return replace(found, range=iv.added(args[0].range, (-1.0, 1.0)))
+def _round(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns floor, ceil or round of a value, which is within one of it."""
+    return replace(_discrete(eqn, args), range=iv.add(args[0].range, (-1.0, 1.0)))
 
 
-def _sign(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _sign(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     low, high = args[0].range
-    if (low > 0 or high < 0) and args[0].infinite < SOMEWHERE:
+    if (low > 0 or high < 0) and args[0].nonfinite < NonFinite.BY_PREDICTION:
         value = 1.0 if low > 0 else -1.0
-        return Abstract(range=(value, value))
-    return replace(_switch(eqn, args), range=(-1.0, 1.0))
+        return AbstractValue(range=(value, value))
+    return replace(_discrete(eqn, args), range=(-1.0, 1.0))
 
 
-def _convert(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _convert(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     a = args[0]
-    kind, before = (v.aval.dtype.kind for v in (eqn.outvars[0], eqn.invars[0]))
+    after, before = (v.aval.dtype.kind for v in (eqn.outvars[0], eqn.invars[0]))
     if _is_bool(eqn):
-        return replace(a if before in "biu" else _switch(eqn, args), range=(0.0, 1.0))
-    if kind == "f" or before in "biu":
+        return replace(a if before in "biu" else _discrete(eqn, args), range=(0.0, 1.0))
+    if after == "f" or before in "biu":
         return a
-    return replace(_switch(eqn, args), range=iv.added(a.range, (-1.0, 1.0)))
+    return replace(_discrete(eqn, args), range=iv.add(a.range, (-1.0, 1.0)))
 
 
-def _is_finite(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """True, unless some operation divided by zero or the like; the domain itself is finite."""
+def _is_finite(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns True unless an operation can leave the finite numbers, as a division by zero does."""
     a = args[0]
-    if a.infinite == FINITE:
-        return Abstract(range=(1.0, 1.0))
-    if a.infinite == SOMEWHERE:
-        return _switch(eqn, args)
-    return Abstract(range=(0.0, 1.0), given=a.given)
+    if a.nonfinite == NonFinite.NEVER:
+        return AbstractValue(range=(1.0, 1.0))
+    if a.nonfinite == NonFinite.BY_PREDICTION:
+        return _discrete(eqn, args)
+    return AbstractValue(range=(0.0, 1.0), uses_target=a.uses_target)
 
 
-def _pick(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """Elements chosen by indices: the first argument's, if the indices do not move."""
+def _pick(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns elements of the first operand, chosen by indices."""
     value, *indices = args
     fill = eqn.params.get("fill_value")
     if fill is not None:
-        value = joined([value, Abstract(range=(float(fill), float(fill)))])
-    if any(index.moves for index in indices):
+        value = joined([value, AbstractValue(range=(float(fill), float(fill)))])
+    if any(index.varies for index in indices):
         return replace(unknown(args), range=value.range)
-    return replace(value, identity=None, shift=None)
+    return replace(value, id=None, shift=None)
 
 
-def _put(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """Elements written over others, at indices."""
+def _put(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns the first operand with elements of the second written at indices."""
     value, update, *indices = args
-    found = joined((value, update))
-    return unknown(args) if any(index.moves for index in indices) else found
+    return unknown(args) if any(i.varies for i in indices) else joined((value, update))
 
 
-def _put_sum(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _put_sum(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns the first operand with elements of the third added at indices."""
     value, index, update = args
-    if index.moves:
+    if index.varies:
         return unknown(args)
-    found = joined((value, update))
-    curve = found.curve if found.curve != iv.LOG_CONCAVE else iv.UNKNOWN
-    return replace(found, range=iv.EVERYTHING, curve=curve)
+    total = joined((value, update))
+    convexity = total.convexity if total.convexity != iv.LOG_CONCAVE else iv.UNKNOWN
+    return replace(total, range=iv.EVERYTHING, convexity=convexity)
 
 
-def _mixed(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _join(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     return joined(args)
 
 
-def _logaddexp(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _logaddexp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     low = max(a.range[0] for a in args)
     high = max(a.range[1] for a in args) + math.log(2)
-    convex = all(iv.is_convex(a.curve) for a in args)
-    return result(args, (low, high), iv.CONVEX if convex else iv.UNKNOWN)
+    convex = all(iv.is_convex(a.convexity) for a in args)
+    return depending_on(args, (low, high), iv.CONVEX if convex else iv.UNKNOWN)
 
 
-def _keep(eqn: Any, args: Sequence[Abstract]) -> Abstract:
+def _identity(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     return args[0]
 
 
-def _fixed(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    return Abstract()
+def _constant(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    return AbstractValue()
 
 
-ATOMS = {"logaddexp": _logaddexp}
-KEPT = [
+# Rules for whole functions of jax.numpy, whose programs switch although the functions are smooth.
+FUNCTION_RULES = {"logaddexp": _logaddexp}
+# Operations that keep, move or repeat the elements of their operand.
+ELEMENT_PRESERVING = (
     "broadcast_in_dim",
     "reshape",
     "squeeze",
@@ -223,9 +233,9 @@ KEPT = [
     "optimization_barrier",
     "sharding_constraint",
     "real",
-]
+)
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(KEPT, _keep),
+    **dict.fromkeys(ELEMENT_PRESERVING, _identity),
     "add": add,
     "add_any": add,
     "sub": sub,
@@ -236,7 +246,7 @@ RULES: dict[str, Rule] = {
     "square": lambda eqn, args: power(args, 2),
     "pow": pow,
     "exp": exp,
-    "exp2": increasing(lambda x: 2.0**x, iv.TINY, math.inf, iv.CONVEX),
+    "exp2": increasing(lambda x: 2.0**x, iv.ABOVE_ZERO, math.inf, iv.CONVEX),
     "expm1": increasing(math.expm1, -1.0, math.inf, iv.CONVEX),
     "log": log,
     "log1p": log1p,
@@ -249,7 +259,7 @@ RULES: dict[str, Rule] = {
     "atan": increasing(math.atan, -math.pi / 2, math.pi / 2),
     "asinh": increasing(math.asinh, -math.inf, math.inf),
     "sinh": increasing(math.sinh, -math.inf, math.inf),
-    "cosh": lambda eqn, args: result(args, (1.0, math.inf), iv.UNKNOWN),
+    "cosh": lambda eqn, args: depending_on(args, (1.0, math.inf), iv.UNKNOWN),
     "sin": bounded(-1.0, 1.0),
     "cos": bounded(-1.0, 1.0),
     "abs": _abs,
@@ -265,41 +275,41 @@ RULES: dict[str, Rule] = {
     "select_n": _select,
     "lt": _compare(_below),
     "le": _compare(_not_above),
-    "gt": _compare(lambda a, b: _flip(_not_above(a, b))),
-    "ge": _compare(lambda a, b: _flip(_below(a, b))),
-    "eq": _compare(_never_equal),
-    "ne": _compare(lambda a, b: _flip(_never_equal(a, b))),
-    "floor": _steps,
-    "reduce_precision": _switch,
-    "ceil": _steps,
-    "round": _steps,
+    "gt": _compare(lambda a, b: _not(_not_above(a, b))),
+    "ge": _compare(lambda a, b: _not(_below(a, b))),
+    "eq": _compare(_equal),
+    "ne": _compare(lambda a, b: _not(_equal(a, b))),
+    "floor": _round,
+    "reduce_precision": _discrete,
+    "ceil": _round,
+    "round": _round,
     "convert_element_type": _convert,
     "is_finite": _is_finite,
     "gather": _pick,
     "dynamic_slice": _pick,
-    "concatenate": _mixed,
-    "stack": _mixed,
-    "pad": _mixed,
+    "concatenate": _join,
+    "stack": _join,
+    "pad": _join,
     "dynamic_update_slice": _put,
     "scatter-add": _put_sum,
-    "iota": _fixed,
+    "iota": _constant,
 }
-# Smooth everywhere, but without a rule for range or curvature.
+# Smooth everywhere, but without a rule for range or convexity.
 SMOOTH = {"reduce_prod", "cumprod", "cumlogsumexp", "conv_general_dilated", "split", "conj"}
 
 
-def ruled(eqn: Any, args: Sequence[Abstract]) -> Abstract:
-    """What the rule of an operation says, where the rule holds: of real numbers, without wrap."""
+def apply_rule(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
+    """Returns the result of an operation by its rule, unless it is complex or can overflow."""
     if any(_kind(v) == "c" for v in (*eqn.invars, *eqn.outvars)):
         return unknown(args)
-    found = RULES[eqn.primitive.name](eqn, args)
+    value = RULES[eqn.primitive.name](eqn, args)
     if _kind(eqn.outvars[0]) not in "iu":
-        return found
-    limits, (low, high) = np.iinfo(eqn.outvars[0].aval.dtype), found.range
+        return value
+    limits, (low, high) = np.iinfo(eqn.outvars[0].aval.dtype), value.range
     fits = limits.min <= low and (high <= limits.max or (high == math.inf and limits.bits > 16))
-    return found if fits else replace(found, range=iv.EVERYTHING)
+    return value if fits else replace(value, range=iv.EVERYTHING)
 
 
 def _kind(variable: Any) -> str:
-    """The kind of its numbers: f, i, u, b, c; V for what only jax has, such as bfloat16."""
+    """Returns NumPy's kind of a dtype: f, i, u, b, c; V for those of jax alone, as bfloat16."""
     return str(getattr(getattr(variable.aval, "dtype", None), "kind", "V"))
