@@ -22,7 +22,7 @@ from truth import bends_as_claimed
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader, rules
-from landscape.audit.static.abstract import FINITE, SOMEWHERE, AbstractValue
+from landscape.audit.static.abstract import AbstractValue, NonFinite
 from landscape.audit.static.switches import SWITCHES
 
 laws = settings(
@@ -261,8 +261,8 @@ def points(bounds, shares):
     return [within(b, s) for b, s in zip(bounds, shares, strict=True)]
 
 
-def moving(bounds, curve=iv.AFFINE):
-    return AbstractValue(range=bounds, varies=True, convexity=curve)
+def varying(bounds):
+    return AbstractValue(range=bounds, varies=True, convexity=iv.AFFINE)
 
 
 @laws
@@ -283,7 +283,7 @@ def test_midpoints_confirm_the_claimed_curvature(bounds, fixed):
     """`fixed`: the second argument is a target, and does not move."""
     for case in CASES:
         found = claim(case, bounds, fixed)
-        assert bends_as_claimed(found.curve, *ends_and_middle(case, bounds, fixed)), str(case)
+        assert bends_as_claimed(found.convexity, *ends_and_middle(case, bounds, fixed)), str(case)
 
 
 @laws
@@ -292,12 +292,12 @@ def test_smooth_is_claimed_only_where_the_function_is(bounds):
     for case in CASES:
         if case.broken(*bounds[: case.arity]):
             found = claim(case, bounds)
-            assert found.moves and not found.smooth, str(case)
+            assert found.varies and not found.smooth, str(case)
 
 
 def claim(case, bounds, fixed=False):
     """What the rules say of an operation of affine values in these ranges."""
-    inputs = [moving(b) for b in bounds]
+    inputs = [varying(b) for b in bounds]
     if fixed:
         inputs[1] = AbstractValue(range=bounds[1], uses_target=True)
     (found,) = reader.read(traced(case), inputs[: case.arity]).outputs
@@ -401,7 +401,7 @@ def test_every_switch_is_driven():
 def test_no_switch_is_overlooked(bounds):
     for name, (_, holds) in HOLDS.items():
         arity = holds.__code__.co_argcount
-        reading = reader.read(switching(name, arity), list(map(moving, bounds))[:arity])
+        reading = reader.read(switching(name, arity), list(map(varying, bounds))[:arity])
         told = {site.operation for site in reading.sites if site.status == reader.OPEN}
         assert name in told or not holds(*bounds[:arity]), name
 
@@ -415,7 +415,7 @@ def test_a_switch_of_the_target_is_one_of_the_target_only():
     read = functools.partial(reader.read, traced(next(c for c in CASES if str(c) == "abs")))
     (site,) = read([AbstractValue(range=(-INF, INF), uses_target=True)]).sites
     assert site.status == reader.TARGET_ONLY
-    (site,) = read([moving((0.0, INF))]).sites
+    (site,) = read([varying((0.0, INF))]).sites
     assert site.status == reader.UNREACHABLE
 
 
@@ -460,12 +460,12 @@ def test_rounding_never_makes_a_range_narrower():
 
 def test_is_finite_is_true_of_the_domain_alone():
     def told(function):
-        return reader.read(jax.make_jaxpr(function)(F32), [moving((0.0, 1.0))]).outputs[0]
+        return reader.read(jax.make_jaxpr(function)(F32), [varying((0.0, 1.0))]).outputs[0]
 
     assert told(lambda x: lax.is_finite(jnp.exp(x))).range == (1.0, 1.0)
-    assert told(lambda x: lax.is_finite(jnp.log(x))).moves
-    assert told(lambda x: lax.is_finite(x / (x - 0.5))).moves
+    assert told(lambda x: lax.is_finite(jnp.log(x))).varies
+    assert told(lambda x: lax.is_finite(x / (x - 0.5))).varies
     masked = jnp.array([0.0, -jnp.inf, 0.0])
-    assert not told(lambda x: lax.is_finite(x + masked)).moves
-    assert told(lambda x: jnp.log(x)).infinite == SOMEWHERE
-    assert told(lambda x: jnp.log(x + 1)).infinite == FINITE
+    assert not told(lambda x: lax.is_finite(x + masked)).varies
+    assert told(lambda x: jnp.log(x)).nonfinite == NonFinite.BY_PREDICTION
+    assert told(lambda x: jnp.log(x + 1)).nonfinite == NonFinite.NEVER

@@ -338,13 +338,13 @@ def test_nothing_false_is_said(name):
     program = PROGRAMS[name]
     (found,) = read(program.function, program.bounds, program.target).outputs
     truth = program.exact or program.function
-    assert found.moves
+    assert found.varies
     if program.kink is not None:
         assert is_kinked(truth, *program.kink, program.given), "it is no witness"
         assert not found.smooth
     if program.bent is not None:
         assert is_bent(truth, *program.bent, program.given), "it is no witness"
-        assert not iv.is_convex(found.curve)
+        assert not iv.is_convex(found.convexity)
     for point in program.values:
         assert found.range[0] <= value(truth, point, *program.given) <= found.range[1]
     assert program.kink or program.bent or program.values
@@ -407,7 +407,7 @@ def test_what_is_true_is_proved(name):
     (found,) = read(function).outputs
     smooth = name != "a shift that is taken back"
     assert found.smooth is smooth
-    assert iv.is_convex(found.curve) is convex
+    assert iv.is_convex(found.convexity) is convex
     if smooth:
         assert not [site for site in read(function).sites if site.status == reader.OPEN]
 
@@ -429,7 +429,7 @@ def test_a_switch_on_the_target_leaves_the_prediction_smooth(name):
     function, convex = ON_TARGETS[name]
     reading = read(function, target=REAL)
     (found,) = reading.outputs
-    assert found.smooth and iv.is_convex(found.curve) is convex
+    assert found.smooth and iv.is_convex(found.convexity) is convex
     assert {site.status for site in reading.sites} <= {reader.TARGET_ONLY, reader.UNREACHABLE}
 
 
@@ -437,7 +437,7 @@ def test_the_constant_of_a_softmax_does_no_harm_and_is_told_apart():
     reading = read(by_hand)
     (number,) = reading.softmax_shifts
     assert {s.number: s.operation for s in reading.sites}[number] == "reduce_max"
-    assert not read(lambda x: jnp.max(x) + jnp.sum(jnp.exp(x))).shifts
+    assert not read(lambda x: jnp.max(x) + jnp.sum(jnp.exp(x))).softmax_shifts
 
 
 def test_what_works_on_the_prediction_is_told_from_the_rest():
@@ -446,6 +446,6 @@ def test_what_works_on_the_prediction_is_told_from_the_rest():
 
     closed = jax.make_jaxpr(function)(jnp.zeros(4), jnp.zeros(4))
     names = [
-        closed.jaxpr.eqns[n].primitive.name for n in sorted(read(function, target=REAL).moving)
+        closed.jaxpr.eqns[n].primitive.name for n in sorted(read(function, target=REAL).varying)
     ]
     assert names == ["sin", "mul", "reduce_sum"]

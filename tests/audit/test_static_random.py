@@ -103,8 +103,8 @@ def test_nothing_false_is_said_of_random_compositions(tree, bounds, target):
         known = truth(points)[np.isfinite(truth(points))]
         room = 1e-9 * (1 + np.abs(known))
         assert np.all((found.range[0] - room <= known) & (known <= found.range[1] + room))
-    assert bends_as_claimed(found.curve, truth(a), truth(b), truth((a + b) / 2))
-    assert found.moves or np.allclose(truth(a), truth(b), equal_nan=True)
+    assert bends_as_claimed(found.convexity, truth(a), truth(b), truth((a + b) / 2))
+    assert found.varies or np.allclose(truth(a), truth(b), equal_nan=True)
     assert not found.smooth or is_smooth(truth, a[:20], b[:20])
 
 

@@ -25,14 +25,14 @@ def read(function, bounds=REAL, target=None, size=4):
     return reader.read(jax.make_jaxpr(function)(*shapes), inputs)
 
 
-def bends_as_claimed(curve, a, b, middle):
+def bends_as_claimed(convexity, a, b, middle):
     """Whether values at midpoints and at their ends agree with a curvature."""
     with np.errstate(all="ignore"):
-        if curve in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
+        if convexity in (iv.LOG_CONVEX, iv.LOG_CONCAVE):
             a, b, middle = np.log(a), np.log(b), np.log(middle)
         above, room = middle - (a + b) / 2, 1e-9 * (1 + np.abs(a) + np.abs(b))
     known = np.isfinite(above)
-    convex, concave = curve in _CONVEX, curve in _CONCAVE
+    convex, concave = convexity in _CONVEX, convexity in _CONCAVE
     return not (convex and np.any(above[known] > room[known])) and not (
         concave and np.any(above[known] < -room[known])
     )
