@@ -1,4 +1,4 @@
-"""For notebooks and scripts: load a config, run it, read what came out as tables of pandas."""
+"""The API for notebooks and scripts: load a config, run it, read the results as pandas tables."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -9,18 +9,20 @@ from landscape import config
 from landscape.config import Experiment
 from landscape.errors import UserError, describe_value, first_line
 from landscape.storage import store
-from landscape.sweep import carry_out, executors
-from landscape.sweep.executors import Ended, Lost, Note
+from landscape.sweep.executors.protocol import Ended, Lost, Note
+from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.lock import holder
+from landscape.sweep.run_states import run_states
+from landscape.sweep.session import events, open_session
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def load(path: Path | str, *overrides: str) -> Experiment:
-    """The experiment of a YAML file; overrides are texts such as `"seeds=2"` or `"steps=100,200"`.
+    """Loads the experiment of a YAML file; overrides are like `"seeds=2"` or `"steps=100,200"`.
 
-    UserError lists everything that is wrong, each with its file, line and column.
+    Raises UserError that lists every mistake with its file, line and column.
     """
     return config.load(path, overrides)
 
@@ -36,30 +38,32 @@ def run(
     retry_failed: bool = False,
     tell: Callable[[str], None] = print,
 ) -> "Sweep":
-    """Does what is missing of an experiment, as `landscape run` does, and returns its results.
+    """Performs the missing runs of an experiment, as `landscape run` does, and returns the results.
 
-    `tell` is given a line for each run that ends; `lambda line: None` keeps it quiet. Runs that
-    failed are in the results; UserError for mistakes that can be known before. An interruption
-    stops at the next occasion, worker processes at once; what is finished is kept.
+    `tell` is called with a line for each run that ends; pass `lambda line: None` to silence it.
+    Failed runs are part of the results. An interruption stops at the next opportunity, worker
+    processes immediately; finished runs are kept.
+
+    Raises UserError for mistakes that are found before the first run.
     """
     if not isinstance(experiment, Experiment):
         raise UserError(
             f"run() takes an experiment, found {describe_value(experiment)}",
             hint="load one: run(load('experiment.yaml'))",
         )
-    how = executors.choose(experiment, executor, jobs, address)
-    out = Path(out)
-    steps = carry_out.carry_out(experiment, out, how, fresh=fresh, retry_failed=retry_failed)
-    directory = out / experiment.name
-    with closing(steps):
+    spec = select_executor(experiment, executor, jobs, address)
+    with (
+        open_session(experiment, Path(out), fresh=fresh, retry_failed=retry_failed) as session,
+        closing(events(session, spec)) as steps,
+    ):
         for event in steps:
             if isinstance(event, Ended | Lost | Note):
                 tell(str(event))
-    return Sweep(directory)
+    return Sweep(session.directory)
 
 
 class Sweep:
-    """The folder of an experiment, read anew whenever it is asked."""
+    """The results of an experiment; every property reads its folder again."""
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
@@ -69,47 +73,48 @@ class Sweep:
 
     @property
     def status(self) -> "pd.Series":
-        """The status of every run, by id."""
+        """The status of every run, indexed by run id."""
         import pandas as pd
 
-        found = carry_out.states(self.directory, holder(self.directory) is not None)
-        return pd.Series({name: s.status for name, s in found.items()}, name="status", dtype=str)
+        states = run_states(self.directory, holder(self.directory) is not None)
+        statuses = {run_id: state.status for run_id, state in states.items()}
+        return pd.Series(statuses, name="status", dtype=str)
 
     @property
     def runs(self) -> "pd.DataFrame":
-        """One tidy row a run: loss, seed, swept values, outcome, gradients; as results.csv."""
+        """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
         from landscape.report.comparison import compare, run_table
         from landscape.report.results import read
 
-        found = read(self.directory)
-        return run_table(found, float(compare(found)["target"].iloc[0]))
+        stored = read(self.directory)
+        return run_table(stored, float(compare(stored)["target"].iloc[0]))
 
     @property
     def comparison(self) -> "pd.DataFrame":
-        """One row a loss and point of the sweep: what the report compares, as raw numbers."""
+        """One row per loss and point of the sweep: the comparison of the report, unrounded."""
         from landscape.report.comparison import compare
         from landscape.report.results import read
 
         return compare(read(self.directory))
 
     def trace(self, run_id: str) -> "pd.DataFrame":
-        """One row a recorded step of a run. UserError where it has none that can be read."""
+        """Returns one row per recorded step of a run. Raises UserError if it has no trace."""
         folder = store.run_folder(self.directory, run_id)
         try:
             return store.read_trace(folder)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{folder} has no trace: {first_line(error)}",
-                hint="the ids of the runs are the index of `status`",
+                hint="the index of `status` lists the run ids",
             ) from None
 
     def report(self) -> Path:
-        """Builds tables, figures and page anew; returns the page."""
+        """Rebuilds tables, figures and web page; returns the path of the page."""
         from landscape.report.assemble import build
 
         return build(self.directory).index
 
 
 def results(directory: Path | str) -> Sweep:
-    """The results that a folder holds, such as `runs/quickstart`, whoever wrote them."""
+    """Returns the results in a folder such as `runs/quickstart`, written by any process."""
     return Sweep(directory)

@@ -38,7 +38,7 @@ def test_mistakes_are_errors_of_one_kind(tmp_path):
         load(path, "step=3")
     with pytest.raises(UserError, match="has one job"):
         run(load(path, *FEW), tmp_path / "out", executor="serial", jobs=2)
-    with pytest.raises(UserError, match="holds no experiment"):
+    with pytest.raises(UserError, match="does not contain an experiment"):
         results(tmp_path / "nothing").status  # noqa: B018
     with pytest.raises(UserError, match=r"run\(\) takes an experiment"):
         run(str(path), tmp_path / "out")

@@ -267,7 +267,7 @@ def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
     for words in (["report"], ["export", "--to", "tensorboard"]):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 0
-        assert f"left out: {first.name}: damaged: trace.parquet" in done.stderr
+        assert f"omitted: {first.name}: damaged: trace.parquet" in done.stderr
     assert "1 run exported" in done.stderr
     (second / "params.safetensors").unlink()  # to save space: a report does without
     assert invoke("report", str(directory), cwd=tmp_path).returncode == 0

@@ -1,6 +1,8 @@
-"""The `landscape` command: the only package that prints or exits."""
+"""The `landscape` command: the only folder that prints or exits.
 
-from landscape.cli import audits, menu_commands, reports, runs  # noqa: F401  (each adds its commands)
-from landscape.cli.root import main
+A command opens something, calls the library, and prints the result; everything else belongs there.
+"""
+
+from landscape.cli.commands import main
 
 __all__ = ["main"]

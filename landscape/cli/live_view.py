@@ -1,4 +1,4 @@
-"""What is seen of a sweep while it runs: a live board on a terminal, plain lines elsewhere."""
+"""The progress of a sweep: a live view on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -7,32 +7,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landscape.storage import store
-from landscape.sweep.executors import Ended, Event, Lost, Note, Started
+from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Started
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from landscape.config import Run
 
-_REFRESHES = 2  # a second
+_REFRESHES_PER_SECOND = 2
 
 
-class Board:
-    """Counts what has happened of so many runs, and draws it; those of `training` are trained."""
+class LiveView:
+    """Counts the events of a sweep of `total` runs and draws the counts.
+
+    `training`: the ids of the runs that are trained, and not only measured.
+    """
 
     def __init__(
         self, console: "Console", directory: Path, total: int, training: Collection[str]
     ) -> None:
         self._console, self._directory, self._total = console, directory, total
         self._training = training
-        self._begun = time.monotonic()
+        self._began = time.monotonic()
         self._running: dict[str, tuple[str, Run]] = {}
         self._ended: dict[str, int] = {}
-        self._steps = 0  # of runs that have ended
-        self._reached: dict[str, int] = {}  # the step of each run when it was looked at last
+        self._ended_steps = 0
+        self._current_steps: dict[str, int] = {}  # of each running run, when last drawn
 
-    def tell(self, event: Event) -> None:
-        """Takes an event in; on a terminal only what went wrong is a line of its own."""
+    def update(self, event: Event) -> None:
+        """Counts an event; prints a line for it, on a terminal only if something went wrong."""
         match event:
             case Started(run, worker):
                 self._running[run.id] = worker, run
@@ -44,8 +47,8 @@ class Board:
             case Ended(run, status, seconds):
                 self._running.pop(run.id, None)
                 self._ended[status] = self._ended.get(status, 0) + 1
-                reached, whole = self._reached.pop(run.id, 0), run.id in self._training
-                self._steps += run.steps if whole and status == "done" else reached
+                step, trained = self._current_steps.pop(run.id, 0), run.id in self._training
+                self._ended_steps += run.steps if trained and status == "done" else step
                 if status == "failed":
                     folder = store.run_folder(self._directory, run.id)
                     status = f"failed: {store.why_failed(folder)}"
@@ -58,51 +61,53 @@ class Board:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Draws the board on a terminal until the end, elsewhere nothing."""
+        """Draws the live view until the end; does nothing without a terminal."""
         from rich.live import Live
 
-        self._begun = time.monotonic()
+        self._began = time.monotonic()
         if not self._console.is_terminal:
             yield
             return
         with Live(
-            get_renderable=self._drawn,
+            get_renderable=self._render,
             console=self._console,
-            refresh_per_second=_REFRESHES,
+            refresh_per_second=_REFRESHES_PER_SECOND,
             transient=True,
         ):
             yield
 
-    def _drawn(self) -> "RenderableType":
+    def _render(self) -> "RenderableType":
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         number = sum(self._ended.values())
-        found = {
+        progress = {
             run_id: store.read_progress(store.run_folder(self._directory, run_id))
             for run_id in list(self._running)
         }
-        self._reached = {run_id: int(said.get("step") or 0) for run_id, said in found.items()}
+        self._current_steps = {
+            run_id: int(values.get("step") or 0) for run_id, values in progress.items()
+        }
         head = Table.grid(padding=(0, 1))
         head.add_row(
             ProgressBar(self._total, number, width=20),
             Text(f"{number}/{self._total} done"),
-            Text(self._counted()),
+            Text(self._summary()),
         )
         workers = Table.grid(padding=(0, 2))
         for run_id, (worker, run) in sorted(self._running.items(), key=lambda item: item[1][0]):
             workers.add_row(
-                Text(worker, style="dim"), Text(run.label), Text(at_work(found.get(run_id, {})))
+                Text(worker, style="dim"), Text(run.label), Text(activity(progress.get(run_id, {})))
             )
         return Group(head, workers)
 
-    def _counted(self) -> str:
-        number, seconds = sum(self._ended.values()), time.monotonic() - self._begun
+    def _summary(self) -> str:
+        number, seconds = sum(self._ended.values()), time.monotonic() - self._began
         words = [f"{len(self._running)} running"]
         words += [f"{self._ended[s]} {s}" for s in ("diverged", "failed") if s in self._ended]
-        steps = self._steps + sum(self._reached.values())
+        steps = self._ended_steps + sum(self._current_steps.values())
         if steps:
             words.append(f"{steps / seconds:,.0f} steps/s")
         if number:
@@ -111,8 +116,8 @@ class Board:
         return ", ".join(words)
 
 
-def at_work(progress: Mapping[str, Any]) -> str:
-    """What a run does now, in words."""
+def activity(progress: Mapping[str, Any]) -> str:
+    """Describes what a run is doing, such as `train 60/90`."""
     stage = str(progress.get("stage") or "starting")
     if stage == "train" and progress.get("step") is None:
         return "compile"
@@ -124,7 +129,7 @@ def at_work(progress: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Returns a duration for people, such as `1 min 05 s`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

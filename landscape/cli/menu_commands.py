@@ -1,23 +1,19 @@
-"""Commands that tell what there is, and that start a new experiment: list, schema, init."""
+"""Commands that list what is available and that start a new experiment: list, schema, init."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from landscape.cli.root import console, explained, main, table
-
-if TYPE_CHECKING:
-    pass
+from landscape.cli.output import console, reports_errors, table
 
 
-@main.command(name="list")
+@click.command(name="list")
 @click.argument("family", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
-@explained
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@reports_errors
 def list_parts(family: str | None, as_json: bool) -> None:
-    """Name the parts that a config can use, all of them or one FAMILY."""
+    """List the parts that a config can use: all of them, or those of one FAMILY."""
     from landscape import catalog
 
     families = catalog.FAMILIES if family is None else (catalog.check_family(family),)
@@ -37,8 +33,8 @@ def list_parts(family: str | None, as_json: bool) -> None:
         screen.print(table(columns, rows if tasks else [[r[0], r[2]] for r in rows]))
 
 
-@main.command()
-@explained
+@click.command()
+@reports_errors
 def schema() -> None:
     """Print the JSON schema of a config, for editors that complete and check YAML."""
     from landscape import config as configs
@@ -46,15 +42,15 @@ def schema() -> None:
     click.echo(json.dumps(configs.schema(), indent=2))
 
 
-@main.command()
+@click.command()
 @click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]"
 )
-@explained
+@reports_errors
 def init(directory: Path) -> None:
-    """Write a first experiment and a loss of your own into DIR, to run and to change."""
-    from landscape import starter
+    """Write an example experiment and an example loss into DIR, to run and to modify."""
+    from landscape.starter.writing import write_starter
 
-    for path in starter.write(directory):
+    for path in write_starter(directory):
         click.echo(f"wrote {path}")
     click.echo(f"next: landscape run {directory / 'experiment.yaml'}")

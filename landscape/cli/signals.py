@@ -1,4 +1,4 @@
-"""Ctrl-C: once finishes the runs in hand, twice stops at once."""
+"""Interruption: the first Ctrl-C lets the current runs finish, the second stops immediately."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 class Terminated(BaseException):
-    """The system, or a scheduler, asks this process to end."""
+    """Raised when the system or a scheduler terminates this process."""
 
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second raises KeyboardInterrupt.
+    """Yields an event that the first Ctrl-C sets; the second Ctrl-C raises KeyboardInterrupt.
 
-    A request to terminate raises Terminated at once: whoever sends it does not wait for long.
+    SIGTERM raises Terminated immediately, since its sender does not wait for long.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -34,7 +34,8 @@ def interruptible() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
         click.echo(
-            "\ninterrupted: finishing the runs in hand; Ctrl-C again stops at once", err=True
+            "\ninterrupted: finishing the current runs; press Ctrl-C again to stop immediately",
+            err=True,
         )
 
     def terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -53,7 +54,7 @@ def interruptible() -> Iterator[threading.Event]:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends this process without waiting for threads that cannot be stopped."""
+    """Exits without waiting for threads that cannot be stopped."""
     main = threading.main_thread()
     if any(t is not main and not t.daemon and t.is_alive() for t in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):

@@ -12,25 +12,26 @@ import numpy as np
 
 from landscape.storage import store
 
-# Set where the runs of this process are to end at the next occasion, unfinished.
-ABANDONED = threading.Event()
-# How often a training tells how far it has come, in seconds.
+# Seconds between two reports of the progress of a training.
 EVERY = 0.5
 
 
-class Abandoned(BaseException):
-    """Ends a run that nobody waits for any more; it is no failure of its own."""
+class Cancelled(BaseException):
+    """Raised to cancel a run; not recorded as a failure."""
 
 
 class Progress:
     """The log of one run and, while it is under way, `progress.json`.
 
-    Both are for people and for `landscape status`; no result depends on them. `worker` is who
-    performs the run.
+    Both are for people and for `landscape status`; no result depends on them. `worker` is the name
+    of the worker that performs the run. Once `cancelled` is set, the next report raises Cancelled.
     """
 
-    def __init__(self, folder: Path, worker: str = "") -> None:
+    def __init__(
+        self, folder: Path, worker: str = "", cancelled: threading.Event | None = None
+    ) -> None:
         self._folder, self._worker, self._process = folder, worker, os.getpid()
+        self._cancelled = cancelled or threading.Event()
         self._written = self._began = time.monotonic()
         self._training: tuple[int, float] | None = None
         self._stage = "starting"
@@ -68,8 +69,8 @@ class Progress:
         store.clear_progress(self._folder)
 
     def _check(self) -> None:
-        if ABANDONED.is_set():
-            raise Abandoned
+        if self._cancelled.is_set():
+            raise Cancelled
         if os.getpid() != self._process:  # a copy that a loss of somebody's has forked
             os._exit(1)
 

@@ -1,4 +1,4 @@
-"""How long a sweep will take: one short run of each program is timed, cold and warm."""
+"""Estimates the time of a sweep from one short run of each program, timed cold and warm."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -16,42 +16,42 @@ from landscape.sweep.executors.affinity_queue import grouped
 
 
 class Cost(NamedTuple):
-    """Seconds: of compiling, once each program, and of all runs after that, one by one."""
+    """Seconds to compile each program once, and to perform all runs one by one after that."""
 
     compiling: float
     running: float
 
 
-def estimated(runs: Sequence[Run], training: Collection[str], workshop: ProgramCache) -> Cost:
-    """The cost of all runs, from one of each program with a few of its steps.
+def estimate_cost(runs: Sequence[Run], training: Collection[str], cache: ProgramCache) -> Cost:
+    """Estimates the cost of all runs from a few steps of one run per program.
 
-    `training`: the ids of those that are trained, and not only measured. Everything that is asked
-    to be measured is measured, in a temporary folder. What lies across runs and the report are not
-    part of it.
+    `training`: the ids of the runs that are trained, and not only measured. The short runs perform
+    all configured measurements, in a temporary folder. Measurements across runs and the report are
+    not included.
     """
     compiling = running = 0.0
-    for same in grouped(runs, {run.id: workshop.key(run) for run in runs}).values():
-        run = same[0]
+    for group in grouped(runs, {run.id: cache.key(run) for run in runs}).values():
+        run = group[0]
         short = run.model_copy(update={"steps": _few_steps(run)})
-        cold, _ = _timed(short, workshop)
-        warm, few_steps = _timed(short, workshop)
+        cold, _ = _timed(short, cache)
+        warm, few_steps = _timed(short, cache)
         compiling += max(cold - warm, 0.0)
-        new = sum(run.id in training for run in same)
-        running += len(same) * (warm - few_steps) + new * few_steps * run.steps / short.steps
+        trained = sum(run.id in training for run in group)
+        running += len(group) * (warm - few_steps) + trained * few_steps * run.steps / short.steps
     return Cost(compiling, running)
 
 
 def _few_steps(run: Run) -> int:
-    """As many as need to be recorded for all checkpoints that are measured."""
+    """Returns the fewest steps that record all measured checkpoints."""
     return min(run.steps, run.record_every * max(run.checkpoints, 1))
 
 
-def _timed(run: Run, workshop: ProgramCache) -> tuple[float, float]:
-    """Seconds of a run, and of the training in it."""
+def _timed(run: Run, cache: ProgramCache) -> tuple[float, float]:
+    """Returns the seconds of a run, and those of its training."""
     with TemporaryDirectory() as name:
         folder, began = Path(name), time.perf_counter()
         try:
-            perform(run, folder, workshop, Progress(folder))
+            perform(run, folder, cache, Progress(folder))
         except UserError:
             raise
         except Exception as error:

@@ -1,4 +1,4 @@
-"""One process at a time works on an experiment's folder; who it is can be read by all others."""
+"""The lock on an experiment's folder: one process works on it, all others can read which one."""
 
 import os
 import socket
@@ -13,14 +13,14 @@ from filelock import FileLock, Timeout
 from landscape.errors import StorageError, UserError
 from landscape.storage import disk, store
 
-# The operating system takes the lock back when its holder ends, however it ends. What it cannot do
-# is to tell who holds it: that is in a file of its own, which a holder that was killed leaves.
+# The operating system releases the lock when its holder ends for any reason. It cannot report the
+# holder, which is therefore in a file of its own; a holder that was killed leaves that file behind.
 _LOCK, _HELD = ".lock", store.HELD
-_PATIENCE = 1.0  # seconds: whoever only looks holds the lock for a moment too
+_TIMEOUT = 1.0  # seconds: readers take the lock briefly as well
 
 
 class Holder(NamedTuple):
-    """Who works on a folder: where, as which process, since when."""
+    """The process that works on a folder, its host, and when it started."""
 
     host: str
     pid: int
@@ -32,17 +32,16 @@ class Holder(NamedTuple):
 
 @contextmanager
 def hold(directory: Path) -> Iterator[Holder | None]:
-    """The folder for this process alone; makes it where it is missing.
+    """Locks the folder for this process; creates it if it is missing.
 
-    Yields who held it last and did not end by itself, if anybody. UserError where another process
-    holds it, StorageError where it cannot be written to. A folder in which nothing was done is
-    taken away again.
+    Yields the previous holder if it did not exit cleanly. Removes the folder again if it stays
+    empty. Raises UserError if another process holds it, StorageError if it cannot be written to.
     """
     lock = FileLock(directory / _LOCK)
     try:
-        made = [path for path in (directory, *directory.parents) if not path.exists()]
+        created = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_PATIENCE)
+        lock.acquire(timeout=_TIMEOUT)
     except Timeout:
         raise UserError(
             f"{directory} is in use by {_read(directory) or 'another process'}",
@@ -60,40 +59,38 @@ def hold(directory: Path) -> Iterator[Holder | None]:
     try:
         stale = _read(directory)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        own = Holder(socket.gethostname(), os.getpid(), since)
         disk.claim()
-        disk.write_json(directory / _HELD, own._asdict())
+        this_process = Holder(socket.gethostname(), os.getpid(), since)
+        disk.write_json(directory / _HELD, this_process._asdict())
         yield stale
     finally:
         disk.disclaim()
-        with suppress(OSError):  # a folder that has become read-only, or was taken away
+        with suppress(OSError):  # the folder may have become read-only or been removed
             (directory / _HELD).unlink(missing_ok=True)
             (directory / _LOCK).unlink(missing_ok=True)
         lock.release()
-        with suppress(OSError):  # it stays where anything is in it
-            for path in dict.fromkeys((directory, *made)):
+        with suppress(OSError):  # raised unless the folder is empty
+            for path in dict.fromkeys((directory, *created)):
                 path.rmdir()
 
 
 def holder(directory: Path) -> Holder | None:
-    """Who works on the folder now."""
-    found = _read(directory)
-    if found is None or not (directory / _LOCK).exists():
+    """Returns the process that works on the folder now, if any."""
+    last_holder = _read(directory)
+    if last_holder is None or not (directory / _LOCK).exists():
         return None
     lock = FileLock(directory / _LOCK)
     try:
         lock.acquire(timeout=0)
-    except Timeout:
-        return found
-    except OSError:  # such as a folder of somebody else's, where nothing can be tried
-        return found
+    except OSError:  # a timeout, or a folder in which the lock cannot be tested
+        return last_holder
     lock.release()
     return None
 
 
 def _read(directory: Path) -> Holder | None:
     try:
-        found = disk.read_json(directory / _HELD)
-        return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
+        stored = disk.read_json(directory / _HELD)
+        return Holder(str(stored["host"]), int(stored["pid"]), str(stored["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -188,7 +188,7 @@ def test_init_writes_an_experiment_that_runs_and_never_overwrites(tmp_path):
     before = (tmp_path / "mine" / "my_losses.py").read_text()
     again = invoke("init", "mine", cwd=tmp_path)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists; nothing was overwritten" in again.stderr
     assert (tmp_path / "mine" / "my_losses.py").read_text() == before
 
 

@@ -8,9 +8,9 @@ from helpers.misbehaving_sweep import write_config
 from rich.console import Console
 
 from landscape import config
-from landscape.cli.live_view import Board, at_work, duration
+from landscape.cli.live_view import LiveView, activity, duration
 from landscape.storage import store
-from landscape.sweep.executors import Ended, Started
+from landscape.sweep.executors.protocol import Ended, Started
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def runs(tmp_path):
     )
 
 
-def drawn(board):
+def drawn(view):
     console = Console(file=io.StringIO(), width=100)
-    console.print(board._drawn())
+    console.print(view._render())
     return console.file.getvalue()
 
 
@@ -33,24 +33,24 @@ def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     first, second, third, fourth = runs
     trained = {first.id, second.id, third.id}
-    board = Board(Console(file=io.StringIO()), tmp_path, 4, trained)
+    view = LiveView(Console(file=io.StringIO()), tmp_path, 4, trained)
     now[0] += 300  # programs are built and checked
-    with board.shown():
+    with view.shown():
         for run in (first, second):
-            board.tell(Started(run, "worker 1"))
+            view.update(Started(run, "worker 1"))
             store.write_progress(
                 store.run_folder(tmp_path, run.id), {"stage": "train", "step": 60, "steps": 90}
             )
         now[0] += 10
-        assert "12 steps/s" in drawn(board)  # 60 of each in 10 seconds
-        assert "train 60/90" in drawn(board)
-        board.tell(Ended(first, "done", 10.0))
-        board.tell(Ended(second, "diverged", 10.0))
-        board.tell(Started(fourth, "worker 1"))
-        board.tell(Ended(fourth, "done", 0.0))  # it was only measured
-        assert "15 steps/s" in drawn(board)  # 90 and 60
-        assert "3/4 done" in drawn(board) and "1 diverged" in drawn(board)
-        assert "3 s left" in drawn(board)  # 3 of 4 took 10 seconds
+        assert "12 steps/s" in drawn(view)  # 60 of each in 10 seconds
+        assert "train 60/90" in drawn(view)
+        view.update(Ended(first, "done", 10.0))
+        view.update(Ended(second, "diverged", 10.0))
+        view.update(Started(fourth, "worker 1"))
+        view.update(Ended(fourth, "done", 0.0))  # it was only measured
+        assert "15 steps/s" in drawn(view)  # 90 and 60
+        assert "3/4 done" in drawn(view) and "1 diverged" in drawn(view)
+        assert "3 s left" in drawn(view)  # 3 of 4 took 10 seconds
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
     ],
 )
 def test_what_a_run_does_is_said_in_words(progress, words):
-    assert words in at_work(progress)
+    assert words in activity(progress)
 
 
 def test_seconds_as_a_person_says_them():

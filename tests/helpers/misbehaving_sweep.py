@@ -5,8 +5,10 @@ import sys
 
 from landscape import config
 from landscape.errors import UserError
-from landscape.sweep import carry_out, executors
-from landscape.sweep.executors.events import Ended
+from landscape.sweep.executors.protocol import Ended
+from landscape.sweep.executors.selection import select_executor
+from landscape.sweep.run_states import run_states
+from landscape.sweep.session import events, open_session
 
 RESULT_FILES = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 CONFIG = """
@@ -81,11 +83,11 @@ def plan_mischief(folder, what, number):
 
 
 def run_sweep(path, *overrides, jobs=None, executor=None, out=None, **options):
-    """All events of a sweep, and the folder of its results."""
+    """Performs a sweep; returns all events and the folder of the results."""
     experiment = config.load(path, overrides)
-    how = executors.choose(experiment, executor, jobs, None)
-    out = out or path.parent / "out"
-    return [*carry_out.carry_out(experiment, out, how, **options)], out / experiment.name
+    spec = select_executor(experiment, executor, jobs, None)
+    with open_session(experiment, out or path.parent / "out", **options) as session:
+        return [*events(session, spec)], session.directory
 
 
 def result_bytes(directory):
@@ -124,8 +126,9 @@ def start_process(path, *words, **options):
     )
 
 
-def run_states(directory):
+def states_while_running(directory):
+    """Returns the states of a sweep that is running; empty before it has written its plan."""
     try:
-        return carry_out.states(directory, True)
+        return run_states(directory, True)
     except UserError:
         return {}

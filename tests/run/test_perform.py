@@ -13,7 +13,9 @@ from landscape.parts.directions import Point, random
 from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.storage import disk, store
-from landscape.sweep import carry_out, executors
+from landscape.sweep.executors.protocol import Ended
+from landscape.sweep.executors.selection import select_executor
+from landscape.sweep.session import events, open_session
 
 CONFIG = """
 dataset: digits
@@ -342,10 +344,11 @@ def test_a_new_label_is_taken_over_without_training(tmp_path):
     path = tmp_path / "x" / "experiment.yaml"
     changed = config.load(path, [*few, "losses=[{name: brier, label: other}]"])
     before = (store.run_folder(out, run_id) / "trace.parquet").stat().st_mtime_ns
-    how = executors.choose(changed, None, None, None)
+    spec = select_executor(changed, None, None, None)
     (tmp_path / "x" / "results").mkdir()
     out.rename(tmp_path / "x" / "results" / changed.name)
-    [*carry_out.carry_out(changed, tmp_path / "x" / "results", how)]
+    with open_session(changed, tmp_path / "x" / "results") as session:
+        [*events(session, spec)]
     folder = store.run_folder(tmp_path / "x" / "results" / changed.name, run_id)
     assert config.read_run(folder / "config.yaml").loss.label == "other"
     assert (folder / "trace.parquet").stat().st_mtime_ns == before
@@ -359,11 +362,12 @@ def test_a_run_of_another_sweep_is_kept_under_its_new_name(tmp_path):
 
     def performed(*overrides):
         changed = config.load(path, [*few, *overrides])
-        how = executors.choose(changed, None, None, None)
-        events = [*carry_out.carry_out(changed, tmp_path / "out", how)]
+        spec = select_executor(changed, None, None, None)
+        with open_session(changed, tmp_path / "out") as session:
+            ended = [event.run.id for event in events(session, spec) if isinstance(event, Ended)]
         directory = tmp_path / "out" / changed.name
         assert all(store.damaged(store.run_folder(directory, n)) == [] for n in names(directory))
-        return [e.run.id for e in events if isinstance(e, executors.Ended)], directory
+        return ended, directory
 
     def names(directory):
         return store.run_names(directory)

@@ -10,7 +10,7 @@ from landscape.sweep import estimate
 def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeypatch):
     asked = []
 
-    def timed(run, workshop):
+    def timed(run, cache):
         asked.append((run.loss.label, run.steps))
         cold = len(asked) % 2 == 1
         return (9.0, 4.0) if cold else (3.0, 1.0)  # seconds of the run, and of training in it
@@ -19,14 +19,14 @@ def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeyp
     overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
     runs = config.expand(config.load(write_config(tmp_path), overrides))
     everyone = {run.id for run in runs}
-    cost = estimate.estimated(runs, everyone, ProgramCache())
+    cost = estimate.estimate_cost(runs, everyone, ProgramCache())
     assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
     assert cost.compiling == 2 * (9 - 3)
     # Each run measures for 2 seconds and trains five times as long as the short one.
     assert cost.running == 2 * 3 * (2 + 5 * 1.0)
     # What is trained already is only measured.
     measured = {run.id for run in runs if run.loss.label == "brier"}
-    cost = estimate.estimated(runs, everyone - measured, ProgramCache())
+    cost = estimate.estimate_cost(runs, everyone - measured, ProgramCache())
     assert cost.running == 3 * 2 + 3 * (2 + 5 * 1.0)
 
 

@@ -28,11 +28,12 @@ from hypothesis import strategies as st
 
 from landscape import config
 from landscape.errors import StorageError, UserError
-from landscape.sweep import executors
+from landscape.sweep import session
 from landscape.sweep.executors import processes, worker
-from landscape.sweep.executors.affinity_queue import Queue, choose
-from landscape.sweep.executors.events import Ended, Lost, Note, Started
+from landscape.sweep.executors.affinity_queue import AffinityQueue, choose_program
 from landscape.sweep.executors.pool import Limits, WorkerPool
+from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost, Note, Prepared, Started
+from landscape.sweep.executors.selection import select_executor
 
 MORE = """
 dataset: digits
@@ -75,7 +76,9 @@ def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp
         found[executor, jobs] = everything(directory)
     assert len(found["serial", 1]) == 2 * (5 + 2) + 1
     assert_same_results(found["processes", 2], found["serial", 1])
-    monkeypatch.setattr(executors, "started", None)  # nobody is started who has nothing to do
+    monkeypatch.setattr(
+        session, "running_executor", None
+    )  # nobody is started who has nothing to do
     events, _ = run_sweep(path, executor="processes", jobs=2)
     assert statuses(events) == []
 
@@ -113,12 +116,12 @@ def test_a_cluster_that_is_not_there_is_said_at_once():
 def test_what_a_task_raises_on_a_cluster_reads_as_here():
     from landscape.sweep.executors import ray
 
-    slot = ray.Slot("worker 1", None, config.Resources())
+    slot = ray.RaySlot("worker 1", None, config.Resources())
     for error in (UserError("wrong", hint="mend it"), StorageError("full"), OSError("gone")):
         shown = ray.ray.exceptions.RayTaskError("call", "Traceback", error).as_instanceof_cause()
-        found = slot.why(shown)
+        found = slot.why_failed(shown)
         assert type(found) is type(error) and str(found) == str(error)
-    assert slot.why(ray.ray.exceptions.ActorDiedError()) == "worker or its machine lost"
+    assert slot.why_failed(ray.ray.exceptions.ActorDiedError()) == "worker or its machine lost"
 
 
 def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
@@ -132,7 +135,7 @@ def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
     ]
     monkeypatch.setattr(ray.ray, "nodes", lambda: machines)
     for cpus, gpus, expected in [(1, 0, 15), (0.1, 0.2, 15), (1, 0.4, 5), (1, 0.1, 7), (2, 1, 2)]:
-        assert ray._fitting(config.Resources(cpus=cpus, gpus=gpus)) == expected
+        assert ray._capacity(config.Resources(cpus=cpus, gpus=gpus)) == expected
 
 
 class Cluster:
@@ -164,10 +167,10 @@ def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monk
 
     why = ray.ray.exceptions.RayTaskError("begin", "Traceback\nImportError: landscape", None)
     cluster = Cluster(monkeypatch, ray, ray.ray.exceptions.ActorDiedError(why))
-    slot = ray.Slot("worker 1", None, config.Resources())
+    slot = ray.RaySlot("worker 1", None, config.Resources())
     assert not slot.ready() and not slot.ready()  # machines come and go
     with pytest.raises(
-        UserError, match="no worker can begin on the cluster: ImportError: landscape"
+        UserError, match="workers cannot start on the cluster: ImportError: landscape"
     ):
         slot.ready()
     assert cluster.asked == 3
@@ -176,8 +179,8 @@ def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monk
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("RayTaskError", r"cannot work: there \(ModuleNotFoundError: landscape\)"),
-        ("GetTimeoutError", r"cannot work: there \(no answer within 60 s\)"),
+        ("RayTaskError", r"cannot run workers: there \(ModuleNotFoundError: landscape\)"),
+        ("GetTimeoutError", r"cannot run workers: there \(no reply within 60 s\)"),
     ],
 )
 def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, kind, words):
@@ -200,17 +203,17 @@ def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, k
 
 def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
     experiment = config.load(write_config(tmp_path), overrides)
-    return executors.choose(experiment, executor, jobs, address)
+    return select_executor(experiment, executor, jobs, address)
 
 
 def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
     assert chosen(tmp_path).executor == "serial"
     assert chosen(tmp_path, jobs=1).executor == "serial"
-    assert chosen(tmp_path, jobs=3) == executors.ExecutorSpec("processes", 3, None)
+    assert chosen(tmp_path, jobs=3) == ExecutorSpec("processes", 3, None)
     limited = chosen(tmp_path, "execution.time_limit=1h")
-    assert limited == executors.ExecutorSpec("processes", 1, None)
+    assert limited == ExecutorSpec("processes", 1, None)
     assert chosen(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
-    assert chosen(tmp_path, address="auto") == executors.ExecutorSpec("ray", None, "auto")
+    assert chosen(tmp_path, address="auto") == ExecutorSpec("ray", None, "auto")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
     [
         ((), {"executor": "serial", "jobs": 2}, "has one job"),
         (("execution.time_limit=1h",), {"executor": "serial"}, "cannot stop its own runs"),
-        ((), {"executor": "processes", "address": "auto"}, "--address is for"),
+        ((), {"executor": "processes", "address": "auto"}, "--address requires"),
         ((), {"executor": "Ray"}, "no executor `Ray`"),
         ((), {"executor": "processes", "jobs": -1}, "at least 1"),
     ],
@@ -237,7 +240,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, overrides, options, word
     st.sets(st.sampled_from("abcdef")),
 )
 def test_a_worker_is_idle_only_where_nothing_is_left(left, own, begun):
-    key = choose(left, own, begun | own)
+    key = choose_program(left, own, begun | own)
     if not any(left.values()):
         assert key is None
         return
@@ -250,13 +253,10 @@ def test_a_worker_is_idle_only_where_nothing_is_left(left, own, begun):
         assert left[key] == max(left.values())
 
 
-def value_of(generator):
-    """What a generator returns in the end."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as end:
-            return end.value
+def prepared(pool, runs, stop=None):
+    """Prepares runs and returns the number of their programs, if it was not stopped."""
+    items = pool.prepare(runs, stop or threading.Event())
+    return sum(event.programs for event in items if isinstance(event, Prepared))
 
 
 class Pretended:
@@ -272,7 +272,7 @@ class Pretended:
         future = Future()
         if function is worker.prepare:
             keys = {run.id: run.loss.label for run in arguments[0]}
-            future.set_result(worker.Prepared(keys, 1))
+            future.set_result(worker.PreparedPrograms(keys, 1))
         else:
             (run, _, name) = arguments
             self._log.append((name, run.loss.label, run.seed))
@@ -282,13 +282,13 @@ class Pretended:
     def stop(self):
         pass
 
-    def dead(self):
+    def death(self):
         return None
 
-    def overdrawn(self):
+    def over_memory_limit(self):
         return False
 
-    def why(self, error):
+    def why_failed(self, error):
         return error
 
 
@@ -298,9 +298,9 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
     slots = [Pretended(f"w{number}", log) for number in range(workers)]
-    crew = WorkerPool(slots, Limits(None, 0))
-    assert value_of(crew.prepare(runs, threading.Event())) == 3
-    events = [*crew.perform(runs, tmp_path, threading.Event())]
+    pool = WorkerPool(slots, Limits(None, 0))
+    assert prepared(pool, runs) == 3
+    events = [*pool.perform(runs, tmp_path, threading.Event())]
     assert len(log) == 12 and len({(loss, seed) for _, loss, seed in log}) == 12
     at = {loss: {name for name, label, _ in log if label == loss} for _, loss, _ in log}
     # Each program is at one worker, but where one that would be idle helps.
@@ -325,7 +325,7 @@ class Late(Pretended):
             future.set_exception(OSError("gone"))
         return future
 
-    def why(self, error):
+    def why_failed(self, error):
         return "killed"
 
 
@@ -334,9 +334,9 @@ def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
     overrides = ("losses=[brier]", "slices=null", "steps=2")
     _, results = run_sweep(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
-    crew = WorkerPool([Late("w", [], results)], Limits(None, 0))
-    value_of(crew.prepare(runs, threading.Event()))
-    assert statuses(crew.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
+    pool = WorkerPool([Late("w", [], results)], Limits(None, 0))
+    prepared(pool, runs)
+    assert statuses(pool.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
 
 
 class Trains(Pretended):
@@ -355,10 +355,10 @@ class Trains(Pretended):
         if function is worker.prepare:
             keys = {run.id: "same" for run in arguments[0]}
             future = Future()
-            future.set_result(worker.Prepared(keys, 3))
+            future.set_result(worker.PreparedPrograms(keys, 3))
         return future
 
-    def why(self, error):
+    def why_failed(self, error):
         return str(error)
 
 
@@ -367,8 +367,8 @@ def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
     runs = config.expand(config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4")))
     log = []
     slots = [Trains("a", log), Trains("b", log)]
-    crew = WorkerPool(slots, Limits(None, 0))
-    value_of(crew.prepare(runs, threading.Event()))
+    pool = WorkerPool(slots, Limits(None, 0))
+    prepared(pool, runs)
 
     def end():
         while not any(label == "brier" for _, label, _ in log):
@@ -383,7 +383,7 @@ def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
 
     ends = threading.Thread(target=end)
     ends.start()
-    events = [*crew.perform(runs, tmp_path, threading.Event())]
+    events = [*pool.perform(runs, tmp_path, threading.Event())]
     ends.join()
     assert statuses(events) == ["done"] * 4
     before = log[: log.index(("", "trained", []))]
@@ -392,8 +392,8 @@ def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
     after = [seed for _, label, seed in log[len(before) + 1 :]]
     assert sorted(after) == sorted(together) and len(after) == 3
     notes = [str(event) for event in events if isinstance(event, Note)]
-    told = "lost 3 runs that it trained side by side: killed; each is trained by itself"
-    assert [note.split(" ", 1)[1] for note in notes] == ([told] if lost else [])
+    expected = "lost 3 runs that it trained side by side: killed; training them one by one"
+    assert [note.split(" ", 1)[1] for note in notes] == ([expected] if lost else [])
 
 
 class Never(Pretended):
@@ -406,17 +406,17 @@ class Never(Pretended):
 def test_a_worker_that_never_comes_holds_nothing_up(tmp_path):
     path = write_config(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
-    crew = WorkerPool([Pretended("w", []), Never("x", [])], Limits(None, 0))
-    value_of(crew.prepare(runs, threading.Event()))
-    assert statuses(crew.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
+    pool = WorkerPool([Pretended("w", []), Never("x", [])], Limits(None, 0))
+    prepared(pool, runs)
+    assert statuses(pool.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
     stopped = threading.Event()
     stopped.set()
     alone = WorkerPool([Never("x", [])], Limits(None, 0))
-    value_of(alone.prepare(runs, stopped))
+    prepared(alone, runs, stopped)
 
 
 def test_an_idle_worker_helps_where_most_is_left():
-    queue = Queue({"a": [1, 2, 3], "b": [4]})
+    queue = AffinityQueue({"a": [1, 2, 3], "b": [4]})
     queue.begin("one", "a")
     queue.begin("two", "b")
     assert queue.take("two") == ("b", [4])
@@ -437,7 +437,7 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
         future = slot.start(time.sleep, 60)
         time.sleep(0.5)
         os.kill(child.pid, signal.SIGTERM)
-        assert slot.why(future.exception(timeout=20)) == "worker killed (SIGTERM)"
+        assert slot.why_failed(future.exception(timeout=20)) == "worker killed (SIGTERM)"
     finally:
         slot.stop()
 
@@ -445,7 +445,7 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
 PRINTS = """
 from pathlib import Path
 from landscape.sweep.executors import worker
-with worker._printing_into(Path("run/log.txt")):
+with worker._output_to_log(Path("run/log.txt")):
     print("first")
     for number in range(200_000):
         print(number, "x" * 90)
@@ -457,4 +457,4 @@ def test_a_log_has_its_bound_without_a_look_at_it_meanwhile(tmp_path):
     subprocess.run([sys.executable, "-c", PRINTS], cwd=tmp_path, check=True, timeout=100)
     log = (tmp_path / "run" / "log.txt").read_text()
     assert log.startswith("first\n0 x") and log.endswith("\nlast\n")
-    assert "[what was printed in between is left out]" in log and len(log) < 8 * 2**20
+    assert "[output truncated]" in log and len(log) < 8 * 2**20

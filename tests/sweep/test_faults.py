@@ -16,23 +16,26 @@ from helpers.misbehaving_sweep import (
     plan_mischief,
     result_bytes,
     run_command,
-    run_states,
     run_sweep,
     start_process,
+    states_while_running,
     statuses,
     write_config,
 )
 
+from landscape import config
 from landscape.storage import disk, store
-from landscape.sweep import carry_out, lock
-from landscape.sweep.executors.events import Ended, Lost
+from landscape.sweep import lock
+from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost
+from landscape.sweep.run_states import run_states
+from landscape.sweep.session import events, open_session
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     path = write_config(tmp_path_factory.mktemp("undisturbed"))
-    events, directory = run_sweep(path, executor="serial")
-    assert statuses(events) == ["done"] * 4
+    items, directory = run_sweep(path, executor="serial")
+    assert statuses(items) == ["done"] * 4
     return result_bytes(directory)
 
 
@@ -51,11 +54,11 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
         plan_mischief(tmp_path, kind, number)
     limits = ("time_limit=20", "memory_limit=1GiB", "retries=9")
     overrides = [f"execution.{limit}" for limit in limits]
-    events, directory = run_sweep(path, *overrides, executor="processes", jobs=1)
-    lost = [event.reason for event in events if isinstance(event, Lost)]
+    items, directory = run_sweep(path, *overrides, executor="processes", jobs=1)
+    lost = [event.reason for event in items if isinstance(event, Lost)]
     assert len(lost) == len(reasons)
     assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 6
-    assert statuses(events) == ["done"] * 4
+    assert statuses(items) == ["done"] * 4
     assert_same_results(result_bytes(directory), undisturbed)
     logs = "".join(p.read_text() for p in directory.glob("runs/*/log.txt"))
     assert "Segmentation fault" in logs and "losses.py" in logs
@@ -68,13 +71,13 @@ def test_a_loss_that_prints_megabytes_or_forks_changes_nothing(tmp_path, undistu
     path = write_config(tmp_path)
     for number in range(4):  # it is traced several times, at first while it is prepared
         plan_mischief(tmp_path, kind, number)
-    events, directory = run_sweep(path, executor="processes", jobs=1)
-    assert statuses(events) == ["done"] * 4
+    items, directory = run_sweep(path, executor="processes", jobs=1)
+    assert statuses(items) == ["done"] * 4
     assert_same_results(result_bytes(directory), undisturbed)
     logs = [p.read_text() for p in directory.glob("runs/wicked*/log.txt")]
     assert all("done after" in log for log in logs)
     if kind == "print":
-        assert any("mischief 0 " in log and "is left out" in log for log in logs)
+        assert any("mischief 0 " in log and "[output truncated]" in log for log in logs)
         assert max(len(log) for log in logs) <= 8 * 2**20
 
 
@@ -83,9 +86,9 @@ def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path
     path = write_config(tmp_path)
     for number in range(3):  # while it is prepared, and in both attempts of its first run
         plan_mischief(tmp_path, "leave", number)
-    events, directory = run_sweep(path, executor="processes", jobs=1)
-    assert sorted(statuses(events)) == ["done", "done", "done", "failed"]
-    (failed,) = (e.run for e in events if isinstance(e, Ended) and e.status == "failed")
+    items, directory = run_sweep(path, executor="processes", jobs=1)
+    assert sorted(statuses(items)) == ["done", "done", "done", "failed"]
+    (failed,) = (e.run for e in items if isinstance(e, Ended) and e.status == "failed")
     assert failed.loss.label == "wicked"
     folder = store.run_folder(directory, failed.id)
     assert "exit code 0" in store.read_reason(folder)
@@ -161,11 +164,11 @@ def test_workers_killed_at_random_moments(tmp_path, undisturbed):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    events, directory = run_sweep(path, "execution.retries=9", executor="processes", jobs=2)
+    items, directory = run_sweep(path, "execution.retries=9", executor="processes", jobs=2)
     over.set()
     killer.join()
     assert killed
-    assert sorted(statuses(events)) == ["done"] * 4
+    assert sorted(statuses(items)) == ["done"] * 4
     assert_same_results(result_bytes(directory), undisturbed)
 
 
@@ -177,7 +180,7 @@ def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice
     directory = tmp_path / "out" / "sweep"
     one = start_process(path, "--executor", "processes", "--jobs", "2")
     deadline = time.monotonic() + 120
-    while not any(s.status == "done" for s in run_states(directory).values()):
+    while not any(s.status == "done" for s in states_while_running(directory).values()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     workers = psutil.Process(one.pid).children(recursive=True)
@@ -186,11 +189,13 @@ def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice
     assert workers
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
-    kept = [name for name, state in run_states(directory).items() if state.status == "done"]
-    events, _ = run_sweep(path, executor="processes", jobs=2)
-    opened = events[0]
-    assert opened.stale is not None and opened.stale.pid == one.pid
-    assert {e.run.id for e in events if isinstance(e, Ended)}.isdisjoint(kept)
+    kept = [
+        name for name, state in states_while_running(directory).items() if state.status == "done"
+    ]
+    with open_session(config.load(path), tmp_path / "out") as session:
+        assert session.stale is not None and session.stale.pid == one.pid
+        items = [*events(session, ExecutorSpec("processes", 2, None))]
+    assert {e.run.id for e in items if isinstance(e, Ended)}.isdisjoint(kept)
     assert_same_results(result_bytes(directory), undisturbed)
 
 
@@ -257,14 +262,14 @@ def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     one = start_process(path, "--executor", "processes", "--jobs", "1")
-    while not any(s.status == "running" for s in run_states(directory).values()):
+    while not any(s.status == "running" for s in states_while_running(directory).values()):
         assert one.poll() is None
         time.sleep(0.05)
     one.send_signal(signal.SIGINT)
     _, told = one.communicate(timeout=120)
     assert one.returncode == 130
-    assert "finishing the runs in hand" in told and "the same command goes on" in told
-    found = [state.status for state in carry_out.states(directory, False).values()]
+    assert "finishing the current runs" in told and "rerun the command to resume" in told
+    found = [state.status for state in run_states(directory, False).values()]
     assert set(found) == {"done", "missing"}
     assert lock.holder(directory) is None and not (directory / "held.json").exists()
     run_sweep(path, executor="serial")
@@ -285,7 +290,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
         executor,
     )
     directory = tmp_path / "out" / "sweep"
-    while not any("step" in s.progress for s in run_states(directory).values()):
+    while not any("step" in s.progress for s in states_while_running(directory).values()):
         assert one.poll() is None, one.communicate()
         time.sleep(0.05)
     for _ in range(2):
@@ -294,7 +299,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
     _, told = one.communicate(timeout=20)
     assert one.returncode == 130 and told.endswith("interrupted\n")
     assert "Traceback" not in told
-    (state,) = {s.status for s in carry_out.states(directory, False).values() if s.progress}
+    (state,) = {s.status for s in run_states(directory, False).values() if s.progress}
     assert state == "interrupted"
     assert lock.holder(directory) is None
 
@@ -304,8 +309,8 @@ def test_a_run_over_its_time_keeps_the_steps_that_it_recorded(tmp_path):
     path = write_config(tmp_path)
     overrides = ("losses=[brier]", "seeds=1", "steps=400000", "batch_size=16", "record_every=1000")
     limits = ("execution.time_limit=15", "execution.retries=0")
-    events, directory = run_sweep(path, *overrides, *limits)
-    assert statuses(events) == ["failed"]
+    items, directory = run_sweep(path, *overrides, *limits)
+    assert statuses(items) == ["failed"]
     (folder,) = (directory / "runs").iterdir()
     assert store.read_reason(folder) == "time limit"
     trace = store.read_trace(folder)

@@ -12,17 +12,19 @@ from helpers.misbehaving_sweep import (
     assert_same_results,
     result_bytes,
     run_command,
-    run_states,
     run_sweep,
     start_process,
+    states_while_running,
     statuses,
     write_config,
 )
 
 from landscape.errors import UserError
+from landscape.run.plan import Planned, plan
 from landscape.storage import store
-from landscape.sweep import carry_out, lock
-from landscape.sweep.executors.events import Ended
+from landscape.sweep import lock
+from landscape.sweep.executors.protocol import Ended
+from landscape.sweep.run_states import run_states
 
 FEW = ("losses=[brier]",)
 
@@ -60,17 +62,17 @@ def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
     for name, action in expected.items():
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(DAMAGES[kind](content))
-        assert planned(path)[folder.name] == carry_out.Planned(action, folder.name, (name,))
-        state = carry_out.states(directory, False)[folder.name]
+        assert planned(path)[folder.name] == Planned(action, folder.name, (name,))
+        state = run_states(directory, False)[folder.name]
         assert (state.status, state.reason) == ("damaged", name)
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
     (folder / "status.json").write_text('{"status": "done"}')  # as of before there were digests
-    assert planned(path)[folder.name] == carry_out.Planned("done", folder.name)
+    assert planned(path)[folder.name] == Planned("done", folder.name)
     (folder / "trace.parquet").unlink()
-    assert planned(path)[folder.name] == carry_out.Planned("new", folder.name, ("trace.parquet",))
+    assert planned(path)[folder.name] == Planned("new", folder.name, ("trace.parquet",))
     (folder / "status.json").write_bytes(b"{")
-    assert planned(path)[folder.name] == carry_out.Planned("new", folder.name, ("status.json",))
+    assert planned(path)[folder.name] == Planned("new", folder.name, ("status.json",))
 
 
 def planned(path):
@@ -78,7 +80,7 @@ def planned(path):
 
     experiment = config.load(path, FEW)
     directory = path.parent / "out" / "sweep"
-    return carry_out.plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
+    return plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
 
 
 @pytest.mark.slow
@@ -140,7 +142,7 @@ def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, sm
     assert ended.returncode == 1
     assert "Read-only file system" in ended.stderr and "--out" in ended.stderr
     assert "Traceback" not in ended.stderr
-    found = carry_out.states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
+    found = run_states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
     assert {state.status for state in found.values()} == {"done"}
 
 
@@ -185,7 +187,7 @@ def test_a_folder_in_use_says_by_whom(tmp_path):
 HOLDING = """
 import sys, time
 from pathlib import Path
-from landscape import lock
+from landscape.sweep import lock
 with lock.hold(Path(sys.argv[1])) as stale:
     print(stale.pid if stale else None, flush=True)
     time.sleep(100)
@@ -225,4 +227,4 @@ def test_a_thousand_tiny_runs_on_two_workers(tmp_path):
     found = result_bytes(directory)
     assert_same_results({key: found[key] for key in expected}, expected)
     assert len(expected) == 4 * 4
-    assert run_states(directory)[some[0].id].status == "done"
+    assert states_while_running(directory)[some[0].id].status == "done"

@@ -1,4 +1,4 @@
-"""Which run a worker gets next: runs that share a program go to the same worker."""
+"""A queue that gives runs of the same program to the same worker."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -6,51 +6,54 @@ from landscape.config import Run
 
 
 def grouped(runs: Iterable[Run], keys: Mapping[str, str]) -> dict[str, list[Run]]:
-    """Runs by the program that they share, in order; `keys` names the program of each run."""
+    """Groups runs by program in order; `keys` maps each run id to its program."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(keys[run.id], []).append(run)
     return groups
 
 
-def choose(left: Mapping[str, int], own: Collection[str], begun: Collection[str]) -> str | None:
-    """The program that a worker continues with, of those with runs left; None where there is none.
+def choose_program(
+    counts: Mapping[str, int], compiled: Collection[str], begun: Collection[str]
+) -> str | None:
+    """Returns the program that a worker continues with; None if no runs are left.
 
-    First one that it has compiled, then one that nobody has, then the one with most runs left: to
-    help there costs a compilation, which is less than to be idle.
+    `counts`: the number of waiting runs per program. Prefers a program that the worker has
+    `compiled`, then one that no worker has `begun`, then the one with the most runs: to help there
+    costs a compilation, which is cheaper than an idle worker.
     """
-    for some in (own, left.keys() - begun, left.keys()):
-        chosen = [key for key in left if left[key] and key in some]
-        if chosen:
-            return max(chosen, key=lambda key: left[key])
+    for preferred in (compiled, counts.keys() - begun, counts.keys()):
+        candidates = [key for key in counts if counts[key] and key in preferred]
+        if candidates:
+            return max(candidates, key=lambda key: counts[key])
     return None
 
 
-class Queue:
-    """Runs that wait, by program, and which worker has worked on which."""
+class AffinityQueue:
+    """Waiting runs by program, and the programs that each worker has compiled."""
 
     def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
         self._waiting = {key: list(runs) for key, runs in groups.items()}
         self._begun: set[str] = set()
-        self._own: dict[str, set[str]] = {}
+        self._compiled: dict[str, set[str]] = {}
 
     def begin(self, worker: str, key: str) -> None:
-        """Remembers that a worker has compiled a program, or is about to."""
+        """Records that a worker has compiled a program or is about to."""
         self._begun.add(key)
-        self._own.setdefault(worker, set()).add(key)
+        self._compiled.setdefault(worker, set()).add(key)
 
     def take(self, worker: str) -> tuple[str, list[Run]] | None:
-        """The program that the worker should go on with, and the runs of it that wait."""
-        left = {key: len(runs) for key, runs in self._waiting.items()}
-        key = choose(left, self._own.get(worker, ()), self._begun)
+        """Returns the program that the worker continues with, and its waiting runs."""
+        counts = {key: len(runs) for key, runs in self._waiting.items()}
+        key = choose_program(counts, self._compiled.get(worker, ()), self._begun)
         return None if key is None else (key, self._waiting[key])
 
     def forget(self, worker: str) -> None:
-        """After a worker was lost: whoever takes its name has compiled nothing."""
-        self._own.pop(worker, None)
+        """Records that a worker died: its replacement has compiled nothing."""
+        self._compiled.pop(worker, None)
 
     def put_back(self, key: str, run: Run) -> None:
-        """A run that is to be tried again, before all others of its program."""
+        """Requeues a run before all others of its program."""
         self._waiting[key].insert(0, run)
 
     def __len__(self) -> int:

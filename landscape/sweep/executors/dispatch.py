@@ -1,64 +1,40 @@
-"""Has workers that may die do tasks, and says of each what became of it."""
+"""Dispatches tasks to workers that may crash and yields their outcomes."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from landscape.config import Run
-from landscape.sweep.executors.events import Note
+from landscape.sweep.executors.protocol import Note, Slot
 
-_GLANCE = 0.1  # seconds between two looks at time limits, and at whether to stop
-_GRACE = 1.0  # seconds in which an executor says by itself that a worker has ended
-_PATIENCE = 20.0  # seconds that workers may take to start before somebody is told
-
-
-class Slot(Protocol):
-    """The place of one worker, which is replaced when it is lost."""
-
-    name: str
-
-    def ready(self) -> bool:
-        """Whether a task that is started now begins at once."""
-
-    def start(self, function: Callable, *arguments: Any) -> Future:
-        """Has the worker call a function of `worker`."""
-
-    def stop(self) -> None:
-        """Ends the worker at once, whatever it does; the next task gets a fresh one."""
-
-    def overdrawn(self) -> bool:
-        """Whether the worker takes more memory than it may, as far as its parent can see."""
-
-    def dead(self) -> str | None:
-        """How the worker has ended, in a few words; None while it lives."""
-
-    def why(self, error: BaseException) -> str | BaseException:
-        """Why the worker was lost, in a few words; or what the task itself raised."""
+_POLL = 0.1  # seconds between two checks of the time limits and of whether to stop
+_GRACE = 1.0  # seconds that a pool has to report the death of a worker by itself
+_PATIENCE = 20.0  # seconds that workers may take to start before the user is told
 
 
 class Task(NamedTuple):
-    """What a worker is asked to do; `about` says for which runs, by the program `key`."""
+    """A call for a worker; `runs` are those it is for, `key` their program, `seconds` its limit."""
 
     function: Callable
     arguments: tuple
-    about: Sequence[Run]
+    runs: Sequence[Run]
     key: str
     seconds: float | None
 
 
 class Begun(NamedTuple):
-    """A worker is given a task."""
+    """A worker starts a task."""
 
     slot: Slot
     task: Task
 
 
 class Outcome(NamedTuple):
-    """What became of a task.
+    """The outcome of a task.
 
-    `lost` says why its worker was; otherwise `value` is what the task returned or raised.
+    `lost` is the reason if its worker died; otherwise `value` is what the task returned or raised.
     """
 
     slot: Slot
@@ -70,23 +46,22 @@ class Outcome(NamedTuple):
 
 def dispatch(
     slots: Sequence[Slot],
-    ask: Callable[[Slot], Task | None],
-    left: Callable[[], bool],
+    next_task: Callable[[Slot], Task | None],
+    remaining: Callable[[], bool],
     stop: threading.Event,
 ) -> Iterator[Begun | Outcome | Note]:
-    """Gives each idle worker what `ask` has for it while anything is `left`, until `stop` is set.
+    """Gives each idle worker its next task while any are `remaining`, until `stop` is set.
 
-    Outcomes are told before the next task is asked for, so that whoever hears of one can put its
-    task back.
+    Outcomes are yielded before the next task is requested, so that a caller can requeue a task.
     """
     busy: dict[Future, tuple[Slot, Task, float]] = {}
     waiting_since: float | None = time.monotonic()
     while True:
-        at_work = {slot.name for slot, _, _ in busy.values()}
-        idle = [slot for slot in slots if slot.name not in at_work and not stop.is_set()]
+        working = {slot.name for slot, _, _ in busy.values()}
+        idle = [slot for slot in slots if slot.name not in working and not stop.is_set()]
         ready = [slot for slot in idle if slot.ready()]
         for slot in ready:
-            task = ask(slot)
+            task = next_task(slot)
             if task is not None:
                 yield Begun(slot, task)
                 future = slot.start(task.function, *task.arguments)
@@ -95,12 +70,12 @@ def dispatch(
             waiting_since = None
         elif waiting_since and time.monotonic() - waiting_since > _PATIENCE:
             waiting_since = None
-            yield Note("waiting for a worker: no machine has what a run asks for yet")
-        if not busy and (stop.is_set() or not left()):
+            yield Note("waiting for a worker: no machine with the requested resources is free yet")
+        if not busy and (stop.is_set() or not remaining()):
             return
         if not busy:
-            time.sleep(_GLANCE)
-        done = wait(busy, _GLANCE, FIRST_COMPLETED).done if busy else ()
+            time.sleep(_POLL)
+        done = wait(busy, _POLL, FIRST_COMPLETED).done if busy else ()
         for future in done:
             slot, task, began = busy.pop(future)
             value, lost = _result(slot, future)
@@ -110,24 +85,24 @@ def dispatch(
         for future, (slot, task, began) in list(busy.items()):
             seconds = time.monotonic() - began
             late = task.seconds is not None and seconds > task.seconds
-            lost = "time limit" if late else _silent(slot, future)
-            lost = "memory limit" if not lost and slot.overdrawn() else lost
+            lost = "time limit" if late else _unreported_death(slot, future)
+            lost = "memory limit" if not lost and slot.over_memory_limit() else lost
             if lost and not future.done():
                 del busy[future]
                 slot.stop()
                 yield Outcome(slot, task, None, lost, seconds)
 
 
-def _silent(slot: Slot, future: Future) -> str | None:
-    """How a worker ended of which its executor says nothing, as after `os._exit(0)`."""
-    if slot.dead():
+def _unreported_death(slot: Slot, future: Future) -> str | None:
+    """Describes how a worker died if its pool does not report it, as after `os._exit(0)`."""
+    if slot.death():
         wait([future], _GRACE)
-    return None if future.done() else slot.dead()
+    return None if future.done() else slot.death()
 
 
 def _result(slot: Slot, future: Future) -> tuple[Any, str | None]:
     error = future.exception()
     if error is None:
         return future.result(), None
-    why = slot.why(error)
-    return (None, why) if isinstance(why, str) else (why, None)
+    reason = slot.why_failed(error)
+    return (None, reason) if isinstance(reason, str) else (reason, None)

@@ -1,8 +1,8 @@
-"""An executor that hands runs to workers: what is lost is tried again, then recorded."""
+"""The executor that hands runs to workers: retries lost runs, then records them as failed."""
 
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,20 +13,20 @@ from landscape.run import traced_options
 from landscape.run.plan import finished
 from landscape.storage import store
 from landscape.sweep.executors import worker
-from landscape.sweep.executors.affinity_queue import Queue, grouped
-from landscape.sweep.executors.dispatch import Begun, Outcome, Slot, Task, dispatch
-from landscape.sweep.executors.events import Ended, Event, Lost, Note, Started
+from landscape.sweep.executors.affinity_queue import AffinityQueue, grouped
+from landscape.sweep.executors.dispatch import Begun, Outcome, Task, dispatch
+from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Prepared, Slot, Started
 
 
 class Limits(NamedTuple):
-    """What a run may take: seconds, and how often it is tried again after its worker was lost."""
+    """The time limit of a run in seconds, and how often it is retried after its worker died."""
 
     seconds: float | None
     retries: int
 
 
 class WorkerPool:
-    """Workers, each in its slot, and which programs each has compiled."""
+    """Workers, each in its slot, and the programs that each of them has compiled."""
 
     def __init__(self, slots: Sequence[Slot], limits: Limits) -> None:
         self._slots, self._limits = slots, limits
@@ -34,30 +34,31 @@ class WorkerPool:
         self._known: dict[str, set[str]] = {}
         self._together = 1
 
-    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Generator[Note, None, int]:
-        """Has the workers build and check all programs; returns how many.
+    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
+        """Builds and checks all programs in the workers; the last event is `Prepared`.
 
-        UserError with every mistake in them. A program whose worker is lost is left to its runs.
+        Raises UserError that lists every mistake. If a worker dies while it prepares a program, the
+        runs of that program are left to fail by themselves.
         """
-        cheap = {run.id: traced_options.structure(run, {}) for run in runs}
-        groups = list(grouped(runs, cheap).items())
+        without_tracing = {run.id: traced_options.structure(run, {}) for run in runs}
+        groups = list(grouped(runs, without_tracing).items())
         errors: list[UserError] = []
 
-        def ask(slot: Slot) -> Task | None:
+        def next_task(slot: Slot) -> Task | None:
             if not groups:
                 return None
-            key, some = groups.pop(0)
-            return Task(worker.prepare, (some,), some, key, self._limits.seconds)
+            key, group = groups.pop(0)
+            return Task(worker.prepare, (group,), group, key, self._limits.seconds)
 
-        for told in dispatch(self._slots, ask, lambda: bool(groups), stop):
-            if isinstance(told, Note):
-                yield told
-            if not isinstance(told, Outcome):
+        for item in dispatch(self._slots, next_task, lambda: bool(groups), stop):
+            if isinstance(item, Note):
+                yield item
+            if not isinstance(item, Outcome):
                 continue
-            outcome = _settled(told)
+            outcome = _interruption_as_loss(item)
             if outcome.lost:
                 self._known.pop(outcome.slot.name, None)
-                self._keys |= {run.id: outcome.task.key for run in outcome.task.about}
+                self._keys |= {run.id: outcome.task.key for run in outcome.task.runs}
             elif isinstance(outcome.value, UserError):
                 errors.append(outcome.value)
             elif isinstance(outcome.value, BaseException):
@@ -67,73 +68,74 @@ class WorkerPool:
                 self._together = outcome.value.together
                 self._known.setdefault(outcome.slot.name, set()).update(outcome.value.keys.values())
         raise_all(errors)
-        return len(set(self._keys.values()))
+        yield Prepared(len(set(self._keys.values())))
 
     def perform(
         self, runs: Sequence[Run], directory: Path, stop: threading.Event
     ) -> Iterator[Event]:
-        """Performs all runs that `prepare` has prepared; tells of each when it begins and ends.
+        """Performs all runs that `prepare` has prepared; yields an event when each starts and ends.
 
-        After `stop` is set no further run is begun. StorageError where results cannot be written.
+        No further run starts once `stop` is set. Raises StorageError if results cannot be written.
         """
         directory = directory.absolute()  # a worker may have another current folder
-        work = _Work(grouped(runs, self._keys), directory, self._limits.seconds, self._together)
+        tasks = _TaskQueue(
+            grouped(runs, self._keys), directory, self._limits.seconds, self._together
+        )
         for name, keys in self._known.items():
             for key in keys:
-                work.queue.begin(name, key)
-        for told in dispatch(self._slots, work.take, lambda: len(work.queue) > 0, stop):
-            if isinstance(told, Note):
-                yield told
-            elif isinstance(told, Begun):
-                if told.task.function is worker.perform:
-                    yield Started(told.task.about[0], told.slot.name)
+                tasks.waiting.begin(name, key)
+        for item in dispatch(self._slots, tasks.next, lambda: len(tasks.waiting) > 0, stop):
+            if isinstance(item, Note):
+                yield item
+            elif isinstance(item, Begun):
+                if item.task.function is worker.perform:
+                    yield Started(item.task.runs[0], item.slot.name)
             else:
-                outcome = _settled(told)
+                outcome = _interruption_as_loss(item)
                 if isinstance(outcome.value, BaseException):
                     raise outcome.value
                 if outcome.lost is not None:
-                    work.queue.forget(outcome.slot.name)
+                    tasks.waiting.forget(outcome.slot.name)
                 if outcome.task.function is worker.perform:
-                    yield self._ended(outcome, work)
+                    yield self._ended(outcome, tasks)
                 else:
-                    yield from _trained(outcome, work)
+                    yield from _trained(outcome, tasks)
 
-    def _ended(self, outcome: Outcome, work: "_Work") -> Event:
-        """Records what became of a run; one that was lost waits again, while it may."""
-        (run,), lost = outcome.task.about, outcome.lost
-        folder = store.run_folder(work.directory, run.id)
-        # It may have been lost when everything of the run was written.
+    def _ended(self, outcome: Outcome, tasks: "_TaskQueue") -> Event:
+        """Records the outcome of a run; a lost run is requeued while retries remain."""
+        (run,), lost = outcome.task.runs, outcome.lost
+        folder = store.run_folder(tasks.directory, run.id)
+        # The worker may have died after it wrote everything.
         status = outcome.value if lost is None else finished(run, folder)
         if status is not None:
             return Ended(run, status, outcome.seconds)
         assert lost is not None
         store.append_log(folder, f"the worker was lost: {lost}")
-        work.attempts[run.id] += 1
-        if work.attempts[run.id] <= self._limits.retries:
+        tasks.attempts[run.id] += 1
+        if tasks.attempts[run.id] <= self._limits.retries:
             store.clear_progress(folder)
-            work.queue.put_back(outcome.task.key, run)
+            tasks.waiting.put_back(outcome.task.key, run)
             return Lost(run, outcome.slot.name, lost)
-        _record(run, folder, lost, work.attempts[run.id])
+        _record_failure(run, folder, lost, tasks.attempts[run.id])
         return Ended(run, "failed", outcome.seconds)
 
-    def across(
-        self, asked: AcrossSettings, runs: Sequence[Run], directory: Path, stop: threading.Event
+    def measure_across(
+        self, settings: AcrossSettings, runs: Sequence[Run], directory: Path, stop: threading.Event
     ) -> bool:
-        """Has a worker measure between runs; False where that was done before."""
-        tasks = [Task(worker.across, (asked, runs, directory.absolute()), [], "", None)]
+        """Measures across runs in a worker; returns False if that was already done."""
+        arguments = (settings, runs, directory.absolute())
+        tasks = [Task(worker.measure_across, arguments, [], "", None)]
 
-        def ask(slot: Slot) -> Task | None:
+        def next_task(slot: Slot) -> Task | None:
             return tasks.pop() if tasks else None
 
-        told = dispatch(self._slots, ask, lambda: bool(tasks), stop)
-        found = [outcome for outcome in told if isinstance(outcome, Outcome)]
-        if not found:  # it was stopped before a worker was there
+        items = dispatch(self._slots, next_task, lambda: bool(tasks), stop)
+        outcomes = [item for item in items if isinstance(item, Outcome)]
+        if not outcomes:  # stopped before a worker was ready
             return False
-        (outcome,) = found
+        (outcome,) = outcomes
         if outcome.lost:
-            raise UserError(
-                f"what lies across runs could not be measured: the worker was lost ({outcome.lost})"
-            )
+            raise UserError(f"measuring across runs failed: the worker was lost ({outcome.lost})")
         if isinstance(outcome.value, BaseException):
             raise outcome.value
         return outcome.value
@@ -144,8 +146,8 @@ class WorkerPool:
             slot.stop()
 
 
-class _Work:
-    """What is left to do of a sweep, as tasks: seeds that train side by side come first."""
+class _TaskQueue:
+    """The remaining tasks of a sweep; seeds that train side by side come first."""
 
     def __init__(
         self,
@@ -154,56 +156,59 @@ class _Work:
         seconds: float | None,
         together: int,
     ) -> None:
-        self.queue, self.directory = Queue(groups), directory
+        self.waiting, self.directory = AffinityQueue(groups), directory
         self.attempts: Counter[str] = Counter()
         self._seconds, self._together = seconds, together
-        beside = groups if together > 1 else {}
-        self._untrained = {key: {run.id for run in runs} for key, runs in beside.items()}
+        side_by_side = groups if together > 1 else {}
+        self._untrained = {key: {run.id for run in runs} for key, runs in side_by_side.items()}
 
-    def take(self, slot: Slot) -> Task | None:
-        """The next task for a worker; None where none is left."""
-        found = self.queue.take(slot.name)
-        if found is None:
+    def next(self, slot: Slot) -> Task | None:
+        """Returns the next task for a worker; None if none is left."""
+        program = self.waiting.take(slot.name)
+        if program is None:
             return None
-        key, waiting = found
-        self.queue.begin(slot.name, key)
+        key, runs = program
+        self.waiting.begin(slot.name, key)
         untrained = self._untrained.get(key, set())
-        some = [run for run in waiting if run.id in untrained][: self._together]
-        untrained -= {run.id for run in some}
-        if len(some) > 1:  # nobody else may take them until they are trained
-            waiting[:] = [run for run in waiting if run not in some]
-            seconds = self._seconds and self._seconds * len(some)
-            return Task(worker.train_together, (some, self.directory), some, key, seconds)
-        run = waiting.pop(0)
+        batch = [run for run in runs if run.id in untrained][: self._together]
+        untrained -= {run.id for run in batch}
+        if len(batch) > 1:  # other workers must not take these runs until they are trained
+            runs[:] = [run for run in runs if run not in batch]
+            seconds = self._seconds and self._seconds * len(batch)
+            return Task(worker.train_together, (batch, self.directory), batch, key, seconds)
+        run = runs.pop(0)
         arguments = (run, self.directory, slot.name)
         return Task(worker.perform, arguments, [run], key, self._seconds)
 
 
-def _trained(outcome: Outcome, work: _Work) -> Iterator[Note]:
-    """Has runs that were trained side by side wait to be measured, or to be trained alone."""
-    runs = outcome.task.about
+def _trained(outcome: Outcome, tasks: _TaskQueue) -> Iterator[Note]:
+    """Requeues runs that were trained side by side, to be measured or to be trained one by one."""
+    runs = outcome.task.runs
     for run in reversed(runs):
-        work.queue.put_back(outcome.task.key, run)
+        tasks.waiting.put_back(outcome.task.key, run)
     if outcome.lost is not None:
-        several = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
-        yield Note(f"{several}: {outcome.lost}; each is trained by itself")
+        subject = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
+        yield Note(f"{subject}: {outcome.lost}; training them one by one")
 
 
-def _settled(outcome: Outcome) -> Outcome:
-    """As if the worker was lost, where a loss raised KeyboardInterrupt: a worker ignores Ctrl-C."""
+def _interruption_as_loss(outcome: Outcome) -> Outcome:
+    """Treats a KeyboardInterrupt raised by a loss as the death of its worker.
+
+    Workers ignore Ctrl-C, so that no other interruption reaches this place.
+    """
     if isinstance(outcome.value, KeyboardInterrupt):
         return outcome._replace(value=None, lost="KeyboardInterrupt raised")
     return outcome
 
 
-def _record(run: Run, folder: Path, reason: str, attempts: int) -> None:
-    """A run that failed with its worker: why, how far it had come, and what it printed last."""
-    reached = store.read_progress(folder)
+def _record_failure(run: Run, folder: Path, reason: str, attempts: int) -> None:
+    """Records that a run failed with its worker: the reason, its progress, the end of its log."""
+    progress = store.read_progress(folder)
     text = f"{reason}: the worker was lost {attempts} times" if attempts > 1 else reason
-    if reached.get("stage"):
-        text += f", last in the stage {reached['stage']}"
-    if reached.get("step") is not None:
-        text += f" at step {reached['step']} of {reached['steps']}"
+    if progress.get("stage"):
+        text += f", last in the stage {progress['stage']}"
+    if progress.get("step") is not None:
+        text += f" at step {progress['step']} of {progress['steps']}"
     tail = store.read_log(folder)[-30:]
     store.clear_progress(folder)
     store.write_failure(folder, config.dump(run), "\n".join([*tail, text]) + "\n", reason)

@@ -1,4 +1,4 @@
-"""Workers as actors of a Ray cluster: of this machine, or of many that share a file system."""
+"""Workers as Ray actors, on this machine or on a cluster that shares a file system."""
 
 import contextlib
 import logging
@@ -16,8 +16,8 @@ from landscape.errors import UserError, last_line
 from landscape.storage import disk
 from landscape.sweep.executors import worker
 
-_TRIES = 3  # how often in a row a worker may die before it has begun
-_ANSWER = 60.0  # seconds that a machine may take to say whether it sees the folder of results
+_MAX_FAILED_STARTS = 3  # in a row, of one actor
+_PROBE_TIMEOUT = 60.0  # seconds for a machine to report whether it sees the results folder
 
 try:
     import ray
@@ -28,73 +28,74 @@ except ImportError:
 
 
 class Worker:
-    """An actor: calls functions of `worker`, one at a time."""
+    """An actor that calls functions of the module `worker`, one at a time."""
 
     def __init__(self, settings: worker.Settings) -> None:
         worker.begin(settings)
 
     def call(self, function: Callable, *arguments: Any) -> Any:
-        """What the function returns."""
+        """Returns the result of the function."""
         return function(*arguments)
 
 
-class Slot:
-    """The place of one actor, on whatever machine has room for it."""
+class RaySlot:
+    """The place of one actor, on any machine with the requested resources."""
 
     def __init__(self, name: str, settings: worker.Settings, resources: Resources) -> None:
         self.name, self._settings, self._resources = name, settings, resources
         self._actor: Any = None
-        self._begun: Any = None
-        self._vain = 0
+        self._start: Any = None
+        self._failed_starts = 0
 
     def ready(self) -> bool:
-        """Whether the actor has found a machine and started there.
+        """Returns whether the actor has started on a machine.
 
-        UserError where it has died of that several times: then it is no machine that has left.
+        Raises UserError if the actor repeatedly dies on start: the setup, not the machine, is at
+        fault.
         """
         if self._actor is None:
             self._actor = (
-                ray.remote(Worker).options(**_demand(self._resources)).remote(self._settings)
+                ray.remote(Worker).options(**_actor_options(self._resources)).remote(self._settings)
             )
-            self._begun = self._actor.call.remote(worker.ready)
-        if not ray.wait([self._begun], timeout=0)[0]:
+            self._start = self._actor.call.remote(worker.ready)
+        if not ray.wait([self._start], timeout=0)[0]:
             return False
         try:
-            ray.get(self._begun)
+            ray.get(self._start)
         except ray.exceptions.RayError as error:
             self.stop()
-            self._vain += 1
-            if self._vain == _TRIES:
+            self._failed_starts += 1
+            if self._failed_starts == _MAX_FAILED_STARTS:
                 raise UserError(
-                    f"no worker can begin on the cluster: {_said(error)}",
-                    hint="see Ray's own logs on that machine",
+                    f"workers cannot start on the cluster: {_last_line(error)}",
+                    hint="see Ray's logs on that machine",
                 ) from error
             return False
-        self._vain = 0
+        self._failed_starts = 0
         return True
 
     def start(self, function: Callable, *arguments: Any) -> Future:
-        """Has the actor call a function; its result or error is the future's."""
+        """Calls a function in the actor; the future has its result or error."""
         return self._actor.call.remote(function, *arguments).future()
 
     def stop(self) -> None:
-        """Ends the actor at once."""
+        """Ends the actor immediately."""
         actor, self._actor = self._actor, None
         if actor is not None and ray.is_initialized():
-            with contextlib.suppress(Exception):  # it is dead or its machine is gone
+            with contextlib.suppress(Exception):  # it may be dead, or its machine gone
                 ray.kill(actor, no_restart=True)
 
-    def dead(self) -> str | None:
-        """Nothing: the cluster tells by an error."""
+    def death(self) -> str | None:
+        """Returns None: the cluster reports a death as an error of the task."""
         return None
 
-    def overdrawn(self) -> bool:
-        """Left to the actor itself, which is on another machine."""
+    def over_memory_limit(self) -> bool:
+        """Returns False: the actor checks its own memory, perhaps on another machine."""
         return False
 
-    def why(self, error: BaseException) -> str | BaseException:
-        """Why the actor was lost; or what the task itself raised."""
-        if isinstance(error, ray.exceptions.RayTaskError):  # its text is a traceback of Ray's
+    def why_failed(self, error: BaseException) -> str | BaseException:
+        """Describes why the actor died, or returns what the task itself raised."""
+        if isinstance(error, ray.exceptions.RayTaskError):  # its text is a Ray traceback
             return error.cause if isinstance(error.cause, BaseException) else error
         if isinstance(error, ray.exceptions.OutOfMemoryError):
             return "memory limit"
@@ -107,36 +108,40 @@ class Slot:
 
 @contextlib.contextmanager
 def cluster(
-    address: str | None, jobs: int | None, memory: int | None, together: int | str, asked: Resources
-) -> Iterator[list[Slot]]:
-    """Slots on the cluster at `address`, without one on a cluster of this machine alone.
+    address: str | None,
+    jobs: int | None,
+    memory: int | None,
+    together: int | str,
+    resources: Resources,
+) -> Iterator[list[RaySlot]]:
+    """Yields slots on the cluster at `address`, by default on a new cluster of this machine.
 
-    As many as were asked for, else as many as fit. UserError where there is no such cluster, or no
-    machine of it that has what a run asks for.
+    There are `jobs` slots, by default as many as fit. `resources` are those of a run. Raises
+    UserError if the cluster cannot be reached or none of its machines has the resources.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = not ray.is_initialized()
-    if own:
+    connect = not ray.is_initialized()
+    if connect:
         _refuse_unreachable(address)
         try:
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                **_of_this_machine(jobs, asked) if address is None else {},
+                **_local_cluster(jobs, resources) if address is None else {},
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _no_cluster(address, str(error).splitlines()[0]) from error
     try:
         with _clean_stdout():
-            yield _slots(jobs, memory, together, asked)
+            yield _slots(jobs, memory, together, resources)
     finally:
-        if own:
+        if connect:
             ray.shutdown()
 
 
 def _refuse_unreachable(address: str | None) -> None:
-    """Ray itself would try for minutes."""
+    """Raises UserError if the address cannot be reached; Ray itself would try for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
         return
@@ -149,36 +154,37 @@ def _refuse_unreachable(address: str | None) -> None:
 def _no_cluster(address: str | None, reason: str) -> UserError:
     return UserError(
         f"there is no Ray cluster at {address or 'this machine'}: {reason}",
-        hint="start one with `ray start --head`, or leave --address out",
+        hint="start one with `ray start --head`, or omit --address",
     )
 
 
 def _slots(
-    jobs: int | None, memory: int | None, together: int | str, asked: Resources
-) -> list[Slot]:
-    fitting = _fitting(asked)
-    if fitting == 0:
+    jobs: int | None, memory: int | None, together: int | str, resources: Resources
+) -> list[RaySlot]:
+    capacity = _capacity(resources)
+    if capacity == 0:
         raise UserError(
-            f"no machine of the cluster has what a run asks for: {_in_words(asked)}",
-            hint="ask for less in `resources:`",
+            f"no machine of the cluster has the resources of a run: {_describe(resources)}",
+            hint="request less in `resources:`",
         )
-    gpu = asked.gpus or 1.0
-    cores = max(int(asked.cpus), 1)
+    gpu = resources.gpus or 1.0
+    cores = max(int(resources.cpus), 1)
     settings = worker.Settings(cores, (), memory, None, together, gpu)
-    return [Slot(f"worker {n}", settings, asked) for n in range(1, (jobs or fitting) + 1)]
+    numbers = range(1, (jobs or capacity) + 1)
+    return [RaySlot(f"worker {number}", settings, resources) for number in numbers]
 
 
-def _of_this_machine(jobs: int | None, asked: Resources) -> dict[str, Any]:
-    """A cluster of its own, which has room for as many workers as were asked for."""
-    here = {} if jobs is None else {"num_cpus": max(math.ceil(jobs * asked.cpus), 1)}
-    return {"include_dashboard": False, **here}
+def _local_cluster(jobs: int | None, resources: Resources) -> dict[str, Any]:
+    """Returns the options of a new cluster on this machine with room for `jobs` workers."""
+    cpus = {} if jobs is None else {"num_cpus": max(math.ceil(jobs * resources.cpus), 1)}
+    return {"include_dashboard": False, **cpus}
 
 
 @contextlib.contextmanager
 def _clean_stdout() -> Iterator[None]:
-    """Ray prints to stdout that a worker has died, where this program's results go.
+    """Keeps Ray from printing the death of a worker to stdout, where the results go.
 
-    It has no setting for that. The same is told by the run that was lost.
+    Ray has no setting for this. The event of the lost run reports the same.
     """
     from ray._private import worker as internals
 
@@ -192,22 +198,22 @@ def _clean_stdout() -> Iterator[None]:
             internals.print_to_stdstream = before
 
 
-def _demand(resources: Resources) -> dict[str, Any]:
-    found: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
+def _actor_options(resources: Resources) -> dict[str, Any]:
+    options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
     if resources.memory is not None:
-        found["memory"] = resources.memory
-    return found
+        options["memory"] = resources.memory
+    return options
 
 
-def _in_words(asked: Resources) -> str:
-    words = [f"CPU {asked.cpus:g}", f"GPU {asked.gpus:g}"]
-    memory = [f"{asked.memory / 2**30:.3g} GiB"] if asked.memory else []
+def _describe(resources: Resources) -> str:
+    words = [f"CPU {resources.cpus:g}", f"GPU {resources.gpus:g}"]
+    memory = [f"{resources.memory / 2**30:.3g} GiB"] if resources.memory else []
     return ", ".join([*words, *memory])
 
 
-def _fitting(asked: Resources) -> int:
-    """How many workers the machines of the cluster have room for."""
-    wanted = {"CPU": asked.cpus, "GPU": asked.gpus, "memory": asked.memory or 0}
+def _capacity(resources: Resources) -> int:
+    """Returns how many workers fit on the machines of the cluster."""
+    wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory or 0}
     return sum(
         min(
             int(node["Resources"].get(name, 0) / amount)  # 1 // 0.2 is 4
@@ -220,63 +226,63 @@ def _fitting(asked: Resources) -> int:
 
 
 def check_shared(directory: Path) -> None:
-    """UserError where a machine of the cluster does not see the folder of results, or cannot say.
+    """Raises UserError if a machine of the cluster does not see the results folder or cannot reply.
 
-    A file of a name of its own is written there, read on every machine, and answered by another.
+    Writes a file with a unique name, which every machine reads and answers with another file.
     """
     name, content = f".probe-{uuid.uuid4().hex}", uuid.uuid4().hex
     disk.write_bytes(directory / name, content.encode(), lasting=False)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     try:
-        blind, silent = _asked(nodes, directory.absolute(), name, content)
+        blind, unresponsive = _probe(nodes, directory.absolute(), name, content)
     finally:
         for path in (directory / name, *(directory / _answer(name, node) for node in nodes)):
             path.unlink(missing_ok=True)
-    if silent:
+    if unresponsive:
         raise UserError(
-            "machines of the cluster that cannot work: " + "; ".join(silent),
+            "machines of the cluster cannot run workers: " + "; ".join(unresponsive),
             hint="landscape must be installed on every machine, in the same version",
         )
     if blind:
         raise UserError(
             f"{directory} is not the same folder on every machine of the cluster: "
             f"{', '.join(blind)} cannot see what {socket.gethostname()} writes there",
-            hint="name a folder that all machines share with --out",
+            hint="use --out to name a folder that all machines share",
         )
 
 
-def _asked(
+def _probe(
     nodes: Sequence[dict], directory: Path, name: str, content: str
 ) -> tuple[list[str], list[str]]:
-    """The machines that do not see the file, and those that cannot say, with the reason."""
-    probe = ray.remote(worker.seen)
-    asked = {}
+    """Returns the machines that do not see the file, and those that do not reply, with reasons."""
+    probe = ray.remote(worker.probe_folder)
+    probes = {}
     for node in nodes:
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        on_node = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             node["NodeID"], soft=False
         )
-        options = probe.options(num_cpus=0, scheduling_strategy=here, max_retries=0)
+        options = probe.options(num_cpus=0, scheduling_strategy=on_node, max_retries=0)
         reference = options.remote(directory, name, content, _answer(name, node))
-        asked[reference] = node["NodeManagerHostname"], directory / _answer(name, node)
-    ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER)
-    blind, silent = [], []
-    for reference, (host, answer) in asked.items():
+        probes[reference] = node["NodeManagerHostname"], directory / _answer(name, node)
+    ray.wait(list(probes), num_returns=len(probes), timeout=_PROBE_TIMEOUT)
+    blind, unresponsive = [], []
+    for reference, (host, answer) in probes.items():
         try:
             sees = ray.get(reference, timeout=0)
         except ray.exceptions.GetTimeoutError:
-            silent.append(f"{host} (no answer within {_ANSWER:.0f} s)")
+            unresponsive.append(f"{host} (no reply within {_PROBE_TIMEOUT:.0f} s)")
         except ray.exceptions.RayError as error:
-            silent.append(f"{host} ({_said(error)})")
+            unresponsive.append(f"{host} ({_last_line(error)})")
         else:
             if not (sees and answer.is_file()):
                 blind.append(host)
-    return blind, silent
+    return blind, unresponsive
 
 
 def _answer(name: str, node: dict) -> str:
     return f"{name}.{node['NodeID']}"
 
 
-def _said(error: BaseException) -> str:
-    """What Ray says in the end, where the error itself stands."""
+def _last_line(error: BaseException) -> str:
+    """Returns the last line of an error of Ray, which names the actual error."""
     return last_line(str(error)) or type(error).__name__

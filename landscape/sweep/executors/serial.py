@@ -1,10 +1,11 @@
-"""Runs in this process: no worker to start, and none that could be stopped."""
+"""The executor `serial`: runs in this process, with no worker to start or to stop."""
 
+import functools
 import threading
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from landscape import config
@@ -12,15 +13,16 @@ from landscape.config import AcrossSettings, Run
 from landscape.errors import StorageError, UserError, first_line
 from landscape.numerics.compiling import concurrency, keep_compiled, use_all_cores
 from landscape.numerics.point_width import seeds_together
+from landscape.run import program_cache
 from landscape.run.perform import perform, train_together
-from landscape.run.program_cache import ProgramCache, prepare
-from landscape.run.progress import ABANDONED, Progress
+from landscape.run.program_cache import ProgramCache
+from landscape.run.progress import Progress
 from landscape.storage import store
 from landscape.sweep.executors.affinity_queue import grouped
-from landscape.sweep.executors.events import Ended, Event, Note, Started
+from landscape.sweep.executors.protocol import Ended, Event, Note, Prepared, Started
 
 _WORKER = "this process"
-_GLANCE = 0.5  # seconds between two looks at whether to stop
+_POLL = 0.5  # seconds between two checks of whether to stop
 
 
 class Serial:
@@ -29,134 +31,171 @@ class Serial:
     def __init__(self, together: int | str = 1) -> None:
         use_all_cores()
         keep_compiled()
-        self.workshop = ProgramCache()
+        self.cache = ProgramCache()
         self._together = together
 
-    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Generator[Note, None, int]:
-        """Builds and checks all programs; returns how many. UserError with every mistake."""
-        yield from ()
-        prepare(runs, self.workshop)
-        return len({self.workshop.key(run) for run in runs})
+    def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
+        """Builds and checks all programs. Raises UserError that lists every mistake."""
+        program_cache.prepare(runs, self.cache)
+        yield Prepared(len({self.cache.key(run) for run in runs}))
 
     def perform(
         self, runs: Sequence[Run], directory: Path, stop: threading.Event
     ) -> Iterator[Event]:
         """Performs all runs, see `perform_all`."""
         together = seeds_together(self._together)
-        return perform_all(runs, directory, self.workshop, together, stop)
+        return perform_all(runs, directory, self.cache, together, stop)
 
-    def across(
-        self, asked: AcrossSettings, runs: Sequence[Run], directory: Path, stop: threading.Event
+    def measure_across(
+        self, settings: AcrossSettings, runs: Sequence[Run], directory: Path, stop: threading.Event
     ) -> bool:
-        """Measures between runs; False where that was done before."""
+        """Measures across runs; returns False if that was already done."""
         from landscape.run import cross_run
 
-        return cross_run.measure(asked, runs, directory, self.workshop)
+        return cross_run.measure(settings, runs, directory, self.cache)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Does nothing, since there are no workers."""
 
 
 def perform_all(
     runs: Sequence[Run],
     directory: Path,
-    workshop: ProgramCache,
+    cache: ProgramCache,
     together: int = 1,
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
-    """Performs all runs, and tells of each when it begins and when it has ended.
+    """Performs all runs and yields an event when each starts and ends.
 
-    On a CPU two runs are under way at a time: one compiles or writes while the other computes. The
-    first run of a program compiles it for all others, which wait for it, so that nothing is
-    compiled twice; the very first one is alone, since it compiles what all programs use.
-
+    On a CPU two runs are under way at a time: one compiles or writes while the other computes.
     `together`: how many runs of one program are trained side by side before each is measured.
-    After `stop` is set no further run is begun.
+    No further run starts once `stop` is set.
 
-    A run that raises costs only itself: its traceback is stored and the others go on. Mistakes
-    that can be known before are for `workshop.prepare` to find, with the same workshop.
-    StorageError where results cannot be written.
+    A run that raises fails by itself: its traceback is stored and the other runs continue. Mistakes
+    that can be found in advance are found by `program_cache.prepare` with the same cache. Raises
+    StorageError if results cannot be written.
     """
     stop = stop or threading.Event()
-    groups = list(grouped(runs, {run.id: _key(run, workshop) for run in runs}).values())
+    groups = list(grouped(runs, {run.id: _key(run, cache) for run in runs}).values())
     if together > 1:
         for group in groups:
             new = untrained(group, directory)
             if len(new) > 1 and not stop.is_set():
                 yield Note(f"training {len(new)} runs side by side, {together} at a time")
-                train_side_by_side(new, directory, workshop, together, stop)
-    followers = {first.id: rest for first, *rest in groups}
-    waiting = [group[0] for group in groups]
-    number, begun = concurrency(), 0
-    pool, waits = ThreadPoolExecutor(number), True
-    ABANDONED.clear()
+                train_side_by_side(new, directory, cache, together, stop)
+    yield from _perform_groups(groups, directory, cache, stop)
+
+
+def _perform_groups(
+    groups: Sequence[Sequence[Run]], directory: Path, cache: ProgramCache, stop: threading.Event
+) -> Iterator[Event]:
+    """Performs runs in threads; `groups` lists the runs of each program."""
+    schedule, cancelled = _Schedule(groups, concurrency()), threading.Event()
+    threads, wait_for_threads = ThreadPoolExecutor(concurrency()), True
+    futures: dict[Future[Ended], Run] = {}
     try:
-        under_way: dict = {}
         while True:
-            # Until the very first run has ended it is alone.
-            while waiting and len(under_way) < (number if begun > len(under_way) else 1):
-                if stop.is_set():
-                    break
-                run, begun = waiting.pop(0), begun + 1
+            while not stop.is_set() and (run := schedule.start_next()) is not None:
                 yield Started(run, _WORKER)
-                under_way[pool.submit(perform_one, run, directory, workshop)] = run
-            if not under_way:
-                break
-            for future in wait(under_way, _GLANCE, FIRST_COMPLETED).done:
-                run = under_way.pop(future)
+                task = functools.partial(perform_one, cancelled=cancelled)
+                futures[threads.submit(task, run, directory, cache)] = run
+            if not futures:
+                return
+            for future in wait(futures, _POLL, FIRST_COMPLETED).done:
+                run = futures.pop(future)
                 yield future.result()
-                waiting += followers.pop(run.id, [])
+                schedule.end(run)
     except BaseException:
-        # Who has asked to stop before must not wait for what cannot be stopped; who asks for the
-        # first time waits until the runs in hand come to the end of a piece.
-        waits = not stop.is_set()
-        ABANDONED.set()
+        # After a second interruption, do not wait for threads that cannot be stopped; after the
+        # first, wait until the runs under way reach the end of a piece of their training.
+        wait_for_threads = not stop.is_set()
+        cancelled.set()
         raise
     finally:
-        pool.shutdown(wait=waits, cancel_futures=True)
+        threads.shutdown(wait=wait_for_threads, cancel_futures=True)
 
 
-def _key(run: Run, workshop: ProgramCache) -> str:
+class _Schedule:
+    """Which run starts next, such that no program is compiled twice.
+
+    The first run of a program compiles it; the other runs of the program wait for that run to end.
+    The first run of all has the process to itself, since it compiles what all programs share.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Run]], limit: int) -> None:
+        self._waiting = [group[0] for group in groups]
+        self._followers = {first.id: rest for first, *rest in groups}
+        self._limit, self._running, self._first_ended = limit, 0, False
+
+    def start_next(self) -> Run | None:
+        """Returns the run to start now; None if no run is waiting or a running one must end."""
+        limit = self._limit if self._first_ended else 1
+        if not self._waiting or self._running >= limit:
+            return None
+        self._running += 1
+        return self._waiting.pop(0)
+
+    def end(self, run: Run) -> None:
+        """Records that a run has ended, which lets its followers start."""
+        self._running -= 1
+        self._first_ended = True
+        self._waiting += self._followers.pop(run.id, [])
+
+
+def _key(run: Run, cache: ProgramCache) -> str:
     try:
-        return workshop.key(run)
-    except UserError:  # told when the run itself is performed
+        return cache.key(run)
+    except UserError:  # raised again when the run itself is performed
         return run.id
 
 
 def untrained(runs: Sequence[Run], directory: Path) -> list[Run]:
-    """The runs of which nothing is there."""
+    """Returns the runs that have no status yet."""
     return [r for r in runs if store.read_status(store.run_folder(directory, r.id)) is None]
 
 
 def train_side_by_side(
     runs: Sequence[Run],
     directory: Path,
-    workshop: ProgramCache,
+    cache: ProgramCache,
     count: int,
     stop: threading.Event | None = None,
 ) -> None:
-    """Leaves what it cannot train side by side to each run, and says why in their logs."""
+    """Trains runs of one program side by side, `count` at a time.
+
+    Runs for which this fails are left to be trained one by one; their logs state the reason.
+    """
     for start in range(0, len(runs), count):
-        some = runs[start : start + count]
+        batch = runs[start : start + count]
         if stop is not None and stop.is_set():
             return
-        if len(some) > 1:
+        if len(batch) > 1:
             try:
-                train_together(some, directory, workshop)
+                train_together(batch, directory, cache)
             except StorageError:
                 raise
             except Exception as error:
-                for run in some:
+                for run in batch:
                     folder = store.run_folder(directory, run.id)
-                    store.append_log(folder, f"trained by itself instead: {first_line(error)}")
+                    store.append_log(folder, f"trained on its own instead: {first_line(error)}")
 
 
-def perform_one(run: Run, directory: Path, workshop: ProgramCache, worker: str = _WORKER) -> Ended:
-    """Performs a run; one that raises has failed. StorageError where nothing can be written."""
-    folder, clock = store.run_folder(directory, run.id), time.perf_counter()
-    progress = Progress(folder, worker)
+def perform_one(
+    run: Run,
+    directory: Path,
+    cache: ProgramCache,
+    worker: str = _WORKER,
+    cancelled: threading.Event | None = None,
+) -> Ended:
+    """Performs a run; one that raises is recorded as failed.
+
+    Once `cancelled` is set, the run raises Cancelled. Raises StorageError if results cannot be
+    written.
+    """
+    folder, began = store.run_folder(directory, run.id), time.perf_counter()
+    progress = Progress(folder, worker, cancelled)
     try:
-        status = perform(run, folder, workshop, progress)
+        status = perform(run, folder, cache, progress)
     except StorageError:
         raise
     except (Exception, SystemExit) as error:
@@ -165,10 +204,10 @@ def perform_one(run: Run, directory: Path, workshop: ProgramCache, worker: str =
         store.append_log(folder, explanation.rstrip())
         store.write_failure(folder, config.dump(run), explanation)
     progress.end(status)
-    return Ended(run, status, time.perf_counter() - clock)
+    return Ended(run, status, time.perf_counter() - began)
 
 
 def _trace(error: BaseException) -> str:
-    """The traceback, ending with the error itself rather than jax's note on hidden frames."""
+    """Returns the traceback without JAX's note on hidden frames, so that it ends with the error."""
     text = "".join(traceback.format_exception(error))
     return text.split("\n--------------------\nFor simplicity, JAX")[0].rstrip() + "\n"

@@ -1,6 +1,6 @@
-"""What runs in a worker process. Its parent sends runs, and finds what they left in their folders.
+"""The functions that run in a worker process. Their results are files in the folders of the runs.
 
-Nothing heavy is imported before `begin` has said how many threads numerical libraries may start.
+Nothing heavy is imported before `begin` has set the number of threads of numerical libraries.
 """
 
 import contextlib
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
     from landscape.config import AcrossSettings, Run
     from landscape.run.program_cache import ProgramCache
 
-# How often a worker looks at its memory and its parent, in seconds; what its log may take, and what
-# is left of each end of one that grew beyond.
-_GLANCE, _LONGEST_LOG, _END = 0.2, 8 * 2**20, 2**20
+_POLL = 0.2  # seconds between two checks of the worker's memory and of its parent
+_MAX_LOG = 8 * 2**20  # bytes of a log
+_LOG_END = 2**20  # bytes at each end of a log that remain when it is truncated
 _PR_SET_PDEATHSIG = 1
-OUT_OF_MEMORY = 75  # the exit code of a worker that went over its limit
+OUT_OF_MEMORY = 75  # the exit code of a worker that exceeded its memory limit
 
 
-class Prepared(NamedTuple):
-    """The program of each run by its id, and how many are trained side by side on this device."""
+class PreparedPrograms(NamedTuple):
+    """The program key of each run id, and how many runs are trained side by side on this device."""
 
     keys: dict[str, str]
     together: int
 
 
 class Settings(NamedTuple):
-    """What a worker may use.
+    """The resources of a worker.
 
-    `cores` is how many, `own_cores` which, where that is decided; `memory` is in bytes, that of
-    what it starts included; `gpu` is its share of the memory of one. It ends with its `parent`,
-    where it has one on its machine.
+    `cores` is the number of cores; `core_ids` are the cores it is bound to, empty if it is not
+    bound. `memory` is a limit in bytes that includes its child processes. `gpu` is its share of the
+    memory of one GPU. The worker ends with its `parent`, a process id if it is on the same machine.
     """
 
     cores: int
-    own_cores: tuple[int, ...]
+    core_ids: tuple[int, ...]
     memory: int | None
     parent: int | None
     together: int | str
@@ -54,36 +54,36 @@ class Settings(NamedTuple):
 
 
 _settings = Settings(1, (), None, None, 1, 1.0)
-_workshop: "ProgramCache | None" = None
+_cache: "ProgramCache | None" = None
 _log: Path | None = None
-_shortening = threading.Lock()
+_truncating = threading.Lock()
 
 
 def begin(settings: Settings) -> None:
-    """Makes this process a worker, before anything numerical is imported."""
+    """Makes this process a worker; called before anything numerical is imported."""
     global _settings
     _settings = settings
-    # An interruption is for the parent to handle: it lets the run in hand finish.
+    # The parent handles interruptions: it lets the current run finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(settings.cores)
-    if settings.own_cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, settings.own_cores)
-    if settings.gpu < 1:  # jax would take most of it for the first worker
+    if settings.core_ids and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, settings.core_ids)
+    if settings.gpu < 1:  # JAX would reserve most of it for the first worker
         share = f"{0.9 * settings.gpu:.2f}"
         os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", share)
     if settings.parent is not None:
         _die_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # so that the parent sees what ended it
     if settings.parent is not None and hasattr(os, "setpgid"):
-        # What a loss of somebody's starts belongs to this worker's group, and is ended with it.
+        # Processes started by user code join this worker's group and are ended with it.
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
     threading.Thread(target=_watch, daemon=True, name="watch").start()
 
 
 def _die_with_parent() -> None:
-    """Asks Linux to kill this process when its parent has ended, even in the middle of C code."""
+    """Lets Linux kill this process when its parent ends, even during a call of C code."""
     if sys.platform == "linux":
         import ctypes
 
@@ -92,78 +92,79 @@ def _die_with_parent() -> None:
 
 
 def ready() -> str:
-    """The machine that the worker is on."""
+    """Returns the name of the worker's machine."""
     import socket
 
     return socket.gethostname()
 
 
-def prepare(runs: "Sequence[Run]") -> Prepared:
-    """Builds and checks the programs of the runs. UserError with every mistake in them."""
+def prepare(runs: "Sequence[Run]") -> PreparedPrograms:
+    """Builds and checks the programs of the runs. Raises UserError that lists every mistake."""
     from landscape.numerics.point_width import seeds_together
     from landscape.run import program_cache
 
-    own = _own_workshop()
-    with _printing_nowhere():
-        program_cache.prepare(runs, own)
-    return Prepared({run.id: own.key(run) for run in runs}, seeds_together(_settings.together))
+    cache = _program_cache()
+    with _output_discarded():
+        program_cache.prepare(runs, cache)
+    keys = {run.id: cache.key(run) for run in runs}
+    return PreparedPrograms(keys, seeds_together(_settings.together))
 
 
 def train_together(runs: "Sequence[Run]", directory: Path) -> None:
-    """Trains runs of one program side by side; what cannot be is left to each run."""
+    """Trains runs of one program side by side; if that fails, they are trained one by one later."""
     from landscape.sweep.executors import serial
 
     disk.claim()
-    with _printing_nowhere():
+    with _output_discarded():
         new = serial.untrained(runs, directory)
-        serial.train_side_by_side(new, directory, _own_workshop(), len(runs))
+        serial.train_side_by_side(new, directory, _program_cache(), len(runs))
 
 
 def perform(run: "Run", directory: Path, worker: str) -> str:
-    """Performs a run and returns its status. All that is printed meanwhile goes into its log."""
+    """Performs a run and returns its status. Everything printed goes to the log of the run."""
     from landscape.sweep.executors import serial
 
     disk.claim()
-    with _printing_into(store.run_folder(directory, run.id) / store.LOG):
-        return serial.perform_one(run, directory, _own_workshop(), worker).status
+    with _output_to_log(store.run_folder(directory, run.id) / store.LOG):
+        return serial.perform_one(run, directory, _program_cache(), worker).status
 
 
-def across(asked: "AcrossSettings", runs: "Sequence[Run]", directory: Path) -> bool:
-    """Measures between runs; False where that was done before."""
+def measure_across(settings: "AcrossSettings", runs: "Sequence[Run]", directory: Path) -> bool:
+    """Measures across runs; returns False if that was already done."""
     from landscape.run import cross_run
 
-    with _printing_nowhere():
-        return cross_run.measure(asked, runs, directory, _own_workshop())
+    with _output_discarded():
+        return cross_run.measure(settings, runs, directory, _program_cache())
 
 
-def seen(directory: Path, name: str, content: str, answer: str) -> bool:
-    """Whether this worker sees a file that its parent wrote; it writes another as its answer."""
+def probe_folder(directory: Path, name: str, content: str, answer: str) -> bool:
+    """Returns whether this worker sees a file of its parent; writes the file `answer` in reply."""
     try:
-        found = (directory / name).read_text(encoding="utf-8")
-        disk.write_bytes(directory / answer, found.encode(), lasting=False)
+        text = (directory / name).read_text(encoding="utf-8")
+        disk.write_bytes(directory / answer, text.encode(), lasting=False)
     except (OSError, UserError):
         return False
-    return found == content
+    return text == content
 
 
-def _own_workshop() -> "ProgramCache":
-    """The workshop of this process, which all its runs share."""
+def _program_cache() -> "ProgramCache":
+    """Returns the cache that all runs of this process share."""
     from landscape.numerics.compiling import keep_compiled, use_all_cores
     from landscape.run.program_cache import ProgramCache
 
-    global _workshop
-    if _workshop is None:
+    global _cache
+    if _cache is None:
         use_all_cores(_settings.cores)
         keep_compiled()
-        _workshop = ProgramCache()
-    return _workshop
+        _cache = ProgramCache()
+    return _cache
 
 
 @contextlib.contextmanager
-def _printing_into(log: Path) -> Iterator[None]:
-    """Everything that this process prints, C libraries and a crash included, goes into a file."""
+def _output_to_log(log: Path) -> Iterator[None]:
+    """Redirects the output of this process to a file, including C libraries and crash reports."""
     global _log
-    with store.opened_log(log.parent) as file, _printing_to(file.fileno()):
+    with store.opened_log(log.parent) as file, _output_to(file.fileno()):
         faulthandler.enable(file)
         _log = log
         try:
@@ -171,17 +172,17 @@ def _printing_into(log: Path) -> Iterator[None]:
         finally:
             _log = None
             faulthandler.disable()
-            _shorten(log)
+            _truncate(log)
 
 
 @contextlib.contextmanager
-def _printing_nowhere() -> Iterator[None]:
-    with Path(os.devnull).open("wb") as file, _printing_to(file.fileno()):
+def _output_discarded() -> Iterator[None]:
+    with Path(os.devnull).open("wb") as file, _output_to(file.fileno()):
         yield
 
 
 @contextlib.contextmanager
-def _printing_to(target: int) -> Iterator[None]:
+def _output_to(target: int) -> Iterator[None]:
     process = os.getpid()
     before = [os.dup(number) for number in (1, 2)]
     try:
@@ -189,7 +190,7 @@ def _printing_to(target: int) -> Iterator[None]:
             os.dup2(target, number)
         yield
     finally:
-        if os.getpid() != process:  # a copy that a loss of somebody's has forked has no parent
+        if os.getpid() != process:  # user code forked this copy, which has no parent to serve
             os._exit(1)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(ValueError, OSError):
@@ -200,29 +201,29 @@ def _printing_to(target: int) -> Iterator[None]:
 
 
 def _watch() -> None:
-    """Ends this process when its parent has, or when it takes more memory than it may."""
-    own = psutil.Process()
+    """Ends this process when its parent has ended or when it exceeds its memory limit."""
+    this_process = psutil.Process()
     while True:
-        time.sleep(_GLANCE)
+        time.sleep(_POLL)
         with contextlib.suppress(psutil.Error):
-            _glance(own)
+            _check_limits(this_process)
 
 
-def _glance(own: psutil.Process) -> None:
+def _check_limits(this_process: psutil.Process) -> None:
     if _settings.parent is not None and os.getppid() != _settings.parent:
         _end(1)
-    log = _log  # the run may end meanwhile
+    log = _log  # the run may end in between
     if log is not None:
-        _shorten(log)
-    if _settings.memory is not None and (taken := memory(own)) > _settings.memory:
+        _truncate(log)
+    if _settings.memory is not None and (used := memory(this_process)) > _settings.memory:
         with contextlib.suppress(UserError):
             if log is not None:
-                store.append_log(log.parent, f"{taken / 2**20:,.0f} MiB in use")
+                store.append_log(log.parent, f"{used / 2**20:,.0f} MiB in use")
         _end(OUT_OF_MEMORY)
 
 
 def memory(process: psutil.Process) -> int:
-    """Bytes that a process and all that it started hold in memory."""
+    """Returns the memory in bytes of a process and its descendants."""
     total = process.memory_info().rss
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -230,25 +231,25 @@ def memory(process: psutil.Process) -> int:
     return total
 
 
-def _shorten(log: Path) -> None:
-    """Keeps a loss that prints without end from filling the disk: both ends of the log stay."""
-    with _shortening, contextlib.suppress(OSError, UserError):
-        if log.stat().st_size > _LONGEST_LOG:
+def _truncate(log: Path) -> None:
+    """Removes the middle of a long log, so that endless printing cannot fill the disk."""
+    with _truncating, contextlib.suppress(OSError, UserError):
+        if log.stat().st_size > _MAX_LOG:
             with log.open("rb") as file:
-                file.seek(-_END, os.SEEK_END)
-                last = file.read().decode(errors="replace").rstrip("\n")
-            os.truncate(log, _END)
-            store.append_log(log.parent, f"\n[what was printed in between is left out]\n{last}")
+                file.seek(-_LOG_END, os.SEEK_END)
+                tail = file.read().decode(errors="replace").rstrip("\n")
+            os.truncate(log, _LOG_END)
+            store.append_log(log.parent, f"\n[output truncated]\n{tail}")
 
 
 def _end(code: int) -> None:
-    """Ends this process at once, and what it has started."""
+    """Ends this process and its descendants immediately."""
     end_children(psutil.Process())
     os._exit(code)
 
 
 def end_children(process: psutil.Process) -> None:
-    """Ends what a living process has started, also in sessions of their own."""
+    """Ends the descendants of a living process, even those in other sessions."""
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()

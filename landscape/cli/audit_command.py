@@ -1,4 +1,4 @@
-"""The command that judges a loss without training it."""
+"""The command `audit`, which judges a loss without training it."""
 
 import json
 import os
@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, NoReturn
 import rich_click as click
 
 from landscape.catalog.menu import TASKS
-from landscape.cli.root import console, explained, main, say
+from landscape.cli.output import console, message, reports_errors
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
     from landscape.audit.by_name import Answer
 
 
-@main.command()
+@click.command()
 @click.argument("losses", nargs=-1, required=True, metavar="LOSS...")
-@click.option("--task", type=click.Choice(TASKS), help="What the loss is for.")
+@click.option("--task", type=click.Choice(TASKS), help="Task of the loss.")
 @click.option(
     "--kind",
     type=click.Choice(["loss", "activation", "function"]),
     default="loss",
     show_default=True,
-    help="A function of arrays is judged without targets.",
+    help="What LOSS names; a function of arrays is audited without targets.",
 )
 @click.option(
     "--domain",
     type=click.Choice(["real", "unit", "simplex", "positive"]),
-    help="Where predictions live. Default: real.",
+    help="Domain of the predictions. Default: real.",
 )
-@click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="What feeds the loss.")
+@click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="Layer before the loss.")
 @click.option(
     "--order",
     type=click.Choice(["auto", "predictions-first", "targets-first"]),
@@ -45,27 +45,29 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "onehot", "labels", "signed", "zero_one"]),
     default="auto",
     show_default=True,
-    help="Form of targets; signed: -1 and 1.",
+    help="Encoding of the targets; signed means -1 and 1.",
 )
 @click.option("--classes", type=click.IntRange(2, 1000), help="Number of classes. Default: 4.")
 @click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the loss."
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the loss."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object, or a list of them.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: an object, or a list of several."
+)
 @click.option(
     "--figure",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw the shapes into a png, pdf or svg file.",
+    help="Draw the shapes to a PNG, PDF or SVG file.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show every suspect and its fate.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every suspicion and how it was resolved.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, max=86400, min_open=True),
     default=60.0,
     show_default=True,
-    help="Seconds for each loss.",
+    help="Seconds per loss.",
 )
-@explained
+@reports_errors
 def audit(
     losses: tuple[str, ...],
     task: str | None,
@@ -83,18 +85,20 @@ def audit(
 ) -> None:
     """Judge each LOSS without training it: will it train, and if not, why?
 
-    LOSS is a name of the menu, `package.module:name` or `file.py:name`. Exit code 1 when one is
-    untrainable, 2 when one cannot be audited.
+    LOSS is a built-in loss, `package.module:name` or `file.py:name`. The exit code is 1 if a loss
+    is untrainable, 2 if one cannot be audited.
     """
     from landscape import config
     from landscape.audit import by_name
 
     if figure is not None:
         _check_figure(figure)
-    given = config.options(options)
-    question = by_name.Question(kind, task, domain, head, order, targets, classes, given)
+    loss_options = config.options(options)
+    question = by_name.Question(kind, task, domain, head, order, targets, classes, loss_options)
     if time_limit != time_limit:
-        raise UserError("--time-limit is no number", hint="give seconds, as in --time-limit 120")
+        raise UserError(
+            "--time-limit must be a number, found nan", hint="use seconds: --time-limit 120"
+        )
     answers = []
     try:
         for answer in by_name.examine(losses, question, Path.cwd(), time_limit):
@@ -102,24 +106,24 @@ def audit(
             if not as_json:
                 _show_answer(answer, verbose)
     except KeyboardInterrupt:
-        say("interrupted")
-        os._exit(130)  # a thread that compiles would bring the process down with an abort
+        message("interrupted")
+        os._exit(130)  # a thread that still compiles would abort the process
     if as_json:
-        found = [answer.to_json() for answer in answers]
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+        records = [answer.to_json() for answer in answers]
+        click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=2))
     if figure is not None:
         _draw(answers, figure)
-    _leave(answers)
+    _exit(answers)
 
 
 def _check_figure(path: Path) -> None:
-    """Refuses a figure that could not be written, before anything is computed."""
+    """Raises UserError if the figure could not be written, before anything is computed."""
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UserError(
-            f"a figure cannot be written as `{path.name}`", hint="name a .png, .pdf or .svg file"
+            f"cannot write a figure as `{path.name}`", hint="use a .png, .pdf or .svg file"
         )
     if not path.absolute().parent.is_dir():
-        raise UserError(f"there is no folder {path.absolute().parent}")
+        raise UserError(f"the folder {path.absolute().parent} does not exist")
 
 
 def _show_answer(answer: "Answer", verbose: bool) -> None:
@@ -135,15 +139,15 @@ def _draw(answers: "Sequence[Answer]", path: Path) -> None:
     from landscape.report.figures import audit_figure, rendering
     from landscape.storage import disk
 
-    found = [answer.audit or answer.to_json() for answer in answers]
+    audits = [answer.audit or answer.to_json() for answer in answers]
     with rendering.report_style():
-        picture = rendering.image_bytes(audit_figure.shapes(found), path.suffix)
+        picture = rendering.image_bytes(audit_figure.shapes(audits), path.suffix)
     disk.write_bytes(path, picture)
-    say(f"figure: {path}")
+    message(f"figure: {path}")
 
 
-def _leave(answers: "Sequence[Answer]") -> NoReturn:
-    """Exit 2 if one could not be audited, 1 if one is untrainable, else 0."""
+def _exit(answers: "Sequence[Answer]") -> NoReturn:
+    """Exits with 2 if a loss could not be audited, 1 if a loss is untrainable, else 0."""
     refused = any(answer.audit is None for answer in answers)
     untrainable = any(a.audit is not None and a.audit["verdict"] == "untrainable" for a in answers)
     code = 2 if refused else 1 if untrainable else 0

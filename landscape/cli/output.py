@@ -1,4 +1,4 @@
-"""The command group, and how every command speaks: messages, errors, tables."""
+"""How every command prints: results to stdout, messages and errors to stderr."""
 
 import functools
 import sys
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import rich_click as click
 
-from landscape import __version__
 from landscape.cli.signals import INTERRUPTED, TERMINATED, Terminated, leave
 from landscape.errors import StorageError, UserError
 
@@ -16,26 +15,22 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-click.rich_click.TEXT_MARKUP = "markdown"
-click.rich_click.MAX_WIDTH = 100
-
-
-def explained(command: Callable) -> Callable:
-    """Turns a user's mistake into one message on stderr and exit code 2, a full disk into 1."""
+def reports_errors(command: Callable) -> Callable:
+    """Turns a UserError into a message on stderr and exit code 2, a StorageError into code 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            _complain(error)
+            _fail(error)
         except PermissionError as error:
-            _complain(UserError(f"{error.filename}: {error.strerror}"))
+            _fail(UserError(f"{error.filename}: {error.strerror}"))
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            message("interrupted")
             leave(INTERRUPTED)
         except Terminated:
-            click.echo("terminated", err=True)
+            message("terminated")
             leave(TERMINATED)
         except BrokenPipeError:
             sys.stderr.close()
@@ -44,36 +39,30 @@ def explained(command: Callable) -> Callable:
     return wrapped
 
 
-def _complain(error: UserError) -> NoReturn:
-    click.echo(f"error: {error}", err=True)
+def _fail(error: UserError) -> NoReturn:
+    message(f"error: {error}")
     sys.exit(1 if isinstance(error, StorageError) else 2)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "--version")
-def main() -> None:
-    """Which losses can be trained, and why the others cannot.
-
-    Start with `landscape init`, then `landscape run experiment.yaml`.
-    """
-
-
-def say(text: str) -> None:
+def message(text: str) -> None:
+    """Prints a line to stderr."""
     click.echo(text, err=True)
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things, in words."""
+    """Returns a number with its noun, such as `2 runs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def console() -> "Console":
+    """Returns a console for stdout."""
     from rich.console import Console
 
     return Console(highlight=False)
 
 
 def table(columns: Any, rows: list[list[str]], *, unbroken: int = 1) -> "Table":
+    """Returns a table; cells of the first `unbroken` columns are not wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

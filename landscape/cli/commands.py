@@ -1,0 +1,25 @@
+"""The `landscape` command and the menu of its subcommands."""
+
+import rich_click as click
+
+from landscape import __version__
+from landscape.cli.audit_command import audit
+from landscape.cli.config_commands import run, validate
+from landscape.cli.menu_commands import init, list_parts, schema
+from landscape.cli.results_commands import export, report, status
+
+click.rich_click.TEXT_MARKUP = "markdown"
+click.rich_click.MAX_WIDTH = 100
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version")
+def main() -> None:
+    """Which losses can be trained, and why the others cannot.
+
+    Start with `landscape init`, then `landscape run experiment.yaml`.
+    """
+
+
+for command in (run, validate, status, report, export, audit, list_parts, schema, init):
+    main.add_command(command)

@@ -1,0 +1,168 @@
+"""Commands that read the folder of an experiment: report, status, export."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from landscape.cli.output import console, counted, message, reports_errors, table
+from landscape.errors import UserError
+
+if TYPE_CHECKING:
+    from landscape.sweep.lock import Holder
+    from landscape.sweep.run_states import RunState
+
+TRACKERS = ("mlflow", "tensorboard", "wandb")
+_POLL = 1.0  # seconds between two updates of `status --watch`
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@reports_errors
+def report(directory: Path) -> None:
+    """Rebuild the tables, figures and web page of DIR from its files.
+
+    DIR is the folder of one experiment, such as `runs/quickstart`.
+    """
+    show_report(directory)
+
+
+def show_report(directory: Path) -> None:
+    """Builds the report and prints its comparison."""
+    from landscape.report.assemble import build
+
+    built = build(directory)
+    _print_comparison(built)
+    _print_unreadable(built.unreadable)
+    message(f"report: {built.index}")
+
+
+def _print_unreadable(unreadable: Mapping[str, str]) -> None:
+    for name, reason in unreadable.items():
+        message(f"omitted: {name}: {reason}")
+
+
+def _print_comparison(built: Any) -> None:
+    """Prints the numbers as a table, followed by a sentence per loss."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from landscape.report import tables
+
+    shown = tables.display(built.comparison)
+    numbers, sentences = shown.columns[:-1], shown.columns[-1]
+    screen = console()
+    screen.print(table(numbers, shown[numbers].values.tolist(), unbroken=2))
+    screen.print()
+    for name, sentence in zip(shown[numbers[0]], shown[sentences], strict=True):
+        screen.print(Text(str(name), style="bold"))
+        screen.print(Padding(Text(str(sentence)), (0, 0, 0, 2), expand=False))
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.option("--watch", is_flag=True, help="Keep watching until the sweep ends.")
+@reports_errors
+def status(directory: Path, as_json: bool, watch: bool) -> None:
+    """Show the status of each run of the experiment in DIR."""
+    from landscape.sweep import lock
+    from landscape.sweep.run_states import run_states
+
+    if as_json and watch:
+        raise UserError(
+            "--json and --watch exclude each other", hint="call `status --json` repeatedly"
+        )
+    holder = lock.holder(directory)
+    states = run_states(directory, holder is not None)
+    if watch and holder is not None:
+        _watch(directory)
+        holder = lock.holder(directory)
+        states = run_states(directory, holder is not None)
+    if as_json:
+        click.echo(json.dumps(_states_as_json(holder, states), indent=2))
+        return
+    for run_id, state in states.items():
+        click.echo(f"{state.status:11} {run_id}{_details(state)}")
+    message(_summary(states) or "no run has started: programs are being built and checked")
+    if holder is not None:
+        message(f"in use by {holder}")
+
+
+def _states_as_json(holder: "Holder | None", states: "Mapping[str, RunState]") -> dict[str, Any]:
+    return {
+        "held": None if holder is None else holder._asdict(),
+        "counts": _counts(states),
+        "runs": {
+            name: {"status": state.status, "reason": state.reason, **state.progress}
+            for name, state in states.items()
+        },
+    }
+
+
+def _counts(states: "Mapping[str, RunState]") -> dict[str, int]:
+    statuses = [state.status for state in states.values()]
+    return {status: statuses.count(status) for status in sorted(set(statuses))}
+
+
+def _summary(states: "Mapping[str, RunState]") -> str:
+    return ", ".join(f"{count} {status}" for status, count in _counts(states).items())
+
+
+def _details(state: "RunState") -> str:
+    from landscape.cli.live_view import activity
+
+    if state.reason is not None:
+        return f": {state.reason}"
+    return f": {activity(state.progress)}" if state.progress else ""
+
+
+def _watch(directory: Path) -> None:
+    """Shows the current runs until the sweep ends; without a terminal, prints changes as lines."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from landscape.sweep import lock
+    from landscape.sweep.run_states import run_states
+
+    console, last = Console(stderr=True), ""
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        while (holder := lock.holder(directory)) is not None:
+            states = run_states(directory, True, thorough=False)
+            running = {name: s for name, s in states.items() if s.status == "running"}
+            lines = [_summary(states), *(f"{name}{_details(s)}" for name, s in running.items())]
+            if console.is_terminal:
+                head = Text(f"{directory}: in use by {holder}")
+                live.update(Group(head, *map(Text, lines)), refresh=True)
+            elif lines[0] != last:
+                last = lines[0]
+                message(last)
+            time.sleep(_POLL)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", "tracker", type=click.Choice(TRACKERS), required=True, help="The tracker.")
+@click.option(
+    "--at",
+    "destination",
+    help="Destination: a tracking URI (mlflow), a folder (tensorboard), a project (wandb). "
+    "Default: the environment variables of the tracker, else a folder inside DIR.",
+)
+@reports_errors
+def export(directory: Path, tracker: str, destination: str | None) -> None:
+    """Export the finished runs of DIR to a tracker: parameters, metrics per step, files.
+
+    Nothing is sent over the network unless `--at` or the environment variables of the tracker
+    request it. Runs that were exported before are not exported again.
+    """
+    from landscape.export import trackers
+
+    exported = trackers.export(directory, tracker, destination)
+    _print_unreadable(exported.unreadable)
+    known = f", {exported.known} exported before" if exported.known else ""
+    message(f"{counted(exported.new, 'run')} exported to {exported.destination}{known}")

@@ -1,0 +1,134 @@
+"""A session of work on one experiment: locks its folder, plans the runs, and performs them."""
+
+import contextlib
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from landscape import config
+from landscape.config import AcrossSettings, Experiment, Run
+from landscape.errors import StorageError, UserError
+from landscape.run.plan import Planned, across_missing, done, plan
+from landscape.storage import disk, store
+from landscape.sweep import lock
+from landscape.sweep.executors.protocol import Event, Executor, ExecutorSpec, Note
+from landscape.sweep.executors.selection import running_executor
+
+
+class Deleting(NamedTuple):
+    """Earlier results are deleted: their number of runs, and their bytes."""
+
+    runs: int
+    size: int
+
+
+class Measured(NamedTuple):
+    """The measurements across runs are done."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """The runs of an experiment, the plan for each, and the folder, locked for this process.
+
+    `stale` is the process that held the folder last, if it did not exit cleanly.
+    """
+
+    experiment: Experiment
+    directory: Path
+    runs: tuple[Run, ...]
+    plan: dict[str, Planned]
+    fresh: bool
+    stale: lock.Holder | None
+
+
+@contextlib.contextmanager
+def open_session(
+    experiment: Experiment, out: Path, *, fresh: bool = False, retry_failed: bool = False
+) -> Iterator[Session]:
+    """Locks the experiment's folder in `out` and plans its runs. Changes no results.
+
+    `fresh`: perform all runs and delete earlier results. Raises UserError if another process uses
+    the folder, StorageError if it cannot be written to.
+    """
+    runs = config.expand(experiment)
+    directory = out / experiment.name
+    with lock.hold(directory) as stale:
+        if fresh:
+            store.refuse_foreign(directory)
+        plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
+        if not fresh:
+            _refuse_links(directory, plans)
+            for run_id in plans:  # left by a process that has ended
+                store.clear_progress(store.run_folder(directory, run_id))
+        yield Session(experiment, directory, runs, plans, fresh, stale)
+
+
+def events(
+    session: Session, spec: ExecutorSpec, stop: threading.Event | None = None
+) -> Generator[Event | Deleting | Measured, None, None]:
+    """Performs the missing runs of a session and yields an event per step.
+
+    Results are changed only after every run is checked. No further run starts once `stop` is set.
+    Raises UserError for mistakes in the runs, StorageError if results cannot be written. Close the
+    generator before the session, so that workers end while the folder is locked.
+    """
+    stop = stop or threading.Event()
+    across, directory = session.experiment.across, session.directory
+    pending = [run for run in session.runs if session.plan[run.id].pending]
+    if not pending:
+        _update_folder(session)
+        finished = done(session.runs, directory)
+        if across is None or not across_missing(across, finished, directory):
+            return
+    with running_executor(spec, session.experiment, directory) as executor:
+        if pending:
+            yield from executor.prepare(pending, stop)
+            if stop.is_set():  # do not delete results for runs that will not start
+                return
+            if session.fresh:
+                yield Deleting(*store.size(directory))
+                store.clear_experiment(directory)
+            _update_folder(session)
+            yield from executor.perform(pending, directory, stop)
+        if across is not None and not stop.is_set():
+            yield from _measure_across(executor, across, session, stop)
+
+
+def _measure_across(
+    executor: Executor, settings: AcrossSettings, session: Session, stop: threading.Event
+) -> Iterator[Note | Measured]:
+    try:
+        if executor.measure_across(settings, session.runs, session.directory, stop):
+            yield Measured()
+    except StorageError:
+        raise
+    except UserError as error:  # report the trained runs even if this fails
+        yield Note(str(error))
+
+
+def _refuse_links(directory: Path, plans: dict[str, Planned]) -> None:
+    """Raises UserError if a file or folder that would be written or moved is a symbolic link."""
+    names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
+    store.refuse_links(store.written_places(directory, sorted(names)))
+
+
+def _update_folder(session: Session) -> None:
+    """Writes the experiment and its plan, and gives stored runs the names in the config."""
+    directory = session.directory
+    store.clear_unfinished(directory)
+    disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
+    store.write_plan(directory, [run.id for run in session.runs])
+    if session.experiment.across is None:
+        (directory / "across.json").unlink(missing_ok=True)
+    _rename(session.runs, session.plan, directory)
+
+
+def _rename(runs: Sequence[Run], plans: dict[str, Planned], directory: Path) -> None:
+    for run in runs:
+        planned = plans[run.id]
+        if planned.folder != run.id:
+            store.move_run(directory, planned.folder, run.id)
+        if planned.renamed and not planned.pending:
+            store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
