@@ -130,9 +130,9 @@ def _show_answer(answer: "Answer", verbose: bool) -> None:
     from landscape.report import terminal
 
     if answer.audit is None:
-        console().print(terminal.refused(answer.loss, str(answer.error)))
+        console().print(terminal.not_audited(answer.loss, str(answer.error)))
     else:
-        console().print(terminal.lines(answer.audit, verbose=verbose))
+        console().print(terminal.audit_lines(answer.audit, verbose=verbose))
 
 
 def _draw(answers: "Sequence[Answer]", path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Joins reading, comparing, drawing and writing into the one entry point of the report."""
+"""Builds a report: reads the runs, compares them, and writes tables, figures and the page."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +24,8 @@ from landscape.report.results import Results, read
 from landscape.storage import disk, store
 
 Columns = Callable[[pd.DataFrame], Sequence[tables.TableColumn]]
-# Tables that a report holds only where there is something to put in them.
-_SOMETIMES = (
+# Tables that are written only if they have rows.
+_OPTIONAL_TABLES = (
     "sweep",
     "curvature",
     "geometry",
@@ -38,9 +38,9 @@ _SOMETIMES = (
 
 @dataclass(frozen=True)
 class Report:
-    """What was built: the folder, the page, the comparison's raw numbers, the runs that failed.
+    """A report on disk: its folder and page, the comparison in raw numbers, and the failed runs.
 
-    `unreadable`: of those, why each could not be read that has not failed by itself.
+    `failed` includes unreadable runs; `unreadable` maps their names to the reasons.
     """
 
     directory: Path
@@ -51,12 +51,12 @@ class Report:
 
 
 def build(experiment_dir: Path) -> Report:
-    """Build `<experiment_dir>/report` anew from the run folders and return the comparison.
+    """Rebuilds `<experiment_dir>/report` from the run folders.
 
-    UserError where the folder is missing, holds no finished run, or its report is a link to
-    elsewhere; StorageError where it cannot be written. Runs that failed, did not finish or cannot
-    be read are listed in the report and do not stop it. The same run folders give the same bytes
-    in every file.
+    Runs that failed, are unfinished or cannot be read are listed in the report. The same run
+    folders give the same bytes in every file. Raises UserError if the folder is missing or has no
+    finished run, or if its report folder is a symbolic link; StorageError if the report cannot be
+    written.
     """
     results = read(Path(experiment_dir))
     directory = results.directory / "report"
@@ -64,17 +64,17 @@ def build(experiment_dir: Path) -> Report:
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
-    looked = view(results, table)
-    judged = audits.judged(looked.runs, comparison)
-    between = across.fields(results, table)
-    written = _tables(results, table, comparison, looked, between)
-    _write_tables(directory, written, {"failures": failures, "audit": audits.table(judged)})
+    shown = view(results, table)
+    judged = audits.judged(shown.runs, comparison)
+    fields = across.fields(results, table)
+    report_tables = _tables(results, table, comparison, shown, fields)
+    _write_tables(directory, report_tables, {"failures": failures, "audit": audits.table(judged)})
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
-    shown = _write_figures(directory, results, table)
-    notes = _notes(results, looked, len(comparison) < len(table))
+    pictures = _write_figures(directory, results, table)
+    notes = _notes(results, shown, len(comparison) < len(table))
     index = directory / "index.html"
-    said = _said(results, between)
-    text = page(results, looked, comparison, written, failures, notes, shown, judged, said)
+    sentences = _sentences_across(results, fields)
+    text = page(results, shown, comparison, report_tables, failures, notes, pictures, judged, sentences)
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     return Report(directory, index, comparison, failed, results.unreadable)
@@ -84,62 +84,62 @@ def _tables(
     results: Results,
     table: pd.DataFrame,
     comparison: pd.DataFrame,
-    looked: View,
-    between: Sequence[across.Field],
+    shown: View,
+    fields: Sequence[across.Field],
 ) -> list[tables.ReportTable]:
-    """Every table that the data allow, those of numbers by the sections of the page."""
-    found: list[tables.ReportTable] = []
+    """Returns every table that has rows, in the order of the page."""
+    report_tables: list[tables.ReportTable] = []
 
     def add(name: str, title: str, section: str, rows: pd.DataFrame, columns: Columns) -> None:
         if len(rows):
-            found.append(tables.ReportTable(name, title, section, columns(rows), rows))
+            report_tables.append(tables.ReportTable(name, title, section, columns(rows), rows))
 
     add("comparison", "Comparison", "numbers", comparison, tables.columns)
     if len(comparison) < len(table):
         add("sweep", "Sweep", "numbers", table, tables.columns)
-    everyone = dict(zip(table["name"], results.groups.values(), strict=True))
-    add("curvature", "Spectrum", "curvature", curvature.table(looked.runs), curvature.columns)
-    lines = geometry_table.table(looked.runs, looked.lines, geometry_table.lines_of)
-    planes = geometry_table.table(looked.runs, looked.planes, geometry_table.planes_of)
+    runs_by_name = dict(zip(table["name"], results.groups.values(), strict=True))
+    add("curvature", "Spectrum", "curvature", curvature.table(shown.runs), curvature.columns)
+    lines = geometry_table.table(shown.runs, shown.lines, geometry_table.lines_of)
+    planes = geometry_table.table(shown.runs, shown.planes, geometry_table.planes_of)
     add("geometry", "Lines", "geometry", lines, geometry_table.columns)
     add("geometry_planes", "Planes", "geometry", planes, geometry_table.columns)
-    if between:
+    if fields:
         metric = results.metric
-        solutions, ways = across.table(between), across.ways_table(between)
+        solutions, ways = across.table(fields), across.ways_table(fields)
         title = "Relative excess of each solution under every loss"
         add("across", title, "across", solutions, lambda rows: across.columns(rows, metric))
         title = "Barriers between solutions"
         add("interpolations", title, "across", ways, lambda rows: across.ways_columns(rows, metric))
-    made = checks.table(everyone)
-    if len(made):
-        folded = checks.folded(made)
-        found.append(tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, made, folded))
-    return found
+    check_rows = checks.table(runs_by_name)
+    if len(check_rows):
+        folded = checks.folded(check_rows)
+        report_tables.append(tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, check_rows, folded))
+    return report_tables
 
 
-def _said(results: Results, between: Sequence[across.Field]) -> list[str]:
-    """What is said of the solutions across losses: barriers, and what could not be measured."""
-    said = [
+def _sentences_across(results: Results, fields: Sequence[across.Field]) -> list[str]:
+    """Returns sentences on the barriers between solutions, and what could not be measured."""
+    sentences = [
         sentence
-        for field in between
+        for field in fields
         for kind in across.KINDS
         for sentence in across.sentences(across.ways(field, kind))
     ]
-    return [*said, *(results.across.problems if results.across else ())]
+    return [*sentences, *(results.across.problems if results.across else ())]
 
 
 def _write_tables(
-    directory: Path, written: Sequence[tables.ReportTable], texts: Mapping[str, pd.DataFrame]
+    directory: Path, report_tables: Sequence[tables.ReportTable], texts: Mapping[str, pd.DataFrame]
 ) -> None:
-    """csv with raw numbers; md and tex as a reader sees them. Tables of older reports go."""
+    """Writes csv with raw numbers, md and tex formatted; deletes tables left by older reports."""
     folder = directory / "tables"
-    forms = {full.name: (full.rows, full.texts) for full in written}
-    forms |= {name: (table, table) for name, table in texts.items() if len(table)}
-    for name, (raw, shown) in forms.items():
+    contents = {table.name: (table.rows, table.texts) for table in report_tables}
+    contents |= {name: (text, text) for name, text in texts.items() if len(text)}
+    for name, (raw, formatted) in contents.items():
         disk.write_text(folder / f"{name}.csv", raw.to_csv(index=False))
-        disk.write_text(folder / f"{name}.md", tables.markdown(shown))
-        disk.write_text(folder / f"{name}.tex", tables.latex(shown))
-    for name in {*_SOMETIMES, *texts} - set(forms):
+        disk.write_text(folder / f"{name}.md", tables.markdown(formatted))
+        disk.write_text(folder / f"{name}.tex", tables.latex(formatted))
+    for name in {*_OPTIONAL_TABLES, *texts} - set(contents):
         for kind in ("csv", "md", "tex"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
@@ -156,47 +156,47 @@ def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
 
 def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[RenderedPicture]:
     folder = directory / "figures"
-    shown = []
+    pictures = []
     with rendering.report_style():
         for picture in all_figures.draw(results, table):
             png, pdf = (rendering.image_bytes(picture, kind) for kind in ("png", "pdf"))
             disk.write_bytes(folder / f"{picture.name}.png", png)
             disk.write_bytes(folder / f"{picture.name}.pdf", pdf)
-            shown.append(RenderedPicture(picture, png))
-    made = {f"{item.picture.name}.{kind}" for item in shown for kind in ("png", "pdf")}
+            pictures.append(RenderedPicture(picture, png))
+    written_files = {f"{item.picture.name}.{kind}" for item in pictures for kind in ("png", "pdf")}
     for path in folder.iterdir():
-        if all_figures.is_figure_file(path.name) and path.name not in made:
+        if all_figures.is_figure_file(path.name) and path.name not in written_files:
             path.unlink(missing_ok=True)
-    return shown
+    return pictures
 
 
-def _notes(results: Results, shown: View, swept: bool) -> list[str]:
-    """What a reader must know to read the tables rightly."""
+def _notes(results: Results, shown: View, selected: bool) -> list[str]:
+    """Returns the notes below the comparison: target, selection, pairing, and what is left out."""
     metric = shown.label
     notes = [_target_note(results, shown)]
-    if swept:
+    if selected:
         notes.append(
-            f"Of each swept loss the point of the sweep with the best {metric} stands in the "
-            "comparison and in the figures. It was chosen by the same numbers that are shown, so "
-            "they are a little optimistic; the sweep table has every point."
+            f"The comparison and the figures show each swept loss at the point of the sweep with the "
+            f"best {metric}. The point was selected by the numbers shown, so these are slightly "
+            "optimistic; the sweep table has every point."
         )
     notes.append(
         "Losses are compared by the task metric, never by their own values, whose units differ. "
         "Runs are paired by seed: all losses of a seed share initial parameters and data order. "
-        "A difference with p above 0.05 is called inconclusive, as is any over too few seeds."
+        "A difference is called inconclusive if p is above 0.05 or if there are too few seeds."
     )
     if any(run.problem for run in results.runs):
-        notes.append("Some files could not be read and are left out; see the failures.")
+        notes.append("Some files could not be read and are left out; see the section on failures.")
     if results.problem:
-        notes.append(f"What was measured across runs is left out: {results.problem}.")
+        notes.append(f"Measurements across runs are left out: {results.problem}.")
     return notes
 
 
 def _target_note(results: Results, shown: View) -> str:
     if shown.target != shown.target:
-        return "There is no target: none was given and none follows from the best loss."
+        return "There is no target: the config sets none, and none can be derived from the best loss."
     target = words.metric_value(shown.metric, shown.target)
     if results.settings.get("target") is not None:
-        return f"The target is {target}, as the experiment's config says."
+        return f"The target is {target}, as set in the config."
     share = words.percent(TARGET_SHARE)
-    return f"The target is {target}: {share} % of the best loss's interquartile mean."
+    return f"The target is {target}: {share} % of the interquartile mean of the best loss."

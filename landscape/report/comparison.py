@@ -1,4 +1,4 @@
-"""The comparison of losses: one row of raw numbers a loss and point of the sweep."""
+"""Compares losses: one row of raw numbers per loss and point of the sweep."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ from landscape.report.sets import labels
 from landscape.report.words import DEAD
 
 GRADIENT = "gradient_norm/global"
-# Without a target in the config: this share of the best loss's interquartile mean.
+# If the config sets no target, it is this share of the best loss's interquartile mean.
 TARGET_SHARE = 0.95
-# A picture with more lines than this is hard to read.
+# Figures with more lines than this are hard to read.
 MOST_POINTS = 8
-# Measures of a run of which the comparison shows the median over runs.
+# Per-run measures whose median over runs the comparison shows.
 MEASURES = [
     "diverged_step",
     "gradient_start",
@@ -35,7 +35,7 @@ MEASURES = [
 
 
 def compare(results: Results) -> pd.DataFrame:
-    """One row a loss and point of the sweep: numbers over seeds and the sentence found."""
+    """Returns one row per loss and point of the sweep: numbers over seeds and their summary."""
     groups = results.groups
     rows = [_row(results, runs) for runs in groups.values()]
     best = _best(rows, results.higher_is_better)
@@ -61,18 +61,18 @@ def compare(results: Results) -> pd.DataFrame:
 
 
 def audited(results: Results) -> bool:
-    """Whether any run holds an audit."""
+    """Returns whether any run has an audit."""
     return any(run.audit is not None for run in results.runs)
 
 
 def best_points(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a loss, best first: of a swept loss the point with the best interquartile mean."""
+    """Returns one row per loss, best first: the point of the sweep with the best interquartile mean."""
     ordered = _best_first(table)
     return ordered.drop_duplicates("loss").reset_index(drop=True)
 
 
 def shown_points(table: pd.DataFrame) -> pd.DataFrame:
-    """Best first: every point of a small sweep, of a larger one the best point of each loss."""
+    """Returns the rows to show, best first: all of them, or `best_points` if there are too many."""
     if len(table) <= MOST_POINTS:
         return _best_first(table).reset_index(drop=True)
     return best_points(table)
@@ -84,7 +84,7 @@ def _best_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def point_text(results: Results, run: StoredRun) -> str:
-    """The swept values, keys shortened to their last word where that is unambiguous."""
+    """Formats the swept values; keys are shortened to their last word if that is unambiguous."""
     words = [key.rsplit(".", 1)[-1] for key in results.swept]
     names = words if len(set(words)) == len(words) else list(results.swept)
     return ", ".join(
@@ -93,21 +93,21 @@ def point_text(results: Results, run: StoredRun) -> str:
 
 
 def target_value(results: Results, rows: Sequence[dict[str, Any]]) -> float:
-    """The config's target, else 95 % of the best interquartile mean; NaN where there is none.
+    """Returns the target of the config, else 95 % of the best interquartile mean, else NaN.
 
-    There is none where less is better, or where the untrained model meets it already.
+    It is NaN if lower is better, or if an untrained model already meets it.
     """
-    given = results.settings.get("target")
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return float(given)
+    configured = results.settings.get("target")
+    if isinstance(configured, int | float) and not isinstance(configured, bool):
+        return float(configured)
     best = rows[_best(rows, results.higher_is_better)]
     target = TARGET_SHARE * best["value"]
-    useful = results.higher_is_better and target > max(best["start"], 0.0)
-    return target if useful else np.nan
+    reachable = results.higher_is_better and target > max(best["start"], 0.0)
+    return target if reachable else np.nan
 
 
 def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
-    """What the comparison takes from one run: its ends, its dead shares, its slices."""
+    """Returns the measures of one run: outcome, gradients, dead shares, shape of its lines."""
     steps = max(float(run.column("step")[-1]), 1.0)
     measures = {
         "outcome": run.outcome(metric),
@@ -116,27 +116,27 @@ def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
         "gradient_start": run.first(GRADIENT),
         "gradient_end": run.last(GRADIENT),
         "zero_gradient": _zero_gradient(run, steps),
-        "vanishing": _of_steps(run, "steps/vanishing", steps),
-        "exploding": _of_steps(run, "steps/exploding", steps),
+        "vanishing": _share_of_steps(run, "steps/vanishing", steps),
+        "exploding": _share_of_steps(run, "steps/exploding", steps),
     }
     measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in DEAD}
     return measures | slice_measures(run)
 
 
 def _zero_gradient(run: StoredRun, steps: float) -> float:
-    """Share of the steps whose gradient is exactly zero; of the recorded ones if not counted."""
-    counted = _of_steps(run, "steps/dead", steps)
+    """Returns the share of steps with a zero gradient, of the recorded steps if not counted."""
+    counted = _share_of_steps(run, "steps/dead", steps)
     return float(np.mean(run.column(GRADIENT) == 0)) if np.isnan(counted) else counted
 
 
-def _of_steps(run: StoredRun, name: str, steps: float) -> float:
+def _share_of_steps(run: StoredRun, name: str, steps: float) -> float:
     return min(run.last(name) / steps, 1.0)
 
 
 def slice_measures(run: StoredRun) -> dict[str, float]:
-    """Relative rise and roughness of the trained point's first lines, means over directions."""
-    first = next(iter(labels(run, "lines", ("trained",))), None)
-    lines = run.slices.get(f"trained/lines/{first}/risk")
+    """Returns relative rise and roughness of the first lines at the trained point, as means."""
+    label = next(iter(labels(run, "lines", ("trained",))), None)
+    lines = run.slices.get(f"trained/lines/{label}/risk")
     if lines is None or lines.ndim != 2 or not lines.size:
         return {"relative_rise": np.nan, "roughness": np.nan}
     center = float(run.slices.get("trained/center/risk", np.nan))
@@ -170,7 +170,7 @@ def _best(rows: Sequence[dict[str, Any]], higher_is_better: bool) -> int:
 
 
 def _against_target(results: Results, runs: Sequence[StoredRun], target: float) -> dict[str, Any]:
-    """A diverged run never counts as having reached the target: its model is lost."""
+    """Returns the columns about the target; a diverged run never counts as having reached it."""
     counted = [run for run in runs if run.counted]
     steps = np.array([run_steps_to_target(results, run, target) for run in counted])
     reached = int(np.isfinite(steps).sum())
@@ -184,7 +184,7 @@ def _against_target(results: Results, runs: Sequence[StoredRun], target: float) 
 
 
 def run_steps_to_target(results: Results, run: StoredRun, target: float) -> float:
-    """Steps to the target of a run that did not diverge, NaN for all others."""
+    """Returns the steps to the target; NaN if the run diverged or never met it."""
     if run.status != "done" or np.isnan(target):
         return np.nan
     return statistics.steps_to_target(
@@ -199,27 +199,27 @@ def _against_best(
     best: dict[str, Any],
     best_runs: Sequence[StoredRun],
 ) -> dict[str, Any]:
-    """Gain relative to the best row's, and the paired test against it by seed."""
-    ours, theirs = _outcomes(runs, results.metric), _outcomes(best_runs, results.metric)
-    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    """Returns the gain relative to the best row, and the paired test against it by seed."""
+    outcomes, best_outcomes = _outcomes(runs, results.metric), _outcomes(best_runs, results.metric)
+    differences = [outcomes[seed] - best_outcomes[seed] for seed in sorted(outcomes.keys() & best_outcomes.keys())]
     best_gain = best["value"] - best["start"]
-    itself = row is best
+    is_best = row is best
     return {
         "gain": (row["value"] - row["start"]) / best_gain if best_gain else np.nan,
         "best": "" if np.isnan(best["value"]) else best["name"],
         "pairs": len(differences),
-        "difference": np.nan if itself or not differences else float(np.mean(differences)),
-        "p_value": np.nan if itself else statistics.sign_flip_test(differences),
+        "difference": np.nan if is_best or not differences else float(np.mean(differences)),
+        "p_value": np.nan if is_best else statistics.sign_flip_test(differences),
     }
 
 
 def _outcomes(runs: Sequence[StoredRun], metric: str) -> dict[int, float]:
-    found = {run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None}
-    return {seed: value for seed, value in found.items() if np.isfinite(value)}
+    outcomes = {run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None}
+    return {seed: value for seed, value in outcomes.items() if np.isfinite(value)}
 
 
 def run_table(results: Results, target: float) -> pd.DataFrame:
-    """One tidy row a run: what was asked, how it ended, and every measure of the comparison."""
+    """Returns one tidy row per run: its settings, its status, and every measure."""
     rows = []
     for run in results.runs:
         row: dict[str, Any] = {"run": run.name, "loss": run.loss, "seed": run.seed}
@@ -227,7 +227,7 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
         if run.counted:
             row |= run_measures(run, results.metric)
             row |= {"steps_to_target": run_steps_to_target(results, run, target)}
-            row |= {name: run.last(name) for name in _recorded(run)}
+            row |= {name: run.last(name) for name in _recorded_columns(run)}
             row |= {"parameters": run.summary.get("parameters", np.nan)}
             row |= curvature.run_measures(run) | checks.columns([run])
         if audited(results):
@@ -238,7 +238,7 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
     return table
 
 
-def _recorded(run: StoredRun) -> list[str]:
-    """The run's metrics and risks, as the trace calls them."""
+def _recorded_columns(run: StoredRun) -> list[str]:
+    """Returns the trace columns of the risks and metrics."""
     names = ["risk/batch", "risk/evaluation", *run.summary.get("metrics", [])]
     return [name for name in names if name in run.trace]

@@ -1,4 +1,4 @@
-"""Numbers of the lines and planes of each loss: medians over runs, one table each."""
+"""Tables of the geometry of lines and of planes: medians over runs, per loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,47 +21,47 @@ _SHARES = (
     "nonconvex_share",
 )
 _ROUNDING = 1e-9
-_ALWAYS = ("loss", "set", "at", "unit", "runs", "checks_failed")
+_LABELS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
-def lines_of(run: StoredRun, chosen: Set, at: str) -> Numbers | None:
-    """The numbers of a run's lines, the mean over its directions; None where it has none."""
-    risk = run.slices.get(chosen.array(at, "risk"))
-    coordinates = run.slices.get(chosen.array(at, "coordinates"))
+def lines_of(run: StoredRun, line_set: Set, point: str) -> Numbers | None:
+    """Returns the geometry of a run's lines, the mean over directions; None without valid lines."""
+    risk = run.slices.get(line_set.array(point, "risk"))
+    coordinates = run.slices.get(line_set.array(point, "coordinates"))
     if risk is None or coordinates is None or risk.ndim != 2 or not len(risk):
         return None
     if risk.shape[1:] != coordinates.shape or not len(coordinates):
         return None
-    dead = run.slices.get(chosen.array(at, "dead/weights"))
-    zero = None if dead is None or dead.shape != risk.shape else dead >= 1
-    found = describe_lines(risk, coordinates, _center(run, at), _initial(run), zero)
-    return {name: mean(values) for name, values in found.items()}
+    dead_weights = run.slices.get(line_set.array(point, "dead/weights"))
+    zero_gradient = None if dead_weights is None or dead_weights.shape != risk.shape else dead_weights >= 1
+    geometry = describe_lines(risk, coordinates, _center(run, point), _initial(run), zero_gradient)
+    return {name: mean(values) for name, values in geometry.items()}
 
 
-def planes_of(run: StoredRun, chosen: Set, at: str) -> Numbers | None:
-    """The numbers of a run's planes, the mean over its draws; None where it has none."""
-    risk = run.slices.get(chosen.array(at, "risk"))
+def planes_of(run: StoredRun, plane_set: Set, point: str) -> Numbers | None:
+    """Returns the geometry of a run's planes, the mean over draws; None without valid planes."""
+    risk = run.slices.get(plane_set.array(point, "risk"))
     if risk is None or risk.ndim != 3 or not risk.size:
         return None
-    ends = [
-        run.slices.get(chosen.array(at, f"eigenvalue/{end}")) for end in ("smallest", "largest")
+    eigenvalues = [
+        run.slices.get(plane_set.array(point, f"eigenvalue/{end}")) for end in ("smallest", "largest")
     ]
-    known = all(end is not None and end.shape == risk.shape for end in ends)
-    found = [
+    measured = all(values is not None and values.shape == risk.shape for values in eigenvalues)
+    geometry = [
         describe_plane(
             plane,
-            _center(run, at),
+            _center(run, point),
             _initial(run),
-            *(end[draw] for end in ends if known and end is not None),
+            *(values[draw] for values in eigenvalues if measured and values is not None),
         )
         for draw, plane in enumerate(risk)
     ]
-    return {name: mean(np.array([one[name] for one in found])) for name in found[0]}
+    return {name: mean(np.array([plane[name] for plane in geometry])) for name in geometry[0]}
 
 
-def _center(run: StoredRun, at: str) -> float:
-    return float(run.slices.get(f"{at}/center/risk", np.nan))
+def _center(run: StoredRun, point: str) -> float:
+    return float(run.slices.get(f"{point}/center/risk", np.nan))
 
 
 def _initial(run: StoredRun) -> float:
@@ -69,58 +69,61 @@ def _initial(run: StoredRun) -> float:
 
 
 def mean(values: np.ndarray) -> float:
-    """Mean over the lines that have a value; NaN where none has."""
-    kept = values[~np.isnan(values)]
+    """Returns the mean of the values that are not NaN; NaN if there are none."""
+    defined = values[~np.isnan(values)]
     with np.errstate(invalid="ignore"):
-        return float(kept.mean()) if len(kept) else np.nan
+        return float(defined.mean()) if len(defined) else np.nan
 
 
 def table(
     groups: Mapping[str, Sequence[StoredRun]],
     sets: Sequence[Set],
-    numbers: Callable[[StoredRun, Set, str], Numbers | None],
+    geometry: Callable[[StoredRun, Set, str], Numbers | None],
 ) -> pd.DataFrame:
-    """A row for each set, point and loss: the median over runs of `numbers`."""
+    """Returns one row per set, point and loss: the median over runs of `geometry`."""
     rows: list[dict[str, Any]] = []
-    for chosen in sets:
-        for at in PLACES:
-            unit = " | ".join(dict.fromkeys(way.unit(at)[0] for way in chosen.directions))
+    for slice_set in sets:
+        for point in PLACES:
+            unit = " | ".join(dict.fromkeys(direction.unit(point)[0] for direction in slice_set.directions))
             for loss, runs in groups.items():
-                found = [one for run in runs if (one := numbers(run, chosen, at)) is not None]
-                if not found:
+                numbers_of_runs = [numbers for run in runs if (numbers := geometry(run, slice_set, point)) is not None]
+                if not numbers_of_runs:
                     continue
-                row: dict[str, Any] = {"loss": loss, "set": chosen.label, "at": at, "unit": unit}
-                medians = {n: statistics.median([one[n] for one in found]) for n in found[0]}
-                failed = ", ".join(checks.failed(runs, chosen.where(at)))
-                rows.append(row | {"runs": len(found)} | medians | {"checks_failed": failed})
+                row: dict[str, Any] = {"loss": loss, "set": slice_set.label, "at": point, "unit": unit}
+                medians = {
+                    name: statistics.median([numbers[name] for numbers in numbers_of_runs])
+                    for name in numbers_of_runs[0]
+                }
+                failed_checks = ", ".join(checks.failed(runs, slice_set.where(point)))
+                rows.append(row | {"runs": len(numbers_of_runs)} | medians | {"checks_failed": failed_checks})
     return pd.DataFrame(rows)
 
 
 def columns(table: pd.DataFrame) -> list[TableColumn]:
-    """The columns as a reader sees them; without those that tell nothing apart."""
-    shown = [TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
+    """Returns the columns to show, without those that are the same or empty in every row."""
+    shown = [TableColumn("loss", lambda row: str(row["loss"]), "label of the loss")]
     if table["set"].nunique() > 1:
-        said = "the set of directions, by its label"
-        shown.append(TableColumn("set", lambda row: str(row["set"]), said))
+        definition = "label of the set of directions"
+        shown.append(TableColumn("set", lambda row: str(row["set"]), definition))
     if table["at"].nunique() > 1:
-        shown.append(TableColumn("at", lambda row: str(row["at"]), "the point"))
+        shown.append(TableColumn("at", lambda row: str(row["at"]), "the point in parameter space"))
     if "basin_width" in table:
-        said = "what a distance of 1 along the axis is"
-        shown.append(TableColumn("unit", lambda row: str(row["unit"]), said))
-    names = [name for name in table.columns if name not in _ALWAYS]
-    shown += [_number(name) for name in names if table[name].notna().any()]
+        definition = "the distance 1 along the axis"
+        shown.append(TableColumn("unit", lambda row: str(row["unit"]), definition))
+    names = [name for name in table.columns if name not in _LABELS]
+    shown += [_geometry_column(name) for name in names if table[name].notna().any()]
     return shown + checks.failed_column(table)
 
 
-def _number(name: str) -> TableColumn:
+def _geometry_column(name: str) -> TableColumn:
     heading = name.removeprefix("plane_").replace("_", " ")
-    form = _share if name in _SHARES else _count if name in _COUNTS else _short
+    format_value = _share if name in _SHARES else _count if name in _COUNTS else _short
     definition = DEFINITIONS[name].rstrip(".")
-    return TableColumn(heading, lambda row: form(row[name]), definition[0].lower() + definition[1:])
+    return TableColumn(heading, lambda row: format_value(row[name]), definition[0].lower() + definition[1:])
 
 
 def _short(value: float) -> str:
-    """What is left of rounding in float64 is zero: no number here has a unit."""
+    """Formats rounding errors of float64 as 0: these numbers have no unit and are of order 1."""
     return words.short(0.0 if abs(value) < _ROUNDING else value)
 
 

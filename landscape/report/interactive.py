@@ -1,4 +1,4 @@
-"""The planes as data for the page's turnable surfaces; plotly itself is only its script here."""
+"""Prepares the planes as data for the page's interactive surfaces, and the source of plotly.js."""
 
 from importlib import resources
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from landscape.report import words
-from landscape.report.figures.plane_panels import Plane, drawn, heights, planes
+from landscape.report.figures.plane_panels import Plane, seed_and_draw, heights, planes
 from landscape.report.figures.view import View
 from landscape.report.sets import PLACES, Set
 
@@ -14,23 +14,27 @@ _DIGITS = 5
 
 
 def surfaces(view: View) -> dict[str, Any]:
-    """What the page's script draws: a list of surfaces and the words around them."""
-    found = [
-        (chosen, at, plane)
-        for chosen in view.planes
-        for at in PLACES
-        for plane in planes(view, chosen, at)
+    """Returns the data that the page's script draws: surfaces, their names and their axes."""
+    drawn_planes = [
+        (plane_set, point, plane)
+        for plane_set in view.planes
+        for point in PLACES
+        for plane in planes(view, plane_set, point)
     ]
-    several = len({at for _, at, _ in found}) > 1, len({chosen.label for chosen, *_ in found}) > 1
-    return {"metric": view.label, "items": [_item(*place, *several) for place in found]}
+    name_point = len({point for _, point, _ in drawn_planes}) > 1
+    name_set = len({plane_set.label for plane_set, *_ in drawn_planes}) > 1
+    items = [_item(*plane, name_point=name_point, name_set=name_set) for plane in drawn_planes]
+    return {"metric": view.label, "items": items}
 
 
-def _item(chosen: Set, at: str, plane: Plane, places: bool, sets: bool) -> dict[str, Any]:
+def _item(
+    plane_set: Set, point: str, plane: Plane, *, name_point: bool, name_set: bool
+) -> dict[str, Any]:
     height = heights(plane.values)
-    seed = f", {drawn(plane)}" if drawn(plane) else ""
+    seed = f", {seed_and_draw(plane)}" if seed_and_draw(plane) else ""
     cut = f", {words.percent(height.share)} % cut" if height.share else ""
-    place = f" ({at})" if places else ""
-    label = f", {chosen.label}" if sets else ""
+    place = f" ({point})" if name_point else ""
+    label = f", {plane_set.label}" if name_set else ""
     metric = None if plane.metric is None else _rounded(np.ma.masked_invalid(plane.metric))
     return {
         "name": f"{plane.loss}{place}{label}{seed}{cut}",
@@ -44,14 +48,14 @@ def _item(chosen: Set, at: str, plane: Plane, places: bool, sets: bool) -> dict[
 
 
 def _rounded(values: np.ma.MaskedArray) -> list[list[float | None]]:
-    """Rows of numbers with five significant digits, None where there is none."""
+    """Returns rows of numbers with five significant digits, None for masked cells."""
     return [
         [None if value is None else float(f"{value:.{_DIGITS}g}") for value in row]
         for row in values.tolist()
     ]
 
 
-def script() -> str:
-    """The source of plotly, to stand once in the page."""
+def plotly_source() -> str:
+    """Returns the source of plotly.js, to be inlined once in the page."""
     file = resources.files("plotly") / "package_data" / "plotly.min.js"
     return file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else, made from a template that escapes all text."""
+"""Renders the page: one self-contained HTML file, from a template that escapes all text."""
 
 import base64
 from collections.abc import Sequence
@@ -12,35 +12,35 @@ from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
 from landscape.report.tables import ReportTable, estimate_text, reached_text
 
-# The parts of the page that hold figures and tables, in order, with what is said above them.
-_PARTS = (
+# Sections of the page with figures and tables, in order: name, title, introduction.
+_SECTIONS = (
     ("training", "Training", ""),
     ("lines", "Slices along lines", ""),
     ("planes", "Planes", ""),
     (
         "curvature",
         "Curvature",
-        "The eigenvalues of the Hessian of the risk: all directions at once, where a slice shows "
+        "The eigenvalues of the Hessian of the risk describe all directions at once; a slice shows "
         "one or two. Medians over seeds.",
     ),
     (
         "geometry",
         "Geometry",
-        "The shape of lines and planes as numbers that do not depend on the unit of the loss: "
-        "medians over runs of the mean over directions. Compare rows of one set only.",
+        "The shape of lines and planes in numbers that do not depend on the units of the loss: "
+        "medians over runs of the mean over directions. Compare only rows of the same set.",
     ),
     ("across", "Across losses", ""),
     (
         "checks",
         "Checks",
-        "Each run compares two ways to the same number. What failed stands first and is marked in "
-        "the figures; what could not be decided is listed only.",
+        "Each check computes one number in two ways and compares them. Failed checks are listed "
+        "first and marked in the figures; undecided checks are only listed.",
     ),
 )
 
 
 class RenderedPicture(NamedTuple):
-    """A picture with its png."""
+    """A figure together with its png."""
 
     picture: Picture
     png: bytes
@@ -59,47 +59,47 @@ class RenderedPicture(NamedTuple):
 
 
 class PageSection(NamedTuple):
-    """A part of the page: what is said above, its figures, and its tables as texts."""
+    """A section of the page: introduction, sentences, figures, and tables as texts."""
 
     name: str
     title: str
     text: str
-    said: Sequence[str]
+    sentences: Sequence[str]
     pictures: Sequence[RenderedPicture]
     tables: Sequence[tuple[ReportTable, pd.DataFrame]]
 
 
-def _parts(
-    pictures: Sequence[RenderedPicture], written: Sequence[ReportTable], said: Sequence[str]
+def _sections(
+    pictures: Sequence[RenderedPicture], report_tables: Sequence[ReportTable], sentences: Sequence[str]
 ) -> list[PageSection]:
-    """The parts that have something to show."""
-    found = []
-    for name, title, text in _PARTS:
-        part = PageSection(
+    """Returns the sections that are not empty."""
+    sections = []
+    for name, title, text in _SECTIONS:
+        section = PageSection(
             name,
             title,
             text,
-            said if name == "across" else (),
+            sentences if name == "across" else (),
             [shown for shown in pictures if shown.picture.section == name],
-            [(full, full.texts) for full in written if full.section == name],
+            [(table, table.texts) for table in report_tables if table.section == name],
         )
-        if part.pictures or part.tables or part.said:
-            found.append(part)
-    return found
+        if section.pictures or section.tables or section.sentences:
+            sections.append(section)
+    return sections
 
 
 def page(
     results: Results,
     view: View,
     comparison: pd.DataFrame,
-    written: Sequence[ReportTable],
+    report_tables: Sequence[ReportTable],
     failures: pd.DataFrame,
     notes: Sequence[str],
     pictures: Sequence[RenderedPicture],
     judged: Sequence[audits.Judged],
-    said: Sequence[str],
+    sentences: Sequence[str],
 ) -> str:
-    """The whole page as text. `said` stands above what was measured across losses."""
+    """Returns the whole page as text; `sentences` introduce the section across losses."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
@@ -108,24 +108,24 @@ def page(
         lstrip_blocks=True,
     )
     data = interactive.surfaces(view)
-    drawn = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
+    section_pictures = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
     return environment.get_template("index.html").render(
         title=results.title,
         facts=facts(results, view),
         metric=view.label,
         verdicts=_verdicts(view, comparison),
-        everything=[(full, full.texts) for full in written if full.section == "numbers"],
+        everything=[(table, table.texts) for table in report_tables if table.section == "numbers"],
         failures=failures.to_dict("records"),
         errors=[run for run in results.runs if run.error],
         notes=notes,
-        parts=_parts(drawn, written, said),
+        sections=_sections(section_pictures, report_tables, sentences),
         judged=judged,
         shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
         colors={name: style.color for name, style in view.styles.items()},
         tally=audits.tally(judged),
         rule=audits.RULE,
         surfaces=data if data["items"] else None,
-        plotly=interactive.script() if data["items"] else "",
+        plotly=interactive.plotly_source() if data["items"] else "",
         dead=words.DEAD,
         settings=_settings(results),
         versions=versions(results),
@@ -147,18 +147,18 @@ def _verdicts(view: View, comparison: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def facts(results: Results, view: View) -> list[str]:
-    """The line below the title: what was trained, how long and how often."""
+    """Returns the facts below the title: parts, steps, batch size, and runs by status."""
     run = next(iter(view.runs.values()))[0]
     states = [run.status for run in results.runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    parts = [
+    texts = [
         f"{key} {_name(run.config[key])}"
         for key in ("dataset", "model", "optimizer")
         if key in run.config
     ]
-    parts += [f"{run.config['steps']} steps"] if "steps" in run.config else []
-    parts += [f"batches of {run.config['batch_size']}"] if "batch_size" in run.config else []
-    return [*parts, f"{len(states)} runs: {counts}"]
+    texts += [f"{run.config['steps']} steps"] if "steps" in run.config else []
+    texts += [f"batches of {run.config['batch_size']}"] if "batch_size" in run.config else []
+    return [*texts, f"{len(states)} runs: {counts}"]
 
 
 def _name(part: object) -> str:
@@ -166,35 +166,35 @@ def _name(part: object) -> str:
 
 
 def _settings(results: Results) -> list[tuple[str, str]]:
-    """The experiment's settings as a flat list of dotted keys."""
-    flat: list[tuple[str, str]] = []
-    _flatten(results.settings, "", flat)
-    return flat
+    """Returns the settings of the experiment as pairs of dotted key and value."""
+    pairs: list[tuple[str, str]] = []
+    _flatten(results.settings, "", pairs)
+    return pairs
 
 
-def _flatten(value: Any, place: str, flat: list[tuple[str, str]]) -> None:
+def _flatten(value: Any, prefix: str, pairs: list[tuple[str, str]]) -> None:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            _flatten(inner, f"{place}.{key}" if place else str(key), flat)
+            _flatten(inner, f"{prefix}.{key}" if prefix else str(key), pairs)
     elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
         for index, inner in enumerate(value):
-            _flatten(inner, f"{place}[{index}]", flat)
+            _flatten(inner, f"{prefix}[{index}]", pairs)
     else:
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        flat.append((place, words.MISSING if value is None else text))
+        pairs.append((prefix, words.MISSING if value is None else text))
 
 
 def versions(results: Results) -> list[tuple[str, str]]:
-    """Versions, device and durations from the runs' own records; differing values side by side."""
-    counted = [run for run in results.runs if run.counted]
-    found: dict[str, dict[str, None]] = {}
-    for run in counted:
+    """Returns versions, device and durations as recorded by the runs; differing values are joined."""
+    finished = [run for run in results.runs if run.counted]
+    values_of: dict[str, dict[str, None]] = {}
+    for run in finished:
         known = {key: run.meta[key] for key in ("device", "git") if run.meta.get(key)}
         pairs: list[tuple[str, str]] = []
         _flatten({**known, **dict(run.meta.get("versions") or {})}, "", pairs)
         for key, value in pairs:
-            found.setdefault(key, {})[value] = None
-    rows = [(key, " | ".join(values)) for key, values in found.items()]
+            values_of.setdefault(key, {})[value] = None
+    rows = [(key, " | ".join(values)) for key, values in values_of.items()]
     return rows + _seconds(results)
 
 

@@ -1,4 +1,4 @@
-"""One plain sentence a loss: rules over the numbers of its row, each true of the data shown."""
+"""Summarizes each loss in one sentence, by fixed rules over the numbers of its row."""
 
 import math
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Any
 from landscape.report import words
 from landscape.report.statistics import SIGNIFICANT, can_be_significant
 
-# A loss that gains less than this share of what the best loss gains does not learn.
+# A loss learns if it gains at least this share of what the best loss gains ...
 LEARNS_GAIN = 0.10
-# A best loss that gains less than this share of what is left to the perfect value does not either.
+# ... and at least this share of the gap between the untrained model and a perfect value.
 LEARNS_ROOM = 0.02
-# Shares from which the sentence mentions them.
+# Smallest shares that the sentence mentions.
 MENTION_DEAD_UNITS = 0.25
 MENTION_DEAD_EXAMPLES = 0.50
 MENTION_STEPS = 0.50
@@ -21,23 +21,23 @@ Row = Mapping[str, Any]
 
 
 def sentence(row: Row, error: str) -> str:
-    """What was found for one row; `error` is the last line of its first failed run."""
+    """Returns the sentence for one row; `error` is the last line of its first failed run."""
     if row["seeds"] == 0:
-        return _nothing(row, error)
+        return _without_result(row, error)
     if row["diverged"] == 1:
-        return _clauses([_diverged(row), *_failed(row), *_checks(row)])
+        return _clauses([_diverged(row), *_failed_runs(row), *_failed_checks(row)])
     learned = learns(row)
-    main = _reached(row) if learned else _stuck(row)
+    outcome = _learning(row) if learned else _not_learning(row)
     dead = [*_dead_units(row), *_dead_examples(row)] if learned else []
-    partly = [_diverged(row)] if row["diverged"] > 0 else []
-    leads = row["best"] == row["name"]
-    rank = (_best(row) if learned else []) if leads else _against_best(row)
-    told = [main, *_below_mean(row), *dead, *_steps(row), *partly, *_failed(row), *rank]
-    return _clauses([*told, *_checks(row)])
+    some_diverged = [_diverged(row)] if row["diverged"] > 0 else []
+    is_best = row["best"] == row["name"]
+    rank = (_single_best(row) if learned else []) if is_best else _against_best(row)
+    clauses = [outcome, *_below_mean(row), *dead, *_gradient_steps(row), *some_diverged, *_failed_runs(row), *rank]
+    return _clauses([*clauses, *_failed_checks(row)])
 
 
 def learns(row: Row) -> bool:
-    """Whether the metric moved from the untrained model's by an amount worth the word."""
+    """Returns whether the metric improved enough over the untrained model: see `LEARNS_GAIN`."""
     gained = row["value"] - row["start"]
     if not row["higher_is_better"]:
         gained = -gained
@@ -60,14 +60,14 @@ def _runs(number: float, row: Row) -> str:
     return f"{int(number)} of {total} runs"
 
 
-def _nothing(row: Row, error: str) -> str:
+def _without_result(row: Row, error: str) -> str:
     if row["failed"]:
         total = int(row["failed"] + row["unfinished"])
         share = (
             f"all {total} runs" if row["failed"] == total else f"{row['failed']} of {total} runs"
         )
         return f"failed in {share}: {error}" if error else f"failed in {share}"
-    return "no run has finished" if row["unfinished"] else "no run gives the task metric"
+    return "no run has finished" if row["unfinished"] else "no run has a finite task metric"
 
 
 def _diverged(row: Row) -> str:
@@ -76,26 +76,26 @@ def _diverged(row: Row) -> str:
     return f"diverged in {_runs(number, row)} at step {step}{' (median)' if number > 1 else ''}"
 
 
-def _reached(row: Row) -> str:
-    metric, number = row["metric"], row["reached_runs"]
+def _learning(row: Row) -> str:
+    metric, reached = row["metric"], row["reached_runs"]
     final = words.metric_value(metric, row["value"])
     if math.isnan(row["target"]):
         return f"learns: from {words.decimal(row['start'])} to {final}"
     target = words.metric_value(metric, row["target"])
-    if number == 0:
+    if reached == 0:
         return f"learns ({final}) but never reaches the target of {target}"
     steps = f"{words.count(row['steps_to_target'])} steps"
-    if number == row["seeds"]:
-        return f"reaches {target} in {steps}{' (median)' if number > 1 else ''}"
-    some = f"reaches {target} in {_runs(number, row)}, in {steps}"
-    return some + (" (median of those)" if number > 1 else "")
+    if reached == row["seeds"]:
+        return f"reaches {target} in {steps}{' (median)' if reached > 1 else ''}"
+    text = f"reaches {target} in {_runs(reached, row)}, in {steps}"
+    return text + (" (median of those)" if reached > 1 else "")
 
 
-def _stuck(row: Row) -> str:
-    """Does not learn; the plainest cause that the recorded gradients show."""
+def _not_learning(row: Row) -> str:
+    """Returns the clause of a loss that does not learn, with the most direct cause recorded."""
     if row["zero_runs"]:
         where = "" if row["zero_runs"] == row["seeds"] else f" in {_runs(row['zero_runs'], row)}"
-        return f"never learns: the gradient is exactly zero from the first step on{where}"
+        return f"never learns: the gradient is exactly zero from the first step{where}"
     start, end = words.decimal(row["start"]), words.metric_value(row["metric"], row["value"])
     text = f"does not learn (from {start} to {end})"
     if row["zero_gradient"] >= MENTION_STEPS:
@@ -125,7 +125,7 @@ def _dead_examples(row: Row) -> list[str]:
     return [text] if share >= MENTION_DEAD_EXAMPLES else []
 
 
-def _steps(row: Row) -> list[str]:
+def _gradient_steps(row: Row) -> list[str]:
     kinds = (("vanishing", "vanishing but not zero"), ("exploding", "exploding"))
     return [
         f"gradients {text} in {words.percent(row[name])} % of the steps"
@@ -134,18 +134,18 @@ def _steps(row: Row) -> list[str]:
     ]
 
 
-def _failed(row: Row) -> list[str]:
+def _failed_runs(row: Row) -> list[str]:
     number = int(row["failed"])
     return [f"{number} more {'run' if number == 1 else 'runs'} failed"] if number else []
 
 
-def _checks(row: Row) -> list[str]:
+def _failed_checks(row: Row) -> list[str]:
     names = row.get("checks_failed", "")
     return [f"check failed: {names} (see Checks)"] if names else []
 
 
-def _best(row: Row) -> list[str]:
-    """Said only of a loss that has rivals and is alone at the top."""
+def _single_best(row: Row) -> list[str]:
+    """Returns the clause of the single best loss; nothing if there is a tie or only one loss."""
     alone = row["rivals"] and not row["ties"]
     return [f"best {words.metric_label(row['metric'])} of all"] if alone else []
 
@@ -155,9 +155,9 @@ def _against_best(row: Row) -> list[str]:
     if not best:
         return []
     if pairs == 0:
-        return [f"shares no seed with {best}"]
+        return [f"has no seed in common with {best}"]
     if not can_be_significant(pairs):
-        return [f"inconclusive against {best}: {pairs} paired {_seeds(pairs)} cannot decide"]
+        return [f"inconclusive against {best}: {pairs} paired {_seeds(pairs)} are too few"]
     p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
     if row["p_value"] > SIGNIFICANT:
         return [f"inconclusive against {best} ({p})"]

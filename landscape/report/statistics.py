@@ -14,7 +14,7 @@ EXACT_SEEDS = 13
 
 
 class SeedEstimate(NamedTuple):
-    """An interquartile mean with the ends of its interval; NaN where there is none."""
+    """An interquartile mean over seeds and the ends of its interval; NaN if undefined."""
 
     value: float
     low: float
@@ -22,14 +22,14 @@ class SeedEstimate(NamedTuple):
 
 
 def interquartile_mean(values: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
-    """Mean of the middle half: floor(n/4) values are dropped at either end (below 4: none)."""
+    """Returns the mean of the middle half: floor(n/4) values are dropped at each end (n < 4: none)."""
     return np.asarray(stats.trim_mean(np.asarray(values, dtype=np.float64), 0.25, axis=axis))
 
 
 def estimate(values: ArrayLike) -> SeedEstimate:
-    """Interquartile mean of the finite values and its 95 % percentile bootstrap interval.
+    """Returns the interquartile mean of the finite values and its 95 % percentile bootstrap interval.
 
-    One value has no interval (NaN); equal values have a point for one; no value gives NaN.
+    The interval is NaN for one value and a single point for equal values; without values all is NaN.
     """
     sample = _finite(values)
     if not len(sample):
@@ -60,17 +60,17 @@ def interval(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def median(values: ArrayLike) -> float:
-    """Median of the values that are not NaN; NaN where there is none. Infinite values count."""
+    """Returns the median of the values that are not NaN, infinities included; NaN without values."""
     sample = np.asarray(values, dtype=np.float64)
     sample = sample[~np.isnan(sample)]
     return float(np.median(sample)) if len(sample) else np.nan
 
 
 def sign_flip_test(differences: ArrayLike) -> float:
-    """Two-sided p of the mean of paired differences under all 2^n flips of their signs.
+    """Returns the two-sided p of the mean of n paired differences under all 2^n sign flips.
 
     Exact up to 13 pairs, sampled above. It cannot go below 2 / 2^n: see `can_be_significant`.
-    No pair gives NaN.
+    Returns NaN without pairs.
     """
     sample = _finite(differences)
     if not len(sample):
@@ -90,14 +90,14 @@ def sign_flip_test(differences: ArrayLike) -> float:
 
 
 def can_be_significant(pairs: int) -> bool:
-    """Whether the smallest p that the sign-flip test can give, 2 / 2^n, is at most 0.05."""
+    """Returns whether the smallest p of the sign-flip test, 2 / 2^n, is at most 0.05."""
     return 2.0 ** (1 - pairs) <= SIGNIFICANT
 
 
 def steps_to_target(
     steps: ArrayLike, values: ArrayLike, target: float, higher_is_better: bool
 ) -> float:
-    """The first recorded step at which the metric is at least (or at most) the target, or NaN."""
+    """Returns the first recorded step at which the metric meets the target, or NaN if none does."""
     values = np.asarray(values, dtype=np.float64)
     reached = values >= target if higher_is_better else values <= target
     return float(np.asarray(steps)[np.argmax(reached)]) if reached.any() else np.nan

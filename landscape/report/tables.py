@@ -1,4 +1,4 @@
-"""Tables for people: headings, definitions, and the forms csv, Markdown, LaTeX and terminal."""
+"""Formats the comparison for reading: headings, definitions, Markdown, LaTeX and terminal text."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from landscape.report.sentences import (
 
 
 class TableColumn(NamedTuple):
-    """A column as a reader sees it: its heading, its text for a row, and what it means."""
+    """A column to show: its heading, its text for a row, and its definition."""
 
     heading: str
     text: Callable[[pd.Series], str]
@@ -27,10 +27,9 @@ class TableColumn(NamedTuple):
 
 
 class ReportTable(NamedTuple):
-    """A table with raw numbers in `rows` and how its reader sees them; `name` is that of its files.
+    """A table with its raw numbers in `rows` and the columns to show; `name` names its files.
 
-    `section` is the part of the page that it belongs to. `shown` are the rows that a reader sees,
-    where there are too many to read them all.
+    `section` is the section of the page. `shown` replaces `rows` on the page if it is shorter.
     """
 
     name: str
@@ -42,45 +41,46 @@ class ReportTable(NamedTuple):
 
     @property
     def texts(self) -> pd.DataFrame:
-        """The table as its reader sees it."""
+        """The table as formatted text."""
         rows = self.rows if self.shown is None else self.shown
         cells = [[column.text(row) for column in self.columns] for _, row in rows.iterrows()]
         return pd.DataFrame(cells, columns=[column.heading for column in self.columns])
 
 
 _FINDING = (
-    "what the numbers say, by fixed rules: a loss learns if its metric gains at least "
-    f"{LEARNS_GAIN:.0%} of what the best loss gains over the untrained model, and of what is left "
-    f"to a perfect value at least {LEARNS_ROOM:.0%}; dead units are named from "
-    f"{MENTION_DEAD_UNITS:.0%} on, dead examples from {MENTION_DEAD_EXAMPLES:.0%}, vanishing and "
-    f"exploding gradients from {MENTION_STEPS:.0%} of the steps"
+    "a summary of the row by fixed rules: a loss learns if its metric gains at least "
+    f"{LEARNS_GAIN:.0%} of what the best loss gains over the untrained model, and at least "
+    f"{LEARNS_ROOM:.0%} of the gap between the untrained model and a perfect value; the summary "
+    f"mentions dead units from {MENTION_DEAD_UNITS:.0%} up, dead examples from "
+    f"{MENTION_DEAD_EXAMPLES:.0%} up, and vanishing and exploding gradients from "
+    f"{MENTION_STEPS:.0%} of the steps up"
 ).replace("%", " %")
 
 
 def columns(table: pd.DataFrame) -> list[TableColumn]:
-    """The columns of the full comparison, without those that this experiment has no use for."""
+    """Returns the columns of the full comparison, without those that are empty in every row."""
     metric = words.metric_label(str(table["metric"].iloc[0]))
-    shown = [TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label")]
-    shown += [
-        TableColumn(key, lambda row, key=key: str(row[key]), "swept value")  # type: ignore[misc]
+    columns = [TableColumn("loss", lambda row: str(row["loss"]), "label of the loss")]
+    columns += [
+        TableColumn(key, lambda row, key=key: str(row[key]), "value of the swept option")  # type: ignore[misc]
         for key in _swept(table)
     ]
-    shown += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
-    shown += _audit_columns() if "audit_verdict" in table else []
-    shown.append(TableColumn("finding", lambda row: str(row["finding"]), _FINDING))
+    columns += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
+    columns += _audit_columns() if "audit_verdict" in table else []
+    columns.append(TableColumn("finding", lambda row: str(row["finding"]), _FINDING))
     rows = [row for _, row in table.iterrows()]
-    return [column for column in shown if any(_informs(column, row) for row in rows)]
+    return [column for column in columns if any(_has_content(column, row) for row in rows)]
 
 
-def _informs(column: TableColumn, row: pd.Series) -> bool:
-    """Failed, unfinished and diverged are left out where nothing failed; so are empty columns."""
+def _has_content(column: TableColumn, row: pd.Series) -> bool:
+    """Returns whether the cell has content; zero failed or unfinished runs do not count."""
     text = column.text(row)
-    silent = {"failed": "0", "unfinished": "0"}
-    return text not in (words.MISSING, silent.get(column.heading))
+    ignored = {"failed": "0", "unfinished": "0"}
+    return text not in (words.MISSING, ignored.get(column.heading))
 
 
 def _swept(table: pd.DataFrame) -> list[str]:
-    """The swept keys stand between the loss and the metric."""
+    """Returns the swept keys: the columns between the loss and the metric."""
     names = list(table.columns)
     return names[1 : names.index("metric")]
 
@@ -90,21 +90,21 @@ def _outcome_columns(metric: str) -> list[TableColumn]:
         TableColumn(
             f"{metric} [95 % CI]",
             estimate_text,
-            f"interquartile mean of the {metric} at the end over seeds, and its 95 % percentile "
+            f"interquartile mean over seeds of the final {metric}, and its 95 % percentile "
             "bootstrap interval; a diverged run counts with the value of its untrained model, "
-            "as if it had learned nothing, and a failed run does not count",
+            "and a failed run does not count",
         ),
-        TableColumn("seeds", lambda row: words.count(row["seeds"]), "runs that count"),
+        TableColumn("seeds", lambda row: words.count(row["seeds"]), "number of runs that count"),
         TableColumn(
             "reached",
             reached_text,
-            "runs that met the target at some recorded step, of the runs that count; a run "
-            "that diverged later is none of them",
+            "number of runs that met the target at a recorded step, out of the runs that count; "
+            "runs that diverged later are excluded",
         ),
         TableColumn(
             "steps",
             lambda row: words.count(row["steps_to_target"]),
-            "first recorded step that met the target, median over the runs that reached it",
+            "first recorded step at which the target was met, median over the runs that met it",
         ),
         TableColumn(
             "diverged",
@@ -112,17 +112,17 @@ def _outcome_columns(metric: str) -> list[TableColumn]:
             "share of the counted runs in which the risk or a gradient became NaN or infinite",
         ),
         TableColumn(
-            "failed", lambda row: words.count(row["failed"]), "runs that ended with an error"
+            "failed", lambda row: words.count(row["failed"]), "number of runs that ended with an error"
         ),
         TableColumn(
-            "unfinished", lambda row: words.count(row["unfinished"]), "runs not yet finished"
+            "unfinished", lambda row: words.count(row["unfinished"]), "number of runs that have not finished"
         ),
         TableColumn(
             "p",
             lambda row: words.decimal(row["p_value"]),
             "two-sided exact sign-flip permutation test of the mean difference to the best "
-            "loss, paired by seed; n seeds cannot go below 2/2^n; not corrected for the "
-            "number of losses, nor for the best having been chosen by the same numbers",
+            "loss, paired by seed; with n seeds p is at least 2/2^n; not corrected for the "
+            "number of losses, nor for selecting the best loss by the same numbers",
         ),
     ]
 
@@ -146,18 +146,18 @@ def _gradient_columns() -> list[TableColumn]:
         TableColumn(
             "gradient norm, end",
             lambda row: words.scientific(row["gradient_end"]),
-            "the same at the last recorded step where it is finite",
+            "the same at the last recorded step with a finite norm",
         ),
         TableColumn(
             "vanishing",
             lambda row: _percentage(row["vanishing"]),
-            "share of the steps with a mean absolute gradient below the experiment's "
-            "threshold, median over runs",
+            "share of the steps with a mean absolute gradient below the threshold of the "
+            "experiment, median over runs",
         ),
         TableColumn(
             "exploding",
             lambda row: _percentage(row["exploding"]),
-            "share of the steps with a gradient norm above the experiment's threshold, "
+            "share of the steps with a gradient norm above the threshold of the experiment, "
             "median over runs",
         ),
         *dead,
@@ -169,18 +169,18 @@ def _slice_columns() -> list[TableColumn]:
         TableColumn(
             "relative rise",
             lambda row: words.decimal(row["relative_rise"]),
-            "how far the risk rises from the trained point to the ends of its lines, in units "
-            "of the drop that training achieved: (mean of both ends - center) / (initial risk "
+            "rise of the risk from the trained point to the ends of its lines, relative to the "
+            "decrease achieved by training: (mean of both ends - center) / (initial risk "
             "- center), mean over directions, median over runs; 1 undoes all of the training; "
-            "no value where training achieved no drop; of the first set of lines",
+            "undefined if training did not decrease the risk; for the first set of lines",
         ),
         TableColumn(
             "roughness",
             lambda row: words.decimal(row["roughness"]),
-            "total variation of a line beyond that of a single valley, in units of its range: "
+            "total variation of a line beyond that of a single valley, relative to its range: "
             "(sum of |differences| - (first + last - 2 min)) / (max - min), mean over "
             "directions, median over runs; 0 for a line that falls and then rises; depends on "
-            "the grid's spacing, so compare equal grids only; of the first set of lines",
+            "the grid spacing, so compare only equal grids; for the first set of lines",
         ),
     ]
 
@@ -190,24 +190,24 @@ def _audit_columns() -> list[TableColumn]:
         TableColumn(
             "audit",
             lambda row: row["audit_verdict"] or words.MISSING,
-            "verdict on the loss without training it: trainable, care or untrainable",
+            "verdict of the audit, without training: trainable, care or untrainable",
         ),
         TableColumn(
             "audit findings",
             lambda row: row["audit_findings"] or words.MISSING,
-            "codes of the errors and warnings behind the verdict; the section on the audit says "
-            "what they mean",
+            "codes of the errors and warnings behind the verdict, explained in the section on the "
+            "audit",
         ),
         TableColumn(
             "audit agrees",
             lambda row: row["audit_agrees"] or words.MISSING,
-            f"whether training showed what the audit predicts: {audits.RULE}",
+            f"whether training agrees with the audit: {audits.RULE}",
         ),
     ]
 
 
 def estimate_text(row: pd.Series) -> str:
-    """`0.968 [0.961, 0.973]`, without the bracket where there is no interval."""
+    """Formats `0.968 [0.961, 0.973]`, without the bracket if there is no interval."""
     value = words.decimal(row["value"])
     if math.isnan(row["low"]):
         return value
@@ -215,7 +215,7 @@ def estimate_text(row: pd.Series) -> str:
 
 
 def reached_text(row: pd.Series) -> str:
-    """`6/6`, or a dash where there is no target."""
+    """Formats `6/6`, or a dash if there is no target."""
     if math.isnan(row["reached"]):
         return words.MISSING
     return f"{row['reached_runs']}/{row['seeds']}"
@@ -227,7 +227,7 @@ def _percentage(share: float) -> str:
 
 
 def display(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The comparison as short texts for a terminal of 80 columns; shares in percent."""
+    """Returns the comparison as short texts for a terminal of 80 columns; shares in percent."""
     return pd.DataFrame([_display_row(row) for _, row in comparison.iterrows()])
 
 
@@ -249,7 +249,7 @@ def _display_row(row: pd.Series) -> dict[str, str]:
 
 
 def _short_estimate(row: pd.Series, in_percent: bool) -> str:
-    """`96.8 [96.1, 97.3]`, or three decimals where the metric is no share."""
+    """Formats `96.8 [96.1, 97.3]`, or with three decimals if the metric is not a share."""
     if not in_percent:
         return estimate_text(row)
     value, low, high = (
@@ -260,7 +260,7 @@ def _short_estimate(row: pd.Series, in_percent: bool) -> str:
 
 
 def failures(results: Results) -> pd.DataFrame:
-    """A row for each run that failed, has not finished, or has a file that cannot be read."""
+    """Returns one row per run that failed, has not finished, or has an unreadable file."""
     rows = [_failure(run) for run in results.runs if not run.counted or run.problem]
     return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
 
@@ -272,7 +272,7 @@ def _failure(run: StoredRun) -> dict[str, str]:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A pipe table; text that Markdown or HTML would read as marks is escaped."""
+    """Returns a pipe table; characters with a meaning in Markdown or HTML are escaped."""
     lines = [_markdown_line(table.columns), _markdown_line(["---"] * len(table.columns), str)]
     lines += [_markdown_line(row) for row in table.itertuples(index=False)]
     return "\n".join(lines) + "\n"
@@ -324,9 +324,9 @@ _WIDE = ("finding", "reason", "findings", "training", "message", "note")
 
 
 def latex(table: pd.DataFrame, wide: Sequence[str] = _WIDE) -> str:
-    r"""A `tabular` with the rules of booktabs; the columns in `wide` are set as paragraphs."""
-    kinds = ["p{0.3\\linewidth}" if name in wide else "l" for name in table.columns]
-    lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{''.join(kinds)}}}"]
+    r"""Returns a booktabs `tabular`; the columns in `wide` are set as paragraphs."""
+    formats = ["p{0.3\\linewidth}" if name in wide else "l" for name in table.columns]
+    lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{''.join(formats)}}}"]
     lines += [r"\toprule", _latex_line(table.columns), r"\midrule"]
     lines += [_latex_line(row) for row in table.itertuples(index=False)]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])

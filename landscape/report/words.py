@@ -1,4 +1,4 @@
-"""How metrics and numbers are written in tables, figures and sentences."""
+"""Formats metrics and numbers for tables, figures and sentences."""
 
 import math
 import re
@@ -22,35 +22,35 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 DEAD = {
     "examples": "share of examples whose gradient with respect to the prediction is zero in every "
-    "component: these examples teach nothing",
-    "components": "share of the components of all predictions whose gradient is zero: a softmax "
-    "reaches every class, a hard maximum only one",
+    "component; these examples do not contribute to training",
+    "components": "share of the components of all predictions whose gradient is zero; with a softmax "
+    "every class gets a gradient, with a hard maximum only one",
     "weights": "share of the parameters whose gradient over the whole evaluation set is zero",
-    "units": "share of the units or filters all of whose incoming gradients are zero there",
+    "units": "share of the units or filters for which the gradients of all incoming weights are zero",
 }
 
 
 def metric_kind(metric: str) -> str:
-    """`iou/0.5` is of the kind `iou`."""
+    """Returns the metric without its threshold: `iou` for `iou/0.5`."""
     return metric.split("/")[0]
 
 
 def metric_label(metric: str) -> str:
-    """The metric as it is written in the field."""
+    """Returns the usual spelling of a metric: `IoU at 0.5` for `iou/0.5`."""
     kind, _, rest = metric.partition("/")
     label = _METRICS.get(kind, kind.replace("_", " "))
     return f"{label} at {rest}" if rest else label
 
 
 def metric_value(metric: str, value: float) -> str:
-    """A metric with its name for a sentence: `97.2 % accuracy`, `R² 0.51`."""
+    """Formats a value with the name of its metric: `97.2 % accuracy`, `R² 0.510`."""
     if metric_kind(metric) == "accuracy" and math.isfinite(value):
         return f"{100 * value:.1f} % accuracy"
     return f"{metric_label(metric)} {decimal(value)}"
 
 
 def decimal(value: float) -> str:
-    """Three decimals below 100, four significant digits above."""
+    """Formats with three decimals below 100 and four significant digits above."""
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -60,28 +60,28 @@ def decimal(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """Three significant digits, a short exponent for very large and very small values."""
+    """Formats with three significant digits; very large and very small values get an exponent."""
     return tick(float(f"{value:.3g}")) if math.isfinite(value) else decimal(value)
 
 
 def scientific(value: float) -> str:
-    """Two significant digits, for values over many decades."""
+    """Formats with two significant digits, for values that span many decades."""
     return tick(float(f"{value:.2g}")) if math.isfinite(value) else decimal(value)
 
 
 def tick(value: float) -> str:
-    """Up to four significant digits; a short exponent below 0.0001 and from 10000 on."""
+    """Formats with up to four significant digits; with an exponent below 0.0001 and from 10000 up."""
     text = f"{value + 0.0:.4g}"
-    return minus(re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), text))
+    return minus(re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text))
 
 
 def count(value: float) -> str:
-    """A number of steps or runs; halves (a median of two) are kept."""
+    """Formats a number of steps or runs; a median of two may be a half."""
     return MISSING if not math.isfinite(value) else f"{value:.10g}"
 
 
 def percent(value: float) -> str:
-    """A share as a whole percentage, never rounded up to 100 or down to 0."""
+    """Formats a share as a whole percentage, never rounded up to 100 or down to 0."""
     if not math.isfinite(value):
         return MISSING
     if 0 < value < 0.01:
@@ -92,5 +92,5 @@ def percent(value: float) -> str:
 
 
 def minus(text: str) -> str:
-    """A leading hyphen as a minus sign."""
+    """Replaces a leading hyphen by a minus sign."""
     return MINUS + text[1:] if text.startswith("-") else text
