@@ -74,7 +74,9 @@ def build(experiment_dir: Path) -> Report:
     notes = _notes(results, shown, len(comparison) < len(table))
     index = directory / "index.html"
     sentences = _sentences_across(results, fields)
-    text = page(results, shown, comparison, report_tables, failures, notes, pictures, judged, sentences)
+    text = page(
+        results, shown, comparison, report_tables, failures, notes, pictures, judged, sentences
+    )
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     return Report(directory, index, comparison, failed, results.unreadable)
@@ -113,7 +115,9 @@ def _tables(
     check_rows = checks.table(runs_by_name)
     if len(check_rows):
         folded = checks.folded(check_rows)
-        report_tables.append(tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, check_rows, folded))
+        report_tables.append(
+            tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, check_rows, folded)
+        )
     return report_tables
 
 
@@ -176,7 +180,8 @@ def _notes(results: Results, shown: View, selected: bool) -> list[str]:
     notes = [_target_note(results, shown)]
     if selected:
         notes.append(
-            f"The comparison and the figures show each swept loss at the point of the sweep with the "
+            "The comparison and the figures show each swept loss at the point of the sweep with "
+            "the "
             f"best {metric}. The point was selected by the numbers shown, so these are slightly "
             "optimistic; the sweep table has every point."
         )
@@ -194,7 +199,9 @@ def _notes(results: Results, shown: View, selected: bool) -> list[str]:
 
 def _target_note(results: Results, shown: View) -> str:
     if shown.target != shown.target:
-        return "There is no target: the config sets none, and none can be derived from the best loss."
+        return (
+            "There is no target: the config sets none, and none can be derived from the best loss."
+        )
     target = words.metric_value(shown.metric, shown.target)
     if results.settings.get("target") is not None:
         return f"The target is {target}, as set in the config."

@@ -66,7 +66,7 @@ def audited(results: Results) -> bool:
 
 
 def best_points(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per loss, best first: the point of the sweep with the best interquartile mean."""
+    """Returns one row per loss, best first: its sweep point with the best interquartile mean."""
     ordered = _best_first(table)
     return ordered.drop_duplicates("loss").reset_index(drop=True)
 
@@ -201,7 +201,10 @@ def _against_best(
 ) -> dict[str, Any]:
     """Returns the gain relative to the best row, and the paired test against it by seed."""
     outcomes, best_outcomes = _outcomes(runs, results.metric), _outcomes(best_runs, results.metric)
-    differences = [outcomes[seed] - best_outcomes[seed] for seed in sorted(outcomes.keys() & best_outcomes.keys())]
+    differences = [
+        outcomes[seed] - best_outcomes[seed]
+        for seed in sorted(outcomes.keys() & best_outcomes.keys())
+    ]
     best_gain = best["value"] - best["start"]
     is_best = row is best
     return {
@@ -214,7 +217,9 @@ def _against_best(
 
 
 def _outcomes(runs: Sequence[StoredRun], metric: str) -> dict[int, float]:
-    outcomes = {run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None}
+    outcomes = {
+        run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None
+    }
     return {seed: value for seed, value in outcomes.items() if np.isfinite(value)}
 
 

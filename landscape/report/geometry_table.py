@@ -34,7 +34,9 @@ def lines_of(run: StoredRun, line_set: Set, point: str) -> Numbers | None:
     if risk.shape[1:] != coordinates.shape or not len(coordinates):
         return None
     dead_weights = run.slices.get(line_set.array(point, "dead/weights"))
-    zero_gradient = None if dead_weights is None or dead_weights.shape != risk.shape else dead_weights >= 1
+    zero_gradient = (
+        None if dead_weights is None or dead_weights.shape != risk.shape else dead_weights >= 1
+    )
     geometry = describe_lines(risk, coordinates, _center(run, point), _initial(run), zero_gradient)
     return {name: mean(values) for name, values in geometry.items()}
 
@@ -45,7 +47,8 @@ def planes_of(run: StoredRun, plane_set: Set, point: str) -> Numbers | None:
     if risk is None or risk.ndim != 3 or not risk.size:
         return None
     eigenvalues = [
-        run.slices.get(plane_set.array(point, f"eigenvalue/{end}")) for end in ("smallest", "largest")
+        run.slices.get(plane_set.array(point, f"eigenvalue/{end}"))
+        for end in ("smallest", "largest")
     ]
     measured = all(values is not None and values.shape == risk.shape for values in eigenvalues)
     geometry = [
@@ -84,18 +87,34 @@ def table(
     rows: list[dict[str, Any]] = []
     for slice_set in sets:
         for point in PLACES:
-            unit = " | ".join(dict.fromkeys(direction.unit(point)[0] for direction in slice_set.directions))
+            unit = " | ".join(
+                dict.fromkeys(direction.unit(point)[0] for direction in slice_set.directions)
+            )
             for loss, runs in groups.items():
-                numbers_of_runs = [numbers for run in runs if (numbers := geometry(run, slice_set, point)) is not None]
+                numbers_of_runs = [
+                    numbers
+                    for run in runs
+                    if (numbers := geometry(run, slice_set, point)) is not None
+                ]
                 if not numbers_of_runs:
                     continue
-                row: dict[str, Any] = {"loss": loss, "set": slice_set.label, "at": point, "unit": unit}
+                row: dict[str, Any] = {
+                    "loss": loss,
+                    "set": slice_set.label,
+                    "at": point,
+                    "unit": unit,
+                }
                 medians = {
                     name: statistics.median([numbers[name] for numbers in numbers_of_runs])
                     for name in numbers_of_runs[0]
                 }
                 failed_checks = ", ".join(checks.failed(runs, slice_set.where(point)))
-                rows.append(row | {"runs": len(numbers_of_runs)} | medians | {"checks_failed": failed_checks})
+                rows.append(
+                    row
+                    | {"runs": len(numbers_of_runs)}
+                    | medians
+                    | {"checks_failed": failed_checks}
+                )
     return pd.DataFrame(rows)
 
 
@@ -119,7 +138,9 @@ def _geometry_column(name: str) -> TableColumn:
     heading = name.removeprefix("plane_").replace("_", " ")
     format_value = _share if name in _SHARES else _count if name in _COUNTS else _short
     definition = DEFINITIONS[name].rstrip(".")
-    return TableColumn(heading, lambda row: format_value(row[name]), definition[0].lower() + definition[1:])
+    return TableColumn(
+        heading, lambda row: format_value(row[name]), definition[0].lower() + definition[1:]
+    )
 
 
 def _short(value: float) -> str:

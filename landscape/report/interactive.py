@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from landscape.report import words
-from landscape.report.figures.plane_panels import Plane, seed_and_draw, heights, planes
+from landscape.report.figures.plane_panels import Plane, heights, planes, seed_and_draw
 from landscape.report.figures.view import View
 from landscape.report.sets import PLACES, Set
 

@@ -70,7 +70,9 @@ class PageSection(NamedTuple):
 
 
 def _sections(
-    pictures: Sequence[RenderedPicture], report_tables: Sequence[ReportTable], sentences: Sequence[str]
+    pictures: Sequence[RenderedPicture],
+    report_tables: Sequence[ReportTable],
+    sentences: Sequence[str],
 ) -> list[PageSection]:
     """Returns the sections that are not empty."""
     sections = []
@@ -185,7 +187,7 @@ def _flatten(value: Any, prefix: str, pairs: list[tuple[str, str]]) -> None:
 
 
 def versions(results: Results) -> list[tuple[str, str]]:
-    """Returns versions, device and durations as recorded by the runs; differing values are joined."""
+    """Returns versions, device and durations from the records of the runs, with all values."""
     finished = [run for run in results.runs if run.counted]
     values_of: dict[str, dict[str, None]] = {}
     for run in finished:

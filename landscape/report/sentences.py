@@ -32,7 +32,15 @@ def sentence(row: Row, error: str) -> str:
     some_diverged = [_diverged(row)] if row["diverged"] > 0 else []
     is_best = row["best"] == row["name"]
     rank = (_single_best(row) if learned else []) if is_best else _against_best(row)
-    clauses = [outcome, *_below_mean(row), *dead, *_gradient_steps(row), *some_diverged, *_failed_runs(row), *rank]
+    clauses = [
+        outcome,
+        *_below_mean(row),
+        *dead,
+        *_gradient_steps(row),
+        *some_diverged,
+        *_failed_runs(row),
+        *rank,
+    ]
     return _clauses([*clauses, *_failed_checks(row)])
 
 

@@ -22,14 +22,14 @@ class SeedEstimate(NamedTuple):
 
 
 def interquartile_mean(values: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
-    """Returns the mean of the middle half: floor(n/4) values are dropped at each end (n < 4: none)."""
+    """Returns the mean of the middle half: floor(n/4) values are dropped at each end."""
     return np.asarray(stats.trim_mean(np.asarray(values, dtype=np.float64), 0.25, axis=axis))
 
 
 def estimate(values: ArrayLike) -> SeedEstimate:
-    """Returns the interquartile mean of the finite values and its 95 % percentile bootstrap interval.
+    """Returns the interquartile mean of the finite values and its 95 % bootstrap interval.
 
-    The interval is NaN for one value and a single point for equal values; without values all is NaN.
+    The interval is NaN for one value and a single point for equal values; all is NaN for none.
     """
     sample = _finite(values)
     if not len(sample):
@@ -39,10 +39,10 @@ def estimate(values: ArrayLike) -> SeedEstimate:
 
 
 def interval(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % percentile bootstrap interval of the interquartile mean over axis 0 (seeds).
+    """Returns the 95 % percentile bootstrap interval of the interquartile mean over axis 0 (seeds).
 
-    `samples` has shape (seeds, columns); both ends have shape (columns,). All columns are
-    resampled alike, with a fixed generator, so the same samples give the same interval.
+    `samples` has shape (seeds, columns); both ends have shape (columns,). All columns share the
+    resamples of a fixed generator, so the same samples give the same interval.
     """
     if len(samples) < 2:
         return np.full(samples.shape[1], np.nan), np.full(samples.shape[1], np.nan)
@@ -60,7 +60,7 @@ def interval(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def median(values: ArrayLike) -> float:
-    """Returns the median of the values that are not NaN, infinities included; NaN without values."""
+    """Returns the median, without NaN but with infinities; NaN if there are no values."""
     sample = np.asarray(values, dtype=np.float64)
     sample = sample[~np.isnan(sample)]
     return float(np.median(sample)) if len(sample) else np.nan

@@ -62,8 +62,7 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
     metric = words.metric_label(str(table["metric"].iloc[0]))
     columns = [TableColumn("loss", lambda row: str(row["loss"]), "label of the loss")]
     columns += [
-        TableColumn(key, lambda row, key=key: str(row[key]), "value of the swept option")  # type: ignore[misc]
-        for key in _swept(table)
+        TableColumn(key, _plain_text(key), "value of the swept option") for key in _swept(table)
     ]
     columns += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
     columns += _audit_columns() if "audit_verdict" in table else []
@@ -112,10 +111,14 @@ def _outcome_columns(metric: str) -> list[TableColumn]:
             "share of the counted runs in which the risk or a gradient became NaN or infinite",
         ),
         TableColumn(
-            "failed", lambda row: words.count(row["failed"]), "number of runs that ended with an error"
+            "failed",
+            lambda row: words.count(row["failed"]),
+            "number of runs that ended with an error",
         ),
         TableColumn(
-            "unfinished", lambda row: words.count(row["unfinished"]), "number of runs that have not finished"
+            "unfinished",
+            lambda row: words.count(row["unfinished"]),
+            "number of runs that have not finished",
         ),
         TableColumn(
             "p",
@@ -131,7 +134,7 @@ def _gradient_columns() -> list[TableColumn]:
     dead = [
         TableColumn(
             f"dead {name}",
-            lambda row, name=name: _percentage(row[f"dead_{name}"]),  # type: ignore[misc]
+            _percentage_of(f"dead_{name}"),
             f"{text}; last recorded value, median over runs",
         )
         for name, text in words.DEAD.items()
@@ -219,6 +222,14 @@ def reached_text(row: pd.Series) -> str:
     if math.isnan(row["reached"]):
         return words.MISSING
     return f"{row['reached_runs']}/{row['seeds']}"
+
+
+def _plain_text(name: str) -> Callable[[pd.Series], str]:
+    return lambda row: str(row[name])
+
+
+def _percentage_of(name: str) -> Callable[[pd.Series], str]:
+    return lambda row: _percentage(row[name])
 
 
 def _percentage(share: float) -> str:

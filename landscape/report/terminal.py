@@ -66,7 +66,9 @@ def _properties(audit: Mapping[str, Any]) -> Table:
         texts = [
             _property(name, entry["value"])
             for name, entry in audit["properties"].items()
-            if entry["how"] == basis and entry["value"] is not None and entry["value"] != _UNREMARKABLE[name]
+            if entry["how"] == basis
+            and entry["value"] is not None
+            and entry["value"] != _UNREMARKABLE[name]
         ]
         if texts:
             table.add_row(basis, ", ".join(texts))
@@ -118,7 +120,12 @@ def _source_lines(where: Mapping[str, Any] | None) -> Iterator[Text]:
     first, last = where.get("column"), where.get("end_column")
     width_limit = 58
     start = 0
-    if first is not None and last is not None and first > width_limit // 2 and len(text) > width_limit:
+    if (
+        first is not None
+        and last is not None
+        and first > width_limit // 2
+        and len(text) > width_limit
+    ):
         start = min(first - 1, len(text) - width_limit)
     shown = text[start : start + width_limit]
     yield Text(f"  {'…' if start else ''}{shown}{'…' if start + width_limit < len(text) else ''}")
@@ -128,7 +135,7 @@ def _source_lines(where: Mapping[str, Any] | None) -> Iterator[Text]:
 
 
 def _short_path(file: str) -> str:
-    """Returns the path relative to the working directory or to site-packages, if it is in either."""
+    """Shortens a path within the working directory or site-packages to its relative part."""
     path = Path(file)
     if path.is_relative_to(Path.cwd()):
         return str(path.relative_to(Path.cwd()))

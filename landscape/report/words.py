@@ -23,10 +23,12 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 DEAD = {
     "examples": "share of examples whose gradient with respect to the prediction is zero in every "
     "component; these examples do not contribute to training",
-    "components": "share of the components of all predictions whose gradient is zero; with a softmax "
+    "components": "share of the components of all predictions whose gradient is zero; with a "
+    "softmax "
     "every class gets a gradient, with a hard maximum only one",
     "weights": "share of the parameters whose gradient over the whole evaluation set is zero",
-    "units": "share of the units or filters for which the gradients of all incoming weights are zero",
+    "units": "share of the units or filters for which the gradients of all incoming weights are "
+    "zero",
 }
 
 
@@ -70,7 +72,7 @@ def scientific(value: float) -> str:
 
 
 def tick(value: float) -> str:
-    """Formats with up to four significant digits; with an exponent below 0.0001 and from 10000 up."""
+    """Formats with up to four significant digits, with an exponent below 1e-4 and from 1e4 up."""
     text = f"{value + 0.0:.4g}"
     return minus(re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text))
 

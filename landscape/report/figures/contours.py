@@ -1,4 +1,4 @@
-"""Contours of the risk on a plane through a point."""
+"""Draws contours of the risk on a plane through a point."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ from landscape.report.figures.plane_panels import (
     COLORS,
     Heights,
     Plane,
-    above,
-    cut,
     finish,
     heights,
     planes,
+    scale_note,
+    title_height,
 )
 from landscape.report.figures.style import (
     WIDTH,
@@ -34,49 +34,50 @@ from landscape.report.figures.view import Picture, View
 from landscape.report.sets import PLACES, Set
 
 _LEVELS = 14
-_ASKEW = (
-    " Where a cosine is given the directions are not at right angles, and the plane is drawn askew."
+_OBLIQUE = (
+    " If a cosine is given, the directions are not orthogonal and the plane is drawn distorted."
 )
 _SHARES = (
-    " Percentages beside the axes are shares of the path's squared distances from the point that "
-    "each of them explains."
+    " Percentages beside the axes are the shares of the squared distances of the path from the "
+    "point "
+    "that each axis explains."
 )
 
 
-def contours(view: View, chosen: Set, at: str) -> Picture | None:
-    """Contours of each loss's plane, the point itself and the path of training marked."""
-    found = planes(view, chosen, at)
-    if not found:
+def contours(view: View, plane_set: Set, point: str) -> Picture | None:
+    """Draws contours of the plane of each loss, with the point and the path of training."""
+    shown_planes = planes(view, plane_set, point)
+    if not shown_planes:
         return None
-    columns = columns_for(len(found), 3)
-    figure, axes = panels(len(found), layout(found, columns), foot=0.25)
-    scales = [heights(plane.values) for plane in found]
-    for panel, plane, height in zip(axes, found, scales, strict=True):
+    columns = columns_for(len(shown_planes), 3)
+    figure, axes = panels(len(shown_planes), layout(shown_planes, columns), foot=0.25)
+    scales = [heights(plane.values) for plane in shown_planes]
+    for panel, plane, height in zip(axes, shown_planes, scales, strict=True):
         _draw_contour(figure, panel, plane, height)
-    label_axes(axes, found, columns)
-    keys = _keys(found, scales, PLACES[at])
+    label_axes(axes, shown_planes, columns)
+    keys = _keys(shown_planes, scales, PLACES[point])
     figure.legend(handles=keys, loc="lower center", ncols=5, columnspacing=1.2)
     return Picture(
-        chosen.file("contours", at),
-        plane_title(view, "Risk on a plane", chosen, at),
-        _caption(chosen, at, found, scales),
-        "Contours of the risk, one panel a loss.",
+        plane_set.file("contours", point),
+        plane_title(view, "Risk on a plane", plane_set, point),
+        _caption(plane_set, point, shown_planes, scales),
+        "Contours of the risk, one panel per loss.",
         figure,
         "planes",
     )
 
 
-def layout(found: list[Plane], columns: int) -> PanelGrid:
-    """Square panels, each with room for a color scale beside it."""
-    across = 1.12 if _own_labels(found) else 0.9
+def layout(shown_planes: list[Plane], columns: int) -> PanelGrid:
+    """Returns a grid of square panels, each with room for a color scale beside it."""
+    across = 1.12 if _labels_differ(shown_planes) else 0.9
     side = (WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
-    top = above(found)
-    own = 0.14 if _own_labels(found) else 0.0
+    top = title_height(shown_planes)
+    label_height = 0.14 if _labels_differ(shown_planes) else 0.0
     return PanelGrid(
         columns,
         side,
         top=top,
-        down=0.17 + top + own,
+        down=0.17 + top + label_height,
         across=across,
         left=0.62,
         right=0.72,
@@ -84,68 +85,70 @@ def layout(found: list[Plane], columns: int) -> PanelGrid:
     )
 
 
-def _own_labels(found: list[Plane]) -> bool:
-    """Whether the names of the axes differ from plane to plane."""
-    return len({plane.axes for plane in found}) > 1
+def _labels_differ(shown_planes: list[Plane]) -> bool:
+    """Returns whether the axis labels differ between planes."""
+    return len({plane.axes for plane in shown_planes}) > 1
 
 
-def label_axes(axes: Sequence[Axes], found: list[Plane], columns: int) -> None:
-    """The names of the directions, on each panel where they differ."""
-    if not _own_labels(found):
-        outer_labels(axes, columns, *found[0].axes, away=0.4)
+def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) -> None:
+    """Labels the axes: each panel if the labels differ, else the outer panels only."""
+    if not _labels_differ(shown_planes):
+        outer_labels(axes, columns, *shown_planes[0].axes, away=0.4)
         return
-    for panel, plane in zip(axes, found, strict=True):
-        panel.set_xlabel(_short(plane.axes[0]), labelpad=1)
-        panel.set_ylabel(_short(plane.axes[1]), labelpad=1)
+    for panel, plane in zip(axes, shown_planes, strict=True):
+        panel.set_xlabel(_short_label(plane.axes[0]), labelpad=1)
+        panel.set_ylabel(_short_label(plane.axes[1]), labelpad=1)
         panel.yaxis.set_label_coords(-0.4 / (WIDTH * panel.get_position().width), 0.5)
 
 
-def _short(name: str) -> str:
+def _short_label(name: str) -> str:
     return name.replace(" of the path)", ")")
 
 
-def plane_title(view: View, what: str, chosen: Set, at: str) -> str:
-    """The heading of a figure of planes, with the label where there are several sets."""
-    called = f": {chosen.label}" if len(view.planes) > 1 else ""
-    return f"{what} through {PLACES[at]}{called}"
+def plane_title(view: View, quantity: str, plane_set: Set, point: str) -> str:
+    """Returns the title of a figure of planes, with the label of the set if there are several."""
+    suffix = f": {plane_set.label}" if len(view.planes) > 1 else ""
+    return f"{quantity} through {PLACES[point]}{suffix}"
 
 
-def units(chosen: Set, at: str) -> str:
-    """What a distance of 1 means along each axis, said once where both agree."""
-    first, second = (direction.unit(at)[1] for direction in chosen.directions)
+def units(plane_set: Set, point: str) -> str:
+    """Explains the distance 1 along each axis, once if both agree."""
+    first, second = (direction.unit(point)[1] for direction in plane_set.directions)
     if first == second:
         return first
-    names = [direction.spoken(at) for direction in chosen.directions]
-    return f"Along {names[0]}: {_lower(first)} Along {names[1]}: {_lower(second)}"
+    names = [direction.spoken(point) for direction in plane_set.directions]
+    return f"Along {names[0]}: {_lower_first(first)} Along {names[1]}: {_lower_first(second)}"
 
 
-def _lower(text: str) -> str:
+def _lower_first(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _caption(chosen: Set, at: str, found: list[Plane], scales: list[Heights]) -> str:
-    sliced = any(height.share for height in scales)
-    trained = {plane.loss: plane.path for plane in found if plane.path is not None}
-    first, second = (direction.spoken(at) for direction in chosen.directions)
-    spanned = f"{first} and {second}"
+def _caption(plane_set: Set, point: str, shown_planes: list[Plane], scales: list[Heights]) -> str:
+    any_cut = any(height.share for height in scales)
+    path_of = {plane.loss: plane.path for plane in shown_planes if plane.path is not None}
+    first, second = (direction.spoken(point) for direction in plane_set.directions)
+    span = f"{first} and {second}"
     if first == second:
-        spanned = f"two {first.removeprefix('a ')}s"
+        span = f"two {first.removeprefix('a ')}s"
     return (
-        f"The risk on the evaluation set on a plane spanned by {spanned} through "
-        f"{PLACES[at]} (the cross). {units(chosen, at)} All losses are shown at one seed, whose "
-        "runs rank nearest the middle"
+        f"The risk on the evaluation set on a plane spanned by {span} through "
+        f"{PLACES[point]} (the cross). {units(plane_set, point)} All losses are shown at the same "
+        "seed, whose "
+        "runs rank closest to the median"
         + (", and share its directions" if first == second else "")
         + ". Every panel has its own color scale, in the loss's own units."
         + (
-            " A few very high cells are cut when drawing, never in the data: the share cut stands "
+            " A few very high cells are cut in the drawing, not in the data; the share cut is "
+            "printed "
             "above each panel."
-            if sliced
+            if any_cut
             else ""
         )
-        + (_ASKEW if any(abs(plane.cosine) > 0.1 for plane in found) else "")
-        + paths.caption(trained)
-        + (_SHARES if any("%" in name for plane in found for name in plane.axes) else "")
-        + checks.sentence({plane.loss: plane.failed for plane in found})
+        + (_OBLIQUE if any(abs(plane.cosine) > 0.1 for plane in shown_planes) else "")
+        + paths.caption(path_of)
+        + (_SHARES if any("%" in name for plane in shown_planes for name in plane.axes) else "")
+        + checks.sentence({plane.loss: plane.failed for plane in shown_planes})
     )
 
 
@@ -190,15 +193,15 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
         )
     if plane.path is not None:
         paths.draw_path(panel, plane.path)
-    finish(panel, plane, cut(height))
+    finish(panel, plane, scale_note(height))
 
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
-    shown = np.ma.masked_array(np.full(plane.values.shape, 0.5), height.values.mask)
+    middle_color = np.ma.masked_array(np.full(plane.values.shape, 0.5), height.values.mask)
     panel.pcolormesh(
         plane.x,
         plane.y,
-        shown,
+        middle_color,
         cmap=COLORS,
         norm=Normalize(0, 1),
         shading="nearest",
@@ -216,8 +219,8 @@ def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
 
 
 def _color_scale(figure: Figure, panel: Axes, filled: ContourSet, height: Heights) -> None:
-    place = panel.get_position()
-    axes = figure.add_axes((place.x1 + 0.07 / WIDTH, place.y0, 0.09 / WIDTH, place.height))
+    position = panel.get_position()
+    axes = figure.add_axes((position.x1 + 0.07 / WIDTH, position.y0, 0.09 / WIDTH, position.height))
     axes.grid(visible=False)
     bar = figure.colorbar(filled, cax=axes)
     bar.set_ticks(MaxNLocator(4, integer=height.logarithmic))
@@ -228,7 +231,7 @@ def _color_scale(figure: Figure, panel: Axes, filled: ContourSet, height: Height
         spine.set_linewidth(0.5)
 
 
-def _keys(found: list[Plane], scales: list[Heights], center: str) -> list[Line2D | Patch]:
+def _keys(shown_planes: list[Plane], scales: list[Heights], center: str) -> list[Line2D | Patch]:
     keys: list[Line2D | Patch] = [
         Line2D(
             [],
@@ -251,7 +254,7 @@ def _keys(found: list[Plane], scales: list[Heights], center: str) -> list[Line2D
                 label="risk not finite",
             )
         )
-    if any(plane.zero_gradient is not None and plane.zero_gradient.any() for plane in found):
+    if any(plane.zero_gradient is not None and plane.zero_gradient.any() for plane in shown_planes):
         keys.append(
             Patch(
                 facecolor="white",
@@ -261,4 +264,4 @@ def _keys(found: list[Plane], scales: list[Heights], center: str) -> list[Line2D
                 label="gradient exactly zero",
             )
         )
-    return keys + (paths.keys() if any(plane.path is not None for plane in found) else [])
+    return keys + (paths.keys() if any(plane.path is not None for plane in shown_planes) else [])

@@ -1,7 +1,8 @@
-"""Where on a plane the risk is not convex, by the Hessian's extreme eigenvalues at each cell."""
+"""Maps where the risk on a plane is not convex, by the extreme eigenvalues of the Hessian."""
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
@@ -18,15 +19,15 @@ _COLORS = colormaps["magma_r"]
 _UNKNOWN = "#9fb4c7"
 
 
-def convexity(view: View, chosen: Set, at: str) -> Picture | None:
-    """A map of the ratio of the eigenvalues for each loss, all on one scale."""
-    found = [plane for plane in planes(view, chosen, at) if plane.extremes is not None]
-    if not found:
+def convexity(view: View, plane_set: Set, point: str) -> Picture | None:
+    """Draws a map of the eigenvalue ratio for each loss, all on one scale."""
+    shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes is not None]
+    if not shown_planes:
         return None
-    columns = columns_for(len(found), 3)
-    figure, axes = panels(len(found), layout(found, columns))
+    columns = columns_for(len(shown_planes), 3)
+    figure, axes = panels(len(shown_planes), layout(shown_planes, columns))
     unknown = False
-    for panel, plane in zip(axes, found, strict=True):
+    for panel, plane in zip(axes, shown_planes, strict=True):
         assert plane.extremes is not None
         ratio = np.ma.masked_invalid(np.minimum(convexity_ratio(*plane.extremes), 1.0))
         unknown = unknown or bool(np.ma.is_masked(ratio))
@@ -41,36 +42,39 @@ def convexity(view: View, chosen: Set, at: str) -> Picture | None:
             shading="nearest",
             rasterized=True,
         )
-        finish(panel, plane, _share(plane))
-    label_axes(axes, found, columns)
-    _scale(figure)
+        finish(panel, plane, _share_text(plane))
+    label_axes(axes, shown_planes, columns)
+    _color_scale(figure)
     return Picture(
-        chosen.file("convexity", at),
-        plane_title(view, "Where the risk is not convex, on a plane", chosen, at),
-        _caption(found, at, unknown),
-        "Maps of the ratio of the smallest to the largest eigenvalue, one panel a loss.",
+        plane_set.file("convexity", point),
+        plane_title(view, "Where the risk is not convex, on a plane", plane_set, point),
+        _caption(shown_planes, point, unknown),
+        "Maps of the ratio of the smallest to the largest eigenvalue, one panel per loss.",
         figure,
         "planes",
     )
 
 
-def _share(plane: Plane) -> str:
+def _share_text(plane: Plane) -> str:
     assert plane.extremes is not None
     share = nonconvex_share(*plane.extremes)
     return f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
 
 
-def _scale(figure: Figure) -> None:
-    """One color scale for all panels, since the ratio has no unit."""
-    tall = figure.get_figheight()
+def _color_scale(figure: Figure) -> None:
+    """Adds one color scale for all panels."""
+    figure_height = figure.get_figheight()
     lowest = min(axes.get_position().y0 for axes in figure.axes)
     highest = max(axes.get_position().y1 for axes in figure.axes)
-    height = min(highest - lowest, 2.0 / tall)
+    height = min(highest - lowest, 2.0 / figure_height)
     right = max(axes.get_position().x1 for axes in figure.axes)
     axes = figure.add_axes((right + 0.16 / WIDTH, highest - height, 0.09 / WIDTH, height))
     axes.grid(visible=False)
     bar = figure.colorbar(
-        mappable=_mappable(), cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1], format="%g"
+        mappable=ScalarMappable(Normalize(0, 1), _COLORS),
+        cax=axes,
+        ticks=[0, 0.25, 0.5, 0.75, 1],
+        format="%g",
     )
     bar.ax.tick_params(width=0.5, length=2, pad=2)
     bar.set_label(r"$|\lambda_{min} / \lambda_{max}|$", labelpad=1)
@@ -78,21 +82,18 @@ def _scale(figure: Figure) -> None:
         spine.set_linewidth(0.5)
 
 
-def _mappable():  # type: ignore[no-untyped-def]
-    from matplotlib.cm import ScalarMappable
-
-    return ScalarMappable(Normalize(0, 1), _COLORS)
-
-
-def _caption(found: list[Plane], at: str, unknown: bool) -> str:
+def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
     return (
-        "|smallest / largest| eigenvalue of the Hessian of the risk at each cell where the "
-        "smallest is negative, else 0, around "
-        f"{PLACES[at]} (the cross): 0 is convex there, 1 is as concave as convex or more. It has "
-        "no unit, so all losses are on one scale. The eigenvalues are those of all parameters, not "
-        f"of the plane. Above each panel stands the share of cells above {NONCONVEX:g}."
+        "|smallest / largest| eigenvalue of the Hessian of the risk at each cell if the smallest "
+        "is "
+        "negative, else 0, around "
+        f"{PLACES[point]} (the cross): at 0 the risk is convex, at 1 at least as concave as "
+        "convex. "
+        "The ratio has no unit, so all losses share one scale. The eigenvalues are those of the "
+        "Hessian in all parameters, not only within the plane. Above each panel is the share of "
+        f"cells above {NONCONVEX:g}."
         + (" Cells without eigenvalues are blue-grey." if unknown else "")
         + " After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the "
         "ratio at convex cells as well."
-        + checks.sentence({plane.loss: plane.failed for plane in found})
+        + checks.sentence({plane.loss: plane.failed for plane in shown_planes})
     )

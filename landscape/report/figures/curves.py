@@ -1,4 +1,4 @@
-"""What happened along training: metric, risk, gradient norm, dead fractions over updates."""
+"""Training curves: metric, risk, gradient norm and dead fractions over updates."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from landscape.report.figures.style import (
     outer_labels,
     panels,
 )
-from landscape.report.figures.view import Array, Picture, View, ends, series, spread
+from landscape.report.figures.view import Array, Picture, View, last_finite, series, spread
 from landscape.report.results import StoredRun
 
 UPDATES = "updates"
@@ -34,7 +34,7 @@ CROSS: dict[str, Any] = {
     "clip_on": False,
     "zorder": 5,
 }
-# Risks over more than this factor are drawn on a logarithmic scale, where all are positive.
+# Positive risks that span more than this factor are drawn on a logarithmic scale.
 _LOGARITHMIC = 30
 _TARGET: dict[str, Any] = {
     "color": GREY,
@@ -45,7 +45,7 @@ _TARGET: dict[str, Any] = {
 
 
 def learning(view: View) -> Picture:
-    """The task metric: interquartile mean over seeds and its bootstrap interval."""
+    """Draws the task metric: interquartile mean over seeds and its bootstrap interval."""
     keys = target_key(view)
     figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
     draw_learning(panel, view)
@@ -56,23 +56,23 @@ def learning(view: View) -> Picture:
     caption = (
         f"The task metric on the evaluation set: the line is {over}{band}. "
         + (
-            "A run that diverged counts from then on with the value of its untrained model. "
+            "A diverged run counts with the value of its untrained model from that step on. "
             if _diverged(view)
             else ""
         )
-        + "This is the only curve on which different losses can be compared directly."
+        + "This is the only curve by which different losses can be compared directly."
     )
     return Picture(
         "learning_curves",
         f"Learning curves: {view.label}",
         caption,
-        f"{view.label} over updates, one line a loss.",
+        f"{view.label} over updates, one line per loss.",
         figure,
     )
 
 
 def draw_learning(panel: Axes, view: View) -> None:
-    """One line and band a loss, and the target."""
+    """Draws one line and band per loss, and the target."""
     lowest = []
     for index, (loss, runs) in enumerate(view.runs.items()):
         style = view.styles[loss]
@@ -98,14 +98,14 @@ def _target(panel: Axes, view: View) -> None:
 
 
 def target_key(view: View) -> list[Line2D]:
-    """What the line of the target means, for a legend."""
+    """Returns the legend entry of the target line."""
     if not np.isfinite(view.target):
         return []
     return [Line2D([], [], label=f"target {words.decimal(view.target)}", **_TARGET)]
 
 
 def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
-    """Shares from 0 to 1; R², which has no lower end, at most 2 below the best value."""
+    """Shows shares from 0 to 1, and R² (unbounded below) at most 2 below its best value."""
     kind = words.metric_kind(metric)
     if kind in words.SHARES:
         panel.set_ylim(-0.02, 1.02)
@@ -115,7 +115,7 @@ def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
 
 
 def risks(view: View) -> Picture:
-    """Each loss's risk in its own units, a panel a loss."""
+    """Draws the risk in the units of each loss, one panel per loss."""
     columns = columns_for(len(view.runs), 4)
     grid = PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
     figure, axes = panels(len(view.runs), grid, foot=0.25)
@@ -129,10 +129,10 @@ def risks(view: View) -> Picture:
     ]
     figure.legend(handles=[*keys, *diverged_key(view)], loc="lower center", ncols=4)
     caption = (
-        "The risk (mean loss) that each run minimizes, in the loss's own units: every panel has "
-        "its own scale, so heights must not be compared between panels, only shapes."
+        "The risk (mean loss) that each run minimizes, in the loss's own units. Every panel has "
+        "its own scale: compare shapes between panels, not heights."
     )
-    return Picture("risk", "Risk", caption, "Risk over updates, one panel a loss.", figure)
+    return Picture("risk", "Risk", caption, "Risk over updates, one panel per loss.", figure)
 
 
 def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
@@ -142,7 +142,7 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
         panel.plot(steps, row, color=style.color, linewidth=0.5, alpha=0.5)
     panel.plot(steps, spread(batch)[0], color=GREY, linestyle=":", linewidth=1.1)
     panel.plot(steps, spread(values)[0], color=style.color)
-    for step, value in ends(runs, "risk/evaluation"):
+    for step, value in last_finite(runs, "risk/evaluation"):
         panel.plot(step, value, **CROSS)
     positive = np.concatenate([values.ravel(), spread(batch)[0]])
     positive = positive[np.isfinite(positive)]
@@ -155,7 +155,7 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
 
 
 def gradients(view: View) -> Picture:
-    """The norm of the batch gradient on a logarithmic scale, zeros on a line of their own."""
+    """Draws the norm of the batch gradient on a logarithmic scale, zeros on a separate line."""
     keys = diverged_key(view)
     figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
     draw_gradients(panel, view)
@@ -163,28 +163,28 @@ def gradients(view: View) -> Picture:
     legend(figure, view.shown, keys)
     caption = (
         "Euclidean norm of the batch gradient of the risk over all parameters, in the loss's own "
-        "units, on a logarithmic scale: the line is the median over seeds, the band reaches from "
-        "the smallest to the largest. A logarithm has no zero, so gradients that are exactly zero "
-        "lie on the line marked 0 below the scale."
+        "units, on a logarithmic scale: the line is the median over seeds, the band spans the "
+        "smallest to the largest seed. Gradients that are exactly zero are drawn on the line "
+        "marked 0 below the scale."
     )
     return Picture(
         "gradient_norm",
         "Gradient norm",
         caption,
-        "Gradient norm over updates, one line a loss, logarithmic.",
+        "Gradient norm over updates, one line per loss, logarithmic.",
         figure,
     )
 
 
 def draw_gradients(panel: Axes, view: View) -> None:
-    """Median and extremes of each loss; the lowest decade of the axis stands for zero."""
+    """Draws median and extremes of each loss; zeros are drawn at `floor`, below the scale."""
     data = {loss: series(runs, GRADIENT) for loss, runs in view.runs.items()}
-    everything = np.concatenate([values.ravel() for _, values in data.values()])
-    positive = everything[np.isfinite(everything) & (everything > 0)]
+    all_values = np.concatenate([values.ravel() for _, values in data.values()])
+    positive = all_values[np.isfinite(all_values) & (all_values > 0)]
     low = np.floor(np.log10(positive.min())) if len(positive) else -1.0
     high = np.ceil(np.log10(positive.max())) if len(positive) else 0.0
     high = max(high, low + 1)
-    zeros = bool((everything == 0).any())
+    zeros = bool((all_values == 0).any())
     floor = low - max(0.08 * (high - low), 0.2)
     for index, (loss, (steps, values)) in enumerate(data.items()):
         style = view.styles[loss]
@@ -193,7 +193,7 @@ def draw_gradients(panel: Axes, view: View) -> None:
         center, bottom, top = spread(logs)
         panel.fill_between(steps, bottom, top, color=style.color, alpha=0.14, linewidth=0)
         panel.plot(steps, center, **style.marked(index, len(steps)))
-        for step, value in ends(view.runs[loss], GRADIENT):
+        for step, value in last_finite(view.runs[loss], GRADIENT):
             panel.plot(step, np.log10(value) if value > 0 else floor, **CROSS)
     _decades(panel, low, high, floor if zeros else None)
     panel.set_ylabel("gradient norm (own units)")
@@ -201,9 +201,9 @@ def draw_gradients(panel: Axes, view: View) -> None:
 
 
 def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
-    """Ticks at powers of ten; below them the line for zero, set apart from the scale."""
-    every = max(1, int(np.ceil((high - low) / 6)))
-    ticks = list(np.arange(low, high + 1, every))
+    """Sets ticks at powers of ten and, below the scale, at the line for zero."""
+    stride = max(1, int(np.ceil((high - low) / 6)))
+    ticks = list(np.arange(low, high + 1, stride))
     if floor is not None:
         panel.axhspan(2 * floor - low, (floor + low) / 2, color="#f1f1f1", zorder=0, linewidth=0)
         ticks = [floor, *ticks]
@@ -214,7 +214,7 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 
 def dead(view: View) -> Picture:
-    """The four dead fractions, a panel a definition, all losses in each."""
+    """Draws the four dead fractions, one panel per definition with all losses."""
     figure, axes = panels(4, PanelGrid(2, 1.75, down=0.45, across=0.35), foot=foot(view.shown))
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
         draw_dead(panel, view, name)
@@ -225,27 +225,28 @@ def dead(view: View) -> Picture:
     legend(figure, view.shown)
     meanings = "; ".join(f"{name}: {text}" for name, text in words.DEAD.items())
     caption = (
-        "What share of the gradient is exactly zero (or within the experiment's tolerance), by "
-        f"four definitions. {meanings[0].upper()}{meanings[1:]}. Lines are medians over seeds. "
-        "Lines are drawn ever thinner, so that equal ones show as rims around the last."
+        "The share of the gradient that is exactly zero (or within the tolerance of the "
+        f"experiment), by four definitions. {meanings[0].upper()}{meanings[1:]}. Lines are medians "
+        "over seeds. Each line is thinner than the one below it, so that equal lines remain "
+        "visible."
     )
     return Picture(
         "dead_fractions",
         "Dead gradients",
         caption,
-        "Four dead fractions over updates, one panel a definition.",
+        "Four dead fractions over updates, one panel per definition.",
         figure,
     )
 
 
 def draw_dead(panel: Axes, view: View, name: str) -> None:
-    """Medians over seeds; earlier losses are wider, so that a line shows under one on top of it."""
+    """Draws medians over seeds; earlier lines are wider, so that covered lines remain visible."""
     count = len(view.runs)
-    wider = min(0.9, 6 / count)
+    extra_width = min(0.9, 6 / count)
     for index, (loss, runs) in enumerate(view.runs.items()):
         steps, values = series(runs, f"dead/{name}")
         style = view.styles[loss].marked(index, len(steps)) | {"linestyle": "-"}
-        width = 1.4 + wider * (count - 1 - index)
+        width = 1.4 + extra_width * (count - 1 - index)
         panel.plot(steps, spread(values)[0], linewidth=width, solid_capstyle="butt", **style)
     panel.margins(x=0.01)
     panel.set_ylim(-0.06, 1.06)
@@ -257,4 +258,5 @@ def _diverged(view: View) -> bool:
 
 
 def diverged_key(view: View) -> list[Line2D]:
+    """Returns the legend entry of the mark for diverged runs, if there are any."""
     return [Line2D([], [], **{**CROSS, "label": "diverged"})] if _diverged(view) else []

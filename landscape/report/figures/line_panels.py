@@ -1,4 +1,4 @@
-"""One-dimensional slices: the risk and the task metric along directions through a point."""
+"""Draws one-dimensional slices: the risk and the task metric along lines through a point."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,100 +23,109 @@ from landscape.report.figures.style import (
 from landscape.report.figures.view import Array, Picture, View
 from landscape.report.sets import PLACES, Set
 
-# Lines further out than this many ranges of the band are cut by the frame.
+# The frame cuts extremes that lie further out than this many ranges of the band.
 _BEYOND = 3.0
-# More bands than this on one panel hide each other.
+# Bands are not drawn for more losses than this: they would hide each other.
 _BANDS = 6
 # Positive risks whose highest values exceed their median by this factor need a logarithmic scale.
 HEAVY = 20.0
 
 
-def risk_along_lines(view: View, lines: Set, at: str) -> Picture | None:
-    """The risk along the lines of a set, a panel a loss, each in its own units."""
-    axis = distance(view, lines, at)
-    found = bundles(view, lines, at, "risk", axis.relative)
-    if not found:
+def risk_along_lines(view: View, line_set: Set, point: str) -> Picture | None:
+    """Draws the risk along the lines of a set, one panel per loss in the units of the loss."""
+    axis = distance(view, line_set, point)
+    bundle_of = bundles(view, line_set, point, "risk", axis.relative)
+    if not bundle_of:
         return None
-    columns = columns_for(len(found), 4)
-    marks = {loss: checks.failed(view.runs[loss], lines.where(at)) for loss in found}
-    below = {loss: _below(axis.relative, found[loss], marks[loss]) for loss in found}
-    more = 0.15 * max(map(len, below.values()))
+    columns = columns_for(len(bundle_of), 4)
+    marks = {loss: checks.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of}
+    extra_lines = {
+        loss: _extra_lines(axis.relative, bundle_of[loss], marks[loss]) for loss in bundle_of
+    }
+    extra_height = 0.15 * max(map(len, extra_lines.values()))
     grid = PanelGrid(
         columns,
-        1.35 if len(found) > 1 else 2.6,
-        top=0.3 + more,
-        down=0.42 + more,
+        1.35 if len(bundle_of) > 1 else 2.6,
+        top=0.3 + extra_height,
+        down=0.42 + extra_height,
         across=0.5,
     )
-    figure, axes = panels(len(found), grid, foot=0.25)
+    figure, axes = panels(len(bundle_of), grid, foot=0.25)
     cut = False
-    for panel, (loss, bundle) in zip(axes, found.items(), strict=True):
+    for panel, (loss, bundle) in zip(axes, bundle_of.items(), strict=True):
         cut = _draw_lines(panel, bundle, view.styles[loss]) or cut
-        titled(panel, view.styles[loss].title, below[loss])
+        titled(panel, view.styles[loss].title, extra_lines[loss])
     outer_labels(axes, columns, axis.label, "risk (own units)", whole=True)
-    figure.legend(handles=_keys(found), loc="lower center", ncols=4)
+    figure.legend(handles=_keys(bundle_of), loc="lower center", ncols=4)
     return Picture(
-        lines.file("slices_risk", at),
-        _title(view, "Risk", lines, at),
-        _caption(lines, at, found, axis.sentence)
-        + (" Where extremes lie far beyond the band, the frame cuts them." if cut else "")
+        line_set.file("slices_risk", point),
+        _title(view, "Risk", line_set, point),
+        _caption(line_set, point, bundle_of, axis.sentence)
+        + (" The frame cuts extremes that lie far beyond the band." if cut else "")
         + checks.sentence(marks),
-        "Risk against distance, one panel a loss.",
+        "Risk against distance, one panel per loss.",
         figure,
         "lines",
     )
 
 
-def _below(relative: bool, bundle: Bundle, names: list[str]) -> list[str]:
-    """What stands under the loss in a panel's title."""
+def _extra_lines(relative: bool, bundle: Bundle, names: list[str]) -> list[str]:
+    """Returns the lines below the loss in the title of a panel."""
     radius = [f"radius {words.scientific(bundle.radius)}"] if relative else []
     return [*radius, *filter(None, [checks.mark(names)])]
 
 
-def _title(view: View, what: str, lines: Set, at: str) -> str:
-    called = f": {lines.label}" if len(view.lines) > 1 else ""
-    return f"{what} along lines through {PLACES[at]}{called}"
+def _title(view: View, quantity: str, line_set: Set, point: str) -> str:
+    suffix = f": {line_set.label}" if len(view.lines) > 1 else ""
+    return f"{quantity} along lines through {PLACES[point]}{suffix}"
 
 
-def _caption(lines: Set, at: str, found: dict[str, Bundle], unit: str) -> str:
-    spread = over(found)
-    shape = (
-        f": mean {spread}, the band from the 10th to the 90th percentile, thin lines the extremes"
+def _caption(line_set: Set, point: str, bundle_of: dict[str, Bundle], unit: str) -> str:
+    spread = over(bundle_of)
+    spread_text = (
+        f": mean {spread}, a band from the 10th to the 90th percentile, and thin lines for the "
+        "extremes"
         if spread
         else ""
     )
-    unfound = sum(bundle.unfound for bundle in found.values())
-    total = sum(bundle.runs for bundle in found.values())
+    unfound = sum(bundle.unfound for bundle in bundle_of.values())
+    total = sum(bundle.runs for bundle in bundle_of.values())
     return (
-        f"The risk on the evaluation set along {along(lines, at, found)} through {PLACES[at]} "
-        f"(distance 0){shape}. {unit} Each panel has its own scale, in the loss's own units; "
-        "compare shapes, and heights by the relative rise in the table."
-        + (" A convex look along random lines is no proof of convexity." if lines.drawn else "")
+        f"The risk on the evaluation set along {along(line_set, point, bundle_of)} through "
+        f"{PLACES[point]} "
+        f"(distance 0){spread_text}. {unit} Each panel has its own scale, in the loss's own units; "
+        "compare shapes, and compare heights by the relative rise in the table."
         + (
-            f" In {unfound} of {total} runs the risk never rose as far as was asked; these were "
-            "followed to distance 1."
+            " Lines that look convex in random directions do not prove convexity."
+            if line_set.drawn
+            else ""
+        )
+        + (
+            f" In {unfound} of {total} runs the risk never rose to the requested level; their "
+            "lines end "
+            "at distance 1."
             if unfound
             else ""
         )
     )
 
 
-def _draw_lines(panel: Axes, lines: Bundle, style: Style) -> bool:
-    """Mean, band and extremes; whether the frame cuts the extremes off."""
-    mean, low, high, least, most = summary(lines.values)
-    panel.fill_between(lines.coordinates, low, high, color=style.color, alpha=0.2, linewidth=0)
-    for extreme in (least, most):
-        panel.plot(lines.coordinates, extreme, color=style.color, linewidth=0.5)
-    panel.plot(lines.coordinates, mean, color=style.color)
-    middle(panel)
-    cut = _frame(panel, np.concatenate([mean, low, high]), np.concatenate([least, most]))
-    _unknown(panel, lines)
+def _draw_lines(panel: Axes, bundle: Bundle, style: Style) -> bool:
+    """Draws mean, band and extremes; returns whether the frame cuts the extremes."""
+    mean, low, high, lowest, highest = summary(bundle.values)
+    panel.fill_between(bundle.coordinates, low, high, color=style.color, alpha=0.2, linewidth=0)
+    for extreme in (lowest, highest):
+        panel.plot(bundle.coordinates, extreme, color=style.color, linewidth=0.5)
+    panel.plot(bundle.coordinates, mean, color=style.color)
+    draw_center_line(panel)
+    cut = _frame(panel, np.concatenate([mean, low, high]), np.concatenate([lowest, highest]))
+    _mark_not_finite(panel, bundle)
     few_ticks(panel.xaxis)
     return cut
 
 
-def middle(panel: Axes) -> None:
-    """A faint line at distance 0."""
+def draw_center_line(panel: Axes) -> None:
+    """Draws a faint line at distance 0."""
     panel.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
 
 
@@ -140,12 +149,12 @@ def _frame(panel: Axes, band: Array, extremes: Array) -> bool:
     return bool(cut)
 
 
-def _unknown(panel: Axes, lines: Bundle) -> None:
-    """A tick at the top wherever some line has no finite value."""
-    places = lines.coordinates[~np.isfinite(lines.values).all(axis=0)]
+def _mark_not_finite(panel: Axes, bundle: Bundle) -> None:
+    """Draws a tick at the top at each distance with a non-finite value."""
+    distances = bundle.coordinates[~np.isfinite(bundle.values).all(axis=0)]
     panel.plot(
-        places,
-        np.ones_like(places),
+        distances,
+        np.ones_like(distances),
         transform=panel.get_xaxis_transform(),
         color="black",
         marker="|",
@@ -155,15 +164,15 @@ def _unknown(panel: Axes, lines: Bundle) -> None:
     )
 
 
-def _keys(found: dict[str, Bundle]) -> list[Line2D | Patch]:
+def _keys(bundle_of: dict[str, Bundle]) -> list[Line2D | Patch]:
     keys: list[Line2D | Patch] = [Line2D([], [], color="black", label="risk")]
-    if over(found):
+    if over(bundle_of):
         keys = [
             Line2D([], [], color="black", label="mean"),
             Patch(color="black", alpha=0.2, linewidth=0, label="10th to 90th percentile"),
             Line2D([], [], color="black", linewidth=0.5, label="extremes"),
         ]
-    if not all(np.isfinite(lines.values).all() for lines in found.values()):
+    if not all(np.isfinite(bundle.values).all() for bundle in bundle_of.values()):
         keys.append(
             Line2D(
                 [],
@@ -178,56 +187,57 @@ def _keys(found: dict[str, Bundle]) -> list[Line2D | Patch]:
     return keys
 
 
-def metric_along_lines(view: View, lines: Set, at: str) -> Picture | None:
-    """The task metric along the same lines, all losses on one scale."""
-    axis = distance(view, lines, at)
-    found = bundles(view, lines, at, view.metric, axis.relative)
-    if not found:
+def metric_along_lines(view: View, line_set: Set, point: str) -> Picture | None:
+    """Draws the task metric along the same lines, all losses on one scale."""
+    axis = distance(view, line_set, point)
+    bundle_of = bundles(view, line_set, point, view.metric, axis.relative)
+    if not bundle_of:
         return None
     figure, (panel,) = panels(1, PanelGrid(1, 2.8, top=0.12), foot=foot(view.shown))
-    draw_metric_along_lines(panel, view, lines, at)
+    draw_metric_along_lines(panel, view, line_set, point)
     panel.set_xlabel(axis.label)
     legend(figure, view.shown)
-    marks = {loss: checks.failed(view.runs[loss], lines.where(at)) for loss in found}
-    spread = over(found)
+    marks = {loss: checks.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of}
+    spread = over(bundle_of)
     caption = (
-        f"The task metric along {along(lines, at, found)} through {PLACES[at]}, all losses on one "
+        f"The task metric along {along(line_set, point, bundle_of)} through {PLACES[point]}, all "
+        "losses on one "
         "scale"
         + (f": mean {spread}{band(view)}. " if spread else ". ")
-        + f"{axis.sentence} A wide plateau means that what was learned survives a change of the "
+        + f"{axis.sentence} A wide plateau means that the task metric is robust to changes of the "
         f"parameters.{checks.sentence(marks)}"
     )
     return Picture(
-        lines.file("slices_metric", at),
-        _title(view, view.label[0].upper() + view.label[1:], lines, at),
+        line_set.file("slices_metric", point),
+        _title(view, view.label[0].upper() + view.label[1:], line_set, point),
         caption,
-        f"{view.label} against distance, one line a loss.",
+        f"{view.label} against distance, one line per loss.",
         figure,
         "lines",
     )
 
 
 def band(view: View) -> str:
-    """The words for the band of `draw_metric_along_lines`, nothing where there is none."""
+    """Describes the band of `draw_metric_along_lines`; empty if it is not drawn."""
     if len(view.runs) > _BANDS:
         return ""
-    return ", the band from the 10th to the 90th percentile"
+    return ", with a band from the 10th to the 90th percentile"
 
 
-def draw_metric_along_lines(panel: Axes, view: View, lines: Set, at: str) -> None:
-    """One mean and band a loss."""
-    relative = distance(view, lines, at).relative
-    found = bundles(view, lines, at, view.metric, relative)
-    for index, (loss, bundle) in enumerate(found.items()):
+def draw_metric_along_lines(panel: Axes, view: View, line_set: Set, point: str) -> None:
+    """Draws one mean and band per loss."""
+    relative = distance(view, line_set, point).relative
+    bundle_of = bundles(view, line_set, point, view.metric, relative)
+    for index, (loss, bundle) in enumerate(bundle_of.items()):
         mean, low, high, *_ = summary(bundle.values)
         style = view.styles[loss]
-        if len(found) <= _BANDS:
+        if len(bundle_of) <= _BANDS:
             panel.fill_between(
                 bundle.coordinates, low, high, color=style.color, alpha=0.09, linewidth=0
             )
         panel.plot(bundle.coordinates, mean, **style.marked(index, len(mean)))
     if words.metric_kind(view.metric) in words.SHARES:
         panel.set_ylim(-0.02, 1.02)
-    middle(panel)
+    draw_center_line(panel)
     panel.set_ylabel(view.label)
     panel.margins(x=0.01)

@@ -1,4 +1,4 @@
-"""Two-dimensional slices: which plane of a loss is drawn, and on what scale."""
+"""Selects the planes to draw for each loss, their scales and their titles."""
 
 from typing import NamedTuple
 
@@ -16,19 +16,19 @@ from landscape.report.results import StoredRun
 from landscape.report.sets import Set
 
 COLORS = colormaps["viridis"]
-# Heights above the 95th percentile are cut when they stretch the scale by more than this factor.
+# Heights above the 95th percentile are cut if they stretch the scale by more than this factor.
 _STRETCH = 2.5
 _ROUNDING = 1e-6
-# Axes whose cosine exceeds this are not at right angles, so that the plane is drawn askew.
-_ASKEW = 0.1
+# A plane whose axes have a larger cosine than this is not drawn at right angles.
+_OBLIQUE = 0.1
 
 
 class Plane(NamedTuple):
     """One plane of one run: x (Px,), y (Py,), values (Py, Px), and where the gradient is zero.
 
-    `draw` is its number of how many draws, counted from 1; `axes` are what the axes are called,
-    `extremes` the smallest and the largest eigenvalue of the
-    Hessian at each cell, `failed` the run's checks of this set that failed.
+    `draw` is the number of the draw, from 1, and the number of draws; `axes` are the axis labels;
+    `extremes` are the smallest and the largest eigenvalue of the Hessian at each cell; `failed`
+    are the failed checks of this set.
     """
 
     loss: str
@@ -47,10 +47,10 @@ class Plane(NamedTuple):
 
 
 class Heights(NamedTuple):
-    """Heights ready to draw, masked where not finite.
+    """Heights to draw, masked if not finite.
 
-    `values` are the risks or, where `logarithmic`, their decimal logarithms; `low` and `high`
-    are the ends of the scale; `share` of the finite cells were cut at `high`.
+    `values` are the risks, or their decimal logarithms if `logarithmic`; `low` and `high` are the
+    ends of the scale; `share` is the share of the finite cells that were cut at `high`.
     """
 
     values: np.ma.MaskedArray
@@ -65,47 +65,47 @@ class Heights(NamedTuple):
 
     @property
     def ticks(self) -> FuncFormatter:
-        """Numbers beside the scale, always in the risk's own units."""
+        """The tick labels of the scale, always in the units of the risk."""
         if self.logarithmic:
             return FuncFormatter(lambda value, _: words.scientific(10.0**value))
         return FuncFormatter(lambda value, _: words.tick(value))
 
 
 def heights(values: Array) -> Heights:
-    """The scale of a plane: logarithmic, cut, or neither.
+    """Returns the heights of a plane on a scale that is logarithmic, cut, or neither.
 
-    Positive risks that tower over their median (a factor of 20 at the 95th percentile) go on a
-    logarithmic scale and are not cut. Others are cut at the 95th percentile where the cells
-    above it would stretch the scale by a factor of more than 2.5.
+    Positive risks whose 95th percentile exceeds 20 times their median get a logarithmic scale and
+    are not cut. Others are cut at the 95th percentile if the cells above it would stretch the
+    scale by a factor of more than 2.5.
     """
     masked = np.ma.masked_invalid(values)
     if not masked.count():
         return Heights(masked, 0.0, 0.0)
     finite = masked.compressed()
-    low, most = float(finite.min()), float(finite.max())
+    low, highest = float(finite.min()), float(finite.max())
     middle, high = (float(value) for value in np.percentile(finite, [50, 95]))
     if low > 0 and high > HEAVY * middle:
-        return Heights(np.ma.log10(masked), np.log10(low), np.log10(most), logarithmic=True)
-    if high <= low or most - low <= _STRETCH * (high - low):
-        return Heights(masked, low, most)
+        return Heights(np.ma.log10(masked), np.log10(low), np.log10(highest), logarithmic=True)
+    if high <= low or highest - low <= _STRETCH * (high - low):
+        return Heights(masked, low, highest)
     return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
-def planes(view: View, chosen: Set, at: str) -> list[Plane]:
-    """Every draw of each loss's planes in a set, of the runs that are `typical`."""
-    name = chosen.array(at, "risk")
-    having = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
+def planes(view: View, plane_set: Set, point: str) -> list[Plane]:
+    """Returns all draws of the planes of a set, for the `typical` run of each loss."""
+    name = plane_set.array(point, "risk")
+    candidates = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
     return [
         plane
-        for loss, run in typical(view, having).items()
-        for plane in _draws(view, loss, run, chosen, at)
+        for loss, run in typical(view, candidates).items()
+        for plane in _draws(view, loss, run, plane_set, point)
     ]
 
 
-def _draws(view: View, loss: str, run: StoredRun, chosen: Set, at: str) -> list[Plane]:
+def _draws(view: View, loss: str, run: StoredRun, plane_set: Set, point: str) -> list[Plane]:
     def array(name: str) -> Array | None:
-        found = run.slices.get(chosen.array(at, name))
-        return None if found is None else np.asarray(found, dtype=np.float64)
+        stored = run.slices.get(plane_set.array(point, name))
+        return None if stored is None else np.asarray(stored, dtype=np.float64)
 
     x, y, risk = array("x"), array("y"), array("risk")
     if x is None or y is None or risk is None or risk.shape[1:] != (len(y), len(x)):
@@ -118,14 +118,20 @@ def _draws(view: View, loss: str, run: StoredRun, chosen: Set, at: str) -> list[
         if (values := array(name)) is not None and values.shape == risk.shape
     }
     cosine = array("cosine")
-    known = cosine is not None and cosine.shape == risk.shape[:1]
-    axes, way = _axes(chosen, at, array("explained")), path(run, chosen, at)
-    failed = tuple(checks.failed([run], chosen.where(at)))
+    has_cosine = cosine is not None and cosine.shape == risk.shape[:1]
+    axes, training_path = (
+        _axis_labels(plane_set, point, array("explained")),
+        path(run, plane_set, point),
+    )
+    failed = tuple(checks.failed([run], plane_set.where(point)))
 
     def draw(number: int) -> Plane:
-        one = {name: values[number] for name, values in measured.items()}
-        weights = one.get("dead/weights")
-        smallest, largest = one.get("eigenvalue/smallest"), one.get("eigenvalue/largest")
+        values_of = {name: values[number] for name, values in measured.items()}
+        weights = values_of.get("dead/weights")
+        smallest, largest = (
+            values_of.get("eigenvalue/smallest"),
+            values_of.get("eigenvalue/largest"),
+        )
         return Plane(
             loss=loss,
             seed=run.seed,
@@ -133,11 +139,11 @@ def _draws(view: View, loss: str, run: StoredRun, chosen: Set, at: str) -> list[
             x=x,
             y=y,
             values=risk[number],
-            metric=one.get(view.metric),
+            metric=values_of.get(view.metric),
             zero_gradient=None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64),
             axes=axes,
-            cosine=float(cosine[number]) if known and cosine is not None else np.nan,
-            path=way if number == 0 else None,
+            cosine=float(cosine[number]) if has_cosine and cosine is not None else np.nan,
+            path=training_path if number == 0 else None,
             extremes=None if smallest is None or largest is None else (smallest, largest),
             failed=failed,
         )
@@ -145,9 +151,9 @@ def _draws(view: View, loss: str, run: StoredRun, chosen: Set, at: str) -> list[
     return [draw(number) for number in range(len(risk))]
 
 
-def _axes(chosen: Set, at: str, explained: Array | None) -> tuple[str, str]:
-    """`eigenvector`, `trajectory 1 (83 % of the path)`; two alike are numbered."""
-    names = [direction.called(at) for direction in chosen.directions]
+def _axis_labels(plane_set: Set, point: str, explained: Array | None) -> tuple[str, str]:
+    """Returns the axis labels, like `trajectory 1 (83 % of the path)`; equal ones are numbered."""
+    names = [direction.called(point) for direction in plane_set.directions]
     if names[0] == names[1]:
         names = [f"{name} {number}" for number, name in enumerate(names, 1)]
     shares = explained if explained is not None and explained.shape == (2,) else [np.nan] * 2
@@ -158,40 +164,40 @@ def _axes(chosen: Set, at: str, explained: Array | None) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
-def title(plane: Plane, *more: str) -> str:
-    """The loss, and under it seed and draw, what a reader must know of the axes, failed checks."""
-    seed = drawn(plane)
-    askew = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _ASKEW else ""
-    second = ", ".join(filter(None, (seed, *more, askew)))
+def title(plane: Plane, *notes: str) -> str:
+    """Returns the loss; below it seed, draw, `notes` and the cosine; below these failed checks."""
+    seed = seed_and_draw(plane)
+    cosine = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _OBLIQUE else ""
+    second = ", ".join(filter(None, (seed, *notes, cosine)))
     lines = [shorten(plane.loss, 24), second, shorten(checks.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)
 
 
-def finish(panel: Axes, plane: Plane, *more: str) -> None:
-    """The cross at the point, the frame, its ticks, and the title, over what was drawn."""
+def finish(panel: Axes, plane: Plane, *notes: str) -> None:
+    """Adds the cross at the point, the limits, the ticks and the title to a drawn panel."""
     panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
     panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
     panel.set_xlim(plane.x[0], plane.x[-1])
     panel.set_ylim(plane.y[0], plane.y[-1])
     few_ticks(panel.xaxis)
     few_ticks(panel.yaxis)
-    panel.set_title(title(plane, *more), loc="left")
+    panel.set_title(title(plane, *notes), loc="left")
 
 
-def drawn(plane: Plane) -> str:
-    """`seed 1, draw 2 of 3`, without what there is one of."""
+def seed_and_draw(plane: Plane) -> str:
+    """Returns `seed 1, draw 2 of 3`, omitting the draw if there is only one."""
     number, count = plane.draw
     seed = "" if plane.seed is None else f"seed {plane.seed}"
     return ", ".join(filter(None, (seed, f"draw {number} of {count}" if count > 1 else "")))
 
 
-def cut(height: Heights) -> str:
-    """What was done to the scale of a plane, for its title."""
+def scale_note(height: Heights) -> str:
+    """Describes the scale of a plane for its title: logarithmic, or the share that was cut."""
     if height.logarithmic:
         return "logarithmic"
     return f"{words.percent(height.share)} % cut" if height.share else ""
 
 
-def above(found: list[Plane]) -> float:
-    """Inches above each panel that the longest title takes."""
-    return 0.45 + 0.15 * any(plane.failed for plane in found)
+def title_height(shown_planes: list[Plane]) -> float:
+    """Returns the height in inches of the tallest title."""
+    return 0.45 + 0.15 * any(plane.failed for plane in shown_planes)

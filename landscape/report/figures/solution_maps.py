@@ -1,4 +1,4 @@
-"""Solutions under each other's losses as a map, and the risk on the ways between solutions."""
+"""Maps of solutions under each other's losses, and the risk on the segments between them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,51 +31,54 @@ _UNKNOWN = "#ececec"
 _NAME = 22
 
 
-def excess(found: Matrix, metric: str) -> Picture:
-    """Relative excess of each solution under each loss, and a last column for the task metric."""
+def excess(matrix: Matrix, metric: str) -> Picture:
+    """Draws the relative excess of each solution under each loss, and the task metric beside it."""
     figure, panel = _map(
-        found.losses, found.excess, _EXCESS, (-0.2, 1.2), "relative excess", ("min", "max"), 1
+        matrix.losses, matrix.excess, _EXCESS, (-0.2, 1.2), "relative excess", ("min", "max"), 1
     )
     panel.set_ylabel("solution of")
-    _metric_column(figure, panel, found, words.metric_label(metric))
-    over = f"median over {found.seeds} seeds" if found.seeds > 1 else "one seed"
+    _metric_column(figure, panel, matrix, words.metric_label(metric))
+    seeds_text = f"median over {matrix.seeds} seeds" if matrix.seeds > 1 else "one seed"
     caption = (
-        "How good the solution of each loss (row) is under every other loss (column): "
+        "The solution of each loss (row) evaluated under every other loss (column): "
         "(risk - risk of that loss's own solution) / (risk of the untrained model - risk of its "
-        f"own solution), {over}. 0 is as good as its own solution, 1 as bad as no training, "
-        "below 0 better than its own. It has no unit, so all cells are on one scale; colors are "
-        f"cut at {words.MINUS}0.2 and 1.2, numbers are not. "
+        f"own solution), {seeds_text}. At 0 the solution is as good as that loss's own, at 1 as "
+        "bad as no "
+        "training, below 0 better than that loss's own. The excess has no unit, so all cells share "
+        f"one scale; colors are cut at {words.MINUS}0.2 and 1.2, numbers are not. "
         "The last column is the task metric of each solution."
     )
     return Picture(
         "across",
         "Each solution under every loss",
         caption,
-        "A map of the relative excess, a row a solution, a column a loss.",
+        "A map of the relative excess, one row per solution, one column per loss.",
         figure,
         "across",
     )
 
 
-def between_losses(losses: Sequence[str], found: Sequence[Ways]) -> Picture:
-    """Heights of the barriers between the solutions of two losses, under one of them."""
+def between_losses(losses: Sequence[str], paths: Sequence[Ways]) -> Picture:
+    """Draws the heights of the barriers between the solutions of two losses, under one of them."""
     values = np.full((len(losses),) * 2, np.nan)
-    for way in found:
-        (other,) = set(way.losses) - {way.under}
-        values[losses.index(other), losses.index(way.under)] = way.height
+    for path in paths:
+        (other,) = set(path.losses) - {path.under}
+        values[losses.index(other), losses.index(path.under)] = path.height
     figure, panel = _map(losses, values, _HEIGHT, (0, 1), "barrier (drops)", ("neither", "max"))
     panel.set_ylabel("solution of")
     caption = (
-        "How high a barrier lies on the straight way between the solutions of two losses that "
-        "start alike (row and column), measured under the loss of the column: the highest rise "
-        "over the chord between both ends, in drops that training achieved under that loss, "
-        f"median over seeds. Below {BARRIER:g} there is none. Colors are cut at 1."
+        "The height of the barrier on the straight segment between the solutions of two losses "
+        "with "
+        "the same initial parameters (row and column), under the loss of the column: the largest "
+        "rise above the chord between both ends, relative to the drop of the risk in training, "
+        f"median over seeds. Heights below {BARRIER:g} are not called a barrier. Colors are cut at "
+        "1."
     )
     return Picture(
         "interpolations_losses",
         "Between the solutions of two losses",
         caption,
-        "A map of the heights of barriers, a row and a column a loss.",
+        "A map of the heights of barriers, one row and one column per loss.",
         figure,
         "across",
     )
@@ -88,25 +91,25 @@ def _map(
     ends: tuple[float, float],
     label: str,
     extend: tuple[str, str],
-    more: int = 0,
+    extra_columns: int = 0,
 ) -> tuple[Figure, Axes]:
-    """A square map with a number in each cell; `more` columns stay free at its right."""
+    """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
     count = len(losses)
     names = [plain(shorten(loss, _NAME)) for loss in losses]
     left = 0.55 + 0.075 * max(map(len, names))
     top = 0.32 + 0.048 * max(map(len, names))
-    cell = min(0.62, (WIDTH - left - 1.0) / (count + 1.3 * more))
-    tall = max(0.34, min(cell, 0.42))
-    width, height = cell * count, tall * count
-    start = max(left, (WIDTH - width - 1.2 * more * cell - 0.7 + left - 0.9) / 2)
+    cell_width = min(0.62, (WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
+    cell_height = max(0.34, min(cell_width, 0.42))
+    width, height = cell_width * count, cell_height * count
+    start = max(left, (WIDTH - width - 1.2 * extra_columns * cell_width - 0.7 + left - 0.9) / 2)
     total = top + height + 0.15
     figure = Figure(figsize=(WIDTH, total))
     panel = figure.add_axes((start / WIDTH, 0.15 / total, width / WIDTH, height / total))
     panel.grid(visible=False)
     panel.set_facecolor(_UNKNOWN)
     norm = Normalize(*ends, clip=True)
-    shown = np.ma.masked_invalid(np.clip(values, *ends))
-    image = panel.imshow(shown, cmap=colors, norm=norm, aspect="auto")
+    clipped = np.ma.masked_invalid(np.clip(values, *ends))
+    image = panel.imshow(clipped, cmap=colors, norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         dark = np.isfinite(value) and _luminance(colors(norm(value))) < 0.5
         panel.text(
@@ -116,7 +119,7 @@ def _map(
             ha="center",
             va="center",
             color="white" if dark else "black",
-            fontsize=8 if cell > 0.4 else 6.5,
+            fontsize=8 if cell_width > 0.4 else 6.5,
         )
     panel.set_yticks(range(count), names)
     panel.set_xticks(range(count), names, rotation=35, ha="left", rotation_mode="anchor")
@@ -124,9 +127,9 @@ def _map(
     panel.set_xlabel("under the loss")
     panel.xaxis.set_label_position("top")
     _lines_between(panel, count, count)
-    place = panel.get_position()
-    right = place.x1 + (1.2 * more * cell + 0.14) / WIDTH
-    axes = figure.add_axes((right, place.y0, 0.09 / WIDTH, place.height))
+    position = panel.get_position()
+    right = position.x1 + (1.2 * extra_columns * cell_width + 0.14) / WIDTH
+    axes = figure.add_axes((right, position.y0, 0.09 / WIDTH, position.height))
     axes.grid(visible=False)
     bar = figure.colorbar(image, cax=axes, label=label)
     bar.ax.tick_params(width=0.5, length=2, pad=2)
@@ -142,15 +145,15 @@ def _lines_between(panel: Axes, rows: int, columns: int) -> None:
         panel.axvline(column - 0.5, color="white", linewidth=1)
 
 
-def _metric_column(figure: Figure, panel: Axes, found: Matrix, label: str) -> None:
-    place, count = panel.get_position(), len(found.losses)
-    cell = place.width / count
-    column = figure.add_axes((place.x1 + 0.15 * cell, place.y0, cell, place.height))
+def _metric_column(figure: Figure, panel: Axes, matrix: Matrix, label: str) -> None:
+    position, count = panel.get_position(), len(matrix.losses)
+    cell = position.width / count
+    column = figure.add_axes((position.x1 + 0.15 * cell, position.y0, cell, position.height))
     column.grid(visible=False)
     column.set_facecolor("#f6f6f6")
     column.set_xlim(-0.5, 0.5)
     column.set_ylim(count - 0.5, -0.5)
-    for row, value in enumerate(found.metric):
+    for row, value in enumerate(matrix.metric):
         column.text(0, row, words.decimal(value), ha="center", va="center")
     column.set_yticks([])
     column.set_xticks([0], [plain(label)], rotation=35, ha="left", rotation_mode="anchor")
@@ -169,15 +172,15 @@ def _number(value: float) -> str:
     return words.minus("0.00" if text == "-0.00" else text)
 
 
-def between_seeds(found: Sequence[Ways], styles: Mapping[str, Style]) -> Picture:
-    """The risk on the way between two seeds, all pairs thin, their mean thick, a panel a loss."""
-    columns = columns_for(len(found), 3)
+def between_seeds(paths: Sequence[Ways], styles: Mapping[str, Style]) -> Picture:
+    """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
+    columns = columns_for(len(paths), 3)
     grid = PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
-    figure, axes = panels(len(found), grid, foot=0.25)
-    for panel, way in zip(axes, found, strict=True):
-        style = styles[way.under]
-        _draw_ways(panel, way, style.color)
-        panel.set_title(f"{style.title}\n{_said(way)}", loc="left")
+    figure, axes = panels(len(paths), grid, foot=0.25)
+    for panel, path in zip(axes, paths, strict=True):
+        style = styles[path.under]
+        _draw_paths(panel, path, style.color)
+        panel.set_title(f"{style.title}\n{_barrier_text(path)}", loc="left")
     outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45)
     keys = [
         Line2D([], [], color="black", label="mean"),
@@ -185,36 +188,36 @@ def between_seeds(found: Sequence[Ways], styles: Mapping[str, Style]) -> Picture
     ]
     figure.legend(handles=keys, loc="lower center", ncols=2)
     caption = (
-        "The risk on the straight way between the solutions of two seeds: (risk - risk of the "
-        "better end) / drop that training achieved (mean of both ends), so 1 is as bad as no "
-        "training. A barrier is the highest rise over the chord between both ends, median over "
-        f"pairs; below {BARRIER:g} there is none. Solutions of different seeds may lie in one "
-        "valley up to the order of their units, which a straight way does not see."
+        "The risk on the straight segment between the solutions of two seeds: (risk - risk of the "
+        "better end) / drop of the risk in training (mean of both ends), so 1 is as bad as no "
+        "training. A barrier is the largest rise above the chord between both ends, median over "
+        f"pairs, if it is at least {BARRIER:g}. Solutions of different seeds may lie in the same "
+        "valley up to a permutation of their units; a straight segment does not show that."
     )
     return Picture(
         "interpolations_seeds",
         "Between the solutions of two seeds",
         caption,
-        "Risk on the way between two seeds, one panel a loss.",
+        "Risk between the solutions of two seeds, one panel per loss.",
         figure,
         "across",
     )
 
 
-def _said(way: Ways) -> str:
-    if np.isnan(way.height):
+def _barrier_text(path: Ways) -> str:
+    if np.isnan(path.height):
         return "no height"
-    return f"barrier {_number(way.height)}" if way.height >= BARRIER else "no barrier"
+    return f"barrier {_number(path.height)}" if path.height >= BARRIER else "no barrier"
 
 
-def _draw_ways(panel: Axes, way: Ways, color: str) -> None:
-    lines = np.where(np.isfinite(way.lines), way.lines, np.nan)
+def _draw_paths(panel: Axes, path: Ways, color: str) -> None:
+    lines = np.where(np.isfinite(path.lines), path.lines, np.nan)
     for line in lines:
-        panel.plot(way.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
+        panel.plot(path.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
     known = ~np.isnan(lines).all(axis=0)
-    mean = np.full(len(way.coordinates), np.nan)
+    mean = np.full(len(path.coordinates), np.nan)
     mean[known] = np.nanmean(lines[:, known], axis=0)
-    panel.plot(way.coordinates, mean, color=color, linewidth=1.8)
+    panel.plot(path.coordinates, mean, color=color, linewidth=1.8)
     if not known.any():
         panel.text(0.5, 0.5, "no finite value", ha="center", transform=panel.transAxes)
         panel.set_yticks([])

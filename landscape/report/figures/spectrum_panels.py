@@ -1,4 +1,4 @@
-"""The spectrum of the Hessian at a point, and its ends along training."""
+"""Draws the spectrum of the Hessian at a point, and its extremes along training."""
 
 from collections.abc import Sequence
 
@@ -26,84 +26,95 @@ from landscape.report.records import Operator, Place
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
 
-# The share of a single eigenvalue's peak below which a density is the estimate's own noise.
+# Densities below this share of the peak of a single eigenvalue are estimation noise.
 _NOISE = 0.1
-_OTHER: dict = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.0}
+_GAUSS_NEWTON: dict = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.0}
 
 
-def spectrum(view: View, at: str) -> Picture | None:
-    """The spectral density of each loss at the seed that ranks nearest the middle."""
-    having = {loss: [run for run in runs if _place(run, at)] for loss, runs in view.runs.items()}
-    chosen = typical(view, having)
-    if not chosen:
+def spectrum(view: View, point: str) -> Picture | None:
+    """Draws the spectral density of each loss at the `typical` seed."""
+    candidates = {
+        loss: [run for run in runs if _curvature_at(run, point)] for loss, runs in view.runs.items()
+    }
+    run_of = typical(view, candidates)
+    if not run_of:
         return None
-    columns = columns_for(len(chosen), 3)
-    marks = {loss: _failed(view.runs[loss], at) for loss in chosen}
-    more = 0.15 * any(marks.values())
-    grid = PanelGrid(columns, 1.5, top=0.84 + more, down=1.1 + more, across=0.5)
-    figure, axes = panels(len(chosen), grid, foot=0.25)
-    both = False
-    for panel, (loss, run) in zip(axes, chosen.items(), strict=True):
-        point = _place(run, at)
-        assert point is not None
-        both = _draw_spectrum(panel, point, view.styles[loss]) or both
+    columns = columns_for(len(run_of), 3)
+    marks = {loss: _failed_checks(view.runs[loss], point) for loss in run_of}
+    extra_height = 0.15 * any(marks.values())
+    grid = PanelGrid(columns, 1.5, top=0.84 + extra_height, down=1.1 + extra_height, across=0.5)
+    figure, axes = panels(len(run_of), grid, foot=0.25)
+    any_gauss_newton = False
+    for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
+        curvature = _curvature_at(run, point)
+        assert curvature is not None
+        any_gauss_newton = _draw_spectrum(panel, curvature, view.styles[loss]) or any_gauss_newton
         seed = f"seed {run.seed}, " if run.seed is not None else ""
-        below = [f"{seed}{_ends(point)}", *filter(None, [checks.mark(marks[loss])])]
-        titled(panel, view.styles[loss].title, below)
+        extra_lines = [
+            f"{seed}{_eigenvalue_range(curvature)}",
+            *filter(None, [checks.mark(marks[loss])]),
+        ]
+        titled(panel, view.styles[loss].title, extra_lines)
     outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
-    figure.legend(handles=_keys(both), loc="lower center", ncols=4)
+    figure.legend(handles=_keys(any_gauss_newton), loc="lower center", ncols=4)
     return Picture(
-        "curvature" if at == "trained" else f"curvature_{at}",
-        f"Spectrum of the Hessian at {PLACES[at]}",
-        _caption(at, both) + checks.sentence(marks),
-        "Spectral density against eigenvalue, one panel a loss.",
+        "curvature" if point == "trained" else f"curvature_{point}",
+        f"Spectrum of the Hessian at {PLACES[point]}",
+        _caption(point, any_gauss_newton) + checks.sentence(marks),
+        "Spectral density against eigenvalue, one panel per loss.",
         figure,
         "curvature",
     )
 
 
-def _failed(runs: Sequence[StoredRun], at: str) -> list[str]:
-    """The checks of the point and of its matrices that failed."""
-    places = (at, *(f"{at}/{matrix}" for matrix in MATRICES))
+def _failed_checks(runs: Sequence[StoredRun], point: str) -> list[str]:
+    """Returns the failed checks of the point and of its matrices."""
+    places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
     return sorted({name for place in places for name in checks.failed(runs, place)})
 
 
-def _place(run: StoredRun, at: str) -> Place | None:
-    point = None if run.curvature is None else run.curvature.at(at)
-    return point if point is not None and point.operators else None
+def _curvature_at(run: StoredRun, point: str) -> Place | None:
+    curvature = None if run.curvature is None else run.curvature.at(point)
+    return curvature if curvature is not None and curvature.operators else None
 
 
-def _main(point: Place) -> Operator:
-    return point.operators.get("hessian") or next(iter(point.operators.values()))
+def _main_matrix(curvature: Place) -> Operator:
+    return curvature.operators.get("hessian") or next(iter(curvature.operators.values()))
 
 
-def _ends(point: Place) -> str:
-    matrix = _main(point)
+def _eigenvalue_range(curvature: Place) -> str:
+    matrix = _main_matrix(curvature)
     low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
     return f"from {low} to {high}"
 
 
-def _draw_spectrum(panel: Axes, point: Place, style: Style) -> bool:
-    """Density with its band, a mark at each eigenvalue; whether there is a second matrix."""
-    matrix = _main(point)
-    curve = matrix.density
-    values = curve.mean[np.isfinite(curve.mean)]
-    other = point.operators.get("gauss_newton")
-    both = other is not None and other is not matrix
-    nothing = not (matrix.largest.any() or matrix.smallest.any())
-    if nothing or not len(values) or not (values > 0).any():
-        said = "every eigenvalue is 0" if nothing else "no finite value"
-        panel.text(0.5, 0.5, said, ha="center", transform=panel.transAxes)
+def _draw_spectrum(panel: Axes, curvature: Place, style: Style) -> bool:
+    """Draws density, band and eigenvalues; returns whether it drew a Gauss-Newton matrix."""
+    matrix = _main_matrix(curvature)
+    density = matrix.density
+    values = density.mean[np.isfinite(density.mean)]
+    gauss_newton = curvature.operators.get("gauss_newton")
+    has_gauss_newton = gauss_newton is not None and gauss_newton is not matrix
+    all_zero = not (matrix.largest.any() or matrix.smallest.any())
+    if all_zero or not len(values) or not (values > 0).any():
+        text = "every eigenvalue is 0" if all_zero else "no finite value"
+        panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
         panel.set_yticks([])
         panel.set_xticks([])
         return False
     top = float(values.max())
-    floor = min(_floor(curve.width, point.parameters, top), 0.1 * top)
-    low, mean, high = (np.maximum(line, floor / 10) for line in (curve.low, curve.mean, curve.high))
-    panel.fill_between(curve.eigenvalue, low, high, color=style.color, alpha=0.2, linewidth=0)
-    panel.plot(curve.eigenvalue, mean, color=style.color)
-    if other is not None and both:
-        panel.plot(other.density.eigenvalue, np.maximum(other.density.mean, floor / 10), **_OTHER)
+    floor = min(_floor(density.width, curvature.parameters, top), 0.1 * top)
+    low, mean, high = (
+        np.maximum(line, floor / 10) for line in (density.low, density.mean, density.high)
+    )
+    panel.fill_between(density.eigenvalue, low, high, color=style.color, alpha=0.2, linewidth=0)
+    panel.plot(density.eigenvalue, mean, color=style.color)
+    if gauss_newton is not None and has_gauss_newton:
+        panel.plot(
+            gauss_newton.density.eigenvalue,
+            np.maximum(gauss_newton.density.mean, floor / 10),
+            **_GAUSS_NEWTON,
+        )
     logarithmic(panel, floor, 3 * top)
     panel.set_ylim(floor, 3 * top)
     for values in (matrix.largest, matrix.smallest):
@@ -121,111 +132,124 @@ def _draw_spectrum(panel: Axes, point: Place, style: Style) -> bool:
         )
     panel.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
     few_ticks(panel.xaxis, 2)
-    _scale_free(panel, point)
-    return both
+    _add_scale_free_axis(panel, curvature)
+    return has_gauss_newton
 
 
 def _floor(width: float, parameters: float, top: float) -> float:
-    """A tenth of the peak that one eigenvalue of all has; a fixed share where that is unknown."""
-    one = 1 / (np.sqrt(2 * np.pi) * width * parameters) if width * parameters > 0 else np.nan
-    return _NOISE * one if np.isfinite(one) else 1e-6 * top
+    """Returns the lowest density to draw: a tenth of the peak of a single eigenvalue, if known."""
+    single_peak = (
+        1 / (np.sqrt(2 * np.pi) * width * parameters) if width * parameters > 0 else np.nan
+    )
+    return _NOISE * single_peak if np.isfinite(single_peak) else 1e-6 * top
 
 
-def _scale_free(panel: Axes, point: Place) -> None:
-    """A second axis above: eigenvalues times the squared norm of the parameters over the drop."""
-    scale = point.squared_norm / drop_of(point)
+def _add_scale_free_axis(panel: Axes, curvature: Place) -> None:
+    """Adds an axis above: eigenvalue times squared norm of the parameters, over the drop."""
+    scale = curvature.squared_norm / drop_of(curvature)
     if not np.isfinite(scale) or scale <= 0:
         return
-    above = panel.twiny()
-    above.grid(visible=False)
-    above.spines["top"].set_visible(True)
-    above.set_xlim(*(scale * end for end in panel.get_xlim()))
-    few_ticks(above.xaxis, 2)
-    above.tick_params(pad=1)
-    above.set_xlabel("eigenvalue · |θ|² / drop", labelpad=3)
+    upper_axis = panel.twiny()
+    upper_axis.grid(visible=False)
+    upper_axis.spines["top"].set_visible(True)
+    upper_axis.set_xlim(*(scale * end for end in panel.get_xlim()))
+    few_ticks(upper_axis.xaxis, 2)
+    upper_axis.tick_params(pad=1)
+    upper_axis.set_xlabel("eigenvalue · |θ|² / drop", labelpad=3)
 
 
-def _keys(both: bool) -> list[Line2D | Patch]:
+def _keys(gauss_newton: bool) -> list[Line2D | Patch]:
     keys: list[Line2D | Patch] = [
         Line2D([], [], color=GREY, label="Hessian"),
         Patch(color=GREY, alpha=0.3, linewidth=0, label="band over probes"),
         Line2D([], [], color=GREY, marker="^", markersize=4, markeredgecolor="black",
                markeredgewidth=0.5, linestyle="none", label="outermost eigenvalues"),
     ]  # fmt: skip
-    return [*keys, Line2D([], [], label="Gauss-Newton", **_OTHER)] if both else keys
+    return [*keys, Line2D([], [], label="Gauss-Newton", **_GAUSS_NEWTON)] if gauss_newton else keys
 
 
-def _caption(at: str, both: bool) -> str:
+def _caption(point: str, gauss_newton: bool) -> str:
     return (
-        f"How the eigenvalues of the Hessian of the risk are spread at {PLACES[at]}: the density "
-        "by stochastic Lanczos quadrature, smoothed, on a logarithmic scale that ends at a tenth "
-        "of what a single eigenvalue makes. Triangles are the outermost eigenvalues. Below each "
-        "panel they are in the loss's own units and must not be compared between losses; above it "
-        "in scale-free form, eigenvalue times squared norm of the parameters over the drop that "
-        "training achieved, which may. All losses are shown at one seed, whose runs rank nearest "
-        "the middle."
-        + (" The Gauss-Newton matrix leaves out the model's own curvature." if both else "")
+        f"The distribution of the eigenvalues of the Hessian of the risk at {PLACES[point]}: the "
+        "smoothed density by stochastic Lanczos quadrature, on a logarithmic scale that ends at a "
+        "tenth of the peak of a single eigenvalue. Triangles are the outermost eigenvalues. The "
+        "axis below each panel is in the loss's own units, which cannot be compared between "
+        "losses; the axis above is scale-free, eigenvalue times squared norm of the parameters "
+        "over the drop of the risk in training, and can be compared. All losses are shown at the "
+        "same seed, whose runs rank closest to the median."
+        + (
+            " The Gauss-Newton matrix omits the curvature of the model itself."
+            if gauss_newton
+            else ""
+        )
     )
 
 
 def curvature_along_training(view: View) -> Picture | None:
-    """The ends of the spectrum and its mean at the checkpoints, medians over seeds."""
-    found = {loss: [_course(run) for run in runs] for loss, runs in view.runs.items()}
-    found = {loss: [c for c in courses if len(c) > 1] for loss, courses in found.items()}
-    found = {loss: courses for loss, courses in found.items() if courses}
-    if not found:
+    """Draws the extreme and the mean eigenvalues at the checkpoints, medians over seeds."""
+    courses_of_loss = {
+        loss: [_eigenvalues_by_step(run) for run in runs] for loss, runs in view.runs.items()
+    }
+    courses_of_loss = {
+        loss: [course for course in courses if len(course) > 1]
+        for loss, courses in courses_of_loss.items()
+    }
+    courses_of_loss = {loss: courses for loss, courses in courses_of_loss.items() if courses}
+    if not courses_of_loss:
         return None
-    columns = columns_for(len(found), 3)
-    figure, axes = panels(len(found), PanelGrid(columns, 1.5, down=0.42, across=0.55), foot=0.25)
-    for panel, (loss, courses) in zip(axes, found.items(), strict=True):
-        _draw_course(panel, courses, view.styles[loss])
+    columns = columns_for(len(courses_of_loss), 3)
+    figure, axes = panels(
+        len(courses_of_loss), PanelGrid(columns, 1.5, down=0.42, across=0.55), foot=0.25
+    )
+    for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
+        _draw_eigenvalues(panel, courses, view.styles[loss])
         panel.set_title(view.styles[loss].title, loc="left")
     outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
-    keys = [Line2D([], [], label=name, **look) for name, look in _COURSES.items()]
+    keys = [Line2D([], [], label=name, **look) for name, look in _LINES.items()]
     figure.legend(handles=keys, loc="lower center", ncols=3)
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
         "and the mean of all (trace/N), at the checkpoints of training: medians over seeds, the "
-        "band from the smallest to the largest seed. In the loss's own units: compare shapes."
+        "band from the smallest to the largest seed. In the loss's own units: compare only shapes."
     )
     return Picture(
         "curvature_path",
         "Curvature along training",
         caption,
-        "Eigenvalues over updates, one panel a loss.",
+        "Eigenvalues over updates, one panel per loss.",
         figure,
         "curvature",
     )
 
 
-_COURSES: dict[str, dict] = {
+_LINES: dict[str, dict] = {
     "largest": {"color": "#D55E00", "marker": "o", "markersize": 2.5, "linewidth": 1.2},
     "smallest": {"color": "#0072B2", "marker": "s", "markersize": 2.5, "linewidth": 1.2},
     "trace/N": {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.2},
 }
 
 
-def _course(run: StoredRun) -> dict[float, tuple[float, float, float]]:
-    """Largest, smallest and mean eigenvalue by step; empty where there are no checkpoints."""
+def _eigenvalues_by_step(run: StoredRun) -> dict[float, tuple[float, float, float]]:
+    """Returns largest, smallest and mean eigenvalue by step; empty without checkpoints."""
     points = () if run.curvature is None else run.curvature.points
-    if not any(point.place == "checkpoint" for point in points):
+    if not any(curvature.place == "checkpoint" for curvature in points):
         return {}
     return {
-        point.step: (
-            float(_main(point).largest[0]),
-            float(_main(point).smallest[0]),
-            _main(point).trace.value / point.parameters,
+        curvature.step: (
+            float(_main_matrix(curvature).largest[0]),
+            float(_main_matrix(curvature).smallest[0]),
+            _main_matrix(curvature).trace.value / curvature.parameters,
         )
-        for point in sorted(points, key=lambda point: point.step)
-        if point.operators and np.isfinite(point.step)
+        for curvature in sorted(points, key=lambda curvature: curvature.step)
+        if curvature.operators and np.isfinite(curvature.step)
     }
 
 
-def _draw_course(panel: Axes, courses: list[dict], style: Style) -> None:
+def _draw_eigenvalues(panel: Axes, courses: list[dict], style: Style) -> None:
     steps = np.array(sorted({step for course in courses for step in course}))
     missing = (np.nan,) * 3
     values = np.array([[course.get(step, missing) for step in steps] for course in courses])
-    for index, look in enumerate(_COURSES.values()):
+    for index, look in enumerate(_LINES.values()):
         center, low, high = spread(values[:, :, index])
         panel.fill_between(steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
         panel.plot(steps, center, **look)

@@ -1,4 +1,4 @@
-"""Colors, line styles and the layout of panels: every figure is 7 inches wide, text from 8 pt."""
+"""Colors, line styles and panel layout; figures are 7 inches wide with text of at least 8 pt."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from landscape.report.words import tick
 
 WIDTH = 7.0
-# Okabe and Ito (2008), told apart by color-blind readers; its yellow is too faint on white.
+# Okabe and Ito (2008), safe for color-blind readers; their yellow is too faint on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#808080")
 _DASHES: tuple[Any, ...] = (
     "-",
@@ -55,7 +55,7 @@ SETTINGS: Any = {
 
 
 class Style(NamedTuple):
-    """How one loss is drawn, the same in every figure."""
+    """The color, dashes and marker of one loss, the same in every figure."""
 
     name: str
     color: str
@@ -64,20 +64,20 @@ class Style(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The loss in a legend."""
+        """The text for the loss in a legend."""
         return plain(shorten(self.name, 30))
 
     @property
     def title(self) -> str:
-        """The loss above a panel of its own."""
+        """The text for the loss above its own panel."""
         return plain(shorten(self.name, 24))
 
-    def line(self, **more: Any) -> dict[str, Any]:
-        """Keywords of a line."""
-        return {"color": self.color, "linestyle": self.dashes} | more
+    def line(self, **extra: Any) -> dict[str, Any]:
+        """Returns the keywords of a line; `extra` are added."""
+        return {"color": self.color, "linestyle": self.dashes} | extra
 
     def marked(self, index: int, points: int) -> dict[str, Any]:
-        """Keywords of a line with a few markers, shifted so that losses do not cover each other."""
+        """Returns the keywords of a line with a few markers, shifted from loss to loss."""
         gap = max(points // 5, 1)
         return self.line(
             marker=self.marker,
@@ -89,7 +89,7 @@ class Style(NamedTuple):
 
 
 def styles(losses: Sequence[str]) -> dict[str, Style]:
-    """A color, dashes and a marker for each loss: no two losses share all of them up to 12."""
+    """Returns a style per loss; up to 12 losses all differ."""
     count = len(_COLORS)
     return {
         loss: Style(
@@ -103,23 +103,26 @@ def styles(losses: Sequence[str]) -> dict[str, Style]:
 
 
 def plain(text: str) -> str:
-    """Text in which matplotlib finds no mathematics."""
+    """Escapes dollar signs, so that matplotlib does not read mathematics."""
     return text.replace("$", r"\$")
 
 
 def shorten(text: str, width: int) -> str:
-    """At most `width` characters, the end replaced by an ellipsis."""
+    """Shortens to `width` characters with an ellipsis; the point of a sweep in brackets is kept."""
     if len(text) <= width:
         return text
     loss, opening, point = text.rpartition(" (")
     room = width - len(opening + point)
-    if opening and room >= 6:  # the point of a sweep tells the panels of one loss apart
+    if opening and room >= 6:
         return loss[: room - 1] + "…" + opening + point
     return text[: width - 1] + "…"
 
 
 class PanelGrid(NamedTuple):
-    """Sizes in inches of a grid of panels in a figure 7 inches wide."""
+    """The layout of a grid of panels: margins, gaps and panel sizes in inches.
+
+    `across` and `down` are the gaps between panels, `most` is the largest width of a panel.
+    """
 
     columns: int
     height: float
@@ -135,43 +138,43 @@ class PanelGrid(NamedTuple):
 def panels(
     count: int, grid: PanelGrid, *, foot: float = 0.0, **axes: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels, row by row; `foot` inches stay free at the bottom."""
+    """Returns a figure with `count` panels, row by row; `foot` inches stay free at the bottom."""
     columns, rows = min(grid.columns, count), -(-count // grid.columns)
     free = WIDTH - grid.left - grid.right - (columns - 1) * grid.across
     width = min(free / columns, grid.most)
     start = grid.left + (free - columns * width) / 2
     total = grid.top + rows * grid.height + (rows - 1) * grid.down + grid.bottom + foot
     figure = Figure(figsize=(WIDTH, total))
-    made = []
+    axes_list = []
     for i in range(count):
         row, column = divmod(i, columns)
         x = start + column * (width + grid.across)
         y = total - grid.top - (row + 1) * grid.height - row * grid.down
-        place = (x / WIDTH, y / total, width / WIDTH, grid.height / total)
-        made.append(figure.add_axes(place, **axes))
-    return figure, made
+        rectangle = (x / WIDTH, y / total, width / WIDTH, grid.height / total)
+        axes_list.append(figure.add_axes(rectangle, **axes))
+    return figure, axes_list
 
 
 def columns_for(count: int, most: int) -> int:
-    """As many columns as make even rows, up to `most`."""
+    """Returns the number of columns, at most `most`, that fills the rows evenly."""
     rows = -(-count // most)
     return -(-count // rows)
 
 
 def _legend_columns(labels: Sequence[str]) -> int:
-    """As many columns as fit the width, evened out over the rows."""
+    """Returns the number of columns that fits the width and fills the rows evenly."""
     widest = max(map(len, labels))
     return columns_for(len(labels), max(1, int((WIDTH - 0.3) / (0.6 + 0.068 * widest))))
 
 
 def foot(shown: Sequence[Style], extra: Sequence[Line2D] = ()) -> float:
-    """Inches that the legend below the panels takes."""
+    """Returns the height in inches of the legend below the panels."""
     labels = [style.label for style in shown] + [str(key.get_label()) for key in extra]
     return 0.08 + 0.17 * -(-len(labels) // _legend_columns(labels))
 
 
 def legend(figure: Figure, shown: Sequence[Style], extra: Sequence[Line2D] = ()) -> None:
-    """One legend for all panels, below them; `extra` explains further marks."""
+    """Adds one legend below all panels; `extra` are the keys of further marks."""
     handles = [
         Line2D(
             [],
@@ -201,36 +204,38 @@ def legend(figure: Figure, shown: Sequence[Style], extra: Sequence[Line2D] = ())
 def outer_labels(
     axes: Sequence[Axes], columns: int, x: str, y: str, away: float = 0.53, *, whole: bool = False
 ) -> None:
-    """The x label below each column, the y label `away` inches left of each row.
+    """Puts the x label below each column and the y label `away` inches left of each row.
 
-    `whole`: an x label that is wider than a panel stands once, in the middle below all.
+    With `whole`, an x label that is wider than a panel is put once, centered below all panels.
     """
-    once = whole and len(plain(x)) > 15 * WIDTH * axes[0].get_position().width
-    if once:
+    centered = whole and len(plain(x)) > 15 * WIDTH * axes[0].get_position().width
+    if centered:
         figure, lowest = axes[0].figure, min(panel.get_position().y0 for panel in axes)
-        tall = figure.get_figheight()  # type: ignore[union-attr]
-        figure.text(0.5, lowest - 0.3 / tall, x, ha="center", va="top")
+        assert isinstance(figure, Figure)
+        figure.text(0.5, lowest - 0.3 / figure.get_figheight(), x, ha="center", va="top")
     for i, panel in enumerate(axes):
-        if i + columns >= len(axes) and not once:
+        if i + columns >= len(axes) and not centered:
             panel.set_xlabel(x)
         if i % columns == 0:
             panel.set_ylabel(y)
             panel.yaxis.set_label_coords(-away / (WIDTH * panel.get_position().width), 0.5)
 
 
-def titled(panel: Axes, title: str, below: Sequence[str] = ()) -> None:
-    """A title with further lines under it, each cut to the width of a panel; text as it is."""
-    panel.set_title("\n".join([title, *(plain(shorten(line, 32)) for line in below)]), loc="left")
+def titled(panel: Axes, title: str, extra_lines: Sequence[str] = ()) -> None:
+    """Sets a title with further lines below it, each shortened to the width of a panel."""
+    panel.set_title(
+        "\n".join([title, *(plain(shorten(line, 32)) for line in extra_lines)]), loc="left"
+    )
 
 
 def few_ticks(axis: Axis, most: int = 3) -> None:
-    """At most `most` + 1 round ticks, written short."""
+    """Sets at most `most` + 1 ticks at round numbers, in short form."""
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(TICK)
 
 
 def logarithmic(panel: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis with ticks at powers of ten, at 1, 2, 5 where it spans few of them."""
+    """Sets a logarithmic y axis with ticks at powers of ten, or at 1, 2, 5 over few decades."""
     panel.set_yscale("log")
     few = high < 100 * low
     panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=6))
@@ -240,5 +245,5 @@ def logarithmic(panel: Axes, low: float, high: float) -> None:
 
 
 def letter(panel: Axes, index: int, title: str) -> None:
-    """A title that starts with the panel's letter, as papers refer to panels."""
+    """Sets a title that starts with the letter of the panel."""
     panel.set_title(f"({chr(97 + index)}) {title}", loc="left")

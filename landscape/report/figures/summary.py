@@ -1,4 +1,4 @@
-"""One figure for a paper: metric, gradient norm, dead components and slices, two columns wide."""
+"""One figure for a paper, two columns wide: metric, gradient norm, dead components, slices."""
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from landscape.report.figures.style import PanelGrid, foot, legend, letter, pane
 from landscape.report.figures.view import Picture, View, series
 
 
-def summary(view: View, at: str | None) -> Picture:
-    """Four panels, or three without slices; `at` is the point whose slices are shown."""
-    count = 4 if at else 3
-    grid = PanelGrid(2 if at else 3, 1.85, top=0.25, down=0.62, across=0.62)
+def summary(view: View, point: str | None) -> Picture:
+    """Draws four panels, or three without slices; `point` is the point whose slices are shown."""
+    count = 4 if point else 3
+    grid = PanelGrid(2 if point else 3, 1.85, top=0.25, down=0.62, across=0.62)
     keys = [*target_key(view), *diverged_key(view)]
     figure, axes = panels(count, grid, foot=foot(view.shown, keys))
     draw_learning(axes[0], view)
@@ -31,24 +31,23 @@ def summary(view: View, at: str | None) -> Picture:
     titles = [f"{view.label}", "gradient norm", f"dead {name}"]
     for panel in axes[:3]:
         panel.set_xlabel(UPDATES)
-    last = ""
-    if at:
-        axis = distance(view, view.lines[0], at)
-        draw_metric_along_lines(axes[3], view, view.lines[0], at)
+    slice_caption = ""
+    if point:
+        axis = distance(view, view.lines[0], point)
+        draw_metric_along_lines(axes[3], view, view.lines[0], point)
         axes[3].set_xlabel(axis.label)
-        found = bundles(view, view.lines[0], at, view.metric, axis.relative)
-        last = (
-            f"; (d) the task metric along {along(view.lines[0], at, found)}, the mean{band(view)}"
-        )
-        titles.append(f"{view.label} around the {at} point")
+        bundle_of = bundles(view, view.lines[0], point, view.metric, axis.relative)
+        course = along(view.lines[0], point, bundle_of)
+        slice_caption = f"; (d) the task metric along {course}, the mean{band(view)}"
+        titles.append(f"{view.label} around the {point} point")
     for index, (panel, title) in enumerate(zip(axes, titles, strict=True)):
         letter(panel, index, title)
     legend(figure, view.shown, keys)
     caption = (
-        f"All in one: (a) the task metric, interquartile mean over seeds with 95 % bootstrap "
+        f"(a) The task metric, interquartile mean over seeds with 95 % bootstrap "
         f"interval; (b) the norm of the batch gradient, zeros on the line marked 0; (c) the share "
-        f"of {name} with zero gradient, equal lines as rims around each other"
-        f"{last}."
+        f"of {name} with zero gradient, covered lines drawn wider"
+        f"{slice_caption}."
     )
     return Picture(
         "summary",
@@ -60,7 +59,7 @@ def summary(view: View, at: str | None) -> Picture:
 
 
 def _dead_name(view: View) -> str:
-    """Components, unless none were recorded."""
+    """Returns `components`, or the first definition if components were not recorded."""
     recorded = [series(runs, "dead/components")[1] for runs in view.runs.values()]
     known = any(np.isfinite(values).any() for values in recorded)
     return "components" if known else next(iter(words.DEAD))

@@ -1,4 +1,4 @@
-"""The risk on a plane through a point as surfaces in three dimensions."""
+"""Draws the risk on a plane through a point as surfaces in three dimensions."""
 
 import numpy as np
 from matplotlib.colors import Normalize
@@ -7,7 +7,15 @@ from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report import checks
 from landscape.report.figures.contours import plane_title
-from landscape.report.figures.plane_panels import COLORS, Plane, above, cut, heights, planes, title
+from landscape.report.figures.plane_panels import (
+    COLORS,
+    Plane,
+    heights,
+    planes,
+    scale_note,
+    title,
+    title_height,
+)
 from landscape.report.figures.style import (
     PanelGrid,
     columns_for,
@@ -18,17 +26,17 @@ from landscape.report.figures.view import Picture, View
 from landscape.report.sets import PLACES, Set
 
 
-def surfaces(view: View, chosen: Set, at: str) -> Picture | None:
-    """The same planes as surfaces."""
-    found = planes(view, chosen, at)
-    if not found:
+def surfaces(view: View, plane_set: Set, point: str) -> Picture | None:
+    """Draws the planes of the contours as surfaces."""
+    shown_planes = planes(view, plane_set, point)
+    if not shown_planes:
         return None
-    columns = columns_for(len(found), 3)
-    tall = 2.0 if columns == 3 else 2.9
-    top = above(found) - 0.09
+    columns = columns_for(len(shown_planes), 3)
+    panel_height = 2.0 if columns == 3 else 2.9
+    top = title_height(shown_planes) - 0.09
     grid = PanelGrid(
         columns,
-        tall,
+        panel_height,
         left=0.1,
         right=0.5,
         top=top,
@@ -37,20 +45,22 @@ def surfaces(view: View, chosen: Set, at: str) -> Picture | None:
         down=0.14 + top,
         most=3.2,
     )
-    figure, axes = panels(len(found), grid, projection="3d", computed_zorder=False)
-    for panel, plane in zip(axes, found, strict=True):
+    figure, axes = panels(len(shown_planes), grid, projection="3d", computed_zorder=False)
+    for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
         _draw_surface(panel, plane)
     caption = (
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
-        f"floor the distances along both directions, the red point {PLACES[at]}. Scales and cuts "
-        f"are those of the contours.{checks.sentence({p.loss: p.failed for p in found})}"
+        f"floor shows the distances along both directions, the red point is {PLACES[point]}. "
+        "Scales and cuts "
+        "are the same as for the "
+        f"contours.{checks.sentence({p.loss: p.failed for p in shown_planes})}"
     )
     return Picture(
-        chosen.file("surfaces", at),
-        plane_title(view, "Surface", chosen, at),
+        plane_set.file("surfaces", point),
+        plane_title(view, "Surface", plane_set, point),
         caption,
-        "Surfaces of the risk, one panel a loss.",
+        "Surfaces of the risk, one panel per loss.",
         figure,
         "planes",
     )
@@ -90,24 +100,24 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
     panel.set_box_aspect((1, 1, 0.72), zoom=1.08)
     panel.view_init(elev=32, azim=-58)
     for axis in (panel.xaxis, panel.yaxis, panel.zaxis):
-        whole = height.logarithmic and axis is panel.zaxis
-        axis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=whole))
+        integer = height.logarithmic and axis is panel.zaxis
+        axis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=integer))
         axis.set_pane_color((1, 1, 1, 0))
         axis._axinfo["grid"].update(color="#dddddd", linewidth=0.5)
-    inside = [end for end in panel.get_zticks() if low <= end <= high]
-    longest = max((len(height.ticks(end)) for end in inside), default=1)
+    visible_ticks = [end for end in panel.get_zticks() if low <= end <= high]
+    longest = max((len(height.ticks(end)) for end in visible_ticks), default=1)
     panel.tick_params(pad=-3)
     panel.tick_params(axis="z", pad=longest - 4)
     panel.patch.set_visible(False)
     for axis, name in zip((panel.xaxis, panel.yaxis), plane.axes, strict=True):
-        axis.set_label_text(_short(name))
+        axis.set_label_text(_short_label(name))
         axis.labelpad = -7
     panel.zaxis.set_major_formatter(height.ticks)
-    panel.set_title(title(plane, cut(height)), loc="left", y=0.98)
+    panel.set_title(title(plane, scale_note(height)), loc="left", y=0.98)
 
 
-def _short(name: str) -> str:
-    """What an axis is called where there is little room."""
+def _short_label(name: str) -> str:
+    """Returns a short axis label."""
     name = name.split(" (")[0]
     name = "random" if name == "random direction" else name.removeprefix("random ")
     return shorten(name, 16)

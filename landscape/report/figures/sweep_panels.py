@@ -1,17 +1,18 @@
-"""The task metric against each swept number."""
+"""Draws the task metric against each swept number."""
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from landscape.report import words
 from landscape.report.comparison import best_points
 from landscape.report.figures.style import PanelGrid, foot, legend, panels, styles
-from landscape.report.figures.view import Picture
+from landscape.report.figures.view import Array, Picture
 
 
 def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
-    """The swept keys whose values are numbers, at least two of them."""
+    """Returns the swept keys that have at least two values, all of them numbers."""
     return [
         key
         for key in keys
@@ -23,7 +24,7 @@ def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
 
 
 def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -> Picture | None:
-    """A panel a numeric key; over other swept keys the best interquartile mean is taken."""
+    """Draws one panel per numeric key, with the best interquartile mean over the other keys."""
     numeric = numeric_keys(table, keys)
     if not numeric:
         return None
@@ -34,14 +35,17 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
     for panel, key in zip(axes, numeric, strict=True):
         for loss, style in shown.items():
             rows = table[table["loss"] == loss]
-            if not rows[key].notna().any():  # another loss's option is none of its own
+            if not rows[key].notna().any():  # this loss does not have the swept option
                 value = float(best_points(rows)["value"].iloc[0])
                 panel.axhline(value, **{**style.line(), "linewidth": 1.0})
                 continue
-            picked = pd.concat([best_points(group) for _, group in rows.groupby(key)])
-            x, value = picked[key].to_numpy(dtype=float), picked["value"].to_numpy(dtype=float)
+            best_rows = pd.concat([best_points(group) for _, group in rows.groupby(key)])
+            x, value = (
+                best_rows[key].to_numpy(dtype=float),
+                best_rows["value"].to_numpy(dtype=float),
+            )
             low, high = (
-                np.nan_to_num(abs(picked[end].to_numpy() - value)) for end in ("low", "high")
+                np.nan_to_num(abs(best_rows[end].to_numpy() - value)) for end in ("low", "high")
             )
             panel.errorbar(
                 x,
@@ -54,7 +58,7 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
                 markeredgewidth=0.4,
                 **style.line(marker=style.marker),
             )
-        _scale(panel, np.sort(table[key].dropna().astype(float).unique()))
+        _scale_x(panel, np.sort(table[key].dropna().astype(float).unique()))
         panel.set_xlabel(key)
     axes[0].set_ylabel(words.metric_label(metric))
     legend(figure, list(shown.values()))
@@ -63,7 +67,7 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
         "and 95 % bootstrap interval"
         + (", the best over the other swept keys." if len(keys) > 1 else ".")
         + (
-            " A loss without the option is a level line."
+            " A loss without the swept option is a horizontal line."
             if table[numeric].isna().any(axis=None)
             else ""
         )
@@ -73,8 +77,8 @@ def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -
     )
 
 
-def _scale(panel, values) -> None:  # type: ignore[no-untyped-def]
-    """Logarithmic where the values span more than a factor of 8; ticks at the values."""
+def _scale_x(panel: Axes, values: Array) -> None:
+    """Sets ticks at the values, and a logarithmic axis if they span more than a factor of 8."""
     if values[0] > 0 and values[-1] / values[0] > 8:
         panel.set_xscale("log")
         panel.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""What the figures draw: the runs of each loss or point of a sweep, aligned step by step."""
+"""The data behind the figures: the runs of each loss or sweep point, aligned by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ Array = NDArray[np.float64]
 
 
 class Picture(NamedTuple):
-    """A figure with what stands around it: a title, how to read it, and words in its place.
+    """A figure with its file name, title, caption and alternative text.
 
-    `section` is the part of the page that it belongs to.
+    `section` is the section of the page that shows it.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """The runs to draw, by loss, how each loss looks, and which sets of slices there are."""
+    """The runs to draw and the style of each loss, and the sets of slices that the runs have."""
 
     runs: Mapping[str, tuple[StoredRun, ...]]
     styles: Mapping[str, Style]
@@ -55,41 +55,41 @@ class View:
 
 
 def view(results: Results, table: pd.DataFrame) -> View:
-    """Losses and points of the sweep in the config's order, as `shown_points` chooses them."""
-    chosen = set(shown_points(table)["name"])
+    """Returns the view of the rows that `shown_points` selects, in the order of the config."""
+    selected = set(shown_points(table)["name"])
     groups = zip(table["name"], results.groups.values(), strict=True)
     runs = {
         name: tuple(run for run in group if run.counted)
         for name, group in groups
-        if name in chosen and any(run.counted for run in group)
+        if name in selected and any(run.counted for run in group)
     }
-    everything = [run for group in runs.values() for run in group]
+    all_runs = [run for group in runs.values() for run in group]
     return View(
         runs=runs,
-        styles=styles([name for name in table["name"] if name in chosen]),
+        styles=styles([name for name in table["name"] if name in selected]),
         metric=results.metric,
         higher_is_better=results.higher_is_better,
         target=float(table["target"].iloc[0]),
         seeds=max(len(group) for group in runs.values()),
-        lines=sets(everything, "lines"),
-        planes=sets(everything, "planes"),
+        lines=sets(all_runs, "lines"),
+        planes=sets(all_runs, "planes"),
     )
 
 
-def typical(view: View, having: Mapping[str, Sequence[StoredRun]]) -> dict[str, StoredRun]:
-    """One run a loss, all of one seed where there is one that all losses have.
+def typical(view: View, candidates: Mapping[str, Sequence[StoredRun]]) -> dict[str, StoredRun]:
+    """Returns one run per loss, all of the same seed if the losses have one in common.
 
-    Losses of one seed share their directions and their start, so that they can be compared; it is
-    the seed whose runs rank closest to the median of their losses.
+    Losses of one seed share directions and initial parameters, so that they can be compared. The
+    seed is the one whose runs rank closest to the median of their losses.
     """
-    having = {loss: list(runs) for loss, runs in having.items() if runs}
-    if not having:
+    candidates = {loss: list(runs) for loss, runs in candidates.items() if runs}
+    if not candidates:
         return {}
-    shared = set.intersection(*({run.seed for run in runs} for runs in having.values()))
+    shared = set.intersection(*({run.seed for run in runs} for runs in candidates.values()))
     distance: dict[int, float] = {seed: 0.0 for seed in shared if seed is not None}
     ranked = {
         loss: sorted(runs, key=lambda run: (run.outcome(view.metric), run.seed or 0))
-        for loss, runs in having.items()
+        for loss, runs in candidates.items()
     }
     for runs in ranked.values():
         for rank, run in enumerate(runs):
@@ -103,10 +103,10 @@ def typical(view: View, having: Mapping[str, Sequence[StoredRun]]) -> dict[str, 
 
 
 def series(runs: Sequence[StoredRun], name: str, metric: bool = False) -> tuple[Array, Array]:
-    """Steps and the values of a column, shape (runs, steps), on the grid of the longest run.
+    """Returns the steps of the longest run and a column at these steps, shape (runs, steps).
 
-    A run that diverged has NaN from then on; a task metric (`metric`) falls back to its value
-    before training instead, as it does in the comparison.
+    A diverged run has NaN from that step on; a task metric (`metric`) has its value before
+    training instead, as in the comparison.
     """
     longest = max(runs, key=lambda run: (run.status == "done", len(run.trace)))
     steps = longest.column("step")
@@ -121,22 +121,26 @@ def series(runs: Sequence[StoredRun], name: str, metric: bool = False) -> tuple[
 
 
 def spread(values: Array) -> tuple[Array, Array, Array]:
-    """Median, minimum and maximum over runs where a value is finite, else NaN."""
+    """Returns median, minimum and maximum over runs of the finite values, NaN without any."""
     finite = np.where(np.isfinite(values), values, np.nan)
     known = ~np.isnan(finite).all(axis=0)
     result = np.full((3, values.shape[1]), np.nan)
     if known.any():
-        some = finite[:, known]
-        result[:, known] = np.nanmedian(some, 0), np.nanmin(some, 0), np.nanmax(some, 0)
+        finite_columns = finite[:, known]
+        result[:, known] = (
+            np.nanmedian(finite_columns, 0),
+            np.nanmin(finite_columns, 0),
+            np.nanmax(finite_columns, 0),
+        )
     return result[0], result[1], result[2]
 
 
-def ends(runs: Sequence[StoredRun], name: str) -> list[tuple[float, float]]:
-    """The last finite step and value of each run that diverged."""
-    marks = []
+def last_finite(runs: Sequence[StoredRun], name: str) -> list[tuple[float, float]]:
+    """Returns the step and value of the last finite value of each diverged run."""
+    points = []
     for run in runs:
         values = run.column(name)
         finite = np.flatnonzero(np.isfinite(values))
         if run.status == "diverged" and len(finite):
-            marks.append((float(run.column("step")[finite[-1]]), float(values[finite[-1]])))
-    return marks
+            points.append((float(run.column("step")[finite[-1]]), float(values[finite[-1]])))
+    return points
