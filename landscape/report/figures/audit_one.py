@@ -1,4 +1,4 @@
-"""One audit on a page: curves a target, contours and limit, properties and findings."""
+"""Draws one audit on a page: curves per target, contours, limit, properties, findings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,9 @@ from landscape.report.figures.audit_curves import Curve, curves
 from landscape.report.figures.audit_panels import LABEL, LEFT, CurvePanels
 from landscape.report.figures.audit_planes import (
     GradientField,
-    draw_field,
+    draw_gradient_field,
     draw_limit,
-    field,
+    gradient_field,
     limit_title,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit, inches
@@ -22,7 +22,7 @@ from landscape.report.figures.audit_text import (
     Audit,
     draw_findings,
     draw_properties,
-    findings,
+    finding_texts,
     heading,
     properties,
 )
@@ -30,7 +30,7 @@ from landscape.report.figures.style import WIDTH, Style, columns_for, plain, sty
 
 _MARGIN = 0.12
 _HEADING = 0.5
-# Pictures in a row of their own, and the larger one beside the curves of a single target.
+# Sides of the pictures in a separate row, and of the one beside the curves of a single target.
 _SIDE, _LARGE = 1.7, 2.2
 _ABOVE, _BELOW = 0.28, 0.72
 _BESIDE = 4.2
@@ -40,57 +40,59 @@ _KEYS = 3
 
 
 def draw(audit: Audit) -> tuple[Sheet, list[CurvePanels]]:
-    """The page, and the panels of curves with the shares that they cut."""
+    """Draws the page; returns it with the panels of curves."""
     lines = [] if "error" in audit else curves(audit)
-    look = styles([str(audit["loss"])])[str(audit["loss"])]
-    keys = audit_panels.keys(lines, look.color)
+    style = styles([str(audit["loss"])])[str(audit["loss"])]
+    keys = audit_panels.keys(lines, style.color)
     pictures = _pictures(audit)
-    beside = pictures.pop(0) if len(lines) == 1 and pictures else None
-    entries = findings(audit, WIDTH - 2 * _MARGIN)
-    under = _HEADING + audit_panels.height(len(lines))
-    band = under + 0.2 * -(-len(keys) // _KEYS) + 0.08
-    text = band + _band_height(audit, pictures) + 0.08
-    sheet = Sheet(text + sum(entry.height for entry in entries) + 0.1)
+    picture_beside = pictures.pop(0) if len(lines) == 1 and pictures else None
+    entries = finding_texts(audit, WIDTH - 2 * _MARGIN)
+    curves_end = _HEADING + audit_panels.height(len(lines))
+    band_top = curves_end + 0.2 * -(-len(keys) // _KEYS) + 0.08
+    findings_top = band_top + _band_height(audit, pictures) + 0.08
+    sheet = Sheet(findings_top + sum(entry.height for entry in entries) + 0.1)
     heading(sheet, audit, _MARGIN, WIDTH - _MARGIN)
-    made = _draw_curves(sheet, audit, lines, look, _BESIDE - 0.8 if beside else None)
-    if beside:
-        _draw_picture(sheet, audit, beside, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
+    curve_panels = _draw_curves(
+        sheet, audit, lines, style, _BESIDE - 0.8 if picture_beside else None
+    )
+    if picture_beside:
+        _draw_picture(sheet, audit, picture_beside, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
     if keys:
         sheet.figure.legend(
             handles=keys,
             loc="upper center",
             ncols=columns_for(len(keys), _KEYS),
-            bbox_to_anchor=(0.5, 1 - (under - 0.04) / sheet.height),
+            bbox_to_anchor=(0.5, 1 - (curves_end - 0.04) / sheet.height),
             handlelength=1.8,
             columnspacing=1.6,
             labelspacing=0.35,
             borderaxespad=0,
         )
-    _draw_band(sheet, audit, pictures, band)
-    draw_findings(sheet, entries, _MARGIN, text)
-    return sheet, made
+    _draw_band(sheet, audit, pictures, band_top)
+    draw_findings(sheet, entries, _MARGIN, findings_top)
+    return sheet, curve_panels
 
 
 def _draw_curves(
-    sheet: Sheet, audit: Audit, lines: list[Curve], look: Style, end: float | None
+    sheet: Sheet, audit: Audit, lines: list[Curve], style: Style, end: float | None
 ) -> list[CurvePanels]:
     quantity = "loss" if audit.get("kind", "loss") == "loss" else "value"
-    shown = audit_panels.groups({look.name: lines})
-    made = audit_panels.columns(sheet, _HEADING, shown, quantity, end=end)
-    for column in made:
-        audit_panels.draw_one(column, look)
-    return made
+    shown = audit_panels.curves_by_target({style.name: lines})
+    curve_panels = audit_panels.curve_panels(sheet, _HEADING, shown, quantity, end=end)
+    for panels in curve_panels:
+        audit_panels.draw_single_loss(panels, style)
+    return curve_panels
 
 
 def _pictures(audit: Audit) -> list[str]:
-    """The pictures that this audit has beside its curves."""
+    """Returns the pictures besides the curves: `plane` and `limit`, if the audit has them."""
     limit = (audit.get("shapes") or {}).get("limit")
-    present = {"plane": field(audit) is not None, "limit": bool(limit)}
-    return [name for name, there in present.items() if there]
+    present = {"plane": gradient_field(audit) is not None, "limit": bool(limit)}
+    return [name for name, is_present in present.items() if is_present]
 
 
 def _band_height(audit: Audit, pictures: list[str]) -> float:
-    """Pictures in a row; the properties beside a single one, else below."""
+    """Returns the height of the pictures and properties; these are beside a single picture."""
     row = (_ABOVE + _SIDE + _BELOW) * bool(pictures)
     return row + (0.0 if len(pictures) == 1 else ROW * -(-len(properties(audit)) // 3))
 
@@ -108,34 +110,34 @@ def _draw_band(sheet: Sheet, audit: Audit, pictures: list[str], top: float) -> N
 
 
 def _draw_picture(
-    sheet: Sheet, audit: Audit, name: str, place: tuple[float, float], side: float
+    sheet: Sheet, audit: Audit, name: str, corner: tuple[float, float], side: float
 ) -> float:
-    """Contours or the limit at a place; the width taken, room for the next one's axis included."""
-    shapes, plane = audit["shapes"], field(audit)
+    """Draws contours or the limit; returns the width used, with space for the next axis."""
+    shapes, plane = audit["shapes"], gradient_field(audit)
     if name == "plane" and plane is not None:
-        _draw_plane(sheet, plane, place, side)
+        _draw_plane(sheet, plane, corner, side)
         return side + _SCALE + 0.75
-    _draw_limit(sheet, shapes["limit"], place, (_LIMIT, side))
+    _draw_limit(sheet, shapes["limit"], corner, (_LIMIT, side))
     return _LIMIT
 
 
 def _draw_limit(
     sheet: Sheet,
     limit: Mapping[str, Any],
-    place: tuple[float, float],
+    corner: tuple[float, float],
     size: tuple[float, float],
 ) -> None:
-    wide, tall = size
-    panel = sheet.axes(*place, wide, tall, label="limit")
+    width, height = size
+    panel = sheet.axes(*corner, width, height, label="limit")
     draw_limit(panel, limit)
-    panel.set_title(plain(fit(limit_title(limit), wide, size=8.5)), loc="left")
+    panel.set_title(plain(fit(limit_title(limit), width, size=8.5)), loc="left")
     panel.set_xlabel("shrinking step")
     panel.set_ylabel("difference quotient")
-    panel.yaxis.set_label_coords((LABEL - LEFT) / wide, 0.5)
+    panel.yaxis.set_label_coords((LABEL - LEFT) / width, 0.5)
     panel.legend(
         loc="upper center",
         ncols=3,
-        bbox_to_anchor=(0.5, -0.42 / tall),
+        bbox_to_anchor=(0.5, -0.42 / height),
         handlelength=1.6,
         handletextpad=0.5,
         columnspacing=1.1,
@@ -144,19 +146,19 @@ def _draw_limit(
 
 
 def _draw_plane(
-    sheet: Sheet, plane: GradientField, place: tuple[float, float], side: float
+    sheet: Sheet, plane: GradientField, corner: tuple[float, float], side: float
 ) -> None:
-    panel = sheet.axes(*place, side, side, label="plane")
-    filled, height = draw_field(panel, plane, 10)
-    told = ", logarithmic" if height.logarithmic else ""
-    told = f", {words.percent(height.share)} % cut" if height.share else told
-    room = side + _SCALE - inches(told, size=8.5)
-    panel.set_title(plain(fit(plane.label, room, size=8.5) + told), loc="left")
+    panel = sheet.axes(*corner, side, side, label="plane")
+    filled, height = draw_gradient_field(panel, plane, 10)
+    scale = ", logarithmic" if height.logarithmic else ""
+    scale = f", {words.percent(height.share)} % cut" if height.share else scale
+    title_width = side + _SCALE - inches(scale, size=8.5)
+    panel.set_title(plain(fit(plane.label, title_width, size=8.5) + scale), loc="left")
     panel.set_xlabel(plain(fit(plane.x_label, side)))
     panel.set_ylabel(plain(fit(plane.y_label, side)))
     panel.yaxis.set_label_coords(-0.46 / side, 0.5)
     if filled is not None:
-        axes = sheet.axes(place[0] + side + 0.08, place[1], 0.09, side, label="scale")
+        axes = sheet.axes(corner[0] + side + 0.08, corner[1], 0.09, side, label="scale")
         axes.grid(visible=False)
         bar = sheet.figure.colorbar(filled, cax=axes)
         bar.set_ticks(MaxNLocator(4, integer=height.logarithmic))

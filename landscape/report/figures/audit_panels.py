@@ -1,4 +1,4 @@
-"""The panels of curves: a column a target, the value above, its gradient below, x shared."""
+"""Draws the panels of curves: one column per target, value above gradient, common x axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,15 +12,15 @@ from landscape.report import words
 from landscape.report.figures.audit_curves import (
     Curve,
     Interval,
-    ends,
-    framed,
+    clipped,
+    common_frames,
+    gap_circles,
     gapped,
-    held,
-    outside,
+    share_outside,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit
 from landscape.report.figures.style import (
-    GREY,
+    GRAY,
     WIDTH,
     Style,
     columns_for,
@@ -29,7 +29,7 @@ from landscape.report.figures.style import (
 )
 
 LEFT, RIGHT = 0.72, 0.15
-# Labels of y axes, that far from the left edge, leave room for numbers of six digits.
+# Inches from the left edge to the y labels; leaves space for numbers of six digits.
 LABEL = 0.19
 TOP = 0.26
 _BETWEEN, _BOTTOM = 0.2, 0.5
@@ -44,11 +44,11 @@ _SPANS: dict[str, dict[str, Any]] = {
     "dead": {"facecolor": "#f8ddd0", "edgecolor": "#c9561b", "hatch": "////"},
 }
 _MEANINGS = {
-    "saturated": "saturated: under 1 % of the steepest",
+    "saturated": "saturated: below 1 % of the steepest",
     "idle": "at the minimum: gradient 0, harmless",
     "dead": "dead: gradient 0 above the minimum",
 }
-# A glyph on the axis for each kind of suspect point.
+# The glyph and the name of each kind of suspect point.
 _GLYPHS = {
     "D101": ("v", "jump"),
     "D102": ("D", "kink"),
@@ -59,7 +59,7 @@ _OTHER = ("P", "suspect point")
 
 
 class CurvePanels(NamedTuple):
-    """The two panels of a target, the curves in them, and the share that each frame cuts."""
+    """The two panels of a target, their curves, and the share of points that each frame cuts."""
 
     label: str
     value: Axes
@@ -68,7 +68,7 @@ class CurvePanels(NamedTuple):
     cut: tuple[float, float]
 
 
-class Group(NamedTuple):
+class TargetCurves(NamedTuple):
     """One target: the curve of each loss that has it."""
 
     label: str
@@ -76,86 +76,87 @@ class Group(NamedTuple):
     curves: Mapping[str, Curve]
 
 
-def groups(curves: Mapping[str, Sequence[Curve]]) -> list[Group]:
-    """The curves of all losses by target, in the order in which targets appear."""
-    found: dict[tuple[str, str], dict[str, Curve]] = {}
+def curves_by_target(curves: Mapping[str, Sequence[Curve]]) -> list[TargetCurves]:
+    """Groups the curves of all losses by target, in the order in which targets appear."""
+    curves_of: dict[tuple[str, str], dict[str, Curve]] = {}
     for loss, lines in curves.items():
         for curve in lines:
-            found.setdefault((curve.x_label, curve.label), {}).setdefault(loss, curve)
-    return [Group(label, x_label, lines) for (x_label, label), lines in found.items()]
+            curves_of.setdefault((curve.x_label, curve.label), {}).setdefault(loss, curve)
+    return [TargetCurves(label, x_label, lines) for (x_label, label), lines in curves_of.items()]
 
 
 def height(count: int) -> float:
-    """Inches that the panels of `count` targets take."""
+    """Returns the height in inches of the panels of `count` targets."""
     rows = -(-count // columns_for(count, _COLUMNS)) if count else 0
     return rows * (TOP + _VALUE + _BETWEEN + _GRADIENT + _BOTTOM)
 
 
-def columns(
+def curve_panels(
     sheet: Sheet,
     top: float,
-    shown: Sequence[Group],
+    targets: Sequence[TargetCurves],
     quantity: str,
     *,
     end: float | None = None,
     foot: float = 0.0,
 ) -> list[CurvePanels]:
-    """Empty panels with frames, titles and labels, up to `end` inches from the left.
+    """Returns empty panels with frames, titles and labels, up to `end` inches from the left.
 
-    The share `foot` of the gradients' height stays free at the bottom.
+    The share `foot` of the height of the gradient panels stays free at the bottom.
     """
-    if not shown:
+    if not targets:
         return []
-    across = columns_for(len(shown), _COLUMNS)
-    lines = {
-        what: [[getattr(line, what) for line in one.curves.values()] for one in shown]
-        for what in ("value", "gradient")
+    column_count = columns_for(len(targets), _COLUMNS)
+    lines_of = {
+        name: [[getattr(line, name) for line in target.curves.values()] for target in targets]
+        for name in ("value", "gradient")
     }
-    limits = {what: framed(rows, zero=what == "gradient") for what, rows in lines.items()}
+    limits = {name: common_frames(rows, zero=name == "gradient") for name, rows in lines_of.items()}
     limits["gradient"] = [
         (low - (high - low) * foot / (1 - foot), high) for low, high in limits["gradient"]
     ]
     shared = all(len(set(rows)) == 1 for rows in limits.values())
     gap = _TOGETHER if shared else _APART
-    width = ((end or WIDTH - RIGHT) - LEFT - (across - 1) * gap) / across
-    made = []
-    for index, group in enumerate(shown):
-        row, column = divmod(index, across)
+    width = ((end or WIDTH - RIGHT) - LEFT - (column_count - 1) * gap) / column_count
+    panels = []
+    for index, target in enumerate(targets):
+        row, column = divmod(index, column_count)
         start, upper = LEFT + column * (width + gap), top + row * height(1) + TOP
-        value = sheet.axes(start, upper, width, _VALUE, label=f"value: {group.label}")
+        value = sheet.axes(start, upper, width, _VALUE, label=f"value: {target.label}")
         upper += _VALUE + _BETWEEN
-        gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {group.label}")
+        gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {target.label}")
         frames = limits["value"][index], limits["gradient"][index]
-        cut = _frame(group, (value, gradient), frames, width)
-        gradient.set_xlabel(plain(fit(group.x_label, width)))
-        _outer(value, gradient, quantity, column == 0, shared, width)
-        made.append(CurvePanels(group.label, value, gradient, group.curves, cut))
-    return made
+        cut = _frame(target, (value, gradient), frames, width)
+        gradient.set_xlabel(plain(fit(target.x_label, width)))
+        _label_outer(value, gradient, quantity, column == 0, shared, width)
+        panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
+    return panels
 
 
 def _frame(
-    group: Group, panels: tuple[Axes, Axes], frames: tuple[Interval, Interval], width: float
+    target: TargetCurves, panels: tuple[Axes, Axes], frames: tuple[Interval, Interval], width: float
 ) -> tuple[float, float]:
-    """Limits, ticks and titles; the shares that the frames cut."""
-    low = min(float(line.x[0]) for line in group.curves.values())
-    high = max(float(line.x[-1]) for line in group.curves.values())
+    """Sets limits, ticks and titles; returns the shares that the frames cut."""
+    low = min(float(line.x[0]) for line in target.curves.values())
+    high = max(float(line.x[-1]) for line in target.curves.values())
     cuts = []
-    for panel, limits, what in zip(panels, frames, ("value", "gradient"), strict=True):
-        cuts.append(outside([getattr(line, what) for line in group.curves.values()], limits))
+    for panel, limits, quantity in zip(panels, frames, ("value", "gradient"), strict=True):
+        cuts.append(
+            share_outside([getattr(line, quantity) for line in target.curves.values()], limits)
+        )
         panel.set_xlim(low, high)
         panel.set_ylim(*limits)
         few_ticks(panel.xaxis, 4 if width > 2 else 3)
-        few_ticks(panel.yaxis, 4 if what == "value" else 3)
+        few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
         if cuts[-1]:
-            told = f"{words.percent(cuts[-1])} % cut"
-            panel.set_title(told, loc="right", color=GREY, size=8)
+            panel.set_title(f"{words.percent(cuts[-1])} % cut", loc="right", color=GRAY, size=8)
     room = width - (0.6 if cuts[0] else 0.0)
-    panels[0].set_title(plain(fit(group.label, room, size=8.5)), loc="left")
-    panels[1].axhline(0, color=GREY, linewidth=0.6, zorder=1)
+    panels[0].set_title(plain(fit(target.label, room, size=8.5)), loc="left")
+    panels[1].axhline(0, color=GRAY, linewidth=0.6, zorder=1)
     return cuts[0], cuts[1]
 
 
-def _outer(
+def _label_outer(
     value: Axes, gradient: Axes, quantity: str, first: bool, shared: bool, width: float
 ) -> None:
     value.tick_params(labelbottom=False)
@@ -167,64 +168,64 @@ def _outer(
             panel.tick_params(labelleft=False)
 
 
-def draw_line(panel: Axes, curve: Curve, what: str, **look: Any) -> None:
-    """The value or the gradient as a line that stops on both sides of its gaps."""
-    x, y = gapped(curve.x, getattr(curve, what), curve.cuts(what))
+def draw_line(panel: Axes, curve: Curve, quantity: str, **look: Any) -> None:
+    """Draws the value or the gradient as a line that stops on both sides of its gaps."""
+    x, y = gapped(curve.x, getattr(curve, quantity), curve.cuts(quantity))
     low, high = panel.get_ylim()
-    panel.plot(x, held(y, (low, high)), gid=f"line {what}", **look)
+    panel.plot(x, clipped(y, (low, high)), gid=f"line {quantity}", **look)
 
 
-def draw_one(column: CurvePanels, style: Style) -> None:
-    """All that is known of one loss at this target: spans, line, ends at the gaps, marks."""
-    (curve,) = column.curves.values()
-    for panel, what in ((column.value, "value"), (column.gradient, "gradient")):
+def draw_single_loss(panels: CurvePanels, style: Style) -> None:
+    """Draws a single loss at this target: spans, line, circles at the gaps, marks."""
+    (curve,) = panels.curves.values()
+    for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
         for name, look in _SPANS.items():
             for low, high in curve.spans[name]:
                 panel.axvspan(low, high, gid=name, linewidth=0, zorder=0.5, **look)
         for mark in curve.marks[:_CIRCLES]:
-            panel.axvline(mark.x, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
-        draw_line(panel, curve, what, color=style.color, zorder=3)
-        _circles(panel, curve, what, style.color)
-        _glyphs(panel, curve)
-        _not_finite(panel, curve, what)
+            panel.axvline(mark.x, color=GRAY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+        draw_line(panel, curve, quantity, color=style.color, zorder=3)
+        _draw_circles(panel, curve, quantity, style.color)
+        _draw_glyphs(panel, curve)
+        _mark_not_finite(panel, curve, quantity)
 
 
-def _circles(panel: Axes, curve: Curve, what: str, color: str) -> None:
-    """Open where a side leads but the function is not, filled where it is."""
-    many = len(curve.cuts(what))
-    if many > _CIRCLES:
+def _draw_circles(panel: Axes, curve: Curve, quantity: str, color: str) -> None:
+    """Draws open circles at one-sided limits and filled ones at the value of the function."""
+    count = len(curve.cuts(quantity))
+    if count > _CIRCLES:
         return
-    for end in ends(curve, what):
-        look = _circle(color, end.sampled, markersize=4.2 if many <= 8 else 3)
-        panel.plot([end.x], [end.y], gid="filled" if end.sampled else "open", **look)
+    for circle in gap_circles(curve, quantity):
+        look = _circle(color, circle.sampled, markersize=4.2 if count <= 8 else 3)
+        panel.plot([circle.x], [circle.y], gid="filled" if circle.sampled else "open", **look)
 
 
-def _circle(color: str, filled: bool, **more: Any) -> dict[str, Any]:
+def _circle(color: str, filled: bool, **extra: Any) -> dict[str, Any]:
     face = color if filled else "white"
     look = {"markerfacecolor": face, "markeredgecolor": color, "markersize": 4.2, "zorder": 4}
-    return {"marker": "o", "linestyle": "none"} | look | more
+    return {"marker": "o", "linestyle": "none"} | look | extra
 
 
-def _glyph(code: str, **more: Any) -> dict[str, Any]:
+def _glyph(code: str, **extra: Any) -> dict[str, Any]:
     marker, _ = _GLYPHS.get(code, _OTHER)
     look = {"marker": marker, "linestyle": "none", "color": "black", "markeredgewidth": 0}
-    return look | {"markersize": 3.8 if marker == "D" else 4.6} | more
+    return look | {"markersize": 3.8 if marker == "D" else 4.6} | extra
 
 
-def _glyphs(panel: Axes, curve: Curve) -> None:
-    """What was found at each suspect point: on the axis below it, a second finding above it."""
-    here: dict[float, int] = {}
+def _draw_glyphs(panel: Axes, curve: Curve) -> None:
+    """Marks each suspect point on the lower axis, and a second finding on the upper edge."""
+    count_at: dict[float, int] = {}
     for mark in curve.marks:
-        here[mark.x] = here.get(mark.x, -1) + 1
+        count_at[mark.x] = count_at.get(mark.x, -1) + 1
         foot = {"transform": panel.get_xaxis_transform(), "clip_on": False, "zorder": 6}
         panel.plot(
-            [mark.x], [here[mark.x] % 2], gid=f"mark {mark.code}", **_glyph(mark.code, **foot)
+            [mark.x], [count_at[mark.x] % 2], gid=f"mark {mark.code}", **_glyph(mark.code, **foot)
         )
 
 
-def _not_finite(panel: Axes, curve: Curve, what: str) -> None:
-    """A bar along the top wherever the value or the gradient is infinite or NaN."""
-    missing = ~np.isfinite(getattr(curve, what))
+def _mark_not_finite(panel: Axes, curve: Curve, quantity: str) -> None:
+    """Draws a bar along the top if the value or the gradient is infinite or NaN."""
+    missing = ~np.isfinite(getattr(curve, quantity))
     panel.plot(
         curve.x,
         np.where(missing, 1.0, np.nan),
@@ -241,19 +242,21 @@ def _not_finite(panel: Axes, curve: Curve, what: str) -> None:
 
 
 def keys(shown: Sequence[Curve], color: str) -> list[Line2D | Patch]:
-    """What the marks of these curves mean, for a legend."""
-    found: list[Line2D | Patch] = [
+    """Returns the legend entries for the marks of these curves."""
+    entries: list[Line2D | Patch] = [
         Patch(linewidth=0, label=_MEANINGS[name], **look)
         for name, look in reversed(_SPANS.items())
         if any(curve.spans[name] for curve in shown)
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
         _, word = _GLYPHS.get(code, _OTHER)
-        found.append(Line2D([], [], label=f"{word} ({code})", **_glyph(code)))
-    circles = [ends(curve, what) for curve in shown for what in ("value", "gradient")]
+        entries.append(Line2D([], [], label=f"{word} ({code})", **_glyph(code)))
+    circles = [
+        gap_circles(curve, quantity) for curve in shown for quantity in ("value", "gradient")
+    ]
     for filled, label in ((False, "limit from one side"), (True, "at the point itself")):
-        if any(end.sampled == filled for group in circles for end in group):
-            found.append(Line2D([], [], label=label, **_circle(color, filled)))
+        if any(circle.sampled == filled for curve_circles in circles for circle in curve_circles):
+            entries.append(Line2D([], [], label=label, **_circle(color, filled)))
     if any(not np.isfinite([curve.value, curve.gradient]).all() for curve in shown):
-        found.append(Line2D([], [], label="not finite", color="black", linewidth=3))
-    return found
+        entries.append(Line2D([], [], label="not finite", color="black", linewidth=3))
+    return entries

@@ -1,4 +1,4 @@
-"""An audit over two predictions and at one point: contours with the gradient, and the limit."""
+"""Draws an audit over two predictions, contours with gradients, and the limit at one point."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,16 +17,16 @@ from landscape.report.figures.style import TICK, few_ticks, plain
 from landscape.report.figures.view import Array
 
 _LEVELS = 12
-# Arrows shorter than this share of the longest would look like the dots of a zero gradient.
+# Shorter arrows than this share of the longest are omitted: they look like the zero-gradient dots.
 _SHORTEST = 0.15
-# Difference quotients that grow by more than this, as the step shrinks, need a logarithmic scale.
+# Difference quotients that grow by more than this factor get a logarithmic scale.
 _GROWS = 30.0
 _DECADES = 30
 _LEFT, _RIGHT, _AUTODIFF = "#0072B2", "#D55E00", "black"
 
 
 class GradientField(NamedTuple):
-    """A loss over two predictions: rows of `value` and of both gradients are along y."""
+    """A loss over two predictions: value and both gradients, shape (Py, Px)."""
 
     label: str
     x_label: str
@@ -37,8 +37,8 @@ class GradientField(NamedTuple):
     gradient: tuple[Array, Array]
 
 
-def field(audit: Mapping[str, Any]) -> GradientField | None:
-    """The plane of an audit, where it has one with at least two points along each side."""
+def gradient_field(audit: Mapping[str, Any]) -> GradientField | None:
+    """Returns the plane of an audit, None below two points along a side."""
     plane = (audit.get("shapes") or {}).get("plane")
     if not plane or min(len(plane["x"]), len(plane["y"])) < 2:
         return None
@@ -46,63 +46,65 @@ def field(audit: Mapping[str, Any]) -> GradientField | None:
         np.array([numbers(row) for row in plane[name]])
         for name in ("value", "gradient_x", "gradient_y")
     )
-    label, below, beside = (str(plane[name]) for name in ("label", "x_label", "y_label"))
+    label, x_label, y_label = (str(plane[name]) for name in ("label", "x_label", "y_label"))
     x, y = numbers(plane["x"]), numbers(plane["y"])
-    return GradientField(label, below, beside, x, y, value, (across, up))
+    return GradientField(label, x_label, y_label, x, y, value, (across, up))
 
 
-def draw_field(panel: Axes, shown: GradientField, arrows: int) -> tuple[ContourSet | None, Heights]:
-    """Contours, and about `arrows` x `arrows` arrows that point down the gradient."""
+def draw_gradient_field(
+    panel: Axes, plane: GradientField, arrows: int
+) -> tuple[ContourSet | None, Heights]:
+    """Draws contours and about `arrows` x `arrows` arrows that point down the gradient."""
     panel.grid(visible=False)
     panel.set_facecolor("#d9d9d9")
-    height = heights(shown.value)
+    height = heights(plane.value)
     filled = None
     if height.values.count() and not height.flat:
         levels = np.linspace(height.low, height.high, _LEVELS)
-        grid = (shown.x, shown.y, height.values)
+        grid = (plane.x, plane.y, height.values)
         filled = panel.contourf(*grid, levels=levels, cmap=COLORS)
         panel.contour(*grid, levels=levels[1:-1], colors="white", linewidths=0.35, alpha=0.75)
     elif height.values.count():
-        flat = np.ma.masked_array(np.full(shown.value.shape, 0.5), height.values.mask)
-        panel.contourf(shown.x, shown.y, flat, levels=[0, 1], colors=[COLORS(0.5)])
-    _still(panel, shown)
-    _arrows(panel, shown, arrows)
-    panel.set_xlim(shown.x[0], shown.x[-1])
-    panel.set_ylim(shown.y[0], shown.y[-1])
+        flat = np.ma.masked_array(np.full(plane.value.shape, 0.5), height.values.mask)
+        panel.contourf(plane.x, plane.y, flat, levels=[0, 1], colors=[COLORS(0.5)])
+    _draw_zero_gradient(panel, plane)
+    _draw_arrows(panel, plane, arrows)
+    panel.set_xlim(plane.x[0], plane.x[-1])
+    panel.set_ylim(plane.y[0], plane.y[-1])
     few_ticks(panel.xaxis)
     few_ticks(panel.yaxis)
     return filled, height
 
 
-def still(shown: GradientField) -> Array:
-    """Where the gradient is exactly zero in both predictions."""
-    across, up = shown.gradient
+def zero_gradient(plane: GradientField) -> Array:
+    """Returns where the gradient is exactly zero in both predictions."""
+    across, up = plane.gradient
     return (across == 0) & (up == 0)
 
 
-def _still(panel: Axes, shown: GradientField) -> None:
-    flat = still(shown)
-    if flat.any():
+def _draw_zero_gradient(panel: Axes, plane: GradientField) -> None:
+    zero = zero_gradient(plane)
+    if zero.any():
         panel.contourf(
-            shown.x,
-            shown.y,
-            flat.astype(np.float64),
+            plane.x,
+            plane.y,
+            zero.astype(np.float64),
             levels=[0.5, 1.5],
             colors="none",
             hatches=["...."],
         )
 
 
-def _arrows(panel: Axes, shown: GradientField, arrows: int) -> None:
-    """Descent, its length by the square root: flat places are seen beside steep ones."""
-    pick_x, pick_y = (_picked(len(axis), arrows) for axis in (shown.x, shown.y))
-    across, up = (-part[np.ix_(pick_y, pick_x)] for part in shown.gradient)
+def _draw_arrows(panel: Axes, plane: GradientField, arrows: int) -> None:
+    """Draws descent as arrows; length grows with the square root, so that flat regions show."""
+    pick_x, pick_y = (_spaced_indices(len(axis), arrows) for axis in (plane.x, plane.y))
+    across, up = (-part[np.ix_(pick_y, pick_x)] for part in plane.gradient)
     with np.errstate(over="ignore", invalid="ignore"):
         size = np.hypot(across, up)
     known = np.isfinite(size) & (size > 0)
     if not known.any():
         return
-    x, y = np.meshgrid(shown.x[pick_x], shown.y[pick_y])
+    x, y = np.meshgrid(plane.x[pick_x], plane.y[pick_y])
     typical = np.percentile(size[known], 90)
     known &= size > _SHORTEST**2 * typical
     length = np.sqrt(np.minimum(size[known] / typical, 1.0))
@@ -126,8 +128,8 @@ def _arrows(panel: Axes, shown: GradientField, arrows: int) -> None:
     )
 
 
-def _picked(count: int, most: int) -> NDArray[np.intp]:
-    """At most `most` evenly spaced indices, about half a space from both edges."""
+def _spaced_indices(count: int, most: int) -> NDArray[np.intp]:
+    """Returns at most `most` evenly spaced indices, about half a space from both edges."""
     step = max(1, -(-(count - 1) // most))
     inside = max(1, (count - 1) // step)
     start = (count - 1 - (inside - 1) * step) // 2
@@ -135,10 +137,10 @@ def _picked(count: int, most: int) -> NDArray[np.intp]:
 
 
 def draw_limit(panel: Axes, limit: Mapping[str, Any]) -> None:
-    """Both sides' difference quotients against the shrinking step, and what autodiff returns."""
+    """Draws the difference quotients of both sides against the step, and the autodiff gradient."""
     steps = numbers(limit["steps"])
     sides = {side: numbers(limit[side]) for side in ("left", "right")}
-    given = float(numbers([limit.get("autodiff")])[0])
+    autodiff = float(numbers([limit.get("autodiff")])[0])
     looks: dict[str, dict[str, Any]] = {
         "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
         "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
@@ -148,27 +150,27 @@ def draw_limit(panel: Axes, limit: Mapping[str, Any]) -> None:
         drawn = np.where(np.isfinite(quotients), quotients, np.nan)
         label = f"{side} {_number(quotients[np.argmin(steps)])}"
         panel.plot(steps, drawn, linewidth=1.1, label=label, **looks[side])
-    label = f"autodiff {_number(given)}"
-    if np.isfinite(given):
+    label = f"autodiff {_number(autodiff)}"
+    if np.isfinite(autodiff):
         dashes = (0, (3, 2))
-        panel.axhline(given, color=_AUTODIFF, linewidth=1.1, linestyle=dashes, label=label)
+        panel.axhline(autodiff, color=_AUTODIFF, linewidth=1.1, linestyle=dashes, label=label)
     else:
         panel.plot([], [], linestyle="none", label=label)
     panel.set_xlim(1.6 * steps.max(), steps.min() / 1.6)
     panel.xaxis.set_major_locator(LogLocator(numticks=5))
     panel.xaxis.set_minor_locator(NullLocator())
-    _scale(panel, steps, [*sides.values(), np.array([given])])
+    _scale_y(panel, steps, [*sides.values(), np.array([autodiff])])
 
 
-def _scale(panel: Axes, steps: Array, lines: list[Array]) -> None:
-    """Linear, or logarithmic on both sides of zero where the quotients grow without end."""
+def _scale_y(panel: Axes, steps: Array, lines: list[Array]) -> None:
+    """Sets a linear axis, or a symmetric logarithmic one if the quotients diverge."""
     widest = int(np.argmax(steps))
-    start = [abs(line[widest if len(line) > 1 else 0]) for line in lines]
-    start = [size for size in start if np.isfinite(size) and size > 0]
-    everything = np.abs(np.concatenate(lines))
-    everything = everything[np.isfinite(everything)]
-    if start and everything.max() > _GROWS * max(start):
-        decades = _decades(max(start), np.concatenate(lines))
+    sizes = [abs(line[widest if len(line) > 1 else 0]) for line in lines]
+    sizes = [size for size in sizes if np.isfinite(size) and size > 0]
+    magnitudes = np.abs(np.concatenate(lines))
+    magnitudes = magnitudes[np.isfinite(magnitudes)]
+    if sizes and magnitudes.max() > _GROWS * max(sizes):
+        decades = _decades(max(sizes), np.concatenate(lines))
         smallest = min(abs(tick) for tick in decades if tick)
         panel.set_yscale("symlog", linthresh=smallest, linscale=0.6)
         panel.yaxis.set_major_locator(FixedLocator(decades))
@@ -182,7 +184,7 @@ def _scale(panel: Axes, steps: Array, lines: list[Array]) -> None:
 
 
 def _decades(start: float, values: Array) -> list[float]:
-    """Zero and at most four powers of ten, from about `start`, on each side with values."""
+    """Returns zero and at most four powers of ten, from about `start`, per side with values."""
     finite = values[np.isfinite(values)]
     last = int(np.ceil(np.log10(np.abs(finite).max())))
     first = max(int(np.floor(np.log10(start))), last - _DECADES)
@@ -196,5 +198,5 @@ def _number(value: float) -> str:
 
 
 def limit_title(limit: Mapping[str, Any]) -> str:
-    """Where the limit was taken."""
+    """Returns the title: the point at which the limit was taken."""
     return plain(one_line(limit.get("label", "")))

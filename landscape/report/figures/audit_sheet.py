@@ -1,7 +1,7 @@
-"""A page laid out in inches from its upper left corner, and text that is measured before it is set.
+"""Lays out a page in inches from its upper left corner, with text fitted to the available width.
 
-Messages come from other people's code, so nothing is known about their length: every text is
-wrapped or shortened to the width it has, by the widths of the font itself.
+Messages and names come from user code and can have any length, so every text is wrapped or
+shortened by the widths of its glyphs.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ from landscape.report.figures.style import WIDTH, plain, shorten
 
 LINE = 0.155
 _POINTS = 72
-# Renderers round each letter's advance to their own pixels.
+# Renderers round the advance of each letter to pixels.
 _SAFE = 1.03
 _REPLACEMENT = "\N{WHITE SQUARE}"
 
@@ -29,28 +29,28 @@ class Sheet:
         self.figure = Figure(figsize=(WIDTH, height))
         self.height = height
 
-    def axes(self, left: float, top: float, width: float, height: float, **more: Any) -> Axes:
-        """A panel with its upper left corner at this place."""
+    def axes(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
+        """Adds a panel with its upper left corner at this position."""
         down = self.height - top - height
-        place = (left / WIDTH, down / self.height, width / WIDTH, height / self.height)
-        return self.figure.add_axes(place, **more)
+        rectangle = (left / WIDTH, down / self.height, width / WIDTH, height / self.height)
+        return self.figure.add_axes(rectangle, **options)
 
-    def text(self, left: float, top: float, text: str, **more: Any) -> None:
-        """One line of text, its baseline `top` inches down."""
-        self.figure.text(left / WIDTH, 1 - top / self.height, plain(text), **more)
+    def text(self, left: float, top: float, text: str, **options: Any) -> None:
+        """Adds one line of text with its baseline `top` inches down."""
+        self.figure.text(left / WIDTH, 1 - top / self.height, plain(text), **options)
 
     def mark(self, left: float, top: float, marker: Any, color: str, size: float = 6) -> None:
-        """A marker centered at this place."""
+        """Adds a marker centered at this position."""
         self.stroke(left, left, top, marker=marker, color=color, markersize=size, mew=0)
 
-    def stroke(self, left: float, right: float, top: float, **more: Any) -> None:
-        """A horizontal line, its markers included."""
+    def stroke(self, left: float, right: float, top: float, **options: Any) -> None:
+        """Adds a horizontal line with its markers."""
         ends = ([left / WIDTH, right / WIDTH], [1 - top / self.height] * 2)
-        self.figure.add_artist(Line2D(*ends, transform=self.figure.transFigure, **more))
+        self.figure.add_artist(Line2D(*ends, transform=self.figure.transFigure, **options))
 
 
 def inches(text: str, **font: Any) -> float:
-    """The width of one line of text, 8 pt unless `size` says otherwise."""
+    """Returns the width of one line of text, with 8 pt as the default size."""
     return _inches(text, tuple(sorted(({"size": 8} | font).items())))
 
 
@@ -62,45 +62,45 @@ def _inches(text: str, font: tuple[tuple[str, Any], ...]) -> float:
 
 
 def one_line(text: object, **font: Any) -> str:
-    """Text on one line, without characters that the font lacks."""
+    """Returns the text on one line; characters missing from the font are replaced by a square."""
     face = get_font(findfont(FontProperties(**font)))
     line = " ".join(str(text).split())
-    return "".join(one if face.get_char_index(ord(one)) else _REPLACEMENT for one in line)
+    return "".join(char if face.get_char_index(ord(char)) else _REPLACEMENT for char in line)
 
 
-def fit(text: str, room: float, **font: Any) -> str:
-    """The text, shortened by as much as it takes to be at most `room` inches wide."""
+def fit(text: str, width: float, **font: Any) -> str:
+    """Shortens the text to at most `width` inches."""
     text = one_line(text, **font)
-    if inches(text, **font) <= room:
+    if inches(text, **font) <= width:
         return text
     low, high = 1, len(text)
     while high - low > 1:
         middle = (low + high) // 2
-        wide = inches(shorten(text, middle), **font) > room
-        low, high = (low, middle) if wide else (middle, high)
+        too_wide = inches(shorten(text, middle), **font) > width
+        low, high = (low, middle) if too_wide else (middle, high)
     return shorten(text, low)
 
 
-def wrap(text: str, room: float, most: int, **font: Any) -> list[str]:
-    """The text in lines of at most `room` inches; what goes beyond `most` lines is left out."""
+def wrap(text: str, width: float, most: int, **font: Any) -> list[str]:
+    """Wraps the text to `width` inches; the last of at most `most` lines is shortened."""
     lines = [""]
     for word in one_line(text, **font).split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if inches(longer, **font) <= room:
+        if inches(longer, **font) <= width:
             lines[-1] = longer
             continue
-        *whole, last = _pieces(word, room, **font)
-        lines = [*(line for line in lines if line), *whole, last]
+        *full_lines, last = _pieces(word, width, **font)
+        lines = [*(line for line in lines if line), *full_lines, last]
     if len(lines) > most:
-        lines = [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), room, **font)]
+        lines = [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), width, **font)]
     return lines
 
 
-def _pieces(word: str, room: float, **font: Any) -> list[str]:
-    """A word cut into pieces that fit."""
+def _pieces(word: str, width: float, **font: Any) -> list[str]:
+    """Splits a word into pieces that fit."""
     pieces = [""]
     for letter in word:
-        if pieces[-1] and inches(pieces[-1] + letter, **font) > room:
+        if pieces[-1] and inches(pieces[-1] + letter, **font) > width:
             pieces.append("")
         pieces[-1] += letter
     return pieces

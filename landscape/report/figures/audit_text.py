@@ -1,4 +1,4 @@
-"""The verdict, the properties and the findings of an audit as text beside its pictures."""
+"""Draws the verdict, the properties and the findings of an audit as text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from matplotlib.path import Path
 
 from landscape.report import words
 from landscape.report.figures.audit_sheet import LINE, Sheet, fit, inches, one_line, wrap
-from landscape.report.figures.style import GREY
+from landscape.report.figures.style import GRAY
 
 Audit = Mapping[str, Any]
 _CHECK = Path(
@@ -16,7 +16,7 @@ _CHECK = Path(
 
 
 class Sign(NamedTuple):
-    """A marker and a color; the word beside it says the same."""
+    """The marker and the color of a verdict or severity; always next to its word."""
 
     marker: Any
     color: str
@@ -27,14 +27,14 @@ VERDICTS = {
     "trainable": Sign(_CHECK, "#009E73"),
     "care": Sign("^", "#E69F00"),
     "untrainable": Sign("X", "#D55E00"),
-    NOT_AUDITED: Sign("s", GREY),
+    NOT_AUDITED: Sign("s", GRAY),
 }
 SEVERITIES = {
     "error": Sign("X", "#D55E00"),
     "warning": Sign("^", "#E69F00"),
     "note": Sign("o", "#56B4E9"),
 }
-_UNKNOWN = Sign("s", GREY)
+_UNKNOWN = Sign("s", GRAY)
 _PROPERTIES = {
     "smoothness": "smoothness",
     "convex": "convex",
@@ -45,7 +45,7 @@ _PROPERTIES = {
     "coverage": "coverage",
 }
 _SHARES = ("dead_fraction", "coverage")
-# More findings than this, and longer messages, belong in the terminal.
+# Limits on findings and on lines per message; the terminal shows all of them.
 _MOST = 12
 _LINES = 4
 _GAP = 0.05
@@ -53,60 +53,63 @@ ROW = 0.19
 
 
 def verdict(audit: Audit) -> str:
-    """The word for an audit's outcome."""
+    """Returns the verdict of an audit, or `not audited`."""
     return NOT_AUDITED if "error" in audit else str(audit.get("verdict", ""))
 
 
-def sign(sheet: Sheet, left: float, top: float, word: str, **font: Any) -> None:
-    """A verdict: its marker, then its word on the baseline `top`."""
+def draw_verdict(sheet: Sheet, left: float, top: float, word: str, **font: Any) -> None:
+    """Draws a verdict: its marker, then its word on the baseline `top`."""
     size = font.get("size", 8)
-    shown = VERDICTS.get(word, _UNKNOWN)
-    sheet.mark(left + 0.05, top - 0.0042 * size, shown.marker, shown.color, 0.8 * size)
+    sign = VERDICTS.get(word, _UNKNOWN)
+    sheet.mark(left + 0.05, top - 0.0042 * size, sign.marker, sign.color, 0.8 * size)
     sheet.text(left + 0.16, top, one_line(word), **font)
 
 
-def loss_name(name: str, room: float, **font: Any) -> str:
-    """A loss's name in some inches: what stands before `:` is left out before the end is."""
+def loss_name(name: str, width: float, **font: Any) -> str:
+    """Shortens the name of a loss to `width` inches, first the file before the colon."""
     short = one_line(name, **font)
-    if ":" in short and inches(short, **font) > room:
+    if ":" in short and inches(short, **font) > width:
         short = "…" + short[short.rindex(":") :]
-    return fit(short, room, **font)
+    return fit(short, width, **font)
 
 
 def heading(sheet: Sheet, audit: Audit, left: float, right: float) -> None:
-    """The loss and its verdict on one line, what was audited below it."""
+    """Draws the loss and its verdict on one line, and kind, task and domain below."""
     word = verdict(audit)
     bold = {"size": 10.5, "weight": "bold"}
-    wide = inches(word, **bold) + 0.16
-    sign(sheet, right - wide, 0.22, word, **bold)
+    verdict_width = inches(word, **bold) + 0.16
+    draw_verdict(sheet, right - verdict_width, 0.22, word, **bold)
     sheet.text(
-        left, 0.22, loss_name(str(audit["loss"]), right - left - wide - 0.25, **bold), **bold
+        left,
+        0.22,
+        loss_name(str(audit["loss"]), right - left - verdict_width - 0.25, **bold),
+        **bold,
     )
-    asked = [audit.get("kind"), audit.get("task"), _where(audit)]
-    told = " · ".join(str(part) for part in asked if part)
-    sheet.text(left, 0.4, fit(told, right - left), color=GREY)
+    facts = [audit.get("kind"), audit.get("task"), _domain(audit)]
+    text = " · ".join(str(fact) for fact in facts if fact)
+    sheet.text(left, 0.4, fit(text, right - left), color=GRAY)
 
 
-def _where(audit: Audit) -> str:
+def _domain(audit: Audit) -> str:
     domain, head = audit.get("domain"), audit.get("head")
     through = f" through {head}" if head else ""
     return f"{domain} predictions{through}" if domain else through.strip()
 
 
 def properties(audit: Audit) -> list[tuple[str, str, str]]:
-    """Name, value and how it is known, in the order of the audit's own list."""
-    found = audit.get("properties") or {}
+    """Returns name, value and basis (proved or measured) of each property."""
+    stored = audit.get("properties") or {}
     return [
-        (label, _value(name, found[name].get("value")), str(found[name].get("how", "")))
+        (label, _value(name, stored[name].get("value")), str(stored[name].get("how", "")))
         for name, label in _PROPERTIES.items()
-        if name in found
+        if name in stored
     ]
 
 
 def property_value(audit: Audit, name: str) -> str:
-    """One property for a table."""
-    found = (audit.get("properties") or {}).get(name)
-    return words.MISSING if found is None else _value(name, found.get("value"))
+    """Formats one property for a table."""
+    stored = (audit.get("properties") or {}).get(name)
+    return words.MISSING if stored is None else _value(name, stored.get("value"))
 
 
 def _value(name: str, value: Any) -> str:
@@ -126,23 +129,23 @@ def _value(name: str, value: Any) -> str:
 def draw_properties(
     sheet: Sheet, audit: Audit, left: float, top: float, width: float, columns: int
 ) -> float:
-    """The properties as a small table in some columns; the height it takes."""
+    """Draws the properties as a small table; returns its height."""
     shown = properties(audit)
     rows = -(-len(shown) // columns)
-    each = (width - 0.25 * (columns - 1)) / columns
-    for index, (label, value, how) in enumerate(shown):
+    column_width = (width - 0.25 * (columns - 1)) / columns
+    for index, (label, value, basis) in enumerate(shown):
         column, row = divmod(index, rows)
-        start, line = left + column * (each + 0.25), top + 0.12 + ROW * row
-        sheet.text(start, line, label, color=GREY)
-        known = inches(how)
-        sheet.text(start + 0.74, line, fit(value, each - 0.8 - known))
-        sheet.text(start + each - known, line, how, color=GREY)
-        sheet.stroke(start, start + each, line + 0.055, color="#e3e3e3", linewidth=0.6)
+        start, line = left + column * (column_width + 0.25), top + 0.12 + ROW * row
+        sheet.text(start, line, label, color=GRAY)
+        basis_width = inches(basis)
+        sheet.text(start + 0.74, line, fit(value, column_width - 0.8 - basis_width))
+        sheet.text(start + column_width - basis_width, line, basis, color=GRAY)
+        sheet.stroke(start, start + column_width, line + 0.055, color="#e3e3e3", linewidth=0.6)
     return ROW * rows
 
 
 class FindingText(NamedTuple):
-    """A finding ready to set: its sign, code, severity and lines of text."""
+    """A finding formatted for the figure: code, severity, lines of text, source line."""
 
     code: str
     severity: str
@@ -157,56 +160,60 @@ class FindingText(NamedTuple):
 _CODE, _SEVERITY, _MESSAGE = 0.16, 0.58, 1.16
 
 
-def findings(audit: Audit, width: float) -> list[FindingText]:
-    """The findings, the gravest first, wrapped to this width; the last says what is left out."""
+def finding_texts(audit: Audit, width: float) -> list[FindingText]:
+    """Returns the findings, most severe first, wrapped; the last entry counts the rest."""
     if "error" in audit:
         return [FindingText("", "", wrap(str(audit["error"]), width, 12), "")]
-    room = width - _MESSAGE
-    found = gravest_first(audit)
+    message_width = width - _MESSAGE
+    ordered = most_severe_first(audit)
     entries = [
         FindingText(
-            str(one.get("code", "")),
-            str(one.get("severity", "")),
-            wrap(str(one.get("message", "")), room, _LINES),
-            _place(one.get("where"), room),
+            str(finding.get("code", "")),
+            str(finding.get("severity", "")),
+            wrap(str(finding.get("message", "")), message_width, _LINES),
+            _source_line(finding.get("where"), message_width),
         )
-        for one in found[:_MOST]
+        for finding in ordered[:_MOST]
     ]
-    if not found:
-        entries.append(FindingText("", "", ["Nothing was found that hinders training."], ""))
-    if len(found) > _MOST:
-        entries.append(FindingText("", "", [f"… and {len(found) - _MOST} more, none graver."], ""))
+    if not ordered:
+        entries.append(FindingText("", "", ["No findings."], ""))
+    if len(ordered) > _MOST:
+        entries.append(
+            FindingText(
+                "", "", [f"… and {len(ordered) - _MOST} more findings, none more severe."], ""
+            )
+        )
     return entries
 
 
-def gravest_first(audit: Audit) -> list[Mapping[str, Any]]:
-    """The findings by severity, otherwise in the order of the audit."""
+def most_severe_first(audit: Audit) -> list[Mapping[str, Any]]:
+    """Returns the findings by severity, otherwise in the order of the audit."""
     order = {name: rank for rank, name in enumerate(SEVERITIES)}
-    found: Sequence[Mapping[str, Any]] = audit.get("findings") or ()
-    return sorted(found, key=lambda one: order.get(str(one.get("severity")), len(order)))
+    findings: Sequence[Mapping[str, Any]] = audit.get("findings") or ()
+    return sorted(findings, key=lambda finding: order.get(str(finding.get("severity")), len(order)))
 
 
-def _place(where: Mapping[str, Any] | None, room: float) -> str:
+def _source_line(where: Mapping[str, Any] | None, width: float) -> str:
     if not where:
         return ""
     name = str(where.get("file", "")).replace("\\", "/").rpartition("/")[2]
-    told = f"{name}:{where.get('line')} | {where.get('text') or ''}"
-    return fit(told, room, family="monospace")
+    line = f"{name}:{where.get('line')} | {where.get('text') or ''}"
+    return fit(line, width, family="monospace")
 
 
 def draw_findings(sheet: Sheet, entries: list[FindingText], left: float, top: float) -> None:
-    """A marker, code, severity and message for each, the line of the source below in grey."""
+    """Draws marker, code, severity and message of each finding, with its source line in gray."""
     for entry in entries:
         line = top + 0.12
         start = left
         if entry.severity:
             start += _MESSAGE
-            shown = SEVERITIES.get(entry.severity, _UNKNOWN)
-            sheet.mark(left + 0.05, line - 0.035, shown.marker, shown.color)
+            sign = SEVERITIES.get(entry.severity, _UNKNOWN)
+            sheet.mark(left + 0.05, line - 0.035, sign.marker, sign.color)
             sheet.text(left + _CODE, line, entry.code, weight="bold")
-            sheet.text(left + _SEVERITY, line, entry.severity, color=GREY)
+            sheet.text(left + _SEVERITY, line, entry.severity, color=GRAY)
         for text in entry.lines:
             sheet.text(start, line, text)
             line += LINE
-        sheet.text(start, line, entry.place, color=GREY, family="monospace")
+        sheet.text(start, line, entry.place, color=GRAY, family="monospace")
         top += entry.height

@@ -92,7 +92,7 @@ def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
         "The ratio has no unit, so all losses share one scale. The eigenvalues are those of the "
         "Hessian in all parameters, not only within the plane. Above each panel is the share of "
         f"cells above {NONCONVEX:g}."
-        + (" Cells without eigenvalues are blue-grey." if unknown else "")
+        + (" Cells without eigenvalues are blue-gray." if unknown else "")
         + " After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the "
         "ratio at convex cells as well."
         + checks.sentence({plane.loss: plane.failed for plane in shown_planes})

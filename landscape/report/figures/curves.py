@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from landscape.report import statistics, words
 from landscape.report.comparison import GRADIENT
 from landscape.report.figures.style import (
-    GREY,
+    GRAY,
     PanelGrid,
     Style,
     columns_for,
@@ -37,7 +37,7 @@ CROSS: dict[str, Any] = {
 # Positive risks that span more than this factor are drawn on a logarithmic scale.
 _LOGARITHMIC = 30
 _TARGET: dict[str, Any] = {
-    "color": GREY,
+    "color": GRAY,
     "linewidth": 0.9,
     "linestyle": (0, (2, 2)),
     "zorder": 1,
@@ -125,7 +125,7 @@ def risks(view: View) -> Picture:
     keys = [
         Line2D([], [], color="black", label="evaluation set, median"),
         Line2D([], [], color="black", linewidth=0.5, alpha=0.5, label="one seed"),
-        Line2D([], [], color=GREY, linestyle=":", label="training batch, median"),
+        Line2D([], [], color=GRAY, linestyle=":", label="training batch, median"),
     ]
     figure.legend(handles=[*keys, *diverged_key(view)], loc="lower center", ncols=4)
     caption = (
@@ -140,7 +140,7 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
     _, batch = series(runs, "risk/batch")
     for row in values:
         panel.plot(steps, row, color=style.color, linewidth=0.5, alpha=0.5)
-    panel.plot(steps, spread(batch)[0], color=GREY, linestyle=":", linewidth=1.1)
+    panel.plot(steps, spread(batch)[0], color=GRAY, linestyle=":", linewidth=1.1)
     panel.plot(steps, spread(values)[0], color=style.color)
     for step, value in last_finite(runs, "risk/evaluation"):
         panel.plot(step, value, **CROSS)

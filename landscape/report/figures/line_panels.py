@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 from landscape.report import checks, words
 from landscape.report.figures.bundles import Bundle, along, bundles, distance, over, summary
 from landscape.report.figures.style import (
-    GREY,
+    GRAY,
     PanelGrid,
     Style,
     columns_for,
@@ -126,7 +126,7 @@ def _draw_lines(panel: Axes, bundle: Bundle, style: Style) -> bool:
 
 def draw_center_line(panel: Axes) -> None:
     """Draws a faint line at distance 0."""
-    panel.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
+    panel.axvline(0, color=GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
 
 
 def _frame(panel: Axes, band: Array, extremes: Array) -> bool:

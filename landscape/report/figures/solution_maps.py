@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from landscape.report import words
 from landscape.report.across import BARRIER, Matrix, Ways
 from landscape.report.figures.style import (
-    GREY,
+    GRAY,
     WIDTH,
     PanelGrid,
     Style,
@@ -222,7 +222,7 @@ def _draw_paths(panel: Axes, path: Ways, color: str) -> None:
         panel.text(0.5, 0.5, "no finite value", ha="center", transform=panel.transAxes)
         panel.set_yticks([])
     else:
-        panel.axhline(0, color=GREY, linewidth=0.6, zorder=1)
+        panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)
         low, high = panel.get_ylim()
         panel.set_ylim(min(low, -0.02), max(high, 5 * BARRIER))
         few_ticks(panel.yaxis, 4)

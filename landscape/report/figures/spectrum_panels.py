@@ -11,7 +11,7 @@ from landscape.report import checks, words
 from landscape.report.curvature import MATRICES, drop_of
 from landscape.report.figures.curves import UPDATES
 from landscape.report.figures.style import (
-    GREY,
+    GRAY,
     PanelGrid,
     Style,
     columns_for,
@@ -130,7 +130,7 @@ def _draw_spectrum(panel: Axes, curvature: Place, style: Style) -> bool:
             linestyle="none",
             clip_on=False,
         )
-    panel.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
+    panel.axvline(0, color=GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
     few_ticks(panel.xaxis, 2)
     _add_scale_free_axis(panel, curvature)
     return has_gauss_newton
@@ -160,9 +160,9 @@ def _add_scale_free_axis(panel: Axes, curvature: Place) -> None:
 
 def _keys(gauss_newton: bool) -> list[Line2D | Patch]:
     keys: list[Line2D | Patch] = [
-        Line2D([], [], color=GREY, label="Hessian"),
-        Patch(color=GREY, alpha=0.3, linewidth=0, label="band over probes"),
-        Line2D([], [], color=GREY, marker="^", markersize=4, markeredgecolor="black",
+        Line2D([], [], color=GRAY, label="Hessian"),
+        Patch(color=GRAY, alpha=0.3, linewidth=0, label="band over probes"),
+        Line2D([], [], color=GRAY, marker="^", markersize=4, markeredgecolor="black",
                markeredgewidth=0.5, linestyle="none", label="outermost eigenvalues"),
     ]  # fmt: skip
     return [*keys, Line2D([], [], label="Gauss-Newton", **_GAUSS_NEWTON)] if gauss_newton else keys
@@ -225,7 +225,7 @@ def curvature_along_training(view: View) -> Picture | None:
 _LINES: dict[str, dict] = {
     "largest": {"color": "#D55E00", "marker": "o", "markersize": 2.5, "linewidth": 1.2},
     "smallest": {"color": "#0072B2", "marker": "s", "markersize": 2.5, "linewidth": 1.2},
-    "trace/N": {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.2},
+    "trace/N": {"color": GRAY, "linestyle": (0, (4, 1.5)), "linewidth": 1.2},
 }
 
 
@@ -253,7 +253,7 @@ def _draw_eigenvalues(panel: Axes, courses: list[dict], style: Style) -> None:
         center, low, high = spread(values[:, :, index])
         panel.fill_between(steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
         panel.plot(steps, center, **look)
-    panel.axhline(0, color=GREY, linewidth=0.6, zorder=1)
+    panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)
     if not np.isfinite(values).any():
         panel.text(0.5, 0.6, "no finite value", ha="center", transform=panel.transAxes)
     few_ticks(panel.xaxis)

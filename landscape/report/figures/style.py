@@ -22,7 +22,7 @@ _DASHES: tuple[Any, ...] = (
     (0, (3, 1, 1, 1, 1, 1)),
 )
 _MARKERS = "os^DvPX<>*hd"
-GREY = "#6b6b6b"
+GRAY = "#6b6b6b"
 TICK = FuncFormatter(lambda value, _: tick(value))
 SETTINGS: Any = {
     "font.size": 8,
