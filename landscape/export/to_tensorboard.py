@@ -1,4 +1,4 @@
-"""To TensorBoard: event files with scalars by step, hyperparameters, configs and figures."""
+"""Exports to TensorBoard: event files with scalars by step, hyperparameters, configs, figures."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,27 +21,29 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from landscape.errors import UserError
-from landscape.export.trackers import Exported, Finished
+from landscape.export.trackers import ExportResult, FinishedRun
 
 
-def write(runs: Sequence[Finished], directory: Path, destination: str | None) -> Exported:
-    """Writes a folder of events for each run, in place of an older one; see `export`."""
+def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None) -> ExportResult:
+    """Writes one folder of events per run and replaces older events; see `trackers.export`."""
     folder = Path(destination) if destination else directory / "tensorboard"
     folder /= runs[0].experiment
-    place, own = folder.resolve(), directory.resolve()
-    if any(place.is_relative_to(own / name) for name in ("runs", "report")):
-        raise UserError(f"{folder} is for the results themselves", hint="name another folder")
+    target, results = folder.resolve(), directory.resolve()
+    if any(target.is_relative_to(results / name) for name in ("runs", "report")):
+        raise UserError(
+            f"`{folder}` is inside the results of the experiment", hint="choose another folder"
+        )
     known = 0
     for run in runs:
         known += _write(folder / run.name, [*_scalars(run), *_texts(run), *_hyperparameters(run)])
     figures = sorted((directory / "report" / "figures").glob("*.png"))
     if figures:
         _write(folder / "figures", [_image(path) for path in figures])
-    return Exported(str(folder), len(runs) - known, known)
+    return ExportResult(str(folder), len(runs) - known, known)
 
 
 def _write(folder: Path, events: Sequence[Event]) -> bool:
-    """Writes events in place of older ones; returns whether there were any. Nothing else goes."""
+    """Replaces the event files of a folder; returns whether there were any."""
     older = list(folder.glob("events.out.tfevents.*"))
     for path in older:
         path.unlink()
@@ -52,14 +54,14 @@ def _write(folder: Path, events: Sequence[Event]) -> bool:
     return bool(older)
 
 
-def _scalars(run: Finished) -> Iterator[Event]:
+def _scalars(run: FinishedRun) -> Iterator[Event]:
     for name, pairs in run.metrics.items():
         for step, value in pairs:
             yield _event(Summary.Value(tag=name, simple_value=value), step)
 
 
-def _texts(run: Finished) -> Iterator[Event]:
-    """The small files of a run that are text."""
+def _texts(run: FinishedRun) -> Iterator[Event]:
+    """Yields the YAML and JSON files of a run as text."""
     for path in run.artifacts:
         if path.suffix in (".yaml", ".json"):
             metadata = SummaryMetadata(plugin_data={"plugin_name": "text"})
@@ -68,7 +70,7 @@ def _texts(run: Finished) -> Iterator[Event]:
             yield _event(Summary.Value(tag=path.name, tensor=tensor, metadata=metadata), 0)
 
 
-def _hyperparameters(run: Finished) -> Iterator[Event]:
+def _hyperparameters(run: FinishedRun) -> Iterator[Event]:
     start = SessionStartInfo(group_name=run.name)
     for name, value in run.params.items():
         if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Hands the finished runs of an experiment to a tracker: parameters, metrics by step, artifacts."""
+"""Exports the finished runs of an experiment: parameters, metrics by step, artifacts, tags."""
 
 import importlib
 import math
@@ -11,19 +11,19 @@ from landscape.errors import StorageError, UserError, first_line
 from landscape.report.results import Results, StoredRun, read
 from landscape.storage import store
 
-# Of a run's files these stay at home: they say how it was made, not what it is.
-_OWN = (store.STATUS, store.PROGRESS)
-# Where a tracker writes inside the folder, if it is not sent elsewhere.
-_PLACES = ("mlflow.db", "mlflow_artifacts", "tensorboard", "wandb")
+# Files that are not exported: they describe the progress of a run, not its results.
+_INTERNAL_FILES = (store.STATUS, store.PROGRESS)
+# Names under which the trackers write in the experiment's folder by default.
+_DEFAULT_DESTINATIONS = ("mlflow.db", "mlflow_artifacts", "tensorboard", "wandb")
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished run as a tracker takes it.
+class FinishedRun:
+    """A finished run in the terms of a tracker.
 
-    `version` is its name and a digest of its results, another one where it was measured anew.
-    `params` are the settings of its config by dotted names; `metrics` the columns of its trace,
-    each as pairs of step and value; `tags` say what it is, `artifacts` are its files.
+    `version` is its name and a digest of its results, so it changes when the run is measured again.
+    `params` are the settings of its config by dotted name; `metrics` are the columns of its trace
+    as pairs of step and value; `tags` are its loss, status and version; `artifacts` are its files.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Exported:
-    """Where the runs are now, how many are new there, and how many were there before.
+class ExportResult:
+    """The destination, the numbers of new runs and of runs already there, and unreadable runs.
 
-    `unreadable`: why each run was left out that could not be read.
+    `unreadable` maps the names of runs that were left out to the reasons.
     """
 
     destination: str
@@ -48,22 +48,22 @@ class Exported:
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
-def export(directory: Path, tracker: str, destination: str | None = None) -> Exported:
-    """Writes every finished run of an experiment's folder to a tracker.
+def export(directory: Path, tracker: str, destination: str | None = None) -> ExportResult:
+    """Writes every finished run of an experiment to a tracker, except runs that are already there.
 
-    `destination`: for `mlflow` a tracking URI, by default that of the environment, else a database
-    in the folder; for `tensorboard` a folder, for `wandb` a project. A run that is there already
-    is not written twice. UserError where the tracker is not installed, or the folder holds no
-    finished run; StorageError where its files cannot be written.
+    `destination` is a tracking URI for `mlflow` (default: that of the environment, else a database
+    in the folder), a folder for `tensorboard`, and a project for `wandb`. Raises UserError if the
+    tracker is not installed or fails, or if the folder has no finished run; StorageError if files
+    cannot be written.
     """
-    found = read(directory)
-    runs = tuple(finished(found))
-    store.refuse_links(directory / name for name in _PLACES)
+    results = read(directory)
+    runs = tuple(finished(results))
+    store.refuse_links(directory / name for name in _DEFAULT_DESTINATIONS)
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
     except ImportError as error:
         raise UserError(
-            f"exporting to {tracker} needs the package {error.name}",
+            f"export to {tracker} requires the package `{error.name}`",
             hint=f"pip install 'landscape[{tracker}]'",
         ) from None
     try:
@@ -71,37 +71,37 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     except UserError:
         raise
     except OSError as error:
-        raise StorageError(f"{tracker} did not take the runs: {first_line(error)}") from error
+        raise StorageError(f"export to {tracker} failed: {first_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
-        raise UserError(f"{tracker} did not take the runs: {first_line(error)}") from error
-    return replace(exported, unreadable=found.unreadable)
+        raise UserError(f"export to {tracker} failed: {first_line(error)}") from error
+    return replace(exported, unreadable=results.unreadable)
 
 
-def finished(results: Results) -> Iterator[Finished]:
-    """The finished runs of an experiment, as a tracker takes them."""
-    return (_finished(run, results.directory) for run in results.runs if run.counted)
+def finished(results: Results) -> Iterator[FinishedRun]:
+    """Yields the finished runs of an experiment in the terms of a tracker."""
+    return (_finished_run(run, results.directory) for run in results.runs if run.counted)
 
 
-def _finished(run: StoredRun, directory: Path) -> Finished:
+def _finished_run(run: StoredRun, directory: Path) -> FinishedRun:
     folder = store.run_folder(directory, run.name)
     config = {key: value for key, value in run.config.items() if key not in ("id", "folder")}
     version = f"{run.name}:{store.digest(folder)}"
     tags = {"loss": run.loss, "status": run.status, "landscape": version}
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
-    return Finished(
+    return FinishedRun(
         name=run.name,
         version=version,
         experiment=directory.resolve().name,
         params=dict(_flat(config)),
         metrics={name: _by_step(run, name) for name in run.trace.columns if name != "step"},
         tags=tags,
-        artifacts=tuple(p for p in files if _kept(p)),
+        artifacts=tuple(p for p in files if _is_exported(p)),
     )
 
 
-def _kept(path: Path) -> bool:
-    """A plain file of the run itself: a link in somebody else's folder could lead anywhere."""
-    return path.is_file() and not path.is_symlink() and path.name not in _OWN
+def _is_exported(path: Path) -> bool:
+    """Returns whether to export a file: no internal files, and no links out of the folder."""
+    return path.is_file() and not path.is_symlink() and path.name not in _INTERNAL_FILES
 
 
 def _by_step(run: StoredRun, name: str) -> tuple[tuple[int, float], ...]:
@@ -110,7 +110,7 @@ def _by_step(run: StoredRun, name: str) -> tuple[tuple[int, float], ...]:
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested mappings by dotted names; lists stay whole, as text."""
+    """Yields the leaves of nested mappings by dotted name; lists become text."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             inner = prefix if key == "options" else f"{prefix}.{key}" if prefix else str(key)
@@ -121,11 +121,11 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def last(run: Finished) -> dict[str, float]:
-    """The last finite value of each metric."""
-    found = {}
+def last_values(run: FinishedRun) -> dict[str, float]:
+    """Returns the last finite value of each metric."""
+    values = {}
     for name, pairs in run.metrics.items():
         finite = [value for _, value in pairs if math.isfinite(value)]
         if finite:
-            found[name] = finite[-1]
-    return found
+            values[name] = finite[-1]
+    return values
