@@ -375,7 +375,7 @@ def test_findings_are_told_the_gravest_first():
     codes = [text for text in shown if re.fullmatch(r"[DGN]\d{3}", text)]
     assert codes == ["N301", *[f"G2{i:02}" for i in range(11)]]
     assert "my_losses.py:7 | jnp.log(x)" in shown
-    assert "… and 2 more, none graver." in shown
+    assert "… and 2 more findings, none more severe." in shown
 
 
 def test_a_message_is_wrapped_without_losing_a_word():

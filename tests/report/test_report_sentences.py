@@ -90,7 +90,7 @@ CASES = {
     "few seeds": (
         {"best": "b", "p_value": 0.125, "pairs": 4, "difference": -0.1},
         "reaches 90.0 % accuracy in 140 steps (median); "
-        "inconclusive against b: 4 paired seeds cannot decide",
+        "inconclusive against b: 4 paired seeds are too few",
     ),
     "failed": (
         {"seeds": 0, "failed": 6, "value": math.nan},

@@ -111,7 +111,7 @@ def test_a_radius_that_was_not_found_is_told(experiment):
     shown = looked(experiment[0])
     with rendering.report_style():
         picture = line_panels.risk_along_lines(shown, shown.lines[1], "trained")
-    assert "In 6 of 27 runs the risk never rose as far as was asked" in picture.caption
+    assert "In 6 of 27 runs the risk never rose to the requested level" in picture.caption
 
 
 def test_axes_have_the_names_of_their_directions(experiment):
