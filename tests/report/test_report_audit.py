@@ -142,7 +142,7 @@ def test_the_page_sets_the_audit_against_training(audited):
     text = audited[1].index.read_text()
     section = Section(text)
     header, *rows = section.rows
-    assert header == ["loss", "audit", "findings", "what training showed", "agree"]
+    assert header == ["loss", "audit", "findings", "training result", "agree"]
     table = audited[1].comparison.set_index("loss")
     shown = {row[0]: row for row in rows}
     assert list(shown) == [name for name in table.index if table["audit_verdict"][name]]

@@ -138,7 +138,7 @@ def test_pairs_without_a_partner_are_left_out(tmp_path):
     results = read(write_experiment(tmp_path / "x", losses, 6, with_slices=False))
     second = compare(results).set_index("loss").loc["second"]
     assert second["pairs"] == 4 and second["failed"] == 2 and second["seeds"] == 4
-    assert "4 paired seeds cannot decide" in second["finding"]
+    assert "4 paired seeds are too few" in second["finding"]
 
 
 def test_a_given_target_is_kept(tmp_path):
@@ -187,7 +187,7 @@ def test_one_tidy_row_a_run(experiment):
     assert parquet["outcome"].to_numpy() == pytest.approx(table["outcome"].to_numpy(), nan_ok=True)
 
 
-def test_a_loss_without_the_swept_option_is_a_level_line_over_it(tmp_path):
+def test_a_loss_without_the_swept_option_is_a_horizontal_line(tmp_path):
     losses = (Loss("a"), Loss("b", 0.9), Loss("b2", 0.8))
     directory = write_experiment(tmp_path / "x", losses, 3, with_slices=False)
     for label, gamma in (("b", 1), ("b2", 4)):
@@ -206,4 +206,4 @@ def test_a_loss_without_the_swept_option_is_a_level_line_over_it(tmp_path):
     values = table.set_index("name")["value"]
     assert list(lines[0, 1]) == pytest.approx([values["a"]] * 2)  # from side to side
     assert list(lines[1, 4]) == pytest.approx([values["b (gamma=1)"], values["b (gamma=4)"]])
-    assert "level line" in picture.caption
+    assert "horizontal line" in picture.caption

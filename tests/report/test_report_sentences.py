@@ -108,8 +108,8 @@ def test_learners(case):
 
 def test_a_gradient_of_zero_is_named_as_the_cause():
     row = STUCK | {"zero_runs": 6, "zero_gradient": 1.0, "rivals": 0, "best": ""}
-    assert sentence(row, "") == "never learns: the gradient is exactly zero from the first step on"
-    assert sentence(row | {"zero_runs": 2}, "").endswith("from the first step on in 2 of 6 runs")
+    assert sentence(row, "") == "never learns: the gradient is exactly zero from the first step"
+    assert sentence(row | {"zero_runs": 2}, "").endswith("from the first step in 2 of 6 runs")
 
 
 @pytest.mark.parametrize(

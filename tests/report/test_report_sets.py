@@ -142,7 +142,7 @@ def test_the_caption_says_how_much_of_the_path_the_plane_shows(experiment):
     off = np.median(away[:-1] / np.hypot(within, away)[:-1])
     misread = np.median(np.abs(risk - projected)) / np.ptp(risk)
     wrong = "<1" if misread < 0.01 else f"{100 * misread:.0f}"
-    assert f"hinge: {100 * off:.0f} % off the plane, risk misread by {wrong} %" in caption
+    assert f"hinge: {100 * off:.0f} % off the plane, risk off by {wrong} %" in caption
 
 
 def test_hostile_labels_are_escaped_everywhere(tmp_path):
@@ -248,13 +248,13 @@ def test_a_damaged_file_across_runs_is_told(tmp_path, content):
     results = read(directory)
     assert results.across is None and "across.json cannot be read" in results.problem
     page = build(directory).index.read_text()
-    assert "What was measured across runs is left out: across.json cannot be read" in page
+    assert "Measurements across runs are left out: across.json cannot be read" in page
 
 
 def test_without_slices_there_is_nothing_of_them(tmp_path):
     report = build(write_experiment(tmp_path / "x", LOSSES[:2], 1, with_slices=False))
     ids = re.findall(r'<section id="([a-z]+)"', report.index.read_text())
-    assert ids == ["found", "training", "numbers", "definitions", "settings"]
+    assert ids == ["results", "training", "numbers", "definitions", "settings"]
 
 
 def test_each_point_of_a_sweep_is_compared_within_itself(tmp_path):
