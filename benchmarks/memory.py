@@ -8,13 +8,14 @@ PROGRAM = """
 import resource, time
 import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
-from landscape import catalog, slices
+from landscape import catalog
+from landscape.numerics import slices
 from landscape.numerics.compiling import use_all_cores
-from landscape.config import Model
+from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.numerics.risk import Examples
 use_all_cores()
-make = catalog.build("models", Model(name="mlp", options={"widths": [800, 460]}), folder=Path())
+make = catalog.build("models", ModelPart(name="mlp", options={"widths": [800, 460]}), folder=Path())
 model = make((784,), 10)
 params, *directions = (model.init(jax.random.key(n)) for n in range(3))
 inputs = jax.random.normal(jax.random.key(3), (60000, 784))

@@ -1,44 +1,71 @@
+"""How every test runs: compiled fast, sharing compiled programs, promotions and warnings as errors.
+
+What a test compiles runs once or twice, so compilation is most of its time. Tests whose subject is
+compiled code restore the usual options: see `optimized_loops`.
+"""
+
 import atexit
 import os
 import shutil
 import tempfile
 
+# Processes that a test starts inherit these, and so compute the same bytes.
 os.environ.setdefault(
-    "NPROC", "8"
-)  # as in every process of a sweep, see landscape.numerics.compiling
-os.environ.setdefault("RAY_worker_niceness", "0")  # or the other tests leave them no time
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
+os.environ.setdefault("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "0")
+os.environ.setdefault("NPROC", "2")  # threads per operation, see numerics/compiling.py
+os.environ.setdefault("RAY_worker_niceness", "0")  # otherwise the other tests starve its workers
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # What is compiled serves all tests and the processes that they start, and ends with them.
+    # Shared by all tests and the processes they start, and deleted when the session ends.
     programs = tempfile.mkdtemp(prefix="landscape-tests-")
     atexit.register(shutil.rmtree, programs, ignore_errors=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 import jax
+import psutil
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+# Compiled programs are kept for later modules until the process is larger than this.
+MAX_RESIDENT_BYTES = 2.5e9
+
 
 @pytest.fixture(scope="module", autouse=True)
-def programs_of_the_module():
-    """What a module compiled is of no use to the next, and would fill gigabytes."""
+def bounded_memory():
+    """Clears the compiled programs of finished modules when they fill the memory."""
     yield
-    jax.clear_caches()
+    if psutil.Process().memory_info().rss > MAX_RESIDENT_BYTES:
+        jax.clear_caches()
+
+
+@pytest.fixture
+def optimized_loops(monkeypatch):
+    """Compiles loops as a user's process does, here and in the processes that the test starts."""
+    from landscape.numerics import compiling
+
+    monkeypatch.setenv("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")
+    monkeypatch.delenv("XLA_FLAGS")
+    monkeypatch.setitem(compiling._LOOP_OPTIONS, "xla_backend_optimization_level", 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_fonts():
-    """Letters in a pdf as outlines: to cut fonts down takes most of a report's time."""
+def outlined_fonts():
+    """Embeds fonts in PDF files as outlines, since subsetting fonts takes most of a report's time.
+
+    Returns the setting that users get.
+    """
     from landscape.report.figures import style
 
-    own = style.SETTINGS["pdf.fonttype"]
+    default = style.SETTINGS["pdf.fonttype"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
-        yield own
+        yield default
 
 
 def pytest_collection_modifyitems(items):
-    """Slow tests first, so that no worker is left alone with them at the end."""
+    """Runs slow tests first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -21,9 +21,9 @@ _ONCE_OPTIONS: dict[str, bool | int] = {
     "xla_cpu_use_fusion_emitters": False,
 }
 # For the loops of training and slices on a CPU: the fusion emitters took a good part of the
-# compilation time and sped up none of the measured loops.
+# compilation time and sped up none of the measured loops. The tests lower the level.
 _LOOP_OPTIONS: dict[str, bool | int] = {
-    "xla_backend_optimization_level": 1,
+    "xla_backend_optimization_level": int(os.environ.get("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")),
     "xla_cpu_use_fusion_emitters": False,
 }
 # The most CPU devices in a process, and the threads that share one operation.

@@ -66,12 +66,12 @@ def test_a_plan_keeps_results_within_their_budget():
 
 PROGRAM = """
 import sys, jax, numpy as np
-from landscape import slices, risk
+from landscape.numerics import slices, risk
 from landscape.catalog import build
-from landscape.config import Model
+from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import brier
 assert jax.local_device_count() == int(sys.argv[1])
-make = build("models", Model(name="mlp", options={"widths": [5]}), folder=".")
+make = build("models", ModelPart(name="mlp", options={"widths": [5]}), folder=".")
 model = make((4,), 3)
 params, *directions = (model.init(jax.random.key(i)) for i in range(3))
 rng = np.random.default_rng(0)
@@ -86,6 +86,7 @@ print(along({}, params, tuple(directions), points, examples)["risk"].tobytes().h
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimized_loops")
 def test_several_devices_share_the_points_and_find_the_same_bytes():
     found = []
     for devices in (1, 3):

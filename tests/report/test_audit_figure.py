@@ -454,8 +454,8 @@ def test_planes_of_several_losses_share_their_axes():
 
 
 @pytest.mark.parametrize("suffix", [".png", "pdf", ".SVG"])
-def test_the_same_audits_give_the_same_bytes(suffix, quick_fonts, monkeypatch):
-    monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", quick_fonts)
+def test_the_same_audits_give_the_same_bytes(suffix, outlined_fonts, monkeypatch):
+    monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", outlined_fonts)
     start = {".png": b"\x89PNG", "pdf": b"%PDF", ".SVG": b"<?xml"}[suffix]
     audits = [made.multiclass_hinge(), made.zero_one()]
     once, twice = (rendering.image_bytes(drawn(*audits), suffix) for _ in range(2))

@@ -92,6 +92,7 @@ def test_another_structure_is_another_program(tmp_path):
     assert key("optimizer.clip_norm=null") != key()
 
 
+@pytest.mark.usefixtures("optimized_loops")
 @pytest.mark.parametrize("value", ["losses.focal.gamma=0.5", "optimizer.learning_rate=0.3"])
 def test_a_run_in_a_sweep_has_the_bytes_that_it_has_alone(tmp_path, value):
     alone, among = tmp_path / "alone", tmp_path / "among"
@@ -220,6 +221,7 @@ def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
     assert files[0] == files[1]
 
 
+@pytest.mark.usefixtures("optimized_loops")
 def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
     """A diverging rate is among them: one run that freezes stops no other."""
     folders = [tmp_path / name for name in ("alone", "together")]
@@ -252,6 +254,7 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
     assert counts == {1, 3}
 
 
+@pytest.mark.usefixtures("optimized_loops")
 def test_the_number_of_points_side_by_side_changes_no_value(tmp_path):
     found = []
     for width in (1, 3):
