@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from landscape.config.fields import Experiment, Run
-from landscape.config.overrides import locate, normalize
+from landscape.config.overrides import locate
 from landscape.config.resolve import resolve
 from landscape.config.run_identity import measurement_digest, run_id, training_identity
-from landscape.config.yaml_source import placed, put, shown
+from landscape.config.structure import normalize
+from landscape.config.yaml_source import placed, put, short_text
 from landscape.errors import Place, UserError
 
 
@@ -56,7 +57,7 @@ def _variants(experiment: Experiment, point: dict[str, Any], index: int) -> Iter
     of_loss = {key: v for key, v in experiment.sweep.items() if paths[key][:2] == ("losses", index)}
     for loss_point in _points(of_loss):
         swept = point | loss_point
-        place = Place("sweep point " + ", ".join(f"{k}={shown(v)}" for k, v in swept.items()))
+        place = Place("sweep point " + ", ".join(f"{k}={short_text(v)}" for k, v in swept.items()))
         changed = tree
         for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
             changed = normalize(put(changed, paths[key], placed(swept[key], place)))

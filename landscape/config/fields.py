@@ -27,7 +27,7 @@ from landscape.config.parts import (
     Positive,
     unique,
 )
-from landscape.config.yaml_source import shown
+from landscape.config.yaml_source import short_text
 
 
 def _count_or_list(value: Any) -> Any:
@@ -192,5 +192,5 @@ class Run(Frozen):
     @property
     def label(self) -> str:
         """What the run is called while it is at work: loss, swept values and seed."""
-        swept = [f"{key}={shown(value)}" for key, value in self.swept.items()]
+        swept = [f"{key}={short_text(value)}" for key, value in self.swept.items()]
         return ", ".join([self.loss.label, *swept, f"seed {self.seed}"])

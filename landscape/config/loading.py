@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from landscape.config.fields import Experiment, Run
-from landscape.config.overrides import normalize, override
+from landscape.config.overrides import override
 from landscape.config.resolve import check_sweep, read_as, resolve
-from landscape.config.yaml_source import Node, at, parse, plain, put, read, write
+from landscape.config.structure import normalize
+from landscape.config.yaml_source import Node, node_at, parse, plain, put, read, write
 from landscape.errors import Place, UserError
 
 
@@ -21,7 +22,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     tree = normalize(read(path))
     folder = _folder(tree, path)
     tree = put(tree, ("folder",), Node(str(folder), tree.place))
-    name = at(tree, ("name",))
+    name = node_at(tree, ("name",))
     if name is None or name.value is None:
         tree = put(tree, ("name",), Node(path.stem, tree.place))
     tree = override(tree, overrides, folder)
@@ -34,7 +35,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
 
 def _folder(tree: Node, path: Path) -> Path:
     """Returns the absolute folder in which paths and user code are looked up."""
-    folder_node = at(tree, ("folder",))
+    folder_node = node_at(tree, ("folder",))
     if folder_node is None or folder_node.value is None:
         return path.parent.absolute()
     folder = path.parent.absolute() / str(folder_node.value)

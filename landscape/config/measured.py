@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from landscape.catalog.menu import entries
 from landscape.catalog.option_values import default
 from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, unique
-from landscape.config.yaml_source import shown
+from landscape.config.yaml_source import short_text
 
 
 def _label(value: str) -> str:
@@ -49,7 +49,7 @@ def _called(direction: DirectionPart) -> str:
     usual = {e.name: e.options for e in entries("directions")}.get(direction.name, {})
     name = direction.name.rpartition(":")[2]
     written = [
-        f"{key}={shown(value)}"
+        f"{key}={short_text(value)}"
         for key, value in direction.options.items()
         if key not in usual or value != default(usual[key])
     ]

@@ -12,7 +12,7 @@ from landscape import catalog
 from landscape.config.fields import Experiment
 from landscape.config.measured import SliceSettings
 from landscape.config.parts import LossPart, Part
-from landscape.config.yaml_source import shown
+from landscape.config.yaml_source import short_text
 
 LONGEST_ID = 100
 
@@ -102,4 +102,4 @@ def _digest(value: Any) -> str:
 
 
 def _brief(value: Any) -> str:
-    return str(value["name"]) if isinstance(value, dict) and "name" in value else shown(value)
+    return str(value["name"]) if isinstance(value, dict) and "name" in value else short_text(value)

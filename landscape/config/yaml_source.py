@@ -1,4 +1,4 @@
-"""YAML 1.2 text -> a tree of plain values in which each value knows its place, and back."""
+"""Parses YAML 1.2 into a tree whose values know their line and column, and writes YAML."""
 
 import io
 import json
@@ -15,12 +15,14 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from landscape.errors import Place, UserError, describe_value, raise_all
 
 TAG = "tag:yaml.org,2002:"
-_BREAKS = "\x85\u2028\u2029\ufeff"
+# The keys of mappings and indices of lists from the root to a node.
+KeyPath = tuple[Any, ...]
+_LINE_BREAKS = "\x85\u2028\u2029\ufeff"
 
 
 @dataclass(frozen=True)
 class Node:
-    """A value, where it stands, and where its key stands if it has one."""
+    """A value with its place, and the place of its key if it has one."""
 
     value: Any  # None, bool, int, float, str, dict[str, Node] or list[Node]
     place: Place
@@ -28,20 +30,23 @@ class Node:
 
 
 def read(path: Path) -> Node:
-    """The tree of a YAML file; UserError for a file that cannot be read or is no mapping."""
+    """Returns the tree of a YAML file.
+
+    Raises UserError if it cannot be read or is not a mapping.
+    """
     place = Place(str(path))
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError("this file does not exist", place=place) from None
     except IsADirectoryError:
-        hint = "name the YAML file itself"
+        hint = "name a YAML file in it"
         raise UserError("this is a folder, expected a file", place=place, hint=hint) from None
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8 text ({error.reason})"
         raise UserError(message, place=place, hint="save the file as UTF-8") from None
     except OSError as error:
-        raise UserError(f"this file cannot be read: {error.strerror}", place=place) from None
+        raise UserError(f"cannot read this file: {error.strerror}", place=place) from None
     tree = parse(text, str(path))
     if not isinstance(tree.value, dict):
         found = "nothing" if tree.value is None else describe(tree)
@@ -51,7 +56,10 @@ def read(path: Path) -> Node:
 
 
 def parse(text: str, file: str) -> Node:
-    """The tree of one YAML document; UserError lists every duplicate key and odd value."""
+    """Returns the tree of one YAML document.
+
+    Raises UserError that lists every duplicate key and every value that is not plain.
+    """
     builder = _Builder(file, text.splitlines())
     try:
         root = YAML(typ="safe", pure=True).compose(text)
@@ -60,27 +68,27 @@ def parse(text: str, file: str) -> Node:
         raise UserError(
             f"not valid YAML: {problem}",
             place=builder.place(error.problem_mark or error.context_mark),
-            hint="indent with spaces, never with tabs" if "'\\t'" in problem else None,
+            hint="indent with spaces, not with tabs" if "'\\t'" in problem else None,
         ) from None
     except RecursionError:
-        raise UserError("nested too deeply to be read", place=Place(file)) from None
+        raise UserError("the YAML is nested too deeply", place=Place(file)) from None
     except YAMLError as error:
         position = getattr(error, "position", 0)
         line, start = text.count("\n", 0, position), text.rfind("\n", 0, position) + 1
         place = Place(file, line + 1, position - start + 1)
-        raise UserError("a character that YAML does not allow", place=place) from None
+        raise UserError("found a character that YAML does not allow", place=place) from None
     if root is None:
         return Node(None, Place(file, 1, 1))
     try:
         tree = builder.build(root, None, ())
     except RecursionError:
-        raise UserError("nested too deeply to be read", place=Place(file)) from None
+        raise UserError("the YAML is nested too deeply", place=Place(file)) from None
     raise_all(builder.errors)
     return tree
 
 
 class _Builder:
-    """Turns composed YAML nodes into the tree and collects what is wrong on the way."""
+    """Builds the tree from composed YAML nodes and collects errors."""
 
     def __init__(self, file: str, lines: list[str]):
         self.file = file
@@ -95,7 +103,7 @@ class _Builder:
     def build(self, node: Any, key: Place | None, above: tuple[int, ...]) -> Node:
         place = self.place(node.start_mark)
         if id(node) in above:
-            self.errors.append(UserError("an alias that contains itself", place=place))
+            self.errors.append(UserError("found an alias that contains itself", place=place))
             return Node(None, place, key)
         above = (*above, id(node))
         plain = (TAG + "map", TAG + "seq")
@@ -117,7 +125,7 @@ class _Builder:
             case "bool":
                 return self.scalars.construct_yaml_bool(node)
             case "int" if len(node.value) > 100:
-                self.errors.append(UserError("a number of over 100 digits", place=place))
+                self.errors.append(UserError("found a number of more than 100 digits", place=place))
                 return 0
             case "int":
                 return self.scalars.construct_yaml_int(node)
@@ -137,19 +145,21 @@ class _Builder:
         self.errors.append(UserError(message, place=place))
 
     def _mapping(self, node: MappingNode, above: tuple[int, ...]) -> dict[str, Node]:
-        own: dict[str, Node] = {}
+        direct: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         for key_node, value_node in node.value:
             place = self.place(key_node.start_mark)
             if not isinstance(key_node, ScalarNode):
-                self.errors.append(UserError("expected a word as the key", place=place))
+                self.errors.append(
+                    UserError("found a mapping or a list as a key, expected text", place=place)
+                )
             elif str(key_node.tag) == TAG + "merge":
                 merged = {**self._merge(value_node, place, above), **merged}
-            elif key_node.value in own:
-                self.errors.append(_duplicate(key_node.value, place, own[key_node.value]))
+            elif key_node.value in direct:
+                self.errors.append(_duplicate(key_node.value, place, direct[key_node.value]))
             else:
-                own[key_node.value] = self.build(value_node, place, above)
-        return {**merged, **own}
+                direct[key_node.value] = self.build(value_node, place, above)
+        return {**merged, **direct}
 
     def _merge(self, node: Any, place: Place, above: tuple[int, ...]) -> dict[str, Node]:
         sources = node.value if isinstance(node, SequenceNode) else [node]
@@ -167,24 +177,24 @@ class _Builder:
 def _duplicate(key: str, place: Place, first: Node) -> UserError:
     line = first.key.line if first.key else None
     return UserError(
-        f"the key `{key}` stands twice, first on line {line}",
+        f"duplicate key `{key}`, first on line {line}",
         place=place,
-        hint="remove one of them; the last one would win in silence",
+        hint="remove one of them; the last one would silently win",
     )
 
 
 def describe(node: Node) -> str:
-    """What a node holds, in words for a message: `the text 'abc'`, `the list [1, 2]`."""
+    """Describes the value of a node for a message: `the text 'abc'`, `the list [1, 2]`."""
     return describe_value(plain(node))
 
 
-def shown(value: Any) -> str:
-    """A value as short text: `0.01`, `true`, `[8,8]`, `mlp`."""
+def short_text(value: Any) -> str:
+    """Returns a value as short text: `0.01`, `true`, `[8,8]`, `mlp`."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def plain(node: Node) -> Any:
-    """The values of a tree without their places."""
+    """Returns the values of a tree without their places."""
     if isinstance(node.value, dict):
         return {key: plain(value) for key, value in node.value.items()}
     if isinstance(node.value, list):
@@ -193,7 +203,7 @@ def plain(node: Node) -> Any:
 
 
 def placed(value: Any, place: Place) -> Node:
-    """The tree of plain values that all stand at the same place."""
+    """Returns the tree of plain values that all have the same place."""
     if isinstance(value, dict):
         value = {str(key): replace(placed(item, place), key=place) for key, item in value.items()}
     elif isinstance(value, list | tuple):
@@ -201,8 +211,8 @@ def placed(value: Any, place: Place) -> Node:
     return Node(value, place)
 
 
-def find(tree: Node, path: Iterable[Any]) -> Node:
-    """The node at a path; where the path leaves the tree, the last node on the way."""
+def deepest_node(tree: Node, path: Iterable[Any]) -> Node:
+    """Returns the node at a path, or the last node on the way if the path leaves the tree."""
     for step in path:
         try:
             tree = tree.value[step]
@@ -211,8 +221,8 @@ def find(tree: Node, path: Iterable[Any]) -> Node:
     return tree
 
 
-def at(tree: Node, path: Iterable[Any]) -> Node | None:
-    """The node at a path, None where there is none."""
+def node_at(tree: Node, path: Iterable[Any]) -> Node | None:
+    """Returns the node at a path, None if there is none."""
     for step in path:
         try:
             tree = tree.value[step]
@@ -221,9 +231,11 @@ def at(tree: Node, path: Iterable[Any]) -> Node | None:
     return tree
 
 
-def put(tree: Node, path: tuple[Any, ...], new: Node) -> Node:
-    """The tree with another node at a path; mappings on the way are made where there are none,
-    and a list that is not there holds the one item that is put into it."""
+def put(tree: Node, path: KeyPath, new: Node) -> Node:
+    """Returns the tree with another node at a path.
+
+    Missing mappings on the way are created; a missing list gets the new node as its only item.
+    """
     if not path:
         return new
     step, rest = path[0], path[1:]
@@ -238,14 +250,14 @@ def put(tree: Node, path: tuple[Any, ...], new: Node) -> Node:
 
 
 def write(value: Any) -> str:
-    """YAML text of plain values, keys in their order, that reads back as the same values."""
+    """Returns the YAML text of plain values, keys in order, which parses as the same values."""
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False
     yaml.representer.ignore_aliases = lambda *_: True
     yaml.width = 100
-    # The characters that YAML takes for line breaks are written unescaped otherwise, and lost.
-    yaml.allow_unicode = not any(c in json.dumps(value, ensure_ascii=False) for c in _BREAKS)
+    # Otherwise the characters that YAML takes for line breaks are written unescaped, and lost.
+    yaml.allow_unicode = not any(c in json.dumps(value, ensure_ascii=False) for c in _LINE_BREAKS)
     text = io.StringIO()
     yaml.dump(value, text)
     return text.getvalue()

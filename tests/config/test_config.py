@@ -151,12 +151,12 @@ def test_a_tab_is_named(tmp_path):
 # What is wrong, the line and column where (the fourth line is what is added to BASE), a piece of
 # the message, a piece of the hint.
 WRONG = [
-    ("steps: 1\nsteps: 2", 5, 1, "`steps` stands twice, first on line 4", "remove one"),
+    ("steps: 1\nsteps: 2", 5, 1, "duplicate key `steps`, first on line 4", "remove one"),
     ("stepz: 1", 4, 1, "no key `stepz`", "did you mean `steps`?"),
     ("evaluation: {splt: test}", 4, 14, "`evaluation.splt`", "did you mean `evaluation.split`?"),
     ("steps: [1", 5, 1, "not valid YAML", ""),
     ("steps: !count 1", 4, 8, "tag `!count`", ""),
-    ("? [steps]\n: 3", 4, 3, "expected a word as the key", ""),
+    ("? [steps]\n: 3", 4, 3, "a mapping or a list as a key", ""),
     ("model2: &m {x: *m}", 4, 9, "alias that contains itself", ""),
     ("steps: many", 4, 8, "found the text 'many', expected a whole number", ""),
     ("steps: '3'", 4, 8, "found the text '3'", "without quotes"),
@@ -165,7 +165,7 @@ WRONG = [
     ("steps: null", 4, 8, "found null", ""),
     ("steps: 0", 4, 8, "greater than or equal to 1", ""),
     ("steps: 3000000000", 4, 8, "less than 2147483648", ""),
-    ("steps: " + "9" * 5000, 4, 8, "over 100 digits", ""),
+    ("steps: " + "9" * 5000, 4, 8, "more than 100 digits", ""),
     ("steps: -5", 4, 8, "found the integer -5", ""),
     ("batch_size: 0", 4, 13, "`batch_size`", ""),
     ("record_every: 0", 4, 15, "`record_every`", ""),
@@ -253,7 +253,7 @@ WRONG = [
     ("sweep: {steps: []}", 4, 16, "at least one value", ""),
     ("sweep: {steps: 3}", 4, 16, "expected a list", ""),
     ("sweep: {steps: [1, x]}", 4, 20, "found the text 'x'", ""),
-    ("sweep: {steps: [1, 2, 1]}", 4, 23, "over the integer 1 twice", ""),
+    ("sweep: {steps: [1, 2, 1]}", 4, 23, "the sweep over `steps` lists the integer 1 twice", ""),
     ("sweep: {optimizer: [sgd, adm]}", 4, 26, "no optimizer `adm`", "did you mean `adam`?"),
 ]
 
@@ -441,8 +441,8 @@ def test_an_override_takes_the_place_of_a_sweep_over_its_key(tmp_path):
         ("=3", "expected `key=value`", ""),
         ("stepz=3", "no key `stepz`", "did you mean `steps`?"),
         ("evaluation.siz=3", "no key `evaluation.siz`", "did you mean `evaluation.size`?"),
-        ("steps.more=3", "no key `steps.more`", "no keys inside"),
-        ("sweep.steps=1,2", "sweep", "0.1,0.01"),
+        ("steps.more=3", "no key `steps.more`", "`steps` has no keys"),
+        ("sweep.steps=1,2", "found the key `sweep.steps`", "write `steps=1,2`"),
         ("steps=x", "found the text 'x'", ""),
         ("steps=1,x", "found the text 'x'", ""),
         ("steps=1,1", "twice", ""),

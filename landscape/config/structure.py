@@ -1,0 +1,155 @@
+"""Walks the tree of a config beside the models that describe it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from landscape.config.fields import Experiment
+from landscape.config.parts import Part
+from landscape.config.yaml_source import KeyPath, Node, node_at, plain, short_text
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Returns the model that an annotation contains: alone, in a list or beside null."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    models = (model_in(argument) for argument in get_args(annotation))
+    return next((model for model in models if model is not None), None)
+
+
+def is_list(annotation: Any) -> bool:
+    """Returns whether a field takes a list of values."""
+    if get_origin(annotation) in (Union, UnionType):
+        return any(is_list(argument) for argument in get_args(annotation))
+    if hasattr(annotation, "__metadata__"):
+        return is_list(get_args(annotation)[0])
+    return get_origin(annotation) is tuple
+
+
+def annotation_at(path: KeyPath, model: type[BaseModel] = Experiment) -> Any:
+    """Returns the annotation of the field at a path, None if the models have no such field."""
+    annotation: Any = model
+    for step in path:
+        inner = model_in(annotation)
+        if inner is None:
+            return None
+        field = inner.model_fields.get(step)
+        annotation = inner if isinstance(step, int) else field and field.annotation
+    return annotation
+
+
+def visit(
+    node: Node,
+    change: Callable[[KeyPath, Node, type[BaseModel]], Node],
+    model: type[BaseModel] = Experiment,
+    path: KeyPath = (),
+) -> Node:
+    """Returns the tree with `change` applied to every node that a model describes.
+
+    A node is changed before its children, which are those of the changed node.
+    """
+    node = change(path, node, model)
+    if not isinstance(node.value, dict):
+        return node
+    children = dict(node.value)
+    for name, field in model.model_fields.items():
+        inner, child = model_in(field.annotation), children.get(name)
+        if inner is None or child is None:
+            continue
+        if not is_list(field.annotation):
+            children[name] = visit(child, change, inner, (*path, name))
+        elif isinstance(child.value, list):
+            items = enumerate(child.value)
+            visited = [visit(item, change, inner, (*path, name, index)) for index, item in items]
+            children[name] = replace(child, value=visited)
+    return replace(node, value=children)
+
+
+def normalize(tree: Node) -> Node:
+    """Returns the tree with each part as a mapping of its name, its fields and its options.
+
+    A single item in place of a list becomes a list, unless it is a part. Values of the wrong shape
+    are left for the models to report.
+    """
+    return visit(tree, lambda _, node, model: _normalize_lists(_normalize_part(node, model), model))
+
+
+def _normalize_lists(node: Node, model: type[BaseModel]) -> Node:
+    if not isinstance(node.value, dict):
+        return node
+    children = dict(node.value)
+    for name, field in model.model_fields.items():
+        inner, child = model_in(field.annotation), children.get(name)
+        if inner is None or issubclass(inner, Part) or not is_list(field.annotation):
+            continue
+        if child is not None and isinstance(child.value, dict):
+            children[name] = replace(child, value=[child])
+    return replace(node, value=children)
+
+
+def _normalize_part(node: Node, model: type[BaseModel]) -> Node:
+    if not issubclass(model, Part):
+        return node
+    if isinstance(node.value, str):
+        return replace(node, value={"name": Node(node.value, node.place)})
+    if not isinstance(node.value, dict):
+        return node
+    fields = {key: child for key, child in node.value.items() if key in model.model_fields}
+    options = {key: child for key, child in node.value.items() if key not in model.model_fields}
+    if not options:
+        return node
+    nested = fields.get("options")
+    if nested is not None and isinstance(nested.value, dict):
+        options = {**nested.value, **options}
+    return replace(node, value={**fields, "options": Node(options, node.place)})
+
+
+class PlacedPart(NamedTuple):
+    """A part in a tree, with its path and its model."""
+
+    path: KeyPath
+    node: Node
+    model: type[Part]
+
+
+def parts(tree: Node) -> list[PlacedPart]:
+    """Returns every part of a normalized tree."""
+    placed_parts: list[PlacedPart] = []
+
+    def collect(path: KeyPath, node: Node, model: type[BaseModel]) -> Node:
+        if issubclass(model, Part) and node.value is not None:
+            placed_parts.append(PlacedPart(path, node, model))
+        return node
+
+    visit(tree, collect)
+    return placed_parts
+
+
+def loss_labels(tree: Node) -> list[str]:
+    """Returns the label of each loss: as written, else the shortest name that is unique.
+
+    In this order: `focal`, `focal[gamma=3.0]` with the options as written,
+    `mine.py:focal[gamma=3.0]`.
+    """
+    listed = node_at(tree, ("losses",))
+    nodes = listed.value if listed is not None and isinstance(listed.value, list) else []
+    losses = [loss if isinstance(loss, dict) else {} for loss in map(plain, nodes)]
+    levels = [[_label(loss, level) for loss in losses] for level in range(3)]
+    return [
+        next((names[i] for names in levels if names.count(names[i]) == 1), levels[-1][i])
+        for i in range(len(losses))
+    ]
+
+
+def _label(loss: dict[str, Any], level: int) -> str:
+    if loss.get("label") is not None:
+        return str(loss["label"])
+    name = str(loss.get("name", ""))
+    label = name if level == 2 else name.rpartition(":")[2]
+    options = loss.get("options")
+    if level == 0 or not isinstance(options, dict) or not options:
+        return label
+    return f"{label}[{','.join(f'{key}={short_text(value)}' for key, value in options.items())}]"
