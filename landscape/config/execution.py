@@ -1,4 +1,4 @@
-"""What a config may say of how runs are performed, which decides nothing about their results."""
+"""Execution settings of a config; they do not affect results."""
 
 import math
 import re
@@ -18,13 +18,13 @@ _BYTES |= {f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)}
 def _quantity(
     units: Mapping[str, float], expected: str, least: float = 0.0
 ) -> Callable[[Any], Any]:
-    """A validator of amounts such as `10m`: a number, and a unit unless it is the smallest one."""
+    """Returns a validator of amounts such as `10m`; the first unit is the default."""
 
     def read(value: Any) -> Any:
         amount = value
         if isinstance(value, str):
-            found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
-            number, unit = found.groups() if found else ("0", "")
+            match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
+            number, unit = match.groups() if match else ("0", "")
             amount = float(number) * units.get(unit or next(iter(units)), 0)
         if isinstance(amount, bool) or not isinstance(amount, int | float):
             raise PydanticCustomError("quantity", expected)
@@ -36,19 +36,21 @@ def _quantity(
 
 
 _seconds = _quantity(_SECONDS, "a time greater than 0, such as 90s, 10m or 2h")
-# A number without a unit is bytes, and hardly ever meant.
+# The minimum catches a forgotten unit: a plain number is in bytes.
 _bytes = _quantity(_BYTES, "an amount of memory of 1MiB or more, such as 512MiB or 4GiB", 2**20)
-_EITHER = WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]})
-Seconds = Annotated[float, BeforeValidator(lambda value: float(_seconds(value))), _EITHER]
-Bytes = Annotated[int, BeforeValidator(lambda value: int(_bytes(value))), _EITHER]
+_QUANTITY_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+)
+Seconds = Annotated[float, BeforeValidator(lambda value: float(_seconds(value))), _QUANTITY_SCHEMA]
+Bytes = Annotated[int, BeforeValidator(lambda value: int(_bytes(value))), _QUANTITY_SCHEMA]
 
 
 class Execution(Frozen):
-    """What a run may take before it is stopped and recorded as failed.
+    """Limits at which a run is stopped and recorded as failed.
 
-    `memory_limit` is that of the process that performs it, with what the process starts; about
-    400 MiB of it are taken before anything is trained. `retries`: how often a run is tried again
-    whose process was lost; one that raises an error is not.
+    `memory_limit` applies to the process of the run and its children; about 400 MiB of it are used
+    before training starts. `retries`: how often a run is repeated if its process is lost; a run
+    that raises an error is not repeated.
     """
 
     time_limit: Seconds | None = None
@@ -57,10 +59,10 @@ class Execution(Frozen):
 
 
 class Resources(Frozen):
-    """What a run asks of a machine of a Ray cluster; fractions share a CPU or a GPU.
+    """Resources of a run on a Ray cluster; fractions share a CPU or a GPU.
 
-    `memory` is what Ray sets aside for it, no limit. Other executors have one machine, and share it
-    by the number of their jobs.
+    `memory` is reserved by Ray; it is not a limit. Other executors divide their one machine by the
+    number of jobs instead.
     """
 
     cpus: Positive = 1.0

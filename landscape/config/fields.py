@@ -1,4 +1,4 @@
-"""What a config may say: frozen, strict models of an experiment and of a run."""
+"""The models of an experiment and of a run: frozen and strict."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ from landscape.config.yaml_source import short_text
 
 
 def _count_or_list(value: Any) -> Any:
-    """A count as the seeds 0, 1, …; a list as it is."""
+    """Returns the seeds 0, 1, … for a count; returns a list unchanged."""
     if isinstance(value, list | tuple):
         return tuple(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -43,7 +43,7 @@ def _count_or_list(value: Any) -> Any:
 
 def _folder_name(value: str) -> str:
     if value.startswith(".") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in value):
-        raise PydanticCustomError("folder_name", "a name that can be a folder's")
+        raise PydanticCustomError("folder_name", "a valid name of a folder")
     return value
 
 
@@ -73,7 +73,7 @@ Sweep = Annotated[
 
 
 class EvaluationSettings(Frozen):
-    """The fixed set on which everything is compared. `size` null: all of the split."""
+    """The fixed examples on which everything is compared. `size` null: the whole split."""
 
     split: Literal["train", "test"] = "test"
     size: Count | None = None
@@ -81,10 +81,11 @@ class EvaluationSettings(Frozen):
 
 
 class GradientSettings(Frozen):
-    """What counts as a dead, a vanishing and an exploding gradient.
+    """Thresholds for dead, vanishing and exploding gradients.
 
-    Zero means a magnitude of at most `absolute`, or of `relative` times the largest; vanishing is
-    a mean magnitude below `vanishing`, exploding a global norm above `exploding`.
+    A gradient is zero if its magnitude is at most `absolute`, or `relative` times the largest. It
+    vanishes if its mean magnitude is below `vanishing`, and explodes if its global norm is above
+    `exploding`.
     """
 
     absolute: NotNegative = 0.0
@@ -94,13 +95,13 @@ class GradientSettings(Frozen):
 
 
 class Experiment(Frozen):
-    """One YAML file: a dataset, a model, an optimizer, candidate losses, seeds, what to measure.
+    """One YAML file: dataset, model, optimizer, candidate losses, seeds and measurements.
 
-    `folder` is where paths and the user's own code are looked up, by default that of the file;
-    `name` is the folder of results, by default the name of the file. `checkpoints`: how many
-    points along the path of training are kept, spread over the recorded steps. `audit`: judge each
-    loss without training it too. `seeds_together`: how many runs of one program are trained side by
-    side; `auto` is 16 on a GPU and one on a CPU. `execution` and `resources`: what a run may take.
+    Paths and user code are looked up in `folder`, by default that of the file; `name` is the
+    folder of results, by default the name of the file. `checkpoints`: number of parameter vectors
+    that are saved along training, spread over the recorded steps. `audit`: also judge each loss
+    without training it. `seeds_together`: number of runs of one program that are trained together;
+    `auto` is 16 on a GPU and 1 on a CPU. `execution` and `resources`: limits and resources of runs.
     """
 
     title: str | None = None
@@ -132,7 +133,7 @@ class Experiment(Frozen):
     folder: Path = Path()
 
     @model_validator(mode="after")
-    def _has_checkpoints(self) -> "Experiment":
+    def _check_measurements(self) -> "Experiment":
         _check_checkpoints(self.checkpoints, self.slices, self.curvature)
         return self
 
@@ -140,7 +141,7 @@ class Experiment(Frozen):
 def _check_checkpoints(
     checkpoints: int, slices: SliceSettings | None, curvature: CurvatureSettings | None
 ) -> None:
-    """What is measured along the path of training needs checkpoints of it."""
+    """Raises PydanticCustomError if a measurement along training has too few checkpoints."""
     for direction in slices.directions() if slices is not None else ():
         component = direction.options.get("component", 1)
         if direction.name != "trajectory" or not isinstance(component, int):
@@ -149,23 +150,23 @@ def _check_checkpoints(
             raise PydanticCustomError(
                 "sentence",
                 "component {component} of the trajectory needs more than {component} "
-                "checkpoints of training, found `checkpoints: {found}`",
+                "checkpoints, found `checkpoints: {found}`",
                 {"component": component, "found": checkpoints, "hint": "set `checkpoints: 20`"},
             )
     if curvature is not None and curvature.checkpoints and checkpoints == 0:
         raise PydanticCustomError(
             "sentence",
-            "`curvature.checkpoints` is true, but no checkpoints of training are kept",
+            "`curvature.checkpoints` is true, but no checkpoints are saved",
             {"hint": "set `checkpoints: 5`"},
         )
 
 
 class Run(Frozen):
-    """One training: one loss, one seed, one point of the sweep, everything resolved.
+    """One training: one loss, one seed, one point of the sweep, with all defaults filled in.
 
-    `id` names the run and changes with whatever decides its training: options, seed, the text of
-    the user's own files, the content of data files; never with title, label, folder, slices,
-    curvature or audit. `measurement` does the same for what is measured afterwards.
+    `id` names the run and depends on everything that affects its training: options, seed, the text
+    of the user's code, the content of data files; not on title, label, folder, slices, curvature or
+    audit. `measurement` is the digest of everything that affects what is measured afterwards.
     """
 
     id: str
@@ -191,6 +192,6 @@ class Run(Frozen):
 
     @property
     def label(self) -> str:
-        """What the run is called while it is at work: loss, swept values and seed."""
+        """The name of the run in progress messages: loss, swept values and seed."""
         swept = [f"{key}={short_text(value)}" for key, value in self.swept.items()]
         return ", ".join([self.loss.label, *swept, f"seed {self.seed}"])

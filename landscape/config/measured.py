@@ -1,4 +1,4 @@
-"""What a config may ask to be measured: slices, curvature, and what lies between runs."""
+"""The models of what is measured: slices, curvature, and comparisons across runs."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -40,24 +40,23 @@ def _auto(value: Any) -> Any:
     raise PydanticCustomError("auto", "a whole number from 1 to 4096, or auto")
 
 
-# Between the directions of a plane in its label.
-_SEPARATOR = " \N{MULTIPLICATION SIGN} "
+_AXIS_SEPARATOR = " \N{MULTIPLICATION SIGN} "
 
 
-def _called(direction: DirectionPart) -> str:
-    """A direction's name, with the options in which it differs from what is usual."""
-    usual = {e.name: e.options for e in entries("directions")}.get(direction.name, {})
+def _direction_label(direction: DirectionPart) -> str:
+    """Returns the name of a direction with the options that differ from their defaults."""
+    known = {e.name: e.options for e in entries("directions")}.get(direction.name, {})
     name = direction.name.rpartition(":")[2]
-    written = [
+    options = [
         f"{key}={short_text(value)}"
         for key, value in direction.options.items()
-        if key not in usual or value != default(usual[key])
+        if key not in known or value != default(known[key])
     ]
-    called = f"{name}[{','.join(written)}]" if written else name
-    return "".join(c if c.isprintable() and c != "/" else "_" for c in called)
+    label = f"{name}[{','.join(options)}]" if options else name
+    return "".join(c if c.isprintable() and c != "/" else "_" for c in label)
 
 
-# Directions that follow from the point itself, so that there is nothing to draw several times.
+# Directions that the point determines: there is only one of each, and nothing to draw.
 COMPUTED = ("gradient", "update", "eigenvector", "trajectory", "interpolation")
 Radius = Annotated[
     float | Literal["auto"],
@@ -73,11 +72,11 @@ Label = Annotated[str, Field(max_length=60), AfterValidator(_label)]
 
 
 class Lines(Frozen):
-    """Slices along single directions: `directions` draws of one `direction`, null that of `slices`.
+    """Slices along lines: `directions` draws of one `direction`, null for that of `slices`.
 
-    `radius` is the distance walked to both sides; `auto` finds the one at which the risk has risen
-    by `rise` times the drop that training achieved. `directions` null: 8, or the one that there is
-    of a direction that is computed. `label` is what the set is called in results and reports.
+    `radius` is the largest distance on both sides; `auto` finds the distance at which the risk has
+    risen by `rise` times the decrease during training. `directions` null: 8, or 1 if the direction
+    is computed. `label` names the set in results and reports.
     """
 
     label: Label | None = None
@@ -88,7 +87,7 @@ class Lines(Frozen):
     rise: Positive = 1.0
 
     @model_validator(mode="after")
-    def _one_of_computed(self) -> "Lines":
+    def _check_directions(self) -> "Lines":
         name = None if self.direction is None else self.direction.name
         if name in COMPUTED and self.directions not in (None, 1):
             raise PydanticCustomError(
@@ -99,16 +98,16 @@ class Lines(Frozen):
         return self
 
     def draws(self, direction: DirectionPart) -> int:
-        """How many directions there are."""
+        """Returns the number of directions."""
         return self.directions or (1 if direction.name in COMPUTED else 8)
 
 
 class Planes(Frozen):
-    """Slices on planes of two `axes`, null twice the direction of `slices`; `points` are [x, y].
+    """Slices on planes of two `axes`, null for twice the direction of `slices`.
 
-    `draws` planes of the same axes; `radius`, `rise` and `label` as for lines. `eigenvalues`: the
-    smallest and the largest eigenvalue of the Hessian at every point as well, by that many
-    iterations of Lanczos.
+    `draws` planes with the same axes of [x, y] `points`; `radius`, `rise` and `label` as for lines.
+    `eigenvalues`: number of Lanczos iterations for the smallest and the largest eigenvalue of the
+    Hessian at every point; null for none.
     """
 
     label: Label | None = None
@@ -120,7 +119,7 @@ class Planes(Frozen):
     eigenvalues: Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_computed(self) -> "Planes":
+    def _check_axes(self) -> "Planes":
         if self.axes is None:
             return self
         first, second = self.axes
@@ -128,25 +127,25 @@ class Planes(Frozen):
             if self.draws not in (None, 1):
                 raise PydanticCustomError(
                     "sentence",
-                    "`draws` is {count}, but both directions of the plane are computed: there is "
-                    "only one",
+                    "`draws` is {count}, but both directions of the plane are computed, so there "
+                    "is only one plane",
                     {"count": self.draws, "hint": "leave `draws` out"},
                 )
             if first == second:
                 raise PydanticCustomError(
                     "sentence",
                     "both axes of the plane are the same direction",
-                    {"hint": "use two, as in `axes: [eigenvector, random]`"},
+                    {"hint": "use two, for example `axes: [eigenvector, random]`"},
                 )
         return self
 
 
 class SliceSettings(Frozen):
-    """What is measured around a trained point. `gradients`: their norm and dead fractions too.
+    """Slices through the points `at`. `gradients`: also their norms and dead fractions.
 
-    `hoist`: compute once for all points of a slice what is affine in their coordinates, such as the
-    first layer of a model. It changes results by rounding only. `side_by_side`: how many points are
-    evaluated at once; `auto` is one on a CPU, and elsewhere what a short trial finds fastest.
+    `hoist`: compute what is affine in the coordinates, such as the first layer of a model, once for
+    all points of a slice; this changes results only by rounding. `side_by_side`: number of points
+    that are evaluated at once; `auto` is 1 on a CPU, else the fastest in a short trial.
     """
 
     at: Annotated[
@@ -160,54 +159,55 @@ class SliceSettings(Frozen):
     side_by_side: Auto = "auto"
 
     @model_validator(mode="after")
-    def _told_apart(self) -> "SliceSettings":
+    def _check_labels(self) -> "SliceSettings":
         for kind, names in (("lines", self.line_labels()), ("planes", self.plane_labels())):
-            twice = next((name for name in names if names.count(name) > 1), None)
-            if twice is not None:
+            repeated = next((name for name in names if names.count(name) > 1), None)
+            if repeated is not None:
                 raise PydanticCustomError(
                     "sentence",
-                    "two sets of {kind} are called `{name}`",
-                    {"kind": kind, "name": twice, "hint": "give one of them a `label:`"},
+                    "two sets of {kind} have the label `{name}`",
+                    {"kind": kind, "name": repeated, "hint": "set the `label:` of one of them"},
                 )
         return self
 
     @model_validator(mode="after")
-    def _known_at_the_initial_point(self) -> "SliceSettings":
+    def _check_update(self) -> "SliceSettings":
         if "initial" in self.at and any(d.name == "update" for d in self.directions()):
             raise PydanticCustomError(
                 "sentence",
-                "the direction `update` has no meaning at the initial point: no step led to it",
+                "the direction `update` is not defined at the initial point: no step led there",
                 {"hint": "use `at: [trained]`"},
             )
         return self
 
     def directions(self) -> list[DirectionPart]:
-        """Every direction that is used."""
-        used = [lines.direction or self.direction for lines in self.lines or ()]
+        """Returns the directions of all sets."""
+        directions = [lines.direction or self.direction for lines in self.lines or ()]
         for planes in self.planes or ():
-            used += planes.axes or (self.direction,)
-        return used
+            directions += planes.axes or (self.direction,)
+        return directions
 
     def line_labels(self) -> list[str]:
-        """What each set of lines is called: its label, else the name of its direction."""
+        """Returns the label of each set of lines, by default the name of its direction."""
         return [
-            lines.label or _called(lines.direction or self.direction) for lines in self.lines or ()
+            lines.label or _direction_label(lines.direction or self.direction)
+            for lines in self.lines or ()
         ]
 
     def plane_labels(self) -> list[str]:
-        """What each set of planes is called: its label, else the names of its directions."""
-        found = []
+        """Returns the label of each set of planes, by default the names of its directions."""
+        labels = []
         for planes in self.planes or ():
-            names = [_called(axis) for axis in planes.axes or (self.direction,) * 2]
-            found.append(planes.label or _SEPARATOR.join(dict.fromkeys(names)))
-        return found
+            names = [_direction_label(axis) for axis in planes.axes or (self.direction,) * 2]
+            labels.append(planes.label or _AXIS_SEPARATOR.join(dict.fromkeys(names)))
+        return labels
 
 
 class CurvatureSettings(Frozen):
-    """What is asked of the Hessian of the risk on the evaluation set, and how exactly.
+    """Measurements of the Hessian of the risk on the evaluation set, and their accuracy.
 
-    `checkpoints`: at each checkpoint of training too. `eigenvalues` of each end, by `iterations` of
-    Lanczos; traces, norm and density from `probes` random vectors.
+    `checkpoints`: also at each checkpoint. `eigenvalues`: number at each end of the spectrum, by
+    `iterations` of Lanczos; traces, norm and density are estimated from `probes` random vectors.
     """
 
     at: Annotated[
@@ -225,10 +225,10 @@ class CurvatureSettings(Frozen):
 
 
 class AcrossSettings(Frozen):
-    """What is measured between runs, after all have finished.
+    """Measurements across runs, made after all have finished.
 
-    `losses`: each loss's solution under every other loss. `interpolations`: the risk on the
-    straight way between the solutions of two seeds, or of two losses from the same start.
+    `losses`: the risk of each loss's solution under every other loss. `interpolations`: the risk on
+    the straight line between the solutions of two seeds, or of two losses from one initialization.
     """
 
     losses: bool = True

@@ -1,4 +1,4 @@
-"""What fields are made of: frozen models, numbers within bounds, and parts by family."""
+"""Building blocks of the config models: bounded numbers, and one model per family of parts."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
@@ -19,13 +19,14 @@ from landscape.catalog.menu import entries
 
 def _odd(value: int) -> int:
     if value % 2 == 0:
-        raise PydanticCustomError("odd", "an odd number, so that the trained point is a sample")
+        raise PydanticCustomError("odd", "an odd number, so that the center is a sample")
     return value
 
 
 def unique(values: Sequence[Any]) -> Sequence[Any]:
+    """Returns the values; raises PydanticCustomError if one of them is repeated."""
     if len(set(values)) < len(values):
-        raise PydanticCustomError("unique", "each value once")
+        raise PydanticCustomError("unique", "distinct values")
     return values
 
 
@@ -42,13 +43,16 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Frozen(BaseModel):
-    """A value that never changes and takes nothing it does not know."""
+    """Base of the config models: immutable, strict, without unknown keys."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Part(Frozen):
-    """A part by name, with its options. A config may write the name alone, or options flat."""
+    """The name of a part and its options.
+
+    A config may give only the name, and options beside the name instead of under `options`.
+    """
 
     family: ClassVar[str] = ""
     name: str = Field(min_length=1)
@@ -58,16 +62,16 @@ class Part(Frozen):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        written = handler.resolve_ref_schema(handler(core_schema))
+        schema = handler.resolve_ref_schema(handler(core_schema))
         menu = sorted({entry.name for entry in entries(cls.family)}) if cls.family else []
         name = {"anyOf": [{"enum": menu}, {"type": "string", "pattern": ":"}]}
-        written["properties"]["name"] = name
-        written["additionalProperties"] = True
-        required = [field for field in written.pop("required", []) if field != "label"]
-        full = {**written, "required": required}
-        written.clear()
-        written.update({"title": full.pop("title", cls.__name__), "anyOf": [name, full]})
-        return written
+        schema["properties"]["name"] = name
+        schema["additionalProperties"] = True
+        required = [field for field in schema.pop("required", []) if field != "label"]
+        full = {**schema, "required": required}
+        schema.clear()
+        schema.update({"title": full.pop("title", cls.__name__), "anyOf": [name, full]})
+        return schema
 
 
 class DatasetPart(Part):
@@ -83,7 +87,7 @@ class SchedulePart(Part):
 
 
 class OptimizerPart(Part):
-    """`schedule` null: the learning rate as it is; `clip_norm` null: no clipping."""
+    """`schedule` null: a constant learning rate; `clip_norm` null: no clipping."""
 
     family: ClassVar[str] = "optimizers"
     name: str = Field("adam", min_length=1)
@@ -92,7 +96,7 @@ class OptimizerPart(Part):
 
 
 class LossPart(Part):
-    """`label` is what the loss is called in reports; by default its name."""
+    """`label` names the loss in reports; the default is the name of the loss."""
 
     family: ClassVar[str] = "losses"
     label: Annotated[str, Field(max_length=80), AfterValidator(_line)]
