@@ -16,6 +16,7 @@ from landscape import catalog
 from landscape.config import ModelPart as Named
 from landscape.numerics import slices
 from landscape.numerics.compiling import use_all_cores
+from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 
@@ -57,14 +58,13 @@ def _slice(points: int, width: int, examples: int, rounds: int) -> float:
     rng = np.random.default_rng(0)
     labels = jax.nn.one_hot(rng.integers(0, 10, examples), 10)
     inputs = rng.normal(size=(examples, width)).astype(np.float32)
-    along = slices.slicer(
-        lambda numbers: softmax_cross_entropy, model, [], batch_size=512, gradients=False
-    )
-    given = ({}, params, tuple(directions), rng.normal(size=(points, 2)).astype(np.float32))
+    along = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
+    loss, coordinates = Loss(softmax_cross_entropy), rng.normal(size=(points, 2))
+    point_arguments = (loss, params, tuple(directions), coordinates.astype(np.float32))
     seconds = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        along(*given, Examples(jnp.asarray(inputs), labels))
+        along(*point_arguments, Examples(jnp.asarray(inputs), labels))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))
 

@@ -10,6 +10,7 @@ import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
 from landscape import catalog
 from landscape.numerics import slices
+from landscape.numerics.loss import Loss
 from landscape.numerics.compiling import use_all_cores
 from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import softmax_cross_entropy
@@ -20,13 +21,12 @@ model = make((784,), 10)
 params, *directions = (model.init(jax.random.key(n)) for n in range(3))
 inputs = jax.random.normal(jax.random.key(3), (60000, 784))
 labels = jax.nn.one_hot(jnp.arange(60000) % 10, 10)
-along = slices.slicer(
-    lambda numbers: softmax_cross_entropy, model, [], batch_size=512, gradients=False
-)
+along = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
+loss = Loss(softmax_cross_entropy)
 grid = slices.grid((51, 51), 1.0)
 points = grid.points[:POINTS]
 start = time.perf_counter()
-risk = along({}, params, tuple(directions), points, Examples(inputs, labels))["risk"]
+risk = along(loss, params, tuple(directions), points, Examples(inputs, labels))["risk"]
 assert np.isfinite(risk).all() and len(risk) == len(points)
 size = sum(leaf.size for leaf in jax.tree.leaves(params))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

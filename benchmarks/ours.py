@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +9,16 @@ import problems
 
 from landscape.numerics import slices
 from landscape.numerics.compiling import jit_loop, jit_once, use_all_cores
-from landscape.numerics.risk import Examples, from_labels
-from landscape.numerics.train import Loop, recorded_steps, run, trainer
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import Examples
+from landscape.numerics.train import (
+    Loop,
+    Recording,
+    TrainingInputs,
+    recorded_steps,
+    run_in_pieces,
+    trainer,
+)
 from landscape.parts import metrics
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.parts.optimizers import adam
@@ -33,17 +40,13 @@ def plane(
     model, data = problems.model(problem), problems.data(problem)
     params, *directions = problems.load(model, Path(weights))
     grid = slices.grid((points, points), 1.0)
-    loss = from_labels(softmax_cross_entropy, problems.CLASSES)
+    loss = Loss(softmax_cross_entropy, classes=problems.CLASSES)
+    metrics = [make() for make in METRICS] if scores else []
     along = slices.slicer(
-        lambda numbers: loss,
-        model,
-        [make() for make in METRICS] if scores else [],
-        batch_size=problems.EVALUATION_BATCH,
-        gradients=gradients,
-        hoisted=hoist,
+        slices.PointMeasure(model, metrics, problems.EVALUATION_BATCH, gradients, hoist)
     )
     examples = Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels))
-    return lambda: along({}, params, tuple(directions), grid.points, examples)["risk"]
+    return lambda: along(loss, params, tuple(directions), grid.points, examples)["risk"]
 
 
 def training(
@@ -52,23 +55,20 @@ def training(
     """Adam with everything that `landscape run` records; returns risks on the evaluation set."""
     model, data = problems.model(problem), problems.data(problem)
     params = problems.load(model, Path(weights))[0]
-    stops = recorded_steps(steps, record_every)
-    pure = trainer(
-        from_labels(softmax_cross_entropy, problems.CLASSES),
-        model,
-        adam(),
-        [make() for make in [*METRICS, *HEALTH]],
-        evaluation_batch=problems.EVALUATION_BATCH,
-        vanishing=1e-7,
-        exploding=1e3,
+    record_at = recorded_steps(steps, record_every)
+    recording = Recording(
+        [make() for make in [*METRICS, *HEALTH]], problems.EVALUATION_BATCH, 1e-7, 1e3
     )
-    loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=0))
-    given: Any = (
-        params,
-        Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels)),
-        problems.evaluation(data),
-        jnp.asarray(np.load(order)),
-        jnp.asarray(stops, jnp.int32),
-        jnp.zeros(len(stops), jnp.int32),
+    pure = trainer(model, lambda numbers: adam(), recording)
+    loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=1))
+    inputs = TrainingInputs(
+        optimizer={},
+        params=params,
+        training=Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels)),
+        evaluation=problems.evaluation(data),
+        order=jnp.asarray(np.load(order)),
+        record_at=jnp.asarray(record_at, jnp.int32),
+        slots=jnp.zeros(len(record_at), jnp.int32),
     )
-    return lambda: run(loop, given).rows["risk/evaluation"]
+    loss = Loss(softmax_cross_entropy, classes=problems.CLASSES)
+    return lambda: run_in_pieces(loop, loss, inputs).rows["risk/evaluation"]

@@ -61,7 +61,7 @@ def test_config_runs(path, tmp_path):
             assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
         assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)
     if experiment.across is not None:
-        assert cross_run.measure(experiment.across, runs, tmp_path, workshop)
+        assert cross_run.measure_across(experiment.across, runs, tmp_path, workshop)
         assert disk.read_json(tmp_path / "across.json")["problems"] == []
 
 

@@ -191,7 +191,7 @@ def _print_plan(
     _print_damaged(plans)
     if fresh:
         _print_deleted(directory, *store.size(directory), "would delete")
-    programs = counted(len({traced_options.loosest(run) for run in pending}), "program")
+    programs = counted(len({traced_options.widest_key(run) for run in pending}), "program")
     total = counted(len(runs), "run")
     message(f"{total}, {len(pending)} to do, {programs} to compile, {spec.workers}")
     if estimate and pending:

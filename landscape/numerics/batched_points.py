@@ -1,4 +1,4 @@
-"""Many points of a slice in one compiled call: in groups of one size, and shared among devices."""
+"""Many points of a slice in one compiled call: in groups of one size, shared among devices."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 
 PyTree = Any
 
-# What the results of one group may take, and how many points are worth one call.
+# Bytes that the results of one group may take, and the most points of one call.
 BUDGET, MOST = 128 * 2**20, 1024
 
 
@@ -24,7 +24,7 @@ class Plan(NamedTuple):
 
 
 def plan_for(bytes_per_point: int, width: int) -> Plan:
-    """Groups whose results fit into memory, on all devices of this process."""
+    """Plans groups whose results fit into memory, on all devices of this process."""
     devices = jax.local_device_count()
     fitting = max(min(BUDGET // max(bytes_per_point * devices, 1), MOST // devices), 1)
     width = min(width, fitting)
@@ -34,22 +34,22 @@ def plan_for(bytes_per_point: int, width: int) -> Plan:
 def map_first(
     function: Callable[..., PyTree], arguments: PyTree, count: jax.Array, width: int
 ) -> PyTree:
-    """`function` mapped over the first `count` of the leading axis of its arguments.
+    """Maps `function` over the first `count` entries of the leading axis of its arguments.
 
-    The results have the whole axis, zero after `count`. Some after it are computed where `width`
-    does not divide it.
+    The results have the whole axis, zero after `count`; if `width` does not divide `count`, a few
+    entries after it are computed as well.
     """
     blocks = jax.tree.map(lambda a: a.reshape(-1, width, *a.shape[1:]), arguments)
 
     def call(block: PyTree) -> PyTree:
         if width > 1:
             return jax.vmap(function)(*block)
-        found = function(*jax.tree.map(lambda a: a[0], block))
-        return jax.tree.map(lambda a: a[None], found)
+        result = function(*jax.tree.map(lambda a: a[0], block))
+        return jax.tree.map(lambda a: a[None], result)
 
     def body(i: jax.Array, results: PyTree) -> PyTree:
-        found = call(jax.tree.map(lambda a: a[i], blocks))
-        return jax.tree.map(lambda r, f: r.at[i].set(f), results, found)
+        block = call(jax.tree.map(lambda a: a[i], blocks))
+        return jax.tree.map(lambda all_, new: all_.at[i].set(new), results, block)
 
     shapes = jax.eval_shape(call, jax.tree.map(lambda a: a[0], blocks))
     number = jax.tree.leaves(blocks)[0].shape[0]
@@ -59,7 +59,7 @@ def map_first(
 
 
 def shared(function: Callable[..., PyTree], plan: Plan) -> Callable[..., PyTree]:
-    """`function(points, counts, *others)` with the points shared among the devices of a plan."""
+    """Shares the points of `function(points, counts, *others)` among the devices of a plan."""
     if plan.devices == 1:
         return function
     mesh = jax.make_mesh((plan.devices,), ("points",), axis_types=(jax.sharding.AxisType.Auto,))
@@ -78,26 +78,28 @@ def shared(function: Callable[..., PyTree], plan: Plan) -> Callable[..., PyTree]
 
 
 def groups(coordinates: np.ndarray, plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Coordinates padded to the size of a call, and how many of them each device has."""
-    most = plan.group * plan.devices
-    for start in range(0, len(coordinates), most):
-        some = coordinates[start : start + most]
-        shares = np.array_split(some, plan.devices)
+    """Yields coordinates padded to the size of a call, and the number of points per device."""
+    size = plan.group * plan.devices
+    for start in range(0, len(coordinates), size):
+        shares = np.array_split(coordinates[start : start + size], plan.devices)
         points = np.zeros((plan.devices, plan.group, coordinates.shape[1]), coordinates.dtype)
-        for place, share in zip(points, shares, strict=True):
-            place[: len(share)] = share
+        for padded, share in zip(points, shares, strict=True):
+            padded[: len(share)] = share
         counts = np.array([len(share) for share in shares], np.int32)
-        yield points.reshape(most, -1), counts
+        yield points.reshape(size, -1), counts
 
 
-def joined(found: list[tuple[PyTree, np.ndarray]], plan: Plan) -> PyTree:
-    """The results of all groups in the order of their points, as NumPy."""
+def joined(calls: list[tuple[PyTree, np.ndarray]], plan: Plan) -> PyTree:
+    """Concatenates the results of all groups in the order of their points, as NumPy arrays.
+
+    `calls` holds the results of each call and its number of points per device.
+    """
 
     def leaf(*parts: jax.Array) -> np.ndarray:
-        kept = []
-        for part, (_, counts) in zip(parts, found, strict=True):
+        shares = []
+        for part, (_, counts) in zip(parts, calls, strict=True):
             by_device = np.asarray(part).reshape(plan.devices, plan.group, *part.shape[1:])
-            kept += [own[:count] for own, count in zip(by_device, counts, strict=True)]
-        return np.concatenate(kept)
+            shares += [share[:count] for share, count in zip(by_device, counts, strict=True)]
+        return np.concatenate(shares)
 
-    return jax.tree.map(leaf, *(results for results, _ in found))
+    return jax.tree.map(leaf, *(results for results, _ in calls))

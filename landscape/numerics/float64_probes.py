@@ -1,9 +1,10 @@
 """The risk near a point along directions, in float64, on two halves of the evaluation set.
 
-What the checks of a slice rest on: second differences as the step shrinks need more digits than
-float32 has, and two disjoint halves tell shape from the noise of a finite evaluation set.
+The checks of a slice rest on these probes: second differences as the step shrinks need more digits
+than float32 has, and two disjoint halves tell shape from the noise of a finite evaluation set.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,17 +17,24 @@ from jax import lax
 from landscape.numerics import hoist
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.curvature import hessian_product
-from landscape.numerics.risk import Examples, Loss, Numbers, batch_measure, evaluator, over_batches
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import (
+    BatchMeasure,
+    Examples,
+    batch_measure,
+    evaluator,
+    over_batches,
+)
 from landscape.parts.models import Model
 
 PyTree = Any
 
-# Steps of the second differences, in units of the distance that a ray is given.
+# Steps of the second differences, in units of the distance that a ray is followed.
 STEPS = 1e-2 * 8.0 ** -np.arange(6)
 
 
 class Rays(NamedTuple):
-    """What was found of K directions, R of which were followed.
+    """Measurements along K directions, R of them at several distances.
 
     `near` (R, S) is the risk on the evaluation set, `first` and `second` (R, G) that on each half
     of it. (K,) each, at the point: `slope` d'g, `curvature` d'Hd, `bend` ||Hd||.
@@ -40,58 +48,60 @@ class Rays(NamedTuple):
     bend: np.ndarray
 
 
-def ray_tracer(
-    loss_of: Callable[[Numbers], Loss], model: Model, *, batch_size: int
-) -> Callable[[Numbers, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]:
-    """`trace(numbers, params, directions, places, grid, examples) -> Rays`, under the loss
-    `loss_of(numbers)`.
+RayTracer = Callable[[Loss, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]
 
-    `directions` are like `params` with a leading axis; the first R are followed: to `places` (R, S)
-    on all examples, to `grid` (R, G) on each half of them. An example that is left over when the
-    set is halved is in neither half; of a single example both halves are that one.
+
+def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
+    """`trace(loss, params, directions, distances, grid, examples) -> Rays`.
+
+    `directions` are like `params` with a leading axis; the first R are followed: to `distances`
+    (R, S) on all examples, to `grid` (R, G) on each half of them. If the number of examples is
+    odd, the one in the middle is in neither half; of a single example both halves are that one.
     """
+    measure_batch = batch_measure(model, gradients=False)
+    hessian = hessian_product(model, batch_size=batch_size)
+    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
 
     @jit_loop
     def trace(
-        numbers: Numbers,
+        loss: Loss,
         params: PyTree,
         directions: PyTree,
-        places: jax.Array,
+        distances: jax.Array,
         grid: jax.Array,
         everything: Examples,
         halves: Examples,
     ) -> Rays:
-        loss = loss_of(numbers)
-        measure = batch_measure(loss, model, gradients=False)
-        product = hessian_product(loss, model, batch_size=batch_size)
-        steep = evaluator(loss, model, batch_size=batch_size, gradients=True)
-        gradient = steep(params, everything).gradients
+        measure = functools.partial(measure_batch, loss)
+        gradient = evaluate(loss, params, everything).gradients
 
-        def bent(direction: PyTree) -> tuple[jax.Array, ...]:
-            image = product(params, direction, everything)
+        def derivatives(direction: PyTree) -> tuple[jax.Array, ...]:
+            image = hessian(loss, params, direction, everything)
             along = (optax.tree.vdot(direction, a) for a in (gradient, image))
             return (*along, optax.tree.norm(image))
 
-        def risks(direction: PyTree, places: jax.Array, examples: Examples) -> jax.Array:
-            def over_places(batch: Examples) -> tuple[dict, dict]:
+        def risks(direction: PyTree, distances: jax.Array, examples: Examples) -> jax.Array:
+            def over_distances(batch: Examples) -> BatchMeasure:
                 at = hoist.evaluator(measure, params, (direction,), batch)
-                return {"risk": lax.map(lambda place: at(place[None])[0]["risk"], places)}, {}
+                risk = lax.map(lambda distance: at(distance[None]).means["risk"], distances)
+                return BatchMeasure({"risk": risk}, {})
 
-            return over_batches(over_places, examples, batch_size)[0]["risk"]
+            return over_batches(over_distances, examples, batch_size).means["risk"]
 
         def follow(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
             direction, near, far = ray
             by_half = lax.map(lambda half: risks(direction, far, half), halves)
             return (risks(direction, near, everything), *by_half)
 
-        followed = jax.tree.map(lambda d: d[: len(places)], directions)
-        return Rays(*lax.map(follow, (followed, places, grid)), *lax.map(bent, directions))
+        followed = jax.tree.map(lambda d: d[: len(distances)], directions)
+        rays = lax.map(follow, (followed, distances, grid))
+        return Rays(*rays, *lax.map(derivatives, directions))
 
-    def exactly(
-        numbers: Numbers,
+    def trace_in_float64(
+        loss: Loss,
         params: PyTree,
         directions: PyTree,
-        places: np.ndarray,
+        distances: np.ndarray,
         grid: np.ndarray,
         examples: Examples,
     ) -> Rays:
@@ -99,11 +109,11 @@ def ray_tracer(
         with jax.enable_x64(True):
             whole = _wide(examples)
             halves = jax.tree.map(lambda a: jnp.stack([a[:half], a[-half:]]), whole)
-            near, far = jnp.asarray(places), jnp.asarray(grid)
-            found = trace(numbers, _wide(params), _wide(directions), near, far, whole, halves)
-            return Rays(*(np.asarray(values) for values in found))
+            near, far = jnp.asarray(distances), jnp.asarray(grid)
+            rays = trace(loss, _wide(params), _wide(directions), near, far, whole, halves)
+            return Rays(*(np.asarray(values) for values in rays))
 
-    return exactly
+    return trace_in_float64
 
 
 def _wide(tree: PyTree) -> PyTree:

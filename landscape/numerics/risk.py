@@ -7,12 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from landscape.numerics.loss import Loss
 from landscape.parts.models import Model
 
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
 PyTree = Any
-# Values of options that are numbers, by name: they are arguments of a compiled program.
-Numbers = dict[str, Any]
 
 
 class Examples(NamedTuple):
@@ -22,12 +20,19 @@ class Examples(NamedTuple):
     targets: jax.Array
 
 
+class BatchMeasure(NamedTuple):
+    """Measures of one batch: `means` over its examples, and `rows` with its leading axis."""
+
+    means: dict[str, PyTree]
+    rows: dict[str, jax.Array]
+
+
 class Evaluation(NamedTuple):
-    """What the fixed evaluation set says of one point of parameter space.
+    """The fixed evaluation set, measured at one point of parameter space.
 
     `prediction_gradients` is the derivative of the summed loss, so that its zeros do not depend on
-    how many examples there are; `gradients` is the derivative of the risk. Both are None where
-    only values were asked for.
+    the number of examples; `gradients` is the derivative of the risk. Both are None if only values
+    were computed.
     """
 
     risk: jax.Array
@@ -36,74 +41,67 @@ class Evaluation(NamedTuple):
     gradients: PyTree = None
 
 
-def from_labels(loss: Loss, classes: int) -> Loss:
-    """`loss` on one-hot targets, as a loss on integer labels `(batch,)`."""
+def mean_risk(model: Model) -> Callable[[Loss, PyTree, Examples], jax.Array]:
+    """`risk(loss, params, examples) = mean(loss(apply(params, inputs), targets))`."""
 
-    def on_labels(predictions: jax.Array, labels: jax.Array) -> jax.Array:
-        return loss(predictions, jax.nn.one_hot(labels, classes, dtype=predictions.dtype))
-
-    return on_labels
-
-
-def mean_risk(loss: Loss, model: Model) -> Callable[[PyTree, Examples], jax.Array]:
-    """`risk(params, examples) = mean(loss(apply(params, inputs), targets))`."""
-
-    def risk(params: PyTree, examples: Examples) -> jax.Array:
-        return jnp.mean(loss(model.apply(params, examples.inputs), examples.targets))
+    def risk(loss: Loss, params: PyTree, examples: Examples) -> jax.Array:
+        return loss.mean(model.apply(params, examples.inputs), examples.targets)
 
     return risk
 
 
 def batch_measure(
-    loss: Loss, model: Model, *, gradients: bool
-) -> Callable[[PyTree, Examples], tuple[dict, dict]]:
-    """`measure(params, batch) -> (means, rows)`: what `Evaluation` has, of one batch.
+    model: Model, *, gradients: bool
+) -> Callable[[Loss, PyTree, Examples], BatchMeasure]:
+    """`measure(loss, params, batch)`: the fields of `Evaluation` on one batch."""
 
-    `means` are means over the batch, `rows` have its leading axis.
-    """
-
-    def values(params: PyTree, batch: Examples) -> tuple[dict, dict]:
+    def values(loss: Loss, params: PyTree, batch: Examples) -> BatchMeasure:
         predictions = model.apply(params, batch.inputs)
-        return {"risk": jnp.mean(loss(predictions, batch.targets))}, {"predictions": predictions}
+        risk = loss.mean(predictions, batch.targets)
+        return BatchMeasure({"risk": risk}, {"predictions": predictions})
 
-    def with_gradients(params: PyTree, batch: Examples) -> tuple[dict, dict]:
-        predictions, pull_to_params = jax.vjp(lambda p: model.apply(p, batch.inputs), params)
-        losses, pull_to_predictions = jax.vjp(lambda p: loss(p, batch.targets), predictions)
-        (slopes,) = pull_to_predictions(jnp.ones_like(losses))
-        (weights,) = pull_to_params(slopes / losses.size)
-        means = {"risk": jnp.mean(losses), "gradients": weights}
-        return means, {"predictions": predictions, "prediction_gradients": slopes}
+    def with_gradients(loss: Loss, params: PyTree, batch: Examples) -> BatchMeasure:
+        predictions, pull_back = jax.vjp(lambda p: model.apply(p, batch.inputs), params)
+        value = loss.mean_and_slopes(predictions, batch.targets)
+        (weights,) = pull_back(value.slopes / value.size)
+        return BatchMeasure(
+            {"risk": value.mean, "gradients": weights},
+            {"predictions": predictions, "prediction_gradients": value.slopes},
+        )
 
     return with_gradients if gradients else values
 
 
 def evaluator(
-    loss: Loss, model: Model, *, batch_size: int, gradients: bool
-) -> Callable[[PyTree, Examples], Evaluation]:
-    """`evaluate(params, examples) -> Evaluation`, over batches that are weighted by their count.
+    model: Model, *, batch_size: int, gradients: bool
+) -> Callable[[Loss, PyTree, Examples], Evaluation]:
+    """`evaluate(loss, params, examples) -> Evaluation`, over batches weighted by their counts.
 
     Memory is bounded by one batch plus the predictions. A loss that mixes the examples of a batch
-    (a scalar loss such as a Dice over the whole batch) is averaged over these same batches.
+    (a scalar loss such as Dice over the whole batch) is averaged over these same batches.
     """
-    measure = batch_measure(loss, model, gradients=gradients)
+    measure = batch_measure(model, gradients=gradients)
 
-    def evaluate(params: PyTree, examples: Examples) -> Evaluation:
-        means, rows = over_batches(lambda batch: measure(params, batch), examples, batch_size)
-        return Evaluation(**means, **rows)
+    def evaluate(loss: Loss, params: PyTree, examples: Examples) -> Evaluation:
+        whole = over_batches(lambda batch: measure(loss, params, batch), examples, batch_size)
+        return Evaluation(**whole.means, **whole.rows)
 
     return evaluate
 
 
 def over_batches(
-    measure: Callable[[Examples], tuple[dict, dict]], examples: Examples, size: int
-) -> tuple[dict, dict]:
-    """Means weighted by count, rows joined; the last batch may be smaller than the others."""
+    measure: Callable[[Examples], BatchMeasure], examples: Examples, size: int
+) -> BatchMeasure:
+    """Measures all examples in batches: means weighted by count, rows concatenated.
+
+    The last batch may be smaller than the others.
+    """
     count = examples.inputs.shape[0]
     if count <= size:
         return measure(examples)
     whole = count // size
     head = jax.tree.map(lambda a: a[: whole * size].reshape(whole, size, *a.shape[1:]), examples)
-    shapes = jax.eval_shape(measure, jax.tree.map(lambda a: a[0], head))[0]
+    shapes = jax.eval_shape(measure, jax.tree.map(lambda a: a[0], head)).means
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
     def add(total: dict, batch: Examples) -> tuple[dict, dict]:
@@ -114,7 +112,7 @@ def over_batches(
     rows = jax.tree.map(lambda a: a.reshape(whole * size, *a.shape[2:]), rows)
     rest = count - whole * size
     if rest == 0:
-        return total, rows
+        return BatchMeasure(total, rows)
     means, tail = measure(jax.tree.map(lambda a: a[whole * size :], examples))
     total = jax.tree.map(lambda t, m: t + m * (rest / count), total, means)
-    return total, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), rows, tail)
+    return BatchMeasure(total, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), rows, tail))

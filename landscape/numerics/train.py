@@ -1,6 +1,6 @@
-"""Training under one loss: a pure function of parameters, data and order, compiled once.
+"""Training under a loss: a pure function of parameters, data and order, compiled once.
 
-Row `s` of what is recorded describes the parameters after `s` updates and the step about to be
+Row `s` of the recorded rows describes the parameters after `s` updates and the step about to be
 taken from there, so row 0 is the initialization and the last row the trained point.
 """
 
@@ -16,12 +16,34 @@ import optax
 from jax import lax
 
 from landscape.numerics.compiling import jit_loop
-from landscape.numerics.risk import Examples, Loss, evaluator, mean_risk
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 
 PyTree = Any
+Numbers = dict[str, Any]
 Metric = Callable[[Snapshot], dict[str, jax.Array]]
+
+
+class TrainingInputs(NamedTuple):
+    """Arguments of a training beside its loss. All are traced.
+
+    optimizer: values of the optimizer's options that are numbers
+    params: the initial parameters
+    training, evaluation: examples to train on, and the fixed set on which rows are measured
+    order: `(steps + 1, batch_size)` numbers of training examples, see `draw_order`
+    record_at: `(R,)` numbers of updates after which a row is recorded, see `recorded_steps`
+    slots: `(R,)` place of each recorded step among the checkpoints, see `checkpoint_slots`
+    """
+
+    optimizer: Numbers
+    params: PyTree
+    training: Examples
+    evaluation: Examples
+    order: jax.Array
+    record_at: jax.Array
+    slots: jax.Array
 
 
 class Counts(NamedTuple):
@@ -33,7 +55,7 @@ class Counts(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """Where training stands; `diverged` freezes it at the last finite parameters."""
+    """The state of training; `diverged` freezes it at the last finite parameters."""
 
     step: jax.Array
     params: PyTree
@@ -44,19 +66,19 @@ class TrainState(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """The step about to be taken: risk and gradient on its batch, the update, optimizer memory."""
+    """The step about to be taken: risk and gradient on its batch, the update, optimizer state."""
 
     risk: jax.Array
     gradients: PyTree
     updates: PyTree
-    memory: optax.OptState
+    optimizer: optax.OptState
 
 
 class Trained(NamedTuple):
     """The last finite parameters, whether training diverged at `step`, and the recorded rows.
 
-    `update` is the last step taken, zero where there was none; `checkpoints` are the parameters at
-    the recorded steps that were asked for, with a leading axis.
+    `update` is the last step taken, zero if none was; `checkpoints` are the parameters at the
+    recorded steps that have a slot, with a leading axis.
     """
 
     params: PyTree
@@ -68,7 +90,7 @@ class Trained(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What goes round in the loop: where training stands, the rows so far, the checkpoints."""
+    """The loop carry: the state of training, the rows so far, the checkpoints."""
 
     state: TrainState
     rows: dict[str, jax.Array]
@@ -78,188 +100,213 @@ class Carry(NamedTuple):
 class Loop(NamedTuple):
     """Training, to be run in pieces.
 
-    `begin(params, training, evaluation, order, stops, slots) -> Carry` and
-    `advance(carry, first, end, training, evaluation, order, stops, slots) -> Carry`, which makes
-    the steps from `first` to before `end`. The last one, of number `steps`, is recorded, not taken.
+    `begin(loss, inputs) -> Carry` and `advance(loss, carry, first, end, inputs) -> Carry`, which
+    makes the steps from `first` to before `end`. The last one, number `steps`, is recorded, not
+    taken.
     """
 
-    begin: Callable[..., Carry]
+    begin: Callable[[Loss, TrainingInputs], Carry]
     advance: Callable[..., Carry]
 
 
-# A piece takes about this many seconds: between two of them a caller can look on.
-PIECE = 0.5
+# A piece takes about this many seconds; callers are notified after each.
+PIECE_SECONDS = 0.5
 
 
-def run(
-    loop: Loop, given: tuple, tell: Callable[[int, Carry], None] = lambda step, carry: None
+def run_in_pieces(
+    loop: Loop,
+    loss: Loss,
+    inputs: TrainingInputs,
+    notify: Callable[[int, Carry], None] = lambda step, carry: None,
 ) -> Trained:
-    """Runs a loop over all its steps; `tell(step, carry)` after each piece of it.
+    """Runs a loop over all its steps and calls `notify(step, carry)` after each piece.
 
-    The pieces end at recorded steps. How many there are changes no number: each is the same
-    compiled program. `given` is what `begin` takes; of several runs side by side it has a leading
-    axis, `stops` too.
+    Pieces end at recorded steps. Their number changes no result: each is the same compiled
+    program. For several runs side by side, every input has a leading axis.
     """
-    others = given[1:]
-    stops = np.asarray(others[-2])
-    ends = [int(stop) + 1 for stop in stops.reshape(-1, stops.shape[-1])[0]]
-    carry = loop.begin(*given)
-    first, place, stride = 0, 0, 1
+    record_at = np.asarray(inputs.record_at)
+    ends = [int(step) + 1 for step in record_at.reshape(-1, record_at.shape[-1])[0]]
+    carry = loop.begin(loss, inputs)
+    first, recorded, stride = 0, 0, 1
     while first < ends[-1]:
-        began = time.monotonic()
-        place = min(place + stride, len(ends))
-        end = ends[place - 1]
-        carry = loop.advance(carry, first, end, *others)
+        started = time.monotonic()
+        recorded = min(recorded + stride, len(ends))
+        end = ends[recorded - 1]
+        carry = loop.advance(loss, carry, first, end, inputs)
         jax.block_until_ready(carry)
-        tell(end - 1, carry)
-        took = time.monotonic() - began
-        stride = stride * 2 if took < PIECE / 2 else max(stride // 2, 1) if took > PIECE else stride
+        notify(end - 1, carry)
+        stride = _next_stride(stride, time.monotonic() - started)
         first = end
-    state, rows, kept = carry
-    return Trained(state.params, state.update, kept, state.step, state.diverged, rows)
+    state, rows, checkpoints = carry
+    return Trained(state.params, state.update, checkpoints, state.step, state.diverged, rows)
+
+
+def _next_stride(stride: int, seconds: float) -> int:
+    """Doubles or halves the recorded steps per piece, so that a piece takes `PIECE_SECONDS`."""
+    if seconds < PIECE_SECONDS / 2:
+        return stride * 2
+    if seconds > PIECE_SECONDS:
+        return max(stride // 2, 1)
+    return stride
 
 
 def recorded_steps(steps: int, every: int) -> list[int]:
-    """0, `every`, 2 `every`, … and always `steps`: the numbers of updates after which to record."""
+    """Returns 0, `every`, 2 `every`, ... and always `steps`: when to record, in updates."""
     return [*range(0, steps, every), steps]
 
 
-def checkpoint_slots(stops: Sequence[int], count: int) -> list[int]:
-    """The place of each recorded step among `count` checkpoints, `count` where it has none.
+def checkpoint_slots(record_at: Sequence[int], count: int) -> list[int]:
+    """Returns the place of each recorded step among `count` checkpoints, `count` if it has none.
 
-    Checkpoints are spread evenly over the recorded steps, the first and the last among them; of
-    fewer recorded steps than that each is one.
+    Checkpoints are spread evenly over the recorded steps, including the first and the last; if
+    there are fewer recorded steps than `count`, each is a checkpoint.
     """
-    count = min(count, len(stops))
-    spread = [round(i * (len(stops) - 1) / max(count - 1, 1)) for i in range(count)]
-    return [spread.index(i) if i in spread else count for i in range(len(stops))]
+    recorded = len(record_at)
+    count = min(count, recorded)
+    spread = [round(i * (recorded - 1) / max(count - 1, 1)) for i in range(count)]
+    return [spread.index(i) if i in spread else count for i in range(recorded)]
 
 
 @functools.partial(jit_loop, static_argnums=(1, 2, 3))
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
-    """Example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
+    """Returns example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
 
     The last row is the batch on which the trained point is measured; no update is made from it.
     """
-    wanted = (steps + 1) * batch_size
-    epochs = -(-wanted // examples)
-    keys = jax.random.split(key, epochs)
+    count = (steps + 1) * batch_size
+    keys = jax.random.split(key, -(-count // examples))
     shuffled = jax.vmap(lambda k: jax.random.permutation(k, examples))(keys)
-    return shuffled.reshape(-1)[:wanted].reshape(steps + 1, batch_size).astype(jnp.int32)
+    return shuffled.reshape(-1)[:count].reshape(steps + 1, batch_size).astype(jnp.int32)
+
+
+class Recording(NamedTuple):
+    """What training records: metrics of the evaluation set, counts of steps, checkpoints.
+
+    The evaluation set is measured in batches of `evaluation_batch` examples. A step counts as
+    vanishing if the mean absolute gradient is below `vanishing`, as exploding if the norm of the
+    gradient is above `exploding`.
+    """
+
+    metrics: Sequence[Metric]
+    evaluation_batch: int
+    vanishing: float
+    exploding: float
+    checkpoints: int = 0
 
 
 def trainer(
-    loss: Loss,
     model: Model,
-    optimizer: optax.GradientTransformation,
-    metrics: Sequence[Metric],
-    *,
-    evaluation_batch: int,
-    vanishing: float,
-    exploding: float,
-    checkpoints: int = 0,
+    build_optimizer: Callable[[Numbers], optax.GradientTransformation],
+    recording: Recording,
 ) -> Loop:
-    """Training under a loss, as pure functions.
+    """Returns training as pure functions; `build_optimizer(numbers)` is called inside the trace.
 
-    `order` is `(steps + 1, batch_size)`, `stops` the numbers of updates to record at, as
-    `recorded_steps` gives them, `slots` the place of each among the checkpoints, as
-    `checkpoint_slots` does. A step whose risk, gradient or result is not finite is not taken:
-    training is frozen there and every later row repeats the row of that step.
+    A step whose risk, gradient or result is not finite is not taken: training is frozen there and
+    every later row repeats the row of that step.
     """
-    risk = mean_risk(loss, model)
-    evaluate = evaluator(loss, model, batch_size=evaluation_batch, gradients=True)
+    measure = _row_measure(model, recording)
+    risk = mean_risk(model)
 
-    def propose(state: TrainState, training: Examples, order: jax.Array) -> Proposal:
-        batch = jax.tree.map(lambda a: a[order[state.step]], training)
-        value, gradients = jax.value_and_grad(risk)(state.params, batch)
+    def propose(loss: Loss, state: TrainState, inputs: TrainingInputs) -> Proposal:
+        batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
+        value, gradients = jax.value_and_grad(lambda p: risk(loss, p, batch))(state.params)
+        optimizer = build_optimizer(inputs.optimizer)
         updates, memory = optimizer.update(gradients, state.optimizer, state.params)
         return Proposal(value, gradients, updates, memory)
 
     def take(state: TrainState, proposal: Proposal) -> TrainState:
         value, gradients, updates, memory = proposal
         params = optax.apply_updates(state.params, updates)
-        counts = _count(state.counts, gradients, vanishing, exploding)
+        counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
         taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged)
         finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
         frozen = state._replace(diverged=jnp.array(True))
         goes_on = finite & ~state.diverged
         return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
-    def measure(
-        state: TrainState, proposal: Proposal, evaluation: Examples
-    ) -> dict[str, jax.Array]:
-        found = evaluate(state.params, evaluation)
-        snapshot = Snapshot(
-            predictions=found.predictions,
-            targets=evaluation.targets,
-            prediction_gradients=found.prediction_gradients,
-            params=state.params,
-            gradients=proposal.gradients,
-            updates=proposal.updates,
-            evaluation_gradients=found.gradients,
-            filter_axes=model.filter_axes(state.params),
+    def begin(loss: Loss, inputs: TrainingInputs) -> Carry:
+        zero = jnp.zeros((), jnp.int32)
+        params = inputs.params
+        state = TrainState(
+            step=zero,
+            params=params,
+            update=optax.tree.zeros_like(params),
+            optimizer=build_optimizer(inputs.optimizer).init(params),
+            counts=Counts(zero, zero, zero),
+            diverged=jnp.array(False),
         )
-        row = {"step": state.step, "risk/batch": proposal.risk, "risk/evaluation": found.risk}
-        for metric in metrics:
-            row |= metric(snapshot)
-        return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
-
-    def begin(
-        params: PyTree,
-        training: Examples,
-        evaluation: Examples,
-        order: jax.Array,
-        stops: jax.Array,
-        slots: jax.Array,
-    ) -> Carry:
-        none = jnp.zeros((), jnp.int32)
-        counts = Counts(none, none, none)
-        still = optax.tree.zeros_like(params)
-        state = TrainState(none, params, still, optimizer.init(params), counts, jnp.array(False))
         shapes = jax.eval_shape(
-            lambda s: measure(s, propose(s, training, order), evaluation), state
+            lambda s: measure(loss, s, propose(loss, s, inputs), inputs.evaluation), state
         )
-        rows = jax.tree.map(lambda row: jnp.zeros((len(stops), *row.shape), row.dtype), shapes)
-        kept = jax.tree.map(lambda p: jnp.zeros((checkpoints, *p.shape), p.dtype), params)
-        return Carry(state, rows, kept)
+        count = len(inputs.record_at)
+        rows = jax.tree.map(lambda row: jnp.zeros((count, *row.shape), row.dtype), shapes)
+        checkpoints = jax.tree.map(
+            lambda p: jnp.zeros((recording.checkpoints, *p.shape), p.dtype), params
+        )
+        return Carry(state, rows, checkpoints)
 
     def advance(
-        carry: Carry,
-        first: jax.Array,
-        end: jax.Array,
-        training: Examples,
-        evaluation: Examples,
-        order: jax.Array,
-        stops: jax.Array,
-        slots: jax.Array,
+        loss: Loss, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
     ) -> Carry:
-        # The step that is recorded is the one that is taken: its gradient is computed once. Whether
-        # to record depends on the number of the step alone, so that it stays a branch, and is not
-        # computed at every step, where several seeds train side by side.
+        # The recorded step is the one that is taken: its gradient is computed once. Whether to
+        # record depends on the number of the step alone, so that it stays a branch, and is not
+        # computed at every step, when several seeds train side by side.
         def step(number: jax.Array, carry: Carry) -> Carry:
-            state, rows, kept = carry
-            proposal = propose(state, training, order)
+            state, rows, checkpoints = carry
+            proposal = propose(loss, state, inputs)
             place = places[number]
             rows = lax.cond(
-                place < len(stops),
-                lambda: _put(rows, place, measure(state, proposal, evaluation)),
+                place < count,
+                lambda: _put(rows, place, measure(loss, state, proposal, inputs.evaluation)),
                 lambda: rows,
             )
-            if checkpoints:
-                slot = jnp.where(place < len(stops), slots[place], checkpoints)
-                kept = _put(kept, slot, state.params)
+            if recording.checkpoints:
+                slot = jnp.where(place < count, inputs.slots[place], recording.checkpoints)
+                checkpoints = _put(checkpoints, slot, state.params)
             state = lax.cond(number < last, lambda: take(state, proposal), lambda: state)
-            return Carry(state, rows, kept)
+            return Carry(state, rows, checkpoints)
 
-        last = len(order) - 1
-        places = jnp.full(len(order), len(stops), stops.dtype).at[stops].set(jnp.arange(len(stops)))
+        record_at, last = inputs.record_at, len(inputs.order) - 1
+        count = len(record_at)
+        places = jnp.full(len(inputs.order), count, record_at.dtype)
+        places = places.at[record_at].set(jnp.arange(count))
         return lax.fori_loop(first, end, step, carry)
 
     return Loop(begin, advance)
 
 
+def _row_measure(model: Model, recording: Recording) -> Callable[..., dict[str, jax.Array]]:
+    """`measure(loss, state, proposal, evaluation)`: one row of what is recorded."""
+    evaluate = evaluator(model, batch_size=recording.evaluation_batch, gradients=True)
+
+    def measure(
+        loss: Loss, state: TrainState, proposal: Proposal, examples: Examples
+    ) -> dict[str, jax.Array]:
+        evaluation = evaluate(loss, state.params, examples)
+        snapshot = Snapshot(
+            predictions=evaluation.predictions,
+            targets=examples.targets,
+            prediction_gradients=evaluation.prediction_gradients,
+            params=state.params,
+            gradients=proposal.gradients,
+            updates=proposal.updates,
+            evaluation_gradients=evaluation.gradients,
+            filter_axes=model.filter_axes(state.params),
+        )
+        row = {
+            "step": state.step,
+            "risk/batch": proposal.risk,
+            "risk/evaluation": evaluation.risk,
+        }
+        for metric in recording.metrics:
+            row |= metric(snapshot)
+        return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
+
+    return measure
+
+
 def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:
-    """`table` with `row` at a place, unchanged where there is no such place."""
+    """Writes `row` at a place of `table`; a place past its end changes nothing."""
     return jax.tree.map(lambda t, r: t.at[place].set(r, mode="drop"), table, row)
 
 
@@ -268,12 +315,12 @@ def _count(counts: Counts, gradients: PyTree, vanishing: float, exploding: float
     size = sum(leaf.size for leaf in leaves)
     mean = sum(jnp.sum(jnp.abs(leaf)) for leaf in leaves) / size
     dead = jnp.all(jnp.stack([jnp.all(leaf == 0) for leaf in leaves]))
-    seen = Counts(
+    present = Counts(
         vanishing=(mean < vanishing) & ~dead,
         exploding=optax.tree.norm(gradients) > exploding,
         dead=dead,
     )
-    return jax.tree.map(lambda count, now: count + now.astype(count.dtype), counts, seen)
+    return jax.tree.map(lambda count, now: count + now.astype(count.dtype), counts, present)
 
 
 def _all_finite(tree: PyTree) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What is measured between runs, once all have finished: solutions under other losses, barriers."""
+"""Measurements between runs, once all have finished: solutions under other losses, barriers."""
 
 import itertools
 import json
@@ -15,17 +15,18 @@ from landscape.errors import first_line
 from landscape.numerics import hoist
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.risk import Examples
-from landscape.run.perform import restored
 from landscape.run.plan import across_key, across_missing, done
-from landscape.run.program import Program, evaluation_set
+from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
+from landscape.run.stored_training import read_ends
+from landscape.run.training_inputs import evaluation_set
 from landscape.storage import disk, store
 
 PyTree = Any
 _displaced = jax.jit(hoist.displace)
 
 
-class Solution(NamedTuple):
+class FinishedRun(NamedTuple):
     """A finished run: the ends of its training, and its program."""
 
     run: Run
@@ -33,96 +34,114 @@ class Solution(NamedTuple):
     trained: PyTree
     initial: PyTree
 
+    def predict(self, params: PyTree, examples: Examples) -> jax.Array:
+        """Returns the predictions of the run's model."""
+        return self.program.instruments.predict(params, examples)
+
+    def risk_of(self, predictions: jax.Array, examples: Examples) -> float:
+        """Returns the risk of any model's predictions under the run's loss."""
+        risk_of = self.program.instruments.risk_of
+        return float(risk_of(self.program.loss, predictions, examples))
+
+    def metric_of(self, predictions: jax.Array, examples: Examples) -> float:
+        """Returns the first task metric of any model's predictions."""
+        metrics = self.program.instruments.metrics_of(predictions, examples)
+        return float(metrics[self.program.metrics[0]])
+
 
 @one_blas_thread()
-def measure(
-    asked: AcrossSettings, runs: Sequence[Run], directory: Path, workshop: ProgramCache
+def measure_across(
+    settings: AcrossSettings, runs: Sequence[Run], directory: Path, cache: ProgramCache
 ) -> bool:
-    """Writes across.json for the runs that are done, unless it is there for these runs already.
+    """Writes across.json for the runs that are done, unless it is up to date.
 
-    Returns whether anything was measured. What goes wrong is told in the file's `problems`.
+    Returns whether anything was measured. Failures are recorded in the file's `problems`.
     """
     measured = done(runs, directory)
-    if not across_missing(asked, measured, directory):
+    if not across_missing(settings, measured, directory):
         return False
-    key = across_key(asked, measured)
-    found: dict[str, Any] = {"key": key, "solutions": [], "interpolations": [], "problems": []}
+    content: dict[str, Any] = {
+        "key": across_key(settings, measured),
+        "solutions": [],
+        "interpolations": [],
+        "problems": [],
+    }
     for group in _groups(measured):
         try:
-            solutions = [_load(run, directory, workshop) for run in group]
-            examples = evaluation_set(group[0], workshop.dataset(group[0]))
-            if asked.losses:
-                found["solutions"] += _under_each_other(solutions, examples)
-            if "losses" in asked.interpolations:
-                found["interpolations"] += _between(
-                    "losses", itertools.combinations(solutions, 2), asked.points, examples, examples
-                )
+            solutions = [_load(run, directory, cache) for run in group]
+            examples = evaluation_set(group[0], cache.dataset(group[0]))
+            if settings.losses:
+                content["solutions"] += _under_each_other(solutions, examples)
+            if "losses" in settings.interpolations:
+                pairs = itertools.combinations(solutions, 2)
+                sets = (examples, examples)
+                content["interpolations"] += _between("losses", pairs, settings.points, sets)
         except Exception as error:
-            found["problems"].append(f"seed {group[0].seed}: {first_line(error)}")
-    if "seeds" in asked.interpolations:
+            content["problems"].append(f"seed {group[0].seed}: {first_line(error)}")
+    if "seeds" in settings.interpolations:
         for first, second in _neighbors(measured):
             try:
-                pair = (_load(first, directory, workshop), _load(second, directory, workshop))
-                sets = [evaluation_set(run, workshop.dataset(run)) for run in (first, second)]
-                found["interpolations"] += _between("seeds", [pair], asked.points, *sets)
-            except Exception as error:
-                found["problems"].append(
-                    f"{first.label} to seed {second.seed}: {first_line(error)}"
+                pair = (_load(first, directory, cache), _load(second, directory, cache))
+                ends = (
+                    evaluation_set(first, cache.dataset(first)),
+                    evaluation_set(second, cache.dataset(second)),
                 )
-    metrics = workshop.program(measured[0]).metrics
-    if found["problems"]:  # asked for again, it is tried again
-        found["key"] = None
-    disk.write_json(directory / "across.json", found | {"metric": metrics[0]})
+                content["interpolations"] += _between("seeds", [pair], settings.points, ends)
+            except Exception as error:
+                problem = f"{first.label} to seed {second.seed}: {first_line(error)}"
+                content["problems"].append(problem)
+    metrics = cache.program(measured[0]).metrics
+    if content["problems"]:  # without a key, the next command tries again
+        content["key"] = None
+    disk.write_json(directory / "across.json", content | {"metric": metrics[0]})
     return True
 
 
-def _shared(run: Run) -> str:
-    """What runs have in common that can be compared: the swept values that are no loss's own."""
+def _shared_point(run: Run) -> str:
+    """Identifies the sweep point of a run without options of losses: these can be compared."""
     swept = {k: v for k, v in run.swept.items() if not k.startswith("losses.")}
     return json.dumps(swept, sort_keys=True)
 
 
 def _groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Runs of one seed and point of the sweep: the same start, split and order under every loss."""
-    found: dict[tuple[str, int], list[Run]] = {}
+    """Yields runs of one seed and sweep point: the same start, split and order for every loss."""
+    groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
-        found.setdefault((_shared(run), run.seed), []).append(run)
-    yield from found.values()
+        groups.setdefault((_shared_point(run), run.seed), []).append(run)
+    yield from groups.values()
 
 
 def _neighbors(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
-    """Runs of one loss and point of the sweep, each seed with the next."""
-    found: dict[str, list[Run]] = {}
+    """Yields runs of one loss and sweep point, each seed with the next."""
+    groups: dict[str, list[Run]] = {}
     for run in runs:
         name = json.dumps([run.loss.label, run.swept], sort_keys=True)
-        found.setdefault(name, []).append(run)
-    for group in found.values():
+        groups.setdefault(name, []).append(run)
+    for group in groups.values():
         yield from itertools.pairwise(sorted(group, key=lambda run: run.seed))
 
 
-def _load(run: Run, directory: Path, workshop: ProgramCache) -> Solution:
-    program = workshop.program(run)
-    trained, initial = restored(program, store.run_folder(directory, run.id))
-    return Solution(run, program, trained, initial)
+def _load(run: Run, directory: Path, cache: ProgramCache) -> FinishedRun:
+    program = cache.program(run)
+    trained, initial = read_ends(program.model, store.run_folder(directory, run.id))
+    return FinishedRun(run, program, trained, initial)
 
 
-def _under_each_other(solutions: list[Solution], examples: Examples) -> list[dict[str, Any]]:
-    """The cross-loss matrix of one group: every solution under the loss of every other."""
+def _under_each_other(solutions: list[FinishedRun], examples: Examples) -> list[dict[str, Any]]:
+    """Measures every solution of a group under the loss of every other."""
     rows = []
     for solution in solutions:
-        program = solution.program.instruments
-        made = program.predict(solution.trained, examples)
-        before = program.predict(solution.initial, examples)
-        losses = {other.run.id: other.program.instruments.risk_of for other in solutions}
+        trained = solution.predict(solution.trained, examples)
+        initial = solution.predict(solution.initial, examples)
         rows.append(
             {
                 "run": solution.run.id,
                 "loss": solution.run.loss.label,
                 "seed": solution.run.seed,
                 "swept": solution.run.swept,
-                "metric": float(program.metrics_of(made, examples)[solution.program.metrics[0]]),
-                "risks": {name: float(risk(made, examples)) for name, risk in losses.items()},
-                "initial": {name: float(risk(before, examples)) for name, risk in losses.items()},
+                "metric": solution.metric_of(trained, examples),
+                "risks": {o.run.id: o.risk_of(trained, examples) for o in solutions},
+                "initial": {o.run.id: o.risk_of(initial, examples) for o in solutions},
             }
         )
     return rows
@@ -130,41 +149,37 @@ def _under_each_other(solutions: list[Solution], examples: Examples) -> list[dic
 
 def _between(
     kind: str,
-    pairs: Iterable[tuple[Solution, Solution]],
+    pairs: Iterable[tuple[FinishedRun, FinishedRun]],
     points: int,
-    from_examples: Examples,
-    to_examples: Examples,
+    sets: tuple[Examples, Examples],
 ) -> list[dict[str, Any]]:
-    """Risk and metric on the straight way between two solutions.
+    """Measures risk and metric on the straight line between two solutions.
 
-    The risk is told under the loss and on the evaluation set of either end: two seeds have sets of
-    their own, and each end's risk is then the one that its run recorded.
+    The risk is measured under the loss and on the evaluation set of either end (`sets`): two seeds
+    have sets of their own, and each end's risk is then the one that its run recorded.
     """
     coordinates = np.linspace(0, 1, points, dtype=np.float32)
-    sets = (from_examples, to_examples)
     return [_interpolated(kind, pair, sets, coordinates) for pair in pairs]
 
 
 def _interpolated(
     kind: str,
-    pair: tuple[Solution, Solution],
+    pair: tuple[FinishedRun, FinishedRun],
     sets: tuple[Examples, Examples],
     coordinates: np.ndarray,
 ) -> dict[str, Any]:
     first, second = pair
-    way = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
-    metric = first.program.metrics[0]
+    direction = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
     ends = list(zip(pair, sets, strict=True))
     risks: dict[str, list[float]] = {end.run.id: [] for end in pair}
     metrics = []
     for coordinate in coordinates:
-        params = _displaced(first.trained, (way,), jnp.asarray([coordinate]))
+        params = _displaced(first.trained, (direction,), jnp.asarray([coordinate]))
         scores = []
         for end, examples in ends:
-            tools = end.program.instruments
-            made = tools.predict(params, examples)
-            risks[end.run.id].append(float(tools.risk_of(made, examples)))
-            scores.append(float(tools.metrics_of(made, examples)[metric]))
+            predictions = end.predict(params, examples)
+            risks[end.run.id].append(end.risk_of(predictions, examples))
+            scores.append(end.metric_of(predictions, examples))
         metrics.append(float(np.mean(scores)))
     return {
         "kind": kind,
@@ -182,11 +197,10 @@ def _interpolated(
     }
 
 
-def _drop(end: Solution, examples: Examples) -> float | None:
-    """How far training brought a loss down on these examples; None where it did not."""
-    tools = end.program.instruments
+def _drop(end: FinishedRun, examples: Examples) -> float | None:
+    """Returns how far training decreased the risk on these examples; None if it did not."""
     before, after = (
-        float(tools.risk_of(tools.predict(params, examples), examples))
+        end.risk_of(end.predict(params, examples), examples)
         for params in (end.initial, end.trained)
     )
     return before - after if before > after else None

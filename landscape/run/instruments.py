@@ -1,4 +1,4 @@
-"""Compiled functions that measure a point: what slices, curvature and checks are made of."""
+"""Compiled functions that measure a point: slices, curvature, and checks are made of them."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,9 +9,10 @@ import jax.numpy as jnp
 
 from landscape.config import Run
 from landscape.numerics import curvature, slices
-from landscape.numerics.float64_probes import Rays, ray_tracer
+from landscape.numerics.float64_probes import RayTracer, ray_tracer
+from landscape.numerics.loss import Loss
 from landscape.numerics.point_width import PointWidth
-from landscape.numerics.risk import Examples, Loss, Numbers, evaluator, over_batches
+from landscape.numerics.risk import BatchMeasure, Examples, evaluator, over_batches
 from landscape.numerics.train import Metric
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -21,14 +22,15 @@ PRODUCTS = {
     "hessian": curvature.hessian_product,
     "gauss_newton": curvature.gauss_newton_product,
 }
-# Where no curvature is asked for, but an eigenvector as a direction is.
+# Lanczos steps for an eigenvector as a direction, if the config has no `curvature`.
 ITERATIONS = 60
 
 
 class Spectrum(NamedTuple):
-    """Of one operator: its extreme eigenpairs, trace samples, quadrature, and itself if small.
+    """Of one operator: its extreme eigenpairs, trace samples, quadrature, and dense matrix.
 
-    `iterations` is the number of steps of Lanczos: as asked, and at least twice the eigenvalues.
+    Each takes the loss first. `iterations` is the number of Lanczos steps: as configured, and at
+    least twice the number of eigenvalues.
     """
 
     extremes: Callable[..., curvature.Extremes]
@@ -39,166 +41,138 @@ class Spectrum(NamedTuple):
 
 
 class Instruments(NamedTuple):
-    """Each is compiled when it is first used, and then once for all runs of one program.
+    """Measurements of a model under any loss, each compiled once per structure of the loss.
 
-    slice: as `slices.slicer`, of risk and metrics
+    slice: see `slices.slicer`, of risk and metrics
     eigenvalues: `eigenvalues(iterations)` is a slicer of the Hessian's extreme eigenvalues
-    gradient: `gradient(params, examples)` of the risk on the evaluation set
-    rays: as `rays.ray_tracer`
+    gradient: `gradient(loss, params, examples)` of the risk
+    rays: see `float64_probes.ray_tracer`
     spectra: by operator
     predict: `predict(params, examples) -> predictions`
-    risk_of: `risk_of(predictions, examples)`, the risk of predictions made by any model
-    metrics_of: the task metrics of predictions
+    risk_of: `risk_of(loss, predictions, examples)`, the risk of predictions of any model
+    metrics_of: `metrics_of(predictions, examples)`, the task metrics
     width: how many points a slice evaluates side by side
     """
 
-    slice: Callable[..., dict[str, jax.Array]]
+    slice: slices.Slicer
     eigenvalues: Callable[[int], Callable[..., dict[str, jax.Array]]]
-    gradient: Callable[[PyTree, Examples], PyTree]
-    rays: Callable[..., Rays]
+    gradient: Callable[[Loss, PyTree, Examples], PyTree]
+    rays: RayTracer
     spectra: dict[str, Spectrum]
     predict: Callable[[PyTree, Examples], jax.Array]
-    risk_of: Callable[[jax.Array, Examples], jax.Array]
+    risk_of: Callable[[Loss, jax.Array, Examples], jax.Array]
     metrics_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
     width: PointWidth
 
 
-def build(
+def build_instruments(
     run: Run,
-    loss_of: Callable[[Numbers], Loss],
     model: Model,
-    measured: Sequence[Metric],
+    slice_metrics: Sequence[Metric],
     task_metrics: Sequence[Metric],
     width: PointWidth,
-) -> Callable[[Numbers], Instruments]:
-    """The instruments of runs that differ in numbers at most, given those numbers.
-
-    `measured` are the metrics that slices record, `width` is how many points they evaluate side by
-    side.
-    """
-    size = run.evaluation.batch_size
-    asked = run.slices
-    slicer = slices.slicer(
-        loss_of,
+) -> Instruments:
+    """Returns the instruments of all runs that share this model and these settings."""
+    batch_size, settings = run.evaluation.batch_size, run.slices
+    point_measure = slices.PointMeasure(
         model,
-        measured,
-        batch_size=size,
-        gradients=asked is not None and asked.gradients,
-        hoisted=asked is None or asked.hoist,
+        slice_metrics,
+        batch_size,
+        gradients=settings is not None and settings.gradients,
+        hoisted=settings is None or settings.hoist,
+    )
+    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
+
+    def gradient(loss: Loss, params: PyTree, examples: Examples) -> PyTree:
+        return evaluate(loss, params, examples).gradients
+
+    def eigenvalues(iterations: int) -> Callable[..., dict[str, jax.Array]]:
+        return jax.jit(_eigenvalue_slicer(model, batch_size, iterations))
+
+    return Instruments(
+        slice=slices.slicer(point_measure, width),
+        eigenvalues=functools.cache(eigenvalues),
+        gradient=jax.jit(gradient),
+        rays=ray_tracer(model, batch_size=batch_size),
+        spectra={name: _spectrum(run, name, model) for name in PRODUCTS},
+        predict=jax.jit(_predictor(model, batch_size)),
+        risk_of=jax.jit(_risk_of_predictions(batch_size)),
+        metrics_of=jax.jit(_metrics_of_predictions(task_metrics)),
         width=width,
     )
-    rays = ray_tracer(loss_of, model, batch_size=size)
 
-    def compiled(make: Callable[[Loss], Callable]) -> Callable:
-        return jax.jit(lambda numbers, *arguments: make(loss_of(numbers))(*arguments))
 
-    def gradient(loss: Loss) -> Callable[[PyTree, Examples], PyTree]:
-        steep = evaluator(loss, model, batch_size=size, gradients=True)
-        return lambda params, examples: steep(params, examples).gradients
+def _predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], jax.Array]:
+    def predict(params: PyTree, examples: Examples) -> jax.Array:
+        def measure(batch: Examples) -> BatchMeasure:
+            return BatchMeasure({}, {"predictions": model.apply(params, batch.inputs)})
 
-    def risk(loss: Loss) -> Callable[[jax.Array, Examples], jax.Array]:
-        return lambda predictions, examples: _risk_of(loss, predictions, examples, size)
+        return over_batches(measure, examples, batch_size).rows["predictions"]
 
+    return predict
+
+
+def _risk_of_predictions(batch_size: int) -> Callable[[Loss, jax.Array, Examples], jax.Array]:
+    def risk_of(loss: Loss, predictions: jax.Array, examples: Examples) -> jax.Array:
+        def measure(batch: Examples) -> BatchMeasure:
+            return BatchMeasure({"risk": loss.mean(batch.inputs, batch.targets)}, {})
+
+        predicted = Examples(predictions, examples.targets)
+        return over_batches(measure, predicted, batch_size).means["risk"]
+
+    return risk_of
+
+
+def _metrics_of_predictions(
+    metrics: Sequence[Metric],
+) -> Callable[[jax.Array, Examples], dict[str, jax.Array]]:
     def metrics_of(predictions: jax.Array, examples: Examples) -> dict[str, jax.Array]:
         snapshot = Snapshot(predictions, examples.targets)
-        return {k: v for metric in task_metrics for k, v in metric(snapshot).items()}
+        return {k: v for metric in metrics for k, v in metric(snapshot).items()}
 
-    gradient_at, risk_of = compiled(gradient), compiled(risk)
-    spectra = {name: _spectrum(run, name, compiled, model) for name in PRODUCTS}
-    eigenvalues = functools.cache(lambda count: compiled(_eigenvalues(model, size, count)))
-    metrics = jax.jit(metrics_of)
-
-    def bound(numbers: Numbers) -> Instruments:
-        def given(function: Callable) -> Callable:
-            return functools.partial(function, numbers)
-
-        return Instruments(
-            slice=given(slicer),
-            eigenvalues=lambda iterations: given(eigenvalues(iterations)),
-            gradient=given(gradient_at),
-            rays=given(rays),
-            spectra={name: _bound(spectrum, given) for name, spectrum in spectra.items()},
-            predict=predictor(model, size),
-            risk_of=given(risk_of),
-            metrics_of=metrics,
-            width=width,
-        )
-
-    return bound
+    return metrics_of
 
 
-@functools.cache
-def predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], jax.Array]:
-    """`predict(params, examples) -> predictions`: one for all losses of a model."""
+def _spectrum(run: Run, operator: str, model: Model) -> Spectrum:
+    settings = run.curvature
+    count = max([_eigenvectors(run), 1 if settings is None else settings.eigenvalues])
+    iterations = max(ITERATIONS if settings is None else settings.iterations, 2 * count)
+    probes = 2 if settings is None else settings.probes
+    product = PRODUCTS[operator](model, batch_size=run.evaluation.batch_size)
 
-    def predict(params: PyTree, examples: Examples) -> jax.Array:
-        return over_batches(
-            lambda batch: ({}, {"predictions": model.apply(params, batch.inputs)}),
-            examples,
-            batch_size,
-        )[1]["predictions"]
-
-    return jax.jit(predict)
-
-
-def _risk_of(loss: Loss, predictions: jax.Array, examples: Examples, batch_size: int) -> jax.Array:
-    made = Examples(predictions, examples.targets)
-    return over_batches(
-        lambda batch: ({"risk": jnp.mean(loss(batch.inputs, batch.targets))}, {}), made, batch_size
-    )[0]["risk"]
-
-
-def _spectrum(
-    run: Run, name: str, compiled: Callable[[Callable[[Loss], Callable]], Callable], model: Model
-) -> Spectrum:
-    asked = run.curvature
-    count = max([_eigenvectors(run), 1 if asked is None else asked.eigenvalues])
-    iterations = max(ITERATIONS if asked is None else asked.iterations, 2 * count)
-    probes = 2 if asked is None else asked.probes
-
-    def product(loss: Loss) -> Callable:
-        return PRODUCTS[name](loss, model, batch_size=run.evaluation.batch_size)
+    def under_loss(configure: Callable[[curvature.Product], Callable]) -> Callable:
+        return jax.jit(lambda loss, *args: configure(functools.partial(product, loss))(*args))
 
     return Spectrum(
-        extremes=compiled(
-            lambda loss: curvature.extremes(product(loss), count=count, iterations=iterations)
+        extremes=under_loss(
+            functools.partial(curvature.extremes, count=count, iterations=iterations)
         ),
-        traces=compiled(lambda loss: curvature.traces(product(loss), probes=probes)),
-        quadrature=compiled(
-            lambda loss: curvature.quadrature(product(loss), probes=probes, iterations=iterations)
+        traces=under_loss(functools.partial(curvature.traces, probes=probes)),
+        quadrature=under_loss(
+            functools.partial(curvature.quadrature, probes=probes, iterations=iterations)
         ),
-        dense=compiled(lambda loss: curvature.dense(product(loss))),
+        dense=under_loss(curvature.dense),
         iterations=iterations,
     )
 
 
-def _bound(spectrum: Spectrum, given: Callable[[Callable], Callable]) -> Spectrum:
-    functions: dict[str, Any] = {
-        name: given(getattr(spectrum, name)) for name in Spectrum._fields[:-1]
-    }
-    return spectrum._replace(**functions)
-
-
 def _eigenvectors(run: Run) -> int:
-    """How many eigenvectors of each end the directions of the run name."""
+    """Returns how many eigenvectors of each end the directions of the run refer to."""
     directions = [] if run.slices is None else run.slices.directions()
     indices = [d.options.get("index", 1) for d in directions if d.name == "eigenvector"]
     return max([index for index in indices if isinstance(index, int)], default=0)
 
 
-def _eigenvalues(
+def _eigenvalue_slicer(
     model: Model, batch_size: int, iterations: int
-) -> Callable[[Loss], Callable[..., dict[str, jax.Array]]]:
-    """A slicer of the smallest and largest Ritz values, every point from the same start vector."""
+) -> Callable[..., dict[str, jax.Array]]:
+    """A slicer of the smallest and largest Ritz values, with one start vector for all points."""
+    product = curvature.hessian_product(model, batch_size=batch_size)
 
-    def make(loss: Loss) -> Callable[..., dict[str, jax.Array]]:
-        product = curvature.hessian_product(loss, model, batch_size=batch_size)
-        nodes_at = curvature.quadrature(product, probes=1, iterations=iterations)
+    def measure(loss: Loss, params: PyTree, examples: Examples) -> dict[str, jax.Array]:
+        under_loss = functools.partial(product, loss)
+        rule = curvature.quadrature(under_loss, probes=1, iterations=iterations)
+        nodes, _ = rule(jax.random.key(0), params, examples)
+        return {"eigenvalue/smallest": jnp.min(nodes), "eigenvalue/largest": jnp.max(nodes)}
 
-        def measure(params: PyTree, examples: Examples) -> dict[str, jax.Array]:
-            nodes, _ = nodes_at(jax.random.key(0), params, examples)
-            return {"eigenvalue/smallest": jnp.min(nodes), "eigenvalue/largest": jnp.max(nodes)}
-
-        return slices.mapper(measure)
-
-    return make
+    return slices.mapper(measure)

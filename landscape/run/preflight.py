@@ -1,6 +1,7 @@
-"""What is checked of a loss and a model before anything is trained."""
+"""Checks of a loss, a model, metrics and directions before anything is trained."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
+from landscape.config import Run
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
-from landscape.numerics.risk import Examples, Loss, from_labels
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import Examples
 from landscape.numerics.train import Metric
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.directions import Direction, Point
@@ -21,32 +24,32 @@ PyTree = Any
 
 
 def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
-    """Raises UserError for a loss of the menu that is made for another task than the dataset's."""
-    fitting = catalog.menu("losses", task)
-    if ":" in name or name in fitting:
+    """Raises UserError if a loss from the menu is for a task other than that of the dataset."""
+    menu = catalog.menu("losses", task)
+    if ":" in name or name in menu:
         return
     tasks = [t for t in catalog.TASKS if name in catalog.menu("losses", t)]
     raise UserError(
         f"loss `{label}` is for {' and '.join(tasks)}, but dataset `{dataset}` is {task}",
-        hint=f"losses for {task}: {', '.join(sorted(fitting))}",
+        hint=f"losses for {task}: {', '.join(sorted(menu))}",
     )
 
 
 def check_predictions(
     model: Model, name: str, params: PyTree, examples: Examples, task: str, outputs: int
 ) -> jax.Array:
-    """The model's predictions on a few examples; UserError where their shape is not the task's."""
+    """Returns the model's predictions; raises UserError if their shape does not fit the task."""
     predictions = guarded(
         lambda: jit_once(model.apply)(params, examples.inputs), f"model `{name}`", model.apply
     )
     batch = len(examples.targets)
-    wanted: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)
+    expected: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)
     if task == "segmentation":
-        wanted = examples.targets.shape
-    if predictions.shape != wanted:
+        expected = examples.targets.shape
+    if predictions.shape != expected:
         raise UserError(
             f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
-            f"{task} dataset needs {wanted}",
+            f"{task} dataset needs {expected}",
             hint="use `unet`" if task == "segmentation" else None,
         )
     return predictions
@@ -55,7 +58,7 @@ def check_predictions(
 def check_metrics(
     metrics: Sequence[Metric], predictions: jax.Array, targets: jax.Array
 ) -> tuple[str, ...]:
-    """The names that the metrics report; UserError where one does not fit the predictions."""
+    """Returns the names that the metrics report; raises UserError if one fails on predictions."""
     snapshot = Snapshot(predictions, targets)
     return tuple(name for metric in metrics for name in _metric_names(metric, snapshot))
 
@@ -66,37 +69,34 @@ def _metric_names(metric: Metric, snapshot: Snapshot) -> list[str]:
 
 def fit_targets(
     loss: Loss, label: str, form: str, predictions: jax.Array, targets: jax.Array, task: str
-) -> str:
-    """The form in which `loss` takes the dataset's targets, checked on real predictions.
+) -> Loss:
+    """Returns the loss in the form that takes the dataset's targets, checked on real predictions.
 
-    `onehot` or `labels` for multiclass, else `auto`: there is only one. Labels are handed over
-    one-hot unless the loss refuses that form and accepts integer labels; `form` (`auto`, `onehot`,
-    `labels`) decides by hand. UserError where the loss raises, returns something other than a
-    floating-point scalar, one value an example or one a prediction, or returns NaN.
+    For multiclass, labels are passed one-hot unless the loss rejects that form and accepts integer
+    labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. Raises UserError if the loss
+    raises, returns something other than a floating-point scalar, one value per example or one per
+    prediction, or returns NaN.
     """
-    if task != "multiclass":
-        candidates = {"auto": loss}
-    else:
-        onehot = from_labels(loss, predictions.shape[-1])
+    candidates = {"labels": loss}
+    if task == "multiclass":
+        onehot = dataclasses.replace(loss, classes=predictions.shape[-1])
         candidates = {"onehot": onehot, "labels": loss}
         if form != "auto":
             candidates = {form: candidates[form]}
     errors = []
-    for name, candidate in candidates.items():
+    for candidate in candidates.values():
         try:
-            _check(candidate, loss, label, predictions, targets)
+            _check_loss(candidate, label, predictions, targets)
         except UserError as error:
             errors.append(error)
         else:
-            return name
+            return candidate
     raise errors[0]
 
 
-def _check(
-    loss: Loss, function: Callable, label: str, predictions: jax.Array, targets: jax.Array
-) -> None:
+def _check_loss(loss: Loss, label: str, predictions: jax.Array, targets: jax.Array) -> None:
     name = f"loss `{label}`"
-    place = definition(function)
+    place = definition(loss.function)
 
     def array(predictions: jax.Array, targets: jax.Array) -> jax.Array:
         values = loss(predictions, targets)
@@ -104,20 +104,20 @@ def _check(
             raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
         return jnp.asarray(values)
 
-    values = guarded(lambda: jit_once(array)(predictions, targets), name, function)
+    values = guarded(lambda: jit_once(array)(predictions, targets), name, loss.function)
     allowed = {(), predictions.shape[:1], predictions.shape}
     if values.shape not in allowed:
         shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))
         raise UserError(
             f"{name} returns shape {values.shape} for predictions of shape {predictions.shape}",
             place=place,
-            hint=f"expected one of {shapes}: a scalar, one value an example, or one a prediction",
+            hint=f"expected one of {shapes}: a scalar, one value per example or per prediction",
         )
     if not jnp.issubdtype(values.dtype, jnp.floating):
         raise UserError(
             f"{name} returns {values.dtype}; a loss must return floating-point values",
             place=place,
-            hint="no gradient flows through integers or booleans; compute in floating point",
+            hint="integers and booleans have no gradient; compute in floating point",
         )
     if bool(jnp.isnan(values).any()):
         share = float(jnp.isnan(values).mean())
@@ -126,12 +126,36 @@ def _check(
         )
 
 
-def check_direction(name: str, direction: Direction, params: PyTree, filter_axes: PyTree) -> None:
-    """UserError where a direction raises, or returns something other than a tree like `params`.
+def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -> None:
+    """Raises UserError for directions that could not be computed after training.
 
-    It is tried once, at the initial parameters, with stand-ins for what training would leave.
+    `checkpoints`: how many of them the run keeps.
     """
-    called = f"direction `{name}`"
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    for part in [] if run.slices is None else run.slices.directions():
+        direction = catalog.build("directions", part, folder=run.folder)()
+        index, component = (part.options.get(name, 1) for name in ("index", "component"))
+        if part.name == "eigenvector" and isinstance(index, int) and index > size:
+            raise UserError(
+                f"the config requests eigenvector {index}, but the model has {size} parameters"
+            )
+        if part.name == "trajectory" and isinstance(component, int) and component >= checkpoints:
+            raise UserError(
+                f"component {component} of the trajectory needs {component + 1} checkpoints, but "
+                f"only {checkpoints} of {run.checkpoints} fit into {run.steps} steps recorded "
+                f"every {run.record_every}",
+                hint="use a smaller `record_every`",
+            )
+        if ":" in part.name:
+            _check_direction(part.name, direction, params, model.filter_axes(params))
+
+
+def _check_direction(name: str, direction: Direction, params: PyTree, filter_axes: PyTree) -> None:
+    """Raises UserError if a direction raises, or returns anything but a finite tree like `params`.
+
+    It is called once, at the initial parameters, with stand-ins for the results of training.
+    """
+    subject = f"direction `{name}`"
     point = Point(
         params=params,
         filter_axes=filter_axes,
@@ -141,24 +165,24 @@ def check_direction(name: str, direction: Direction, params: PyTree, filter_axes
         path=jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params),
         target=params,
     )
-    found = guarded(lambda: direction(jax.random.key(0), point), called, direction)
+    tree = guarded(lambda: direction(jax.random.key(0), point), subject, direction)
     place = definition(direction)
-    wanted: Any = jax.tree.structure(params)
-    if jax.tree.structure(found) != wanted:
+    structure: Any = jax.tree.structure(params)
+    if jax.tree.structure(tree) != structure:
         raise UserError(
-            f"{called} does not return a tree like the parameters",
+            f"{subject} does not return a tree like the parameters",
             place=place,
             hint="build it with jax.tree.map over point.params",
         )
     for (path, leaf), other in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found), strict=True
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tree), strict=True
     ):
         if jnp.shape(other) != leaf.shape:
-            where = jax.tree_util.keystr(path, simple=True, separator="/")
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
             raise UserError(
-                f"{called} has shape {jnp.shape(other)} at `{where}`, where the parameters have "
-                f"{leaf.shape}",
+                f"{subject} has shape {jnp.shape(other)} at `{name}`; the parameters there have "
+                f"shape {leaf.shape}",
                 place=place,
             )
         if not bool(jnp.isfinite(jnp.asarray(other)).all()):
-            raise UserError(f"{called} is not finite at the initial parameters", place=place)
+            raise UserError(f"{subject} is not finite at the initial parameters", place=place)

@@ -1,4 +1,4 @@
-"""Data, models, programs and audits, kept for the runs of one process that can share them."""
+"""Data, models, losses, compiled programs and audits, shared by the runs of one process."""
 
 import json
 import threading
@@ -8,47 +8,51 @@ from typing import Any
 from landscape import catalog
 from landscape.config import Run
 from landscape.errors import UserError, raise_all
+from landscape.numerics.loss import Loss
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.run import program, traced_options
-from landscape.run.program import Fit, Program, Shared, Subject
+from landscape.run import preflight, program
+from landscape.run.loss_audit import audit_loss
+from landscape.run.program import ModelProgram, Program
+from landscape.run.traced_options import float_options, model_key, program_key, widest_key
+from landscape.run.training_inputs import checkpoint_count, initial_params
 
-_MOST_DATA = 2**29  # bytes that the datasets of all seeds may take
+_MOST_DATA = 2**29  # bytes of the datasets of all seeds
 
 
 class ProgramCache:
-    """Everything is built when it is first asked for, and then once, whatever thread asks."""
+    """Lazy, thread-safe caches: each item is built once, on first use."""
 
     def __init__(self) -> None:
-        self._sizes: dict[str, int] = {}
         self._building, self._auditing = threading.RLock(), threading.RLock()
         self._datasets: dict[str, Dataset] = {}
+        self._dataset_bytes: dict[str, int] = {}
         self._models: dict[str, Model] = {}
-        self._fits: dict[str, Fit] = {}
-        self._arguments: dict[str, dict[str, list[str]]] = {}
-        self._shared: dict[str, Shared] = {}
+        self._losses: dict[str, Loss] = {}
+        self._traced: dict[str, dict[str, list[str]]] = {}
+        self._model_programs: dict[str, ModelProgram] = {}
         self._audits: dict[str, dict[str, Any]] = {}
 
     def dataset(self, run: Run) -> Dataset:
-        """The dataset of a run, split by its seed."""
+        """Returns the dataset of a run, split by its seed."""
         key = _canonical(run, {"dataset", "seed"})
         with self._building:
             if key not in self._datasets:
                 make = catalog.build("datasets", run.dataset, folder=run.folder)
                 self._datasets[key] = make(run.seed)
-                self._forget_datasets(key)
+                self._drop_datasets(key)
             return self._datasets[key]
 
-    def _forget_datasets(self, newest: str) -> None:
-        """Drops the oldest splits where those of many seeds take too much memory."""
+    def _drop_datasets(self, newest: str) -> None:
+        """Drops the oldest splits if those of many seeds take too much memory."""
         arrays = [*self._datasets[newest].train, *self._datasets[newest].test]
-        self._sizes[newest] = sum(array.nbytes for array in arrays)
-        while sum(self._sizes.values()) > _MOST_DATA and len(self._sizes) > 1:
-            oldest = next(iter(self._sizes))
-            del self._sizes[oldest], self._datasets[oldest]
+        self._dataset_bytes[newest] = sum(array.nbytes for array in arrays)
+        while sum(self._dataset_bytes.values()) > _MOST_DATA and len(self._dataset_bytes) > 1:
+            oldest = next(iter(self._dataset_bytes))
+            del self._dataset_bytes[oldest], self._datasets[oldest]
 
     def model(self, run: Run) -> Model:
-        """The model of a run."""
+        """Returns the model of a run."""
         data = self.dataset(run)
         shape = data.train.inputs.shape[1:]
         key = json.dumps([_canonical(run, {"model"}), shape, data.outputs])
@@ -58,88 +62,85 @@ class ProgramCache:
                 self._models[key] = make(shape, data.outputs)
             return self._models[key]
 
-    def fit(self, run: Run) -> Fit:
-        """The loss of a run, tried on predictions of its model. UserError where they do not fit."""
+    def loss(self, run: Run) -> Loss:
+        """Returns the loss of a run, without traced options.
+
+        Raises UserError if it does not fit the model and the dataset.
+        """
         key = _canonical(run, {"loss", "dataset", "model", "targets", "batch_size"})
         with self._building:
-            if key not in self._fits:
-                self._fits[key] = program.fit(run, self.dataset(run), self.model(run))
-            return self._fits[key]
+            if key not in self._losses:
+                self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))
+            return self._losses[key]
 
     def program(self, run: Run) -> Program:
-        """The program of a run. UserError where its loss, model and dataset do not fit."""
+        """Returns the program of a run.
+
+        Raises UserError if its loss, model and dataset do not fit.
+        """
         with self._building:
-            given = data, model, fit = self.dataset(run), self.model(run), self.fit(run)
-            arguments, key = self._arguments_of(run), self.key(run)
-            if key not in self._shared:
-                self._shared[key] = program.build_shared(run, *given, arguments, key)
-            shared = self._shared[key]
-        own = traced_options.of_run(run)
-        values = {
-            part: {name: own[part][name] for name in names}
-            for part, names in shared.arguments.items()
-        }
-        return Program(
-            model=model,
-            metrics=shared.metrics,
-            numbers=values,
-            loop=shared.loop(values),
-            loop_of_many=shared.loop_of_many,
-            instruments=shared.instruments(values),
-            subject=Subject(fit.loss, data.task, "zero_one" if data.task == "binary" else fit.form),
-        )
+            traced, loss = self._traced_options(run), self.loss(run)
+            key = model_key(run, traced)
+            if key not in self._model_programs:
+                data, model = self.dataset(run), self.model(run)
+                self._model_programs[key] = program.build_model_program(run, data, model, key)
+            shared = self._model_programs[key]
+        floats = float_options(run)["optimizer"]
+        optimizer = {name: floats[name] for name in traced["optimizer"]}
+        return Program(shared, loss.traced(traced["loss"]), optimizer)
 
     def audit(self, run: Run) -> dict[str, Any]:
-        """The audit of a run's loss, as JSON: the same for all its seeds, models and optimizers."""
-        subject = self.program(run).subject
-        key = "\n".join([_canonical(run, {"loss"}), subject.task, subject.targets])
+        """Returns the audit of a run's loss: the same for all seeds, models and optimizers."""
+        loss, task = self.loss(run), self.dataset(run).task
+        key = "\n".join([_canonical(run, {"loss"}), task, str(loss.classes is None)])
         with self._auditing:
             if key not in self._audits:
-                self._audits[key] = program.audit(subject, run.loss.label)
+                self._audits[key] = audit_loss(loss, task, run.loss.label)
             return self._audits[key]
 
     def key(self, run: Run) -> str:
-        """What runs have in common that share a compiled program."""
+        """Returns a text that is equal for runs that share a compiled program."""
         with self._building:
-            return traced_options.structure(run, self._arguments_of(run))
+            return program_key(run, self._traced_options(run))
 
-    def _arguments_of(self, run: Run) -> dict[str, list[str]]:
-        loosest = traced_options.loosest(run)
-        if loosest not in self._arguments:
-            given = self.dataset(run), self.model(run), self.fit(run)
-            self._arguments[loosest] = program.find_arguments(run, *given)
-        return self._arguments[loosest]
+    def _traced_options(self, run: Run) -> dict[str, list[str]]:
+        key = widest_key(run)
+        if key not in self._traced:
+            parts = self.dataset(run), self.model(run), self.loss(run)
+            self._traced[key] = program.find_traced_options(run, *parts)
+        return self._traced[key]
 
 
-def prepare(runs: Sequence[Run], workshop: ProgramCache) -> None:
-    """Builds and checks every program, so that no mistake is found after hours of training.
+def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
+    """Builds and checks every program, so that no error appears after hours of training.
 
-    Of runs that differ in their seed alone one is looked at. UserError with every mistake.
+    Runs that differ only in their seed are checked once. Raises UserError with all errors.
     """
     errors = []
-    different: dict[str, Run] = {}
+    distinct: dict[str, Run] = {}
     for run in runs:
-        different.setdefault(traced_options.structure(run, {}), run)
-    for run in different.values():
+        distinct.setdefault(program_key(run, {}), run)
+    for run in distinct.values():
         try:
-            _check(run, workshop)
+            _check(run, cache)
         except UserError as error:
             errors.append(error)
     raise_all(errors)
 
 
-def _check(run: Run, workshop: ProgramCache) -> None:
-    examples = len(workshop.dataset(run).train.targets)
+def _check(run: Run, cache: ProgramCache) -> None:
+    examples = len(cache.dataset(run).train.targets)
     if run.batch_size > examples:
         raise UserError(
             f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
             f"{examples} training examples",
             hint=f"use batch_size={examples} or less",
         )
-    workshop.fit(run)
+    cache.loss(run)
     program.build_optimizer(run, {})
-    program.check_directions(run, workshop.model(run))
-    workshop.program(run)
+    model = cache.model(run)
+    preflight.check_directions(run, model, initial_params(run, model), checkpoint_count(run))
+    cache.program(run)
 
 
 def _canonical(run: Run, fields: set[str]) -> str:

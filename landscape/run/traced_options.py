@@ -1,4 +1,4 @@
-"""Options that are numbers: arguments of a compiled program, so that all their values share it."""
+"""Options that are numbers are traced: all of their values share one compiled program."""
 
 import json
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from typing import Any
 
 from landscape.config import Part, Run
 
-# What decides nothing about a program: every value of these shares it.
-_APART = {"id", "seed", "swept", "audit", "measurement"}
+# Fields that do not affect a compiled program.
+_IRRELEVANT = {"id", "seed", "swept", "audit", "measurement"}
 
 
-def of_run(run: Run) -> dict[str, dict[str, float]]:
-    """The options of loss and optimizer that are floating-point numbers, by part.
+def float_options(run: Run) -> dict[str, dict[str, float]]:
+    """Returns the options of loss and optimizer that are floating-point numbers, by part.
 
-    Of parts of the menu: a function of the user's own may ask whether it was given a Python number,
-    and silently do something else where it was not.
+    Parts from the menu only: a user-defined function may test for a Python number, and silently
+    compute something else if it receives a tracer.
     """
     optimizer = _floats(run.optimizer)
     if run.optimizer.clip_norm is not None:
@@ -28,36 +28,47 @@ def _floats(part: Part) -> dict[str, float]:
     return {name: value for name, value in part.options.items() if isinstance(value, float)}
 
 
-def structure(run: Run, arguments: dict[str, list[str]]) -> str:
-    """What two runs must have in common to share a program that takes `arguments`, by part."""
-    values = run.model_dump(mode="json", exclude=_APART)
-    values["loss"].pop("label")
-    for part, names in arguments.items():
-        for name in names:
-            place = values[part] if name in values[part] else values[part]["options"]
-            place[name] = "an argument"
+def program_key(run: Run, traced: dict[str, list[str]]) -> str:
+    """Returns a text that is equal for runs that share a program with these traced options."""
+    return json.dumps(_structure(run, traced), sort_keys=True)
+
+
+def model_key(run: Run, traced: dict[str, list[str]]) -> str:
+    """Returns a text that is equal for runs that share a program except for the loss."""
+    values = _structure(run, traced)
+    del values["loss"], values["targets"]
     return json.dumps(values, sort_keys=True)
 
 
-def loosest(run: Run) -> str:
-    """What runs have in common that share a program if every number can be an argument of it."""
-    return structure(run, {part: list(values) for part, values in of_run(run).items()})
+def widest_key(run: Run) -> str:
+    """Returns the program key if every number can be traced."""
+    return program_key(run, {part: list(values) for part, values in float_options(run).items()})
+
+
+def _structure(run: Run, traced: dict[str, list[str]]) -> dict[str, Any]:
+    values = run.model_dump(mode="json", exclude=_IRRELEVANT)
+    values["loss"].pop("label")
+    for part, names in traced.items():
+        for name in names:
+            fields = values[part] if name in values[part] else values[part]["options"]
+            fields[name] = "traced"
+    return values
 
 
 def traceable(values: dict[str, float], trace: Callable[[dict[str, float]], Any]) -> list[str]:
-    """The options that `trace` accepts as arguments: all, else those that it accepts alone.
+    """Returns the options that `trace` accepts as tracers: all, else those it accepts alone.
 
-    An option that decides the steps of a Python program, as in `if power > 1`, is none of them.
+    Excludes options that decide Python control flow, as in `if power > 1`.
     """
-    if _accepted(values, trace):
+    if _accepts(values, trace):
         return list(values)
-    alone = {name: value for name, value in values.items() if _accepted({name: value}, trace)}
-    return list(alone) if _accepted(alone, trace) else []
+    alone = {name: value for name, value in values.items() if _accepts({name: value}, trace)}
+    return list(alone) if _accepts(alone, trace) else []
 
 
-def _accepted(values: dict[str, float], trace: Callable[[dict[str, float]], Any]) -> bool:
+def _accepts(values: dict[str, float], trace: Callable[[dict[str, float]], Any]) -> bool:
     try:
         trace(values)
-    except Exception:  # whatever a function raises where it is given no Python number
+    except Exception:  # a function may raise anything if it receives a tracer
         return False
     return True

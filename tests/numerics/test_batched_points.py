@@ -66,7 +66,8 @@ def test_a_plan_keeps_results_within_their_budget():
 
 PROGRAM = """
 import sys, jax, numpy as np
-from landscape.numerics import slices, risk
+from landscape.numerics import risk, slices
+from landscape.numerics.loss import Loss
 from landscape.catalog import build
 from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import brier
@@ -80,13 +81,12 @@ examples = risk.Examples(
     jax.nn.one_hot(jax.numpy.arange(20) % 3, 3),
 )
 points = rng.normal(size=(23, 2)).astype("float32")
-along = slices.slicer(lambda numbers: brier, model, [], batch_size=8, gradients=False)
-print(along({}, params, tuple(directions), points, examples)["risk"].tobytes().hex())
+along = slices.slicer(slices.PointMeasure(model, [], 8, gradients=False))
+print(along(Loss(brier), params, tuple(directions), points, examples)["risk"].tobytes().hex())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("optimized_loops")
 def test_several_devices_share_the_points_and_find_the_same_bytes():
     found = []
     for devices in (1, 3):

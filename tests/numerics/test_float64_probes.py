@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.numerics.float64_probes import ray_tracer
+from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.parts.models import Model
 
@@ -27,9 +28,9 @@ def test_halves_slope_curvature_and_bend_are_exact():
     w = RNG.normal(size=3).astype(np.float32)
     directions = RNG.normal(size=(4, 3)).astype(np.float32)
     near, grid = RNG.normal(size=(2, 5)), RNG.normal(size=(2, 3))
-    trace = ray_tracer(lambda numbers: quartic, itself, batch_size=2)
-    found = trace(
-        {},
+    trace = ray_tracer(itself, batch_size=2)
+    rays = trace(
+        Loss(quartic),
         {"w": jnp.asarray(w)},
         {"w": directions},
         near,
@@ -42,10 +43,10 @@ def test_halves_slope_curvature_and_bend_are_exact():
         made = x[part] * point
         return np.mean(np.sum(made**4, axis=1) + t[part] * made[:, 0] ** 2)
 
-    assert found.near.shape == (2, 5)
+    assert rays.near.shape == (2, 5)
     for row in range(2):
-        parts = (found.near, near, slice(None)), (found.first, grid, slice(0, 5))
-        for values, places, part in (*parts, (found.second, grid, slice(6, 11))):
+        parts = (rays.near, near, slice(None)), (rays.first, grid, slice(0, 5))
+        for values, places, part in (*parts, (rays.second, grid, slice(6, 11))):
             for column, place in enumerate(places[row]):
                 exact = risk(w + place * d[row], part)
                 np.testing.assert_allclose(values[row, column], exact, rtol=1e-12)
@@ -53,6 +54,6 @@ def test_halves_slope_curvature_and_bend_are_exact():
     square = np.array([np.mean(t * x[:, 0] ** 2), 0, 0])
     gradient = 4 * fourth * w**3 + 2 * square * w
     hessian = np.diag(12 * fourth * w**2 + 2 * square)
-    np.testing.assert_allclose(found.slope, d @ gradient, rtol=1e-10)
-    np.testing.assert_allclose(found.curvature, np.sum(d @ hessian * d, axis=1), rtol=1e-10)
-    np.testing.assert_allclose(found.bend, np.linalg.norm(d @ hessian, axis=1), rtol=1e-10)
+    np.testing.assert_allclose(rays.slope, d @ gradient, rtol=1e-10)
+    np.testing.assert_allclose(rays.curvature, np.sum(d @ hessian * d, axis=1), rtol=1e-10)
+    np.testing.assert_allclose(rays.bend, np.linalg.norm(d @ hessian, axis=1), rtol=1e-10)

@@ -2,7 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape.numerics.risk import Examples, evaluator, from_labels, mean_risk
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.models import Model
 
 RNG = np.random.default_rng(0)
@@ -24,21 +25,21 @@ def squared(predictions, targets):
 
 def test_mean_risk_is_the_mean_of_the_loss_over_examples():
     residual = INPUTS.astype(float) @ WEIGHTS - TARGETS
-    risk = mean_risk(squared, linear)({"w": jnp.asarray(WEIGHTS)}, EXAMPLES)
+    risk = mean_risk(linear)(Loss(squared), {"w": jnp.asarray(WEIGHTS)}, EXAMPLES)
     np.testing.assert_allclose(risk, np.mean(residual**2), rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 22, 23, 24, 1000])
 def test_evaluation_in_batches_is_the_closed_form_of_least_squares(batch_size):
-    evaluate = evaluator(squared, linear, batch_size=batch_size, gradients=True)
-    found = evaluate({"w": jnp.asarray(WEIGHTS)}, EXAMPLES)
+    evaluate = evaluator(linear, batch_size=batch_size, gradients=True)
+    evaluation = evaluate(Loss(squared), {"w": jnp.asarray(WEIGHTS)}, EXAMPLES)
     predictions = INPUTS.astype(float) @ WEIGHTS
     residual = predictions - TARGETS
-    np.testing.assert_allclose(found.predictions, predictions, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found.risk, np.mean(residual**2), rtol=1e-5)
-    np.testing.assert_allclose(found.prediction_gradients, 2 * residual, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(evaluation.predictions, predictions, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(evaluation.risk, np.mean(residual**2), rtol=1e-5)
+    np.testing.assert_allclose(evaluation.prediction_gradients, 2 * residual, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(
-        found.gradients["w"], 2 * INPUTS.T.astype(float) @ residual / 23, rtol=1e-4, atol=1e-6
+        evaluation.gradients["w"], 2 * INPUTS.T.astype(float) @ residual / 23, rtol=1e-4, atol=1e-6
     )
 
 
@@ -46,21 +47,12 @@ def test_scalar_loss_is_averaged_over_batches_by_their_count():
     def largest(predictions, targets):
         return jnp.max(jnp.abs(predictions - targets))
 
-    found = evaluator(largest, linear, batch_size=10, gradients=False)(
-        {"w": jnp.asarray(WEIGHTS)}, EXAMPLES
+    evaluation = evaluator(linear, batch_size=10, gradients=False)(
+        Loss(largest), {"w": jnp.asarray(WEIGHTS)}, EXAMPLES
     )
     residual = np.abs(INPUTS.astype(float) @ WEIGHTS - TARGETS)
-    wanted = (10 * residual[:10].max() + 10 * residual[10:20].max() + 3 * residual[20:].max()) / 23
-    np.testing.assert_allclose(found.risk, wanted, rtol=1e-5)
-    assert found.gradients is None
-    assert found.prediction_gradients is None
-
-
-def test_labels_reach_a_loss_one_hot():
-    labels = np.array([2, 0, 1, 1])
-    loss = from_labels(lambda predictions, targets: targets * predictions, classes=3)
-    predictions = RNG.normal(size=(4, 3)).astype(np.float32)
-    np.testing.assert_array_equal(
-        loss(jnp.asarray(predictions), jnp.asarray(labels)),
-        np.eye(3, dtype=np.float32)[labels] * predictions,
-    )
+    first, second, last = (part.max() for part in np.split(residual, [10, 20]))
+    expected = (10 * first + 10 * second + 3 * last) / 23
+    np.testing.assert_allclose(evaluation.risk, expected, rtol=1e-5)
+    assert evaluation.gradients is None
+    assert evaluation.prediction_gradients is None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from landscape.numerics import slices
+from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
@@ -29,9 +30,11 @@ def bowl(predictions, targets):
     return 0.5 * jnp.sum(curvatures[None] * (predictions - center[None]) ** 2, axis=1)
 
 
-def under(loss):
-    """A loss without options that are numbers."""
-    return lambda numbers: loss
+def slicer(metrics=(), batch_size=8, gradients=False):
+    return slices.slicer(slices.PointMeasure(itself, metrics, batch_size, gradients))
+
+
+BOWL = Loss(bowl)
 
 
 def as_params(vector):
@@ -41,11 +44,11 @@ def as_params(vector):
 def test_plane_over_a_quadratic_bowl_is_exact_on_a_grid_that_is_not_square():
     with jax.enable_x64(True):
         start, first, second = RNG.normal(size=(3, 5))
-        along = slices.slicer(under(bowl), itself, [], batch_size=8, gradients=False)
+        along = slicer()
         grid = slices.grid((7, 5), 2.0)
         directions = (as_params(first), as_params(second))
         points = np.asarray(grid.points, np.float64)
-        risk = along({}, as_params(start), directions, points, ONE)["risk"].reshape(grid.shape)
+        risk = along(BOWL, as_params(start), directions, points, ONE)["risk"].reshape(grid.shape)
     assert risk.shape == (5, 7)
     for j, y in enumerate(np.linspace(-2, 2, 5)):
         for i, x in enumerate(np.linspace(-2, 2, 7)):
@@ -63,9 +66,9 @@ def test_line_with_gradients_reports_the_gradient_of_the_bowl():
         }
 
     start, direction = RNG.normal(size=(2, 5)).astype(np.float32)
-    along = slices.slicer(under(bowl), itself, [norm], batch_size=3, gradients=True)
+    along = slicer([norm], 3, gradients=True)
     coordinates = slices.axis(5, 1.0)
-    found = along({}, as_params(start), (as_params(direction),), coordinates[:, None], ONE)
+    found = along(BOWL, as_params(start), (as_params(direction),), coordinates[:, None], ONE)
     for coordinate, gradient in zip(coordinates, np.asarray(found["g"]), strict=True):
         wanted = CURVATURES * (start + coordinate * direction - CENTER)
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
@@ -95,12 +98,12 @@ def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
     start = as_params(CENTER.astype(np.float32))
     draw = random(normalization="none", biases="random")
     keys = jax.random.split(jax.random.key(0), 4000)
-    along = slices.slicer(under(bowl), itself, [], batch_size=8, gradients=False)
+    along = slicer()
     direct = jax.jit(jax.vmap(lambda key: draw(key, Point(start, itself.filter_axes(start)))))
     drawn = direct(keys)
     steps = np.array([[-0.5], [0.0], [0.5]], np.float32)
     risks = [
-        along({}, start, (jax.tree.map(lambda a, i=i: a[i], drawn),), steps, ONE)["risk"]
+        along(BOWL, start, (jax.tree.map(lambda a, i=i: a[i], drawn),), steps, ONE)["risk"]
         for i in range(len(keys))
     ]
     low, middle, high = np.asarray(risks).T

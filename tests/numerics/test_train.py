@@ -4,13 +4,16 @@ import numpy as np
 import optax
 import pytest
 
+from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import (
     Loop,
+    Recording,
+    TrainingInputs,
     checkpoint_slots,
     draw_order,
     recorded_steps,
-    run,
+    run_in_pieces,
     trainer,
 )
 from landscape.parts.models import Model
@@ -51,22 +54,20 @@ def train(
     checkpoints=0,
 ):
     order = draw_order(jax.random.key(3), 30, steps, batch)
-    loop = trainer(
-        loss,
-        linear,
-        optax.sgd(rate),
-        [weights_seen],
-        evaluation_batch=16,
-        vanishing=vanishing,
-        exploding=exploding,
-        checkpoints=checkpoints,
+    recording = Recording([weights_seen], 16, vanishing, exploding, checkpoints)
+    loop = trainer(linear, lambda numbers: optax.sgd(numbers["rate"]), recording)
+    record_at = recorded_steps(steps, every)
+    inputs = TrainingInputs(
+        optimizer={"rate": rate},
+        params={"w": jnp.asarray([0.5, 0.5, 0.5])},
+        training=EXAMPLES,
+        evaluation=EXAMPLES,
+        order=order,
+        record_at=jnp.asarray(record_at, jnp.int32),
+        slots=jnp.asarray(checkpoint_slots(record_at, checkpoints), jnp.int32),
     )
-    recorded = recorded_steps(steps, every)
-    slots = checkpoint_slots(recorded, checkpoints)
-    stops, places = (jnp.asarray(numbers, jnp.int32) for numbers in (recorded, slots))
-    start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
     loop = Loop(jax.jit(loop.begin), jax.jit(loop.advance))
-    return order, run(loop, (start, EXAMPLES, EXAMPLES, order, stops, places))
+    return order, run_in_pieces(loop, Loss(loss), inputs)
 
 
 def gradient(w, rows):
@@ -75,27 +76,27 @@ def gradient(w, rows):
 
 
 def test_every_recorded_row_is_that_of_a_numpy_loop():
-    order, found = train()
+    order, trained = train()
     w, path = np.full(3, 0.5), []
     for batch in np.asarray(order):
         slope, risk = gradient(w, batch)
         path.append((w, risk, slope))
         w = w - 0.05 * slope
-    assert found.rows["step"].tolist() == [0, 6, 12, 18, 20]
+    assert trained.rows["step"].tolist() == [0, 6, 12, 18, 20]
     for row, step in enumerate([0, 6, 12, 18, 20]):
         w, risk, slope = path[step]
-        np.testing.assert_allclose(found.rows["seen"][row], w, rtol=1e-5)
-        np.testing.assert_allclose(found.rows["risk/batch"][row], risk, rtol=1e-4)
-        np.testing.assert_allclose(found.rows["gradient"][row], slope, rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(found.rows["update"][row], -0.05 * slope, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(trained.rows["seen"][row], w, rtol=1e-5)
+        np.testing.assert_allclose(trained.rows["risk/batch"][row], risk, rtol=1e-4)
+        np.testing.assert_allclose(trained.rows["gradient"][row], slope, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(trained.rows["update"][row], -0.05 * slope, rtol=1e-3, atol=1e-6)
         everywhere = np.mean((INPUTS.astype(float) @ w - TARGETS) ** 2)
-        np.testing.assert_allclose(found.rows["risk/evaluation"][row], everywhere, rtol=1e-4)
-    np.testing.assert_allclose(found.params["w"], path[20][0], rtol=1e-5)
-    assert not found.diverged
+        np.testing.assert_allclose(trained.rows["risk/evaluation"][row], everywhere, rtol=1e-4)
+    np.testing.assert_allclose(trained.params["w"], path[20][0], rtol=1e-5)
+    assert not trained.diverged
 
 
 def test_training_freezes_at_the_last_finite_parameters():
-    order, found = train(rate=1e6, steps=40, every=1)
+    order, trained = train(rate=1e6, steps=40, every=1)
     w, step = np.full(3, 0.5, np.float32), 0
     with np.errstate(over="ignore", invalid="ignore"):
         while True:
@@ -105,11 +106,11 @@ def test_training_freezes_at_the_last_finite_parameters():
             if not (np.isfinite(np.mean(residual**2)) and np.isfinite(moved).all()):
                 break
             w, step = moved, step + 1
-    assert found.diverged
-    assert int(found.step) == step
-    assert np.isfinite(found.params["w"]).all()
-    np.testing.assert_allclose(found.params["w"], w, rtol=1e-2)
-    assert found.rows["step"].tolist() == [min(s, step) for s in range(41)]
+    assert trained.diverged
+    assert int(trained.step) == step
+    assert np.isfinite(trained.params["w"]).all()
+    np.testing.assert_allclose(trained.params["w"], w, rtol=1e-2)
+    assert trained.rows["step"].tolist() == [min(s, step) for s in range(41)]
 
 
 @pytest.mark.parametrize(
@@ -122,15 +123,15 @@ def test_training_freezes_at_the_last_finite_parameters():
     ],
 )
 def test_steps_are_counted_as_dead_vanishing_or_exploding(loss, dead, vanishing, exploding):
-    _, found = train(loss, rate=1e-6, exploding=50.0)
-    last = {name: int(values[-1]) for name, values in found.rows.items() if "steps/" in name}
+    _, trained = train(loss, rate=1e-6, exploding=50.0)
+    last = {name: int(values[-1]) for name, values in trained.rows.items() if "steps/" in name}
     assert last == {"steps/dead": dead, "steps/vanishing": vanishing, "steps/exploding": exploding}
 
 
 @pytest.mark.parametrize(("steps", "every"), [(10, 3), (10, 5), (10, 10), (10, 11), (1, 1)])
 def test_first_and_last_step_are_always_recorded(steps, every):
-    stops = recorded_steps(steps, every)
-    assert stops == sorted({s for s in range(steps + 1) if s % every == 0 or s == steps})
+    record_at = recorded_steps(steps, every)
+    assert record_at == sorted({s for s in range(steps + 1) if s % every == 0 or s == steps})
 
 
 @pytest.mark.parametrize(("examples", "steps", "batch"), [(10, 7, 3), (10, 4, 10), (7, 20, 4)])
@@ -162,12 +163,12 @@ def test_checkpoints_are_spread_over_the_recorded_steps(count, slots):
 
 
 def test_checkpoints_and_the_last_step_are_those_of_the_path():
-    _, found = train(checkpoints=3)
-    seen = np.asarray(found.rows["seen"])
-    steps = np.asarray(found.rows["step"])
+    _, trained = train(checkpoints=3)
+    seen = np.asarray(trained.rows["seen"])
+    steps = np.asarray(trained.rows["step"])
     assert steps.tolist() == [0, 6, 12, 18, 20]
-    np.testing.assert_array_equal(found.checkpoints["w"], seen[[0, 2, 4]])
+    np.testing.assert_array_equal(trained.checkpoints["w"], seen[[0, 2, 4]])
     _, before = train(steps=19, every=19)
-    last = np.asarray(found.params["w"], float) - np.asarray(before.params["w"], float)
-    np.testing.assert_allclose(found.update["w"], last, rtol=1e-3, atol=1e-7)
+    last = np.asarray(trained.params["w"], float) - np.asarray(before.params["w"], float)
+    np.testing.assert_allclose(trained.update["w"], last, rtol=1e-3, atol=1e-7)
     assert np.abs(last).max() > 1e-5

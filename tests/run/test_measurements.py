@@ -10,9 +10,9 @@ from landscape import config
 from landscape.parts.directions import Point, random
 from landscape.run import cross_run
 from landscape.run import perform as run_module
-from landscape.run.program import evaluation_set
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.progress import Progress
+from landscape.run.training_inputs import evaluation_set
 from landscape.storage import disk, store
 
 CONFIG = """
@@ -58,7 +58,7 @@ def finished(tmp_path_factory):
     statuses = {run.id: status for run, status, _ in ended_runs(runs, folder, workshop)}
     for run in runs:
         assert statuses[run.id] == "done", store.read_failure(store.run_folder(folder, run.id))
-    assert cross_run.measure(loaded.across, runs, folder, workshop)
+    assert cross_run.measure_across(loaded.across, runs, folder, workshop)
     return folder, runs, loaded, workshop
 
 
@@ -286,14 +286,14 @@ def test_solutions_are_measured_under_each_other(finished):
         made = outputs(layers(own, "trained"), examples).argmax(axis=1)
         accuracy = np.mean(made == np.asarray(examples.targets))
         np.testing.assert_allclose(row["metric"], accuracy, atol=0.013)
-    assert not cross_run.measure(loaded.across, runs, folder, workshop)
-    assert cross_run.measure(loaded.across, runs[:2], folder, workshop)
+    assert not cross_run.measure_across(loaded.across, runs, folder, workshop)
+    assert cross_run.measure_across(loaded.across, runs[:2], folder, workshop)
     other = runs[0].loss.model_copy(update={"label": "other"})
     renamed = [runs[0].model_copy(update={"loss": other}), *runs[1:]]
-    assert cross_run.measure(loaded.across, renamed, folder, workshop)
+    assert cross_run.measure_across(loaded.across, renamed, folder, workshop)
     found = disk.read_json(folder / "across.json")["solutions"]
     assert "other" in {row["loss"] for row in found if row["run"] == runs[0].id}
-    assert cross_run.measure(loaded.across, runs, folder, workshop)
+    assert cross_run.measure_across(loaded.across, runs, folder, workshop)
 
 
 def test_interpolations_between_solutions(finished):

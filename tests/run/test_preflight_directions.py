@@ -55,7 +55,11 @@ def refused(folder, direction):
     [
         ("raising", "raises NameError", "return undefined_name"),
         ("flat", "not return a tree like the parameters", "def direction(key, point):"),
-        ("narrow", "has shape (1, 13) at `output/weight`, where the parameters have (3, 13)", None),
+        (
+            "narrow",
+            "has shape (1, 13) at `output/weight`; the parameters there have shape (3, 13)",
+            None,
+        ),
     ],
 )
 def test_a_direction_of_ones_own(tmp_path, name, words, line):

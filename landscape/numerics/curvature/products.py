@@ -8,53 +8,55 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from landscape.numerics.risk import Examples, Loss, mean_risk, over_batches
+from landscape.numerics.loss import Loss
+from landscape.numerics.risk import BatchMeasure, Examples, mean_risk, over_batches
 from landscape.parts.models import Model
 
 PyTree = Any
+LossProduct = Callable[[Loss, PyTree, PyTree, Examples], PyTree]
 Product = Callable[[PyTree, PyTree, Examples], PyTree]
 
-# Recent GPUs multiply float32 matrices with 10 bits of mantissa (TF32) unless asked otherwise. That
-# is enough to train, but would drown the small eigenvalues in the rounding of the large ones.
+# Recent GPUs multiply float32 matrices with 10 bits of mantissa (TF32) by default. That is enough
+# to train, but would drown the small eigenvalues in the rounding of the large ones.
 PRECISION = "highest"
 
 
-def hessian_product(loss: Loss, model: Model, *, batch_size: int) -> Product:
-    """`product(params, vector, examples) = H vector`, H the Hessian of the risk on all examples.
+def hessian_product(model: Model, *, batch_size: int) -> LossProduct:
+    """`product(loss, params, vector, examples) = H vector`, H the Hessian of the risk.
 
     Forward over reverse (Pearlmutter 1994), over batches that are weighted by their count, so
-    memory is bounded by one batch. Costs about two gradients. Choose it to say how the risk itself
-    bends; H may have negative eigenvalues. At a kink it is the Hessian of the piece that automatic
-    differentiation takes there.
+    memory is bounded by one batch. Costs about two gradients. Choose it to measure how the risk
+    itself bends; H may have negative eigenvalues. At a kink it is the Hessian of the piece that
+    automatic differentiation takes there.
     """
-    risk = mean_risk(loss, model)
+    risk = mean_risk(model)
 
-    def on_batch(params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
-        return jax.jvp(jax.grad(lambda p: risk(p, batch)), (params,), (vector,))[1]
+    def on_batch(loss: Loss, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
+        return jax.jvp(jax.grad(lambda p: risk(loss, p, batch)), (params,), (vector,))[1]
 
     return _averaged(on_batch, batch_size)
 
 
-def gauss_newton_product(loss: Loss, model: Model, *, batch_size: int) -> Product:
-    """`product(params, vector, examples) = J' L J vector`: the generalized Gauss-Newton matrix.
+def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
+    """`product(loss, params, vector, examples) = J' L J vector`: the Gauss-Newton matrix.
 
     J is the Jacobian of the predictions, L the Hessian of the batch's mean loss in the predictions
-    (Schraudolph 2002); batches as in `hessian_product`. Choose it where the loss is convex in the
+    (Schraudolph 2002); batches as in `hessian_product`. Choose it if the loss is convex in the
     prediction: then no eigenvalue is negative. It leaves out the curvature of the model, which is
-    all that a loss made of straight pieces has: there it is 0.
+    all the curvature of a piecewise linear loss: there it is 0.
     """
 
-    def on_batch(params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
+    def on_batch(loss: Loss, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
         def apply(p: PyTree) -> jax.Array:
             return model.apply(p, batch.inputs)
 
         def mean_loss(predictions: jax.Array) -> jax.Array:
-            return jnp.mean(loss(predictions, batch.targets))
+            return loss.mean(predictions, batch.targets)
 
-        predictions, pull = jax.vjp(apply, params)
+        predictions, pull_back = jax.vjp(apply, params)
         tangent = jax.jvp(apply, (params,), (vector,))[1]
-        bent = jax.jvp(jax.grad(mean_loss), (predictions,), (tangent,))[1]
-        return pull(bent)[0]
+        curved = jax.jvp(jax.grad(mean_loss), (predictions,), (tangent,))[1]
+        return pull_back(curved)[0]
 
     return _averaged(on_batch, batch_size)
 
@@ -62,8 +64,8 @@ def gauss_newton_product(loss: Loss, model: Model, *, batch_size: int) -> Produc
 def dense(product: Product) -> Callable[[PyTree, Examples], jax.Array]:
     """`matrix(params, examples) -> (N, N)`, in the order of `ravel_pytree`; N products.
 
-    Row i is the product with the i-th unit vector, as it came: not symmetrized, so what differs
-    from the transpose is rounding. Choose it for a few thousand parameters at most.
+    Row i is the product with the i-th unit vector, not symmetrized: its difference from the
+    transpose is rounding. Choose it for a few thousand parameters at most.
     """
 
     def matrix(params: PyTree, examples: Examples) -> jax.Array:
@@ -76,17 +78,19 @@ def dense(product: Product) -> Callable[[PyTree, Examples], jax.Array]:
 def flat(
     product: Product, params: PyTree, examples: Examples
 ) -> tuple[jax.Array, Callable[[jax.Array], jax.Array], Callable[[jax.Array], PyTree]]:
-    """The parameters as a vector, the product on such vectors, and the way back to a pytree."""
+    """Returns the parameters as a vector, the product on such vectors, and the inverse of ravel."""
     vector, unravel = ravel_pytree(params)
     return vector, lambda v: ravel_pytree(product(params, unravel(v), examples))[0], unravel
 
 
-def _averaged(on_batch: Callable[[PyTree, PyTree, Examples], PyTree], batch_size: int) -> Product:
-    def product(params: PyTree, vector: PyTree, examples: Examples) -> PyTree:
-        def measure(batch: Examples) -> tuple[dict, dict]:
-            return {"product": on_batch(params, vector, batch)}, {}
+def _averaged(
+    on_batch: Callable[[Loss, PyTree, PyTree, Examples], PyTree], batch_size: int
+) -> LossProduct:
+    def product(loss: Loss, params: PyTree, vector: PyTree, examples: Examples) -> PyTree:
+        def measure(batch: Examples) -> BatchMeasure:
+            return BatchMeasure({"product": on_batch(loss, params, vector, batch)}, {})
 
         with jax.default_matmul_precision(PRECISION):
-            return over_batches(measure, examples, batch_size)[0]["product"]
+            return over_batches(measure, examples, batch_size).means["product"]
 
     return product

@@ -1,4 +1,4 @@
-"""A point of a run and what is known around it."""
+"""A point in parameter space with lazily computed measurements."""
 
 import functools
 from typing import Any, NamedTuple
@@ -11,15 +11,16 @@ from landscape.errors import UserError
 from landscape.numerics import curvature
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point
-from landscape.run.program import Program, seed_key
+from landscape.run.program import Program
+from landscape.run.training_inputs import seed_key
 
 PyTree = Any
 
 
 class Training(NamedTuple):
-    """What training left: both ends of the path, its last step, points between, and the trace.
+    """The result of training: both ends of the path, its last step, checkpoints, and the trace.
 
-    `checkpoints` has a leading axis, `checkpoint_steps` says after how many updates each was taken.
+    `checkpoints` has a leading axis; checkpoint i was taken after `checkpoint_steps[i]` updates.
     """
 
     initial: PyTree
@@ -30,20 +31,21 @@ class Training(NamedTuple):
     trace: dict[str, np.ndarray]
     diverged_step: int | None
 
-    def risk(self, at: str) -> float:
-        """The recorded risk on the evaluation set at an end of the path."""
-        return float(self.trace["risk/evaluation"][-1 if at == "trained" else 0])
+    def risk(self, end: str) -> float:
+        """Returns the recorded risk on the evaluation set at an end of the path."""
+        return float(self.trace["risk/evaluation"][-1 if end == "trained" else 0])
 
     @property
     def drop(self) -> float:
-        """How far training brought the risk down: the unit of every rise."""
+        """The decrease of the risk by training: the unit of every rise."""
         return self.risk("initial") - self.risk("trained")
 
 
 class MeasuredPoint:
-    """A point of a run and what is known around it, each computed once and when it is asked for.
+    """A point of a run and its measurements, each computed once, on first use.
 
-    `params` are those of the end of training that `at` names, unless a checkpoint's are given.
+    `params` are those of the `end` of training, `trained` or `initial`, unless a checkpoint's are
+    passed.
     """
 
     def __init__(
@@ -52,34 +54,36 @@ class MeasuredPoint:
         program: Program,
         training: Training,
         examples: Examples,
-        at: str,
+        end: str,
         params: PyTree = None,
     ) -> None:
-        self.run, self.program, self.examples, self.at = run, program, examples, at
+        self.run, self.program, self.examples, self.end = run, program, examples, end
         self.training = training
-        self.params = getattr(training, at) if params is None else params
+        self.params = getattr(training, end) if params is None else params
         self.extremes = functools.cache(self._extremes)
 
     @functools.cached_property
     def gradient(self) -> PyTree:
-        return self.program.instruments.gradient(self.params, self.examples)
+        """The gradient of the risk on the evaluation set."""
+        gradient = self.program.instruments.gradient
+        return gradient(self.program.loss, self.params, self.examples)
 
     @functools.cached_property
-    def here(self) -> dict[str, Any]:
+    def center(self) -> dict[str, Any]:
         """Risk and metrics at the point itself."""
-        found = self.along((self.params,), np.zeros((1, 1), np.float32))
-        return {name: values[0] for name, values in found.items()}
+        line = self.measure_along((self.params,), np.zeros((1, 1), np.float32))
+        return {name: values[0] for name, values in line.items()}
 
     def _extremes(self, operator: str) -> curvature.Extremes:
-        """Extreme eigenpairs of an operator at the point."""
+        """Computes extreme eigenpairs of an operator at the point."""
         key = seed_key(self.run.seed, "lanczos")
         spectrum = self.program.instruments.spectra[operator]
-        return spectrum.extremes(key, self.params, self.examples)
+        return spectrum.extremes(self.program.loss, key, self.params, self.examples)
 
     @functools.cached_property
-    def point(self) -> Point:
-        """The point as directions see it."""
-        training, trained = self.training, self.at == "trained"
+    def direction_point(self) -> Point:
+        """The point as directions receive it."""
+        training, trained = self.training, self.end == "trained"
         return Point(
             params=self.params,
             filter_axes=self.program.model.filter_axes(self.params),
@@ -90,17 +94,21 @@ class MeasuredPoint:
             target=training.initial if trained else training.trained,
         )
 
-    def _eigenvector(self, end: str, index: int) -> PyTree:
-        found = self.extremes("hessian")
-        values = found.largest if end == "largest" else found.smallest
+    def _eigenvector(self, side: str, index: int) -> PyTree:
+        pairs = self.extremes("hessian")
+        values = pairs.largest if side == "largest" else pairs.smallest
         if index > len(values):
             raise UserError(
-                f"eigenvector {index} was asked for, but only {len(values)} can be told apart",
+                f"eigenvector {index} was requested, but only {len(values)} are available",
                 hint=f"use an `index` of at most {len(values)}",
             )
-        vectors = found.largest_vectors if end == "largest" else found.smallest_vectors
+        vectors = pairs.largest_vectors if side == "largest" else pairs.smallest_vectors
         return jax.tree.map(lambda leaf: leaf[index - 1], vectors)
 
-    def along(self, directions: tuple[PyTree, ...], coordinates: np.ndarray) -> dict[str, Any]:
-        """Risk and metrics at `params + sum(c_i * d_i)`."""
-        return self.program.instruments.slice(self.params, directions, coordinates, self.examples)
+    def measure_along(
+        self, directions: tuple[PyTree, ...], coordinates: np.ndarray, origin: PyTree = None
+    ) -> dict[str, Any]:
+        """Measures risk and metrics at `origin + sum(c_i * d_i)`, by default from the point."""
+        params = self.params if origin is None else origin
+        slice_ = self.program.instruments.slice
+        return slice_(self.program.loss, params, directions, coordinates, self.examples)

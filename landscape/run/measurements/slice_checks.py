@@ -1,8 +1,9 @@
-"""The checks that ride along with the slices at a point."""
+"""Checks of the slices at a point."""
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,88 +12,140 @@ import optax
 from landscape.errors import first_line
 from landscape.numerics import checks, slices
 from landscape.numerics.compiling import jit_loop
-from landscape.numerics.float64_probes import STEPS
+from landscape.numerics.float64_probes import STEPS, Rays
 from landscape.run.measurements.measured_point import MeasuredPoint
-from landscape.run.measurements.slice_sets import Slice
-from landscape.run.program import seed_key
+from landscape.run.measurements.slice_sets import SliceSet
+from landscape.run.training_inputs import seed_key
 
 PyTree = Any
 
 # Vectors that estimate the mean curvature: random directions that are followed for their second
-# differences, and independent signs, for which one product with the Hessian each is enough.
+# differences, and independent signs, which need only one product with the Hessian each.
 FOLLOWED, SIGNS = 24, 64
-# Directions of each set that are followed in float64, and points of each on which two halves of the
+# Directions of each set that are followed in float64, and points of each at which two halves of the
 # evaluation set are compared.
 CHECKED, GRID = 3, 9
 
 
-def checked(around: MeasuredPoint, sets: list[Slice]) -> list[checks.Check]:
-    """The checks of the slices at a point; line sets receive their `slope` and `curvature`."""
-    risk = around.training.risk(around.at)
-    made = [
+def check_slices(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Check]:
+    """Checks the slices at a point; adds `slope` and `curvature` to the arrays of line sets."""
+    risk = point.training.risk(point.end)
+    simple = [
         check
-        for found in sets
+        for slice_set in sets
         for check in (
-            checks.center(found.where, found.center, risk),
-            checks.finite(found.where, found.arrays["risk"]),
+            checks.center(slice_set.where, slice_set.center, risk),
+            checks.finite(slice_set.where, slice_set.arrays["risk"]),
         )
     ]
     try:
-        return made + _by_rays(around, sets)
+        return simple + _check_in_float64(point, sets)
     except Exception as error:
-        reason = f"not made in float64: {first_line(error)}"
+        reason = f"failed in float64: {first_line(error)}"
         names = ("second_difference", "evaluation_noise")
-        made += [checks.undecided(name, found.where, reason) for found in sets for name in names]
-        return [*made, checks.undecided("mean_curvature", around.at, reason)]
+        undecided = [checks.undecided(name, s.where, reason) for s in sets for name in names]
+        return [*simple, *undecided, checks.undecided("mean_curvature", point.end, reason)]
 
 
-def _by_rays(around: MeasuredPoint, sets: list[Slice]) -> list[checks.Check]:
-    """Checks that need float64: directions of every set, and random ones, as rays."""
-    unit = max(float(slices.norm(around.params)), 1e-12)
-    sphere, signs = _probes(seed_key(around.run.seed, "mean curvature"), around.params, unit)
-    radii = [found.radius for found in sets for _ in found.directions[:CHECKED]]
-    radii += [1.0] * FOLLOWED
-    rest = [d for found in sets for d in found.directions[CHECKED:]]
-    traced = around.program.instruments.rays(
-        around.params,
-        _stacked([d for found in sets for d in found.directions[:CHECKED]], sphere, signs, rest),
-        np.stack([_steps(radius) for radius in radii]),
-        np.stack([np.linspace(-radius, radius, GRID) for radius in radii]),
-        around.examples,
-    )
-    settled = [_settled(risk, radius) for radius, risk in zip(radii, traced.near, strict=True)]
-    alone = len(around.examples.targets) < 2
-    made, start, left = [], 0, len(radii) + SIGNS
-    for found in sets:
-        own = slice(start, start + len(found.directions[:CHECKED]))
-        more = slice(left, left + len(found.directions[CHECKED:]))
-        start, left = own.stop, more.stop
-        if "coordinates" in found.arrays:
-            for name in ("slope", "curvature"):
-                values = getattr(traced, name)
-                found.arrays[name] = np.concatenate([values[own], values[more]])
-        made.append(checks.curvature_along(found.where, settled[own], traced.curvature[own]))
-        halves = (traced.first[own], traced.second[own])
-        made.append(
-            checks.undecided("evaluation_noise", found.where, "fewer than two examples to compare")
-            if alone
-            else checks.evaluation_noise(found.where, halves, GRID // 2)
+class _ProbedSet(NamedTuple):
+    """Float64 probes of one set: of its followed directions, and derivatives along all."""
+
+    settled: list[checks.Settled]
+    halves: tuple[np.ndarray, np.ndarray]
+    slope: np.ndarray
+    curvature: np.ndarray
+
+
+class _MeanProbes(NamedTuple):
+    """Probes of the mean curvature per unit length: of followed directions, and of signs."""
+
+    settled: list[checks.Settled]
+    curvature: np.ndarray
+    bend: np.ndarray
+
+
+def _check_in_float64(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Check]:
+    probed_sets, mean_probes = _probe(point, sets)
+    results = []
+    for slice_set, probed in zip(sets, probed_sets, strict=True):
+        followed = len(probed.settled)
+        if "coordinates" in slice_set.arrays:
+            slice_set.arrays["slope"] = probed.slope
+            slice_set.arrays["curvature"] = probed.curvature
+        where = slice_set.where
+        results.append(checks.curvature_along(where, probed.settled, probed.curvature[:followed]))
+        results.append(
+            checks.undecided("evaluation_noise", where, "fewer than two examples to compare")
+            if len(point.examples.targets) < 2
+            else checks.evaluation_noise(where, probed.halves, GRID // 2)
         )
-    random = [
-        s._replace(value=s.value / unit**2, rounding=s.rounding / unit**2)
-        for s in settled[start : len(radii)]
-    ]
-    probes = slice(len(radii), len(radii) + SIGNS)
-    size = sum(leaf.size for leaf in jax.tree.leaves(around.params))
-    bends = traced.bend[probes] / unit
-    return [
-        *made,
-        checks.mean_curvature(around.at, random, traced.curvature[probes] / unit**2, bends, size),
-    ]
+    size = sum(leaf.size for leaf in jax.tree.leaves(point.params))
+    return [*results, checks.mean_curvature(point.end, *mean_probes, size)]
 
 
-def _steps(radius: float) -> np.ndarray:
-    """Both sides of each step of a second difference, then the point itself."""
+def _probe(point: MeasuredPoint, sets: list[SliceSet]) -> tuple[list[_ProbedSet], _MeanProbes]:
+    """Probes the directions of every set, and random ones, in one call.
+
+    The followed directions come first: CHECKED of each set, then FOLLOWED random ones. Signs and
+    the other directions of the sets are only differentiated.
+    """
+    unit = max(float(slices.norm(point.params)), 1e-12)
+    sphere, signs = _random_vectors(seed_key(point.run.seed, "mean curvature"), point.params, unit)
+    followed = [s.directions[:CHECKED] for s in sets]
+    others = [s.directions[CHECKED:] for s in sets]
+    radii = [s.radius for s, group in zip(sets, followed, strict=True) for _ in group]
+    radii += [1.0] * FOLLOWED
+    rays = point.program.instruments.rays(
+        point.program.loss,
+        point.params,
+        _stacked([*chain(*followed)], sphere, signs, [*chain(*others)]),
+        np.stack([_distances(radius) for radius in radii]),
+        np.stack([np.linspace(-radius, radius, GRID) for radius in radii]),
+        point.examples,
+    )
+    settled = [_settled(risk, radius) for radius, risk in zip(radii, rays.near, strict=True)]
+    groups = [*map(len, followed), FOLLOWED, SIGNS, *map(len, others)]
+    parts = _split(rays, settled, groups)
+    count = len(sets)
+    probed = [_probed_set(*pair) for pair in zip(parts[:count], parts[count + 2 :], strict=True)]
+    return probed, _mean_probes(parts[count], parts[count + 1], unit)
+
+
+class _Part(NamedTuple):
+    """The rays of one group of directions; those that were not followed have no `settled`."""
+
+    settled: list[checks.Settled]
+    rays: Rays
+
+
+def _split(rays: Rays, settled: list[checks.Settled], groups: list[int]) -> list[_Part]:
+    """Splits the rays by groups of directions, in their order."""
+    ends = np.cumsum(groups)
+    parts = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        values = Rays(*(array[start:end] for array in rays))
+        parts.append(_Part(settled[start:end], values))
+    return parts
+
+
+def _probed_set(followed: _Part, others: _Part) -> _ProbedSet:
+    return _ProbedSet(
+        followed.settled,
+        (followed.rays.first, followed.rays.second),
+        np.concatenate([followed.rays.slope, others.rays.slope]),
+        np.concatenate([followed.rays.curvature, others.rays.curvature]),
+    )
+
+
+def _mean_probes(sphere: _Part, signs: _Part, unit: float) -> _MeanProbes:
+    settled = [
+        s._replace(value=s.value / unit**2, rounding=s.rounding / unit**2) for s in sphere.settled
+    ]
+    return _MeanProbes(settled, signs.rays.curvature / unit**2, signs.rays.bend / unit)
+
+
+def _distances(radius: float) -> np.ndarray:
+    """Returns both sides of each step of a second difference, then zero."""
     return radius * np.concatenate([-STEPS, STEPS, [0.0]])
 
 
@@ -102,29 +155,28 @@ def _settled(risk: np.ndarray, radius: float) -> checks.Settled:
     return checks.second_difference(STEPS * radius, left, float(risk[-1]), right)
 
 
-def _stacked(checked: list[PyTree], sphere: PyTree, signs: PyTree, rest: list[PyTree]) -> PyTree:
-    """All directions with a leading axis, in NumPy."""
+def _stacked(followed: list[PyTree], sphere: PyTree, signs: PyTree, others: list[PyTree]) -> PyTree:
+    """Stacks all directions along a leading axis, in NumPy."""
 
-    def leaf(sphere: jax.Array, signs: jax.Array, *others: jax.Array) -> np.ndarray:
-        first, last = others[: len(checked)], others[len(checked) :]
-        parts = [*(np.asarray(d)[None] for d in first), sphere, signs]
-        return np.concatenate([*parts, *(np.asarray(d)[None] for d in last)])
+    def leaf(sphere: jax.Array, signs: jax.Array, *directions: jax.Array) -> np.ndarray:
+        rows = [np.asarray(d)[None] for d in directions]
+        return np.concatenate([*rows[: len(followed)], sphere, signs, *rows[len(followed) :]])
 
-    return jax.tree.map(leaf, sphere, signs, *checked, *rest)
+    return jax.tree.map(leaf, sphere, signs, *followed, *others)
 
 
 @jit_loop
-def _probes(key: jax.Array, params: PyTree, norm: jax.Array) -> tuple[PyTree, PyTree]:
-    """Directions of one norm: uniform on the sphere, and of independent signs."""
+def _random_vectors(key: jax.Array, params: PyTree, norm: jax.Array) -> tuple[PyTree, PyTree]:
+    """Draws directions of one norm: uniform on the sphere, and of independent signs."""
 
-    def drawn(draw: Callable[..., jax.Array], key: jax.Array) -> PyTree:
+    def scaled(draw: Callable[..., jax.Array], key: jax.Array) -> PyTree:
         tree = optax.tree.random_like(key, params, draw)
         return optax.tree.scale(norm / optax.tree.norm(tree), tree)
 
     kinds = ((FOLLOWED, jax.random.normal), (SIGNS, jax.random.rademacher))
     sphere, signs = (
         jax.lax.map(
-            functools.partial(drawn, draw), jax.random.split(jax.random.fold_in(key, n), count)
+            functools.partial(scaled, draw), jax.random.split(jax.random.fold_in(key, n), count)
         )
         for n, (count, draw) in enumerate(kinds)
     )

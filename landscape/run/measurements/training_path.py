@@ -13,37 +13,37 @@ PyTree = Any
 
 
 def path_on_plane(
-    around: MeasuredPoint, axes: tuple[DirectionPart, ...], pair: tuple[PyTree, ...]
+    point: MeasuredPoint, axes: tuple[DirectionPart, ...], directions: tuple[PyTree, ...]
 ) -> dict[str, np.ndarray]:
-    """Where the checkpoints of training lie on a plane, and the risk there and at themselves."""
-    path = around.training.checkpoints
-    away = jax.tree.map(lambda p, at: p - at[None], path, around.params)
-    count = len(around.training.checkpoint_steps)
-    flat = np.asarray(_flat(away, count), np.float64)
-    basis = np.concatenate([np.asarray(_flat(d, 1), np.float64) for d in pair])
-    known = np.isfinite(flat).all() and np.isfinite(basis).all()
-    places = np.full((2, count), np.nan)
-    if known:
-        places, *_ = np.linalg.lstsq(basis.T, flat.T, rcond=None)
-    off = np.linalg.norm(flat - places.T @ basis, axis=1)
-    coordinates = places.T.astype(np.float32)
-    projected = around.along(pair, coordinates)["risk"]
-    true = _risks(around, path)
-    explained = _explained(flat, basis)
-    named = np.array([axis.name == "trajectory" for axis in axes])
+    """Projects the checkpoints onto a plane; returns coordinates, risks there, and distances.
+
+    `risk` is that of each checkpoint, `projected_risk` that of its projection.
+    """
+    path = point.training.checkpoints
+    offsets = jax.tree.map(lambda p, center: p - center[None], path, point.params)
+    count = len(point.training.checkpoint_steps)
+    flat = np.asarray(_flat(offsets, count), np.float64)
+    basis = np.concatenate([np.asarray(_flat(d, 1), np.float64) for d in directions])
+    solution = np.full((2, count), np.nan)
+    if np.isfinite(flat).all() and np.isfinite(basis).all():
+        solution, *_ = np.linalg.lstsq(basis.T, flat.T, rcond=None)
+    distance = np.linalg.norm(flat - solution.T @ basis, axis=1)
+    coordinates = solution.T.astype(np.float32)
+    projected = point.measure_along(directions, coordinates)["risk"]
+    is_trajectory = np.array([axis.name == "trajectory" for axis in axes])
     return {
-        "path/step": around.training.checkpoint_steps,
+        "path/step": point.training.checkpoint_steps,
         "path/x": coordinates[:, 0],
         "path/y": coordinates[:, 1],
-        "path/risk": true,
+        "path/risk": _risks(point, path),
         "path/projected_risk": np.asarray(projected),
-        "path/distance": off.astype(np.float32),
-        "explained": np.where(named, explained, np.nan).astype(np.float32),
+        "path/distance": distance.astype(np.float32),
+        "explained": np.where(is_trajectory, _explained(flat, basis), np.nan).astype(np.float32),
     }
 
 
 def _explained(path: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """The share of the squared distances of a path that lies along each of two directions."""
+    """Returns the share of the squared distances of a path that lies along each direction."""
     lengths, total = np.sum(basis**2, axis=1), np.sum(path**2)
     along = np.sum((path @ basis.T) ** 2, axis=0)
     return np.divide(along, lengths * total, out=np.full(2, np.nan), where=lengths * total > 0)
@@ -53,13 +53,12 @@ def _flat(tree: PyTree, count: int) -> jax.Array:
     return jnp.concatenate([leaf.reshape(count, -1) for leaf in jax.tree.leaves(tree)], axis=1)
 
 
-def _risks(around: MeasuredPoint, path: PyTree) -> np.ndarray:
-    """(C,) risk of each checkpoint."""
-    start = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[0]), path)
-    found = []
-    for number in range(len(around.training.checkpoint_steps)):
-        there = jax.tree.map(lambda leaf, number=number: leaf[number], path)
-        one = jnp.ones((1, 1), jnp.float32)
-        tools = around.program.instruments
-        found.append(tools.slice(start, (there,), one, around.examples)["risk"][0])
-    return np.stack(found)
+def _risks(point: MeasuredPoint, path: PyTree) -> np.ndarray:
+    """Returns the (C,) risk of each checkpoint, by the same program as that of its projection."""
+    origin = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[0]), path)
+    unit = np.ones((1, 1), np.float32)
+    risks = []
+    for number in range(len(point.training.checkpoint_steps)):
+        params = jax.tree.map(lambda leaf, number=number: leaf[number], path)
+        risks.append(point.measure_along((params,), unit, origin)["risk"][0])
+    return np.stack(risks)

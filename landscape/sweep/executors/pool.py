@@ -40,7 +40,7 @@ class WorkerPool:
         Raises UserError that lists every mistake. If a worker dies while it prepares a program, the
         runs of that program are left to fail by themselves.
         """
-        without_tracing = {run.id: traced_options.structure(run, {}) for run in runs}
+        without_tracing = {run.id: traced_options.program_key(run, {}) for run in runs}
         groups = list(grouped(runs, without_tracing).items())
         errors: list[UserError] = []
 

@@ -52,7 +52,7 @@ class Serial:
         """Measures across runs; returns False if that was already done."""
         from landscape.run import cross_run
 
-        return cross_run.measure(settings, runs, directory, self.cache)
+        return cross_run.measure_across(settings, runs, directory, self.cache)
 
     def close(self) -> None:
         """Does nothing, since there are no workers."""

@@ -134,7 +134,7 @@ def measure_across(settings: "AcrossSettings", runs: "Sequence[Run]", directory:
     from landscape.run import cross_run
 
     with _output_discarded():
-        return cross_run.measure(settings, runs, directory, _program_cache())
+        return cross_run.measure_across(settings, runs, directory, _program_cache())
 
 
 def probe_folder(directory: Path, name: str, content: str, answer: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from landscape.numerics import curvature
+from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples, mean_risk
 from landscape.parts.datasets.images import digits
 from landscape.parts.losses import multiclass, regression
@@ -84,7 +85,10 @@ OPERATORS = {
     "hessian": curvature.hessian_product,
     "gauss_newton": curvature.gauss_newton_product,
 }
-products = {name: make(bowl, itself, batch_size=8) for name, make in OPERATORS.items()}
+products = {
+    name: functools.partial(make(itself, batch_size=8), Loss(bowl))
+    for name, make in OPERATORS.items()
+}
 
 
 @functools.cache
@@ -176,7 +180,9 @@ def test_too_few_iterations_stay_inside_the_spectrum_and_say_how_far_they_are_of
 
 def test_one_parameter_has_one_eigenvalue():
     alone = Model(lambda key: None, lambda p, x: p["a"] * x, lambda params: None)
-    product = curvature.hessian_product(lambda p, t: jnp.sin(p), alone, batch_size=8)
+    product = functools.partial(
+        curvature.hessian_product(alone, batch_size=8), Loss(lambda p, t: jnp.sin(p))
+    )
     examples = Examples(jnp.asarray([1.0, 2.0]), jnp.zeros(2))
     found = curvature.extremes(product, count=5, iterations=30)(
         jax.random.key(0), {"a": jnp.asarray(0.7)}, examples
@@ -303,7 +309,10 @@ def test_linear_regression_has_the_curvature_of_its_inputs_in_batches_too(make):
     gram = inputs.T.astype(float) @ inputs / 20
     point = {"w": jnp.asarray([0.3, -1.0, 2.0, 0.0])}
     for batch_size in (7, 20):
-        matrix = curvature.dense(make(regression.squared_error, model, batch_size=batch_size))
+        product = functools.partial(
+            make(model, batch_size=batch_size), Loss(regression.squared_error)
+        )
+        matrix = curvature.dense(product)
         np.testing.assert_allclose(matrix(point, examples), 2 * gram, rtol=1e-5, atol=1e-6)
 
 
@@ -320,8 +329,9 @@ def test_a_loss_over_the_whole_batch_is_bent_across_examples():
     """The mean over batches of (sum of the predictions)^2 / 2, where L is a matrix of ones."""
     inputs = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
     model = Model(lambda key: None, lambda p, x: x @ p, lambda params: None)
-    product = curvature.gauss_newton_product(
-        lambda p, t: 0.5 * jnp.sum(p) ** 2, model, batch_size=4
+    product = functools.partial(
+        curvature.gauss_newton_product(model, batch_size=4),
+        Loss(lambda p, t: 0.5 * jnp.sum(p) ** 2),
     )
     found = curvature.dense(product)(jnp.ones(3), Examples(jnp.asarray(inputs), jnp.zeros(5)))
     first, last = inputs[:4].sum(axis=0, dtype=float), inputs[4].astype(float)
@@ -334,7 +344,7 @@ def test_everything_is_computed_in_full_precision_on_every_device():
     params, key = model.init(jax.random.key(0)), jax.random.key(1)
     examples = Examples(jnp.ones((9, 3)), jnp.ones((9, 2)))
     for make in OPERATORS.values():
-        product = make(multiclass.brier, model, batch_size=4)
+        product = functools.partial(make(model, batch_size=4), Loss(multiclass.brier))
         for program, first in (
             (product, params),
             (curvature.extremes(product, count=2, iterations=4), key),
@@ -400,7 +410,8 @@ def network(name):
         for loss, choice in zip(MENU, choices, strict=True)
     }
     params = model.init(jax.random.key(0))
-    slope = jax.jit(jax.grad(mean_risk(multiclass.softmax_cross_entropy, model)))
+    risk = functools.partial(mean_risk(model), Loss(multiclass.softmax_cross_entropy))
+    slope = jax.jit(jax.grad(risk))
     for _ in range(20):
         slopes = slope(params, Examples(jnp.asarray(inputs), jnp.asarray(onehot, jnp.float32)))
         params = jax.tree.map(lambda w, g: w - 0.1 * g, params, slopes)
@@ -422,7 +433,8 @@ def network(name):
 
 @functools.cache
 def network_program(name, make, operator):
-    product = OPERATORS[operator](any_loss, network(name).model, batch_size=COUNT)
+    on_loss = OPERATORS[operator](network(name).model, batch_size=COUNT)
+    product = functools.partial(on_loss, Loss(any_loss))
     return jax.jit(make(product))
 
 

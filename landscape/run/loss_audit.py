@@ -1,0 +1,33 @@
+"""The audit of a loss as it is trained: nothing is left for the audit to guess."""
+
+from typing import Any
+
+from landscape.errors import UserError
+from landscape.numerics.loss import Loss
+
+
+def audit_loss(loss: Loss, task: str, label: str) -> dict[str, Any]:
+    """Returns the audit as JSON, or the reason why it failed, which affects no training.
+
+    The audit would infer the order of the arguments and targets that suit the loss, such as -1 and
+    1; training passes predictions first, and the targets of the dataset.
+    """
+    from landscape.audit import audit
+
+    targets = "zero_one" if task == "binary" else target_form(loss, task)
+    try:
+        record = audit(
+            loss.bound, task=task, order="predictions-first", targets=targets, name=label
+        )
+        return record.to_json(with_shapes=True)
+    except UserError as error:
+        return {"loss": label, "error": str(error)}
+    except Exception as error:
+        return {"loss": label, "error": f"{type(error).__name__}: {error}"}
+
+
+def target_form(loss: Loss, task: str) -> str:
+    """Returns how the loss receives its targets: `onehot` or `labels`, `auto` if there is one."""
+    if task != "multiclass":
+        return "auto"
+    return "labels" if loss.classes is None else "onehot"

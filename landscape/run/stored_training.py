@@ -1,0 +1,82 @@
+"""The training of a run between memory and its folder: parameters by name, trace, checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.config import Run
+from landscape.parts.models import Model
+from landscape.run.measurements import Training
+from landscape.storage import store
+
+PyTree = Any
+
+
+def write_training(folder: Path, training: Training) -> None:
+    """Writes trace, parameters and checkpoints."""
+    trees = {name: getattr(training, name) for name in ("initial", "trained", "update")}
+    store.write_trace(folder, training.trace)
+    store.write_params(folder, _tensors(trees))
+    if len(training.checkpoint_steps):
+        store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
+
+
+def read_training(run: Run, model: Model, folder: Path) -> Training | None:
+    """Returns the training in a run's folder, None if it is missing, damaged or incomplete.
+
+    Incomplete: written by a version that stored less. The run id identifies the training.
+    """
+    damaged = {*store.damaged(folder)} & {*store.TRAINING}
+    if store.read_status(folder) is None or damaged:
+        return None
+    try:
+        return _read_training(run, model, folder)
+    except Exception:  # truncated or edited files fail in as many ways as there are readers
+        return None
+
+
+def _read_training(run: Run, model: Model, folder: Path) -> Training:
+    like = _shapes(model)
+    tensors = store.read_params(folder)
+    steps, checkpoints = np.zeros(0, int), like
+    if run.checkpoints:
+        steps, named = store.read_checkpoints(folder)
+        checkpoints = _restore(like, named, "")
+    trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
+    last = int(trace["step"][-1])
+    return Training(
+        initial=_restore(like, tensors, "initial/"),
+        trained=_restore(like, tensors, "trained/"),
+        update=_restore(like, tensors, "update/"),
+        checkpoints=checkpoints,
+        checkpoint_steps=steps,
+        trace=trace,
+        diverged_step=last if last < run.steps else None,
+    )
+
+
+def read_ends(model: Model, folder: Path) -> tuple[PyTree, PyTree]:
+    """Returns the trained and the initial parameters of a finished run."""
+    like, tensors = _shapes(model), store.read_params(folder)
+    return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
+
+
+def _shapes(model: Model) -> PyTree:
+    return jax.eval_shape(model.init, jax.random.key(0))
+
+
+def _tensors(tree: PyTree) -> dict[str, np.ndarray]:
+    return {_name(path): np.asarray(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str) -> PyTree:
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: jnp.asarray(tensors[f"{prefix}{_name(path)}"]), like
+    )
+
+
+def _name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")

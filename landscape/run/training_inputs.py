@@ -1,0 +1,66 @@
+"""The arrays that a run starts from: keys, initial parameters, examples, and data order."""
+
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.config import Run
+from landscape.numerics.risk import Examples
+from landscape.numerics.train import (
+    Numbers,
+    TrainingInputs,
+    checkpoint_slots,
+    draw_order,
+    recorded_steps,
+)
+from landscape.parts.datasets import Dataset
+from landscape.parts.models import Model
+
+PyTree = Any
+
+
+def seed_key(seed: int, purpose: str) -> jax.Array:
+    """Returns a key for one purpose, so that a new use of randomness never changes an old one."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
+
+
+def initial_params(run: Run, model: Model) -> PyTree:
+    """Returns the initialization that all losses of one seed share."""
+    return model.init(seed_key(run.seed, "initial parameters"))
+
+
+def checkpoint_count(run: Run) -> int:
+    """Returns how many checkpoints a run keeps: as configured, at most one per recorded step."""
+    return min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
+
+
+def evaluation_set(run: Run, data: Dataset) -> Examples:
+    """Returns the evaluation examples, equal for all losses of a seed: a split or part of it."""
+    inputs, targets = data.test if run.evaluation.split == "test" else data.train
+    if run.evaluation.size is not None and run.evaluation.size < len(targets):
+        order = jax.random.permutation(seed_key(run.seed, "evaluation set"), len(targets))
+        chosen = np.asarray(order)[: run.evaluation.size]
+        inputs, targets = inputs[chosen], targets[chosen]
+    return Examples(jnp.asarray(inputs), jnp.asarray(targets))
+
+
+def training_inputs(
+    run: Run, model: Model, optimizer: Numbers, data: Dataset, evaluation: Examples
+) -> TrainingInputs:
+    """Returns the arguments of training; `optimizer` holds its traced options."""
+    order = draw_order(
+        seed_key(run.seed, "data order"), len(data.train.targets), run.steps, run.batch_size
+    )
+    record_at = recorded_steps(run.steps, run.record_every)
+    return TrainingInputs(
+        optimizer=optimizer,
+        params=initial_params(run, model),
+        training=Examples(*map(jnp.asarray, data.train)),
+        evaluation=evaluation,
+        order=order,
+        record_at=jnp.asarray(record_at, jnp.int32),
+        slots=jnp.asarray(checkpoint_slots(record_at, run.checkpoints), jnp.int32),
+    )
