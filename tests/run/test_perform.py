@@ -308,7 +308,7 @@ def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run_module, "_slice", interrupted)
+        patch.setattr(run_module, "_slices", interrupted)
         perform_all(runs, tmp_path)
     assert planned_actions(runs, tmp_path) == {runs[0].id: "measure"}
     with monkeypatch.context() as patch:
