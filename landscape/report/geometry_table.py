@@ -137,9 +137,10 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
 def _geometry_column(name: str) -> TableColumn:
     heading = name.removeprefix("plane_").replace("_", " ")
     format_value = _share if name in _SHARES else _count if name in _COUNTS else _short
-    definition = DEFINITIONS[name].rstrip(".")
+    definition = DEFINITIONS[name]
+    formula = definition.formula[0].lower() + definition.formula[1:]
     return TableColumn(
-        heading, lambda row: format_value(row[name]), definition[0].lower() + definition[1:]
+        heading, lambda row: format_value(row[name]), f"{formula} [{definition.unit}]"
     )
 
 

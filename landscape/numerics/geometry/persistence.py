@@ -1,8 +1,8 @@
-"""Minima and how deep they are: 0-dimensional persistence of a line or a plane.
+"""Minima and their depths: 0-dimensional persistence of a line or a plane.
 
 Flood a landscape from below. A pool appears at every local minimum (birth); where two pools meet,
-the one with the higher minimum is swallowed by the other (death). How long a pool lasted, its
-persistence, is the height of the climb out of that minimum: large for a basin, tiny for a ripple.
+the one with the higher minimum ends (death). The difference of the two levels, its persistence, is
+the height of the climb out of that minimum: large for a basin, tiny for a ripple.
 """
 
 import numpy as np
@@ -15,21 +15,21 @@ SHARE = 1e-3
 
 
 def persistence(values: ArrayLike) -> NDArray[np.float64]:
-    """(birth, death) of every pool, (m, 2), most persistent first.
+    """Returns (birth, death) of every pool, (m, 2), most persistent first.
 
-    `values` is a line (P,) or a plane (Py, Px), on which a cell touches its 8 neighbors. A pool is
-    born at the value of its minimum and dies at the lowest value at which it meets a pool with a
-    lower minimum (the elder rule). The pool of the global minimum meets none: its death is the
-    maximum of the values, so its persistence is the range. Pools without persistence, which only
-    equal values make, are left out, but for the global one: a flat array gives one row.
+    `values` is a line (P,) or a plane (Py, Px), on which a cell touches its 8 neighbors. The birth
+    of a pool is the value of its minimum, its death the lowest value at which it meets a pool with
+    a lower minimum (the elder rule). The pool of the global minimum meets no such pool: its death
+    is the maximum of the values, so its persistence is the range. Pools of zero persistence, which
+    only equal values create, are left out, except the global one: a flat array gives one row.
 
-    Cells that are not finite are walls that no water crosses. Behind a wall there may be a second
-    pool that meets no deeper one; it dies at the maximum as well. No finite cell: no row.
+    Cells that are not finite are walls. A pool behind a wall may meet no deeper one; it dies at the
+    maximum as well. Without a finite cell there is no row. Raises ValueError if `values` is neither
+    a line nor a plane.
 
-    Unit: that of the values. Multiplying them multiplies the rows, a constant shifts them;
-    flips and transposing change nothing, and a finer grid changes the rows of a smooth surface
-    little. Of equal minima the first in the order of the array is the elder, which decides
-    nothing that the rows show.
+    Unit: that of the values. Multiplying them multiplies the rows, a constant shifts them; flips
+    and transposing change nothing, and a finer grid changes the rows of a smooth surface little. Of
+    equal minima the first in the order of the array is the elder, which does not affect the rows.
 
     Edelsbrunner, Letscher, Zomorodian: Topological Persistence and Simplification (2002). Of loss
     landscapes: Geniesse et al.: Visualizing Loss Functions as Topological Landscape Profiles
@@ -37,7 +37,7 @@ def persistence(values: ArrayLike) -> NDArray[np.float64]:
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim not in (1, 2):
-        raise ValueError(f"persistence is of a line or a plane, not of shape {values.shape}")
+        raise ValueError(f"expected a line or a plane, but values have shape {values.shape}")
     # A ring of walls, so that every cell has all its neighbors.
     padded = np.pad(values, 1, constant_values=np.nan)
     row = padded.shape[-1]
@@ -52,27 +52,27 @@ def persistence(values: ArrayLike) -> NDArray[np.float64]:
     pools, deaths = _flood(order, flat.size, steps)
     births = flat[order[pools]]
     ends = np.where(deaths < 0, flat[order[-1]], flat[order[deaths]])
-    kept = (ends > births) | (pools == 0)
-    births, ends = births[kept], ends[kept]
+    lasting = (ends > births) | (pools == 0)
+    births, ends = births[lasting], ends[lasting]
     with np.errstate(over="ignore"):
-        first = np.lexsort((births, births - ends))
-    return np.stack([births[first], ends[first]], axis=1)
+        by_persistence = np.lexsort((births, births - ends))
+    return np.stack([births[by_persistence], ends[by_persistence]], axis=1)
 
 
 def _flood(
     order: NDArray[np.intp], size: int, steps: list[int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The ranks at which pools appear, and at which each is swallowed (-1: never).
+    """Returns the ranks at which pools appear, and those at which each of them ends (-1: never).
 
-    `order` lists the cells from low to high; a cell's rank is its place in it.
+    `order` lists the cells from low to high; the rank of a cell is its position in this list.
     """
-    # Union by age, not by size: the root of a pool is its lowest cell, as a rank.
+    # Union-find by age, not by size: the root of a pool is the rank of its lowest cell.
     rank = [-1] * size
     parent = list(range(len(order)))
     births, deaths = [], {}
-    for now, cell in enumerate(order.tolist()):
-        rank[cell] = now
-        mine = now
+    for new, cell in enumerate(order.tolist()):
+        rank[cell] = new
+        pool = new
         for step in steps:
             root = rank[cell + step]
             if root < 0:
@@ -80,20 +80,20 @@ def _flood(
             while parent[root] != root:
                 parent[root] = parent[parent[root]]
                 root = parent[root]
-            if root == mine:
+            if root == pool:
                 continue
-            elder, younger = (root, mine) if root < mine else (mine, root)
+            elder, younger = (root, pool) if root < pool else (pool, root)
             parent[younger] = elder
-            if younger != now:
-                deaths[younger] = now
-            mine = elder
-        if mine == now:
-            births.append(now)
-    return np.array(births), np.array([deaths.get(pool, -1) for pool in births])
+            if younger != new:
+                deaths[younger] = new
+            pool = elder
+        if pool == new:
+            births.append(new)
+    return np.array(births), np.array([deaths.get(birth, -1) for birth in births])
 
 
 def minima_count(values: ArrayLike, share: float = SHARE) -> float:
-    """Number of minima of a line or a plane more persistent than `share` of the range.
+    """Returns the number of minima of a line or a plane more persistent than `share` of the range.
 
     Persistence that is rounding (below 1e-6 of the largest absolute value) never counts, so a
     constant array has no minimum: 0. No finite value: NaN.
@@ -105,7 +105,7 @@ def minima_count(values: ArrayLike, share: float = SHARE) -> float:
 
 
 def lesser_heights(values: ArrayLike) -> NDArray[np.float64]:
-    """Persistence over range of the minima other than the global one, largest first.
+    """Returns persistence / range of the minima other than the global one, largest first.
 
     Persistence that is rounding (below 1e-6 of the largest absolute value) is left out.
     """
@@ -115,7 +115,7 @@ def lesser_heights(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _heights(values: ArrayLike) -> tuple[NDArray[np.float64], float]:
-    """Persistences, largest first, and the height up to which one is rounding."""
+    """Returns the persistences, largest first, and the height up to which they are rounding."""
     values = np.asarray(values, dtype=np.float64)
     births, deaths = persistence(values).T
     largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)

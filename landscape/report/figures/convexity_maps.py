@@ -6,8 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from landscape.numerics.geometry import convexity_ratio, nonconvex_share
-from landscape.numerics.geometry.planes import NONCONVEX
+from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_share
 from landscape.report import checks, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
 from landscape.report.figures.plane_panels import Plane, finish, planes
@@ -29,7 +28,7 @@ def convexity(view: View, plane_set: Set, point: str) -> Picture | None:
     unknown = False
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert plane.extremes is not None
-        ratio = np.ma.masked_invalid(np.minimum(convexity_ratio(*plane.extremes), 1.0))
+        ratio = np.ma.masked_invalid(np.minimum(eigenvalue_ratios(*plane.extremes), 1.0))
         unknown = unknown or bool(np.ma.is_masked(ratio))
         panel.set_facecolor(_UNKNOWN)
         panel.grid(visible=False)

@@ -1,33 +1,31 @@
 """The numbers of lines against closed forms, and what they do and do not depend on."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape.numerics.geometry import (
-    DEFINITIONS,
+from landscape.numerics.geometry import describe_lines
+from landscape.numerics.geometry.barriers import barrier_height
+from landscape.numerics.geometry.basin import (
     achieved_drop,
     asymmetry,
-    barrier_height,
+    basin,
+    basin_bounded,
     basin_width,
-    describe_lines,
-    describe_plane,
-    kinks,
-    local_minima,
-    negative_curvature_share,
+    relative_rise,
+)
+from landscape.numerics.geometry.definitions import DEFINITIONS, LINE_NUMBERS
+from landscape.numerics.geometry.kinks import kinks, largest_kink, slope_jumps
+from landscape.numerics.geometry.minima import local_minima, smad
+from landscape.numerics.geometry.negative_curvature import negative_curvature_share
+from landscape.numerics.geometry.variation import (
     normalized_variation,
     plateau_share,
-    relative_rise,
     roughness,
     second_difference_energy,
-    smad,
 )
 
-PAGE = Path(__file__).parents[3] / "docs/geometry.md"
 X = np.linspace(-1, 1, 41)
 H = X[1] - X[0]
 
@@ -58,7 +56,7 @@ ROUGH = {
 }
 MENU = SMOOTH | KINKED | ROUGH
 
-# What leaves a number as it is. The page says the same of each.
+# What leaves a number unchanged. Its definition claims the same.
 EVERYTHING = {"scale", "offset", "grid", "axis", "reversal"}
 UNCHANGED = {
     "relative_rise": EVERYTHING,
@@ -105,12 +103,10 @@ def test_every_number_has_its_laws_written_down():
 
 def test_the_description_is_made_of_the_numbers():
     lines = np.stack([shape(X) for shape in MENU.values()])
-    width, bounded = basin_width(lines, X, 0.1, 2.0, level=0.1)
-    number, largest = kinks(lines, share=1e-3)
     expected = {
         "relative_rise": relative_rise(lines, 0.1, 2.0),
-        "basin_width": width,
-        "basin_bounded": 1.0 * bounded,
+        "basin_width": basin_width(lines, X, 0.1, 2.0, level=0.1),
+        "basin_bounded": basin_bounded(lines, X, 0.1, 2.0, level=0.1),
         "asymmetry": asymmetry(lines, X),
         "roughness": roughness(lines),
         "normalized_variation": normalized_variation(lines),
@@ -118,8 +114,8 @@ def test_the_description_is_made_of_the_numbers():
         "smad": smad(lines),
         "local_minima": local_minima(lines, share=1e-3),
         "negative_curvature_share": negative_curvature_share(lines),
-        "kinks": number,
-        "largest_kink": largest,
+        "kinks": kinks(lines, share=1e-3),
+        "largest_kink": largest_kink(lines, share=1e-3),
         "plateau_share": plateau_share(lines, lines > 0.5),
     }
     found = describe_lines(lines, X, 0.1, 2.0, lines > 0.5)
@@ -264,7 +260,7 @@ def test_lines_and_coordinates_must_fit():
 def test_without_a_drop_there_is_no_height(initial):
     assert np.isnan(achieved_drop(1.0, initial))
     assert np.isnan(relative_rise([[2.0, 1.0, 2.0]], center=1.0, initial=initial)).all()
-    width, bounded = basin_width([[2.0, 1.0, 2.0]], [-1, 0, 1], center=1.0, initial=initial)
+    width, bounded = basin([[2.0, 1.0, 2.0]], [-1, 0, 1], center=1.0, initial=initial)
     assert np.isnan(width).all() and not bounded.any()
     assert np.isnan(describe_lines([X**2], X, 1.0, initial)["basin_bounded"]).all()
 
@@ -325,7 +321,7 @@ def test_a_rise_on_a_sample_does_not_see_its_neighbors():
 @pytest.mark.parametrize("level", [0.1, 0.25])
 def test_the_width_of_a_parabola(steepness, level):
     reach = np.sqrt(level * 2 / steepness)
-    width, bounded = basin_width([1 + steepness * X**2], X, 1.0, 3.0, level)
+    width, bounded = basin([1 + steepness * X**2], X, 1.0, 3.0, level)
     assert bounded.all()
     # A chord lies above the parabola, so the basin looks narrower, by at most this.
     assert 0 <= 2 * reach - width[0] <= 2 * H**2 / (8 * (reach - H))
@@ -333,19 +329,19 @@ def test_the_width_of_a_parabola(steepness, level):
 
 def test_each_side_is_measured_on_its_own():
     line = np.where(X > 0, 2 * X, -0.5 * X)
-    width, bounded = basin_width([line], X, 0.0, 1.0, level=0.1)
+    width, bounded = basin([line], X, 0.0, 1.0, level=0.1)
     assert width == pytest.approx([0.05 + 0.2]) and bounded.all()
 
 
 def test_a_side_that_never_rises_counts_up_to_the_end():
-    width, bounded = basin_width([X, -X, 0.01 * X**2], X, 0.0, 1.0)
+    width, bounded = basin([X, -X, 0.01 * X**2], X, 0.0, 1.0)
     assert width == pytest.approx([1.1, 1.1, 2.0]) and not bounded.any()
 
 
 def test_the_width_is_measured_from_the_center():
     # Down to -1 at 0.5, then up: on the right the level is met where 4 (x - 0.5)^2 = 1.1.
     line = 4 * (X - 0.5) ** 2 - 1
-    width, bounded = basin_width([line], X, 0.0, 1.0)
+    width, bounded = basin([line], X, 0.0, 1.0)
     right, left = 0.5 + np.sqrt(1.1) / 2, np.sqrt(1.1) / 2 - 0.5
     assert right > 1 and not bounded.any()
     assert width == pytest.approx([1 + left], abs=1e-3)
@@ -353,18 +349,18 @@ def test_the_width_is_measured_from_the_center():
 
 def test_the_walk_ends_at_the_first_exit():
     line = np.minimum(np.abs(X), 0.4 * np.abs(np.abs(X) - 1))
-    assert basin_width([line], X, 0.0, 1.0).width == pytest.approx([0.2])
+    assert basin_width([line], X, 0.0, 1.0) == pytest.approx([0.2])
 
 
 def test_what_lies_beyond_the_basin_does_not_matter_and_infinity_is_high():
     line = np.abs(X)
     line[[0, 1, 40]] = np.nan
-    assert basin_width([line], X, 0.0, 1.0).width == pytest.approx([0.2])
+    assert basin_width([line], X, 0.0, 1.0) == pytest.approx([0.2])
     wall = np.where(np.abs(X) > 0.33, np.inf, 0.0)
-    width, bounded = basin_width([wall], X, 0.0, 1.0)
+    width, bounded = basin([wall], X, 0.0, 1.0)
     assert width == pytest.approx([0.6]) and bounded.all()
     line[21] = np.nan
-    width, bounded = basin_width([line], X, 0.0, 1.0)
+    width, bounded = basin([line], X, 0.0, 1.0)
     assert np.isnan(width).all() and not bounded.any()
 
 
@@ -537,7 +533,7 @@ def test_every_line_that_moves_has_a_minimum():
 
 def test_an_absolute_value_has_one_kink_wherever_it_lies():
     places = np.linspace(-0.9 + H, 0.9 - H, 301)
-    found = kinks([np.abs(X - place) for place in places])
+    found = slope_jumps([np.abs(X - place) for place in places])
     assert (found.number == 1).all()
     # Slopes run from -1 to 1, so the jump is all of their range.
     assert found.largest == pytest.approx(np.ones(301))
@@ -547,14 +543,14 @@ def test_largest_is_the_jump_over_the_range_of_slopes():
     # Slopes of |x| + x^2 run from -3 to 3, between samples by an interval less; the jump is 2.
     for points in (41, 401):
         x = np.linspace(-1, 1, points)
-        number, largest = kinks([np.abs(x) + x**2])
+        number, largest = slope_jumps([np.abs(x) + x**2])
         assert number == [1] and largest == pytest.approx([2 / (6 - 2 * (x[1] - x[0]))])
 
 
 def test_no_jump_exceeds_the_range_of_slopes():
     # Slopes 0, -0.1, 0.9, 0.8: the bend falls on both sides of the kink.
     slopes = np.array([0, 0, 0, 0, -0.1, 0.9, 0.9, 0.8, 0.8, 0.8, 0.8])
-    number, largest = kinks([slopes.cumsum()])
+    number, largest = slope_jumps([slopes.cumsum()])
     assert number == [1] and largest == [1]
 
 
@@ -563,14 +559,14 @@ def test_a_kink_stands_out_from_the_curvature_around_it(place):
     # The jump in units of what curvature changes within an interval: seen from 3 upwards.
     for jump, number in ((2.7, 0), (3.3, 1)):
         line = X**2 / 2 + jump * H / 2 * np.abs(X - place)
-        assert kinks([line]).number == [number]
+        assert kinks([line]) == [number]
 
 
 def test_corners_five_samples_apart_are_told_apart():
     for shift in np.linspace(0, 1, 11):
         corners = (np.arange(-15, 16, 5) + shift) * H
         line = sum((-1) ** i * np.abs(X - c) for i, c in enumerate(corners))
-        assert kinks([line]).number == [7]
+        assert kinks([line]) == [7]
 
 
 @pytest.mark.parametrize("count", range(1, 6))
@@ -581,7 +577,7 @@ def test_a_polyline_has_as_many_kinks_as_corners(count):
         corners = np.linspace(-0.8, 0.8, count) + rng.uniform(-0.02, 0.02, count)
         jumps = rng.choice([-1, 1], count) * rng.uniform(0.2, 3, count)
         line = 0.3 * x + sum(j * np.maximum(0, x - c) for j, c in zip(jumps, corners, strict=True))
-        number, largest = kinks([line.astype(np.float32)])
+        number, largest = slope_jumps([line.astype(np.float32)])
         assert number == [count]
         slopes = 0.3 + np.concatenate([[0], np.cumsum(jumps)])
         assert largest == pytest.approx([np.abs(jumps).max() / np.ptp(slopes)], rel=1e-2)
@@ -603,7 +599,7 @@ def test_smooth_curves_have_no_kinks(points):
         *(x**n for n in range(1, 30)),
         *(np.sqrt((x - c) ** 2 + (2 * h) ** 2) for c in shifts),
     ]
-    found = kinks(np.array(curves).astype(np.float32))
+    found = slope_jumps(np.array(curves).astype(np.float32))
     assert not found.number.any() and not found.largest.any()
 
 
@@ -611,20 +607,20 @@ def test_sums_of_waves_have_no_kinks():
     rng = np.random.default_rng(0)
     periods, phases = rng.uniform(10, 60, (2000, 4, 1)), rng.uniform(0, 7, (2000, 4, 1))
     waves = rng.normal(size=(2000, 4, 1)) * np.cos(2 * np.pi * X / (periods * H) + phases)
-    assert not kinks(waves.sum(axis=1)).number.any()
+    assert not kinks(waves.sum(axis=1)).any()
 
 
 def test_a_bend_that_ends_abruptly_is_no_kink():
     # Huber: the curvature jumps, the slope does not.
     for width in (4 * H, 0.3, 0.5):
         line = np.where(np.abs(X) < width, X**2 / 2, width * np.abs(X) - width**2 / 2)
-        assert kinks([line]).number == [0]
+        assert kinks([line]) == [0]
 
 
 def test_what_a_grid_cannot_tell_it_may_tell_when_it_is_finer():
     def number(points, curve):
         x = np.linspace(-1, 1, points)
-        return kinks([curve(x)]).number[0]
+        return kinks([curve(x)])[0]
 
     # A bend within a hundredth looks like a corner until there are samples in it.
     assert [number(p, lambda x: np.hypot(x, 0.01)) for p in (41, 1001)] == [1, 0]
@@ -633,12 +629,12 @@ def test_what_a_grid_cannot_tell_it_may_tell_when_it_is_finer():
 
 
 def test_a_jump_of_the_value_is_two_kinks():
-    assert kinks([(X > 0.01) * 1.0, (X > 0.01) * 1.0 + X**2]).number.tolist() == [2, 2]
+    assert kinks([(X > 0.01) * 1.0, (X > 0.01) * 1.0 + X**2]).tolist() == [2, 2]
 
 
 def test_slight_kinks_are_not_counted():
     line = np.abs(X) + 0.01 * np.abs(X - 0.51)
-    assert [kinks([line], share=share).number[0] for share in (1e-3, 0.02)] == [2, 1]
+    assert [kinks([line], share=share)[0] for share in (1e-3, 0.02)] == [2, 1]
 
 
 # Plateaus
@@ -696,30 +692,10 @@ def test_barriers_of_values_that_are_not_finite():
     assert np.isnan(barrier_height([1.0], [0.0]))
 
 
-# The page
+def test_the_numbers_of_lines_are_those_that_are_defined():
+    assert [number.__name__ for number in LINE_NUMBERS] == list(UNCHANGED)
 
 
-def rows():
-    """{key: cells} of the table of the page."""
-    found = {}
-    for line in PAGE.read_text().splitlines():
-        cells = [cell.strip() for cell in line.replace(r"\|", "¦").strip("|").split("|")]
-        if re.fullmatch(r"`\w+`", cells[0]):
-            found[cells[0].strip("`")] = cells
-    return found
-
-
-def test_every_number_is_on_the_page_and_defined():
-    lines = describe_lines([X**2], X, 0.0, 1.0)
-    plane = describe_plane(np.add.outer(X**2, X**2), 0.0, 1.0)
-    assert not lines.keys() & plane.keys()
-    assert rows().keys() == DEFINITIONS.keys() == {*lines, *plane, "barrier_height"}
-    for key, cells in rows().items():
-        assert len(cells) == 6 and all(cells), key
-    for key, sentence in DEFINITIONS.items():
-        assert re.fullmatch(r"[^\n]+\.", sentence) and not re.search(r"\. [A-Z]", sentence), key
-
-
-@pytest.mark.parametrize("key", UNCHANGED)
-def test_the_page_says_what_the_laws_say(key):
-    assert set(rows()[key][3].split(", ")) == UNCHANGED[key]
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_definitions_claim_what_the_laws_test(name):
+    assert set(DEFINITIONS[name].unchanged_by.split(", ")) == UNCHANGED[name]
