@@ -25,12 +25,22 @@ def without_landscape(cls, name):
 importlib.metadata.Distribution.from_name = classmethod(without_landscape)
 sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "landscape"))]
 """
+CONFIG = """\
+dataset: moons
+model: {name: mlp, widths: [4]}
+losses: [hinge]
+seeds: 2
+steps: 2
+record_every: 2
+slices: null
+"""
 
 
 @pytest.fixture
 def checkout(tmp_path):
     """Calls `python cli.py` of this checkout in another folder."""
     (tmp_path / "sitecustomize.py").write_text(HIDE_THE_INSTALLATION)
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
 
     def call(*words, exit_code=0):
@@ -46,6 +56,15 @@ def checkout(tmp_path):
 
 def test_the_version_is_that_of_the_package(checkout):
     assert landscape.__version__ in checkout("--version")
+
+
+@pytest.mark.slow
+def test_runs_and_the_report_record_the_version(checkout, tmp_path):
+    checkout("run", "tiny.yaml", "--jobs", "2")
+    experiment = tmp_path / "runs" / "tiny"
+    metas = [json.loads(path.read_text()) for path in experiment.glob("runs/*/meta.json")]
+    assert [meta["versions"]["landscape"] for meta in metas] == [landscape.__version__] * 2
+    assert landscape.__version__ in (experiment / "report" / "index.html").read_text()
 
 
 @pytest.mark.slow
