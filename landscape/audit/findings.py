@@ -1,4 +1,4 @@
-"""What an audit says: findings, properties, suspects; plain frozen values that turn into JSON."""
+"""The results of an audit: findings, properties, suspects; frozen values that convert to JSON."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 Verdict = Literal["trainable", "care", "untrainable"]
 PROPERTIES = (
     "smoothness",
@@ -22,7 +23,7 @@ PROPERTIES = (
 
 @dataclass(frozen=True)
 class Where:
-    """An operation in somebody's source: columns count from 1 and are None where unknown."""
+    """An operation in the user's source: columns count from 1 and are None if unknown."""
 
     file: str
     line: int
@@ -33,10 +34,10 @@ class Where:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One defect or fact.
 
     `message` says what it is and what it means for training; `evidence` holds plain numbers from
-    which anyone can recompute it; `suggestion` says what to write instead.
+    which it can be recomputed; `suggestion` says what to write instead.
     """
 
     code: str
@@ -57,9 +58,10 @@ class Property:
 
 @dataclass(frozen=True)
 class Suspect:
-    """An operation that can switch, and what became of the suspicion.
+    """An operation that can switch.
 
-    `fate`: confirmed, cancelled, unreachable, target only, or inconclusive.
+    `fate`, the outcome of the suspicion: confirmed, cancelled, unreachable, target only, or
+    inconclusive.
     """
 
     operation: str
@@ -70,9 +72,9 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Audit:
-    """The judgement of one loss, activation or function; see docs/audit.md for every code.
+    """The judgment of one loss, activation or function; see docs/audit.md for every code.
 
-    `targets` are those that the evidence refers to by name.
+    `targets`: by name, those that the evidence refers to.
     """
 
     loss: str
@@ -89,26 +91,25 @@ class Audit:
     shapes: Mapping[str, Any] = field(default_factory=dict)
 
     def codes(self) -> set[str]:
-        """The codes that were found."""
+        """The codes of the findings."""
         return {finding.code for finding in self.findings}
 
     def to_json(self, *, with_shapes: bool = False) -> dict[str, Any]:
-        """Plain values for JSON; infinities and NaN become the texts "inf", "-inf" and "nan".
+        """Returns plain values for JSON; infinities and NaN are texts: "inf", "-inf" and "nan".
 
         `with_shapes` adds what a figure draws: curves, a plane, the limit table.
         """
-        shown = self if with_shapes else replace(self, shapes={})
-        found = plain(asdict(shown))
-        for item in [*found["findings"], *found["suspects"]]:
+        record: dict[str, Any] = plain(asdict(self if with_shapes else replace(self, shapes={})))
+        for item in [*record["findings"], *record["suspects"]]:
             if item["where"] is not None:
                 item["where"] = {k: v for k, v in item["where"].items() if v is not None}
         if not with_shapes:
-            del found["shapes"]
-        return found
+            del record["shapes"]
+        return record
 
 
-def judge(findings: Iterable[Finding]) -> Verdict:
-    """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Returns `untrainable` with an error among the findings, `care` with a warning."""
     severities = {finding.severity for finding in findings}
     if "error" in severities:
         return "untrainable"
@@ -116,7 +117,7 @@ def judge(findings: Iterable[Finding]) -> Verdict:
 
 
 def plain(value: Any) -> Any:
-    """NumPy and infinite values as JSON can hold them."""
+    """Returns NumPy and infinite values as JSON can hold them."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

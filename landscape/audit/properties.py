@@ -5,14 +5,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from landscape.audit import convexity
 from landscape.audit.findings import Finding, Property
+from landscape.audit.measure.crossings import SMOOTH, UNCLEAR
 from landscape.audit.measure.domains import Target
+from landscape.audit.measure.midpoints import proved_convex, refuting_midpoint
+from landscape.audit.measure.quotients import is_trusted
 from landscape.audit.measure.survey import Path, Sample, Survey, along, norms
-from landscape.audit.reach import coverage
-from landscape.audit.smoothness import smoothness
+from landscape.audit.measure.switching import crossings
 
 Array = np.ndarray
+CLASSES = ("discontinuous", "C0", "C1", "C2", "smooth")
 _FAR = np.array([1e2, 1e4, 1e6, 1e8])
 
 
@@ -22,22 +24,32 @@ def properties(survey: Survey, findings: list[Finding]) -> dict[str, Property]:
     proved = zero is not None and zero.evidence["how"] == "proved"
     flat = Property(0.0, "proved") if proved else None
     return {
-        "smoothness": smoothness(survey),
+        "smoothness": _smoothness(survey),
         "convex": _convex(survey, findings),
         "lipschitz": _lipschitz(survey),
         "curvature": _curvature(survey),
         "range": _range(survey),
         "dead_fraction": Property(1.0, "proved") if proved else _dead(survey),
-        "coverage": flat or Property(round(coverage(survey), 4), "measured"),
+        "coverage": flat or Property(round(survey.coverage, 4), "measured"),
     }
 
 
+def _smoothness(survey: Survey) -> Property:
+    """The class of the function of the prediction, by the lowest derivative that jumps."""
+    (output,) = survey.reading.outputs
+    if output.smooth or not output.varies:
+        return Property("smooth", "proved")
+    orders = [int(c.size) if c.order == UNCLEAR else c.order for c in crossings(survey)]
+    orders = [order for order in orders if order >= 0]
+    return Property(CLASSES[min(orders, default=SMOOTH)], "measured")
+
+
 def _convex(survey: Survey, findings: list[Finding]) -> Property:
-    if convexity.proved_convex(survey):
+    if proved_convex(survey):
         return Property(True, "proved")
     if survey.subject.kind == "loss":
         return Property(not any(f.code == "S401" for f in findings), "measured")
-    return Property(convexity.midpoint(survey)[0] is None, "measured")
+    return Property(refuting_midpoint(survey) is None, "measured")
 
 
 def _finite(values: list[Array]) -> Array:
@@ -87,10 +99,10 @@ def _edges(survey: Survey) -> Array:
 
 def _lipschitz(survey: Survey) -> Property:
     """The supremum of the norm of the gradient: of the value's steepest slope."""
-    if any(c.order == 0 or (c.order == 1 and math.isinf(c.size)) for c in survey.crossings):
+    if any(c.order == 0 or (c.order == 1 and math.isinf(c.size)) for c in crossings(survey)):
         return Property(math.inf, "measured")
     measured = [s.norms for s in survey.samples] + [p.norms for p in survey.paths]
-    sides = [np.abs(side[1]) for c in survey.crossings for side in (c.left, c.right)]
+    sides = [np.abs(side[1]) for c in crossings(survey) for side in (c.left, c.right)]
     measured += sides if survey.subject.size == 1 else []
     values = _finite(measured)
     if any(_grows(far) for far in _far_values(survey, True)):
@@ -102,7 +114,7 @@ def _lipschitz(survey: Survey) -> Property:
         if np.any(np.isfinite(last) & (last > 10 * before) & (last > 1e3)):
             return Property(math.inf, "measured")
     top = max(top, _climb(survey))
-    if not survey.trusted:
+    if not is_trusted(survey):
         return Property(_short(_from_quotients(survey)), "measured")
     bound = _proved_slope(survey)
     if bound is not None and top >= (1 - 1e-4) * bound:
@@ -177,15 +189,15 @@ def _proved_slope(survey: Survey) -> float | None:
 
 def _curvature(survey: Survey) -> Property:
     """The supremum of the second derivative along any direction, where it exists."""
-    if any(c.order == 0 for c in survey.crossings):
+    if any(c.order == 0 for c in crossings(survey)):
         return Property(math.inf, "measured")
 
     def measure(points: Array, ways: Array, target: Target) -> Array:
         return survey.probe.derivatives(points, ways, target).second
 
-    if any(c.order == 1 for c in survey.crossings if math.isinf(c.size)) or _bends(survey):
+    if any(c.order == 1 for c in crossings(survey) if math.isinf(c.size)) or _bends(survey):
         return Property(math.inf, "measured")
-    tops = [s.found.second for s in survey.samples]
+    tops = [s.derivatives.second for s in survey.samples]
     for path in survey.paths:
         unit = path.direction / np.linalg.norm(path.direction)
         for points in _far_points(survey, path):
@@ -199,7 +211,7 @@ def _curvature(survey: Survey) -> Property:
     top = max(float(values.max()), 0.0)
     if survey.subject.size > 1:
         for sample in _two(survey):
-            top = max(top, _ascend(survey, sample, sample.found.second, measure))
+            top = max(top, _ascend(survey, sample, sample.derivatives.second, measure))
     return Property(_short(top), "measured")
 
 
@@ -232,11 +244,11 @@ def _along(
 
 
 def _range(survey: Survey) -> Property:
-    values = _finite([s.found.value for s in survey.samples] + [p.value for p in survey.paths])
+    met = [p.value for p in survey.paths] + [s.derivatives.value for s in survey.samples]
+    values = _finite(met)
     if not len(values):
         return Property(None, "measured")
     low, high = _extremes(survey, float(values.min()), float(values.max()))
-    met = [p.value for p in survey.paths] + [s.found.value for s in survey.samples]
     far = _far_values(survey, False)
     if any(_grows(f) for f in far) or any(np.isposinf(v).any() for v in met):
         high = math.inf
@@ -260,8 +272,8 @@ def _extremes(survey: Survey, low: float, high: float) -> tuple[float, float]:
         return high - survey.probe.values(points, target)
 
     for sample in _two(survey):
-        high = max(high, _ascend(survey, sample, sample.found.value, up))
-        low = min(low, high - _ascend(survey, sample, -sample.found.value, down))
+        high = max(high, _ascend(survey, sample, sample.derivatives.value, up))
+        low = min(low, high - _ascend(survey, sample, -sample.derivatives.value, down))
     return low, high
 
 
@@ -275,8 +287,9 @@ def _close(a: float, b: float, level: float) -> bool:
 
 def _dead(survey: Survey) -> Property:
     """The share of plausible predictions without any gradient, harmful or not."""
-    dead = [~np.any(s.found.gradient.reshape(len(s.points), -1), axis=1) for s in survey.plausible]
-    return Property(round(float(np.concatenate(dead).mean()), 4), "measured")
+    gradients = np.concatenate([sample.derivatives.gradient for sample in survey.plausible])
+    dead = ~np.any(gradients.reshape(len(gradients), -1), axis=1)
+    return Property(round(float(dead.mean()), 4), "measured")
 
 
 def _short(value: float) -> float:

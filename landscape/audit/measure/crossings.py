@@ -17,7 +17,8 @@ from landscape.audit.measure.walks import Line
 Array = np.ndarray
 STEPS = 10.0 ** -np.arange(1.0, 10.0)  # 1e-1 … 1e-9
 JUMP, KINK, SECOND, THIRD, SMOOTH = 0, 1, 2, 3, 4
-UNCLEAR, EDGE = -1, -2  # between a jump and a slope; a side on which the function is no number
+UNCLEAR, EDGE = -1, -2  # between a jump and a slope; a side on which the function is not finite
+CODES = {JUMP: "D101", KINK: "D102", SECOND: "D103", THIRD: "D103"}  # of the orders that break it
 _EACH = 6  # crossings looked at for each state and target
 _MOST = 160
 _PARTS = 8

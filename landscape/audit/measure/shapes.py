@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from landscape.audit.measure.crossings import JUMP, KINK, SECOND, STEPS, THIRD, Crossing
+from landscape.audit.measure.crossings import CODES, STEPS, Crossing
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Survey, along, norms, route
+from landscape.audit.measure.switching import crossings, lowest_values
 
 Array = np.ndarray
 _POINTS = 401
 _SIDE = 41
-_CODES = {JUMP: "D101", KINK: "D102", SECOND: "D103", THIRD: "D103"}
 
 
 def shapes(survey: Survey) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _window(survey: Survey) -> tuple[float, float]:
     name = survey.subject.domain.name
     if name in ("unit", "simplex"):
         return 0.0, 1.0
-    spots = [float(np.abs(c.point).max()) for c in survey.crossings if c.order in _CODES]
+    spots = [float(np.abs(c.point).max()) for c in crossings(survey) if c.order in CODES]
     spots = spots if survey.subject.size == 1 else []
     wide = max([6.0, *(1.25 * s for s in spots if s < 25)])
     return (1e-6, 2 * wide) if name == "positive" else (-wide, wide)
@@ -78,7 +78,7 @@ def _line(survey: Survey, target: Target, x: Array, marks: list[dict[str, Any]])
     unit = np.broadcast_to(direction, points.shape)
     found = survey.probe.derivatives(points, unit, target)
     zero = ~np.any(found.gradient.reshape(len(x), -1), axis=1)
-    lowest = survey.lowest[target.name]
+    lowest = lowest_values(survey)[target.name]
     room = 1e-6 * max(survey.scale.levels[0], 1e-9)
     above = found.value > lowest + room
     constant = bool(zero.all())
@@ -106,14 +106,14 @@ def _marks(
 ) -> list[dict[str, Any]]:
     """Where the drawn line breaks: switches that lie on it."""
     found: dict[tuple[str, float], dict[str, Any]] = {}
-    for crossing in survey.crossings:
-        if crossing.order not in _CODES or crossing.target.name != target.name:
+    for crossing in crossings(survey):
+        if crossing.order not in CODES or crossing.target.name != target.name:
             continue
         step = float(np.vdot(crossing.point - base, direction) / np.vdot(direction, direction))
         off = np.abs(along(base, direction, np.array([step]))[0] - crossing.point).max()
         if off > 1e-9 * max(1.0, abs(step)) or not x[0] <= step <= x[-1]:
             continue
-        key = (_CODES[crossing.order], round(step, 9))
+        key = (CODES[crossing.order], round(step, 9))
         found[key] = {"x": step, "code": key[0]}
     return sorted(found.values(), key=lambda mark: mark["x"])[:24]
 
@@ -150,8 +150,8 @@ def _plane(survey: Survey) -> dict[str, Any]:
 
 def _limit(survey: Survey) -> dict[str, Any] | None:
     """One-sided difference quotients at the switch that matters most."""
-    broken = [c for c in survey.crossings if c.order in _CODES and c.tie]
-    broken = broken or [c for c in survey.crossings if c.order in _CODES]
+    broken = [c for c in crossings(survey) if c.order in CODES and c.tie]
+    broken = broken or [c for c in crossings(survey) if c.order in CODES]
     if not broken:
         return None
     crossing = min(broken, key=lambda c: (c.order, float(np.abs(c.point).max())))
@@ -164,7 +164,7 @@ def _limit(survey: Survey) -> dict[str, Any] | None:
     where = f"x = {point[0]:.4g}" if point.size == 1 else "a switch"
     return {
         "label": ", ".join(part for part in (crossing.target.name, where) if part),
-        "code": _CODES[crossing.order],
+        "code": CODES[crossing.order],
         "steps": _steps(crossing),
         "left": left,
         "right": right,

@@ -1,14 +1,14 @@
-"""What is measured before anything is judged: samples, and paths from right to wrong."""
+"""Samples of predictions and paths from right to wrong: what all judgments of an audit look at."""
 
-from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from landscape.audit.findings import Where
 from landscape.audit.measure import domains as domains
-from landscape.audit.measure.crossings import Crossing, Scale, typical
+from landscape.audit.measure.crossings import Scale, typical
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.probes import CHUNK, Derivatives, Probe
 from landscape.audit.measure.subject import Subject
@@ -17,6 +17,7 @@ from landscape.audit.static.reader import Reading, Site
 from landscape.audit.static.source import locate
 
 Array = np.ndarray
+T = TypeVar("T")
 
 
 class Sample(NamedTuple):
@@ -29,14 +30,14 @@ class Sample(NamedTuple):
     target: Target
     points: Array
     directions: Array
-    found: Derivatives
+    derivatives: Derivatives
     wrong: Array
     wide: bool
 
     @property
     def norms(self) -> Array:
         """Euclidean norms of the gradients."""
-        return norms(self.found.gradient)
+        return norms(self.derivatives.gradient)
 
 
 class Path(NamedTuple):
@@ -61,31 +62,32 @@ class Path(NamedTuple):
 
 
 class Survey:
-    """Everything measured once that several judges look at."""
+    """Measurements of a subject, each made on first use and kept.
+
+    `reading` and `slopes` are what the rules say of the programs of the value and of its gradient.
+    A measurement that builds on others is a function of the survey, decorated with `once`.
+    """
 
     def __init__(self, subject: Subject, reading: Reading, slopes: Reading, seed: int):
         self.subject = subject
         self.reading = reading
         self.slopes = slopes
         self.seed = seed
-        self.own = subject.place.file if subject.place else None
+        self.source_file = subject.place.file if subject.place else None
         open_sites = [site for site in reading.sites if site.status == "open"]
         self.probe = Probe(subject, open_sites)
-        self.crossings: list[Crossing] = []
-        self.moved: set[int] = set()
-        self.trusted = True
-        self.solved: dict[str, list[tuple[int, Array]]] = {}
+        self.results: dict[Callable, Any] = {}
 
     @cached_property
     def samples(self) -> list[Sample]:
         """For each target one sample of plausible predictions and one of wider ones."""
-        found = []
+        samples = []
         for number, target in enumerate(self.subject.targets):
             rng = np.random.default_rng([self.seed, number])
             for wide in (False, True) if self.subject.domain.name == "real" else (False,):
                 draw = self.subject.domain.wide if wide else self.subject.domain.sample
-                found.append(self._sample(draw(rng, CHUNK, target), target, rng, wide))
-        return found
+                samples.append(self._sample(draw(rng, CHUNK, target), target, rng, wide))
+        return samples
 
     def _sample(
         self, points: Array, target: Target, rng: np.random.Generator, wide: bool
@@ -94,8 +96,8 @@ class Survey:
         directions = rng.normal(size=points.shape)
         directions /= norms(directions).reshape(-1, *(1,) * (points.ndim - 1))
         wrong = domains.wrong(subject.task, subject.form, subject.domain.name, points, target)
-        found = self.probe.derivatives(points, directions, target)
-        return Sample(target, points, directions, found, wrong, wide)
+        derivatives = self.probe.derivatives(points, directions, target)
+        return Sample(target, points, directions, derivatives, wrong, wide)
 
     @property
     def plausible(self) -> list[Sample]:
@@ -104,7 +106,7 @@ class Survey:
     @cached_property
     def scale(self) -> Scale:
         """Typical magnitudes over all plausible samples."""
-        joined = [np.concatenate([s.found[i] for s in self.plausible]) for i in range(5)]
+        joined = [np.concatenate([s.derivatives[i] for s in self.plausible]) for i in range(5)]
         return typical(Derivatives(*joined))
 
     @cached_property
@@ -132,39 +134,59 @@ class Survey:
         return Path(target, base, direction, steps, points, value, gradient, value32, gradient32)
 
     @cached_property
-    def lowest(self) -> dict[str, float]:
-        """For each target the smallest value met anywhere."""
-        found: dict[str, float] = {}
-        met = [(s.target.name, s.found.value) for s in self.samples]
-        met += [(p.target.name, p.value) for p in self.paths]
-        met += [(c.target.name, c.at[:1]) for c in self.crossings]
-        for name, values in met:
-            values = values[np.isfinite(values)]
-            low = float(values.min()) if len(values) else np.inf
-            found[name] = min(found.get(name, np.inf), low)
-        return found
+    def coverage(self) -> float:
+        """The mean share of components that get a gradient, among predictions that get any."""
+        shares: list[float] = []
+        for sample in self.plausible:
+            reached = (sample.derivatives.gradient != 0).reshape(len(sample.points), -1)
+            shares += list(reached[reached.any(1)].mean(1))
+        return float(np.mean(shares)) if shares else 0.0
 
-    def where(self, site: Site) -> Where | None:
-        """The place of a suspect in somebody's source."""
-        return locate(site.equation, site.calls, self.own)
+    @cached_property
+    def gradient_is_zero(self) -> bool:
+        """Whether no sampled prediction and no point of a path has any gradient."""
+        gradients = [sample.derivatives.gradient for sample in self.samples]
+        gradients += [path.gradient for path in self.paths]
+        return not any(np.any(gradient != 0) for gradient in gradients)
 
-    def operation(self, names: Sequence[str], *, last: bool = False) -> Where | None:
-        """The place of the first (or last) operation of these names, in the user's source."""
-        found = None
-        for _, eqn, around in equations(self.subject.value):
+    def place_of(self, site: Site) -> Where | None:
+        """The place of a suspect in the user's source."""
+        return locate(site.equation, site.calls, self.source_file)
+
+    def place_of_operation(self, names: Sequence[str], *, last: bool = False) -> Where | None:
+        """The place of the first (or last) operation of these names in the user's source."""
+        where = None
+        for _, eqn, calls in equations(self.subject.value):
             if eqn.primitive.name in names:
-                found = locate(eqn, around, self.own)
-                if found is not None and not last:
-                    return found
-        return found
+                where = locate(eqn, calls, self.source_file)
+                if where is not None and not last:
+                    return where
+        return where
+
+    def operations(self) -> set[str]:
+        """The names of all operations of the program."""
+        return {eqn.primitive.name for _, eqn, _ in equations(self.subject.value)}
 
     @property
     def definition(self) -> Where | None:
         """The `def` line of the function."""
-        at = self.subject.place
-        if at is None or at.line is None:
+        place = self.subject.place
+        if place is None or place.line is None:
             return None
-        return Where(at.file, at.line, (at.text or "").strip())
+        return Where(place.file, place.line, (place.text or "").strip())
+
+
+def once(measure: Callable[[Survey], T]) -> Callable[[Survey], T]:
+    """Decorates a measurement of a survey: it is made on first use and kept in the survey."""
+
+    @wraps(measure)
+    def measured(survey: Survey) -> T:
+        if measure not in survey.results:
+            survey.results[measure] = measure(survey)
+        result: T = survey.results[measure]
+        return result
+
+    return measured
 
 
 def norms(rows: Array) -> Array:
@@ -217,26 +239,3 @@ def _simplex_route(subject: Subject, target: Target, inside: Array) -> tuple[Arr
         right = (np.broadcast_to(target.away, subject.shape) < 0).astype(float)
     other = np.roll(right, 1, axis=-1)
     return right, other - right, inside
-
-
-def quote(values: Any) -> Any:
-    """Numbers for evidence, to the last digit: a float, or nested lists as the array has axes."""
-    found = np.asarray(values, np.float64)
-    return float(found.reshape(())) if found.size == 1 else found.tolist()
-
-
-def brief(values: Any) -> str:
-    """Numbers for a message: four digits, four components."""
-    flat = np.ravel(np.asarray(values, np.float64))
-    shown = ", ".join(f"{v:.4g}" for v in flat[:4]) + (", …" if flat.size > 4 else "")
-    return shown if flat.size == 1 else f"({shown})"
-
-
-def interval(successes: int, trials: int) -> tuple[float, float]:
-    """95 % Wilson interval of a share (Wilson 1927)."""
-    if trials == 0:
-        return 0.0, 1.0
-    z, p = 1.959964, successes / trials
-    middle = (p + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

@@ -1,4 +1,4 @@
-"""Where in the source a gradient is cut."""
+"""Operations that cut a gradient, and their places in the source: for G201 to G204 and G207."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,26 +26,26 @@ CUTTERS = (
 )
 
 
-def cutter(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
-    """The first operation on the prediction through which no gradient passes.
+def cut_place(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
+    """The place of the first operation on the prediction through which no gradient passes.
 
-    Those that somebody's own line calls come before those inside a library's function.
+    Operations that a line of the user's own calls come before those inside a library's function.
     """
     harmless = {site.number for site in survey.reading.sites if site.status != "open"}
-    found: list[tuple[bool, int, Where]] = []
-    for number, eqn, around in equations(survey.subject.value):
+    cuts: list[tuple[bool, int, Where]] = []
+    for number, eqn, calls in equations(survey.subject.value):
         name = eqn.primitive.name
         if name not in names or number in harmless:
             continue
         if number not in survey.reading.varying and not bodies(eqn):
             continue
-        if name == "convert_element_type" and _kind(eqn.outvars[0]) == "f":
+        if name == "convert_element_type" and _is_float(eqn.outvars[0]):
             continue
-        where = locate(eqn, around, survey.own)
+        where = locate(eqn, calls, survey.source_file)
         if where is not None:
-            found.append((not calls_directly(eqn, survey.own), len(found), where))
-    return min(found)[2] if found else None
+            cuts.append((not calls_directly(eqn, survey.source_file), len(cuts), where))
+    return min(cuts)[2] if cuts else None
 
 
-def _kind(variable: Any) -> str:
-    return str(variable.aval.dtype.kind)
+def _is_float(variable: Any) -> bool:
+    return bool(variable.aval.dtype.kind == "f")

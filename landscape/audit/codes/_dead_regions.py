@@ -1,0 +1,170 @@
+"""Predictions with exactly zero gradient and a loss above its minimum: for G202 and G205."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape.audit.codes._cuts import cut_place
+from landscape.audit.codes._numbers import interval, quote
+from landscape.audit.findings import Where
+from landscape.audit.measure.crossings import CODES, Crossing
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Sample, Survey, norms, once
+from landscape.audit.measure.switching import crossings, lowest_values
+
+Array = np.ndarray
+FADED = 1e-9  # a gradient below this share of the largest is underflowing, not cut
+ABOVE = 1e-6  # how far above its minimum the loss must be, relative to its typical spread
+CONSTANT = 1e-12  # relative spread of the values of a constant loss
+FOLLOWED = 12  # dead points that are followed to the edge of their region
+_ROUNDS, _PARTS = 8, 8  # of the search for the edge, which divides its interval in each round
+_INSIDE = 0.05  # how far beyond the edge the gradient is compared, as a share of the way
+
+
+@dataclass(frozen=True)
+class DeadRegion:
+    """The dead predictions of one target in one sample.
+
+    `share` of the sample with its 95 % `interval`, and the share `of_mispredicted`; `wide`: the
+    sample is the wider one; an `example` with its `value`, above the `lowest`; `everywhere`: the
+    loss of this target is constant.
+    """
+
+    target: str
+    share: float
+    interval: tuple[float, float]
+    of_mispredicted: float
+    wide: bool
+    example: Any
+    value: Any
+    lowest: Any
+    everywhere: bool
+
+
+@once
+def dead_regions(survey: Survey) -> list[DeadRegion]:
+    """The dead region of each target that has one, in its narrowest sample."""
+    regions = [_region_of(survey, target) for target in survey.subject.targets]
+    return [region for region in regions if region is not None]
+
+
+def dead_place(survey: Survey, target: str, *, everywhere: bool = False) -> Where | None:
+    """The place of the cut: a switch with a slope on one side and none on the other.
+
+    For a loss that is constant `everywhere`, the place of its last division or product.
+    """
+    if everywhere:
+        where = survey.place_of_operation(("div",), last=True)
+        where = where or survey.place_of_operation(("mul", "dot_general"), last=True)
+        return where or survey.definition
+    edges = [c for c in crossings(survey) if c.order in CODES and _ends_slope(c)]
+    edges = [edge for edge in edges if edge.target.name == target] or edges
+    if edges:
+        return survey.place_of(survey.probe.sites[edges[0].site])
+    return cut_place(survey) or survey.definition
+
+
+def _ends_slope(crossing: Crossing) -> bool:
+    left, right = (np.any(side[1][3:8] != 0) for side in (crossing.left, crossing.right))
+    return bool(left != right)
+
+
+def _region_of(survey: Survey, target: Target) -> DeadRegion | None:
+    if survey.subject.rows > 1 and np.ptp(target.value) == 0:
+        return None  # a batch of equal targets leaves a ranking nothing to rank
+    samples = [sample for sample in survey.samples if sample.target.name == target.name]
+    constant = _is_constant(samples)
+    for sample in samples:
+        harmful = _harmful(survey, sample, constant)
+        if harmful.any():
+            return _region(survey, sample, harmful, constant)
+    return None
+
+
+def _harmful(survey: Survey, sample: Sample, constant: bool) -> Array:
+    """Which points of a sample are dead although the loss there is above its minimum."""
+    value = sample.derivatives.value
+    if constant:
+        return np.ones(len(value), bool)
+    dead = ~np.any(_rows(sample), axis=1) & np.isfinite(value)
+    if survey.subject.kind == "loss":
+        lowest = lowest_values(survey)[sample.target.name]
+        dead &= value > lowest + 1e-9 + ABOVE * max(survey.scale.levels[0], abs(lowest) * 1e-6)
+    return _cut_off(survey, sample, dead)
+
+
+def _region(survey: Survey, sample: Sample, harmful: Array, constant: bool) -> DeadRegion:
+    wrong = harmful & sample.wrong
+    return DeadRegion(
+        target=sample.target.name,
+        share=float(harmful.mean()),
+        interval=interval(int(harmful.sum()), len(harmful)),
+        of_mispredicted=float(wrong.sum() / max(sample.wrong.sum(), 1)),
+        wide=sample.wide,
+        example=quote(_nearest_to_zero(sample.points[harmful])),
+        value=quote(_first_finite(sample.derivatives.value[harmful])),
+        lowest=quote(lowest_values(survey)[sample.target.name]),
+        everywhere=constant,
+    )
+
+
+def _rows(sample: Sample) -> Array:
+    """The gradients, one row per point."""
+    return sample.derivatives.gradient.reshape(len(sample.points), -1)
+
+
+def _is_constant(samples: list[Sample]) -> bool:
+    """Whether the loss is the same for every prediction, to rounding."""
+    if not any(np.any(sample.derivatives.gradient) for sample in samples):
+        return True
+    values = np.concatenate([sample.derivatives.value for sample in samples])
+    values = values[np.isfinite(values)]
+    return len(values) > 0 and bool(np.ptp(values) <= CONSTANT * np.abs(values).max())
+
+
+def _first_finite(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite[0]) if len(finite) else float(values[0])
+
+
+def _nearest_to_zero(points: Array) -> Array:
+    return points[np.argmin(np.abs(points).reshape(len(points), -1).max(1))]
+
+
+def _cut_off(survey: Survey, sample: Sample, dead: Array) -> Array:
+    """The dead points, none if the gradient fades toward their edge instead of being cut there.
+
+    Some of them are followed toward the nearest living point: just before the edge, a gradient that
+    fades is already almost gone.
+    """
+    alive = np.flatnonzero(np.any(_rows(sample), axis=1))
+    if not dead.any():
+        return dead
+    if len(alive) == 0:
+        return np.zeros_like(dead)
+    chosen = np.flatnonzero(dead)[:FOLLOWED]
+    flat = sample.points.reshape(len(sample.points), -1)
+    nearest = [alive[np.argmin(norms(flat[alive] - flat[i]))] for i in chosen]
+    starts = sample.points[chosen]
+    directions = sample.points[nearest] - starts
+    edges = _edges(survey, sample.target, starts, directions)
+    inside = edges + _INSIDE * (1 - edges)  # a gradient may be smooth at the edge and still be cut
+    points = starts + inside.reshape(-1, *(1,) * (starts.ndim - 1)) * directions
+    before = norms(survey.probe.gradients(points, sample.target)[1])
+    return dead if np.mean(before > FADED * survey.steepest) >= 0.5 else np.zeros_like(dead)
+
+
+def _edges(survey: Survey, target: Target, starts: Array, directions: Array) -> Array:
+    """The share of each way from dead to living at which the gradient begins."""
+    count, rows = len(starts), np.arange(len(starts))
+    low, high = np.zeros(count), np.ones(count)
+    for _ in range(_ROUNDS):
+        shares = low + (high - low) * (np.arange(1, _PARTS) / _PARTS)[:, None]
+        points = starts + shares.reshape(*shares.shape, *(1,) * (starts.ndim - 1)) * directions
+        slopes = survey.probe.gradients(points.reshape(-1, *starts.shape[1:]), target)[1]
+        living = np.any(slopes.reshape(_PARTS - 1, count, -1) != 0, axis=2)
+        first = np.where(living.any(0), np.argmax(living, axis=0), _PARTS - 1)
+        ends = np.concatenate([low[None], shares, high[None]])
+        low, high = ends[first, rows], ends[first + 1, rows]
+    return high

@@ -1,0 +1,116 @@
+"""B502, a dependence on the batch: the result changes if the batch is permuted or doubled.
+
+Shuffling then changes what is trained, or the learning rate must change with the batch size.
+A warning for a permutation and for an activation that mixes the elements of a batch; a note for a
+doubled batch, as with a sum in place of a mean.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.audit.codes._batches import ROWS, random_batch
+from landscape.audit.codes._numbers import quote
+from landscape.audit.findings import Finding
+from landscape.audit.measure.survey import Survey
+from landscape.numerics.compiling import jit_once
+
+TOLERANCE = 1e-4  # relative change of the result of a loss
+PERMUTATION = np.array([3, 0, 4, 1, 2])
+SUM = 0.01  # a sum over the batch doubles with it to within this
+ELEMENTWISE = {"rtol": 1e-4, "atol": 1e-5}  # tolerances for an activation
+ORDERING = ("slice", "gather", "rev", "cumsum", "dynamic_slice", "concatenate", "iota", "sort")
+
+
+def find(survey: Survey) -> list[Finding]:
+    """At most one finding, on a batch of random examples."""
+    if survey.subject.kind == "activation":
+        return _activation(survey)
+    return _loss(survey) if survey.subject.kind == "loss" else []
+
+
+def _loss(survey: Survey) -> list[Finding]:
+    predictions, targets = random_batch(survey)
+    function = survey.subject.batched
+
+    def three(p: Any, t: Any) -> tuple:
+        doubled = [jnp.concatenate([array, array]) for array in (p, t)]
+        return function(p, t), function(p[PERMUTATION], t[PERMUTATION]), function(*doubled)
+
+    try:
+        results = [np.asarray(v, np.float64) for v in jit_once(three)(predictions, targets)]
+    except Exception:  # the loss takes no such batch; what it takes has been checked before
+        return []
+    batch, permuted, _ = results
+    means = [float(result.mean()) for result in results]
+    if not np.isfinite(means).all():
+        return []
+    evidence = dict(zip(("batch", "permuted", "doubled"), means, strict=True))
+    expected = batch[PERMUTATION] if batch.ndim and len(batch) == ROWS else batch
+    level = TOLERANCE * (np.abs(batch).mean() + 1e-6)
+    if expected.shape == permuted.shape and np.abs(expected - permuted).max() > level:
+        return [_depends_on_order(survey, evidence)]
+    return [_depends_on_size(survey, evidence)] if abs(means[2] - means[0]) > level else []
+
+
+def _depends_on_order(survey: Survey, evidence: dict[str, float]) -> Finding:
+    return Finding(
+        code="B502",
+        severity="warning",
+        message=(
+            f"the result depends on the order of the batch: {evidence['batch']:.5g}, and "
+            f"{evidence['permuted']:.5g} after a permutation; shuffling changes what is trained"
+        ),
+        where=survey.place_of_operation(ORDERING) or survey.definition,
+        evidence=evidence,
+        suggestion="treat every example alike: no weights by position, no neighbors in the batch",
+    )
+
+
+def _depends_on_size(survey: Survey, evidence: dict[str, float]) -> Finding:
+    batch, doubled = evidence["batch"], evidence["doubled"]
+    ratio = doubled / batch if batch else np.inf
+    kind = "a sum over the batch" if abs(ratio - 2) < SUM else "not a mean over the batch"
+    return Finding(
+        code="B502",
+        severity="note",
+        message=(
+            f"the result changes when the batch is doubled ({batch:.5g} to {doubled:.5g}): it is "
+            f"{kind}, so the learning rate must change with the batch size"
+        ),
+        where=survey.place_of_operation(("reduce_sum",), last=True) or survey.definition,
+        evidence=evidence,
+        suggestion="take the mean over the batch, or return one value per example",
+    )
+
+
+def _activation(survey: Survey) -> list[Finding]:
+    """Compares the result for a batch with the results for its elements."""
+    x = jnp.asarray(np.random.default_rng(3).normal(size=ROWS).astype(np.float32))
+    function = survey.subject.function
+
+    def both(v: Any) -> tuple:
+        return function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(ROWS)])
+
+    try:
+        together, alone = (np.asarray(v, np.float64) for v in jit_once(both)(x))
+    except Exception:  # it takes no vector of this length
+        return []
+    if np.allclose(together, alone, equal_nan=True, **ELEMENTWISE):
+        return []
+    return [
+        Finding(
+            code="B502",
+            severity="warning",
+            message=(
+                "the result for one element depends on the others of the batch: it is not "
+                "elementwise, and behaves differently for another batch size"
+            ),
+            where=survey.definition,
+            evidence={"together": quote(together), "alone": quote(alone)},
+            suggestion=(
+                "audit it as `--kind function`, or normalize over features instead of the batch"
+            ),
+        )
+    ]

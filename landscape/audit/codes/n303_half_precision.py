@@ -1,0 +1,59 @@
+"""N303, a failure in half precision: finite in float32, but not in bfloat16 or float16.
+
+Or its gradient underflows to zero, at more than 2 % of the predictions up to 30 (`measure.halves`).
+Judged only if neither N301 nor N302 is found. A note.
+"""
+
+import jax
+import numpy as np
+
+from landscape.audit.codes._nonfinite import gradient_failure, value_failure
+from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.codes._origins import cast_target, first_broken
+from landscape.audit.findings import Finding, Where
+from landscape.audit.measure.halves import HalfFailure, half_precision
+from landscape.audit.measure.survey import Survey
+
+OVERFLOWING = ("log", "exp", "div", "sqrt", "pow", "integer_pow", "square", "mul")
+
+
+def find(survey: Survey) -> list[Finding]:
+    """At most one finding, for the smallest prediction of the first half that fails."""
+    failure = half_precision(survey).failure
+    if failure is None or value_failure(survey) or gradient_failure(survey):
+        return []
+    name, target = np.dtype(failure.dtype).name, failure.target.name
+    effect = (
+        "the gradient underflows to exactly zero" if failure.finite else "the result is not finite"
+    )
+    return [
+        Finding(
+            code="N303",
+            severity="note",
+            message=(
+                f"fails only in {name}: {effect} at {brief(failure.point)} ({target or 'input'}), "
+                f"where float32 gives {failure.wide_value:.4g} with a gradient of norm "
+                f"{failure.wide_norm:.3g}"
+            ),
+            where=_place(survey, failure) or survey.definition,
+            evidence={
+                "dtype": name,
+                "target": target,
+                "at": quote(failure.point),
+                "value": quote(failure.value),
+                "float32": quote(failure.wide_value),
+                "gradient": quote(failure.gradient),
+            },
+            suggestion=(
+                "cast predictions to float32 before the loss: predictions.astype(jnp.float32)"
+            ),
+        )
+    ]
+
+
+def _place(survey: Survey, failure: HalfFailure) -> Where | None:
+    row, dtype, target = survey.subject.row, failure.dtype, failure.target
+    arguments = failure.point.astype(dtype), cast_target(target, dtype)
+    program = jax.make_jaxpr(lambda x, t: row(x, t))(*arguments)
+    origin = first_broken(survey, program, failure.point, target, dtype)
+    return (origin and origin.where) or survey.place_of_operation(OVERFLOWING)

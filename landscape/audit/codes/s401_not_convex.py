@@ -1,0 +1,39 @@
+"""S401, not convex: the value at a midpoint is above the mean of the values at both ends.
+
+Not judged if the rules prove convexity. There can be more than one minimum, and a bad start can be
+slow, but many good losses are not convex. A note.
+"""
+
+from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.findings import Finding
+from landscape.audit.measure.midpoints import proved_convex, refuting_midpoint
+from landscape.audit.measure.survey import Survey
+
+
+def find(survey: Survey) -> list[Finding]:
+    """At most one finding, for the clearest midpoint."""
+    if survey.subject.kind != "loss" or proved_convex(survey):
+        return []
+    midpoint = refuting_midpoint(survey)
+    if midpoint is None:
+        return []
+    (a, b, middle), (start, end, _) = midpoint.values, midpoint.points
+    return [
+        Finding(
+            code="S401",
+            severity="note",
+            message=(
+                f"not convex in the prediction: {middle:.4g} at the midpoint of {brief(start)} and "
+                f"{brief(end)} ({midpoint.target}), above the mean {(a + b) / 2:.4g} of their "
+                "values: there can be more than one minimum, and a bad start can be slow"
+            ),
+            where=survey.definition,
+            evidence={
+                "target": midpoint.target,
+                "a": quote(start),
+                "b": quote(end),
+                "midpoint": quote(midpoint.points[2]),
+                "values": quote(midpoint.values),
+            },
+        )
+    ]

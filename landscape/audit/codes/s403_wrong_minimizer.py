@@ -1,0 +1,134 @@
+"""S403, a wrong minimizer: the loss is lowest elsewhere than at its target.
+
+Classification: an error if the lowest value lies on the wrong side. Regression: an error if
+predictions are not led to their targets; a warning if all are missed by about the same amount, or
+only some are; a note if the minimizer grows with the target, as under a link such as the logarithm.
+"""
+
+import numpy as np
+
+from landscape.audit.codes._minima import (
+    Minimizers,
+    judges_single_targets,
+    regression_minimizers,
+    result_place,
+)
+from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.findings import Finding, Severity
+from landscape.audit.measure.domains import EXTREME
+from landscape.audit.measure.survey import Path, Survey
+
+TOLERANCE = 1e-6  # of differences of values, relative to their spread
+NEIGHBORS = 120  # random points around varied targets, at each of two distances
+DISTANCES = (0.03, 0.3)
+
+
+def find(survey: Survey) -> list[Finding]:
+    """At most one finding."""
+    if not judges_single_targets(survey):
+        return []
+    if survey.subject.task == "regression":
+        finding = _regression(survey, regression_minimizers(survey)) or _lower_nearby(survey)
+        return [] if finding is None else [finding]
+    findings = (_wrong_side(survey, path) for path in survey.paths)
+    return [finding for finding in findings if finding is not None][:1]
+
+
+def _wrong_side(survey: Survey, path: Path) -> Finding | None:
+    """A classification loss that is lower for wrong predictions than for right ones."""
+    middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
+    inside = np.isfinite(path.value) & (np.abs(path.steps) <= EXTREME)
+    wrong, right = inside & (path.steps > middle), inside & (path.steps < middle)
+    if not wrong.any() or not right.any():
+        return None
+    best_wrong, best_right = path.value[wrong].min(), path.value[right].min()
+    room = TOLERANCE * max(np.ptp(path.value[inside]), abs(best_right) * 1e-6)
+    if best_wrong >= best_right - room:
+        return None
+    point = path.points[np.flatnonzero(wrong)[np.argmin(path.value[wrong])]]
+    return Finding(
+        code="S403",
+        severity="error",
+        message=(
+            f"the minimum is on the wrong side: {best_wrong:.4g} at {brief(point)}, but no less "
+            f"than {best_right:.4g} for right predictions ({path.target.name}): training moves "
+            "predictions away from their targets"
+        ),
+        where=result_place(survey),
+        evidence={
+            "target": path.target.name,
+            "wrong": quote(point),
+            "value": quote(best_wrong),
+            "best_right": quote(best_right),
+        },
+        suggestion="check the sign, the order of arguments (--order) and the form of targets",
+    )
+
+
+def _regression(survey: Survey, minimizers: Minimizers) -> Finding | None:
+    """Predictions of equal targets that are lowest elsewhere."""
+    if not minimizers.missed:
+        return None
+    severity, effect = _severity(minimizers)
+    targets, points = minimizers.ordered()
+    first = minimizers.missed[0]
+    return Finding(
+        code="S403",
+        severity=severity,
+        message=(
+            f"the target is not the minimizer: {first.value:.4g} at {first.minimizer:.4g}, but "
+            f"{first.value_at_target:.4g} at the target ({first.path.target.name}); {effect}"
+        ),
+        where=result_place(survey),
+        evidence={
+            "targets": quote(targets),
+            "minimizers": quote(points),
+            "value": quote(first.value),
+            "value_at_target": quote(first.value_at_target),
+        },
+        suggestion="check the sign of the error and constants added to it",
+    )
+
+
+def _severity(minimizers: Minimizers) -> tuple[Severity, str]:
+    """The severity, and what it means for training."""
+    if minimizers.linked:
+        return "note", "it grows with the target, as for a link such as the logarithm"
+    if minimizers.increase:
+        return "warning", "predictions will be off by as much"
+    if minimizers.never_decrease and len(minimizers.missed) < len(minimizers.lowest):
+        return "warning", "some targets are not led to"
+    return "error", "predictions are not led to their targets"
+
+
+def _lower_nearby(survey: Survey) -> Finding | None:
+    """Predictions close to varied targets, or at their mean, that cost less than the targets."""
+    subject = survey.subject
+    if subject.size == 1 or subject.domain.name != "real":
+        return None
+    target = subject.targets[0]
+    rng = np.random.default_rng([survey.seed, 403])
+    offsets = rng.normal(size=(NEIGHBORS, *subject.shape))
+    to_mean = (target.value.mean() - target.value)[None]
+    moved = np.concatenate([*(distance * offsets for distance in DISTANCES), to_mean])
+    points = np.concatenate([target.value[None], target.value + moved])
+    values = survey.probe.values(points, target)
+    low = int(np.nanargmin(values))
+    if not values[0] > values[low] + TOLERANCE * np.nanmedian(np.abs(values - values[0])):
+        return None
+    return Finding(
+        code="S403",
+        severity="warning" if subject.rows > 1 else "error",  # a ranking may intend it
+        message=(
+            f"the targets are not the minimizer: {values[0]:.4g} at the targets, but "
+            f"{values[low]:.4g} at {brief(points[low])}: predictions are not led to their targets"
+        ),
+        where=result_place(survey),
+        evidence={
+            "targets": quote(target.value),
+            "lower": quote(points[low]),
+            "value": quote(values[low]),
+            "value_at_target": quote(values[0]),
+        },
+        suggestion="compare each prediction with its own target",
+    )

@@ -1,0 +1,160 @@
+"""Switches of a subject: those on lines through the domain, and those that no line meets.
+
+A line meets a perfect prediction, two equal logits or a corner of the domain with probability zero,
+so such points are looked at by themselves.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from landscape.audit.measure import singular_points
+from landscape.audit.measure.crossings import STEPS, Crossing, classify, find
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.quotients import is_trusted
+from landscape.audit.measure.survey import Survey, norms, once
+from landscape.audit.measure.walks import Line, lines
+
+Array = np.ndarray
+_DIRECTIONS_PER_TIE = 2  # random directions in which each tie is crossed
+_TARGETS_SOLVED = 2  # targets for which singular points are solved for
+_REACH = STEPS[3]  # how far the domain must extend on both sides of a crossing
+_COUNTS_TIES = ("reduce_max", "reduce_min", "argmax", "argmin")  # their state is -1 at a tie
+
+
+class Switching(NamedTuple):
+    """Crossings of the switches of a subject.
+
+    `moved`: positions in `probe.sites` of the sites that ever changed state. `solved`: for each
+    target, sites and the points at which their arguments reach the end of their domain.
+    """
+
+    crossings: list[Crossing]
+    moved: set[int]
+    solved: dict[str, list[tuple[int, Array]]]
+
+
+class _Meeting(NamedTuple):
+    """A site and a point at which it may switch; `tie`: the state there is that of neither side."""
+
+    site: int
+    point: Array
+    tie: bool
+
+
+@once
+def switching(survey: Survey) -> Switching:
+    """Looks for switches along lines and at special points."""
+    if not survey.probe.sites:
+        return Switching([], set(), {})
+    rng = np.random.default_rng([survey.seed, 101])
+    walked = [Line(p.target, p.base, p.direction, p.steps) for p in survey.paths]
+    walked += list(lines(survey.subject, rng))
+    on_lines, moved = find(survey.probe, walked, survey.scale, trusted=is_trusted(survey))
+    solved = _solve(survey, moved)
+    at_points = _at_special_points(survey, solved, rng)
+    inside = [crossing for crossing in on_lines + at_points if _is_inside(survey, crossing)]
+    met = {crossing.site for crossing in at_points if _is_inside(survey, crossing)}
+    return Switching(inside, moved | met, solved)
+
+
+def crossings(survey: Survey) -> list[Crossing]:
+    """Every switch inside the domain, those on lines first."""
+    return switching(survey).crossings
+
+
+@once
+def lowest_values(survey: Survey) -> dict[str, float]:
+    """For each target the smallest value met at any point."""
+    values = [(s.target.name, s.derivatives.value) for s in survey.samples]
+    values += [(p.target.name, p.value) for p in survey.paths]
+    values += [(c.target.name, c.at[:1]) for c in crossings(survey)]
+    lowest = {name: np.inf for name, _ in values}
+    for name, row in values:
+        lowest[name] = min(lowest[name], float(np.min(row[np.isfinite(row)], initial=np.inf)))
+    return lowest
+
+
+def special_points(survey: Survey, target: Target) -> Array:
+    """Points that no random line meets: a perfect prediction, all equal, zeros, corners, and those
+    at which an argument reaches the end of its domain."""
+    return _special_points(survey, target, switching(survey).solved)
+
+
+def _special_points(
+    survey: Survey, target: Target, solved: dict[str, list[tuple[int, Array]]]
+) -> Array:
+    subject = survey.subject
+    shape, name = subject.shape, subject.domain.name
+    fills = {"real": (0.0, 1.0, -1.0), "positive": (0.0, 1.0), "unit": (0.0, 0.5, 1.0)}
+    points = [np.full(shape, fill) for fill in fills.get(name, (1 / shape[-1],))]
+    alike = np.shape(target.value) == shape and np.asarray(target.value).dtype.kind == "f"
+    if alike and (subject.task == "regression" or (name != "real" and subject.task)):
+        points.append(np.clip(target.value, subject.domain.low, subject.domain.high))
+    if name == "simplex":
+        points += list(np.eye(shape[-1])[:, None] * np.ones(shape))
+    if subject.size > 1:
+        corner = np.zeros(shape)
+        corner.flat[0] = 1.0
+        points.append(corner)
+    points += [point for _, point in solved.get(target.name, [])]
+    return np.unique(np.stack(points), axis=0)
+
+
+def _solve(survey: Survey, moved: set[int]) -> dict[str, list[tuple[int, Array]]]:
+    """Points at which suspects that never switched on a line reach the end of their domain."""
+    probe, solved = survey.probe, {}
+    still = [i for i in range(len(probe.sites)) if i not in moved]
+    for target in survey.subject.targets[:_TARGETS_SOLVED] if still else []:
+        states = probe.scan(_special_points(survey, target, {}), target)[1]
+        met = set(probe.owners[np.flatnonzero((states == 0).any(0))])
+        unmet = [site for site in still if site not in met]
+        solved[target.name] = singular_points.solve(survey, target, unmet)
+    return solved
+
+
+def _at_special_points(
+    survey: Survey, solved: dict[str, list[tuple[int, Array]]], rng: np.random.Generator
+) -> list[Crossing]:
+    """Crosses each tie at a special point, and each singular point, in random directions."""
+    subject, found = survey.subject, []
+    for target in subject.targets:
+        meetings = _ties(survey, target, _special_points(survey, target, solved))
+        meetings += [_Meeting(*pair, tie=False) for pair in solved.get(target.name, [])]
+        if not meetings:
+            continue
+        units = rng.normal(size=(len(meetings), *subject.shape))
+        if subject.domain.name == "simplex":
+            units -= units.mean(-1, keepdims=True)
+        units /= norms(units).reshape(-1, *(1,) * len(subject.shape))
+        found += classify(
+            survey.probe,
+            target,
+            [meeting.site for meeting in meetings],
+            np.stack([meeting.point for meeting in meetings]),
+            units,
+            np.array([meeting.tie for meeting in meetings]),
+            survey.scale,
+            trusted=is_trusted(survey),
+        )
+    return found
+
+
+def _ties(survey: Survey, target: Target, points: Array) -> list[_Meeting]:
+    """The sites that are undecided at each point, once for each direction to cross them in."""
+    probe = survey.probe
+    counts_ties = np.array([site.operation in _COUNTS_TIES for site in probe.sites])
+    states = probe.scan(points, target)[1]
+    tied = (states == 0) | (states == -1) & counts_ties[probe.owners]
+    return [
+        _Meeting(int(site), point, tie=True)
+        for point, ties in zip(points, tied, strict=True)
+        for site in np.unique(probe.owners[np.flatnonzero(ties)])
+        for _ in range(_DIRECTIONS_PER_TIE)
+    ]
+
+
+def _is_inside(survey: Survey, crossing: Crossing) -> bool:
+    domain = survey.subject.domain
+    sides = [crossing.point + sign * _REACH * crossing.unit for sign in (-1, 1)]
+    return all(np.all((side >= domain.low) & (side <= domain.high)) for side in sides)
