@@ -9,10 +9,12 @@ import pytest
 from scipy.stats import binomtest
 
 from landscape.audit import audit
+from landscape.audit.codes._numbers import brief, interval, quote
 from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.probes import CHUNK
 from landscape.audit.measure.subject import build
-from landscape.audit.measure.survey import Survey, along, brief, interval, norms, quote, route
+from landscape.audit.measure.survey import Survey, along, norms, route
+from landscape.audit.measure.switching import lowest_values
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
 from landscape.audit.static.abstract import AbstractValue
@@ -119,14 +121,14 @@ def test_samples_are_measured_as_the_function_is():
         assert len(sample.points) == CHUNK
         np.testing.assert_allclose(norms(sample.directions), 1)
         miss = sample.points - sample.target.value
-        np.testing.assert_allclose(sample.found.value, (miss**2).sum((1, 2)), rtol=1e-12)
-        np.testing.assert_allclose(sample.found.gradient, 2 * miss, rtol=1e-12)
+        np.testing.assert_allclose(sample.derivatives.value, (miss**2).sum((1, 2)), rtol=1e-12)
+        np.testing.assert_allclose(sample.derivatives.gradient, 2 * miss, rtol=1e-12)
         first = (2 * miss * sample.directions).sum((1, 2))
-        np.testing.assert_allclose(sample.found.first, first, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(sample.found.second, 2, rtol=1e-9)
+        np.testing.assert_allclose(sample.derivatives.first, first, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(sample.derivatives.second, 2, rtol=1e-9)
         chosen = sample.points[:, 0].argmax(-1)
         np.testing.assert_array_equal(sample.wrong, chosen != sample.target.value.argmax())
-        np.testing.assert_allclose(sample.norms, 2 * np.sqrt(sample.found.value))
+        np.testing.assert_allclose(sample.norms, 2 * np.sqrt(sample.derivatives.value))
     assert survey.steepest == max(s.norms.max() for s in survey.plausible)
 
 
@@ -137,7 +139,7 @@ def test_paths_are_measured_in_both_precisions():
         np.testing.assert_allclose(path.gradient[:, 0], 2 * path.steps, rtol=1e-12)
         np.testing.assert_allclose(path.value32, path.steps**2, rtol=1e-3)
         assert not np.array_equal(path.value32, path.value)
-        assert survey.lowest[path.target.name] == 0.0
+        assert lowest_values(survey)[path.target.name] == 0.0
 
 
 def test_another_seed_draws_other_samples_on_the_same_paths():
@@ -187,9 +189,9 @@ def test_numbers_are_quoted_to_the_last_digit_and_told_briefly():
 
 def test_places_of_operations_are_those_of_the_source():
     survey = surveyed(function=rounded, task="regression")
-    assert survey.operation(("round",)).text == "return (jnp.round(p) - t) ** 2"
-    assert survey.operation(("sort",)) is None
+    assert survey.place_of_operation(("round",)).text == "return (jnp.round(p) - t) ** 2"
+    assert survey.place_of_operation(("sort",)) is None
     assert survey.definition.text == "def rounded(p, t):"
-    assert survey.definition.line == survey.operation(("round",)).line - 1
+    assert survey.definition.line == survey.place_of_operation(("round",)).line - 1
     (site,) = [s for s in survey.reading.sites if s.operation == "round"]
-    assert survey.where(site) == survey.operation(("round",))
+    assert survey.place_of(site) == survey.place_of_operation(("round",))

@@ -1,0 +1,61 @@
+"""Every code has one module, and every module of the folder finds one code."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from page import PAGE
+
+import landscape.audit
+from landscape.audit.code_menu import finders
+
+AUDIT = Path(landscape.audit.__file__).parent
+MODULES = sorted((AUDIT / "codes").glob("[!_]*.py"))
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+
+
+def codes_of_findings(path):
+    """The codes that a module gives to findings, each as a literal."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    findings = [call for call in calls if ast.unparse(call.func) == "Finding"]
+    assert all(not call.args for call in findings), f"{path.name} gives a Finding by position"
+    return [
+        ast.literal_eval(k.value) for call in findings for k in call.keywords if k.arg == "code"
+    ]
+
+
+def test_only_modules_of_codes_make_findings_and_each_code_has_one_module():
+    makers = {path: set(codes_of_findings(path)) for path in AUDIT.rglob("*.py")}
+    makers = {path: codes for path, codes in makers.items() if codes}
+    assert makers == {path: {path.stem.partition("_")[0].upper()} for path in MODULES}
+    assert len(MODULES) == len({code for codes in makers.values() for code in codes})
+
+
+def test_the_menu_is_the_folder():
+    assert list(finders()) == [path.stem.partition("_")[0].upper() for path in MODULES]
+
+
+def test_the_documentation_lists_the_codes_of_the_folder():
+    rows = re.findall(r"^\| ([A-Z]\d{3}) \|", PAGE.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(finders())
+
+
+@each_module
+def test_a_module_has_a_docstring_and_one_public_function(path):
+    tree = ast.parse(path.read_text())
+    code = path.stem.partition("_")[0].upper()
+    assert ast.get_docstring(tree).startswith(f"{code}, ")
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [name for name in functions if not name.startswith("_")] == ["find"]
+    assert list(inspect.signature(finders()[code]).parameters) == ["survey"]
+
+
+@pytest.mark.parametrize(
+    ("room", "above"), [("static", ("measure", "codes")), ("measure", ("codes",))]
+)
+def test_rules_and_measurements_do_not_depend_on_judgments(room, above):
+    for path in (AUDIT / room).glob("*.py"):
+        for name in above:
+            assert f"landscape.audit.{name}" not in path.read_text(), path.name
