@@ -107,7 +107,7 @@ def _failing_operation(survey: Survey, origin: Origin | None) -> str:
     }
     if origin.primitive in primitives:
         return origin.primitive
-    return next((name for name in _SUGGESTIONS if name in primitives), origin.primitive)
+    return next((name for name in _SUGGESTIONS if name in primitives), "")
 
 
 @once
