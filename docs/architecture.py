@@ -1,0 +1,100 @@
+"""Draws docs/pictures/architecture.png: the folders of landscape/ and the imports between them.
+
+    python docs/architecture.py
+
+The arrows are read from the source. An arrow that follows from others is left out: if `cli` imports
+`sweep` and `sweep` imports `run`, the arrow from `cli` to `run` is not drawn.
+"""
+
+import ast
+from collections.abc import Iterator, Set
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).parent.parent
+PICTURE = ROOT / "docs" / "pictures" / "architecture.png"
+# Folders by their place in the picture: from the left, in tenths of the width, and from the top.
+PLACES = {
+    "cli": (5.0, 0),
+    "api": (5.0, 1),
+    "sweep": (2.4, 2),
+    "export": (6.4, 2),
+    "starter": (8.8, 2),
+    "run": (2.4, 3),
+    "report": (6.4, 3),
+    "audit": (0.9, 4),
+    "numerics": (4.4, 5),
+    "storage": (7.8, 5),
+    "config": (2.4, 6),
+    "parts": (5.4, 6),
+    "catalog": (1.2, 7),
+    "errors": (5.0, 8),
+}
+
+
+def imports() -> dict[str, set[str]]:
+    """Returns for each folder the folders that it imports, at top level or inside functions."""
+    package = ROOT / "landscape"
+    targets: dict[str, set[str]] = {folder: set() for folder in PLACES}
+    for path in package.rglob("*.py"):
+        folder = path.relative_to(package).with_suffix("").parts[0]
+        if folder in targets:
+            targets[folder] |= {*_imported(path)} & targets.keys() - {folder}
+    return targets
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield from (name.split(".")[1] for name in names if name.startswith("landscape."))
+
+
+def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Returns the arrows that do not follow from others."""
+
+    def reachable(start: str) -> Set[str]:
+        return targets[start].union(*(reachable(target) for target in targets[start]))
+
+    return {
+        folder: {
+            target
+            for target in found
+            if not any(target in reachable(other) for other in found - {target})
+        }
+        for folder, found in targets.items()
+    }
+
+
+def draw() -> None:
+    """Writes the picture."""
+    figure = Figure(figsize=(6.4, 6.4), dpi=150)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(8.6, -0.6)
+    style = {"boxstyle": "round,pad=0.45", "facecolor": "#e8eef7", "edgecolor": "#33527a"}
+    boxes = {
+        folder: axes.text(*place, folder, ha="center", va="center", fontsize=12, bbox=style)
+        for folder, place in PLACES.items()
+    }
+    figure.canvas.draw()  # the boxes have no outline to end an arrow at before they are drawn
+    for folder, targets in direct(imports()).items():
+        for target in targets:
+            axes.annotate(
+                "",
+                xy=PLACES[target],
+                xytext=PLACES[folder],
+                arrowprops={
+                    "arrowstyle": "-|>",
+                    "color": "#777777",
+                    "patchA": boxes[folder].get_bbox_patch(),
+                    "patchB": boxes[target].get_bbox_patch(),
+                },
+            )
+    figure.savefig(PICTURE, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    draw()
