@@ -49,7 +49,7 @@ def each_loss() -> list[dict[str, str | float]]:
         start = time.perf_counter()
         (answer,) = by_name.examine([entry.name], question, Path.cwd(), TIME_LIMIT)
         seconds = time.perf_counter() - start
-        verdict = answer.audit["verdict"] if answer.audit else "not audited"
+        verdict = answer.audit.verdict if answer.audit else "not audited"
         rows.append(
             {"loss": entry.name, "task": str(entry.task), "seconds": seconds, "verdict": verdict}
         )

@@ -25,7 +25,7 @@ PLACES = {
     "report": (6.4, 3),
     "audit": (0.9, 4),
     "numerics": (4.4, 5),
-    "storage": (7.8, 5),
+    "storage": (7.8, 6),
     "config": (2.4, 6),
     "parts": (5.4, 6),
     "catalog": (1.2, 7),

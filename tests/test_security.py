@@ -111,8 +111,8 @@ def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
     store.write_plan(directory, [name])
     for words in (["status"], ["report"], ["export", "--to", "tensorboard"]):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
-        assert done.returncode == 2 and "is no name of a run" in done.stderr
-    with pytest.raises(UserError, match="is no name of a run"):
+        assert done.returncode == 2 and "is not a valid run id" in done.stderr
+    with pytest.raises(UserError, match="is not a valid run id"):
         [*finished(read(directory))]
 
 

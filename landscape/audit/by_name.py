@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from landscape import catalog
 from landscape.errors import Place, UserError, nearest
 from landscape.numerics.user_calls import definition, last_user_line
+from landscape.storage import schema
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 _STARTING = 20.0  # seconds for a fresh process to start
 _FAMILIES = {"loss": "losses", "activation": "activations", "function": "activations"}
@@ -36,18 +38,21 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The audit as JSON values with its shapes, or None and the error."""
+    """The audit of a loss, or None and the error."""
 
     loss: str
-    audit: dict[str, Any] | None
+    audit: Audit | None
     error: UserError | None
     hangs: bool = False
 
+    @property
+    def record(self) -> AuditRecord:
+        """The audit, or the loss and the error."""
+        return self.audit or FailedAudit(self.loss, str(self.error))
+
     def to_json(self) -> dict[str, Any]:
         """The audit without its shapes, or the loss and the error."""
-        if self.audit is None:
-            return {"loss": self.loss, "error": str(self.error)}
-        return {key: value for key, value in self.audit.items() if key != "shapes"}
+        return self.record.to_json()
 
 
 def examine(
@@ -103,13 +108,13 @@ def _apart(name: str, question: Question, folder: Path, seconds: float) -> Answe
     except subprocess.TimeoutExpired:
         return Answer(name, None, _too_long(name, seconds, None), hangs=True)
     try:
-        told = json.loads(done.stdout)
+        record = schema.from_text(done.stdout, AuditRecord)
     except ValueError:
         error = UserError(f"`{name}` ended the process that audited it (exit {done.returncode})")
         return Answer(name, None, error)
-    if "error" in told:
-        return Answer(name, None, UserError(told["error"]))
-    return Answer(name, told, None)
+    if isinstance(record, FailedAudit):
+        return Answer(name, None, UserError(record.error))
+    return Answer(name, record, None)
 
 
 def reply() -> None:
@@ -117,7 +122,7 @@ def reply() -> None:
     asked = json.load(sys.stdin)
     with contextlib.redirect_stdout(io.StringIO()):
         answer = _answer(asked["name"], Question(**asked["question"]), Path(asked["folder"]))
-    json.dump(answer.audit or answer.to_json(), sys.stdout)
+    sys.stdout.write(schema.to_text(answer.record))
 
 
 def _too_long(name: str, seconds: float, place: Place | None) -> UserError:
@@ -156,7 +161,7 @@ def _answer(name: str, question: Question, folder: Path) -> Answer:
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         wrapped = UserError(f"`{name}` cannot be audited: {first}", place=place)
         return Answer(name, None, wrapped)
-    return Answer(name, found.to_json(with_shapes=True), None)
+    return Answer(name, found, None)
 
 
 def _function(name: str, question: Question, folder: Path) -> tuple[Any, str | None]:

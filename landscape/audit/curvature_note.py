@@ -1,7 +1,10 @@
 """What the audit of a loss means for its curvature: is there a Hessian, and a Gauss-Newton one?"""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from landscape.storage.audit_records import AuditRecord, FailedAudit, Property
+from landscape.storage.records import CurvaturePoint, CurvatureRecord, LossSmoothness
 
 # Twice differentiable everywhere, by the audit's words.
 TWICE = ("smooth", "C2")
@@ -40,17 +43,22 @@ class Smoothness(NamedTuple):
             return "the audit could not tell whether the loss is convex in the prediction"
         return "the loss is not convex in the prediction"
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "smoothness": {"value": self.value, "how": self.how},
-            "convex": self.convex,
-            "twice_differentiable": self.twice_differentiable,
-            "note": self.note,
-        }
+    def record(self, points: Iterable[CurvaturePoint]) -> CurvatureRecord:
+        """Returns the record of `curvature.json` with these points."""
+        return CurvatureRecord(
+            points=tuple(points),
+            smoothness=LossSmoothness(self.value, self.how),
+            convex=self.convex,
+            twice_differentiable=self.twice_differentiable,
+            note=self.note,
+        )
 
 
-def of_loss(audit: Mapping[str, Any]) -> Smoothness:
-    """From an audit as JSON; nothing is known where it could not be made."""
-    properties = audit.get("properties", {})
-    smooth, convex = properties.get("smoothness", {}), properties.get("convex", {})
-    return Smoothness(smooth.get("value"), smooth.get("how"), convex.get("value"))
+def of_loss(audit: AuditRecord) -> Smoothness:
+    """Returns the smoothness according to an audit; all unknown if the audit failed."""
+    if isinstance(audit, FailedAudit):
+        return Smoothness(None, None, None)
+    unknown = Property(None, "measured")
+    smoothness = audit.properties.get("smoothness", unknown)
+    convex = audit.properties.get("convex", unknown)
+    return Smoothness(smoothness.value, smoothness.how, convex.value)

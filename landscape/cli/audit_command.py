@@ -139,7 +139,7 @@ def _draw(answers: "Sequence[Answer]", path: Path) -> None:
     from landscape.report.figures import audit_figure, rendering
     from landscape.storage import disk
 
-    audits = [answer.audit or answer.to_json() for answer in answers]
+    audits = [answer.record for answer in answers]
     with rendering.report_style():
         picture = rendering.image_bytes(audit_figure.shapes(audits), path.suffix)
     disk.write_bytes(path, picture)
@@ -149,7 +149,7 @@ def _draw(answers: "Sequence[Answer]", path: Path) -> None:
 def _exit(answers: "Sequence[Answer]") -> NoReturn:
     """Exits with 2 if a loss could not be audited, 1 if a loss is untrainable, else 0."""
     refused = any(answer.audit is None for answer in answers)
-    untrainable = any(a.audit is not None and a.audit["verdict"] == "untrainable" for a in answers)
+    untrainable = any(a.audit is not None and a.audit.verdict == "untrainable" for a in answers)
     code = 2 if refused else 1 if untrainable else 0
     if any(answer.hangs for answer in answers):
         sys.stdout.flush()

@@ -1,10 +1,10 @@
 """The progress of a sweep: a live view on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from landscape.storage import store
 from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Started
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from landscape.config import Run
+    from landscape.storage.records import ProgressRecord
 
 _REFRESHES_PER_SECOND = 2
 
@@ -83,12 +84,12 @@ class LiveView:
         from rich.text import Text
 
         number = sum(self._ended.values())
-        progress = {
+        progress_of = {
             run_id: store.read_progress(store.run_folder(self._directory, run_id))
             for run_id in list(self._running)
         }
         self._current_steps = {
-            run_id: int(values.get("step") or 0) for run_id, values in progress.items()
+            run_id: progress.step or 0 for run_id, progress in progress_of.items() if progress
         }
         head = Table.grid(padding=(0, 1))
         head.add_row(
@@ -99,7 +100,7 @@ class LiveView:
         workers = Table.grid(padding=(0, 2))
         for run_id, (worker, run) in sorted(self._running.items(), key=lambda item: item[1][0]):
             workers.add_row(
-                Text(worker, style="dim"), Text(run.label), Text(activity(progress.get(run_id, {})))
+                Text(worker, style="dim"), Text(run.label), Text(activity(progress_of.get(run_id)))
             )
         return Group(head, workers)
 
@@ -116,16 +117,15 @@ class LiveView:
         return ", ".join(words)
 
 
-def activity(progress: Mapping[str, Any]) -> str:
+def activity(progress: "ProgressRecord | None") -> str:
     """Describes what a run is doing, such as `train 60/90`."""
-    stage = str(progress.get("stage") or "starting")
-    if stage == "train" and progress.get("step") is None:
-        return "compile"
-    if progress.get("step") is not None:
-        stage += f" {progress['step']}/{progress.get('steps')}"
-        if progress.get("steps_per_second"):
-            stage += f" {float(progress['steps_per_second']):,.0f} steps/s"
-    return stage
+    if progress is None:
+        return "starting"
+    if progress.step is None:
+        return "compile" if progress.stage == "train" else progress.stage
+    text = f"{progress.stage} {progress.step}/{progress.steps}"
+    rate = progress.steps_per_second
+    return f"{text} {rate:,.0f} steps/s" if rate else text
 
 
 def duration(seconds: float) -> str:

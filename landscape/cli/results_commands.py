@@ -12,7 +12,7 @@ from landscape.cli.output import console, counted, message, reports_errors, tabl
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.sweep.lock import Holder
+    from landscape.storage.records import Holder
     from landscape.sweep.run_states import RunState
 
 TRACKERS = ("mlflow", "tensorboard", "wandb")
@@ -93,11 +93,14 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
 
 
 def _states_as_json(holder: "Holder | None", states: "Mapping[str, RunState]") -> dict[str, Any]:
+    from landscape.storage.schema import to_plain
+
     return {
-        "held": None if holder is None else holder._asdict(),
+        "held": None if holder is None else to_plain(holder),
         "counts": _counts(states),
         "runs": {
-            name: {"status": state.status, "reason": state.reason, **state.progress}
+            name: {"status": state.status, "reason": state.reason}
+            | ({} if state.progress is None else to_plain(state.progress))
             for name, state in states.items()
         },
     }

@@ -6,7 +6,15 @@ It knows which parts exist, but imports none of them, and never jax.
 from landscape.config.execution import Execution, Resources
 from landscape.config.expansion import expand
 from landscape.config.fields import EvaluationSettings, Experiment, GradientSettings, Run
-from landscape.config.loading import dump, load, options, read_run, run_from, schema
+from landscape.config.loading import (
+    dump,
+    experiment_from,
+    load,
+    options,
+    read_run,
+    run_from,
+    schema,
+)
 from landscape.config.measured import (
     COMPUTED,
     AcrossSettings,
@@ -50,6 +58,7 @@ __all__ = [
     "SliceSettings",
     "dump",
     "expand",
+    "experiment_from",
     "load",
     "options",
     "read_run",

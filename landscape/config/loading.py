@@ -55,6 +55,11 @@ def run_from(text: str, file: str = "config.yaml") -> Run:
     return read_as(Run, text, file)
 
 
+def experiment_from(text: str, file: str = "experiment.yaml") -> Experiment:
+    """Returns the experiment that `dump` wrote. Parts are not looked up."""
+    return read_as(Experiment, text, file)
+
+
 def read_run(path: Path) -> Run:
     """Returns the run of a `config.yaml` that `dump` wrote."""
     try:

@@ -84,7 +84,7 @@ def finished(results: Results) -> Iterator[FinishedRun]:
 
 def _finished_run(run: StoredRun, directory: Path) -> FinishedRun:
     folder = store.run_folder(directory, run.name)
-    config = {key: value for key, value in run.config.items() if key not in ("id", "folder")}
+    config = run.config.model_dump(mode="json", exclude={"id", "folder"}) if run.config else {}
     version = f"{run.name}:{store.digest(folder)}"
     tags = {"loss": run.loss, "status": run.status, "landscape": version}
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from landscape.storage.records import Check
+
 # What is taken for rounding: of float32 between two compiled programs, and of float64.
 SINGLE, DOUBLE = 1e-5, 4e-16
 # Shares by which a second difference may change with the step, and differ from d'Hd.
@@ -16,21 +18,6 @@ ERRORS = 3.5
 LANCZOS = 1e-3
 NONFINITE = 0.05
 NOISE = 0.1
-
-
-class Check(NamedTuple):
-    """`passed` is None where the check could not be decided; `message` says what was found."""
-
-    name: str
-    where: str
-    passed: bool | None
-    value: float
-    expected: float | None
-    tolerance: float | None
-    message: str
-
-    def to_json(self) -> dict[str, Any]:
-        return self._asdict()
 
 
 def center(where: str, value: float, risk: float) -> Check:
@@ -105,7 +92,7 @@ def curvature_along(where: str, found: list[Settled], curvatures: np.ndarray) ->
             "second differences do not settle as the step shrinks: kinks of the loss or the model "
             "lie nearer to the point than the smallest step, or it computes in less than float64"
         )
-        return Check(name, where, None, np.nan, float(curvatures[0]), None, message)
+        return Check(name, where, None, np.nan, float(curvatures[0]), np.nan, message)
     value, exact, room = chosen
     passed = bool(worst <= 1)
     message = f"second difference {value:.6g}, d'Hd {exact:.6g} along the same direction" + (
@@ -129,7 +116,7 @@ def mean_curvature(
     trace, error = _mean_and_error(np.asarray(probes, np.float64))
     if len(seen) < max(len(random) / 2, 2) or not np.isfinite(trace):
         message = "second differences along random directions do not settle: kinks lie too near"
-        return Check(name, where, None, np.nan, trace, None, message)
+        return Check(name, where, None, np.nan, trace, np.nan, message)
     value, spread = _mean_and_error(seen)
     frobenius = np.sqrt(np.mean(np.asarray(bends, np.float64) ** 2) / parameters)
     error = max(error, float(np.sqrt(2 / len(probes)) * frobenius))
@@ -190,4 +177,4 @@ def lanczos(where: str, found: np.ndarray, dense: np.ndarray) -> Check:
 
 def undecided(name: str, where: str, reason: str) -> Check:
     """A check that could not be made at all."""
-    return Check(name, where, None, np.nan, None, None, reason)
+    return Check(name, where, None, np.nan, np.nan, np.nan, reason)

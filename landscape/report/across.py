@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from landscape.numerics.geometry import achieved_drop, barrier_height
 from landscape.report import statistics, words
-from landscape.report.records import Across, Array, Interpolation, Solution
 from landscape.report.results import Results
 from landscape.report.tables import TableColumn
+from landscape.storage.records import CrossRunRecord, InterpolationRecord, SolutionRecord
+
+Array = NDArray[np.float64]
 
 # A barrier below this share of the drop of training is none.
 BARRIER = 0.01
@@ -52,7 +55,7 @@ class Ways(NamedTuple):
 class Field(NamedTuple):
     """What can be compared: rows of the comparison that share a seed's start, by run."""
 
-    across: Across
+    across: CrossRunRecord
     names: Mapping[str, str]
     among: tuple[str, ...]
     higher_is_better: bool
@@ -106,7 +109,7 @@ def matrix(field: Field) -> Matrix | None:
     return Matrix(tuple(rows), _medians(excess), _medians(metric), len(seeds))
 
 
-def relative_excess(solution: Solution, best: Solution) -> float:
+def relative_excess(solution: SolutionRecord, best: SolutionRecord) -> float:
     """(risk of `solution` - risk of `best`) / drop of `best`, under the loss of `best`."""
     under = best.run
     own = best.risks.get(under, np.nan)
@@ -123,7 +126,7 @@ def _medians(values: Array) -> Array:
 
 def ways(field: Field, kind: str) -> list[Ways]:
     """The ways of a kind, by pair of rows and the one under whose loss they are measured."""
-    found: dict[tuple[str, str, str], list[tuple[Interpolation, str]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[InterpolationRecord, str]]] = {}
     for way in field.across.interpolations:
         if way.kind != kind or not field.known(way.runs):
             continue
@@ -139,23 +142,23 @@ def ways(field: Field, kind: str) -> list[Ways]:
 def _ways(
     kind: str,
     key: tuple[str, str, str],
-    pairs: Sequence[tuple[Interpolation, str]],
+    pairs: Sequence[tuple[InterpolationRecord, str]],
     higher_is_better: bool,
 ) -> Ways:
-    coordinates = pairs[0][0].coordinates
+    coordinates = np.array(pairs[0][0].coordinates)
     pairs = [pair for pair in pairs if np.array_equal(pair[0].coordinates, coordinates)]
     lines, heights, dips = [], [], []
     for way, run in pairs:
         drop = _drop(way, run, kind)
-        risk = way.risks[run]
+        risk, metric = np.array(way.risks[run]), np.array(way.metric)
         lines.append((risk - min(risk[0], risk[-1])) / drop)
         heights.append(float(barrier_height(risk, coordinates, drop)))
         sign = -1 if higher_is_better else 1
-        dips.append(float(barrier_height(sign * way.metric, coordinates)))
+        dips.append(float(barrier_height(sign * metric, coordinates)))
     return Ways(kind, key[:2], key[2], coordinates, *map(np.array, (lines, heights, dips)))
 
 
-def _drop(way: Interpolation, run: str, kind: str) -> float:
+def _drop(way: InterpolationRecord, run: str, kind: str) -> float:
     """The drop of training that heights are measured in: under one loss, the mean of both ends."""
     drops = way.drops.values() if kind == "seeds" else [way.drops.get(run, np.nan)]
     known = [drop for drop in drops if np.isfinite(drop) and drop > 0]

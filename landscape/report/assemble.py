@@ -203,7 +203,7 @@ def _target_note(results: Results, shown: View) -> str:
             "There is no target: the config sets none, and none can be derived from the best loss."
         )
     target = words.metric_value(shown.metric, shown.target)
-    if results.settings.get("target") is not None:
+    if results.settings is not None and results.settings.target is not None:
         return f"The target is {target}, as set in the config."
     share = words.percent(TARGET_SHARE)
     return f"The target is {target}: {share} % of the interquartile mean of the best loss."

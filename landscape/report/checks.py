@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from landscape.report import words
-from landscape.report.records import Check
 from landscape.report.results import StoredRun
 from landscape.report.tables import TableColumn
+from landscape.storage.records import Check
 
 WARNING = "\N{WARNING SIGN}"
 NAMES = {

@@ -97,9 +97,8 @@ def target_value(results: Results, rows: Sequence[dict[str, Any]]) -> float:
 
     It is NaN if lower is better, or if an untrained model already meets it.
     """
-    configured = results.settings.get("target")
-    if isinstance(configured, int | float) and not isinstance(configured, bool):
-        return float(configured)
+    if results.settings is not None and results.settings.target is not None:
+        return results.settings.target
     best = rows[_best(rows, results.higher_is_better)]
     target = TARGET_SHARE * best["value"]
     reachable = results.higher_is_better and target > max(best["start"], 0.0)
@@ -233,7 +232,8 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
             row |= run_measures(run, results.metric)
             row |= {"steps_to_target": run_steps_to_target(results, run, target)}
             row |= {name: run.last(name) for name in _recorded_columns(run)}
-            row |= {"parameters": run.summary.get("parameters", np.nan)}
+            parameters = None if run.summary is None else run.summary.parameters
+            row |= {"parameters": np.nan if parameters is None else parameters}
             row |= curvature.run_measures(run) | checks.columns([run])
         if audited(results):
             row |= audits.columns(run.audit)
@@ -245,5 +245,5 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
 
 def _recorded_columns(run: StoredRun) -> list[str]:
     """Returns the trace columns of the risks and metrics."""
-    names = ["risk/batch", "risk/evaluation", *run.summary.get("metrics", [])]
+    names = ["risk/batch", "risk/evaluation", *(run.summary.metrics if run.summary else ())]
     return [name for name in names if name in run.trace]

@@ -8,9 +8,9 @@ import pandas as pd
 
 from landscape.numerics.geometry import achieved_drop
 from landscape.report import checks, statistics, words
-from landscape.report.records import Curvature, Operator, Place
 from landscape.report.results import StoredRun
 from landscape.report.tables import TableColumn
+from landscape.storage.records import CurvaturePoint, CurvatureRecord, OperatorRecord
 
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton"}
 _AT = ("trained", "initial")
@@ -30,9 +30,9 @@ _MEASURES = (
 )
 
 
-def measures(matrix: Operator, point: Place) -> dict[str, float]:
+def measures(matrix: OperatorRecord, point: CurvaturePoint) -> dict[str, float]:
     """The numbers of one matrix at one point of one run."""
-    largest, smallest = float(matrix.largest[0]), float(matrix.smallest[0])
+    largest, smallest = matrix.largest[0], matrix.smallest[0]
     mean = _ratio(matrix.trace.value, point.parameters)
     values = (
         largest,
@@ -53,13 +53,13 @@ def measures(matrix: Operator, point: Place) -> dict[str, float]:
 def run_measures(run: StoredRun) -> dict[str, float]:
     """The numbers of the Hessian at the trained point; nothing where it was not measured."""
     point = None if run.curvature is None else run.curvature.at("trained")
-    matrix = None if point is None else point.operators.get("hessian")
+    matrix = None if point is None else point.spectra.get("hessian")
     if point is None or matrix is None:
         return {}
     return {f"hessian/{name}": value for name, value in measures(matrix, point).items()}
 
 
-def drop_of(point: Place) -> float:
+def drop_of(point: CurvaturePoint) -> float:
     """The drop that training achieved, NaN where that is none or rounding."""
     return achieved_drop(point.risk, point.risk + point.drop) if point.drop > 0 else np.nan
 
@@ -77,7 +77,7 @@ def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
         for at in _AT:
             places = [point for record in records if (point := record.at(at)) is not None]
             for name in MATRICES:
-                known = [(p.operators[name], p) for p in places if name in p.operators]
+                known = [(p.spectra[name], p) for p in places if name in p.spectra]
                 reason = next((p.reasons[name] for p in places if name in p.reasons), "")
                 if known or reason:
                     failed = ", ".join(checks.failed(runs, f"{at}/{name}"))
@@ -90,9 +90,9 @@ def _row(
     loss: str,
     at: str,
     name: str,
-    known: Sequence[tuple[Operator, Place]],
+    known: Sequence[tuple[OperatorRecord, CurvaturePoint]],
     reason: str,
-    records: Sequence[Curvature],
+    records: Sequence[CurvatureRecord],
 ) -> dict[str, Any]:
     found = [measures(matrix, point) for matrix, point in known]
     numbers = {key: statistics.median([one[key] for one in found]) for key in _MEASURES}

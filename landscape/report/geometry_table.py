@@ -9,7 +9,7 @@ import pandas as pd
 from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_plane
 from landscape.report import checks, statistics, words
 from landscape.report.results import StoredRun
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 from landscape.report.tables import TableColumn
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
@@ -25,7 +25,7 @@ _LABELS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
-def lines_of(run: StoredRun, line_set: Set, point: str) -> Numbers | None:
+def lines_of(run: StoredRun, line_set: SliceSet, point: str) -> Numbers | None:
     """Returns the geometry of a run's lines, the mean over directions; None without valid lines."""
     risk = run.slices.get(line_set.array(point, "risk"))
     coordinates = run.slices.get(line_set.array(point, "coordinates"))
@@ -41,7 +41,7 @@ def lines_of(run: StoredRun, line_set: Set, point: str) -> Numbers | None:
     return {name: mean(values) for name, values in geometry.items()}
 
 
-def planes_of(run: StoredRun, plane_set: Set, point: str) -> Numbers | None:
+def planes_of(run: StoredRun, plane_set: SliceSet, point: str) -> Numbers | None:
     """Returns the geometry of a run's planes, the mean over draws; None without valid planes."""
     risk = run.slices.get(plane_set.array(point, "risk"))
     if risk is None or risk.ndim != 3 or not risk.size:
@@ -80,16 +80,14 @@ def mean(values: np.ndarray) -> float:
 
 def table(
     groups: Mapping[str, Sequence[StoredRun]],
-    sets: Sequence[Set],
-    geometry: Callable[[StoredRun, Set, str], Numbers | None],
+    sets: Sequence[SliceSet],
+    geometry: Callable[[StoredRun, SliceSet, str], Numbers | None],
 ) -> pd.DataFrame:
     """Returns one row per set, point and loss: the median over runs of `geometry`."""
     rows: list[dict[str, Any]] = []
     for slice_set in sets:
         for point in PLACES:
-            unit = " | ".join(
-                dict.fromkeys(direction.unit(point)[0] for direction in slice_set.directions)
-            )
+            unit = " | ".join(dict.fromkeys(axis.unit(point)[0] for axis in slice_set.axes))
             for loss, runs in groups.items():
                 numbers_of_runs = [
                     numbers

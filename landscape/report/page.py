@@ -153,24 +153,19 @@ def facts(results: Results, view: View) -> list[str]:
     run = next(iter(view.runs.values()))[0]
     states = [run.status for run in results.runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    texts = [
-        f"{key} {_name(run.config[key])}"
-        for key in ("dataset", "model", "optimizer")
-        if key in run.config
-    ]
-    texts += [f"{run.config['steps']} steps"] if "steps" in run.config else []
-    texts += [f"batches of {run.config['batch_size']}"] if "batch_size" in run.config else []
+    texts = []
+    if run.config is not None:
+        texts += [f"dataset {run.config.dataset.name}", f"model {run.config.model.name}"]
+        texts += [f"optimizer {run.config.optimizer.name}", f"{run.config.steps} steps"]
+        texts.append(f"batches of {run.config.batch_size}")
     return [*texts, f"{len(states)} runs: {counts}"]
-
-
-def _name(part: object) -> str:
-    return str(part.get("name", "")) if isinstance(part, dict) else str(part)
 
 
 def _settings(results: Results) -> list[tuple[str, str]]:
     """Returns the settings of the experiment as pairs of dotted key and value."""
     pairs: list[tuple[str, str]] = []
-    _flatten(results.settings, "", pairs)
+    if results.settings is not None:
+        _flatten(results.settings.model_dump(mode="json"), "", pairs)
     return pairs
 
 
@@ -191,11 +186,10 @@ def versions(results: Results) -> list[tuple[str, str]]:
     finished = [run for run in results.runs if run.counted]
     values_of: dict[str, dict[str, None]] = {}
     for run in finished:
-        known = {key: run.meta[key] for key in ("device", "git") if run.meta.get(key)}
-        pairs: list[tuple[str, str]] = []
-        _flatten({**known, **dict(run.meta.get("versions") or {})}, "", pairs)
-        for key, value in pairs:
-            values_of.setdefault(key, {})[value] = None
+        known = {"device": run.meta.device, "git": run.meta.git, **run.meta.versions}
+        for key, value in known.items():
+            if value:
+                values_of.setdefault(key, {})[value] = None
     rows = [(key, " | ".join(values)) for key, values in values_of.items()]
     return rows + _seconds(results)
 
@@ -203,8 +197,6 @@ def versions(results: Results) -> list[tuple[str, str]]:
 def _seconds(results: Results) -> list[tuple[str, str]]:
     total: dict[str, float] = {}
     for run in results.runs:
-        seconds = run.meta.get("seconds")
-        for stage, value in (seconds if isinstance(seconds, dict) else {}).items():
-            if isinstance(value, int | float):
-                total[stage] = total.get(stage, 0.0) + value
+        for stage, value in run.meta.seconds.items():
+            total[stage] = total.get(stage, 0.0) + value
     return [(f"seconds, {stage} (all runs)", f"{value:.1f}") for stage, value in total.items()]

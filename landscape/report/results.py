@@ -4,19 +4,28 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from landscape import config
+from landscape.config import Experiment, Run
 from landscape.errors import UserError, last_line, printable
-from landscape.report import audits, records
-from landscape.report.records import Across, Check, Curvature, mapping
-from landscape.storage import disk, store
+from landscape.report import audits
+from landscape.storage import store
+from landscape.storage.audit_records import AuditRecord
+from landscape.storage.records import (
+    Check,
+    CrossRunRecord,
+    CurvatureRecord,
+    MetaRecord,
+    OutcomeRecord,
+    StatusRecord,
+    SummaryRecord,
+)
 
 Read = TypeVar("Read")
 
@@ -28,7 +37,7 @@ _UNREADABLE = (
     KeyError,
     TypeError,
     EOFError,
-    YAMLError,
+    UserError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -36,10 +45,11 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run as it lies in its folder.
+    """One run as stored in its folder.
 
-    `status` is done, diverged or failed, as the run said; unfinished where it said nothing yet;
-    unreadable where its files cannot be understood, with the reason in `error`.
+    `status` is done, diverged or failed, as the run recorded it; unfinished if it recorded nothing
+    yet; unreadable if its files are damaged, with the reason in `error`. A run that counts has a
+    config, a trace and a summary. `problem` says which of its other files cannot be read.
     """
 
     name: str
@@ -47,15 +57,14 @@ class StoredRun:
     seed: int | None
     swept: Mapping[str, Any]
     status: str
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Run | None = None
     error: str = ""
     trace: pd.DataFrame = field(default_factory=pd.DataFrame)
     slices: Mapping[str, np.ndarray] = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    audit: Mapping[str, Any] | None = None
-    curvature: Curvature | None = None
-    checks: tuple[Check, ...] = ()
+    summary: SummaryRecord | None = None
+    meta: MetaRecord = field(default_factory=MetaRecord)
+    audit: AuditRecord | None = None
+    curvature: CurvatureRecord | None = None
     problem: str = ""
 
     @property
@@ -68,8 +77,13 @@ class StoredRun:
         return self.status in COUNTED
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        """The run's comparisons of its own numbers."""
+        return () if self.summary is None else self.summary.checks
+
+    @property
     def diverged_step(self) -> float:
-        step = self.summary.get("diverged_step")
+        step = None if self.summary is None else self.summary.diverged_step
         if self.status != "diverged":
             return np.nan
         return float(self.trace["step"].iloc[-1] if step is None else step)
@@ -84,13 +98,13 @@ class StoredRun:
         return float(self.column(name)[0])
 
     def last(self, name: str) -> float:
-        """The last finite value: a diverged run ends with values that are none."""
+        """The last finite value: a diverged run ends with non-finite values."""
         values = self.column(name)
         values = values[np.isfinite(values)]
         return float(values[-1]) if len(values) else np.nan
 
     def outcome(self, metric: str) -> float:
-        """The metric that counts: at the end, or at the start where the run diverged.
+        """The metric that counts: at the end, or at the start if the run diverged.
 
         A diverged run leaves no usable model. Dropping it would flatter its loss and its last
         value before the end would hide the failure, so it counts as if it had learned nothing.
@@ -102,23 +116,23 @@ class StoredRun:
 class Results:
     """All runs of an experiment, what they have in common, and what was measured between them.
 
-    `problem` says why across.json could not be read, where it could not.
+    `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     """
 
     directory: Path
     title: str
-    settings: Mapping[str, Any]
+    settings: Experiment | None
     runs: tuple[StoredRun, ...]
     losses: tuple[str, ...]
     swept: tuple[str, ...]
     metric: str
     higher_is_better: bool
-    across: Across | None = None
+    across: CrossRunRecord | None = None
     problem: str = ""
 
     @property
     def unreadable(self) -> dict[str, str]:
-        """Why each run that could not be read could not."""
+        """Why each unreadable run is unreadable, by name."""
         return {run.name: run.error for run in self.runs if run.status == "unreadable"}
 
     @property
@@ -141,7 +155,7 @@ def _order(value: object) -> tuple[int, float, str]:
 
 
 def read(directory: Path) -> Results:
-    """The runs that the experiment plans; UserError where there is no finished run to report."""
+    """Returns the planned runs of an experiment. Raises UserError if none has finished."""
     if not directory.is_dir():
         raise UserError(
             f"`{directory}` is not a folder",
@@ -150,29 +164,29 @@ def read(directory: Path) -> Results:
     folders = [store.run_folder(directory, name) for name in _plan(directory)]
     if not folders:
         raise UserError(
-            f"`{directory}` has no runs: there is nothing in `{directory / 'runs'}`",
+            f"`{directory}` has no runs: `{directory / 'runs'}` is empty",
             hint="make some with `landscape run CONFIG`",
         )
     runs = tuple(_read_run(path) for path in folders)
-    first = next((run for run in runs if run.counted), None)
-    if first is None:
+    summary = next((run.summary for run in runs if run.counted), None)
+    if summary is None:
         raise UserError(
             _nothing_finished(directory, runs),
             hint="see error.txt in the run folders, then run the experiment again",
         )
-    settings, metric = _settings(directory), str(first.summary["primary_metric"])
+    settings, metric = _settings(directory), summary.primary_metric
     across, problem = _optional(
-        directory / "across.json", lambda path: records.parse_across(disk.read_json(path))
+        directory / "across.json", lambda path: store.read_record(path, CrossRunRecord)
     )
     return Results(
         directory=directory,
-        title=str(settings.get("title") or directory.resolve().name),
+        title=(settings and settings.title) or directory.resolve().name,
         settings=settings,
         runs=tuple(sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.name))),
         losses=_losses(settings, runs),
         swept=tuple(dict.fromkeys(key for run in runs for key in run.swept)),
         metric=metric,
-        higher_is_better=bool(first.summary["higher_is_better"].get(metric, True)),
+        higher_is_better=summary.higher_is_better.get(metric, True),
         across=across,
         problem=problem,
     )
@@ -196,75 +210,64 @@ def _nothing_finished(directory: Path, runs: tuple[StoredRun, ...]) -> str:
     return f"{text}. The first says: {reason}" if reason else text
 
 
-def _settings(directory: Path) -> dict[str, Any]:
+def _settings(directory: Path) -> Experiment | None:
     try:
-        return mapping(_yaml(directory / "experiment.yaml"))
+        return config.experiment_from((directory / "experiment.yaml").read_text(encoding="utf-8"))
     except _UNREADABLE:
-        return {}
+        return None
 
 
-def _losses(settings: Mapping[str, Any], runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
-    """The labels in the config's order, then any that the config does not name."""
-    listed = settings.get("losses")
-    labels = [loss_label(entry) for entry in listed] if isinstance(listed, list) else []
-    found = {run.loss for run in runs if run.loss}
-    return tuple(dict.fromkeys([label for label in labels if label in found] + sorted(found)))
-
-
-def loss_label(entry: object) -> str:
-    """What a loss is called: its label, else its name."""
-    if isinstance(entry, dict):
-        return printable(str(entry.get("label") or entry.get("name") or ""))
-    return printable(str(entry or ""))
+def _losses(settings: Experiment | None, runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
+    """The labels in the config's order, then those that the config does not name."""
+    configured = [] if settings is None else [loss.label for loss in settings.losses]
+    trained = {run.loss for run in runs if run.loss}
+    return tuple(dict.fromkeys([x for x in configured if x in trained] + sorted(trained)))
 
 
 def _read_run(folder: Path) -> StoredRun:
     if not (folder / "config.yaml").exists() and store.read_status(folder) is None:
         return StoredRun(folder.name, "", None, {}, "unfinished")
     try:
-        config = mapping(_yaml(folder / "config.yaml"))
-        loss, seed = loss_label(config.get("loss")), config.get("seed")
-        swept = mapping(config.get("swept") or {})
+        run = config.run_from((folder / "config.yaml").read_text(encoding="utf-8"))
     except _UNREADABLE as error:
-        return StoredRun(
-            folder.name, "", None, {}, "unreadable", error=_reason("config.yaml", error)
-        )
-    run = StoredRun(
-        folder.name, loss, int(seed) if isinstance(seed, int) else None, swept, "unfinished", config
-    )
+        reason = _reason("config.yaml", error)
+        return StoredRun(folder.name, "", None, {}, "unreadable", error=reason)
+    stored = StoredRun(folder.name, run.loss.label, run.seed, run.swept, "unfinished", run)
     try:
-        return _read_results(run, folder)
+        return _read_results(stored, folder)
     except _UNREADABLE as error:
-        return _with(run, status="unreadable", error=_reason("the run's files", error))
+        return replace(stored, status="unreadable", error=_reason("the run's files", error))
 
 
 def _read_results(run: StoredRun, folder: Path) -> StoredRun:
     if not (folder / "status.json").exists():
         return run
-    status = str(_json(folder / "status.json")["status"])
+    status = _required(folder / "status.json", StatusRecord).status
     if status == store.TRAINED:
         return run
     if status not in COUNTED:
         path = folder / "error.txt"
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        return _with(run, status="failed", error=printable(text) or "failed without saying why")
+        return replace(run, status="failed", error=printable(text) or "failed without a reason")
     if changed := store.changed(folder):
-        text = f"damaged: {', '.join(changed)}; `landscape run` makes it anew"
-        return _with(run, status="unreadable", error=printable(text))
-    trace, summary = _trace(folder), _json(folder / "summary.json")
-    metric = summary["primary_metric"]
-    if metric not in trace or not isinstance(summary["higher_is_better"], dict):
+        text = f"damaged: {', '.join(changed)}; `landscape run` recreates it"
+        return replace(run, status="unreadable", error=printable(text))
+    trace, (summary, without_checks) = _trace(folder), _summary(folder / "summary.json")
+    metric = summary.primary_metric
+    if metric not in trace:
         raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
     slices, without_slices = _optional(folder / "slices.npz", lambda p: store.read_slices(p.parent))
     audit, without_audit = _optional(
         folder / "audit.json", lambda path: audits.parse(path.read_text(encoding="utf-8"))
     )
     curvature, without_curvature = _optional(
-        folder / "curvature.json", lambda path: records.parse_curvature(disk.read_json(path))
+        folder / "curvature.json", lambda path: store.read_record(path, CurvatureRecord)
     )
-    checks, without_checks = _checks(summary)
-    meta = _json(folder / "meta.json") if (folder / "meta.json").exists() else {}
-    return _with(
+    meta, without_meta = _optional(
+        folder / "meta.json", lambda path: store.read_record(path, MetaRecord)
+    )
+    problems = (without_slices, without_audit, without_curvature, without_checks, without_meta)
+    return replace(
         run,
         status=status,
         trace=trace,
@@ -272,12 +275,18 @@ def _read_results(run: StoredRun, folder: Path) -> StoredRun:
         slices=slices or {},
         audit=audit,
         curvature=curvature,
-        checks=checks,
-        meta=meta,
-        problem="; ".join(
-            filter(None, (without_slices, without_audit, without_curvature, without_checks))
-        ),
+        meta=meta or MetaRecord(),
+        problem="; ".join(filter(None, problems)),
     )
+
+
+def _summary(path: Path) -> tuple[SummaryRecord, str]:
+    """Returns the summary of a run, without its checks if they are damaged, and the damage."""
+    try:
+        return store.read_record(path, SummaryRecord), ""
+    except _UNREADABLE as error:
+        outcome = _required(path, OutcomeRecord)
+        return SummaryRecord(**vars(outcome)), _reason("the checks in summary.json", error)
 
 
 def _trace(folder: Path) -> pd.DataFrame:
@@ -291,41 +300,24 @@ def _trace(folder: Path) -> pd.DataFrame:
 
 
 def _optional(path: Path, read: Callable[[Path], Read]) -> tuple[Read | None, str]:
-    """What a file holds if it is there, and what is wrong with it if anything is."""
+    """Returns the content of a file, None if it is missing or damaged, and its damage in words."""
     try:
         return (read(path) if path.exists() else None), ""
     except (*_UNREADABLE, RecursionError) as error:
         return None, _reason(path.name, error)
 
 
-def _checks(summary: Mapping[str, Any]) -> tuple[tuple[Check, ...], str]:
-    """The checks that the run made of itself, and what is wrong with them if anything is."""
-    try:
-        return records.parse_checks(summary.get("checks", [])), ""
-    except _UNREADABLE as error:
-        return (), _reason("the checks in summary.json", error)
-
-
-def _with(run: StoredRun, **changes: Any) -> StoredRun:
-    return StoredRun(
-        **{**{name: getattr(run, name) for name in run.__dataclass_fields__}, **changes}
-    )
-
-
 def _reason(name: str, error: Exception) -> str:
-    text = printable(last_line(str(error))) or type(error).__name__
+    if isinstance(error, UserError):
+        text = str(error).splitlines()[0]
+    else:
+        text = last_line(str(error)) or type(error).__name__
+    text = printable(text)
     return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
 
 
-def _yaml(path: Path) -> Any:
+def _required(path: Path, kind: type[Read]) -> Read:
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return mapping(disk.read_json(path))
+        return store.read_record(path, kind)
     except _UNREADABLE as error:
         raise ValueError(_reason(path.name, error)) from error

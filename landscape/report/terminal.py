@@ -1,6 +1,7 @@
 """Formats an audit for a terminal: the verdict, the properties, each finding at its source line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landscape.report import words
+from landscape.storage.audit_records import Audit, Finding, Suspect, Where
 
 _COLORS = {"trainable": "green", "care": "yellow", "untrainable": "red"}
 _SEVERITIES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -25,15 +27,15 @@ _NAMES = {
 }
 
 
-def audit_lines(audit: Mapping[str, Any], *, verbose: bool = False) -> RenderableType:
+def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
     """Returns the whole audit; `verbose` adds every suspect operation and how it was judged."""
     blocks: list[RenderableType] = [_heading(audit), Padding(_properties(audit), (0, 0, 0, 2))]
-    blocks += [Padding(_finding(finding, verbose), (0, 0, 0, 2)) for finding in audit["findings"]]
-    if not audit["findings"]:
+    blocks += [Padding(_finding(finding, verbose), (0, 0, 0, 2)) for finding in audit.findings]
+    if not audit.findings:
         blocks.append(Text("  no findings", style="dim"))
-    blocks += [Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)) for note in audit["notes"]]
+    blocks += [Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)) for note in audit.notes]
     if verbose:
-        blocks.append(Padding(_suspects(audit["suspects"]), (0, 0, 0, 2)))
+        blocks.append(Padding(_suspects(audit.suspects), (0, 0, 0, 2)))
     return Group(*blocks, Text())
 
 
@@ -43,32 +45,30 @@ def not_audited(loss: str, error: str) -> RenderableType:
     return Group(head, Padding(Text(error), (0, 0, 0, 2)), Text())
 
 
-def _heading(audit: Mapping[str, Any]) -> Text:
-    verdict = audit["verdict"]
-    subject = [audit["task"] or audit["kind"]]
-    if audit["domain"] != "real":
-        subject.append(f"on {audit['domain']}")
-    if audit["head"]:
-        subject.append(f"through {audit['head']}")
+def _heading(audit: Audit) -> Text:
+    verdict = audit.verdict
+    subject = [audit.task or audit.kind]
+    if audit.domain != "real":
+        subject.append(f"on {audit.domain}")
+    if audit.head:
+        subject.append(f"through {audit.head}")
     return Text.assemble(
-        (audit["loss"], "bold"),
+        (audit.loss, "bold"),
         (f"  {' '.join(subject)}  ", "dim"),
         (verdict, f"bold {_COLORS[verdict]}"),
     )
 
 
-def _properties(audit: Mapping[str, Any]) -> Table:
+def _properties(audit: Audit) -> Table:
     """Returns two lines: the proved properties and the measured ones."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=9)
     table.add_column()
     for basis in ("proved", "measured"):
         texts = [
-            _property(name, entry["value"])
-            for name, entry in audit["properties"].items()
-            if entry["how"] == basis
-            and entry["value"] is not None
-            and entry["value"] != _UNREMARKABLE[name]
+            _property(name, entry.value)
+            for name, entry in audit.properties.items()
+            if entry.how == basis and entry.value is not None and entry.value != _UNREMARKABLE[name]
         ]
         if texts:
             table.add_row(basis, ", ".join(texts))
@@ -88,36 +88,36 @@ def _property(name: str, value: Any) -> str:
     return f"{_NAMES[name]} {number(value)}"
 
 
-def number(value: Any) -> str:
-    """Formats a number of an audit; infinities and NaN are stored as text."""
-    if isinstance(value, str):
-        return {"inf": "∞", "-inf": f"{words.MINUS}∞"}.get(value, value)
-    return words.tick(float(value))
+def number(value: float) -> str:
+    """Formats a number of an audit, which may be infinite or NaN."""
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{words.MINUS}∞"
+    return "nan" if math.isnan(value) else words.tick(float(value))
 
 
-def _finding(finding: Mapping[str, Any], verbose: bool) -> Table:
-    severity = finding["severity"]
+def _finding(finding: Finding, verbose: bool) -> Table:
+    severity = finding.severity
     table = Table.grid(padding=(0, 1))
     table.add_column(style=_SEVERITIES[severity], width=7)
     table.add_column(style="bold", width=4)
     table.add_column(overflow="fold")
-    table.add_row(severity, finding["code"], Text(finding["message"]))
-    for line in _source_lines(finding["where"]):
+    table.add_row(severity, finding.code, Text(finding.message))
+    for line in _source_lines(finding.where):
         table.add_row("", "", line)
-    if finding["suggestion"] and (verbose or severity != "note"):
-        table.add_row("", "", Text(f"instead: {finding['suggestion']}", style="green"))
+    if finding.suggestion and (verbose or severity != "note"):
+        table.add_row("", "", Text(f"instead: {finding.suggestion}", style="green"))
     return table
 
 
-def _source_lines(where: Mapping[str, Any] | None) -> Iterator[Text]:
+def _source_lines(where: Where | None) -> Iterator[Text]:
     """Yields the file and line, the source line, and a caret under the operation."""
     if where is None:
         return
-    yield Text(f"{_short_path(where['file'])}:{where['line']}", style="dim")
-    text = where.get("text") or ""
+    yield Text(f"{_short_path(where.file)}:{where.line}", style="dim")
+    text = where.text
     if not text:
         return
-    first, last = where.get("column"), where.get("end_column")
+    first, last = where.column, where.end_column
     width_limit = 58
     start = 0
     if (
@@ -143,13 +143,12 @@ def _short_path(file: str) -> str:
     return str(Path(*path.parts[installed[-1] + 1 :])) if installed else file
 
 
-def _suspects(suspects: Sequence[Mapping[str, Any]]) -> Table:
+def _suspects(suspects: Sequence[Suspect]) -> Table:
     table = Table.grid(padding=(0, 2))
     for _ in range(4):
         table.add_column(overflow="fold")
     table.add_row(*(Text(t, style="dim") for t in ("suspect", "fate", "line", "why")))
     for suspect in suspects:
-        where = suspect["where"]
-        line = str(where["line"]) if where else ""
-        table.add_row(suspect["operation"], suspect["fate"], line, suspect["detail"])
+        line = str(suspect.where.line) if suspect.where else ""
+        table.add_row(suspect.operation, suspect.fate, line, suspect.detail)
     return table if suspects else Table.grid()

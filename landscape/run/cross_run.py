@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,8 @@ from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
 from landscape.run.stored_training import read_ends
 from landscape.run.training_inputs import evaluation_set
-from landscape.storage import disk, store
+from landscape.storage import store
+from landscape.storage.records import CrossRunRecord, InterpolationRecord, SolutionRecord
 
 PyTree = Any
 _displaced = jax.jit(hoist.displace)
@@ -60,24 +62,21 @@ def measure_across(
     measured = done(runs, directory)
     if not across_missing(settings, measured, directory):
         return False
-    content: dict[str, Any] = {
-        "key": across_key(settings, measured),
-        "solutions": [],
-        "interpolations": [],
-        "problems": [],
-    }
+    cross_losses: list[SolutionRecord] = []
+    interpolations: list[InterpolationRecord] = []
+    problems: list[str] = []
     for group in _groups(measured):
         try:
             solutions = [_load(run, directory, cache) for run in group]
             examples = evaluation_set(group[0], cache.dataset(group[0]))
             if settings.losses:
-                content["solutions"] += _under_each_other(solutions, examples)
+                cross_losses += _under_each_other(solutions, examples)
             if "losses" in settings.interpolations:
                 pairs = itertools.combinations(solutions, 2)
                 sets = (examples, examples)
-                content["interpolations"] += _between("losses", pairs, settings.points, sets)
+                interpolations += _between("losses", pairs, settings.points, sets)
         except Exception as error:
-            content["problems"].append(f"seed {group[0].seed}: {first_line(error)}")
+            problems.append(f"seed {group[0].seed}: {first_line(error)}")
     if "seeds" in settings.interpolations:
         for first, second in _neighbors(measured):
             try:
@@ -86,14 +85,19 @@ def measure_across(
                     evaluation_set(first, cache.dataset(first)),
                     evaluation_set(second, cache.dataset(second)),
                 )
-                content["interpolations"] += _between("seeds", [pair], settings.points, ends)
+                interpolations += _between("seeds", [pair], settings.points, ends)
             except Exception as error:
                 problem = f"{first.label} to seed {second.seed}: {first_line(error)}"
-                content["problems"].append(problem)
-    metrics = cache.program(measured[0]).metrics
-    if content["problems"]:  # without a key, the next command tries again
-        content["key"] = None
-    disk.write_json(directory / "across.json", content | {"metric": metrics[0]})
+                problems.append(problem)
+    record = CrossRunRecord(
+        metric=cache.program(measured[0]).metrics[0],
+        solutions=tuple(cross_losses),
+        interpolations=tuple(interpolations),
+        problems=tuple(problems),
+        # Without a key, the next command tries again.
+        key=None if problems else across_key(settings, measured),
+    )
+    store.write_record(directory / "across.json", record)
     return True
 
 
@@ -127,22 +131,22 @@ def _load(run: Run, directory: Path, cache: ProgramCache) -> FinishedRun:
     return FinishedRun(run, program, trained, initial)
 
 
-def _under_each_other(solutions: list[FinishedRun], examples: Examples) -> list[dict[str, Any]]:
+def _under_each_other(solutions: list[FinishedRun], examples: Examples) -> list[SolutionRecord]:
     """Measures every solution of a group under the loss of every other."""
     rows = []
     for solution in solutions:
         trained = solution.predict(solution.trained, examples)
         initial = solution.predict(solution.initial, examples)
         rows.append(
-            {
-                "run": solution.run.id,
-                "loss": solution.run.loss.label,
-                "seed": solution.run.seed,
-                "swept": solution.run.swept,
-                "metric": solution.metric_of(trained, examples),
-                "risks": {o.run.id: o.risk_of(trained, examples) for o in solutions},
-                "initial": {o.run.id: o.risk_of(initial, examples) for o in solutions},
-            }
+            SolutionRecord(
+                run=solution.run.id,
+                loss=solution.run.loss.label,
+                seed=solution.run.seed,
+                swept=solution.run.swept,
+                metric=solution.metric_of(trained, examples),
+                risks={o.run.id: o.risk_of(trained, examples) for o in solutions},
+                initial={o.run.id: o.risk_of(initial, examples) for o in solutions},
+            )
         )
     return rows
 
@@ -152,7 +156,7 @@ def _between(
     pairs: Iterable[tuple[FinishedRun, FinishedRun]],
     points: int,
     sets: tuple[Examples, Examples],
-) -> list[dict[str, Any]]:
+) -> list[InterpolationRecord]:
     """Measures risk and metric on the straight line between two solutions.
 
     The risk is measured under the loss and on the evaluation set of either end (`sets`): two seeds
@@ -167,7 +171,7 @@ def _interpolated(
     pair: tuple[FinishedRun, FinishedRun],
     sets: tuple[Examples, Examples],
     coordinates: np.ndarray,
-) -> dict[str, Any]:
+) -> InterpolationRecord:
     first, second = pair
     direction = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
     ends = list(zip(pair, sets, strict=True))
@@ -181,26 +185,26 @@ def _interpolated(
             risks[end.run.id].append(end.risk_of(predictions, examples))
             scores.append(end.metric_of(predictions, examples))
         metrics.append(float(np.mean(scores)))
-    return {
-        "kind": kind,
-        "from": first.run.id,
-        "to": second.run.id,
-        "from_loss": first.run.loss.label,
-        "to_loss": second.run.loss.label,
-        "from_seed": first.run.seed,
-        "to_seed": second.run.seed,
-        "swept": first.run.swept,
-        "coordinates": coordinates.astype(np.float64).tolist(),
-        "metric": metrics,
-        "risks": risks,
-        "drops": {end.run.id: _drop(end, examples) for end, examples in ends},
-    }
+    return InterpolationRecord(
+        kind=kind,
+        from_run=first.run.id,
+        to_run=second.run.id,
+        from_loss=first.run.loss.label,
+        to_loss=second.run.loss.label,
+        from_seed=first.run.seed,
+        to_seed=second.run.seed,
+        swept=first.run.swept,
+        coordinates=tuple(coordinates.astype(np.float64).tolist()),
+        metric=tuple(metrics),
+        risks={name: tuple(values) for name, values in risks.items()},
+        drops={end.run.id: _drop(end, examples) for end, examples in ends},
+    )
 
 
-def _drop(end: FinishedRun, examples: Examples) -> float | None:
-    """Returns how far training decreased the risk on these examples; None if it did not."""
+def _drop(end: FinishedRun, examples: Examples) -> float:
+    """Returns how far training decreased the risk on these examples; NaN if it did not."""
     before, after = (
         end.risk_of(end.predict(params, examples), examples)
         for params in (end.initial, end.trained)
     )
-    return before - after if before > after else None
+    return before - after if before > after else math.nan

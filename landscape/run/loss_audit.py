@@ -1,13 +1,12 @@
 """The audit of a loss as it is trained: nothing is left for the audit to guess."""
 
-from typing import Any
-
 from landscape.errors import UserError
 from landscape.numerics.loss import Loss
+from landscape.storage.audit_records import AuditRecord, FailedAudit
 
 
-def audit_loss(loss: Loss, task: str, label: str) -> dict[str, Any]:
-    """Returns the audit as JSON, or the reason why it failed, which affects no training.
+def audit_loss(loss: Loss, task: str, label: str) -> AuditRecord:
+    """Returns the audit, or the reason why it failed, which affects no training.
 
     The audit would infer the order of the arguments and targets that suit the loss, such as -1 and
     1; training passes predictions first, and the targets of the dataset.
@@ -16,14 +15,11 @@ def audit_loss(loss: Loss, task: str, label: str) -> dict[str, Any]:
 
     targets = "zero_one" if task == "binary" else target_form(loss, task)
     try:
-        record = audit(
-            loss.bound, task=task, order="predictions-first", targets=targets, name=label
-        )
-        return record.to_json(with_shapes=True)
+        return audit(loss.bound, task=task, order="predictions-first", targets=targets, name=label)
     except UserError as error:
-        return {"loss": label, "error": str(error)}
+        return FailedAudit(label, str(error))
     except Exception as error:
-        return {"loss": label, "error": f"{type(error).__name__}: {error}"}
+        return FailedAudit(label, f"{type(error).__name__}: {error}")
 
 
 def target_form(loss: Loss, task: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ import numpy as np
 from landscape import config
 from landscape.audit import curvature_note
 from landscape.config import Run
-from landscape.numerics.checks import Check
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
@@ -32,6 +32,8 @@ from landscape.run.provenance import provenance
 from landscape.run.stored_training import read_training, write_training
 from landscape.run.training_inputs import checkpoint_count, evaluation_set, training_inputs
 from landscape.storage import disk, store
+from landscape.storage.audit_records import AuditRecord
+from landscape.storage.records import Check, CurvatureRecord, MetaRecord, SummaryRecord
 
 PyTree = Any
 
@@ -39,9 +41,9 @@ PyTree = Any
 class Measurements(NamedTuple):
     """Measurements of a run beside its training; None for what the config does not request."""
 
-    curvature_record: dict[str, Any] | None
+    curvature_record: CurvatureRecord | None
     slice_arrays: dict[str, np.ndarray]
-    audit: dict[str, Any] | None
+    audit: AuditRecord | None
     checks: list[Check]
 
 
@@ -55,11 +57,11 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     program, data = cache.program(run), cache.dataset(run)
     inputs = training_inputs(run, program.model, program.optimizer, data, evaluation_set(run, data))
     meta = provenance(run)
-    stages = _Stages(meta["seconds"], progress)
+    stages = _Stages(progress)
 
     training = read_training(run, program.model, folder)
     # How a run was trained stays true when it is measured again.
-    meta |= _training_meta(folder) if training is not None else {"trained_together": 1}
+    trained_together = _trained_together(folder) if training is not None else 1
     with stages("train"):
         if training is None:
             store.clear_run(folder)
@@ -69,13 +71,15 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     store.write_status(folder, store.TRAINED)
     points = [MeasuredPoint(run, program, training, inputs.evaluation, end) for end in _ends(run)]
     measurements = _measure(run, cache, points, stages)
-    if measurements.slice_arrays:
-        meta["side_by_side"] = program.instruments.width.known
+    width = program.instruments.width.known if measurements.slice_arrays else None
+    meta = replace(
+        meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
+    )
     status = "done" if training.diverged_step is None else "diverged"
     _store_measurements(run, folder, measurements)
     summary = _summary(program, data, training, measurements.checks)
-    disk.write_json(folder / "summary.json", summary)
-    disk.write_json(folder / "meta.json", meta)
+    store.write_record(folder / "summary.json", summary)
+    store.write_record(folder / "meta.json", meta)
     store.write_status(folder, status)
     return status
 
@@ -97,7 +101,7 @@ def _store_training(
 ) -> None:
     disk.write_text(folder / "config.yaml", config.dump(run))
     write_training(folder, training)
-    disk.write_json(folder / "summary.json", _summary(program, data, training, []))
+    store.write_record(folder / "summary.json", _summary(program, data, training, []))
 
 
 def _store_measurements(run: Run, folder: Path, measurements: Measurements) -> None:
@@ -106,16 +110,17 @@ def _store_measurements(run: Run, folder: Path, measurements: Measurements) -> N
     if measurements.slice_arrays:
         store.write_slices(folder, measurements.slice_arrays)
     if measurements.curvature_record is not None:
-        disk.write_json(folder / "curvature.json", measurements.curvature_record)
+        store.write_record(folder / "curvature.json", measurements.curvature_record)
     if measurements.audit is not None:
-        disk.write_json(folder / "audit.json", measurements.audit)
+        store.write_record(folder / "audit.json", measurements.audit)
 
 
 class _Stages:
     """Reports the stages of a run, and records the seconds of each."""
 
-    def __init__(self, seconds: dict[str, float], progress: Progress) -> None:
-        self._seconds, self._progress = seconds, progress
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
 
     @contextmanager
     def __call__(self, stage: str, requested: bool = True) -> Iterator[None]:
@@ -124,7 +129,7 @@ class _Stages:
         start = time.perf_counter()
         yield
         if requested:
-            self._seconds[stage] = time.perf_counter() - start
+            self.seconds[stage] = time.perf_counter() - start
 
 
 def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) -> None:
@@ -148,7 +153,7 @@ def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) ->
         training = _training(run, arguments[number][1], trained)
         store.clear_run(folder)
         _store_training(run, program, data, training, folder)
-        disk.write_json(folder / "meta.json", {"trained_together": len(runs)})
+        store.write_record(folder / "meta.json", MetaRecord(trained_together=len(runs)))
         store.write_status(folder, store.TRAINED)
 
 
@@ -192,11 +197,11 @@ def _training(run: Run, inputs: TrainingInputs, trained: Trained) -> Training:
     )
 
 
-def _training_meta(folder: Path) -> dict[str, Any]:
+def _trained_together(folder: Path) -> int | None:
     try:
-        return {"trained_together": disk.read_json(folder / "meta.json")["trained_together"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return store.read_record(folder / "meta.json", MetaRecord).trained_together
+    except (OSError, ValueError):
+        return None
 
 
 def _ends(run: Run) -> list[str]:
@@ -224,8 +229,8 @@ def _slices(run: Run, points: list[MeasuredPoint]) -> tuple[dict[str, np.ndarray
 
 def _curvature(
     run: Run, cache: ProgramCache, points: list[MeasuredPoint]
-) -> tuple[dict[str, Any] | None, list[Check]]:
-    """Returns the content of curvature.json, and the checks of it."""
+) -> tuple[CurvatureRecord | None, list[Check]]:
+    """Returns the curvature at all requested points, and the checks of it."""
     settings = run.curvature
     if settings is None:
         return None, []
@@ -238,7 +243,7 @@ def _curvature(
         checks += point_checks
     for point, step in _checkpoints(points[0]) if settings.checkpoints else ():
         records.append(curvature_at(point, "checkpoint", step, note.against_gauss_newton)[0])
-    return note.to_json() | {"points": records}, checks
+    return note.record(records), checks
 
 
 def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
@@ -252,16 +257,16 @@ def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
 
 
 def _summary(
-    program: Program, data: Dataset, training: Training, checks: list[Check]
-) -> dict[str, Any]:
-    return {
-        "status": "done" if training.diverged_step is None else "diverged",
-        "diverged_step": training.diverged_step,
-        "task": data.task,
-        "primary_metric": program.metrics[0],
-        "metrics": list(program.metrics),
-        "higher_is_better": {name: HIGHER_IS_BETTER.get(name, True) for name in program.metrics},
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
-        "training_examples": len(data.train.targets),
-        "checks": [check.to_json() for check in checks],
-    }
+    program: Program, data: Dataset, training: Training, checks: Sequence[Check]
+) -> SummaryRecord:
+    return SummaryRecord(
+        status="done" if training.diverged_step is None else "diverged",
+        diverged_step=training.diverged_step,
+        task=data.task,
+        primary_metric=program.metrics[0],
+        metrics=tuple(program.metrics),
+        higher_is_better={name: HIGHER_IS_BETTER.get(name, True) for name in program.metrics},
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
+        training_examples=len(data.train.targets),
+        checks=tuple(checks),
+    )

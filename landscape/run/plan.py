@@ -8,7 +8,8 @@ from typing import NamedTuple
 from landscape import config
 from landscape.config import AcrossSettings, Run, same_training
 from landscape.errors import UserError
-from landscape.storage import disk, store
+from landscape.storage import store
+from landscape.storage.records import CrossRunRecord
 
 
 class Planned(NamedTuple):
@@ -108,10 +109,10 @@ def across_key(asked: AcrossSettings, runs: Sequence[Run]) -> str:
 def across_missing(asked: AcrossSettings, runs: Sequence[Run], directory: Path) -> bool:
     """Whether there is something to measure across these runs, all done, that is not there yet."""
     try:
-        found = disk.read_json(directory / "across.json")["key"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
-    return bool(runs) and found != across_key(asked, runs)
+        key = store.read_record(directory / "across.json", CrossRunRecord).key
+    except (OSError, ValueError):
+        key = None
+    return bool(runs) and key != across_key(asked, runs)
 
 
 def _asked(run: Run) -> list[str]:

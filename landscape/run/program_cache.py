@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from landscape import catalog
 from landscape.config import Run
@@ -16,6 +15,7 @@ from landscape.run.loss_audit import audit_loss
 from landscape.run.program import ModelProgram, Program
 from landscape.run.traced_options import float_options, model_key, program_key, widest_key
 from landscape.run.training_inputs import checkpoint_count, initial_params
+from landscape.storage.audit_records import AuditRecord
 
 _MOST_DATA = 2**29  # bytes of the datasets of all seeds
 
@@ -31,7 +31,7 @@ class ProgramCache:
         self._losses: dict[str, Loss] = {}
         self._traced: dict[str, dict[str, list[str]]] = {}
         self._model_programs: dict[str, ModelProgram] = {}
-        self._audits: dict[str, dict[str, Any]] = {}
+        self._audits: dict[str, AuditRecord] = {}
 
     def dataset(self, run: Run) -> Dataset:
         """Returns the dataset of a run, split by its seed."""
@@ -89,7 +89,7 @@ class ProgramCache:
         optimizer = {name: floats[name] for name in traced["optimizer"]}
         return Program(shared, loss.traced(traced["loss"]), optimizer)
 
-    def audit(self, run: Run) -> dict[str, Any]:
+    def audit(self, run: Run) -> AuditRecord:
         """Returns the audit of a run's loss: the same for all seeds, models and optimizers."""
         loss, task = self.loss(run), self.dataset(run).task
         key = "\n".join([_canonical(run, {"loss"}), task, str(loss.classes is None)])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from landscape.storage import store
+from landscape.storage.records import ProgressRecord
 
 # Seconds between two reports of the progress of a training.
 EVERY = 0.5
@@ -44,7 +45,7 @@ class Progress:
         self._check()
         self._stage = name
         self._log(name)
-        self._write({})
+        self._write()
 
     def reached(self, step: int, steps: int, rows: Callable[[], Mapping[str, np.ndarray]]) -> None:
         """Says which step of training was recorded last; `rows` are all that were.
@@ -61,7 +62,7 @@ class Progress:
         store.write_trace(self._folder, rows(), lasting=False)
         speed = f", {rate:.0f} steps a second" if rate else ""
         self._log(f"step {step} of {steps}{speed}")
-        self._write({"step": step, "steps": steps, "steps_per_second": rate})
+        self._write(step, steps, rate)
 
     def end(self, status: str) -> None:
         """Says how the run ended."""
@@ -74,10 +75,12 @@ class Progress:
         if os.getpid() != self._process:  # a copy that a loss of somebody's has forked
             os._exit(1)
 
-    def _write(self, more: Mapping[str, object]) -> None:
+    def _write(
+        self, step: int | None = None, steps: int | None = None, rate: float | None = None
+    ) -> None:
         self._written = time.monotonic()
-        said = {"stage": self._stage, "worker": self._worker, "pid": os.getpid()}
-        store.write_progress(self._folder, {**said, "host": socket.gethostname(), **more})
+        place = (self._stage, self._worker, os.getpid(), socket.gethostname())
+        store.write_progress(self._folder, ProgressRecord(*place, step, steps, rate))
 
     def _log(self, line: str) -> None:
         store.append_log(self._folder, f"{_now()} {line}")

@@ -6,28 +6,27 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import jax
 
 import landscape
 from landscape.config import Run
+from landscape.storage.records import MetaRecord
 
 
-def provenance(run: Run) -> dict[str, Any]:
-    """Returns the content of meta.json; its `seconds` are filled in stage by stage."""
+def provenance(run: Run) -> MetaRecord:
+    """Returns the record of a run that starts now; what is not known yet is missing."""
     device = jax.devices()[0]
     packages = ("jax", "jaxlib", "optax", "equinox", "numpy")
     versions = {"python": platform.python_version(), "landscape": landscape.__version__}
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": {},
-        "device": f"{device.platform}: {device.device_kind}",
-        "devices": jax.local_device_count(),
-        "machine": platform.platform(),
-        "versions": versions | {name: _version(name) for name in packages},
-        "git": _git_revision(run.folder),
-    }
+    return MetaRecord(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=f"{device.platform}: {device.device_kind}",
+        devices=jax.local_device_count(),
+        machine=platform.platform(),
+        versions=versions | {name: _version(name) for name in packages},
+        git=_git_revision(run.folder),
+    )
 
 
 _version = functools.cache(version)

@@ -5,13 +5,10 @@ A file is written under a temporary name in its own folder, flushed to disk and 
 
 import contextlib
 import errno
-import json
-import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from landscape.errors import StorageError
 
@@ -86,29 +83,3 @@ def refuse_copies() -> None:
 def write_text(path: Path, text: str) -> None:
     """UTF-8 text."""
     write_bytes(path, text.encode())
-
-
-def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
-    """Indented JSON with sorted keys; NaN and infinity become null, since JSON has neither."""
-    text = json.dumps(_finite_or_none(value), indent=2, sort_keys=True, allow_nan=False)
-    write_bytes(path, (text + "\n").encode(), lasting=lasting)
-
-
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote. OSError or ValueError where that is not there any more."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _finite_or_none(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite_or_none(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_or_none(item) for item in value]
-    if hasattr(value, "dtype"):  # a scalar of NumPy
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -1,17 +1,18 @@
-"""The layout of `runs/`: what lies where, how it is written and read. Arrays are NumPy.
+"""The layout of `runs/`: which file lies where, and how it is written and read.
 
-    <experiment>/experiment.yaml      as resolved
+    <experiment>/experiment.yaml      the resolved config
     <experiment>/plan.json            the ids of its runs, in order
-    <experiment>/across.json          what was measured between runs
-    <experiment>/held.json            who is at work here, while somebody is
+    <experiment>/across.json          measurements between runs
+    <experiment>/held.json            the process that works on the folder, while it does
     <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,
-                                      checkpoints, audit, summary, log, status; while it is under
-                                      way also how far it has come
-    <experiment>/report/              what `landscape report` makes of the above
+                                      checkpoints, audit, summary, log, status; its progress while
+                                      it is under way
+    <experiment>/report/              the output of `landscape report`
 
-`status.json` is written last: where it says `done` or `diverged`, everything else is there; where
-it says `trained`, what training left is. It holds the size and the digest of every other file, so
-that what was damaged afterwards is noticed. Nothing is pickled.
+`status.json` is written last: if it says `done` or `diverged`, all other files are complete; if it
+says `trained`, the files of training are. It holds the size and the digest of every other file, so
+that later damage is noticed. `landscape.storage.records` defines every JSON file. Arrays are NumPy;
+nothing is pickled.
 """
 
 import contextlib
@@ -19,19 +20,28 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, overload
 
 from landscape.errors import UserError, printable
-from landscape.storage import disk
+from landscape.storage import disk, schema
+from landscape.storage.audit_records import AuditRecord
+from landscape.storage.records import (
+    CurvatureRecord,
+    FileDigest,
+    Plan,
+    ProgressRecord,
+    StatusRecord,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+Record = TypeVar("Record")
 
 FINISHED = ("done", "diverged")
 # Between training and the end of measuring: what was trained is there and is kept.
@@ -39,10 +49,25 @@ TRAINED = "trained"
 MEASURED = ("slices.npz", "curvature.json", "audit.json", "error.txt")
 # What was trained. A run of which one of these is damaged is trained again.
 TRAINING = ("trace.parquet", "params.safetensors", "checkpoints.safetensors")
+_MEASUREMENTS: dict[str, Any] = {"curvature.json": CurvatureRecord, "audit.json": AuditRecord}
 # Without these a run is not finished.
 _NEEDED = ("config.yaml", "trace.parquet", "params.safetensors", "summary.json")
 LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
 _UNSTABLE = (LOG, PROGRESS, STATUS)
+
+
+def write_record(path: Path, record: Any, *, lasting: bool = True) -> None:
+    """Writes a JSON file. Raises StorageError if it cannot be written."""
+    disk.write_bytes(path, schema.to_text(record).encode(), lasting=lasting)
+
+
+@overload
+def read_record(path: Path, kind: type[Record]) -> Record: ...
+@overload
+def read_record(path: Path, kind: object) -> Any: ...
+def read_record(path: Path, kind: Any) -> Any:
+    """Reads a JSON file. Raises OSError or ValueError if it is missing, damaged or foreign."""
+    return schema.from_text(path.read_bytes(), kind)
 
 
 def clear_unfinished(experiment: Path) -> None:
@@ -60,7 +85,7 @@ def run_folder(experiment: Path, run_id: str) -> Path:
 
 def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
     """Which runs belong to the experiment as it is configured now, in the order of the config."""
-    disk.write_json(experiment / "plan.json", list(run_ids))
+    write_record(experiment / "plan.json", tuple(run_ids))
 
 
 def run_names(experiment: Path) -> list[str]:
@@ -77,57 +102,46 @@ def move_run(experiment: Path, old: str, new: str) -> None:
 
 
 def read_plan(experiment: Path) -> list[str]:
-    """The ids that `write_plan` wrote; the folders that are there where it never did.
+    """Returns the planned run ids; without a plan, the ids of all run folders.
 
-    ValueError where they are no names of folders: a plan from somebody else must not lead out of
-    its own folder.
+    Raises ValueError if one is not a valid run id: a foreign plan must not lead out of its folder.
     """
     plan = experiment / "plan.json"
-    if not plan.exists():
-        return run_names(experiment)
-    found = disk.read_json(plan)
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ValueError("it is no list of names")
-    for name in found:
-        if not re.fullmatch(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*", name):
-            raise ValueError(f"`{name}` is no name of a run")
-    return found
+    return list(read_record(plan, Plan)) if plan.exists() else run_names(experiment)
 
 
 def read_status(folder: Path) -> str | None:
-    """`done`, `diverged`, `failed`, `trained` for a run that is yet to be measured, or None."""
-    status = _status(folder).get("status")
-    return status if isinstance(status, str) else None
+    """Returns `done`, `diverged`, `failed`, or `trained` if not yet measured; None if unknown."""
+    record = _status(folder)
+    return None if record is None else record.status
 
 
 def read_reason(folder: Path) -> str | None:
-    """Why a run failed, in a few words such as `time limit`; None where its own code raised."""
-    reason = _status(folder).get("reason")
-    return reason if isinstance(reason, str) else None
+    """Returns why a run failed, such as `time limit`; None if its own code raised."""
+    record = _status(folder)
+    return None if record is None else record.reason
 
 
-def _status(folder: Path) -> dict[str, Any]:
+def _status(folder: Path) -> StatusRecord | None:
     try:
-        found = disk.read_json(folder / STATUS)
+        return read_record(folder / STATUS, StatusRecord)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
 def write_status(folder: Path, status: str, reason: str | None = None) -> None:
-    """Ends a run, or its training: called after everything else of it is written."""
+    """Ends a run or its training; called after all its other files are written."""
     files = {
-        path.name: _described(path)
+        path.name: _digest_of(path)
         for path in _lasting(folder)
-        # What is no training is written anew when it is measured.
+        # Measurement files are rewritten after measuring, so their digests are not recorded yet.
         if status != TRAINED or path.name in TRAINING
     }
-    said = {"status": status, "files": files}
-    disk.write_json(folder / STATUS, said | ({} if reason is None else {"reason": reason}))
+    write_record(folder / STATUS, StatusRecord(status, files, reason))
 
 
 def rewrite_config(folder: Path, config_yaml: str) -> None:
-    """Another `config.yaml` for a finished run, which is none other for it."""
+    """Rewrites the config of a finished run without changing its identity."""
     status, reason = read_status(folder), read_reason(folder)
     disk.write_text(folder / "config.yaml", config_yaml)
     if status is not None:
@@ -140,43 +154,43 @@ def _lasting(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _digest_of(path: Path) -> FileDigest:
     content = path.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return FileDigest(len(content), hashlib.sha256(content).hexdigest())
 
 
 def digest(folder: Path) -> str:
-    """Of everything that a finished run left, without reading it."""
-    content = json.dumps(_status(folder), sort_keys=True).encode()
-    return hashlib.sha256(content).hexdigest()[:12]
+    """Returns a digest of all files of a finished run, without reading them."""
+    record = _status(folder)
+    content = json.dumps({} if record is None else schema.to_plain(record), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def damaged(folder: Path) -> list[str]:
-    """The files of a run that are missing, or not as they were when its status was written."""
-    said = _status(folder)
-    if said.get("files") is None and said.get("status") in FINISHED:  # of before digests were kept
+    """Returns the files of a run that are missing or differ from their recorded digest."""
+    record = _status(folder)
+    if record is not None and record.files is None and record.status in FINISHED:
+        # Written before digests existed.
         return [name for name in _NEEDED if not (folder / name).is_file()]
-    return _not_as_written(folder, said)
+    return _not_as_recorded(folder, record)
 
 
 def changed(folder: Path) -> list[str]:
-    """The files of a run that are there, but not as they were when its status was written."""
-    found = _not_as_written(folder, _status(folder))
-    return [name for name in found if (folder / Path(name).name).is_file()]
+    """Returns the files of a run that exist but differ from their recorded digest."""
+    names = _not_as_recorded(folder, _status(folder))
+    return [name for name in names if (folder / Path(name).name).is_file()]
 
 
-def _not_as_written(folder: Path, said: Mapping[str, Any]) -> list[str]:
-    files = said.get("files")
+def _not_as_recorded(folder: Path, record: StatusRecord | None) -> list[str]:
+    digests = (record.files if record is not None else None) or {}
     return [
-        name
-        for name, described in (files.items() if isinstance(files, dict) else ())
-        if not _as_described(folder / Path(name).name, described)
+        name for name, digest in digests.items() if not _matches(folder / Path(name).name, digest)
     ]
 
 
-def _as_described(path: Path, described: Any) -> bool:
+def _matches(path: Path, digest: FileDigest) -> bool:
     try:
-        return _described(path) == described
+        return _digest_of(path) == digest
     except OSError:
         return False
 
@@ -209,18 +223,17 @@ def why_failed(folder: Path) -> str:
     return read_reason(folder) or read_failure(folder)
 
 
-def write_progress(folder: Path, progress: Mapping[str, Any]) -> None:
-    """How far a run has come, for whoever watches. Not flushed: it is old in a second."""
-    disk.write_json(folder / PROGRESS, progress, lasting=False)
+def write_progress(folder: Path, progress: ProgressRecord) -> None:
+    """Writes how far a run has come. Not flushed: it is outdated within a second."""
+    write_record(folder / PROGRESS, progress, lasting=False)
 
 
-def read_progress(folder: Path) -> dict[str, Any]:
-    """What `write_progress` wrote last; empty where the run is not under way."""
+def read_progress(folder: Path) -> ProgressRecord | None:
+    """Returns how far a run has come; None if it is not under way."""
     try:
-        found = disk.read_json(folder / PROGRESS)
+        return read_record(folder / PROGRESS, ProgressRecord)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
 def append_log(folder: Path, line: str) -> None:
@@ -335,11 +348,11 @@ def size(experiment: Path) -> tuple[int, int]:
 
 
 def readable(folder: Path, names: Iterable[str]) -> bool:
-    """Whether these files of a run are there and are what their names say."""
+    """Returns whether these files of a run exist and can be opened as what their names say."""
     try:
         for name in names:
             if name.endswith(".json"):
-                disk.read_json(folder / name)
+                read_record(folder / name, _MEASUREMENTS[name])
             elif name.endswith(".npz") and not zipfile.is_zipfile(folder / name):
                 return False
     except (OSError, ValueError):

@@ -11,7 +11,8 @@ from landscape.errors import UserError, first_line
 from landscape.run.perform import perform
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
-from landscape.storage import disk
+from landscape.storage import store
+from landscape.storage.records import MetaRecord
 from landscape.sweep.executors.affinity_queue import grouped
 
 
@@ -56,5 +57,5 @@ def _timed(run: Run, cache: ProgramCache) -> tuple[float, float]:
             raise
         except Exception as error:
             raise UserError(f"{run.label}: {first_line(error)}") from error
-        meta = disk.read_json(folder / "meta.json")
-        return time.perf_counter() - began, float(meta["seconds"]["train"])
+        meta = store.read_record(folder / "meta.json", MetaRecord)
+        return time.perf_counter() - began, meta.seconds["train"]

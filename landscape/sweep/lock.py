@@ -6,28 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from landscape.errors import StorageError, UserError
 from landscape.storage import disk, store
+from landscape.storage.records import Holder
 
 # The operating system releases the lock when its holder ends for any reason. It cannot report the
 # holder, which is therefore in a file of its own; a holder that was killed leaves that file behind.
 _LOCK, _HELD = ".lock", store.HELD
 _TIMEOUT = 1.0  # seconds: readers take the lock briefly as well
-
-
-class Holder(NamedTuple):
-    """The process that works on a folder, its host, and when it started."""
-
-    host: str
-    pid: int
-    since: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} since {self.since}"
 
 
 @contextmanager
@@ -61,7 +50,7 @@ def hold(directory: Path) -> Iterator[Holder | None]:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         disk.claim()
         this_process = Holder(socket.gethostname(), os.getpid(), since)
-        disk.write_json(directory / _HELD, this_process._asdict())
+        store.write_record(directory / _HELD, this_process)
         yield stale
     finally:
         disk.disclaim()
@@ -90,7 +79,6 @@ def holder(directory: Path) -> Holder | None:
 
 def _read(directory: Path) -> Holder | None:
     try:
-        stored = disk.read_json(directory / _HELD)
-        return Holder(str(stored["host"]), int(stored["pid"]), str(stored["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return store.read_record(directory / _HELD, Holder)
+    except (OSError, ValueError):
         return None

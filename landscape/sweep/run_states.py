@@ -1,10 +1,11 @@
 """The state of each run of an experiment, read from its folder."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from landscape.errors import UserError
 from landscape.storage import store
+from landscape.storage.records import ProgressRecord
 
 
 class RunState(NamedTuple):
@@ -12,7 +13,7 @@ class RunState(NamedTuple):
 
     status: str
     reason: str | None
-    progress: dict[str, Any]
+    progress: ProgressRecord | None = None
 
 
 def run_states(directory: Path, held: bool, *, thorough: bool = True) -> dict[str, RunState]:
@@ -45,9 +46,7 @@ def _state(folder: Path, held: bool, thorough: bool) -> RunState:
         return RunState("running" if held else "interrupted", None, progress)
     damaged = store.damaged(folder) if thorough and status in store.FINISHED else []
     if damaged:
-        return RunState("damaged", ", ".join(damaged), {})
+        return RunState("damaged", ", ".join(damaged))
     if status is None and (folder / store.STATUS).exists():
-        return RunState("damaged", store.STATUS, {})
-    return RunState(
-        status or "missing", store.why_failed(folder) if status == "failed" else None, {}
-    )
+        return RunState("damaged", store.STATUS)
+    return RunState(status or "missing", store.why_failed(folder) if status == "failed" else None)

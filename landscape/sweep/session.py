@@ -12,6 +12,7 @@ from landscape.config import AcrossSettings, Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.run.plan import Planned, across_missing, done, plan
 from landscape.storage import disk, store
+from landscape.storage.records import Holder
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Event, Executor, ExecutorSpec, Note
 from landscape.sweep.executors.selection import running_executor
@@ -40,7 +41,7 @@ class Session:
     runs: tuple[Run, ...]
     plan: dict[str, Planned]
     fresh: bool
-    stale: lock.Holder | None
+    stale: Holder | None
 
 
 @contextlib.contextmanager

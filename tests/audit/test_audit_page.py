@@ -54,14 +54,13 @@ def test_the_rules_prove_what_the_table_says(row):
         "loss", row["task"], "real", None, "auto", "auto", outputs=None, options={}
     )
     (answer,) = by_name.examine([plain(row["loss"])], question, ROOT, seconds=60)
-    properties = answer.audit["properties"]
-    convex = properties["convex"]
+    smoothness, convex = (answer.audit.properties[name] for name in ("smoothness", "convex"))
     assert row == {
         "loss": row["loss"],
         "task": row["task"],
-        "suspects": str(len(answer.audit["suspects"])),
-        "smoothness": "{value}, {how}".format(**properties["smoothness"]),
-        "convex": f"{'yes' if convex['value'] else 'no'}, {convex['how']}",
+        "suspects": str(len(answer.audit.suspects)),
+        "smoothness": f"{smoothness.value}, {smoothness.how}",
+        "convex": f"{'yes' if convex.value else 'no'}, {convex.how}",
     }
 
 

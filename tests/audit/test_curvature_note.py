@@ -1,15 +1,15 @@
 import pytest
 
 from landscape.audit import curvature_note
+from landscape.storage.audit_records import Audit, FailedAudit, Property
 
 
 def audited(value, convex):
-    return {
-        "properties": {
-            "smoothness": {"value": value, "how": "measured"},
-            "convex": {"value": convex, "how": "proved"},
-        }
+    properties = {
+        "smoothness": Property(value, "measured"),
+        "convex": Property(convex, "proved"),
     }
+    return Audit("x", "loss", None, "real", None, "trainable", properties, ())
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,6 @@ def test_gauss_newton_needs_a_convex_loss(convex, reason):
 
 
 def test_an_audit_that_failed_tells_nothing():
-    found = curvature_note.of_loss({"loss": "x", "error": "boom"})
-    assert found.to_json()["twice_differentiable"] is None
+    found = curvature_note.of_loss(FailedAudit("x", "boom"))
+    assert found.record([]).twice_differentiable is None
     assert found.against_gauss_newton

@@ -142,7 +142,7 @@ def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
             assert set(finding) == keys
             assert {"file", "line", "text"} <= set(finding["where"])
     assert found[0]["properties"]["convex"] == {"value": True, "how": "proved"}
-    assert found[0]["properties"]["lipschitz"]["value"] == "inf"
+    assert found[0]["properties"]["lipschitz"]["value"] == "Infinity"
 
 
 def test_exit_codes(folder):

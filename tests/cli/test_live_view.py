@@ -10,6 +10,7 @@ from rich.console import Console
 from landscape import config
 from landscape.cli.live_view import LiveView, activity, duration
 from landscape.storage import store
+from landscape.storage.records import ProgressRecord
 from landscape.sweep.executors.protocol import Ended, Started
 
 
@@ -18,6 +19,10 @@ def runs(tmp_path):
     return config.expand(
         config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4", "steps=90"))
     )
+
+
+def progress(stage, step=None, steps=None, rate=None):
+    return ProgressRecord(stage, "worker 1", 1, "host", step, steps, rate)
 
 
 def drawn(view):
@@ -38,9 +43,7 @@ def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
     with view.shown():
         for run in (first, second):
             view.update(Started(run, "worker 1"))
-            store.write_progress(
-                store.run_folder(tmp_path, run.id), {"stage": "train", "step": 60, "steps": 90}
-            )
+            store.write_progress(store.run_folder(tmp_path, run.id), progress("train", 60, 90))
         now[0] += 10
         assert "12 steps/s" in drawn(view)  # 60 of each in 10 seconds
         assert "train 60/90" in drawn(view)
@@ -54,17 +57,17 @@ def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
 
 
 @pytest.mark.parametrize(
-    ("progress", "words"),
+    ("record", "words"),
     [
-        ({}, "starting"),
-        ({"stage": "train"}, "compile"),
-        ({"stage": "train", "step": 5, "steps": 9}, "train 5/9"),
-        ({"stage": "train", "step": 5, "steps": 9, "steps_per_second": 1234.5}, "1,234 steps/s"),
-        ({"stage": "slices"}, "slices"),
+        (None, "starting"),
+        (progress("train"), "compile"),
+        (progress("train", 5, 9), "train 5/9"),
+        (progress("train", 5, 9, 1234.5), "1,234 steps/s"),
+        (progress("slices"), "slices"),
     ],
 )
-def test_what_a_run_does_is_said_in_words(progress, words):
-    assert words in activity(progress)
+def test_the_activity_of_a_run_in_words(record, words):
+    assert words in activity(record)
 
 
 def test_seconds_as_a_person_says_them():

@@ -4,6 +4,9 @@ import json
 
 import numpy as np
 
+from landscape.storage import schema
+from landscape.storage.audit_records import AuditRecord
+
 X = np.linspace(-10, 10, 401)
 
 
@@ -13,6 +16,11 @@ def plain(values):
     if values.ndim > 1:
         return [plain(row) for row in values]
     return [float(v) if np.isfinite(v) else str(v) for v in values.tolist()]
+
+
+def record(audit):
+    """The audit as the store reads it."""
+    return schema.from_text(json.dumps(audit), AuditRecord)
 
 
 def line(label, value, gradient, marks=(), **spans):

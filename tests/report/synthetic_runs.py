@@ -12,6 +12,11 @@ import synthetic_measures as measures
 from ruamel.yaml import YAML
 
 STEPS, EVERY = 200, 20
+PARTS = {
+    "dataset": {"name": "digits", "options": {}},
+    "model": {"name": "mlp", "options": {}},
+    "optimizer": {"name": "adam", "options": {}},
+}
 
 
 @dataclass(frozen=True)
@@ -131,15 +136,22 @@ def write_run(
     """One run folder, in the form that the store writes."""
     folder.mkdir(parents=True)
     config = {
+        "id": folder.name,
         "loss": {"name": "any", "label": loss.name, "options": {}},
         "seed": seed,
         "swept": swept,
-        "dataset": {"name": "digits", "options": {}},
-        "model": {"name": "mlp", "options": {}},
-        "optimizer": {"name": "adam", "options": {}},
+        **PARTS,
         "steps": STEPS,
         "batch_size": 64,
+        "record_every": EVERY,
+        "evaluation": {},
+        "gradients": {},
+        "metrics": None,
+        "targets": "auto",
         "slices": measures.SETTINGS,
+        "checkpoints": 21,
+        "measurement": "made up",
+        "folder": "/home/me",
     }
     with (folder / "config.yaml").open("w") as file:
         YAML(typ="safe").dump(config, file)
@@ -200,6 +212,7 @@ def write_experiment(
     directory.mkdir(parents=True)
     settings = {
         "title": title,
+        **PARTS,
         "losses": [{"name": "any", "label": loss.name} for loss in losses],
         "seeds": list(range(seeds)),
         "steps": STEPS,

@@ -25,7 +25,7 @@ from landscape.report.figures.audit_figure import shapes
 
 def drawn(*audits):
     with rendering.report_style():
-        return shapes(audits)
+        return shapes([made.record(audit) for audit in audits])
 
 
 def panel(picture, name):
@@ -486,7 +486,7 @@ def test_an_audit_is_drawn_without_jax():
         "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as made; "
         "from landscape.report.figures import rendering; "
         "from landscape.report.figures.audit_figure import shapes; "
-        "rendering.image_bytes(shapes([made.huber()]), 'png'); "
+        "rendering.image_bytes(shapes([made.record(made.huber())]), 'png'); "
         "names = {name.split('.')[0] for name in sys.modules}; "
         "assert not names & {'jax', 'optax', 'equinox'}; "
         "assert 'landscape.audit' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"

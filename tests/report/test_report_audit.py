@@ -254,8 +254,8 @@ def test_a_sweep_sets_every_point_against_the_audit_and_draws_it_once(tmp_path):
     table = compare(results)
     runs = dict(zip(table["name"], results.groups.values(), strict=True))
     assert len(audits.judged(runs, table)) == 4
-    assert [item["loss"] for item in audits.drawn(runs)] == ["a", "b"]
-    assert [item["shapes"]["lines"][0]["marks"][0]["x"] for item in audits.drawn(runs)] == [0, 1]
+    assert [audit.loss for audit in audits.drawn(runs)] == ["a", "b"]
+    assert [audit.shapes.lines[0].marks[0].x for audit in audits.drawn(runs)] == [0, 1]
 
 
 def test_points_whose_audits_differ_are_drawn_apart(tmp_path):
@@ -266,14 +266,14 @@ def test_points_whose_audits_differ_are_drawn_apart(tmp_path):
     results = read(directory)
     table = compare(results)
     runs = dict(zip(table["name"], results.groups.values(), strict=True))
-    assert [item["loss"] for item in audits.drawn(runs)] == ["a (width=1.0)", "a (width=2.0)"]
+    assert [audit.loss for audit in audits.drawn(runs)] == ["a (width=1.0)", "a (width=2.0)"]
 
 
 def test_audits_that_failed_are_listed_by_the_figure_and_never_drawn_alone(tmp_path):
     losses = (Loss("a", audit=REFUSED), Loss("b", audit=GOOD))
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False)
     runs = {run.loss: [run] for run in read(directory).runs}
-    assert [item["loss"] for item in audits.drawn(runs)] == ["a", "b"]
+    assert [audit.loss for audit in audits.drawn(runs)] == ["a", "b"]
     assert audits.drawn({"a": runs["a"]}) == []
     report = build(directory)
     (image,) = Section(report.index.read_text()).images
@@ -324,7 +324,7 @@ DAMAGED = {
     "shapes as text": changed("shapes", to="a bowl"),
     "no lines": changed("shapes", "lines", to=None),
     "a curve cut short": changed("shapes", "lines", 0, "value", to=[1.0, 2.0]),
-    "null in a curve": changed("shapes", "lines", 0, "gradient", 7, to=None),
+    "a word in a curve": changed("shapes", "lines", 0, "gradient", 7, to="steep"),
     "no dead regions": changed("shapes", "lines", 0, "dead", to=None),
     "a plane without values": changed("shapes", "plane", to={"x": [0.0], "y": [0.0]}),
 }
@@ -372,9 +372,12 @@ def test_what_was_audited_before_is_removed_from_the_report(tmp_path):
 
 def test_a_plane_is_accepted():
     grid = [[0.0, "inf"], ["nan", 1.0], [2.0, 3.0]]
+    labels = {"label": "target 1", "x_label": "prediction 1", "y_label": "prediction 2"}
     axes = {"x": [0.0, 1.0], "y": [0.0, 1.0, 2.0], "value": grid}
-    plane = axes | {"gradient_x": grid, "gradient_y": grid}
-    assert audits.parse(changed("shapes", "plane", to=plane).decode())["shapes"]["plane"] == plane
-    for name in plane:
+    plane = labels | axes | {"gradient_x": grid, "gradient_y": grid}
+    read_plane = audits.parse(changed("shapes", "plane", to=plane).decode()).shapes.plane
+    expected = [[0.0, np.inf], [np.nan, 1.0], [2.0, 3.0]]
+    np.testing.assert_array_equal(read_plane.gradient_y, expected)
+    for name in set(plane) - set(labels):
         with pytest.raises(ValueError, match="shapes"):
             audits.parse(changed("shapes", "plane", to=plane | {name: [0.0]}).decode())

@@ -63,7 +63,7 @@ def test_labels_come_in_the_order_of_the_file(experiment):
         "trajectory_trajectory_component_2",
         "eigenvector_random",
     ]
-    assert [d.name for one in found for d in one.directions] == (
+    assert [d.name for one in found for d in one.axes] == (
         ["random"] * 2 + ["trajectory"] * 2 + ["eigenvector", "random"]
     )
 
@@ -197,7 +197,7 @@ def test_everything_may_be_nan(tmp_path):
         },
     )
     for path in (directory / "runs").glob("*/curvature.json"):
-        found = json.loads(path.read_text(), parse_float=lambda _: None, parse_int=lambda _: None)
+        found = json.loads(path.read_text(), parse_float=lambda _: None)
         path.write_text(json.dumps(found))
     across = json.loads((directory / "across.json").read_text(), parse_float=lambda _: None)
     for way in across["interpolations"]:
@@ -233,11 +233,11 @@ def test_a_run_without_config_of_its_slices_is_read_by_its_labels(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     path = directory / "runs" / "cross_entropy-0-0" / "config.yaml"
     config = YAML(typ="safe").load(path.read_text())
-    del config["slices"]
+    config["slices"] = None
     with path.open("w") as file:
         YAML(typ="safe").dump(config, file)
     (run,) = read(directory).runs
-    names = [[d.name for d in one.directions] for one in sets([run], "planes")]
+    names = [[d.name for d in one.axes] for one in sets([run], "planes")]
     assert names == [["random"] * 2, ["trajectory"] * 2, ["eigenvector", "random"]]
 
 

@@ -1,5 +1,7 @@
 """What a run measures around its points, against NumPy on what lies in its folder."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.progress import Progress
 from landscape.run.training_inputs import evaluation_set
-from landscape.storage import disk, store
+from landscape.storage import store
 
 CONFIG = """
 dataset: digits
@@ -129,7 +131,7 @@ def random_direction(data, params):
 
 def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
     _, folder, examples = find(finished)
-    arrays, found = store.read_slices(folder), disk.read_json(folder / "curvature.json")
+    arrays, found = store.read_slices(folder), json.loads((folder / "curvature.json").read_text())
     assert (found["convex"], found["twice_differentiable"]) == (True, True)
     assert [p["place"] for p in found["points"]] == ["trained", "initial"] + ["checkpoint"] * 4
     for at, point in zip(("trained", "initial"), found["points"], strict=False):
@@ -177,7 +179,7 @@ def test_every_check_of_a_smooth_model_passes(finished):
     for loss in ("softmax_cross_entropy", "brier"):
         for seed in (0, 1):
             _, folder, _ = find(finished, loss, seed)
-            made = disk.read_json(folder / "summary.json")["checks"]
+            made = json.loads((folder / "summary.json").read_text())["checks"]
             names = [check["name"] for check in made]
             counted = {name: names.count(name) for name in set(names)}
             assert counted == {
@@ -271,7 +273,7 @@ def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_
 
 def test_solutions_are_measured_under_each_other(finished):
     folder, runs, loaded, workshop = finished
-    found = disk.read_json(folder / "across.json")
+    found = json.loads((folder / "across.json").read_text())
     assert found["problems"] == []
     assert len(found["solutions"]) == 4
     labels = {run.id: run.loss.label for run in runs}
@@ -291,14 +293,14 @@ def test_solutions_are_measured_under_each_other(finished):
     other = runs[0].loss.model_copy(update={"label": "other"})
     renamed = [runs[0].model_copy(update={"loss": other}), *runs[1:]]
     assert cross_run.measure_across(loaded.across, renamed, folder, workshop)
-    found = disk.read_json(folder / "across.json")["solutions"]
+    found = json.loads((folder / "across.json").read_text())["solutions"]
     assert "other" in {row["loss"] for row in found if row["run"] == runs[0].id}
     assert cross_run.measure_across(loaded.across, runs, folder, workshop)
 
 
 def test_interpolations_between_solutions(finished):
     folder, runs, _, _ = finished
-    found = disk.read_json(folder / "across.json")["interpolations"]
+    found = json.loads((folder / "across.json").read_text())["interpolations"]
     kinds = [(one["kind"], one["from_loss"], one["from_seed"], one["to_seed"]) for one in found]
     assert sorted(kinds) == [
         ("losses", "softmax_cross_entropy", 0, 0),
@@ -332,9 +334,9 @@ def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
     ((run, status, _),) = ended_runs(runs, tmp_path, workshop)
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)
-    made = disk.read_json(folder / "summary.json")["checks"]
+    made = json.loads((folder / "summary.json").read_text())["checks"]
     assert {check["name"] for check in made} >= {"center", "finite", "second_difference"}
-    assert set(disk.read_json(folder / "curvature.json")["points"][0]["operators"]) == {
+    assert set(json.loads((folder / "curvature.json").read_text())["points"][0]["operators"]) == {
         "hessian",
         "gauss_newton",
     }

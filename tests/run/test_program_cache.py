@@ -1,6 +1,7 @@
 """One compilation serves every seed and every value of an option that is a number."""
 
 import collections
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from helpers.in_process_runs import ended_runs
 from landscape import config
 from landscape.run import traced_options
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import disk, store
+from landscape.storage import store
 
 CONFIG = """
 dataset: breast_cancer
@@ -248,8 +249,8 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
         np.testing.assert_array_equal(one["step"], other["step"])
         for name in ("risk/evaluation", "accuracy", "gradient_norm/global"):
             np.testing.assert_allclose(one[name], other[name], rtol=1e-4, err_msg=name)
-        counts.add(disk.read_json(together[run_id] / "meta.json")["trained_together"])
-        assert disk.read_json(alone[run_id] / "meta.json")["trained_together"] == 1
+        counts.add(json.loads((together[run_id] / "meta.json").read_text())["trained_together"])
+        assert json.loads((alone[run_id] / "meta.json").read_text())["trained_together"] == 1
     # Four runs in groups of three: the last one trains alone.
     assert counts == {1, 3}
 
@@ -262,7 +263,7 @@ def test_the_number_of_points_side_by_side_changes_no_value(tmp_path):
         folder.mkdir()
         (run,) = performed(folder, f"slices.side_by_side={width}")
         place = store.run_folder(folder / "out", run.id)
-        assert disk.read_json(place / "meta.json")["side_by_side"] == width
+        assert json.loads((place / "meta.json").read_text())["side_by_side"] == width
         found.append(store.read_slices(place))
     one, other = found
     assert one.keys() == other.keys()

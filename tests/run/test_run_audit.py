@@ -12,6 +12,7 @@ from landscape.errors import Place, UserError
 from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.storage import disk, store
+from landscape.storage.audit_records import Audit, LossShapes, Property
 
 # A run of this program before there was the key `audit`, written by it.
 OLD_CONFIG = """\
@@ -72,11 +73,10 @@ class FakeAudits:
         self.asked.append((loss, options))
         if self.raises is not None:
             raise self.raises
-        return types.SimpleNamespace(to_json=self.to_json)
-
-    def to_json(self, *, with_shapes):
-        said = {"loss": self.asked[-1][1]["name"], "verdict": "care", "value": float("inf")}
-        return said | ({"shapes": {"x": [0.5, float("nan")]}} if with_shapes else {})
+        limit = Property([0.0, float("inf")], "measured")
+        shapes = LossShapes(x=(0.5, float("nan")), lines=())
+        facts = (options["name"], "loss", "multiclass", "real", None, "care")
+        return Audit(*facts, {"range": limit}, (), shapes=shapes)
 
 
 @pytest.fixture
@@ -198,13 +198,10 @@ def test_the_audit_is_stored_with_its_shapes_and_without_numbers_that_json_lacks
     perform(runs, tmp_path / "out")
     folder = store.run_folder(tmp_path / "out", runs[0].id)
     stored = json.loads((folder / "audit.json").read_text(), parse_constant=pytest.fail)
-    assert stored == {
-        "loss": "softmax_cross_entropy",
-        "verdict": "care",
-        "value": None,
-        "shapes": {"x": [0.5, None]},
-    }
-    assert disk.read_json(folder / "meta.json")["seconds"].keys() == {"train", "audit"}
+    assert (stored["loss"], stored["verdict"]) == ("softmax_cross_entropy", "care")
+    assert stored["properties"]["range"]["value"] == [0.0, "Infinity"]
+    assert stored["shapes"]["x"] == [0.5, "NaN"]
+    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {"train", "audit"}
 
 
 def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
@@ -213,7 +210,7 @@ def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
     assert fake.asked == []
     assert list((tmp_path / "out").rglob("audit.json")) == []
     folder = store.run_folder(tmp_path / "out", runs[0].id)
-    assert disk.read_json(folder / "meta.json")["seconds"].keys() == {"train"}
+    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {"train"}
 
 
 def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monkeypatch):
@@ -252,7 +249,7 @@ def test_an_audit_that_cannot_be_made_costs_no_run(error, text, tmp_path, fake):
     assert len(fake.asked) == 1
     for run in runs:
         folder = store.run_folder(tmp_path / "out", run.id)
-        found = disk.read_json(folder / "audit.json")
+        found = json.loads((folder / "audit.json").read_text())
         assert found == {"loss": "softmax_cross_entropy", "error": text}
         assert len(store.read_trace(folder)) == 3
 

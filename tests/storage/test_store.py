@@ -1,10 +1,14 @@
 import json
+import math
+import re
 
 import numpy as np
 import pytest
 
 from landscape.errors import StorageError
-from landscape.storage import disk, store
+from landscape.storage import disk, schema, store
+from landscape.storage.audit_records import AuditRecord
+from landscape.storage.records import Check, EstimateRecord, Plan
 
 
 def test_arrays_come_back_with_nan_and_infinity_as_they_were(tmp_path):
@@ -44,21 +48,57 @@ def test_the_same_content_is_the_same_bytes(tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "summary.json"
-    disk.write_json(path, {"value": 1})
+    store.write_record(path, ("one",))
 
     def full(handle):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
-        disk.write_json(path, {"value": 2})
-    assert disk.read_json(path) == {"value": 1}
+        store.write_record(path, ("two",))
+    assert store.read_record(path, Plan) == ("one",)
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
-def test_json_has_no_nan(tmp_path):
-    disk.write_json(tmp_path / "a.json", {"x": [np.float32("nan"), float("inf"), np.int64(3)]})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": [None, None, 3]}
+def test_json_has_text_for_nan_and_infinity(tmp_path):
+    check = Check("finite", "trained", None, np.float32("nan"), math.inf, -math.inf, "")
+    store.write_record(tmp_path / "a.json", check)
+    stored = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    numbers = [stored[name] for name in ("value", "expected", "tolerance")]
+    assert numbers == ["NaN", "Infinity", "-Infinity"]
+    again = store.read_record(tmp_path / "a.json", Check)
+    assert math.isnan(again.value) and (again.expected, again.tolerance) == (math.inf, -math.inf)
+
+
+@pytest.mark.parametrize(("text", "number"), [("null", math.nan), ('"nan"', math.nan)])
+@pytest.mark.parametrize(("other", "infinity"), [('"inf"', math.inf), ('"-inf"', -math.inf)])
+def test_non_finite_numbers_of_older_versions_are_read(text, number, other, infinity):
+    estimate = schema.from_text(f'{{"value": {text}, "error": {other}}}', EstimateRecord)
+    np.testing.assert_array_equal((estimate.value, estimate.error), (number, infinity))
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".x", "a b", "a\n"])
+def test_a_plan_names_no_other_folder(tmp_path, name):
+    (tmp_path / "plan.json").write_text(json.dumps(["a-seed0-1", name]))
+    with pytest.raises(ValueError, match="not a valid run id"):
+        store.read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("[" * 5000, Check, "recursion limit"),
+        ('{"value": 1}', EstimateRecord, "`error`: Field required"),
+        ('{"value": true, "error": 1}', EstimateRecord, "`value`: Input should be a valid number"),
+        ('{"value": "one", "error": 1}', EstimateRecord, "`value`: Input should be a valid num"),
+        ('{"loss": "x", "verdict": "fine"}', AuditRecord, "kind`: Field required"),
+        ("\x00", AuditRecord, "Invalid JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line(text, kind, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        schema.from_text(text, kind)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "3", '{"other": 1}'])

@@ -1,6 +1,4 @@
-"""What a figure of an audit draws: curves, a plane and the limit table, as plain lists."""
-
-from typing import Any
+"""Computes what a figure of an audit draws: curves, a plane and the limit table."""
 
 import numpy as np
 
@@ -8,13 +6,21 @@ from landscape.audit.measure.crossings import CODES, STEPS, Crossing
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Survey, along, norms, route
 from landscape.audit.measure.switching import crossings, lowest_values
+from landscape.storage.audit_records import (
+    CurveMark,
+    Interval,
+    LimitTable,
+    LossCurve,
+    LossPlane,
+    LossShapes,
+)
 
 Array = np.ndarray
 _POINTS = 401
 _SIDE = 41
 
 
-def shapes(survey: Survey) -> dict[str, Any]:
+def shapes(survey: Survey) -> LossShapes:
     """Curves against one prediction, a plane over two, and quotients as the step shrinks."""
     subject = survey.subject
     low, high = _window(survey)
@@ -22,14 +28,14 @@ def shapes(survey: Survey) -> dict[str, Any]:
     targets = subject.targets[:2] if subject.task == "multiclass" else subject.targets[:3]
     targets = targets[:1] if subject.task == "multiclass" else targets
     marks = {t.name: _marks(survey, t, *_through(survey, t), x) for t in targets}
-    x = np.unique(np.concatenate([x, *([m["x"] for m in found] for found in marks.values())]))
-    return {
-        "x_label": _label(survey),
-        "x": x,
-        "lines": [_line(survey, target, x, marks[target.name]) for target in targets],
-        "plane": _plane(survey) if subject.size > 1 else None,
-        "limit": _limit(survey),
-    }
+    x = np.unique(np.concatenate([x, *([mark.x for mark in row] for row in marks.values())]))
+    return LossShapes(
+        x_label=_label(survey),
+        x=tuple(x.tolist()),
+        lines=tuple(_line(survey, target, x, marks[target.name]) for target in targets),
+        plane=_plane(survey) if subject.size > 1 else None,
+        limit=_limit(survey),
+    )
 
 
 def _label(survey: Survey) -> str:
@@ -72,7 +78,7 @@ def _through(survey: Survey, target: Target) -> tuple[Array, Array]:
     return np.zeros(subject.shape), np.ones(subject.shape)
 
 
-def _line(survey: Survey, target: Target, x: Array, marks: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(survey: Survey, target: Target, x: Array, marks: tuple[CurveMark, ...]) -> LossCurve:
     base, direction = _through(survey, target)
     points = along(base, direction, x)
     unit = np.broadcast_to(direction, points.shape)
@@ -83,29 +89,29 @@ def _line(survey: Survey, target: Target, x: Array, marks: list[dict[str, Any]])
     above = found.value > lowest + room
     constant = bool(zero.all())
     faded = (norms(found.gradient) < 1e-2 * survey.steepest) & ~zero & above
-    return {
-        "label": target.name or survey.subject.name,
-        "value": found.value,
-        "gradient": found.first,
-        "dead": _runs(x, zero & (above | constant | (survey.subject.kind != "loss"))),
-        "idle": _runs(x, zero & ~above & (not constant) & (survey.subject.kind == "loss")),
-        "saturated": _runs(x, faded & (found.value > lowest + 0.1 * survey.scale.levels[0])),
-        "marks": marks,
-    }
+    return LossCurve(
+        label=target.name or survey.subject.name,
+        value=tuple(found.value.tolist()),
+        gradient=tuple(found.first.tolist()),
+        dead=_runs(x, zero & (above | constant | (survey.subject.kind != "loss"))),
+        idle=_runs(x, zero & ~above & (not constant) & (survey.subject.kind == "loss")),
+        saturated=_runs(x, faded & (found.value > lowest + 0.1 * survey.scale.levels[0])),
+        marks=marks,
+    )
 
 
-def _runs(x: Array, chosen: Array) -> list[list[float]]:
+def _runs(x: Array, chosen: Array) -> tuple[Interval, ...]:
     """The intervals of x in which `chosen` holds, from three samples on."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(int), [0]])))
     pairs = edges.reshape(-1, 2)
-    return [[float(x[a]), float(x[b - 1])] for a, b in pairs if b - a >= 3]
+    return tuple((float(x[a]), float(x[b - 1])) for a, b in pairs if b - a >= 3)
 
 
 def _marks(
     survey: Survey, target: Target, base: Array, direction: Array, x: Array
-) -> list[dict[str, Any]]:
+) -> tuple[CurveMark, ...]:
     """Where the drawn line breaks: switches that lie on it."""
-    found: dict[tuple[str, float], dict[str, Any]] = {}
+    marks: dict[tuple[str, float], CurveMark] = {}
     for crossing in crossings(survey):
         if crossing.order not in CODES or crossing.target.name != target.name:
             continue
@@ -114,11 +120,11 @@ def _marks(
         if off > 1e-9 * max(1.0, abs(step)) or not x[0] <= step <= x[-1]:
             continue
         key = (CODES[crossing.order], round(step, 9))
-        found[key] = {"x": step, "code": key[0]}
-    return sorted(found.values(), key=lambda mark: mark["x"])[:24]
+        marks[key] = CurveMark(step, key[0])
+    return tuple(sorted(marks.values(), key=lambda mark: mark.x)[:24])
 
 
-def _plane(survey: Survey) -> dict[str, Any]:
+def _plane(survey: Survey) -> LossPlane:
     """The loss over the first two components, the others at rest."""
     subject = survey.subject
     target = subject.targets[0]
@@ -136,19 +142,23 @@ def _plane(survey: Survey) -> dict[str, Any]:
     slopes = gradient.reshape(len(points), -1)
     name = {"multiclass": "logit of class {}", "segmentation": "logit of pixel {}"}
     label = name.get(str(subject.task), "component {}")
-    return {
-        "label": target.name or subject.name,
-        "x_label": label.format(0),
-        "y_label": label.format(1),
-        "x": axis,
-        "y": axis,
-        "value": value.reshape(x.shape),
-        "gradient_x": slopes[:, 0].reshape(x.shape),
-        "gradient_y": slopes[:, 1].reshape(x.shape),
-    }
+    return LossPlane(
+        label=target.name or subject.name,
+        x_label=label.format(0),
+        y_label=label.format(1),
+        x=tuple(axis.tolist()),
+        y=tuple(axis.tolist()),
+        value=_rows(value.reshape(x.shape)),
+        gradient_x=_rows(slopes[:, 0].reshape(x.shape)),
+        gradient_y=_rows(slopes[:, 1].reshape(x.shape)),
+    )
 
 
-def _limit(survey: Survey) -> dict[str, Any] | None:
+def _rows(grid: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, grid.tolist()))
+
+
+def _limit(survey: Survey) -> LimitTable | None:
     """One-sided difference quotients at the switch that matters most."""
     broken = [c for c in crossings(survey) if c.order in CODES and c.tie]
     broken = broken or [c for c in crossings(survey) if c.order in CODES]
@@ -162,14 +172,14 @@ def _limit(survey: Survey) -> dict[str, Any] | None:
     )
     point = np.ravel(crossing.point)
     where = f"x = {point[0]:.4g}" if point.size == 1 else "a switch"
-    return {
-        "label": ", ".join(part for part in (crossing.target.name, where) if part),
-        "code": CODES[crossing.order],
-        "steps": _steps(crossing),
-        "left": left,
-        "right": right,
-        "autodiff": float(crossing.at[1]),
-    }
+    return LimitTable(
+        label=", ".join(part for part in (crossing.target.name, where) if part),
+        code=CODES[crossing.order],
+        steps=tuple(_steps(crossing).tolist()),
+        left=tuple(left.tolist()),
+        right=tuple(right.tolist()),
+        autodiff=float(crossing.at[1]),
+    )
 
 
 def _steps(crossing: Crossing) -> Array:

@@ -81,7 +81,7 @@ def _slices(shown: View) -> Iterator[Picture | None]:
     for at in PLACES:
         for index, lines in enumerate(shown.lines):
             yield line_panels.risk_along_lines(shown, lines, at)
-            if index == 0 or lines.drawn:
+            if index == 0 or lines.random:
                 yield line_panels.metric_along_lines(shown, lines, at)
         yield direction_panels.directions(shown, at)
         for planes in shown.planes:

@@ -1,14 +1,14 @@
-"""Reads the curves of an audit from its JSON, breaks them at jumps and kinks, and frames them."""
+"""Reads the curves of an audit, breaks them at jumps and kinks, and frames them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.report.figures.view import Array
+from landscape.storage.audit_records import Audit, CurveMark, Interval, LossCurve, LossShapes
 
-Interval = tuple[float, float]
 # Findings at which the value or the gradient has no two-sided limit, so that the line is broken.
 BREAKS = {
     "value": frozenset({"D101", "N301", "N302"}),
@@ -29,13 +29,6 @@ _PADDING = 0.1
 _BEYOND = 20.0
 
 
-class Mark(NamedTuple):
-    """A suspect point, with the code of its finding."""
-
-    x: float
-    code: str
-
-
 class Curve(NamedTuple):
     """Value and gradient against one prediction, with the spans and marks of the audit."""
 
@@ -45,7 +38,7 @@ class Curve(NamedTuple):
     value: Array
     gradient: Array
     spans: Mapping[str, tuple[Interval, ...]]
-    marks: tuple[Mark, ...]
+    marks: tuple[CurveMark, ...]
 
     def cuts(self, quantity: str) -> list[float]:
         """Returns where the line of the quantity (`value` or `gradient`) is broken."""
@@ -60,38 +53,32 @@ class GapCircle(NamedTuple):
     sampled: bool
 
 
-def numbers(entries: Iterable[Any]) -> Array:
-    """Converts JSON numbers to floats; infinity and NaN are stored as text or null."""
-    values = np.array([np.nan if entry is None else float(entry) for entry in entries], np.float64)
-    return np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
+def numbers(values: ArrayLike) -> Array:
+    """Converts to float64 and clips finite values to what can be drawn."""
+    array = np.asarray(values, np.float64)
+    return np.where(np.isfinite(array), np.clip(array, -_HUGE, _HUGE), array)
 
 
-def curves(audit: Mapping[str, Any]) -> list[Curve]:
+def curves(audit: Audit) -> list[Curve]:
     """Returns one curve per target, in the order of the audit; none below two points."""
-    shapes = audit.get("shapes") or {}
-    if len(shapes.get("x") or ()) < 2:
+    shapes = audit.shapes
+    if shapes is None or len(shapes.x) < 2:
         return []
-    return [_curve(line, shapes) for line in shapes.get("lines") or []]
+    return [_curve(line, shapes) for line in shapes.lines]
 
 
-def _curve(line: Mapping[str, Any], shapes: Mapping[str, Any]) -> Curve:
-    x = numbers(shapes["x"])
-    spans = {
-        name: tuple(
-            (float(low), float(high)) for low, high in np.clip(_pairs(line, name), x[0], x[-1])
-        )
-        for name in ("dead", "idle", "saturated")
-    }
-    marks = (Mark(float(mark["x"]), str(mark["code"])) for mark in line.get("marks") or ())
-    inside = tuple(mark for mark in marks if x[0] <= mark.x <= x[-1])
-    value, gradient = numbers(line["value"]), numbers(line["gradient"])
-    return Curve(
-        str(line["label"]), str(shapes.get("x_label", "")), x, value, gradient, spans, inside
-    )
+def _curve(line: LossCurve, shapes: LossShapes) -> Curve:
+    x = numbers(shapes.x)
+    intervals = {"dead": line.dead, "idle": line.idle, "saturated": line.saturated}
+    spans = {name: _clipped(pairs, x) for name, pairs in intervals.items()}
+    marks = tuple(mark for mark in line.marks if x[0] <= mark.x <= x[-1])
+    value, gradient = numbers(line.value), numbers(line.gradient)
+    return Curve(line.label, shapes.x_label, x, value, gradient, spans, marks)
 
 
-def _pairs(line: Mapping[str, Any], name: str) -> Array:
-    return np.array([numbers(pair) for pair in line.get(name) or ()]).reshape(-1, 2)
+def _clipped(intervals: Sequence[Interval], x: Array) -> tuple[Interval, ...]:
+    ends = np.clip(np.array(intervals, np.float64).reshape(-1, 2), x[0], x[-1])
+    return tuple((float(low), float(high)) for low, high in ends)
 
 
 def _is_at(x: Array, point: float) -> NDArray[np.bool_]:

@@ -1,7 +1,6 @@
-"""Draws the shapes of audited losses from the JSON of their audits."""
+"""Draws the shapes of audited losses from their audits."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,15 +11,15 @@ from landscape.report.figures.audit_curves import curves
 from landscape.report.figures.audit_panels import CurvePanels
 from landscape.report.figures.audit_planes import GradientField, gradient_field, zero_gradient
 from landscape.report.figures.audit_sheet import one_line
-from landscape.report.figures.audit_text import NOT_AUDITED, Audit, verdict
+from landscape.report.figures.audit_text import verdict
 from landscape.report.figures.view import Picture
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 
-def shapes(audits: Sequence[Mapping[str, Any]]) -> Picture:
+def shapes(audits: Sequence[AuditRecord]) -> Picture:
     """Draws one audit on a page, or several on common axes; call within `report_style()`.
 
-    Each is the dict that an audit writes as JSON, with its `shapes`; audits with an `error` are
-    listed and not drawn. Raises UserError if there is no audit.
+    Failed audits are listed and not drawn. Raises UserError if there is no audit.
     """
     if not audits:
         raise UserError("there is no audit to draw", hint="name at least one loss")
@@ -38,9 +37,9 @@ def shapes(audits: Sequence[Mapping[str, Any]]) -> Picture:
     )
 
 
-def _single_audit(audit: Audit) -> Picture:
+def _single_audit(audit: AuditRecord) -> Picture:
     sheet, curve_panels = audit_one.draw(audit)
-    name = one_line(audit["loss"])
+    name = one_line(audit.loss)
     return Picture(
         "audit",
         f"Shape of {name}",
@@ -54,8 +53,8 @@ def _joined(sentences: Iterable[str]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _caption(audit: Audit, curve_panels: Sequence[CurvePanels]) -> Iterable[str]:
-    if verdict(audit) == NOT_AUDITED:
+def _caption(audit: AuditRecord, curve_panels: Sequence[CurvePanels]) -> Iterable[str]:
+    if isinstance(audit, FailedAudit):
         yield "The function could not be audited."
         return
     lines = curves(audit)
@@ -77,7 +76,7 @@ def _caption(audit: Audit, curve_panels: Sequence[CurvePanels]) -> Iterable[str]
     yield _cut(curve_panels)
     if (plane := gradient_field(audit)) is not None:
         yield f"Contours: the value over two predictions. {_arrows([plane])}"
-    if (audit.get("shapes") or {}).get("limit"):
+    if audit.shapes is not None and audit.shapes.limit is not None:
         yield (
             "Limit: difference quotients from both sides as the step shrinks, and the gradient "
             "that "
@@ -106,7 +105,7 @@ def _arrows(planes: Sequence[GradientField]) -> str:
 
 
 def _caption_of_several(
-    audit_of: Mapping[str, Audit], curve_panels: Sequence[CurvePanels]
+    audit_of: Mapping[str, AuditRecord], curve_panels: Sequence[CurvePanels]
 ) -> Iterable[str]:
     if curve_panels:
         yield (
@@ -114,7 +113,7 @@ def _caption_of_several(
             "same "
             "axes, each in its own units. Lines are broken at jumps, gradients also at kinks."
         )
-    drawn = [audit for audit in audit_of.values() if verdict(audit) != NOT_AUDITED]
+    drawn = [audit for audit in audit_of.values() if isinstance(audit, Audit)]
     if any(curve.spans["dead"] for audit in drawn for curve in curves(audit)):
         yield (
             "Bars at the bottom of a gradient panel: the gradient of that loss is exactly zero "
@@ -129,6 +128,6 @@ def _caption_of_several(
             f"Contours: each loss over two predictions ({labels}), each on its own scale, lighter "
             f"is higher. {_arrows(planes)}"
         )
-    missing = [one_line(name) for name, audit in audit_of.items() if verdict(audit) == NOT_AUDITED]
+    missing = [one_line(name) for name, audit in audit_of.items() if isinstance(audit, FailedAudit)]
     if missing:
         yield f"Not audited and not drawn: {', '.join(missing)}."

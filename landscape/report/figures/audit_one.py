@@ -1,8 +1,5 @@
 """Draws one audit on a page: curves per target, contours, limit, properties, findings."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import words
@@ -19,7 +16,6 @@ from landscape.report.figures.audit_planes import (
 from landscape.report.figures.audit_sheet import Sheet, fit, inches
 from landscape.report.figures.audit_text import (
     ROW,
-    Audit,
     draw_findings,
     draw_properties,
     finding_texts,
@@ -27,6 +23,7 @@ from landscape.report.figures.audit_text import (
     properties,
 )
 from landscape.report.figures.style import WIDTH, Style, columns_for, plain, styles
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, LimitTable
 
 _MARGIN = 0.12
 _HEADING = 0.5
@@ -39,12 +36,12 @@ _SCALE = 0.55
 _KEYS = 3
 
 
-def draw(audit: Audit) -> tuple[Sheet, list[CurvePanels]]:
+def draw(audit: AuditRecord) -> tuple[Sheet, list[CurvePanels]]:
     """Draws the page; returns it with the panels of curves."""
-    lines = [] if "error" in audit else curves(audit)
-    style = styles([str(audit["loss"])])[str(audit["loss"])]
+    lines = curves(audit) if isinstance(audit, Audit) else []
+    style = styles([audit.loss])[audit.loss]
     keys = audit_panels.keys(lines, style.color)
-    pictures = _pictures(audit)
+    pictures = _pictures(audit) if isinstance(audit, Audit) else []
     picture_beside = pictures.pop(0) if len(lines) == 1 and pictures else None
     entries = finding_texts(audit, WIDTH - 2 * _MARGIN)
     curves_end = _HEADING + audit_panels.height(len(lines))
@@ -55,7 +52,7 @@ def draw(audit: Audit) -> tuple[Sheet, list[CurvePanels]]:
     curve_panels = _draw_curves(
         sheet, audit, lines, style, _BESIDE - 0.8 if picture_beside else None
     )
-    if picture_beside:
+    if picture_beside and isinstance(audit, Audit):
         _draw_picture(sheet, audit, picture_beside, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
     if keys:
         sheet.figure.legend(
@@ -68,15 +65,16 @@ def draw(audit: Audit) -> tuple[Sheet, list[CurvePanels]]:
             labelspacing=0.35,
             borderaxespad=0,
         )
-    _draw_band(sheet, audit, pictures, band_top)
+    if isinstance(audit, Audit):
+        _draw_band(sheet, audit, pictures, band_top)
     draw_findings(sheet, entries, _MARGIN, findings_top)
     return sheet, curve_panels
 
 
 def _draw_curves(
-    sheet: Sheet, audit: Audit, lines: list[Curve], style: Style, end: float | None
+    sheet: Sheet, audit: AuditRecord, lines: list[Curve], style: Style, end: float | None
 ) -> list[CurvePanels]:
-    quantity = "loss" if audit.get("kind", "loss") == "loss" else "value"
+    quantity = "loss" if isinstance(audit, FailedAudit) or audit.kind == "loss" else "value"
     shown = audit_panels.curves_by_target({style.name: lines})
     curve_panels = audit_panels.curve_panels(sheet, _HEADING, shown, quantity, end=end)
     for panels in curve_panels:
@@ -86,12 +84,12 @@ def _draw_curves(
 
 def _pictures(audit: Audit) -> list[str]:
     """Returns the pictures besides the curves: `plane` and `limit`, if the audit has them."""
-    limit = (audit.get("shapes") or {}).get("limit")
-    present = {"plane": gradient_field(audit) is not None, "limit": bool(limit)}
+    limit = None if audit.shapes is None else audit.shapes.limit
+    present = {"plane": gradient_field(audit) is not None, "limit": limit is not None}
     return [name for name, is_present in present.items() if is_present]
 
 
-def _band_height(audit: Audit, pictures: list[str]) -> float:
+def _band_height(audit: AuditRecord, pictures: list[str]) -> float:
     """Returns the height of the pictures and properties; these are beside a single picture."""
     row = (_ABOVE + _SIDE + _BELOW) * bool(pictures)
     return row + (0.0 if len(pictures) == 1 else ROW * -(-len(properties(audit)) // 3))
@@ -113,17 +111,18 @@ def _draw_picture(
     sheet: Sheet, audit: Audit, name: str, corner: tuple[float, float], side: float
 ) -> float:
     """Draws contours or the limit; returns the width used, with space for the next axis."""
-    shapes, plane = audit["shapes"], gradient_field(audit)
+    plane = gradient_field(audit)
     if name == "plane" and plane is not None:
         _draw_plane(sheet, plane, corner, side)
         return side + _SCALE + 0.75
-    _draw_limit(sheet, shapes["limit"], corner, (_LIMIT, side))
+    assert audit.shapes is not None and audit.shapes.limit is not None
+    _draw_limit(sheet, audit.shapes.limit, corner, (_LIMIT, side))
     return _LIMIT
 
 
 def _draw_limit(
     sheet: Sheet,
-    limit: Mapping[str, Any],
+    limit: LimitTable,
     corner: tuple[float, float],
     size: tuple[float, float],
 ) -> None:

@@ -1,6 +1,5 @@
 """Draws an audit over two predictions, contours with gradients, and the limit at one point."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from landscape.report.figures.audit_sheet import one_line
 from landscape.report.figures.plane_panels import COLORS, Heights, heights
 from landscape.report.figures.style import TICK, few_ticks, plain
 from landscape.report.figures.view import Array
+from landscape.storage.audit_records import Audit, LimitTable
 
 _LEVELS = 12
 # Shorter arrows than this share of the longest are omitted: they look like the zero-gradient dots.
@@ -37,18 +37,14 @@ class GradientField(NamedTuple):
     gradient: tuple[Array, Array]
 
 
-def gradient_field(audit: Mapping[str, Any]) -> GradientField | None:
+def gradient_field(audit: Audit) -> GradientField | None:
     """Returns the plane of an audit, None below two points along a side."""
-    plane = (audit.get("shapes") or {}).get("plane")
-    if not plane or min(len(plane["x"]), len(plane["y"])) < 2:
+    plane = None if audit.shapes is None else audit.shapes.plane
+    if plane is None or min(len(plane.x), len(plane.y)) < 2:
         return None
-    value, across, up = (
-        np.array([numbers(row) for row in plane[name]])
-        for name in ("value", "gradient_x", "gradient_y")
-    )
-    label, x_label, y_label = (str(plane[name]) for name in ("label", "x_label", "y_label"))
-    x, y = numbers(plane["x"]), numbers(plane["y"])
-    return GradientField(label, x_label, y_label, x, y, value, (across, up))
+    x, y, value = numbers(plane.x), numbers(plane.y), numbers(plane.value)
+    gradient = numbers(plane.gradient_x), numbers(plane.gradient_y)
+    return GradientField(plane.label, plane.x_label, plane.y_label, x, y, value, gradient)
 
 
 def draw_gradient_field(
@@ -136,11 +132,11 @@ def _spaced_indices(count: int, most: int) -> NDArray[np.intp]:
     return np.arange(start, start + inside * step, step)
 
 
-def draw_limit(panel: Axes, limit: Mapping[str, Any]) -> None:
+def draw_limit(panel: Axes, limit: LimitTable) -> None:
     """Draws the difference quotients of both sides against the step, and the autodiff gradient."""
-    steps = numbers(limit["steps"])
-    sides = {side: numbers(limit[side]) for side in ("left", "right")}
-    autodiff = float(numbers([limit.get("autodiff")])[0])
+    steps = numbers(limit.steps)
+    sides = {"left": numbers(limit.left), "right": numbers(limit.right)}
+    autodiff = float(numbers(limit.autodiff))
     looks: dict[str, dict[str, Any]] = {
         "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
         "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
@@ -197,6 +193,6 @@ def _number(value: float) -> str:
     return "NaN" if np.isnan(value) else words.scientific(value + 0.0)
 
 
-def limit_title(limit: Mapping[str, Any]) -> str:
+def limit_title(limit: LimitTable) -> str:
     """Returns the title: the point at which the limit was taken."""
-    return plain(one_line(limit.get("label", "")))
+    return plain(one_line(limit.label))

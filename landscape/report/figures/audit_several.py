@@ -15,9 +15,7 @@ from landscape.report.figures.audit_panels import (
 from landscape.report.figures.audit_planes import GradientField, draw_gradient_field, gradient_field
 from landscape.report.figures.audit_sheet import Sheet, fit, inches
 from landscape.report.figures.audit_text import (
-    NOT_AUDITED,
     ROW,
-    Audit,
     draw_verdict,
     loss_name,
     most_severe_first,
@@ -25,6 +23,7 @@ from landscape.report.figures.audit_text import (
     verdict,
 )
 from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, plain, styles
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 _MARGIN = 0.12
 # Left edges of the columns of the table, in inches from the margin.
@@ -43,10 +42,10 @@ _PLANE, _ACROSS = 1.85, 0.42
 _ABOVE, _BELOW = 0.28, 0.3
 
 
-def draw(audits: Mapping[str, Audit]) -> tuple[Sheet, list[CurvePanels]]:
+def draw(audits: Mapping[str, AuditRecord]) -> tuple[Sheet, list[CurvePanels]]:
     """Draws the page of several audits, by name; returns it with the panels of curves."""
     style_of = styles(list(audits))
-    audited = {name: audit for name, audit in audits.items() if verdict(audit) != NOT_AUDITED}
+    audited = {name: audit for name, audit in audits.items() if isinstance(audit, Audit)}
     targets = audit_panels.curves_by_target(
         {name: curves(audit) for name, audit in audited.items()}
     )
@@ -55,7 +54,7 @@ def draw(audits: Mapping[str, Audit]) -> tuple[Sheet, list[CurvePanels]]:
     curves_height = audit_panels.height(len(targets))
     table_top = curves_height + _planes_height(len(planes)) + 0.05
     sheet = Sheet(table_top + ROW * (len(audits) + 1 + bool(lanes)) + 0.12)
-    kinds = {str(audit.get("kind")) for audit in audited.values()}
+    kinds = {audit.kind for audit in audited.values()}
     quantity = "loss" if kinds <= {"loss"} else "value"
     panels = audit_panels.curve_panels(sheet, 0.0, targets, quantity, foot=min(lanes * _LANE, 0.5))
     for target_panels in panels:
@@ -132,7 +131,7 @@ def _draw_planes(
 
 
 def _draw_table(
-    sheet: Sheet, audits: Mapping[str, Audit], style_of: Mapping[str, Style], top: float
+    sheet: Sheet, audits: Mapping[str, AuditRecord], style_of: Mapping[str, Style], top: float
 ) -> None:
     heads = [("loss", _LOSS), ("verdict", _VERDICT), *_PROPERTIES.values(), ("findings", _FINDINGS)]
     for title, left in heads:
@@ -142,9 +141,9 @@ def _draw_table(
         sheet.stroke(_MARGIN, _MARGIN + _END, line - 0.135, color="#e3e3e3", linewidth=0.6)
         sheet.text(_MARGIN + _LOSS, line, loss_name(name, _VERDICT - _LOSS - 0.08))
         draw_verdict(sheet, _MARGIN + _VERDICT, line, verdict(audit))
-        if verdict(audit) == NOT_AUDITED:
+        if isinstance(audit, FailedAudit):
             left = _PROPERTIES["smoothness"][1]
-            sheet.text(_MARGIN + left, line, fit(str(audit["error"]), _END - left), color=GRAY)
+            sheet.text(_MARGIN + left, line, fit(audit.error, _END - left), color=GRAY)
         else:
             _draw_key(sheet, style_of[name], line - 0.04)
             _draw_cells(sheet, audit, line)
@@ -165,7 +164,7 @@ def _draw_cells(sheet: Sheet, audit: Audit, line: float) -> None:
 
 def _codes(audit: Audit) -> str:
     """Returns the codes of the findings, most severe first, as many as fit."""
-    codes = list(dict.fromkeys(str(finding.get("code")) for finding in most_severe_first(audit)))
+    codes = list(dict.fromkeys(finding.code for finding in most_severe_first(audit)))
     for count in range(len(codes), 0, -1):
         suffix = f" +{len(codes) - count}" if count < len(codes) else ""
         text = " ".join(codes[:count]) + suffix
@@ -174,14 +173,14 @@ def _codes(audit: Audit) -> str:
     return "none" if not codes else fit(codes[0], _END - _FINDINGS)
 
 
-def by_name(audits: Sequence[Audit]) -> dict[str, Audit]:
+def by_name(audits: Sequence[AuditRecord]) -> dict[str, AuditRecord]:
     """Returns the audits by loss name; a number is added if a loss was audited twice."""
-    audit_of: dict[str, Audit] = {}
+    audit_of: dict[str, AuditRecord] = {}
     for audit in audits:
-        name = str(audit["loss"])
+        name = audit.loss
         number = 2
         while name in audit_of:
-            name = f"{audit['loss']} ({number})"
+            name = f"{audit.loss} ({number})"
             number += 1
         audit_of[name] = audit
     return audit_of

@@ -1,6 +1,6 @@
 """Draws the verdict, the properties and the findings of an audit as text."""
 
-from collections.abc import Mapping, Sequence
+import math
 from typing import Any, NamedTuple
 
 from matplotlib.path import Path
@@ -8,8 +8,8 @@ from matplotlib.path import Path
 from landscape.report import words
 from landscape.report.figures.audit_sheet import LINE, Sheet, fit, inches, one_line, wrap
 from landscape.report.figures.style import GRAY
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, Finding, Where
 
-Audit = Mapping[str, Any]
 _CHECK = Path(
     [(-1, 0.05), (-0.62, 0.42), (-0.3, 0.1), (0.62, 1), (1, 0.62), (-0.3, -0.7), (-1, 0.05)]
 )
@@ -52,9 +52,9 @@ _GAP = 0.05
 ROW = 0.19
 
 
-def verdict(audit: Audit) -> str:
+def verdict(audit: AuditRecord) -> str:
     """Returns the verdict of an audit, or `not audited`."""
-    return NOT_AUDITED if "error" in audit else str(audit.get("verdict", ""))
+    return NOT_AUDITED if isinstance(audit, FailedAudit) else audit.verdict
 
 
 def draw_verdict(sheet: Sheet, left: float, top: float, word: str, **font: Any) -> None:
@@ -73,7 +73,7 @@ def loss_name(name: str, width: float, **font: Any) -> str:
     return fit(short, width, **font)
 
 
-def heading(sheet: Sheet, audit: Audit, left: float, right: float) -> None:
+def heading(sheet: Sheet, audit: AuditRecord, left: float, right: float) -> None:
     """Draws the loss and its verdict on one line, and kind, task and domain below."""
     word = verdict(audit)
     bold = {"size": 10.5, "weight": "bold"}
@@ -82,25 +82,24 @@ def heading(sheet: Sheet, audit: Audit, left: float, right: float) -> None:
     sheet.text(
         left,
         0.22,
-        loss_name(str(audit["loss"]), right - left - verdict_width - 0.25, **bold),
+        loss_name(audit.loss, right - left - verdict_width - 0.25, **bold),
         **bold,
     )
-    facts = [audit.get("kind"), audit.get("task"), _domain(audit)]
-    text = " · ".join(str(fact) for fact in facts if fact)
+    facts = [audit.kind, audit.task, _domain(audit)] if isinstance(audit, Audit) else []
+    text = " · ".join(fact for fact in facts if fact)
     sheet.text(left, 0.4, fit(text, right - left), color=GRAY)
 
 
 def _domain(audit: Audit) -> str:
-    domain, head = audit.get("domain"), audit.get("head")
-    through = f" through {head}" if head else ""
-    return f"{domain} predictions{through}" if domain else through.strip()
+    through = f" through {audit.head}" if audit.head else ""
+    return f"{audit.domain} predictions{through}"
 
 
-def properties(audit: Audit) -> list[tuple[str, str, str]]:
+def properties(audit: AuditRecord) -> list[tuple[str, str, str]]:
     """Returns name, value and basis (proved or measured) of each property."""
-    stored = audit.get("properties") or {}
+    stored = audit.properties if isinstance(audit, Audit) else {}
     return [
-        (label, _value(name, stored[name].get("value")), str(stored[name].get("how", "")))
+        (label, _value(name, stored[name].value), stored[name].how)
         for name, label in _PROPERTIES.items()
         if name in stored
     ]
@@ -108,8 +107,8 @@ def properties(audit: Audit) -> list[tuple[str, str, str]]:
 
 def property_value(audit: Audit, name: str) -> str:
     """Formats one property for a table."""
-    stored = (audit.get("properties") or {}).get(name)
-    return words.MISSING if stored is None else _value(name, stored.get("value"))
+    stored = audit.properties.get(name)
+    return words.MISSING if stored is None else _value(name, stored.value)
 
 
 def _value(name: str, value: Any) -> str:
@@ -119,8 +118,8 @@ def _value(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value('', entry) for entry in value)}]"
-    if value in ("inf", "-inf", "nan"):
-        return "NaN" if value == "nan" else words.decimal(float(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else words.decimal(value)
     if isinstance(value, int | float):
         return f"{words.percent(value)} %" if name in _SHARES else words.scientific(float(value))
     return one_line(value)
@@ -160,18 +159,18 @@ class FindingText(NamedTuple):
 _CODE, _SEVERITY, _MESSAGE = 0.16, 0.58, 1.16
 
 
-def finding_texts(audit: Audit, width: float) -> list[FindingText]:
+def finding_texts(audit: AuditRecord, width: float) -> list[FindingText]:
     """Returns the findings, most severe first, wrapped; the last entry counts the rest."""
-    if "error" in audit:
-        return [FindingText("", "", wrap(str(audit["error"]), width, 12), "")]
+    if isinstance(audit, FailedAudit):
+        return [FindingText("", "", wrap(audit.error, width, 12), "")]
     message_width = width - _MESSAGE
     ordered = most_severe_first(audit)
     entries = [
         FindingText(
-            str(finding.get("code", "")),
-            str(finding.get("severity", "")),
-            wrap(str(finding.get("message", "")), message_width, _LINES),
-            _source_line(finding.get("where"), message_width),
+            finding.code,
+            finding.severity,
+            wrap(finding.message, message_width, _LINES),
+            _source_line(finding.where, message_width),
         )
         for finding in ordered[:_MOST]
     ]
@@ -186,18 +185,17 @@ def finding_texts(audit: Audit, width: float) -> list[FindingText]:
     return entries
 
 
-def most_severe_first(audit: Audit) -> list[Mapping[str, Any]]:
+def most_severe_first(audit: Audit) -> list[Finding]:
     """Returns the findings by severity, otherwise in the order of the audit."""
     order = {name: rank for rank, name in enumerate(SEVERITIES)}
-    findings: Sequence[Mapping[str, Any]] = audit.get("findings") or ()
-    return sorted(findings, key=lambda finding: order.get(str(finding.get("severity")), len(order)))
+    return sorted(audit.findings, key=lambda finding: order[finding.severity])
 
 
-def _source_line(where: Mapping[str, Any] | None, width: float) -> str:
-    if not where:
+def _source_line(where: Where | None, width: float) -> str:
+    if where is None:
         return ""
-    name = str(where.get("file", "")).replace("\\", "/").rpartition("/")[2]
-    line = f"{name}:{where.get('line')} | {where.get('text') or ''}"
+    name = where.file.replace("\\", "/").rpartition("/")[2]
+    line = f"{name}:{where.line} | {where.text}"
     return fit(line, width, family="monospace")
 
 

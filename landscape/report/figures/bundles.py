@@ -7,7 +7,7 @@ import numpy as np
 from landscape.report import statistics, words
 from landscape.report.figures.view import Array, View
 from landscape.report.results import StoredRun
-from landscape.report.sets import Set
+from landscape.report.sets import SliceSet
 
 # Radii that differ by less than this share count as equal.
 _ALIKE = 1e-5
@@ -36,9 +36,9 @@ class Distance(NamedTuple):
     sentence: str
 
 
-def distance(view: View, line_set: Set, point: str) -> Distance:
+def distance(view: View, line_set: SliceSet, point: str) -> Distance:
     """Returns the axis: in units of the direction, or of the radius if the runs' radii differ."""
-    unit, sentence = line_set.directions[0].unit(point)
+    unit, sentence = line_set.axes[0].unit(point)
     radii = [
         float(run.slices[line_set.array(point, "radius")])
         for runs in view.runs.values()
@@ -62,7 +62,7 @@ def distance(view: View, line_set: Set, point: str) -> Distance:
 
 
 def bundle(
-    runs: tuple[StoredRun, ...], line_set: Set, point: str, name: str, relative: bool = False
+    runs: tuple[StoredRun, ...], line_set: SliceSet, point: str, name: str, relative: bool = False
 ) -> Bundle | None:
     """Returns the lines of all runs with the grid of the first one; None if no run has lines."""
     first: Array | None = None
@@ -88,7 +88,9 @@ def bundle(
     return Bundle(first, all_lines, len(rows[0]), len(rows), statistics.median(radii), unfound)
 
 
-def bundles(view: View, line_set: Set, point: str, name: str, relative: bool) -> dict[str, Bundle]:
+def bundles(
+    view: View, line_set: SliceSet, point: str, name: str, relative: bool
+) -> dict[str, Bundle]:
     """Returns the bundles of the losses that have lines."""
     bundle_of = {
         loss: bundle(runs, line_set, point, name, relative) for loss, runs in view.runs.items()
@@ -114,13 +116,13 @@ def summary(values: Array) -> Array:
     return result
 
 
-def along(line_set: Set, point: str, bundle_of: dict[str, Bundle]) -> str:
+def along(line_set: SliceSet, point: str, bundle_of: dict[str, Bundle]) -> str:
     """Describes what the lines run along: `8 random directions`, `the eigenvector`."""
-    (direction,) = line_set.directions
+    (axis,) = line_set.axes
     count = max(bundle.directions for bundle in bundle_of.values())
-    if direction.drawn:
+    if axis.random:
         return f"{count} random directions" if count > 1 else "a random direction"
-    return direction.spoken(point)
+    return axis.phrase(point)
 
 
 def over(bundle_of: dict[str, Bundle]) -> str:

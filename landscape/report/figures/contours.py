@@ -31,7 +31,7 @@ from landscape.report.figures.style import (
     panels,
 )
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 
 _LEVELS = 14
 _OBLIQUE = (
@@ -44,7 +44,7 @@ _SHARES = (
 )
 
 
-def contours(view: View, plane_set: Set, point: str) -> Picture | None:
+def contours(view: View, plane_set: SliceSet, point: str) -> Picture | None:
     """Draws contours of the plane of each loss, with the point and the path of training."""
     shown_planes = planes(view, plane_set, point)
     if not shown_planes:
@@ -105,18 +105,18 @@ def _short_label(name: str) -> str:
     return name.replace(" of the path)", ")")
 
 
-def plane_title(view: View, quantity: str, plane_set: Set, point: str) -> str:
+def plane_title(view: View, quantity: str, plane_set: SliceSet, point: str) -> str:
     """Returns the title of a figure of planes, with the label of the set if there are several."""
     suffix = f": {plane_set.label}" if len(view.planes) > 1 else ""
     return f"{quantity} through {PLACES[point]}{suffix}"
 
 
-def units(plane_set: Set, point: str) -> str:
+def units(plane_set: SliceSet, point: str) -> str:
     """Explains the distance 1 along each axis, once if both agree."""
-    first, second = (direction.unit(point)[1] for direction in plane_set.directions)
+    first, second = (axis.unit(point)[1] for axis in plane_set.axes)
     if first == second:
         return first
-    names = [direction.spoken(point) for direction in plane_set.directions]
+    names = [axis.phrase(point) for axis in plane_set.axes]
     return f"Along {names[0]}: {_lower_first(first)} Along {names[1]}: {_lower_first(second)}"
 
 
@@ -124,10 +124,12 @@ def _lower_first(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _caption(plane_set: Set, point: str, shown_planes: list[Plane], scales: list[Heights]) -> str:
+def _caption(
+    plane_set: SliceSet, point: str, shown_planes: list[Plane], scales: list[Heights]
+) -> str:
     any_cut = any(height.share for height in scales)
     path_of = {plane.loss: plane.path for plane in shown_planes if plane.path is not None}
-    first, second = (direction.spoken(point) for direction in plane_set.directions)
+    first, second = (axis.phrase(point) for axis in plane_set.axes)
     span = f"{first} and {second}"
     if first == second:
         span = f"two {first.removeprefix('a ')}s"

@@ -12,13 +12,13 @@ from landscape.report.figures.contours import label_axes, layout, plane_title
 from landscape.report.figures.plane_panels import Plane, finish, planes
 from landscape.report.figures.style import WIDTH, columns_for, panels
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 
 _COLORS = colormaps["magma_r"]
 _UNKNOWN = "#9fb4c7"
 
 
-def convexity(view: View, plane_set: Set, point: str) -> Picture | None:
+def convexity(view: View, plane_set: SliceSet, point: str) -> Picture | None:
     """Draws a map of the eigenvalue ratio for each loss, all on one scale."""
     shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes is not None]
     if not shown_planes:

@@ -22,7 +22,7 @@ from landscape.report.figures.style import (
 from landscape.report.figures.style import styles as styles
 from landscape.report.figures.view import Array, Picture, View
 from landscape.report.results import StoredRun
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 
 # More sets than this on one panel cannot be distinguished.
 _SETS = 6
@@ -95,7 +95,7 @@ def _mean_lines(view: View, runs: tuple[StoredRun, ...], point: str) -> list[Mea
     return mean_lines
 
 
-def _line_length(run: StoredRun, line_set: Set, point: str) -> float:
+def _line_length(run: StoredRun, line_set: SliceSet, point: str) -> float:
     """Returns the Euclidean length of one side of a line, the mean over the directions."""
     norm, coordinates = (run.slices.get(line_set.array(point, n)) for n in ("norm", "coordinates"))
     if norm is None or coordinates is None or not norm.size or not coordinates.size:
@@ -103,7 +103,7 @@ def _line_length(run: StoredRun, line_set: Set, point: str) -> float:
     return float(np.mean(norm, dtype=np.float64) * np.abs(coordinates).max())
 
 
-def _curvature(run: StoredRun, line_set: Set, point: str) -> float:
+def _curvature(run: StoredRun, line_set: SliceSet, point: str) -> float:
     """Returns d'Hd / |d|^2, the mean over the directions."""
     norm, curvature = (run.slices.get(line_set.array(point, n)) for n in ("norm", "curvature"))
     if norm is None or curvature is None or norm.shape != curvature.shape or not norm.size:
@@ -117,7 +117,7 @@ def _spectrum(runs: tuple[StoredRun, ...], point: str) -> str:
     """Describes the largest and the mean eigenvalue, the median over runs; empty if unknown."""
     at_point = (run.curvature.at(point) for run in runs if run.curvature)
     curvatures = [curvature for curvature in at_point if curvature]
-    hessians = [(p.operators["hessian"], p) for p in curvatures if "hessian" in p.operators]
+    hessians = [(p.spectra["hessian"], p) for p in curvatures if "hessian" in p.spectra]
     if not hessians:
         return ""
     largest = statistics.median([matrix.largest[0] for matrix, _ in hessians])

@@ -21,7 +21,7 @@ from landscape.report.figures.style import (
     titled,
 )
 from landscape.report.figures.view import Array, Picture, View
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 
 # The frame cuts extremes that lie further out than this many ranges of the band.
 _BEYOND = 3.0
@@ -31,7 +31,7 @@ _BANDS = 6
 HEAVY = 20.0
 
 
-def risk_along_lines(view: View, line_set: Set, point: str) -> Picture | None:
+def risk_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | None:
     """Draws the risk along the lines of a set, one panel per loss in the units of the loss."""
     axis = distance(view, line_set, point)
     bundle_of = bundles(view, line_set, point, "risk", axis.relative)
@@ -75,12 +75,12 @@ def _extra_lines(relative: bool, bundle: Bundle, names: list[str]) -> list[str]:
     return [*radius, *filter(None, [checks.mark(names)])]
 
 
-def _title(view: View, quantity: str, line_set: Set, point: str) -> str:
+def _title(view: View, quantity: str, line_set: SliceSet, point: str) -> str:
     suffix = f": {line_set.label}" if len(view.lines) > 1 else ""
     return f"{quantity} along lines through {PLACES[point]}{suffix}"
 
 
-def _caption(line_set: Set, point: str, bundle_of: dict[str, Bundle], unit: str) -> str:
+def _caption(line_set: SliceSet, point: str, bundle_of: dict[str, Bundle], unit: str) -> str:
     spread = over(bundle_of)
     spread_text = (
         f": mean {spread}, a band from the 10th to the 90th percentile, and thin lines for the "
@@ -97,7 +97,7 @@ def _caption(line_set: Set, point: str, bundle_of: dict[str, Bundle], unit: str)
         "compare shapes, and compare heights by the relative rise in the table."
         + (
             " Lines that look convex in random directions do not prove convexity."
-            if line_set.drawn
+            if line_set.random
             else ""
         )
         + (
@@ -187,7 +187,7 @@ def _keys(bundle_of: dict[str, Bundle]) -> list[Line2D | Patch]:
     return keys
 
 
-def metric_along_lines(view: View, line_set: Set, point: str) -> Picture | None:
+def metric_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | None:
     """Draws the task metric along the same lines, all losses on one scale."""
     axis = distance(view, line_set, point)
     bundle_of = bundles(view, line_set, point, view.metric, axis.relative)
@@ -224,7 +224,7 @@ def band(view: View) -> str:
     return ", with a band from the 10th to the 90th percentile"
 
 
-def draw_metric_along_lines(panel: Axes, view: View, line_set: Set, point: str) -> None:
+def draw_metric_along_lines(panel: Axes, view: View, line_set: SliceSet, point: str) -> None:
     """Draws one mean and band per loss."""
     relative = distance(view, line_set, point).relative
     bundle_of = bundles(view, line_set, point, view.metric, relative)

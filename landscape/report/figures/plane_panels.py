@@ -13,7 +13,7 @@ from landscape.report.figures.paths import TrainingPath, path
 from landscape.report.figures.style import few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, typical
 from landscape.report.results import StoredRun
-from landscape.report.sets import Set
+from landscape.report.sets import SliceSet
 
 COLORS = colormaps["viridis"]
 # Heights above the 95th percentile are cut if they stretch the scale by more than this factor.
@@ -91,7 +91,7 @@ def heights(values: Array) -> Heights:
     return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
-def planes(view: View, plane_set: Set, point: str) -> list[Plane]:
+def planes(view: View, plane_set: SliceSet, point: str) -> list[Plane]:
     """Returns all draws of the planes of a set, for the `typical` run of each loss."""
     name = plane_set.array(point, "risk")
     candidates = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
@@ -102,7 +102,7 @@ def planes(view: View, plane_set: Set, point: str) -> list[Plane]:
     ]
 
 
-def _draws(view: View, loss: str, run: StoredRun, plane_set: Set, point: str) -> list[Plane]:
+def _draws(view: View, loss: str, run: StoredRun, plane_set: SliceSet, point: str) -> list[Plane]:
     def array(name: str) -> Array | None:
         stored = run.slices.get(plane_set.array(point, name))
         return None if stored is None else np.asarray(stored, dtype=np.float64)
@@ -151,9 +151,9 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: Set, point: str) ->
     return [draw(number) for number in range(len(risk))]
 
 
-def _axis_labels(plane_set: Set, point: str, explained: Array | None) -> tuple[str, str]:
+def _axis_labels(plane_set: SliceSet, point: str, explained: Array | None) -> tuple[str, str]:
     """Returns the axis labels, like `trajectory 1 (83 % of the path)`; equal ones are numbered."""
-    names = [direction.called(point) for direction in plane_set.directions]
+    names = [axis.label(point) for axis in plane_set.axes]
     if names[0] == names[1]:
         names = [f"{name} {number}" for number, name in enumerate(names, 1)]
     shares = explained if explained is not None and explained.shape == (2,) else [np.nan] * 2

@@ -22,9 +22,9 @@ from landscape.report.figures.style import (
     titled,
 )
 from landscape.report.figures.view import Picture, View, spread, typical
-from landscape.report.records import Operator, Place
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
+from landscape.storage.records import CurvaturePoint, OperatorRecord
 
 # Densities below this share of the peak of a single eigenvalue are estimation noise.
 _NOISE = 0.1
@@ -73,29 +73,30 @@ def _failed_checks(runs: Sequence[StoredRun], point: str) -> list[str]:
     return sorted({name for place in places for name in checks.failed(runs, place)})
 
 
-def _curvature_at(run: StoredRun, point: str) -> Place | None:
+def _curvature_at(run: StoredRun, point: str) -> CurvaturePoint | None:
     curvature = None if run.curvature is None else run.curvature.at(point)
-    return curvature if curvature is not None and curvature.operators else None
+    return curvature if curvature is not None and curvature.spectra else None
 
 
-def _main_matrix(curvature: Place) -> Operator:
-    return curvature.operators.get("hessian") or next(iter(curvature.operators.values()))
+def _main_matrix(curvature: CurvaturePoint) -> OperatorRecord:
+    return curvature.spectra.get("hessian") or next(iter(curvature.spectra.values()))
 
 
-def _eigenvalue_range(curvature: Place) -> str:
+def _eigenvalue_range(curvature: CurvaturePoint) -> str:
     matrix = _main_matrix(curvature)
     low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
     return f"from {low} to {high}"
 
 
-def _draw_spectrum(panel: Axes, curvature: Place, style: Style) -> bool:
+def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, style: Style) -> bool:
     """Draws density, band and eigenvalues; returns whether it drew a Gauss-Newton matrix."""
     matrix = _main_matrix(curvature)
     density = matrix.density
-    values = density.mean[np.isfinite(density.mean)]
-    gauss_newton = curvature.operators.get("gauss_newton")
+    low, mean, high = map(np.array, (density.low, density.mean, density.high))
+    values = mean[np.isfinite(mean)]
+    gauss_newton = curvature.spectra.get("gauss_newton")
     has_gauss_newton = gauss_newton is not None and gauss_newton is not matrix
-    all_zero = not (matrix.largest.any() or matrix.smallest.any())
+    all_zero = not (any(matrix.largest) or any(matrix.smallest))
     if all_zero or not len(values) or not (values > 0).any():
         text = "every eigenvalue is 0" if all_zero else "no finite value"
         panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
@@ -104,9 +105,7 @@ def _draw_spectrum(panel: Axes, curvature: Place, style: Style) -> bool:
         return False
     top = float(values.max())
     floor = min(_floor(density.width, curvature.parameters, top), 0.1 * top)
-    low, mean, high = (
-        np.maximum(line, floor / 10) for line in (density.low, density.mean, density.high)
-    )
+    low, mean, high = (np.maximum(line, floor / 10) for line in (low, mean, high))
     panel.fill_between(density.eigenvalue, low, high, color=style.color, alpha=0.2, linewidth=0)
     panel.plot(density.eigenvalue, mean, color=style.color)
     if gauss_newton is not None and has_gauss_newton:
@@ -144,7 +143,7 @@ def _floor(width: float, parameters: float, top: float) -> float:
     return _NOISE * single_peak if np.isfinite(single_peak) else 1e-6 * top
 
 
-def _add_scale_free_axis(panel: Axes, curvature: Place) -> None:
+def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
     """Adds an axis above: eigenvalue times squared norm of the parameters, over the drop."""
     scale = curvature.squared_norm / drop_of(curvature)
     if not np.isfinite(scale) or scale <= 0:
@@ -241,7 +240,7 @@ def _eigenvalues_by_step(run: StoredRun) -> dict[float, tuple[float, float, floa
             _main_matrix(curvature).trace.value / curvature.parameters,
         )
         for curvature in sorted(points, key=lambda curvature: curvature.step)
-        if curvature.operators and np.isfinite(curvature.step)
+        if curvature.spectra
     }
 
 

@@ -23,10 +23,10 @@ from landscape.report.figures.style import (
     shorten,
 )
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, Set
+from landscape.report.sets import PLACES, SliceSet
 
 
-def surfaces(view: View, plane_set: Set, point: str) -> Picture | None:
+def surfaces(view: View, plane_set: SliceSet, point: str) -> Picture | None:
     """Draws the planes of the contours as surfaces."""
     shown_planes = planes(view, plane_set, point)
     if not shown_planes:

@@ -8,6 +8,7 @@ import numpy as np
 from landscape.numerics import checks, curvature, slices
 from landscape.run.measurements.measured_point import MeasuredPoint
 from landscape.run.training_inputs import seed_key
+from landscape.storage.records import Check, CurvaturePoint, OmittedOperator, OperatorRecord
 
 PyTree = Any
 
@@ -17,36 +18,36 @@ DENSE = 600
 
 def curvature_at(
     point: MeasuredPoint, place: str, step: int, gauss_newton_reason: str | None
-) -> tuple[dict[str, Any], list[checks.Check]]:
-    """Returns one point of curvature.json, and the checks of it.
+) -> tuple[CurvaturePoint, list[Check]]:
+    """Returns the curvature at a point, and the checks of it.
 
     `gauss_newton_reason` says why that operator is omitted, None if it is not.
     """
     settings = point.run.curvature
     assert settings is not None
-    operators: dict[str, Any] = {}
+    operators: dict[str, OperatorRecord | OmittedOperator] = {}
     dense_checks = []
     for operator in settings.operators:
         if operator == "gauss_newton" and gauss_newton_reason is not None:
-            operators[operator] = {"reason": gauss_newton_reason}
+            operators[operator] = OmittedOperator(gauss_newton_reason)
             continue
         operators[operator] = _operator(point, operator)
         if place != "checkpoint" and (check := _check_against_dense(point, operator)):
             dense_checks.append(check)
     drop = point.training.drop
-    record = {
-        "place": place,
-        "step": step,
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(point.params)),
-        "squared_norm": float(slices.norm(point.params)) ** 2,
-        "risk": float(point.center["risk"]),
-        "drop": drop if drop > 0 else None,
-        "operators": operators,
-    }
+    record = CurvaturePoint(
+        place=place,
+        step=step,
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(point.params)),
+        squared_norm=float(slices.norm(point.params)) ** 2,
+        risk=float(point.center["risk"]),
+        drop=drop if drop > 0 else np.nan,
+        operators=operators,
+    )
     return record, dense_checks
 
 
-def _operator(point: MeasuredPoint, operator: str) -> dict[str, Any]:
+def _operator(point: MeasuredPoint, operator: str) -> OperatorRecord:
     settings, spectrum = point.run.curvature, point.program.instruments.spectra[operator]
     assert settings is not None
     loss, seed = point.program.loss, point.run.seed
@@ -62,7 +63,7 @@ def _first(extremes: curvature.Extremes, count: int) -> curvature.Extremes:
     return jax.tree.map(lambda leaf: leaf[:count], extremes)
 
 
-def _check_against_dense(point: MeasuredPoint, operator: str) -> checks.Check | None:
+def _check_against_dense(point: MeasuredPoint, operator: str) -> Check | None:
     size = sum(leaf.size for leaf in jax.tree.leaves(point.params))
     if size > DENSE:
         return None

@@ -205,10 +205,10 @@ def _record_failure(run: Run, folder: Path, reason: str, attempts: int) -> None:
     """Records that a run failed with its worker: the reason, its progress, the end of its log."""
     progress = store.read_progress(folder)
     text = f"{reason}: the worker was lost {attempts} times" if attempts > 1 else reason
-    if progress.get("stage"):
-        text += f", last in the stage {progress['stage']}"
-    if progress.get("step") is not None:
-        text += f" at step {progress['step']} of {progress['steps']}"
+    if progress is not None:
+        text += f", last in the stage {progress.stage}"
+    if progress is not None and progress.step is not None:
+        text += f" at step {progress.step} of {progress.steps}"
     tail = store.read_log(folder)[-30:]
     store.clear_progress(folder)
     store.write_failure(folder, config.dump(run), "\n".join([*tail, text]) + "\n", reason)

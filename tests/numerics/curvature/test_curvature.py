@@ -18,6 +18,8 @@ from landscape.parts.metrics import Snapshot, gradient_norm
 from landscape.parts.models import Model
 from landscape.parts.models.cnn import cnn
 from landscape.parts.models.dense import linear, mlp
+from landscape.storage.records import OperatorRecord
+from landscape.storage.schema import from_text, to_plain
 
 RNG = np.random.default_rng(4)
 SIZE = 20  # parameters of the bowls
@@ -517,8 +519,9 @@ def test_description_is_json_with_the_numbers_that_were_found():
     found = find_extremes(1000)(jax.random.key(1), params, examples)
     samples = curvature.traces(products["hessian"], probes=4)(jax.random.key(2), params, examples)
     nodes, weights = quadrature("both signs", 1000)
-    told = curvature.describe(found, samples, nodes, weights, iterations=60, points=30)
-    assert json.loads(json.dumps(told)) == told
+    record = curvature.describe(found, samples, nodes, weights, iterations=60, points=30)
+    told = to_plain(record)
+    assert from_text(json.dumps(told), OperatorRecord) == record
     assert told["iterations"] == SIZE
     for key in ("largest", "smallest", "largest_residuals", "smallest_residuals"):
         assert told[key] == [float(value) for value in getattr(found, key)]

@@ -1,0 +1,249 @@
+"""`audit.json`: the judgment of one loss. The audit builds these records; figures and tables read
+them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Tag, model_serializer, model_validator
+
+from landscape.storage.schema import Grid, Number, Value, Vector, record, to_plain
+
+Severity = Literal["error", "warning", "note"]
+Verdict = Literal["trainable", "care", "untrainable"]
+Interval = tuple[Number, Number]
+
+
+@record
+class Where:
+    """An operation in the user's source. Columns count from 1 and are missing if unknown."""
+
+    file: str
+    """Path of the source file."""
+    line: int
+    """Line, from 1."""
+    text: str = ""
+    """The line itself."""
+    column: int | None = None
+    """First column of the operation."""
+    end_column: int | None = None
+    """Column after its last one."""
+
+    @model_serializer(mode="wrap")
+    def _without_missing(self, handler: Any) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
+@record
+class Finding:
+    """One reason why a loss is hard or impossible to train, or worth knowing."""
+
+    code: str
+    """Code of the finding, such as `D101`; see docs/audit.md."""
+    severity: Severity
+    """`error`, `warning` or `note`."""
+    message: str
+    """What it is and what it means for training."""
+    where: Where | None = None
+    """The operation at fault; null if no single one is."""
+    evidence: Mapping[str, Value] = field(default_factory=dict)
+    """Numbers from which anyone can recompute the finding."""
+    suggestion: str | None = None
+    """What to write instead."""
+
+
+@record
+class Property:
+    """A property of the loss in its prediction."""
+
+    value: Value
+    """A number, a word, true or false, or [low, high]; null if unknown."""
+    how: Literal["proved", "measured"]
+    """`proved`: holds for every prediction of the domain; `measured`: sampled."""
+
+
+@record
+class Suspect:
+    """An operation that can switch, and the outcome of the suspicion."""
+
+    operation: str
+    """Name of the operation."""
+    fate: str
+    """`confirmed`, `cancelled`, `unreachable`, `target only` or `inconclusive`."""
+    detail: str
+    """Why."""
+    where: Where | None = None
+    """The operation in the source."""
+
+
+@record
+class CurveMark:
+    """A point at which a curve or one of its derivatives jumps."""
+
+    x: Number
+    """Position on the axis of `shapes`."""
+    code: str
+    """Code of the finding."""
+
+
+@record
+class LossCurve:
+    """Value and gradient of the loss against one prediction, for one target."""
+
+    label: str
+    """The target."""
+    value: Vector
+    """Loss at each x."""
+    gradient: Vector
+    """Derivative along the axis at each x, by automatic differentiation."""
+    dead: tuple[Interval, ...] = ()
+    """Intervals of x with a gradient of exactly zero above the minimum."""
+    idle: tuple[Interval, ...] = ()
+    """Intervals of x with a gradient of exactly zero at the minimum."""
+    saturated: tuple[Interval, ...] = ()
+    """Intervals of x with a gradient under 1 % of the steepest, far above the minimum."""
+    marks: tuple[CurveMark, ...] = ()
+    """Jumps and kinks."""
+
+
+@record
+class LossPlane:
+    """The loss over two predictions; grids have one row per y and one column per x."""
+
+    label: str
+    """The target."""
+    x_label: str
+    """Name of the first prediction."""
+    y_label: str
+    """Name of the second prediction."""
+    x: Vector
+    """Values of the first prediction."""
+    y: Vector
+    """Values of the second prediction."""
+    value: Grid
+    """Loss, shape (len(y), len(x))."""
+    gradient_x: Grid
+    """Derivative with respect to x, same shape."""
+    gradient_y: Grid
+    """Derivative with respect to y, same shape."""
+
+    @model_validator(mode="after")
+    def _same_shape(self) -> "LossPlane":
+        for grid in (self.value, self.gradient_x, self.gradient_y):
+            if len(grid) != len(self.y) or any(len(row) != len(self.x) for row in grid):
+                raise ValueError("a grid does not have one row per y and one column per x")
+        return self
+
+
+@record
+class LimitTable:
+    """Difference quotients at one suspect point as the step shrinks."""
+
+    label: str
+    """The target and the point."""
+    code: str
+    """Code of the finding."""
+    steps: Vector
+    """Steps h."""
+    left: Vector
+    """(f(x) - f(x - h)) / h."""
+    right: Vector
+    """(f(x + h) - f(x)) / h."""
+    autodiff: Number
+    """What automatic differentiation returns at the point."""
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "LimitTable":
+        if not len(self.steps) == len(self.left) == len(self.right):
+            raise ValueError("the quotients are not as many as the steps")
+        return self
+
+
+@record
+class LossShapes:
+    """What a figure of the audit draws."""
+
+    x: Vector
+    """Predictions along the axis of the curves."""
+    lines: tuple[LossCurve, ...]
+    """One curve per target."""
+    x_label: str = ""
+    """Name of the axis."""
+    plane: LossPlane | None = None
+    """The loss over two predictions, if it has several."""
+    limit: LimitTable | None = None
+    """The point that matters most, if any is suspect."""
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "LossShapes":
+        for line in self.lines:
+            if not len(line.value) == len(line.gradient) == len(self.x):
+                raise ValueError("a curve is not as long as its x")
+        return self
+
+
+@record
+class Audit:
+    """The judgment of one loss, activation or function; docs/audit.md explains every code."""
+
+    loss: str
+    """Name of what was audited."""
+    kind: str
+    """`loss`, `activation` or `function`."""
+    task: str | None
+    """Task it was audited for; null if none."""
+    domain: str
+    """Where predictions live: `real`, `unit`, `simplex` or `positive`."""
+    head: str | None
+    """`sigmoid` or `softmax` if one feeds the loss."""
+    verdict: Verdict
+    """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
+    properties: Mapping[str, Property]
+    """By name: smoothness, convex, lipschitz, curvature, range, dead_fraction, coverage."""
+    findings: tuple[Finding, ...]
+    """The gravest first."""
+    suspects: tuple[Suspect, ...] = ()
+    """Operations that can switch, and the outcome of each suspicion."""
+    targets: Mapping[str, Value] = field(default_factory=dict)
+    """The targets that the evidence names."""
+    notes: tuple[str, ...] = ()
+    """What could not be tried, and doubts."""
+    shapes: LossShapes | None = None
+    """What a figure draws; not part of `landscape audit --json`."""
+
+    def codes(self) -> set[str]:
+        """Returns the codes of all findings."""
+        return {finding.code for finding in self.findings}
+
+    def to_json(self, *, with_shapes: bool = False) -> dict[str, Any]:
+        """Returns plain values for JSON; `with_shapes` adds what a figure draws."""
+        values = to_plain(self)
+        if not with_shapes:
+            del values["shapes"]
+        return values
+
+
+@record
+class FailedAudit:
+    """A loss that could not be audited."""
+
+    loss: str
+    """Name of what was to be audited."""
+    error: str
+    """Why it could not be audited."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values for JSON."""
+        return to_plain(self)
+
+
+def _audit_kind(value: Any) -> str:
+    failed = "error" in value if isinstance(value, dict) else isinstance(value, FailedAudit)
+    return "failure" if failed else "audit"
+
+
+AuditRecord = Annotated[
+    Annotated[Audit, Tag("audit")] | Annotated[FailedAudit, Tag("failure")],
+    Discriminator(_audit_kind),
+]

@@ -1,0 +1,96 @@
+"""Folders that revision 6aebe74 wrote: read as today's, and as complete.
+
+The archive holds three small experiments with their configs, and the tables of their reports. Paths
+in it were made neutral.
+"""
+
+import tarfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers.command_line import invoke
+from helpers.in_process_runs import planned_actions
+
+from landscape import config
+from landscape.report import results
+from landscape.report.assemble import build
+from landscape.storage import store
+from landscape.storage.records import OmittedOperator
+from landscape.sweep.run_states import run_states
+
+ARCHIVE = Path(__file__).parent.parent / "data" / "revision_6aebe74.tar.xz"
+NAMES = ("measured", "between", "ended")
+# Columns of sentences, which are worded anew.
+WORDED = {"finding", "findings", "note", "training", "message"}
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    for name in NAMES:
+        build(folder / "revision_6aebe74" / name)
+    return folder / "revision_6aebe74"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tables_hold_the_numbers_of_the_old_report(old, name):
+    tables = sorted((old / "reports" / name).glob("*.csv"))
+    assert len(tables) >= 4
+    for path in tables:
+        folder = old / name / "report"
+        new = folder / path.name if path.name == "results.csv" else folder / "tables" / path.name
+        before, after = pd.read_csv(path), pd.read_csv(new)
+        assert list(before.columns) == list(after.columns), path
+        columns = [column for column in before.columns if column not in WORDED]
+        pd.testing.assert_frame_equal(before[columns], after[columns], check_dtype=False)
+
+
+def test_every_file_of_a_run_is_read(old):
+    (run,) = results.read(old / "measured").runs
+    assert (run.status, run.loss, run.seed, run.problem) == ("done", "Cauchy", 0, "")
+    assert run.outcome("r2") == 0.23345845937728882
+    assert run.audit.verdict == "trainable"
+    assert run.audit.properties["range"].value == [0.0, float("inf")]
+    assert len(run.audit.shapes.lines) == 3
+    places = [point.place for point in run.curvature.points]
+    assert places == ["trained", "checkpoint", "checkpoint"]
+    hessian = run.curvature.at("trained").operators["hessian"]
+    assert hessian.largest[0] == 0.5273547768592834
+    omitted = run.curvature.at("trained").operators["gauss_newton"]
+    assert omitted == OmittedOperator("the loss is not convex in the prediction")
+    undecided = [check for check in run.checks if check.passed is None]
+    assert [check.name for check in undecided] == ["mean_curvature"]
+    assert (run.meta.versions["jax"], run.meta.trained_together) == ("0.10.2", 1)
+    assert run.config.slices.plane_labels() == ["trajectory \N{MULTIPLICATION SIGN} random"]
+
+
+def test_what_lies_between_runs_is_read(old):
+    across = results.read(old / "between").across
+    assert (len(across.solutions), len(across.interpolations), across.problems) == (4, 4, ())
+    assert across.metric == "r2"
+
+
+def test_runs_that_ended_early_keep_their_states(old):
+    states = {name: state.status for name, state in run_states(old / "ended", False).items()}
+    assert sorted(states.values()) == ["diverged", "failed"]
+    (failed,) = (name for name, status in states.items() if status == "failed")
+    assert store.why_failed(store.run_folder(old / "ended", failed)).endswith("the fuse blew")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_trained_or_measured_again(old, name):
+    runs = config.expand(config.load(old / f"{name}.yaml"))
+    actions = planned_actions(runs, old / name)
+    assert set(actions) == {run.id for run in runs}
+    assert set(actions.values()) <= {"done", "diverged", "failed"}
+
+
+def test_run_finds_nothing_to_do(old):
+    before = (old / "between" / "across.json").read_bytes()
+    done = invoke("run", old / "between.yaml", "--out", old, cwd=old)
+    assert done.returncode == 0, done.stderr
+    assert "4 runs, 0 to do" in done.stderr
+    assert (old / "between" / "across.json").read_bytes() == before
