@@ -1,4 +1,4 @@
-"""What is missing of an experiment, from what lies in its folder."""
+"""Decides from the contents of an experiment's folder which runs remain."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from landscape.storage.records import CrossRunRecord
 
 
 class Planned(NamedTuple):
-    """What is to be done with a run, which files of it are damaged, and what it was called.
+    """The action for a run, its damaged files, and its folder.
 
-    `action` is `new`; `measure`: trained, but not measured as it is asked for now; `retry`; or the
-    status that is kept: `done`, `diverged`, `failed`. `folder`: the id of the run's folder, which
-    is another where the config that made it swept other keys. `renamed`: whether what its config
-    says of its name is no longer true.
+    `action` is `new`, `retry`, `measure` (trained, but not measured as configured now), or the
+    status that is kept: `done`, `diverged`, `failed`. `folder` is the id of the run's folder, which
+    differs from the run's id if the config that made it swept other keys. `renamed`: whether the
+    stored config has an outdated id or label.
     """
 
     action: str
@@ -28,30 +28,30 @@ class Planned(NamedTuple):
 
     @property
     def pending(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether any work remains."""
         return self.trains or self.action == "measure"
 
     @property
     def trains(self) -> bool:
-        """Whether the run is trained, and not only measured."""
+        """Whether the run is trained, not only measured."""
         return self.action in ("new", "retry")
 
 
 def plan(
     runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
 ) -> dict[str, Planned]:
-    """What is to be done with each run, by id."""
+    """Returns the action for each run, by id."""
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
-    known = {run.id for run in runs}
-    spare = {same_training(name): name for name in store.run_names(directory) if name not in known}
-    return {run.id: _decide(run, directory, spare, retry_failed) for run in runs}
+    ids = {run.id for run in runs}
+    unused = {same_training(name): name for name in store.run_names(directory) if name not in ids}
+    return {run.id: _plan_run(run, directory, unused, retry_failed) for run in runs}
 
 
-def _decide(run: Run, directory: Path, spare: Mapping[str, str], retry_failed: bool) -> Planned:
+def _plan_run(run: Run, directory: Path, unused: Mapping[str, str], retry_failed: bool) -> Planned:
     name = run.id
     if not store.run_folder(directory, name).exists():
-        name = spare.get(same_training(name), name)
+        name = unused.get(same_training(name), name)
     folder = store.run_folder(directory, name)
     stored = _stored(folder)
     action, damaged = _action(run, folder, stored, retry_failed)
@@ -71,7 +71,7 @@ def _stored(folder: Path) -> Run | None:
 def _action(
     run: Run, folder: Path, stored: Run | None, retry_failed: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """What is to be done with the run in this folder, and which files of it are damaged."""
+    """Returns the action for the run in this folder, and its damaged files."""
     status = store.read_status(folder)
     if status is None:
         return "new", (store.STATUS,) if (folder / store.STATUS).exists() else ()
@@ -82,7 +82,7 @@ def _action(
         return "new", damaged
     if status == store.TRAINED:
         return "measure", ()
-    if damaged or not store.readable(folder, _asked(run)):
+    if damaged or not store.readable(folder, _measured_files(run)):
         return "measure", damaged
     if stored is None:
         return "measure", ("config.yaml",)
@@ -90,32 +90,32 @@ def _action(
 
 
 def finished(run: Run, folder: Path) -> str | None:
-    """`done` or `diverged` where everything of the run is there as it is asked for now."""
+    """Returns `done` or `diverged` if the run is complete as configured now, else None."""
     action, _ = _action(run, folder, _stored(folder), False)
     return action if action in store.FINISHED else None
 
 
 def done(runs: Sequence[Run], directory: Path) -> list[Run]:
-    """The runs that are done."""
+    """Returns the runs that are done."""
     return [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "done"]
 
 
-def across_key(asked: AcrossSettings, runs: Sequence[Run]) -> str:
-    """What is measured across which runs, all done."""
+def across_key(settings: AcrossSettings, runs: Sequence[Run]) -> str:
+    """Identifies the measurements across these runs, all done."""
     names = sorted([run.id, run.loss.label] for run in runs)
-    return json.dumps([asked.model_dump(mode="json"), names])
+    return json.dumps([settings.model_dump(mode="json"), names])
 
 
-def across_missing(asked: AcrossSettings, runs: Sequence[Run], directory: Path) -> bool:
-    """Whether there is something to measure across these runs, all done, that is not there yet."""
+def across_missing(settings: AcrossSettings, runs: Sequence[Run], directory: Path) -> bool:
+    """Returns whether measurements across these runs, all done, are missing or out of date."""
     try:
         key = store.read_record(directory / "across.json", CrossRunRecord).key
     except (OSError, ValueError):
         key = None
-    return bool(runs) and key != across_key(asked, runs)
+    return bool(runs) and key != across_key(settings, runs)
 
 
-def _asked(run: Run) -> list[str]:
-    """The files that a finished run has for what its config asks to be measured."""
-    asked = {"slices.npz": run.slices, "curvature.json": run.curvature, "audit.json": run.audit}
-    return [name for name, value in asked.items() if value]
+def _measured_files(run: Run) -> list[str]:
+    """Returns the files that hold the measurements of a finished run."""
+    blocks = {"slices.npz": run.slices, "curvature.json": run.curvature, "audit.json": run.audit}
+    return [name for name, block in blocks.items() if block]

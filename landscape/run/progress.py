@@ -1,4 +1,4 @@
-"""What a run says of itself while it is under way: its log, and how far it has come."""
+"""Progress reporting of a running run: its log, and progress.json."""
 
 import os
 import socket
@@ -33,7 +33,7 @@ class Progress:
     ) -> None:
         self._folder, self._worker, self._process = folder, worker, os.getpid()
         self._cancelled = cancelled or threading.Event()
-        self._written = self._began = time.monotonic()
+        self._written = self._started = time.monotonic()
         self._training: tuple[int, float] | None = None
         self._stage = "starting"
         store.append_log(
@@ -41,46 +41,46 @@ class Progress:
         )
 
     def stage(self, name: str) -> None:
-        """Says what is done now: `train`, `curvature`, `slices`, `audit`."""
+        """Reports the stage that begins: `train`, `curvature`, `slices`, `audit`."""
         self._check()
         self._stage = name
         self._log(name)
         self._write()
 
     def reached(self, step: int, steps: int, rows: Callable[[], Mapping[str, np.ndarray]]) -> None:
-        """Says which step of training was recorded last; `rows` are all that were.
+        """Reports the last recorded step of training; `rows()` returns all recorded rows.
 
-        They are kept, so that a run that is stopped leaves what it saw.
+        They are stored, so that a run that is stopped keeps its recorded steps.
         """
         self._check()
         now = time.monotonic()
         first = self._training is None
-        begun = self._training = self._training or (step, now)
+        start_step, start = self._training = self._training or (step, now)
         if not first and now - self._written < EVERY and step < steps:
             return
-        rate = (step - begun[0]) / (now - begun[1]) if step > begun[0] else None
+        rate = (step - start_step) / (now - start) if step > start_step else None
         store.write_trace(self._folder, rows(), lasting=False)
-        speed = f", {rate:.0f} steps a second" if rate else ""
+        speed = f", {rate:.0f} steps per second" if rate else ""
         self._log(f"step {step} of {steps}{speed}")
         self._write(step, steps, rate)
 
     def end(self, status: str) -> None:
-        """Says how the run ended."""
-        self._log(f"{status} after {time.monotonic() - self._began:.1f} s")
+        """Reports how the run ended."""
+        self._log(f"{status} after {time.monotonic() - self._started:.1f} s")
         store.clear_progress(self._folder)
 
     def _check(self) -> None:
         if self._cancelled.is_set():
             raise Cancelled
-        if os.getpid() != self._process:  # a copy that a loss of somebody's has forked
+        if os.getpid() != self._process:  # a copy that a user's loss has forked
             os._exit(1)
 
     def _write(
         self, step: int | None = None, steps: int | None = None, rate: float | None = None
     ) -> None:
         self._written = time.monotonic()
-        place = (self._stage, self._worker, os.getpid(), socket.gethostname())
-        store.write_progress(self._folder, ProgressRecord(*place, step, steps, rate))
+        process = (self._stage, self._worker, os.getpid(), socket.gethostname())
+        store.write_progress(self._folder, ProgressRecord(*process, step, steps, rate))
 
     def _log(self, line: str) -> None:
         store.append_log(self._folder, f"{_now()} {line}")

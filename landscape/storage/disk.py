@@ -1,4 +1,4 @@
-"""Writes files so that each is the old one or the new one, never a part, whoever is killed.
+"""Atomic file writes: readers see the old or the new content, never a partial file.
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed.
 """
@@ -15,17 +15,17 @@ from landscape.errors import StorageError
 # The end of the name of a file that is being written.
 UNFINISHED = ".part"
 _HINTS = {
-    errno.ENOSPC: "free some space and give the same command again",
-    errno.EDQUOT: "free some space and give the same command again",
+    errno.ENOSPC: "free some space and rerun the command",
+    errno.EDQUOT: "free some space and rerun the command",
     errno.EROFS: "choose another place to write to",
     errno.EACCES: "choose another place to write to",
 }
 
 
 def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Replaces `path` by `content`, all of it or nothing; makes the folder if needed.
+    """Replaces the content of `path`, completely or not at all; creates the folder if needed.
 
-    Flushed to disk, unless it is not `lasting`. StorageError where it cannot be written.
+    Flushed to disk if `lasting`. Raises StorageError if the file cannot be written.
     """
     refuse_copies()
     with storing(path):
@@ -47,11 +47,11 @@ def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """What the system says of a file, as an error that says what to do."""
+    """Converts OSError to StorageError with a hint."""
     try:
         yield
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "give the same command again")
+        hint = _HINTS.get(error.errno or 0, "rerun the command")
         raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
@@ -59,27 +59,26 @@ _owner: int | None = None
 
 
 def claim() -> None:
-    """Says that from now on this process alone writes.
+    """Allows only this process to write from now on.
 
-    A loss of somebody's may fork. The copy goes on with a run that is its parent's, and must not
-    write into it.
+    A user's loss may fork. The copy would continue its parent's run, and must not write into it.
     """
     global _owner
     _owner = os.getpid()
 
 
 def disclaim() -> None:
-    """Any process may write again."""
+    """Allows any process to write again."""
     global _owner
     _owner = None
 
 
 def refuse_copies() -> None:
-    """Ends this process at once where it is a copy of the one that writes."""
+    """Ends this process immediately if it is a copy of the one that writes."""
     if _owner is not None and os.getpid() != _owner:
         os._exit(1)
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8 text."""
+    """Writes UTF-8 text, see `write_bytes`."""
     write_bytes(path, text.encode())
