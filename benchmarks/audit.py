@@ -45,11 +45,11 @@ def each_loss() -> list[dict[str, str | float]]:
     """Seconds for every loss of the menus, one after the other; the first pays for the imports."""
     rows: list[dict[str, str | float]] = []
     for entry in catalog.entries("losses"):
-        question = by_name.Question("loss", entry.task, "real", None, "auto", "auto", None, {})
+        options = by_name.AuditOptions("loss", entry.task, "real", None, "auto", "auto", None, {})
         start = time.perf_counter()
-        (answer,) = by_name.examine([entry.name], question, Path.cwd(), TIME_LIMIT)
+        (outcome,) = by_name.audit_each([entry.name], options, Path.cwd(), TIME_LIMIT)
         seconds = time.perf_counter() - start
-        verdict = answer.audit.verdict if answer.audit else "not audited"
+        verdict = outcome.audit.verdict if outcome.audit else "not audited"
         rows.append(
             {"loss": entry.name, "task": str(entry.task), "seconds": seconds, "verdict": verdict}
         )

@@ -1,4 +1,4 @@
-"""Audits of losses by their names, one after the other, each within its time."""
+"""Audits functions by their names, one after the other, with a time limit for each."""
 
 import contextlib
 import functools
@@ -11,7 +11,6 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from landscape import catalog
@@ -24,8 +23,8 @@ _STARTING = 20.0  # seconds for a fresh process to start
 _FAMILIES = {"loss": "losses", "activation": "activations", "function": "activations"}
 
 
-class Question(NamedTuple):
-    """What is asked of each function: see `landscape.audit.audit`."""
+class AuditOptions(NamedTuple):
+    """Options of `landscape.audit.audit`; `arguments` are options of the audited function."""
 
     kind: str
     task: str | None
@@ -34,11 +33,11 @@ class Question(NamedTuple):
     order: str
     targets: str
     outputs: int | None
-    options: Mapping[str, Any]
+    arguments: Mapping[str, Any]
 
 
-class Answer(NamedTuple):
-    """The audit of a loss, or None and the error."""
+class AuditOutcome(NamedTuple):
+    """The audit of a function, or None and the error; `hangs` if its thread is still running."""
 
     loss: str
     audit: Audit | None
@@ -47,142 +46,143 @@ class Answer(NamedTuple):
 
     @property
     def record(self) -> AuditRecord:
-        """The audit, or the loss and the error."""
+        """The audit, or the name of the function and the error."""
         return self.audit or FailedAudit(self.loss, str(self.error))
 
     def to_json(self) -> dict[str, Any]:
-        """The audit without its shapes, or the loss and the error."""
+        """Returns the record as plain values for JSON, without its shapes."""
         return self.record.to_json()
 
 
-def examine(
-    names: Sequence[str], question: Question, folder: Path, seconds: float
-) -> Iterator[Answer]:
-    """An answer for each name, in order; one that fails or takes too long costs only itself.
+def audit_each(
+    names: Sequence[str], options: AuditOptions, folder: Path, seconds: float
+) -> Iterator[AuditOutcome]:
+    """Yields the outcome for each name, in order; a failure or a timeout affects no other name.
 
-    A thread that hangs in a compiled loop cannot be ended and holds up all that follows: `hangs`
-    says that the process should not wait for it, and later names are audited by fresh processes.
+    A thread that hangs in a compiled loop cannot be ended and would block all later audits. After
+    one, later names are audited in fresh processes, and the caller must exit without joining it.
     """
     stdout, hung = sys.stdout, False
     for name in names:
-        ask = _apart if hung else _within
-        answer = ask(name, question, folder, seconds)
-        sys.stdout = stdout  # what hangs has not put it back
-        hung = hung or answer.hangs
-        yield answer
+        audit_one = _audit_in_process if hung else _audit_in_thread
+        outcome = audit_one(name, options, folder, seconds)
+        sys.stdout = stdout  # a hanging thread has not restored it
+        hung = hung or outcome.hangs
+        yield outcome
 
 
-def _within(name: str, question: Question, folder: Path, seconds: float) -> Answer:
-    found: list[Answer] = []
+def _audit_in_thread(
+    name: str, options: AuditOptions, folder: Path, seconds: float
+) -> AuditOutcome:
+    outcomes: list[AuditOutcome] = []
 
     def work() -> None:
-        # A user's function may print; the audit says so, and stdout is for what was asked.
+        # A note of the audit reports what a function prints; stdout is for the report itself.
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                found.append(_answer(name, question, folder))
-        except BaseException as error:  # such as sys.exit() in somebody's function
+                outcomes.append(_outcome(name, options, folder))
+        except BaseException as error:  # such as sys.exit() in a user's function
             place = last_user_line(traceback.extract_tb(error.__traceback__))
-            told = UserError(f"`{name}` raises {type(error).__name__}", place=place)
-            found.append(Answer(name, None, told))
+            user_error = UserError(f"`{name}` raises {type(error).__name__}", place=place)
+            outcomes.append(AuditOutcome(name, None, user_error))
 
     thread = threading.Thread(target=work, name=f"audit of {name}", daemon=True)
     thread.start()
     thread.join(seconds)
-    if found:
-        return found[0]
+    if outcomes:
+        return outcomes[0]
     frame = sys._current_frames().get(thread.ident or 0)
-    return Answer(name, None, _too_long(name, seconds, _place(frame)), hangs=True)
+    place = last_user_line(traceback.extract_stack(frame)) if frame is not None else None
+    return AuditOutcome(name, None, _timeout_error(name, seconds, place), hangs=True)
 
 
-def _apart(name: str, question: Question, folder: Path, seconds: float) -> Answer:
-    """The answer of another process, asked and told in JSON."""
-    request = json.dumps({"name": name, "folder": str(folder), "question": question._asdict()})
-    # The path is handed over because this package need not be installed.
+def _audit_in_process(
+    name: str, options: AuditOptions, folder: Path, seconds: float
+) -> AuditOutcome:
+    """Returns the outcome of another process; request and reply are JSON."""
+    request = json.dumps({"name": name, "folder": str(folder), "options": options._asdict()})
+    # The path is passed on because this package need not be installed.
     program = f"import sys; sys.path[:] = {sys.path}; "
     program += "from landscape.audit.by_name import reply; reply()"
     command = [sys.executable, "-c", program]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, input=request, capture_output=True, text=True, timeout=seconds + _STARTING
         )
     except subprocess.TimeoutExpired:
-        return Answer(name, None, _too_long(name, seconds, None), hangs=True)
+        return AuditOutcome(name, None, _timeout_error(name, seconds, None), hangs=True)
     try:
-        record = schema.from_text(done.stdout, AuditRecord)
+        record = schema.from_text(process.stdout, AuditRecord)
     except ValueError:
-        error = UserError(f"`{name}` ended the process that audited it (exit {done.returncode})")
-        return Answer(name, None, error)
+        error = UserError(f"auditing `{name}` ended the process (exit {process.returncode})")
+        return AuditOutcome(name, None, error)
     if isinstance(record, FailedAudit):
-        return Answer(name, None, UserError(record.error))
-    return Answer(name, record, None)
+        return AuditOutcome(name, None, UserError(record.error))
+    return AuditOutcome(name, record, None)
 
 
 def reply() -> None:
-    """Answers one question on standard input, for another process."""
-    asked = json.load(sys.stdin)
+    """Performs the audit requested on standard input and writes its record to standard output."""
+    request = json.load(sys.stdin)
     with contextlib.redirect_stdout(io.StringIO()):
-        answer = _answer(asked["name"], Question(**asked["question"]), Path(asked["folder"]))
-    sys.stdout.write(schema.to_text(answer.record))
+        options = AuditOptions(**request["options"])
+        outcome = _outcome(request["name"], options, Path(request["folder"]))
+    sys.stdout.write(schema.to_text(outcome.record))
 
 
-def _too_long(name: str, seconds: float, place: Place | None) -> UserError:
+def _timeout_error(name: str, seconds: float, place: Place | None) -> UserError:
     return UserError(
-        f"`{name}` is not audited after {seconds:g} s",
+        f"auditing `{name}` timed out after {seconds:g} s",
         place=place,
-        hint="give it longer with --time-limit, or fewer steps of its loop",
+        hint="raise --time-limit, or reduce the steps of its loop",
     )
 
 
-def _place(frame: FrameType | None) -> Place | None:
-    """The line of the user's own that a thread is at."""
-    return last_user_line(traceback.extract_stack(frame)) if frame is not None else None
-
-
-def _answer(name: str, question: Question, folder: Path) -> Answer:
+def _outcome(name: str, options: AuditOptions, folder: Path) -> AuditOutcome:
     from landscape.audit import audit
 
     try:
-        function, task = _function(name, question, folder)
-        found = audit(
+        function, task = _function(name, options, folder)
+        result = audit(
             function,
             task=task,
-            kind=question.kind,
-            domain=question.domain,
-            head=question.head,
-            order=question.order,
-            targets=question.targets,
-            outputs=question.outputs,
+            kind=options.kind,
+            domain=options.domain,
+            head=options.head,
+            order=options.order,
+            targets=options.targets,
+            outputs=options.outputs,
             name=name,
         )
     except UserError as error:
-        return Answer(name, None, error)
+        return AuditOutcome(name, None, error)
     except Exception as error:
         place = last_user_line(traceback.extract_tb(error.__traceback__))
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         wrapped = UserError(f"`{name}` cannot be audited: {first}", place=place)
-        return Answer(name, None, wrapped)
-    return Answer(name, found, None)
+        return AuditOutcome(name, None, wrapped)
+    return AuditOutcome(name, result, None)
 
 
-def _function(name: str, question: Question, folder: Path) -> tuple[Any, str | None]:
-    """The function with its options, and the task that the menu knows it for."""
-    family, task = _FAMILIES[question.kind], question.task
+def _function(name: str, options: AuditOptions, folder: Path) -> tuple[Any, str | None]:
+    """Returns the function with its options, and its task: the requested one, or the menu's."""
+    family, task = _FAMILIES[options.kind], options.task
     if ":" not in name:
-        if question.kind == "function":
+        if options.kind == "function":
             raise UserError(
                 f"`{name}` does not name a function", hint="write `module:name` or `file.py:name`"
             )
         entries = catalog.find(family, name, folder, task)
-        part = catalog.Spec(name, question.options)
+        part = catalog.Spec(name, options.arguments)
         if len(entries) > 1:
             tasks = ", ".join(str(entry.task) for entry in entries)
             raise UserError(
-                f"`{name}` stands in several tasks: {tasks}", hint="name one with --task"
+                f"`{name}` exists for several tasks: {tasks}", hint="choose one with --task"
             )
         task = task or entries[0].task
         return catalog.build(family, part, folder=folder, task=task), task
     function = catalog.load(name, folder)
-    return _bound(function, name, question.options), task
+    return _bound(function, name, options.arguments), task
 
 
 def _bound(function: Any, name: str, options: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The codes that an audit can find, read off the folder `codes`: one module per code."""
+"""Lists the codes that an audit can report: the modules of the folder `codes`, one per code."""
 
 import functools
 import importlib
@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent / "codes"
 
 @functools.cache
 def finders() -> dict[str, Callable[[Survey], list[Finding]]]:
-    """The function `find` of each code, in the order of their names."""
+    """Returns the function `find` of each code, in the order of their names."""
     names = sorted(path.stem for path in _FOLDER.glob("[!_]*.py"))
     modules = {name: importlib.import_module(f"landscape.audit.codes.{name}") for name in names}
     return {name.partition("_")[0].upper(): module.find for name, module in modules.items()}

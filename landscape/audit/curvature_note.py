@@ -1,4 +1,4 @@
-"""What the audit of a loss means for its curvature: is there a Hessian, and a Gauss-Newton one?"""
+"""Interprets an audit for curvature: whether the Hessian and the Gauss-Newton matrix exist."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,12 +6,12 @@ from typing import NamedTuple
 from landscape.storage.audit_records import AuditRecord, FailedAudit, Property
 from landscape.storage.records import CurvaturePoint, CurvatureRecord, LossSmoothness
 
-# Twice differentiable everywhere, by the audit's words.
+# Classes of smoothness that are twice differentiable everywhere.
 TWICE = ("smooth", "C2")
 
 
 class Smoothness(NamedTuple):
-    """Of a loss in its prediction; None where the audit could not tell."""
+    """Smoothness and convexity of a loss in its prediction; None if the audit did not decide."""
 
     value: str | None
     how: str | None
@@ -19,28 +19,29 @@ class Smoothness(NamedTuple):
 
     @property
     def twice_differentiable(self) -> bool | None:
+        """Whether the Hessian exists everywhere; None if unknown."""
         return None if self.value is None else self.value in TWICE
 
     @property
     def note(self) -> str:
-        """A sentence for a reader of the Hessian, empty where there is nothing to warn of."""
+        """A warning about the Hessian; empty if the loss is twice differentiable."""
         if self.value is None:
-            return "the audit could not tell whether the loss is twice differentiable"
+            return "the audit leaves open whether the loss is twice differentiable"
         if self.twice_differentiable:
             return ""
-        seen = {
+        consequence = {
             "C1": "its slope has corners, where the Hessian jumps",
             "C0": "it has kinks, and the Hessian, which is taken between them, misses their share",
         }.get(self.value, "it jumps, and neither gradient nor Hessian sees the jumps")
-        return f"the loss is not twice differentiable ({self.value}, {self.how}): {seen}"
+        return f"the loss is not twice differentiable ({self.value}, {self.how}): {consequence}"
 
     @property
     def against_gauss_newton(self) -> str | None:
-        """Why the Gauss-Newton matrix has no meaning, if it has none."""
+        """The reason why the Gauss-Newton matrix is not meaningful; None if it is."""
         if self.convex:
             return None
         if self.convex is None:
-            return "the audit could not tell whether the loss is convex in the prediction"
+            return "the audit leaves open whether the loss is convex in the prediction"
         return "the loss is not convex in the prediction"
 
     def record(self, points: Iterable[CurvaturePoint]) -> CurvatureRecord:

@@ -1,7 +1,7 @@
-"""Judges a loss without training it: what autodiff and gradient descent will meet, with evidence.
+"""Judges a loss without training it: problems of autodiff and gradient descent, with evidence.
 
-Two halves need each other. The rules of composition, read off the traced program, prove the good
-cases and list the suspects of the others; measurement at exactly those suspects decides.
+Two halves need each other. The rules of composition, applied to the traced program, prove the good
+cases and list suspect operations in the others; measurement at exactly those operations decides.
 """
 
 import math
@@ -50,7 +50,7 @@ def audit(
     has `from_logits=False`); `head` puts a sigmoid or softmax before the loss; `order` is auto,
     predictions-first or targets-first; `targets` is auto, onehot, labels, signed or zero_one;
     `outputs` is the number of classes, 4 by default. The same arguments give the same audit.
-    Raises UserError if the function cannot be audited, with the line of it that is at fault.
+    Raises UserError if the function cannot be audited, and names its line at fault.
     """
     subject = build(
         loss,
@@ -117,52 +117,52 @@ def _judge(survey: Survey) -> Audit:
 
 
 def _findings(survey: Survey) -> list[Finding]:
-    """The findings of every code."""
+    """Returns the findings of every code."""
     return [finding for find in finders().values() for finding in find(survey)]
 
 
 def _rank(finding: Finding) -> tuple[int, str]:
-    """Most severe first."""
+    """A sort key: most severe first, then by code."""
     return SEVERITIES.index(finding.severity), finding.code
 
 
 def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
-    """A note if predictions may be probabilities that were taken for logits."""
+    """Returns a note if predictions may be probabilities that were taken for logits."""
     subject = survey.subject
     if subject.domain.name != "real" or subject.task in (None, "regression"):
         return []
     if survey.operations() & _SQUASHING or verdict_of(findings) != "untrainable":
         return []
     return [
-        "nothing in it turns logits into probabilities: if it expects probabilities, audit it with "
-        "--domain unit (or simplex), or with the --head that feeds it"
+        "no operation turns logits into probabilities: if it expects probabilities, audit it with "
+        "--domain unit (or simplex), or with the --head before it"
     ]
 
 
 def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
-    """The findings; the suggestion of those that a rewrite removes says what it brings."""
+    """Returns the findings; suggestions name the findings that a rewrite was measured to remove."""
     if survey.subject.kind != "loss":
         return findings
     codes = {finding.code for finding in findings}
-    for what, changed in rewrites(survey, codes):
-        after = _findings_after(survey, changed)
+    for change, loss in rewrites(survey, codes):
+        after = _findings_after(survey, loss)
         if after is None:
             continue
         gone = (codes & _MENDED) - {finding.code for finding in after}
         if not gone:
             continue
-        brings = (
-            f"{what}, it is {verdict_of(after)}: {', '.join(sorted(gone))} gone (audited as well)"
+        effect = (
+            f"{change}, it is {verdict_of(after)}: {', '.join(sorted(gone))} gone (audited as well)"
         )
         worst = min((f for f in findings if f.code in gone), key=lambda f: _rank(f)[0])
-        extended = replace(worst, suggestion=f"{worst.suggestion}; {brings}")
+        extended = replace(worst, suggestion=f"{worst.suggestion}; {effect}")
         findings = [extended if finding is worst else finding for finding in findings]
     return findings
 
 
-def _findings_after(survey: Survey, changed: Callable[..., Any]) -> list[Finding] | None:
-    """The findings of the rewritten loss; None if it cannot be audited."""
+def _findings_after(survey: Survey, loss: Callable[..., Any]) -> list[Finding] | None:
+    """Returns the findings of the rewritten loss; None if it cannot be audited."""
     try:
-        return _findings(_survey(survey.subject.replaced(changed), survey.seed))
-    except Exception:  # the rewrite does not fit this program, so nothing is claimed of it
+        return _findings(_survey(survey.subject.replaced(loss), survey.seed))
+    except Exception:  # the rewrite does not fit this program, so no effect is claimed
         return None

@@ -1,4 +1,4 @@
-"""Operations that can switch, and what measurement finds at their switches."""
+"""Lists the operations that can switch, with the result of measuring at their switches."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from landscape.audit.static.reader import OPEN, Site
 
 
 def suspects(survey: Survey) -> list[Suspect]:
-    """Every operation that can switch, in the order of the program, with its fate."""
+    """Returns every operation that can switch, in the order of the program, with its fate."""
     positions = {site.number: i for i, site in enumerate(survey.probe.sites)}
     return [_suspect(survey, site, positions.get(site.number)) for site in survey.reading.sites]
 
@@ -27,7 +27,7 @@ def _suspect(survey: Survey, site: Site, position: int | None) -> Suspect:
 
 
 def _fate(orders: Sequence[int], moved: bool) -> tuple[str, str]:
-    """The fate of a site with crossings of these orders, and the reason."""
+    """Returns the fate of a site with crossings of these orders, and the reason."""
     broken = [order for order in orders if order in CODES]
     if broken:
         codes = sorted({CODES[order] for order in broken})

@@ -14,7 +14,7 @@ from landscape.cli.output import console, message, reports_errors
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.audit.by_name import Answer
+    from landscape.audit.by_name import AuditOutcome
 
 
 @click.command()
@@ -94,26 +94,28 @@ def audit(
     if figure is not None:
         _check_figure(figure)
     loss_options = config.options(options)
-    question = by_name.Question(kind, task, domain, head, order, targets, classes, loss_options)
+    audit_options = by_name.AuditOptions(
+        kind, task, domain, head, order, targets, classes, loss_options
+    )
     if time_limit != time_limit:
         raise UserError(
             "--time-limit must be a number, found nan", hint="use seconds: --time-limit 120"
         )
-    answers = []
+    outcomes = []
     try:
-        for answer in by_name.examine(losses, question, Path.cwd(), time_limit):
-            answers.append(answer)
+        for outcome in by_name.audit_each(losses, audit_options, Path.cwd(), time_limit):
+            outcomes.append(outcome)
             if not as_json:
-                _show_answer(answer, verbose)
+                _show_outcome(outcome, verbose)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
     if as_json:
-        records = [answer.to_json() for answer in answers]
+        records = [outcome.to_json() for outcome in outcomes]
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=2))
     if figure is not None:
-        _draw(answers, figure)
-    _exit(answers)
+        _draw(outcomes, figure)
+    _exit(outcomes)
 
 
 def _check_figure(path: Path) -> None:
@@ -126,32 +128,32 @@ def _check_figure(path: Path) -> None:
         raise UserError(f"the folder {path.absolute().parent} does not exist")
 
 
-def _show_answer(answer: "Answer", verbose: bool) -> None:
+def _show_outcome(outcome: "AuditOutcome", verbose: bool) -> None:
     from landscape.report import terminal
 
-    if answer.audit is None:
-        console().print(terminal.not_audited(answer.loss, str(answer.error)))
+    if outcome.audit is None:
+        console().print(terminal.not_audited(outcome.loss, str(outcome.error)))
     else:
-        console().print(terminal.audit_lines(answer.audit, verbose=verbose))
+        console().print(terminal.audit_lines(outcome.audit, verbose=verbose))
 
 
-def _draw(answers: "Sequence[Answer]", path: Path) -> None:
+def _draw(outcomes: "Sequence[AuditOutcome]", path: Path) -> None:
     from landscape.report.figures import audit_figure, rendering
     from landscape.storage import disk
 
-    audits = [answer.record for answer in answers]
+    audits = [outcome.record for outcome in outcomes]
     with rendering.report_style():
         picture = rendering.image_bytes(audit_figure.shapes(audits), path.suffix)
     disk.write_bytes(path, picture)
     message(f"figure: {path}")
 
 
-def _exit(answers: "Sequence[Answer]") -> NoReturn:
+def _exit(outcomes: "Sequence[AuditOutcome]") -> NoReturn:
     """Exits with 2 if a loss could not be audited, 1 if a loss is untrainable, else 0."""
-    refused = any(answer.audit is None for answer in answers)
-    untrainable = any(a.audit is not None and a.audit.verdict == "untrainable" for a in answers)
+    refused = any(outcome.audit is None for outcome in outcomes)
+    untrainable = any(a.audit is not None and a.audit.verdict == "untrainable" for a in outcomes)
     code = 2 if refused else 1 if untrainable else 0
-    if any(answer.hangs for answer in answers):
+    if any(outcome.hangs for outcome in outcomes):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -50,15 +50,15 @@ def test_care_makes_no_claim_and_the_claims_are_counted():
 
 @pytest.mark.parametrize("row", RULES, ids=lambda row: f"{row['loss']} {row['task']}")
 def test_the_rules_prove_what_the_table_says(row):
-    question = by_name.Question(
+    options = by_name.AuditOptions(
         "loss", row["task"], "real", None, "auto", "auto", outputs=None, options={}
     )
-    (answer,) = by_name.examine([plain(row["loss"])], question, ROOT, seconds=60)
-    smoothness, convex = (answer.audit.properties[name] for name in ("smoothness", "convex"))
+    (outcome,) = by_name.audit_each([plain(row["loss"])], options, ROOT, seconds=60)
+    smoothness, convex = (outcome.audit.properties[name] for name in ("smoothness", "convex"))
     assert row == {
         "loss": row["loss"],
         "task": row["task"],
-        "suspects": str(len(answer.audit.suspects)),
+        "suspects": str(len(outcome.audit.suspects)),
         "smoothness": f"{smoothness.value}, {smoothness.how}",
         "convex": f"{'yes' if convex.value else 'no'}, {convex.how}",
     }

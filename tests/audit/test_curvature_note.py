@@ -20,7 +20,7 @@ def audited(value, convex):
         ("C1", False, "corners"),
         ("C0", False, "kinks"),
         ("discontinuous", False, "jumps"),
-        (None, None, "could not tell"),
+        (None, None, "leaves open"),
     ],
 )
 def test_what_is_twice_differentiable(value, twice, words):
@@ -31,7 +31,7 @@ def test_what_is_twice_differentiable(value, twice, words):
 
 
 @pytest.mark.parametrize(
-    ("convex", "reason"), [(True, None), (False, "not convex"), (None, "could not tell")]
+    ("convex", "reason"), [(True, None), (False, "not convex"), (None, "leaves open")]
 )
 def test_gauss_newton_needs_a_convex_loss(convex, reason):
     found = curvature_note.of_loss(audited("smooth", convex)).against_gauss_newton
