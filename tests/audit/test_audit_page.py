@@ -51,7 +51,7 @@ def test_care_makes_no_claim_and_the_claims_are_counted():
 @pytest.mark.parametrize("row", RULES, ids=lambda row: f"{row['loss']} {row['task']}")
 def test_the_rules_prove_what_the_table_says(row):
     options = by_name.AuditOptions(
-        "loss", row["task"], "real", None, "auto", "auto", outputs=None, options={}
+        "loss", row["task"], "real", None, "auto", "auto", outputs=None, arguments={}
     )
     (outcome,) = by_name.audit_each([plain(row["loss"])], options, ROOT, seconds=60)
     smoothness, convex = (outcome.audit.properties[name] for name in ("smoothness", "convex"))
