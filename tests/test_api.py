@@ -1,4 +1,4 @@
-"""From a script or a notebook: the same as the command, with tables of pandas."""
+"""The API for scripts and notebooks: the results of the command as pandas tables."""
 
 import subprocess
 import sys
@@ -13,10 +13,10 @@ from landscape import UserError, load, results, run
 FEW = ("losses=[brier, focal]", "steps=10", "record_every=5", "slices=null")
 
 
-def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
-    path, told = write_config(tmp_path), []
-    sweep = run(load(path, *FEW), tmp_path / "out", tell=told.append)
-    assert len(told) == 4 and all(" done " in line for line in told)
+def test_a_sweep_runs_and_is_read_without_the_command(tmp_path):
+    path, lines = write_config(tmp_path), []
+    sweep = run(load(path, *FEW), tmp_path / "out", tell=lines.append)
+    assert len(lines) == 4 and all(" done " in line for line in lines)
     assert sweep.status.tolist() == ["done"] * 4
     table = sweep.runs
     assert sorted(table["run"]) == sorted(sweep.status.index)
@@ -27,12 +27,12 @@ def test_a_sweep_is_run_and_read_without_the_command(tmp_path):
     assert table["accuracy"].iloc[0] == pytest.approx(last)
     assert sorted(sweep.comparison["loss"]) == ["brier", "focal"]
     pd.testing.assert_frame_equal(results(tmp_path / "out" / "sweep").runs, table)
-    told.clear()
-    run(load(path, *FEW, "seeds=3"), tmp_path / "out", tell=told.append)
-    assert len(told) == 2
+    lines.clear()
+    run(load(path, *FEW, "seeds=3"), tmp_path / "out", tell=lines.append)
+    assert len(lines) == 2
 
 
-def test_mistakes_are_errors_of_one_kind(tmp_path):
+def test_every_mistake_is_a_user_error(tmp_path):
     path = write_config(tmp_path)
     with pytest.raises(UserError, match="there is no key `step`"):
         load(path, "step=3")
@@ -58,7 +58,7 @@ print(sweep.status.tolist())
 
 
 @pytest.mark.slow
-def test_a_script_needs_no_guard_against_starting_itself_again(tmp_path):
+def test_a_script_needs_no_main_guard(tmp_path):
     write_config(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
@@ -69,7 +69,7 @@ def test_a_script_needs_no_guard_against_starting_itself_again(tmp_path):
     assert lines[0] == "once" and lines[-1] == "['done', 'done']" and lines.count("once") == 1
 
 
-def test_the_package_imports_nothing_heavy_until_it_is_asked():
+def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, landscape; print(sorted({'jax', 'numpy', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the loss."
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: an object, or a list of several."
+    "--json", "as_json", is_flag=True, help="Print JSON: an object, or a list for several losses."
 )
 @click.option(
     "--figure",

@@ -1,4 +1,4 @@
-"""`landscape audit` as a person and a program meet it: texts, JSON, exit codes, bad input."""
+"""`landscape audit`: texts, JSON, exit codes, bad input."""
 
 import json
 
@@ -221,7 +221,7 @@ MISTAKES = {
 }
 
 
-def test_each_mistake_is_told_clearly_and_costs_only_itself(folder):
+def test_each_mistake_is_reported_and_does_not_affect_the_others(folder):
     names = [f"mine.py:{name}" for name in MISTAKES]
     others = ["missing.py:x", "no_such_module:x", "hubber", "focal", "huber"]
     done = landscape(*names, *others, "--json", cwd=folder)
@@ -247,7 +247,7 @@ def test_prints_do_not_reach_the_output(folder):
 
 
 @pytest.mark.slow
-def test_what_takes_too_long_is_named_and_the_others_are_done(folder):
+def test_a_loss_over_the_time_limit_is_named_and_the_others_are_audited(folder):
     names = ["mine.py:sleeps", "mine.py:hangs", "absolute_error"]
     done = landscape(*names, "--time-limit", "6", "--json", cwd=folder, by=run_process)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The command as a person meets it: what is printed where, and the exit codes."""
+"""The command line: what is printed where, and the exit codes."""
 
 import errno
 import json
@@ -34,7 +34,7 @@ def finished(tmp_path_factory):
     return folder, run_process("run", "quick.yaml", cwd=folder)
 
 
-def test_run_prints_the_comparison_and_says_where_the_report_is(finished):
+def test_run_prints_the_comparison_and_the_place_of_the_report(finished):
     folder, done = finished
     assert done.returncode == 0, done.stderr
     assert "softmax" in done.stdout
@@ -45,7 +45,7 @@ def test_run_prints_the_comparison_and_says_where_the_report_is(finished):
     assert "Traceback" not in done.stderr
 
 
-def test_the_same_command_again_trains_nothing(finished):
+def test_rerunning_the_command_trains_nothing(finished):
     folder, _ = finished
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/quick/runs/*/trace.parquet")}
     again = run_process("run", "quick.yaml", cwd=folder)
@@ -57,18 +57,18 @@ def test_the_same_command_again_trains_nothing(finished):
     assert sorted(states) == ["done"] * 4 + ["new"] * 2
 
 
-def test_status_and_report_read_the_folder_alone(finished):
+def test_status_and_report_need_only_the_folder(finished):
     folder, _ = finished
-    found = invoke("status", "runs/quick", "--json", cwd=folder)
-    said = json.loads(found.stdout)
-    assert [run["status"] for run in said["runs"].values()] == ["done"] * 4
-    assert said["counts"] == {"done": 4} and said["held"] is None
+    output = invoke("status", "runs/quick", "--json", cwd=folder).stdout
+    state = json.loads(output)
+    assert [run["status"] for run in state["runs"].values()] == ["done"] * 4
+    assert state["counts"] == {"done": 4} and state["held"] is None
     again = invoke("report", "runs/quick", cwd=folder)
     assert again.returncode == 0
     assert "zero_one" in again.stdout
 
 
-def test_fresh_says_what_it_deletes(finished):
+def test_fresh_reports_what_it_deletes(finished):
     folder, _ = finished
     (folder / "other.yaml").write_text(QUICK.replace("seeds: 2", "seeds: 1"))
     quick = ["losses=[zero_one]", "slices=null", "steps=2"]
@@ -125,7 +125,7 @@ def test_a_mistake_is_one_clear_message_and_exit_code_2(tmp_path, name):
     assert not (tmp_path / "runs").exists()
 
 
-OWN = {
+USER_LOSSES = {
     "raises": ("    raise ValueError('no such thing')", ["ValueError: no such thing", "mine.py:6"]),
     "shape": ("    return jnp.ones((3, 3))", ["(3, 3)", "(32,)", "mine.py:5"]),
     "integer": ("    return jnp.argmax(predictions, axis=1)", ["int32", "floating"]),
@@ -141,9 +141,9 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("name", OWN)
-def test_a_mistake_in_a_loss_of_ones_own_names_the_line(tmp_path, name):
-    body, expected = OWN[name]
+@pytest.mark.parametrize("name", USER_LOSSES)
+def test_a_mistake_in_a_user_defined_loss_names_the_line(tmp_path, name):
+    body, expected = USER_LOSSES[name]
     imports = "import jax.numpy as jnp\nimport numpy as np\n\n\n"
     code = f"{imports}def loss(predictions, targets):\n{body}\n"
     (tmp_path / "mine.py").write_text(code)
@@ -205,7 +205,7 @@ def test_init_writes_an_experiment_that_runs_and_never_overwrites(tmp_path):
         ["fly"],
     ],
 )
-def test_what_is_not_there_is_said_without_a_traceback(tmp_path, args):
+def test_missing_inputs_are_reported_without_a_traceback(tmp_path, args):
     done = invoke(*args, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip()
@@ -236,8 +236,8 @@ def test_schema_accepts_the_configs_and_refuses_an_unknown_key(tmp_path):
 
 def test_list_names_every_family(tmp_path):
     done = invoke("list", "--json", cwd=tmp_path)
-    found = json.loads(done.stdout)
-    names = {(entry["family"], entry["name"]) for entry in found}
+    entries = json.loads(done.stdout)
+    names = {(entry["family"], entry["name"]) for entry in entries}
     for wanted in [
         ("losses", "lovasz_hinge"),
         ("models", "resnet"),
@@ -253,19 +253,19 @@ def test_list_names_every_family(tmp_path):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_a_folder_that_may_not_be_entered_is_said_without_a_traceback(monkeypatch):
-    def entered(name):
-        looks = getattr(Path, name)
+def test_a_folder_without_permission_is_reported_without_a_traceback(monkeypatch):
+    def refuse(name):
+        method = getattr(Path, name)
 
-        def look(path, *rest, **more):
+        def refusing(path, *arguments, **options):
             if path.parts[:1] == ("theirs",):
                 raise PermissionError(errno.EACCES, "Permission denied", str(path))
-            return looks(path, *rest, **more)
+            return method(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, name, look)
+        monkeypatch.setattr(Path, name, refusing)
 
-    entered("is_file")
-    entered("is_dir")
+    refuse("is_file")
+    refuse("is_dir")
     for name in ("status", "report"):
         done = CliRunner().invoke(main, [name, "theirs"])
         assert done.exit_code == 2 and isinstance(done.exception, SystemExit)

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep while it runs."""
+"""The live view of a sweep."""
 
 import io
 import time
@@ -31,15 +31,13 @@ def drawn(view):
     return console.file.getvalue()
 
 
-def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
-    runs, tmp_path, monkeypatch
-):
+def test_the_view_counts_performed_steps_and_time_since_the_first_run(runs, tmp_path, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     first, second, third, fourth = runs
     trained = {first.id, second.id, third.id}
     view = LiveView(Console(file=io.StringIO()), tmp_path, 4, trained)
-    now[0] += 300  # programs are built and checked
+    now[0] += 300  # while programs are built and checked
     with view.shown():
         for run in (first, second):
             view.update(Started(run, "worker 1"))
@@ -50,7 +48,7 @@ def test_steps_are_those_that_were_made_and_time_counts_from_the_first_run(
         view.update(Ended(first, "done", 10.0))
         view.update(Ended(second, "diverged", 10.0))
         view.update(Started(fourth, "worker 1"))
-        view.update(Ended(fourth, "done", 0.0))  # it was only measured
+        view.update(Ended(fourth, "done", 0.0))  # only measured
         assert "15 steps/s" in drawn(view)  # 90 and 60
         assert "3/4 done" in drawn(view) and "1 diverged" in drawn(view)
         assert "3 s left" in drawn(view)  # 3 of 4 took 10 seconds
@@ -70,7 +68,7 @@ def test_the_activity_of_a_run_in_words(record, words):
     assert words in activity(record)
 
 
-def test_seconds_as_a_person_says_them():
+def test_durations_are_readable():
     assert [duration(s) for s in (0.4, 59, 60, 3599, 3600, 7385)] == [
         "0 s",
         "59 s",

@@ -1,7 +1,7 @@
-"""The `landscape` command, as a process of its own or inside this one.
+"""The `landscape` command, in a separate process or in this one.
 
-A process takes seconds to start, of which the test learns nothing; so the entry point, the exit
-codes and what else only a process can show are tested with one, and the rest in here.
+A process takes seconds to start. It is used for the entry point, the exit codes and whatever else
+only a process can show; everything else runs in this process.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from landscape.cli import main
 
 
 def run_process(*words, cwd):
-    """A process that has ended, with its `returncode`, `stdout` and `stderr`."""
+    """Runs the command in a process; returns its `returncode`, `stdout` and `stderr`."""
     command = [sys.executable, "-m", "landscape.cli", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 def invoke(*words, cwd):
-    """The same of a call in this process; whatever escapes from the command is raised."""
+    """Runs the command in this process; raises any exception that escapes from it."""
     with contextlib.chdir(cwd), _as_for_a_user():
         done = CliRunner(env={"COLUMNS": "80"}).invoke(main, [*map(str, words)], "landscape")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -33,7 +33,7 @@ def invoke(*words, cwd):
 
 @contextlib.contextmanager
 def _as_for_a_user():
-    """Without what the tests of this repository forbid themselves, in all threads."""
+    """Lifts the restrictions that only the tests of this repository set, in all threads."""
     forbidden = {"jax_numpy_rank_promotion": "allow", "jax_numpy_dtype_promotion": "standard"}
     before = {name: getattr(jax.config, name) for name in forbidden}
     for name, value in forbidden.items():

@@ -1,4 +1,4 @@
-"""A small sweep whose loss can misbehave, and what is asked of it in the end."""
+"""A small sweep whose loss can misbehave, and its results."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ record_every: 10
 slices: {lines: {directions: 1, points: 3}, planes: null}
 execution: {retries: 1}
 """
-# A loss that does what a file beside it says, once for each file there, when it is traced.
+# A loss that, when traced, performs the mischief named in a file next to it, once per file.
 LOSSES = """
 import ctypes, itertools, os, sys
 from pathlib import Path
@@ -78,7 +78,7 @@ def write_config(folder, text=CONFIG):
 
 
 def plan_mischief(folder, what, number):
-    """What the loss does when it is traced for the n-th time."""
+    """Sets what the loss does when it is traced for the n-th time."""
     (folder / f"mischief-{number:02}").write_text(what)
 
 
@@ -91,7 +91,7 @@ def run_sweep(path, *overrides, jobs=None, executor=None, out=None, **options):
 
 
 def result_bytes(directory):
-    """The bytes of every result, by run and file."""
+    """Returns the bytes of every result by run and file."""
     return {
         (folder.name, name): (folder / name).read_bytes()
         for folder in sorted((directory / "runs").iterdir())
@@ -100,11 +100,12 @@ def result_bytes(directory):
     }
 
 
-def assert_same_results(found, expected):
-    """Whether results are equal byte for byte, but for the folder that their configs lie in."""
-    assert found.keys() == expected.keys()
-    others = [key for key in found if key[1] != "config.yaml" and found[key] != expected[key]]
-    assert others == [], others
+def assert_same_results(results, expected):
+    """Asserts that results are equal byte for byte, except for configs, which name their folder."""
+    assert results.keys() == expected.keys()
+    compared = [key for key in results if key[1] != "config.yaml"]
+    different = [key for key in compared if results[key] != expected[key]]
+    assert different == [], different
 
 
 def statuses(events):

@@ -1,4 +1,4 @@
-"""The arithmetic of an estimate, from times that are known."""
+"""The arithmetic of a cost estimate, with given times."""
 
 from helpers.misbehaving_sweep import write_config
 
@@ -7,26 +7,26 @@ from landscape.run.program_cache import ProgramCache
 from landscape.sweep import estimate
 
 
-def test_an_estimate_adds_up_what_one_run_of_each_program_took(tmp_path, monkeypatch):
-    asked = []
+def test_an_estimate_extrapolates_from_one_run_per_program(tmp_path, monkeypatch):
+    timed_runs = []
 
     def timed(run, cache):
-        asked.append((run.loss.label, run.steps))
-        cold = len(asked) % 2 == 1
+        timed_runs.append((run.loss.label, run.steps))
+        cold = len(timed_runs) % 2 == 1
         return (9.0, 4.0) if cold else (3.0, 1.0)  # seconds of the run, and of training in it
 
     monkeypatch.setattr(estimate, "_timed", timed)
     overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
     runs = config.expand(config.load(write_config(tmp_path), overrides))
-    everyone = {run.id for run in runs}
-    cost = estimate.estimate_cost(runs, everyone, ProgramCache())
-    assert asked == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
+    all_ids = {run.id for run in runs}
+    cost = estimate.estimate_cost(runs, all_ids, ProgramCache())
+    assert timed_runs == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
     assert cost.compiling == 2 * (9 - 3)
     # Each run measures for 2 seconds and trains five times as long as the short one.
     assert cost.running == 2 * 3 * (2 + 5 * 1.0)
-    # What is trained already is only measured.
+    # Runs that are trained already are only measured.
     measured = {run.id for run in runs if run.loss.label == "brier"}
-    cost = estimate.estimate_cost(runs, everyone - measured, ProgramCache())
+    cost = estimate.estimate_cost(runs, all_ids - measured, ProgramCache())
     assert cost.running == 3 * 2 + 3 * (2 + 5 * 1.0)
 
 

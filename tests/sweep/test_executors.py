@@ -1,4 +1,4 @@
-"""Who performs runs decides nothing about them; and which worker gets which run."""
+"""Executors: equal results from all of them, selection, dispatch, and loss of workers."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ from landscape.sweep.executors.pool import Limits, WorkerPool
 from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost, Note, Prepared, Started
 from landscape.sweep.executors.selection import select_executor
 
-MORE = """
+ALL_MEASUREMENTS = """
 dataset: digits
 model: {name: mlp, widths: [4]}
 losses: [brier]
@@ -54,7 +54,7 @@ across: {interpolations: [seeds], points: 3}
 MEASURED = ("curvature.json", "audit.json")
 
 
-def everything(directory):
+def all_bytes(directory):
     more = {
         (path.parent.name, path.name): path.read_bytes()
         for name in MEASURED
@@ -66,16 +66,16 @@ def everything(directory):
 
 
 @pytest.mark.slow
-def test_every_executor_leaves_the_same_bytes_of_everything_that_is_measured(tmp_path, monkeypatch):
-    """The serial one has two devices here and shares points among them; each worker has one."""
-    found = {}
+def test_every_executor_writes_the_same_bytes(tmp_path, monkeypatch):
+    """The serial executor splits points across two devices; each worker has one device."""
+    results = {}
     for executor, jobs in (("serial", 1), ("processes", 2)):
-        path = write_config(tmp_path / f"{executor}{jobs}", MORE)
+        path = write_config(tmp_path / f"{executor}{jobs}", ALL_MEASUREMENTS)
         events, directory = run_sweep(path, executor=executor, jobs=jobs)
         assert statuses(events) == ["done"] * 2
-        found[executor, jobs] = everything(directory)
-    assert len(found["serial", 1]) == 2 * (5 + 2) + 1
-    assert_same_results(found["processes", 2], found["serial", 1])
+        results[executor, jobs] = all_bytes(directory)
+    assert len(results["serial", 1]) == 2 * (5 + 2) + 1
+    assert_same_results(results["processes", 2], results["serial", 1])
     monkeypatch.setattr(
         session, "running_executor", None
     )  # nobody is started who has nothing to do
@@ -100,11 +100,11 @@ def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
     assert_same_results(result_bytes(directory), result_bytes(expected))
 
 
-def test_a_cluster_that_is_not_there_is_said_at_once():
+def test_an_unreachable_cluster_is_reported_at_once():
     from landscape.sweep.executors import ray
 
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(UserError, match=f"no Ray cluster at {address}: .*refused"),
@@ -113,14 +113,14 @@ def test_a_cluster_that_is_not_there_is_said_at_once():
             pass
 
 
-def test_what_a_task_raises_on_a_cluster_reads_as_here():
+def test_errors_of_a_task_on_a_cluster_are_unwrapped():
     from landscape.sweep.executors import ray
 
     slot = ray.RaySlot("worker 1", None, config.Resources())
     for error in (UserError("wrong", hint="mend it"), StorageError("full"), OSError("gone")):
         shown = ray.ray.exceptions.RayTaskError("call", "Traceback", error).as_instanceof_cause()
-        found = slot.why_failed(shown)
-        assert type(found) is type(error) and str(found) == str(error)
+        reason = slot.why_failed(shown)
+        assert type(reason) is type(error) and str(reason) == str(error)
     assert slot.why_failed(ray.ray.exceptions.ActorDiedError()) == "worker or its machine lost"
 
 
@@ -139,10 +139,10 @@ def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
 
 
 class Cluster:
-    """Stands for Ray where every task ends with an error."""
+    """A fake of Ray in which every task raises."""
 
     def __init__(self, monkeypatch, ray, error):
-        self.error, self.asked = error, 0
+        self.error, self.calls = error, 0
         monkeypatch.setattr(ray.ray, "remote", lambda thing: self)
         monkeypatch.setattr(ray.ray, "wait", lambda references, **more: (references, []))
         monkeypatch.setattr(ray.ray, "get", self.get)
@@ -158,11 +158,11 @@ class Cluster:
         return self
 
     def get(self, reference, timeout=None):
-        self.asked += 1
+        self.calls += 1
         raise self.error
 
 
-def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monkeypatch):
+def test_a_cluster_on_which_workers_cannot_start_is_given_up_with_the_reason(monkeypatch):
     from landscape.sweep.executors import ray
 
     why = ray.ray.exceptions.RayTaskError("begin", "Traceback\nImportError: landscape", None)
@@ -173,7 +173,7 @@ def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monk
         UserError, match="workers cannot start on the cluster: ImportError: landscape"
     ):
         slot.ready()
-    assert cluster.asked == 3
+    assert cluster.calls == 3
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_cluster_on_which_no_worker_can_begin_is_given_up_with_the_reason(monk
         ("GetTimeoutError", r"cannot run workers: there \(no reply within 60 s\)"),
     ],
 )
-def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, kind, words):
+def test_a_machine_that_cannot_reply_is_not_reported_as_blind(monkeypatch, tmp_path, kind, words):
     from landscape.sweep.executors import ray
 
     errors = {
@@ -198,22 +198,22 @@ def test_a_machine_that_cannot_look_is_not_called_blind(monkeypatch, tmp_path, k
     assert [*tmp_path.iterdir()] == []
 
 
-# --- which executor
+# --- selection of the executor
 
 
-def chosen(tmp_path, *overrides, executor=None, jobs=None, address=None):
+def selected(tmp_path, *overrides, executor=None, jobs=None, address=None):
     experiment = config.load(write_config(tmp_path), overrides)
     return select_executor(experiment, executor, jobs, address)
 
 
-def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
-    assert chosen(tmp_path).executor == "serial"
-    assert chosen(tmp_path, jobs=1).executor == "serial"
-    assert chosen(tmp_path, jobs=3) == ExecutorSpec("processes", 3, None)
-    limited = chosen(tmp_path, "execution.time_limit=1h")
+def test_the_simplest_executor_that_satisfies_the_config_is_selected(tmp_path):
+    assert selected(tmp_path).executor == "serial"
+    assert selected(tmp_path, jobs=1).executor == "serial"
+    assert selected(tmp_path, jobs=3) == ExecutorSpec("processes", 3, None)
+    limited = selected(tmp_path, "execution.time_limit=1h")
     assert limited == ExecutorSpec("processes", 1, None)
-    assert chosen(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
-    assert chosen(tmp_path, address="auto") == ExecutorSpec("ray", None, "auto")
+    assert selected(tmp_path, "execution.memory_limit=4GiB").executor == "processes"
+    assert selected(tmp_path, address="auto") == ExecutorSpec("ray", None, "auto")
 
 
 @pytest.mark.parametrize(
@@ -226,12 +226,12 @@ def test_the_simplest_executor_that_can_do_what_is_asked(tmp_path):
         ((), {"executor": "processes", "jobs": -1}, "at least 1"),
     ],
 )
-def test_what_does_not_go_together_is_refused(tmp_path, overrides, options, words):
+def test_contradicting_options_are_refused(tmp_path, overrides, options, words):
     with pytest.raises(UserError, match=words):
-        chosen(tmp_path, *overrides, **options)
+        selected(tmp_path, *overrides, **options)
 
 
-# --- which run
+# --- dispatch of runs
 
 
 @given(
@@ -239,18 +239,18 @@ def test_what_does_not_go_together_is_refused(tmp_path, overrides, options, word
     st.sets(st.sampled_from("abcdef")),
     st.sets(st.sampled_from("abcdef")),
 )
-def test_a_worker_is_idle_only_where_nothing_is_left(left, own, begun):
-    key = choose_program(left, own, begun | own)
-    if not any(left.values()):
+def test_a_worker_is_idle_only_if_no_runs_are_left(counts, compiled, begun):
+    key = choose_program(counts, compiled, begun | compiled)
+    if not any(counts.values()):
         assert key is None
         return
-    assert left[key] > 0
-    if any(left.get(name) for name in own):
-        assert key in own
-    elif any(count and name not in begun for name, count in left.items()):
+    assert counts[key] > 0
+    if any(counts.get(name) for name in compiled):
+        assert key in compiled
+    elif any(count and name not in begun for name, count in counts.items()):
         assert key not in begun
     else:
-        assert left[key] == max(left.values())
+        assert counts[key] == max(counts.values())
 
 
 def prepared(pool, runs, stop=None):
@@ -259,8 +259,8 @@ def prepared(pool, runs, stop=None):
     return sum(event.programs for event in items if isinstance(event, Prepared))
 
 
-class Pretended:
-    """A worker that does in this process what it is asked for, and remembers it."""
+class FakeSlot:
+    """A slot that completes every task without performing it, and logs it."""
 
     def __init__(self, name, log):
         self.name, self._log = name, log
@@ -297,7 +297,7 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     path = write_config(tmp_path)
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
-    slots = [Pretended(f"w{number}", log) for number in range(workers)]
+    slots = [FakeSlot(f"w{number}", log) for number in range(workers)]
     pool = WorkerPool(slots, Limits(None, 0))
     assert prepared(pool, runs) == 3
     events = [*pool.perform(runs, tmp_path, threading.Event())]
@@ -308,8 +308,8 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     assert Counter(type(event) for event in events) == {Started: 12, Ended: 12}
 
 
-class Late(Pretended):
-    """A worker that dies when all of its run is written."""
+class DiesAfterWriting(FakeSlot):
+    """A slot whose worker dies after it has written all files of its run."""
 
     def __init__(self, name, log, results):
         super().__init__(name, log)
@@ -329,18 +329,18 @@ class Late(Pretended):
         return "killed"
 
 
-def test_a_run_is_done_whose_worker_was_lost_after_its_last_write(tmp_path):
+def test_a_run_whose_worker_dies_after_the_last_write_is_done(tmp_path):
     path = write_config(tmp_path)
     overrides = ("losses=[brier]", "slices=null", "steps=2")
     _, results = run_sweep(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
-    pool = WorkerPool([Late("w", [], results)], Limits(None, 0))
+    pool = WorkerPool([DiesAfterWriting("w", [], results)], Limits(None, 0))
     prepared(pool, runs)
     assert statuses(pool.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
 
 
-class Trains(Pretended):
-    """A worker that trains side by side until it is told to end."""
+class TrainsSideBySide(FakeSlot):
+    """A slot that trains side by side until the test ends the training."""
 
     def __init__(self, name, log):
         super().__init__(name, log)
@@ -363,16 +363,16 @@ class Trains(Pretended):
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
+def test_other_workers_leave_runs_that_train_side_by_side_alone(tmp_path, lost):
     runs = config.expand(config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4")))
     log = []
-    slots = [Trains("a", log), Trains("b", log)]
+    slots = [TrainsSideBySide("a", log), TrainsSideBySide("b", log)]
     pool = WorkerPool(slots, Limits(None, 0))
     prepared(pool, runs)
 
     def end():
         while not any(label == "brier" for _, label, _ in log):
-            time.sleep(0.01)  # until the other worker has done the run that is left
+            time.sleep(0.01)  # until the other worker has performed the remaining run
         time.sleep(0.5)
         future = next(slot.training for slot in slots if slot.training is not None)
         log.append(("", "trained", []))
@@ -396,28 +396,27 @@ def test_runs_that_are_trained_side_by_side_are_nobody_elses(tmp_path, lost):
     assert [note.split(" ", 1)[1] for note in notes] == ([expected] if lost else [])
 
 
-class Never(Pretended):
-    """A worker that no machine has room for."""
+class NeverReady(FakeSlot):
+    """A slot for which no machine has room."""
 
     def ready(self):
         return False
 
 
-def test_a_worker_that_never_comes_holds_nothing_up(tmp_path):
+def test_a_worker_that_never_starts_does_not_block_the_others(tmp_path):
     path = write_config(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
-    pool = WorkerPool([Pretended("w", []), Never("x", [])], Limits(None, 0))
+    pool = WorkerPool([FakeSlot("w", []), NeverReady("x", [])], Limits(None, 0))
     prepared(pool, runs)
     assert statuses(pool.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
     stopped = threading.Event()
     stopped.set()
-    alone = WorkerPool([Never("x", [])], Limits(None, 0))
+    alone = WorkerPool([NeverReady("x", [])], Limits(None, 0))
     prepared(alone, runs, stopped)
 
 
-def test_an_idle_worker_helps_where_most_is_left():
-    queue = AffinityQueue({"a": [1, 2, 3], "b": [4]})
-    queue.begin("one", "a")
+def test_an_idle_worker_helps_with_the_program_that_has_most_runs():
+    queue = AffinityQueue({"a": [1, 2, 3], "b": [4]}, {"one": {"a"}})
     queue.begin("two", "b")
     assert queue.take("two") == ("b", [4])
     queue.take("two")[1].pop()
@@ -442,7 +441,7 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced():
         slot.stop()
 
 
-PRINTS = """
+PRINTING_SCRIPT = """
 from pathlib import Path
 from landscape.sweep.executors import worker
 with worker._output_to_log(Path("run/log.txt")):
@@ -453,8 +452,8 @@ with worker._output_to_log(Path("run/log.txt")):
 """
 
 
-def test_a_log_has_its_bound_without_a_look_at_it_meanwhile(tmp_path):
-    subprocess.run([sys.executable, "-c", PRINTS], cwd=tmp_path, check=True, timeout=100)
+def test_the_size_of_a_log_is_bounded_even_if_it_is_not_watched(tmp_path):
+    subprocess.run([sys.executable, "-c", PRINTING_SCRIPT], cwd=tmp_path, check=True, timeout=100)
     log = (tmp_path / "run" / "log.txt").read_text()
     assert log.startswith("first\n0 x") and log.endswith("\nlast\n")
     assert "[output truncated]" in log and len(log) < 8 * 2**20

@@ -1,4 +1,4 @@
-"""Sweeps under faults, with real processes: what is left in the end is what nothing disturbed."""
+"""Sweeps under faults, with real processes: the results equal those of an undisturbed sweep."""
 
 import contextlib
 import json
@@ -53,15 +53,13 @@ def undisturbed(tmp_path_factory):
     return result_bytes(directory)
 
 
-# --- losses that take their process with them
+# --- losses that end their process
 
 
 @pytest.mark.slow
-def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
-    tmp_path, undisturbed
-):
+def test_losses_that_end_their_process_do_not_change_the_results(tmp_path, undisturbed):
     path = write_config(tmp_path)
-    # The first is met while the loss is prepared, which is left to its runs without a word.
+    # The first occurs while the loss is prepared, which is not reported: its runs are tried later.
     kinds = ["segfault", "kill", "leave", "spawn", "loop", "allocate", "hold"]
     reasons = ["SIGKILL", "exit code 0", "SIGSEGV", "time limit", "memory limit", "memory limit"]
     for number, kind in enumerate(kinds):
@@ -71,7 +69,7 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
     items, directory = run_sweep(path, *overrides, executor="processes", jobs=1)
     lost = [event.reason for event in items if isinstance(event, Lost)]
     assert len(lost) == len(reasons)
-    assert [reason in found for reason, found in zip(reasons, lost, strict=True)] == [True] * 6
+    assert [reason in text for reason, text in zip(reasons, lost, strict=True)] == [True] * 6
     assert statuses(items) == ["done"] * 4
     assert_same_results(result_bytes(directory), undisturbed)
     logs = "".join(p.read_text() for p in directory.glob("runs/*/log.txt"))
@@ -81,9 +79,11 @@ def test_a_loss_that_ends_its_process_in_every_way_changes_nothing_in_the_end(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["print", "fork"])
-def test_a_loss_that_prints_megabytes_or_forks_changes_nothing(tmp_path, undisturbed, kind):
+def test_a_loss_that_prints_megabytes_or_forks_does_not_change_the_results(
+    tmp_path, undisturbed, kind
+):
     path = write_config(tmp_path)
-    for number in range(4):  # it is traced several times, at first while it is prepared
+    for number in range(4):  # it is traced several times, first during preparation
         plan_mischief(tmp_path, kind, number)
     items, directory = run_sweep(path, executor="processes", jobs=1)
     assert statuses(items) == ["done"] * 4
@@ -96,9 +96,9 @@ def test_a_loss_that_prints_megabytes_or_forks_changes_nothing(tmp_path, undistu
 
 
 @pytest.mark.slow
-def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path, undisturbed):
+def test_a_run_that_loses_its_worker_too_often_fails_and_can_be_retried(tmp_path, undisturbed):
     path = write_config(tmp_path)
-    for number in range(3):  # while it is prepared, and in both attempts of its first run
+    for number in range(3):  # during preparation, and in both attempts of its first run
         plan_mischief(tmp_path, "leave", number)
     items, directory = run_sweep(path, executor="processes", jobs=1)
     assert sorted(statuses(items)) == ["done", "done", "done", "failed"]
@@ -119,9 +119,9 @@ def test_a_worker_lost_too_often_costs_one_run_which_can_be_tried_again(tmp_path
 
 
 def commands():
-    """The command of every process, but for those that are ending."""
-    found = (process.info["cmdline"] for process in psutil.process_iter(["cmdline"]))
-    return {" ".join(words) for words in found if words}
+    """Returns the command line of every process that is not ending."""
+    command_lines = (process.info["cmdline"] for process in psutil.process_iter(["cmdline"]))
+    return {" ".join(words) for words in command_lines if words}
 
 
 FORKED = """
@@ -147,9 +147,9 @@ def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
     losses = "losses=[{name: 'forks.py:forks', label: forks}]"
     run_sweep(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
     (tmp_path / "fork").touch()
-    one = start_process(path, losses, "seeds=[1]", "--executor", "serial")
-    _, told = one.communicate(timeout=200)
-    assert one.returncode == 0, told
+    process = start_process(path, losses, "seeds=[1]", "--executor", "serial")
+    _, stderr = process.communicate(timeout=200)
+    assert process.returncode == 0, stderr
     copy = int((tmp_path / "copy").read_text())
     deadline = time.monotonic() + 10
     while psutil.pid_exists(copy) and time.monotonic() < deadline:
@@ -187,19 +187,17 @@ def test_workers_killed_at_random_moments(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
-def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice(
-    tmp_path, undisturbed
-):
+def test_a_killed_parent_leaves_no_worker_and_no_run_is_performed_twice(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    one = start_process(path, "--executor", "processes", "--jobs", "2")
+    process = start_process(path, "--executor", "processes", "--jobs", "2")
     deadline = time.monotonic() + 120
     while not any(s.status == "done" for s in states_while_running(directory).values()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    workers = psutil.Process(one.pid).children(recursive=True)
-    one.kill()
-    one.communicate()
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate()
     assert workers
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
@@ -207,14 +205,14 @@ def test_a_parent_that_is_killed_leaves_no_worker_and_nothing_that_is_done_twice
         name for name, state in states_while_running(directory).items() if state.status == "done"
     ]
     with open_session(config.load(path), tmp_path / "out") as session:
-        assert session.stale is not None and session.stale.pid == one.pid
+        assert session.stale is not None and session.stale.pid == process.pid
         items = [*events(session, ExecutorSpec("processes", 2, None))]
     assert {e.run.id for e in items if isinstance(e, Ended)}.isdisjoint(kept)
     assert_same_results(result_bytes(directory), undisturbed)
 
 
-# A process that ends in the middle of its n-th write that lasts: either the file is half written,
-# or it has just taken the place of the old one.
+# A process that ends during its n-th durable write: the file is half written, or has just replaced
+# the old file.
 KILLER = """
 import os, sys
 from pathlib import Path
@@ -232,28 +230,28 @@ def half(handle):
 
 def renamed(self, target):
     global left
-    found = replace(self, target)
+    result = replace(self, target)
     if before:
         left -= 1
         if left <= 0:
             os.kill(os.getpid(), 9)
-    return found
+    return result
 
 os.fsync, Path.replace = half, renamed
 from landscape.cli import main
 main()
 """
-ONE = ("seeds=1", "losses=[brier]")
+ONE_RUN = ("seeds=1", "losses=[brier]")
 
 
 @pytest.mark.slow
 def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
     whole = write_config(tmp_path / "whole")
-    _, expected = run_sweep(whole, *ONE, executor="serial")
+    _, expected = run_sweep(whole, *ONE_RUN, executor="serial")
     path = write_config(tmp_path / "cut")
     directory = path.parent / "out" / "sweep"
     for number in (4, 9, 14, 19, 99):
-        words = [sys.executable, "-c", KILLER, str(number), *run_command(path, *ONE)[3:]]
+        words = [sys.executable, "-c", KILLER, str(number), *run_command(path, *ONE_RUN)[3:]]
         ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
         for folder in (directory / "runs").glob("*"):
             if store.read_status(folder) is not None:
@@ -264,7 +262,7 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
                 assert result_bytes(directory).keys() == result_bytes(expected).keys()
         assert ended.returncode == (-signal.SIGKILL if number < 99 else 0), ended.stderr
     assert_same_results(result_bytes(directory), result_bytes(expected))
-    run_sweep(path, *ONE, executor="serial")
+    run_sweep(path, *ONE_RUN, executor="serial")
     assert [p.name for p in directory.rglob(".*")] == []
 
 
@@ -272,19 +270,19 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
+def test_ctrl_c_lets_the_current_runs_finish(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    one = start_process(path, "--executor", "processes", "--jobs", "1")
+    process = start_process(path, "--executor", "processes", "--jobs", "1")
     while not any(s.status == "running" for s in states_while_running(directory).values()):
-        assert one.poll() is None
+        assert process.poll() is None
         time.sleep(0.05)
-    one.send_signal(signal.SIGINT)
-    _, told = one.communicate(timeout=120)
-    assert one.returncode == 130
-    assert "finishing the current runs" in told and "rerun the command to resume" in told
-    found = [state.status for state in run_states(directory, False).values()]
-    assert set(found) == {"done", "missing"}
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "finishing the current runs" in stderr and "rerun the command to resume" in stderr
+    statuses_after = {state.status for state in run_states(directory, False).values()}
+    assert statuses_after == {"done", "missing"}
     assert lock.holder(directory) is None and not (directory / "held.json").exists()
     run_sweep(path, executor="serial")
     assert_same_results(result_bytes(directory), undisturbed)
@@ -292,9 +290,9 @@ def test_ctrl_c_finishes_the_runs_in_hand(tmp_path, undisturbed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
+def test_a_second_ctrl_c_stops_immediately(tmp_path, executor):
     path = write_config(tmp_path)
-    one = start_process(
+    process = start_process(
         path,
         "losses=[brier]",
         "steps=400000",
@@ -308,21 +306,21 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, executor):
         s.progress is not None and s.progress.step is not None
         for s in states_while_running(directory).values()
     ):
-        assert one.poll() is None, one.communicate()
+        assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     for _ in range(2):
-        one.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         time.sleep(1.0)
-    _, told = one.communicate(timeout=20)
-    assert one.returncode == 130 and told.endswith("interrupted\n")
-    assert "Traceback" not in told
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130 and stderr.endswith("interrupted\n")
+    assert "Traceback" not in stderr
     (state,) = {s.status for s in run_states(directory, False).values() if s.progress}
     assert state == "interrupted"
     assert lock.holder(directory) is None
 
 
 @pytest.mark.slow
-def test_a_run_over_its_time_keeps_the_steps_that_it_recorded(tmp_path):
+def test_a_run_over_its_time_limit_keeps_its_recorded_steps(tmp_path):
     path = write_config(tmp_path)
     overrides = ("losses=[brier]", "seeds=1", "steps=400000", "batch_size=16", "record_every=1000")
     limits = ("execution.time_limit=15", "execution.retries=0")

@@ -1,4 +1,4 @@
-"""What files can suffer: a full disk, damage, a clock that goes backwards, two at once."""
+"""Faults of files: a full disk, damage, a clock that runs backwards, two processes at once."""
 
 import os
 import shutil
@@ -47,13 +47,13 @@ DAMAGES = {
     "cut": lambda content: content[: len(content) // 2],
     "emptied": lambda content: b"",
     "garbage": lambda content: bytes(range(256)) * 4,
-    # The worst of all: still readable.
+    # The worst case: the file is still readable.
     "one bit": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
+def test_damaged_files_are_detected_and_named(undisturbed, tmp_path, kind):
     path, directory = copied(undisturbed, tmp_path)
     (folder, _) = sorted((directory / "runs").iterdir())
     trained = ("trace.parquet", "params.safetensors")
@@ -67,7 +67,7 @@ def test_damaged_files_are_noticed_and_named(undisturbed, tmp_path, kind):
         assert (state.status, state.reason) == ("damaged", name)
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
-    (folder / "status.json").write_text('{"status": "done"}')  # as of before there were digests
+    (folder / "status.json").write_text('{"status": "done"}')  # as written before digests existed
     assert planned(path)[folder.name] == Planned("done", folder.name)
     (folder / "trace.parquet").unlink()
     assert planned(path)[folder.name] == Planned("new", folder.name, ("trace.parquet",))
@@ -84,7 +84,7 @@ def planned(path):
 
 
 @pytest.mark.slow
-def test_damaged_runs_are_done_again_and_no_others(undisturbed, tmp_path):
+def test_only_damaged_runs_are_performed_again(undisturbed, tmp_path):
     path, directory = copied(undisturbed, tmp_path)
     one, other = sorted((directory / "runs").iterdir())
     (one / "params.safetensors").write_bytes(b"garbage")
@@ -103,7 +103,7 @@ def small_disk(tmp_path):
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a disk of its own can be mounted by root alone")
+        pytest.skip("only root can mount a separate disk")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 
@@ -113,7 +113,7 @@ def remounted(place, how):
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_the_sweep_and_loses_nothing(undisturbed, tmp_path, small_disk):
+def test_a_full_disk_stops_the_sweep_without_loss(undisturbed, tmp_path, small_disk):
     path = write_config(tmp_path)
     words = [*FEW, "--executor", "processes", "--out", str(small_disk)]
     (small_disk / "filler").write_bytes(b"x" * 40_000)
@@ -132,7 +132,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(undisturbed, tmp_path, sm
 
 
 @pytest.mark.slow
-def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, small_disk, tmp_path):
+def test_a_read_only_folder_is_reported_at_once_and_can_be_read(undisturbed, small_disk, tmp_path):
     path = write_config(tmp_path)
     remounted(small_disk, "size=16m")
     shutil.copytree(undisturbed, small_disk / "sweep")
@@ -142,8 +142,8 @@ def test_a_read_only_folder_is_said_at_once_and_can_be_looked_at(undisturbed, sm
     assert ended.returncode == 1
     assert "Read-only file system" in ended.stderr and "--out" in ended.stderr
     assert "Traceback" not in ended.stderr
-    found = run_states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
-    assert {state.status for state in found.values()} == {"done"}
+    states = run_states(small_disk / "sweep", lock.holder(small_disk / "sweep") is not None)
+    assert {state.status for state in states.values()} == {"done"}
 
 
 BACKWARDS = """
@@ -154,24 +154,24 @@ time.time = lambda: _start - 7.0 * next(_count)
 
 
 @pytest.mark.slow
-def test_a_clock_that_goes_backwards_changes_nothing(undisturbed, tmp_path):
+def test_a_clock_that_runs_backwards_does_not_change_the_results(undisturbed, tmp_path):
     path = write_config(tmp_path)
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(BACKWARDS)
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "clock")}
     words = [*FEW, "--jobs", "2", "execution.time_limit=100"]
-    one = start_process(path, *words, env=environment)
-    _, told = one.communicate(timeout=200)
-    assert one.returncode == 0, told
+    process = start_process(path, *words, env=environment)
+    _, stderr = process.communicate(timeout=200)
+    assert process.returncode == 0, stderr
     assert_same_results(result_bytes(tmp_path / "out" / "sweep"), result_bytes(undisturbed))
     check = "import time; assert time.time() > time.time()"
     subprocess.run([sys.executable, "-c", check], env=environment, check=True)
 
 
-# --- two at once
+# --- two processes at once
 
 
-def test_a_folder_in_use_says_by_whom(tmp_path):
+def test_the_error_of_a_folder_in_use_names_the_process(tmp_path):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     with lock.hold(directory):
@@ -219,12 +219,12 @@ def test_a_thousand_tiny_runs_on_two_workers(tmp_path):
     seconds = time.perf_counter() - began
     ended = [event for event in events if isinstance(event, Ended)]
     assert len(ended) == 1000 and {event.status for event in ended} == {"done"}
-    print(f"{seconds / 1000 * 1000:.1f} ms a run")
+    print(f"{seconds / 1000 * 1000:.1f} ms per run")
     some = [event.run for event in ended[::250]]
     chosen = "seeds=[" + ",".join(str(run.seed) for run in some) + "]"
     _, alone = run_sweep(path, *tiny, chosen, out=tmp_path / "alone", executor="serial")
     expected = result_bytes(alone)
-    found = result_bytes(directory)
-    assert_same_results({key: found[key] for key in expected}, expected)
+    results = result_bytes(directory)
+    assert_same_results({key: results[key] for key in expected}, expected)
     assert len(expected) == 4 * 4
     assert states_while_running(directory)[some[0].id].status == "done"

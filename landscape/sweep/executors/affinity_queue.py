@@ -32,10 +32,12 @@ def choose_program(
 class AffinityQueue:
     """Waiting runs by program, and the programs that each worker has compiled."""
 
-    def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Sequence[Run]], compiled: Mapping[str, Collection[str]]
+    ) -> None:
         self._waiting = {key: list(runs) for key, runs in groups.items()}
-        self._begun: set[str] = set()
-        self._compiled: dict[str, set[str]] = {}
+        self._compiled = {worker: set(keys) for worker, keys in compiled.items()}
+        self._begun = set().union(*self._compiled.values())
 
     def begin(self, worker: str, key: str) -> None:
         """Records that a worker has compiled a program or is about to."""

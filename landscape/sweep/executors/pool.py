@@ -31,7 +31,7 @@ class WorkerPool:
     def __init__(self, slots: Sequence[Slot], limits: Limits) -> None:
         self._slots, self._limits = slots, limits
         self._keys: dict[str, str] = {}
-        self._known: dict[str, set[str]] = {}
+        self._compiled: dict[str, set[str]] = {}
         self._together = 1
 
     def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
@@ -57,7 +57,7 @@ class WorkerPool:
                 continue
             outcome = _interruption_as_loss(item)
             if outcome.lost:
-                self._known.pop(outcome.slot.name, None)
+                self._compiled.pop(outcome.slot.name, None)
                 self._keys |= {run.id: outcome.task.key for run in outcome.task.runs}
             elif isinstance(outcome.value, UserError):
                 errors.append(outcome.value)
@@ -66,7 +66,9 @@ class WorkerPool:
             else:
                 self._keys |= outcome.value.keys
                 self._together = outcome.value.together
-                self._known.setdefault(outcome.slot.name, set()).update(outcome.value.keys.values())
+                self._compiled.setdefault(outcome.slot.name, set()).update(
+                    outcome.value.keys.values()
+                )
         raise_all(errors)
         yield Prepared(len(set(self._keys.values())))
 
@@ -78,12 +80,9 @@ class WorkerPool:
         No further run starts once `stop` is set. Raises StorageError if results cannot be written.
         """
         directory = directory.absolute()  # a worker may have another current folder
-        tasks = _TaskQueue(
-            grouped(runs, self._keys), directory, self._limits.seconds, self._together
-        )
-        for name, keys in self._known.items():
-            for key in keys:
-                tasks.waiting.begin(name, key)
+        groups = grouped(runs, self._keys)
+        waiting = AffinityQueue(groups, self._compiled)
+        tasks = _TaskQueue(groups, waiting, directory, self._limits.seconds, self._together)
         for item in dispatch(self._slots, tasks.next, lambda: len(tasks.waiting) > 0, stop):
             if isinstance(item, Note):
                 yield item
@@ -152,11 +151,12 @@ class _TaskQueue:
     def __init__(
         self,
         groups: Mapping[str, Sequence[Run]],
+        waiting: AffinityQueue,
         directory: Path,
         seconds: float | None,
         together: int,
     ) -> None:
-        self.waiting, self.directory = AffinityQueue(groups), directory
+        self.waiting, self.directory = waiting, directory
         self.attempts: Counter[str] = Counter()
         self._seconds, self._together = seconds, together
         side_by_side = groups if together > 1 else {}
