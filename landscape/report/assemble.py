@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from landscape.report import (
-    across,
     audits,
-    checks,
-    curvature,
+    check_results,
+    curvature_table,
     geometry_table,
+    solutions,
     tables,
     words,
 )
@@ -65,15 +65,15 @@ def build(experiment_dir: Path) -> Report:
     comparison = shown_points(table)
     failures = tables.failures(results)
     shown = view(results, table)
-    judged = audits.judged(shown.runs, comparison)
-    fields = across.fields(results, table)
-    report_tables = _tables(results, table, comparison, shown, fields)
+    judged = audits.audit_rows(shown.runs, comparison)
+    groups = solutions.groups(results, table)
+    report_tables = _tables(results, table, comparison, shown, groups)
     _write_tables(directory, report_tables, {"failures": failures, "audit": audits.table(judged)})
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
     pictures = _write_figures(directory, results, table)
     notes = _notes(results, shown, len(comparison) < len(table))
     index = directory / "index.html"
-    sentences = _sentences_across(results, fields)
+    sentences = _sentences_across(results, groups)
     text = page(
         results, shown, comparison, report_tables, failures, notes, pictures, judged, sentences
     )
@@ -87,7 +87,7 @@ def _tables(
     table: pd.DataFrame,
     comparison: pd.DataFrame,
     shown: View,
-    fields: Sequence[across.Field],
+    groups: Sequence[solutions.SolutionGroup],
 ) -> list[tables.ReportTable]:
     """Returns every table that has rows, in the order of the page."""
     report_tables: list[tables.ReportTable] = []
@@ -100,34 +100,41 @@ def _tables(
     if len(comparison) < len(table):
         add("sweep", "Sweep", "numbers", table, tables.columns)
     runs_by_name = dict(zip(table["name"], results.groups.values(), strict=True))
-    add("curvature", "Spectrum", "curvature", curvature.table(shown.runs), curvature.columns)
+    add(
+        "curvature",
+        "Spectrum",
+        "curvature",
+        curvature_table.table(shown.runs),
+        curvature_table.columns,
+    )
     lines = geometry_table.table(shown.runs, shown.lines, geometry_table.lines_of)
     planes = geometry_table.table(shown.runs, shown.planes, geometry_table.planes_of)
     add("geometry", "Lines", "geometry", lines, geometry_table.columns)
     add("geometry_planes", "Planes", "geometry", planes, geometry_table.columns)
-    if fields:
-        metric = results.metric
-        solutions, ways = across.table(fields), across.ways_table(fields)
-        title = "Relative excess of each solution under every loss"
-        add("across", title, "across", solutions, lambda rows: across.columns(rows, metric))
-        title = "Barriers between solutions"
-        add("interpolations", title, "across", ways, lambda rows: across.ways_columns(rows, metric))
-    check_rows = checks.table(runs_by_name)
+    metric = results.metric
+    title = "Relative excess of each solution under every loss"
+    excess, barriers = solutions.table(groups), solutions.barrier_table(groups)
+    add("across", title, "across", excess, lambda rows: solutions.columns(rows, metric))
+    title, barrier_columns = "Barriers between solutions", solutions.barrier_columns(metric)
+    add("interpolations", title, "across", barriers, lambda rows: barrier_columns)
+    check_rows = check_results.table(runs_by_name)
     if len(check_rows):
-        folded = checks.folded(check_rows)
+        folded = check_results.folded(check_rows)
         report_tables.append(
-            tables.ReportTable("checks", "Checks", "checks", checks.COLUMNS, check_rows, folded)
+            tables.ReportTable(
+                "checks", "Checks", "checks", check_results.COLUMNS, check_rows, folded
+            )
         )
     return report_tables
 
 
-def _sentences_across(results: Results, fields: Sequence[across.Field]) -> list[str]:
+def _sentences_across(results: Results, groups: Sequence[solutions.SolutionGroup]) -> list[str]:
     """Returns sentences on the barriers between solutions, and what could not be measured."""
     sentences = [
         sentence
-        for field in fields
-        for kind in across.KINDS
-        for sentence in across.sentences(across.ways(field, kind))
+        for group in groups
+        for kind in solutions.KINDS
+        for sentence in solutions.sentences(solutions.interpolations(group, kind))
     ]
     return [*sentences, *(results.across.problems if results.across else ())]
 

@@ -35,7 +35,7 @@ RULE = (
 )
 
 
-class Judged(NamedTuple):
+class AuditRow(NamedTuple):
     """A loss or point of a sweep: its audit beside what training showed."""
 
     loss: str
@@ -100,7 +100,7 @@ def line(row: Mapping[str, Any]) -> str:
     return f"audit: {verdict} ({found})" if found else f"audit: {verdict}"
 
 
-def judged(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> list[Judged]:
+def audit_rows(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> list[AuditRow]:
     """A row for each row of the comparison that has an audit; `runs` by the name of the row."""
     rows = []
     for _, row in comparison.iterrows():
@@ -108,7 +108,7 @@ def judged(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> list[
         if audit is not None:
             verdict = columns(audit)["audit_verdict"]
             rows.append(
-                Judged(
+                AuditRow(
                     loss=str(row["name"]),
                     verdict=verdict,
                     findings=_findings(audit),
@@ -134,7 +134,7 @@ def _message(finding: Finding) -> str:
     return f"{finding.message} ({PurePath(where.file).name}:{where.line})"
 
 
-def tally(rows: Sequence[Judged]) -> str:
+def tally(rows: Sequence[AuditRow]) -> str:
     """How often the audit made a claim, and how often training agrees."""
     answers = [row.agrees for row in rows]
     claims = answers.count(YES) + answers.count(NO)
@@ -144,7 +144,7 @@ def tally(rows: Sequence[Judged]) -> str:
     return f"Training agrees with {answers.count(YES)} of {claims} {what} of the audit."
 
 
-def table(rows: Sequence[Judged]) -> pd.DataFrame:
+def table(rows: Sequence[AuditRow]) -> pd.DataFrame:
     """The rows as texts, for the files."""
     names = ["loss", "audit", "findings", "training", "agree"]
     cells = [(row.loss, row.verdict, row.text, row.training, row.agrees) for row in rows]

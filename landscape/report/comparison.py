@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.errors import last_line
 from landscape.numerics.geometry import relative_rise, roughness
-from landscape.report import audits, checks, curvature, statistics
+from landscape.report import audits, check_results, curvature_table, statistics
 from landscape.report.geometry_table import mean
 from landscape.report.results import Results, StoredRun
 from landscape.report.sentences import sentence
@@ -49,7 +49,7 @@ def compare(results: Results) -> pd.DataFrame:
         row |= _against_best(results, row, runs, rows[best], list(groups.values())[best])
         row["rivals"] = sum(other["seeds"] > 0 for other in rows) - 1
         row["ties"] = sum(other["value"] == row["value"] for other in rows) - 1
-        row |= checks.columns(runs)
+        row |= check_results.columns(runs)
         if audited(results):
             row |= audits.columns(audits.of(run.audit for run in runs))
             row["audit_agrees"] = audits.agrees(row["audit_verdict"], row)
@@ -234,7 +234,7 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
             row |= {name: run.last(name) for name in _recorded_columns(run)}
             parameters = None if run.summary is None else run.summary.parameters
             row |= {"parameters": np.nan if parameters is None else parameters}
-            row |= curvature.run_measures(run) | checks.columns([run])
+            row |= curvature_table.run_measures(run) | check_results.columns([run])
         if audited(results):
             row |= audits.columns(run.audit)
         rows.append(row | {"error": last_line(run.error) or run.problem})

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_plane
-from landscape.report import checks, statistics, words
+from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 from landscape.report.tables import TableColumn
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
@@ -25,7 +25,7 @@ _LABELS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
-def lines_of(run: StoredRun, line_set: SliceSet, point: str) -> Numbers | None:
+def lines_of(run: StoredRun, line_set: StoredSet, point: str) -> Numbers | None:
     """Returns the geometry of a run's lines, the mean over directions; None without valid lines."""
     risk = run.slices.get(line_set.array(point, "risk"))
     coordinates = run.slices.get(line_set.array(point, "coordinates"))
@@ -41,7 +41,7 @@ def lines_of(run: StoredRun, line_set: SliceSet, point: str) -> Numbers | None:
     return {name: mean(values) for name, values in geometry.items()}
 
 
-def planes_of(run: StoredRun, plane_set: SliceSet, point: str) -> Numbers | None:
+def planes_of(run: StoredRun, plane_set: StoredSet, point: str) -> Numbers | None:
     """Returns the geometry of a run's planes, the mean over draws; None without valid planes."""
     risk = run.slices.get(plane_set.array(point, "risk"))
     if risk is None or risk.ndim != 3 or not risk.size:
@@ -80,8 +80,8 @@ def mean(values: np.ndarray) -> float:
 
 def table(
     groups: Mapping[str, Sequence[StoredRun]],
-    sets: Sequence[SliceSet],
-    geometry: Callable[[StoredRun, SliceSet, str], Numbers | None],
+    sets: Sequence[StoredSet],
+    geometry: Callable[[StoredRun, StoredSet, str], Numbers | None],
 ) -> pd.DataFrame:
     """Returns one row per set, point and loss: the median over runs of `geometry`."""
     rows: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ def table(
                     name: statistics.median([numbers[name] for numbers in numbers_of_runs])
                     for name in numbers_of_runs[0]
                 }
-                failed_checks = ", ".join(checks.failed(runs, slice_set.where(point)))
+                failed_checks = ", ".join(check_results.failed(runs, slice_set.where(point)))
                 rows.append(
                     row
                     | {"runs": len(numbers_of_runs)}
@@ -129,7 +129,7 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
         shown.append(TableColumn("unit", lambda row: str(row["unit"]), definition))
     names = [name for name in table.columns if name not in _LABELS]
     shown += [_geometry_column(name) for name in names if table[name].notna().any()]
-    return shown + checks.failed_column(table)
+    return shown + check_results.failed_column(table)
 
 
 def _geometry_column(name: str) -> TableColumn:

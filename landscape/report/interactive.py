@@ -8,7 +8,7 @@ import numpy as np
 from landscape.report import words
 from landscape.report.figures.plane_panels import Plane, heights, planes, seed_and_draw
 from landscape.report.figures.view import View
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 _DIGITS = 5
 
@@ -28,7 +28,7 @@ def surfaces(view: View) -> dict[str, Any]:
 
 
 def _item(
-    plane_set: SliceSet, point: str, plane: Plane, *, name_point: bool, name_set: bool
+    plane_set: StoredSet, point: str, plane: Plane, *, name_point: bool, name_set: bool
 ) -> dict[str, Any]:
     height = heights(plane.values)
     seed = f", {seed_and_draw(plane)}" if seed_and_draw(plane) else ""

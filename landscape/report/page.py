@@ -98,7 +98,7 @@ def page(
     failures: pd.DataFrame,
     notes: Sequence[str],
     pictures: Sequence[RenderedPicture],
-    judged: Sequence[audits.Judged],
+    judged: Sequence[audits.AuditRow],
     sentences: Sequence[str],
 ) -> str:
     """Returns the whole page as text; `sentences` introduce the section across losses."""

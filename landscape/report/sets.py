@@ -88,7 +88,7 @@ _UNSCALED = {
 }
 
 
-class SliceSet(NamedTuple):
+class StoredSet(NamedTuple):
     """A set of lines or planes; `slug` distinguishes its files and is empty for the first set."""
 
     kind: str
@@ -125,7 +125,7 @@ def labels(run: StoredRun, kind: str, places: Sequence[str] = tuple(PLACES)) -> 
     return list(dict.fromkeys(names))
 
 
-def sets(runs: Iterable[StoredRun], kind: str) -> tuple[SliceSet, ...]:
+def sets(runs: Iterable[StoredRun], kind: str) -> tuple[StoredSet, ...]:
     """All sets of the runs, in the order of the files; the first is the one that matters most."""
     known: dict[str, tuple[Axis, ...]] = {}
     for run in runs:
@@ -136,7 +136,7 @@ def sets(runs: Iterable[StoredRun], kind: str) -> tuple[SliceSet, ...]:
             known.setdefault(label, pair)
     others = slugs(list(known)[1:])
     return tuple(
-        SliceSet(kind, label, slug, axes)
+        StoredSet(kind, label, slug, axes)
         for (label, axes), slug in zip(known.items(), ["", *others], strict=False)
     )
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -24,6 +24,17 @@ class TableColumn(NamedTuple):
     heading: str
     text: Callable[[pd.Series], str]
     definition: str
+
+
+def value_column(
+    heading: str,
+    definition: str,
+    to_text: Callable[[Any], str] = str,
+    name: str | None = None,
+) -> TableColumn:
+    """Returns the column that shows the values of `name`, by default the heading, as texts."""
+    key = heading if name is None else name
+    return TableColumn(heading, lambda row: to_text(row[key]), definition)
 
 
 class ReportTable(NamedTuple):

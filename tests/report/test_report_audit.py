@@ -237,7 +237,7 @@ def test_a_loss_that_always_diverges_has_not_learned(tmp_path):
 
 def test_the_tally_counts_claims_alone():
     def rows(*answers):
-        return [audits.Judged("a", "care", (), "", "", answer) for answer in answers]
+        return [audits.AuditRow("a", "care", (), "", "", answer) for answer in answers]
 
     assert audits.tally(rows("yes", "no", "no claim", "not trained", words.MISSING)) == (
         "Training agrees with 1 of 2 claims of the audit."
@@ -253,7 +253,7 @@ def test_a_sweep_sets_every_point_against_the_audit_and_draws_it_once(tmp_path):
     results = read(directory)
     table = compare(results)
     runs = dict(zip(table["name"], results.groups.values(), strict=True))
-    assert len(audits.judged(runs, table)) == 4
+    assert len(audits.audit_rows(runs, table)) == 4
     assert [audit.loss for audit in audits.drawn(runs)] == ["a", "b"]
     assert [audit.shapes.lines[0].marks[0].x for audit in audits.drawn(runs)] == [0, 1]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import checks
+from landscape.report import check_results
 from landscape.report.comparison import compare
 from landscape.report.figures import direction_panels, line_panels, rendering, spectrum_panels
 from landscape.report.figures.view import view
@@ -54,8 +54,8 @@ def test_a_reader_sees_one_row_for_all_places_at_which_a_check_passed(tmp_path):
         summary["checks"] = [passed | {"where": f"trained/lines/{n}"} for n in range(5)]
         summary["checks"].append(FAILED | {"where": "trained/lines/5"})
         path.write_text(json.dumps(summary))
-    made = checks.table({"a": read(directory).runs})
-    folded = checks.folded(made)
+    made = check_results.table({"a": read(directory).runs})
+    folded = check_results.folded(made)
     assert len(made) == 6 and made["passed"].sum() == 10
     assert folded["where"].tolist() == ["trained/lines/5", "5 places"]
     assert folded["passed"].tolist() == [0, 10] and folded["failed"].tolist() == [2, 0]
@@ -68,14 +68,14 @@ def test_only_what_failed_is_marked(experiment):
             line_panels.risk_along_lines(looked, looked.lines[0], "trained"),
             direction_panels.directions(looked, "trained"),
         ):
-            marked = [title for title in titles(picture) if checks.WARNING in title]
+            marked = [title for title in titles(picture) if check_results.WARNING in title]
             assert len(marked) == 1 and "hinge" in marked[0] and "second_difference" in marked[0]
             assert "A check failed (see Checks) for hinge: second_difference." in picture.caption
         for other in (
             line_panels.risk_along_lines(looked, looked.lines[1], "trained"),
             spectrum_panels.spectrum(looked, "trained"),  # a check of it is undecided
         ):
-            assert not any(checks.WARNING in title for title in titles(other))
+            assert not any(check_results.WARNING in title for title in titles(other))
             assert "check failed" not in other.caption
 
 
@@ -96,9 +96,9 @@ def test_a_check_of_a_point_concerns_its_slices_unless_it_is_of_curvature(tmp_pa
     with rendering.report_style():
         slices = line_panels.risk_along_lines(looked, looked.lines[0], "trained")
         spectrum = spectrum_panels.spectrum(looked, "trained")
-    assert any(f"{checks.WARNING} center" in title for title in titles(slices))
+    assert any(f"{check_results.WARNING} center" in title for title in titles(slices))
     assert not any("lanczos" in title for title in titles(slices))
-    assert any(f"{checks.WARNING} center, lanczos" in title for title in titles(spectrum))
+    assert any(f"{check_results.WARNING} center, lanczos" in title for title in titles(spectrum))
 
 
 @pytest.mark.parametrize("damage", [{"a": 1}, [1], [{"name": "center"}], [{**FAILED, "passed": 1}]])
@@ -116,4 +116,4 @@ def test_null_numbers_are_none():
     undecided = {**FAILED, "value": None, "expected": None, "passed": None}
     check = schema.from_text(json.dumps(undecided), Check)
     assert check.passed is None and check.value != check.value
-    assert checks.failed([], "trained") == []
+    assert check_results.failed([], "trained") == []

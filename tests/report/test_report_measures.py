@@ -170,7 +170,7 @@ def test_the_page_says_where_barriers_lie(experiment):
     text = experiment[1].index.read_text()
     assert "Between the seeds of cross_entropy: no barrier (below 1 % of the drop)." in text
     assert "Between the seeds of hinge: a barrier of 69 % of the drop." in text
-    assert "Between the seeds of zero_one: no height can be told." in text
+    assert "Between the seeds of zero_one: the height is undefined." in text
     assert "Under hinge, between its solution and that of cross_entropy: a barrier of 70 %" in text
     assert "&lt;b&gt;one&lt;/b&gt; run could not be read" in text
 

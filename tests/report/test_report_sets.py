@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from synthetic_measures import EIGENVECTOR, MIXED, PATH, radius
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import across
+from landscape.report import solutions
 from landscape.report.assemble import build
 from landscape.report.comparison import compare, slice_measures
 from landscape.report.figures import (
@@ -206,7 +206,7 @@ def test_everything_may_be_nan(tmp_path):
     results = read(directory)
     assert not results.problem and not len(failures(results))
     report = build(directory)
-    assert report.failed == [] and "no height can be told" in report.index.read_text()
+    assert report.failed == [] and "the height is undefined" in report.index.read_text()
     assert report.comparison["relative_rise"].isna().all()
 
 
@@ -263,11 +263,13 @@ def test_each_point_of_a_sweep_is_compared_within_itself(tmp_path):
     results = read(directory)
     table = compare(results)
     rates = ("(learning_rate=0.001)", "(learning_rate=0.1)")
-    found = across.fields(results, table)
-    assert [field.among for field in found] == [(f"a {rate}", f"b {rate}") for rate in rates]
-    excess = across.matrix(found[0]).excess
+    groups = solutions.groups(results, table)
+    assert [group.names for group in groups] == [(f"a {rate}", f"b {rate}") for rate in rates]
+    excess = solutions.matrix(groups[0]).excess
     assert excess.shape == (2, 2) and np.diag(excess) == pytest.approx(0)
-    assert {way.losses for way in across.ways(found[1], "losses")} == {found[1].among}
+    assert {way.losses for way in solutions.interpolations(groups[1], "losses")} == {
+        groups[1].names
+    }
 
 
 def test_losses_with_options_of_their_own_are_compared_at_one_point(tmp_path):
@@ -279,17 +281,17 @@ def test_losses_with_options_of_their_own_are_compared_at_one_point(tmp_path):
         with path.open("w") as file:
             YAML(typ="safe").dump(config, file)
     results = read(directory)
-    (field,) = across.fields(results, compare(results))
-    assert field.among == ("a", "b") and np.isfinite(across.matrix(field).excess).all()
+    (group,) = solutions.groups(results, compare(results))
+    assert group.names == ("a", "b") and np.isfinite(solutions.matrix(group).excess).all()
 
 
 def test_runs_that_are_no_longer_planned_are_left_out(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("a"), Loss("b", 0.9)), 1)
     (directory / "plan.json").write_text(json.dumps(["a-0-0"]))
     results = read(directory)
-    (field,) = across.fields(results, compare(results))
-    assert field.among == ("a",) and across.ways(field, "losses") == []
-    assert across.matrix(field).excess.tolist() == [[0.0]]
+    (group,) = solutions.groups(results, compare(results))
+    assert group.names == ("a",) and solutions.interpolations(group, "losses") == []
+    assert solutions.matrix(group).excess.tolist() == [[0.0]]
 
 
 def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):

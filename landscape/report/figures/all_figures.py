@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from landscape.report import across, audits
+from landscape.report import audits, solutions
 from landscape.report.figures import (
     audit_figure,
     contours,
@@ -92,20 +92,21 @@ def _slices(shown: View) -> Iterator[Picture | None]:
 
 def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator[Picture]:
     """Yields the figures across runs, for the group of losses that contains the best one."""
-    fields = across.fields(results, table)
+    groups = solutions.groups(results, table)
     best = table["best"].iloc[0]
-    field = next((field for field in fields if best in field.among), next(iter(fields), None))
-    if field is None:
+    group = next((group for group in groups if best in group.names), next(iter(groups), None))
+    if group is None:
         return
-    if matrix := across.matrix(field):
+    if matrix := solutions.matrix(group):
         yield solution_maps.excess(matrix, results.metric)
-    known = set(field.among) <= set(shown.styles)
-    styles = shown.styles if known else style.styles(field.among)
-    if paths := across.ways(field, "seeds"):
-        yield solution_maps.between_seeds(paths, styles)
-    if paths := across.ways(field, "losses"):
-        losses = [name for name in field.among if any(name in path.losses for path in paths)]
-        yield solution_maps.between_losses(losses, paths)
+    known = set(group.names) <= set(shown.styles)
+    styles = shown.styles if known else style.styles(group.names)
+    if between_seeds := solutions.interpolations(group, "seeds"):
+        yield solution_maps.between_seeds(between_seeds, styles)
+    if between_losses := solutions.interpolations(group, "losses"):
+        in_pairs = {name for segment in between_losses for name in segment.losses}
+        losses = [name for name in group.names if name in in_pairs]
+        yield solution_maps.between_losses(losses, between_losses)
 
 
 def _summary_point(shown: View) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 from landscape.report import statistics, words
 from landscape.report.figures.view import Array, View
 from landscape.report.results import StoredRun
-from landscape.report.sets import SliceSet
+from landscape.report.sets import StoredSet
 
 # Radii that differ by less than this share count as equal.
 _ALIKE = 1e-5
@@ -36,7 +36,7 @@ class Distance(NamedTuple):
     sentence: str
 
 
-def distance(view: View, line_set: SliceSet, point: str) -> Distance:
+def distance(view: View, line_set: StoredSet, point: str) -> Distance:
     """Returns the axis: in units of the direction, or of the radius if the runs' radii differ."""
     unit, sentence = line_set.axes[0].unit(point)
     radii = [
@@ -62,7 +62,7 @@ def distance(view: View, line_set: SliceSet, point: str) -> Distance:
 
 
 def bundle(
-    runs: tuple[StoredRun, ...], line_set: SliceSet, point: str, name: str, relative: bool = False
+    runs: tuple[StoredRun, ...], line_set: StoredSet, point: str, name: str, relative: bool = False
 ) -> Bundle | None:
     """Returns the lines of all runs with the grid of the first one; None if no run has lines."""
     first: Array | None = None
@@ -89,7 +89,7 @@ def bundle(
 
 
 def bundles(
-    view: View, line_set: SliceSet, point: str, name: str, relative: bool
+    view: View, line_set: StoredSet, point: str, name: str, relative: bool
 ) -> dict[str, Bundle]:
     """Returns the bundles of the losses that have lines."""
     bundle_of = {
@@ -116,7 +116,7 @@ def summary(values: Array) -> Array:
     return result
 
 
-def along(line_set: SliceSet, point: str, bundle_of: dict[str, Bundle]) -> str:
+def along(line_set: StoredSet, point: str, bundle_of: dict[str, Bundle]) -> str:
     """Describes what the lines run along: `8 random directions`, `the eigenvector`."""
     (axis,) = line_set.axes
     count = max(bundle.directions for bundle in bundle_of.values())

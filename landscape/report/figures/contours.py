@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from landscape.report import checks, words
+from landscape.report import check_results, words
 from landscape.report.figures import paths
 from landscape.report.figures.plane_panels import (
     COLORS,
@@ -31,7 +31,7 @@ from landscape.report.figures.style import (
     panels,
 )
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 _LEVELS = 14
 _OBLIQUE = (
@@ -44,7 +44,7 @@ _SHARES = (
 )
 
 
-def contours(view: View, plane_set: SliceSet, point: str) -> Picture | None:
+def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws contours of the plane of each loss, with the point and the path of training."""
     shown_planes = planes(view, plane_set, point)
     if not shown_planes:
@@ -105,13 +105,13 @@ def _short_label(name: str) -> str:
     return name.replace(" of the path)", ")")
 
 
-def plane_title(view: View, quantity: str, plane_set: SliceSet, point: str) -> str:
+def plane_title(view: View, quantity: str, plane_set: StoredSet, point: str) -> str:
     """Returns the title of a figure of planes, with the label of the set if there are several."""
     suffix = f": {plane_set.label}" if len(view.planes) > 1 else ""
     return f"{quantity} through {PLACES[point]}{suffix}"
 
 
-def units(plane_set: SliceSet, point: str) -> str:
+def units(plane_set: StoredSet, point: str) -> str:
     """Explains the distance 1 along each axis, once if both agree."""
     first, second = (axis.unit(point)[1] for axis in plane_set.axes)
     if first == second:
@@ -125,7 +125,7 @@ def _lower_first(text: str) -> str:
 
 
 def _caption(
-    plane_set: SliceSet, point: str, shown_planes: list[Plane], scales: list[Heights]
+    plane_set: StoredSet, point: str, shown_planes: list[Plane], scales: list[Heights]
 ) -> str:
     any_cut = any(height.share for height in scales)
     path_of = {plane.loss: plane.path for plane in shown_planes if plane.path is not None}
@@ -150,7 +150,7 @@ def _caption(
         + (_OBLIQUE if any(abs(plane.cosine) > 0.1 for plane in shown_planes) else "")
         + paths.caption(path_of)
         + (_SHARES if any("%" in name for plane in shown_planes for name in plane.axes) else "")
-        + checks.sentence({plane.loss: plane.failed for plane in shown_planes})
+        + check_results.sentence({plane.loss: plane.failed for plane in shown_planes})
     )
 
 

@@ -7,18 +7,18 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_share
-from landscape.report import checks, words
+from landscape.report import check_results, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
 from landscape.report.figures.plane_panels import Plane, finish, planes
 from landscape.report.figures.style import WIDTH, columns_for, panels
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 _COLORS = colormaps["magma_r"]
 _UNKNOWN = "#9fb4c7"
 
 
-def convexity(view: View, plane_set: SliceSet, point: str) -> Picture | None:
+def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws a map of the eigenvalue ratio for each loss, all on one scale."""
     shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes is not None]
     if not shown_planes:
@@ -94,5 +94,5 @@ def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
         + (" Cells without eigenvalues are blue-gray." if unknown else "")
         + " After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the "
         "ratio at convex cells as well."
-        + checks.sentence({plane.loss: plane.failed for plane in shown_planes})
+        + check_results.sentence({plane.loss: plane.failed for plane in shown_planes})
     )

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from landscape.report import checks, statistics, words
+from landscape.report import check_results, statistics, words
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.line_panels import draw_center_line
 from landscape.report.figures.style import (
@@ -22,7 +22,7 @@ from landscape.report.figures.style import (
 from landscape.report.figures.style import styles as styles
 from landscape.report.figures.view import Array, Picture, View
 from landscape.report.results import StoredRun
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 # More sets than this on one panel cannot be distinguished.
 _SETS = 6
@@ -56,7 +56,7 @@ def directions(view: View, point: str) -> Picture | None:
     rows += any(spectra.values())
     marks = {
         loss: sorted(
-            {n for s in view.lines for n in checks.failed(view.runs[loss], s.where(point))}
+            {n for s in view.lines for n in check_results.failed(view.runs[loss], s.where(point))}
         )
         for loss in lines_by_loss
     }
@@ -66,13 +66,13 @@ def directions(view: View, point: str) -> Picture | None:
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         end = min(float(np.abs(line.distance).max()) for line in mean_lines)
         _draw_lines(panel, mean_lines, colors, end)
-        title = " ".join(filter(None, (view.styles[loss].title, checks.mark(marks[loss]))))
+        title = " ".join(filter(None, (view.styles[loss].title, check_results.mark(marks[loss]))))
         _write_heading(panel, shorten(title, 40), mean_lines, colors, spectra[loss])
     outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
     return Picture(
         "directions" if point == "trained" else f"directions_{point}",
         f"Comparison of directions through {PLACES[point]}",
-        _caption(point) + checks.sentence(marks),
+        _caption(point) + check_results.sentence(marks),
         "Risk against Euclidean distance, one line per set of directions, one panel per loss.",
         figure,
         "lines",
@@ -95,7 +95,7 @@ def _mean_lines(view: View, runs: tuple[StoredRun, ...], point: str) -> list[Mea
     return mean_lines
 
 
-def _line_length(run: StoredRun, line_set: SliceSet, point: str) -> float:
+def _line_length(run: StoredRun, line_set: StoredSet, point: str) -> float:
     """Returns the Euclidean length of one side of a line, the mean over the directions."""
     norm, coordinates = (run.slices.get(line_set.array(point, n)) for n in ("norm", "coordinates"))
     if norm is None or coordinates is None or not norm.size or not coordinates.size:
@@ -103,7 +103,7 @@ def _line_length(run: StoredRun, line_set: SliceSet, point: str) -> float:
     return float(np.mean(norm, dtype=np.float64) * np.abs(coordinates).max())
 
 
-def _curvature(run: StoredRun, line_set: SliceSet, point: str) -> float:
+def _curvature(run: StoredRun, line_set: StoredSet, point: str) -> float:
     """Returns d'Hd / |d|^2, the mean over the directions."""
     norm, curvature = (run.slices.get(line_set.array(point, n)) for n in ("norm", "curvature"))
     if norm is None or curvature is None or norm.shape != curvature.shape or not norm.size:

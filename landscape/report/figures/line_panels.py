@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from landscape.report import checks, words
+from landscape.report import check_results, words
 from landscape.report.figures.bundles import Bundle, along, bundles, distance, over, summary
 from landscape.report.figures.style import (
     GRAY,
@@ -21,7 +21,7 @@ from landscape.report.figures.style import (
     titled,
 )
 from landscape.report.figures.view import Array, Picture, View
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 # The frame cuts extremes that lie further out than this many ranges of the band.
 _BEYOND = 3.0
@@ -31,14 +31,16 @@ _BANDS = 6
 HEAVY = 20.0
 
 
-def risk_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | None:
+def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | None:
     """Draws the risk along the lines of a set, one panel per loss in the units of the loss."""
     axis = distance(view, line_set, point)
     bundle_of = bundles(view, line_set, point, "risk", axis.relative)
     if not bundle_of:
         return None
     columns = columns_for(len(bundle_of), 4)
-    marks = {loss: checks.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of}
+    marks = {
+        loss: check_results.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of
+    }
     extra_lines = {
         loss: _extra_lines(axis.relative, bundle_of[loss], marks[loss]) for loss in bundle_of
     }
@@ -62,7 +64,7 @@ def risk_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | No
         _title(view, "Risk", line_set, point),
         _caption(line_set, point, bundle_of, axis.sentence)
         + (" The frame cuts extremes that lie far beyond the band." if cut else "")
-        + checks.sentence(marks),
+        + check_results.sentence(marks),
         "Risk against distance, one panel per loss.",
         figure,
         "lines",
@@ -72,15 +74,15 @@ def risk_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | No
 def _extra_lines(relative: bool, bundle: Bundle, names: list[str]) -> list[str]:
     """Returns the lines below the loss in the title of a panel."""
     radius = [f"radius {words.scientific(bundle.radius)}"] if relative else []
-    return [*radius, *filter(None, [checks.mark(names)])]
+    return [*radius, *filter(None, [check_results.mark(names)])]
 
 
-def _title(view: View, quantity: str, line_set: SliceSet, point: str) -> str:
+def _title(view: View, quantity: str, line_set: StoredSet, point: str) -> str:
     suffix = f": {line_set.label}" if len(view.lines) > 1 else ""
     return f"{quantity} along lines through {PLACES[point]}{suffix}"
 
 
-def _caption(line_set: SliceSet, point: str, bundle_of: dict[str, Bundle], unit: str) -> str:
+def _caption(line_set: StoredSet, point: str, bundle_of: dict[str, Bundle], unit: str) -> str:
     spread = over(bundle_of)
     spread_text = (
         f": mean {spread}, a band from the 10th to the 90th percentile, and thin lines for the "
@@ -187,7 +189,7 @@ def _keys(bundle_of: dict[str, Bundle]) -> list[Line2D | Patch]:
     return keys
 
 
-def metric_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | None:
+def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | None:
     """Draws the task metric along the same lines, all losses on one scale."""
     axis = distance(view, line_set, point)
     bundle_of = bundles(view, line_set, point, view.metric, axis.relative)
@@ -197,7 +199,9 @@ def metric_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | 
     draw_metric_along_lines(panel, view, line_set, point)
     panel.set_xlabel(axis.label)
     legend(figure, view.shown)
-    marks = {loss: checks.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of}
+    marks = {
+        loss: check_results.failed(view.runs[loss], line_set.where(point)) for loss in bundle_of
+    }
     spread = over(bundle_of)
     caption = (
         f"The task metric along {along(line_set, point, bundle_of)} through {PLACES[point]}, all "
@@ -205,7 +209,7 @@ def metric_along_lines(view: View, line_set: SliceSet, point: str) -> Picture | 
         "scale"
         + (f": mean {spread}{band(view)}. " if spread else ". ")
         + f"{axis.sentence} A wide plateau means that the task metric is robust to changes of the "
-        f"parameters.{checks.sentence(marks)}"
+        f"parameters.{check_results.sentence(marks)}"
     )
     return Picture(
         line_set.file("slices_metric", point),
@@ -224,7 +228,7 @@ def band(view: View) -> str:
     return ", with a band from the 10th to the 90th percentile"
 
 
-def draw_metric_along_lines(panel: Axes, view: View, line_set: SliceSet, point: str) -> None:
+def draw_metric_along_lines(panel: Axes, view: View, line_set: StoredSet, point: str) -> None:
     """Draws one mean and band per loss."""
     relative = distance(view, line_set, point).relative
     bundle_of = bundles(view, line_set, point, view.metric, relative)

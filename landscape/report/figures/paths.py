@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from landscape.report import statistics, words
 from landscape.report.figures.view import Array
 from landscape.report.results import StoredRun
-from landscape.report.sets import SliceSet
+from landscape.report.sets import StoredSet
 
 _COLOR = "#D55E00"
 _START: dict[str, Any] = {
@@ -47,7 +47,7 @@ class TrainingPath(NamedTuple):
         return statistics.median(np.abs(self.risk - self.projected)) / span if span else np.nan
 
 
-def path(run: StoredRun, plane_set: SliceSet, point: str) -> TrainingPath | None:
+def path(run: StoredRun, plane_set: StoredSet, point: str) -> TrainingPath | None:
     """Returns the path stored with a run's plane, None if there is none or it is malformed."""
     names = ("step", "x", "y", "risk", "projected_risk", "distance")
     stored = [run.slices.get(plane_set.array(point, f"path/{name}")) for name in names]
@@ -62,7 +62,7 @@ def path(run: StoredRun, plane_set: SliceSet, point: str) -> TrainingPath | None
 
 
 def _share_off(
-    run: StoredRun, plane_set: SliceSet, point: str, x: Array, y: Array, distance: Array
+    run: StoredRun, plane_set: StoredSet, point: str, x: Array, y: Array, distance: Array
 ) -> Array:
     """Returns distances from the plane over distances from the point; NaN at the point itself."""
     norms = np.asarray(run.slices.get(plane_set.array(point, "norm"), np.nan), dtype=np.float64)

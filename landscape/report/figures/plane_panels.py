@@ -7,13 +7,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from landscape.report import checks, words
+from landscape.report import check_results, words
 from landscape.report.figures.line_panels import HEAVY
 from landscape.report.figures.paths import TrainingPath, path
 from landscape.report.figures.style import few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, typical
 from landscape.report.results import StoredRun
-from landscape.report.sets import SliceSet
+from landscape.report.sets import StoredSet
 
 COLORS = colormaps["viridis"]
 # Heights above the 95th percentile are cut if they stretch the scale by more than this factor.
@@ -91,7 +91,7 @@ def heights(values: Array) -> Heights:
     return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
-def planes(view: View, plane_set: SliceSet, point: str) -> list[Plane]:
+def planes(view: View, plane_set: StoredSet, point: str) -> list[Plane]:
     """Returns all draws of the planes of a set, for the `typical` run of each loss."""
     name = plane_set.array(point, "risk")
     candidates = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
@@ -102,7 +102,7 @@ def planes(view: View, plane_set: SliceSet, point: str) -> list[Plane]:
     ]
 
 
-def _draws(view: View, loss: str, run: StoredRun, plane_set: SliceSet, point: str) -> list[Plane]:
+def _draws(view: View, loss: str, run: StoredRun, plane_set: StoredSet, point: str) -> list[Plane]:
     def array(name: str) -> Array | None:
         stored = run.slices.get(plane_set.array(point, name))
         return None if stored is None else np.asarray(stored, dtype=np.float64)
@@ -123,7 +123,7 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: SliceSet, point: st
         _axis_labels(plane_set, point, array("explained")),
         path(run, plane_set, point),
     )
-    failed = tuple(checks.failed([run], plane_set.where(point)))
+    failed = tuple(check_results.failed([run], plane_set.where(point)))
 
     def draw(number: int) -> Plane:
         values_of = {name: values[number] for name, values in measured.items()}
@@ -151,7 +151,7 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: SliceSet, point: st
     return [draw(number) for number in range(len(risk))]
 
 
-def _axis_labels(plane_set: SliceSet, point: str, explained: Array | None) -> tuple[str, str]:
+def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> tuple[str, str]:
     """Returns the axis labels, like `trajectory 1 (83 % of the path)`; equal ones are numbered."""
     names = [axis.label(point) for axis in plane_set.axes]
     if names[0] == names[1]:
@@ -169,7 +169,7 @@ def title(plane: Plane, *notes: str) -> str:
     seed = seed_and_draw(plane)
     cosine = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _OBLIQUE else ""
     second = ", ".join(filter(None, (seed, *notes, cosine)))
-    lines = [shorten(plane.loss, 24), second, shorten(checks.mark(plane.failed), 32)]
+    lines = [shorten(plane.loss, 24), second, shorten(check_results.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)
 
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landscape.report import words
-from landscape.report.across import BARRIER, Matrix, Ways
 from landscape.report.figures.style import (
     GRAY,
     WIDTH,
@@ -24,6 +23,7 @@ from landscape.report.figures.style import (
     shorten,
 )
 from landscape.report.figures.view import Array, Picture
+from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
 _EXCESS = colormaps["YlGnBu"]
 _HEIGHT = colormaps["YlOrBr"]
@@ -31,7 +31,7 @@ _UNKNOWN = "#ececec"
 _NAME = 22
 
 
-def excess(matrix: Matrix, metric: str) -> Picture:
+def excess(matrix: ExcessMatrix, metric: str) -> Picture:
     """Draws the relative excess of each solution under each loss, and the task metric beside it."""
     figure, panel = _map(
         matrix.losses, matrix.excess, _EXCESS, (-0.2, 1.2), "relative excess", ("min", "max"), 1
@@ -58,12 +58,12 @@ def excess(matrix: Matrix, metric: str) -> Picture:
     )
 
 
-def between_losses(losses: Sequence[str], paths: Sequence[Ways]) -> Picture:
+def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) -> Picture:
     """Draws the heights of the barriers between the solutions of two losses, under one of them."""
     values = np.full((len(losses),) * 2, np.nan)
-    for path in paths:
-        (other,) = set(path.losses) - {path.under}
-        values[losses.index(other), losses.index(path.under)] = path.height
+    for segment in segments:
+        (other,) = set(segment.losses) - {segment.under}
+        values[losses.index(other), losses.index(segment.under)] = segment.height
     figure, panel = _map(losses, values, _HEIGHT, (0, 1), "barrier (drops)", ("neither", "max"))
     panel.set_ylabel("solution of")
     caption = (
@@ -145,7 +145,7 @@ def _lines_between(panel: Axes, rows: int, columns: int) -> None:
         panel.axvline(column - 0.5, color="white", linewidth=1)
 
 
-def _metric_column(figure: Figure, panel: Axes, matrix: Matrix, label: str) -> None:
+def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str) -> None:
     position, count = panel.get_position(), len(matrix.losses)
     cell = position.width / count
     column = figure.add_axes((position.x1 + 0.15 * cell, position.y0, cell, position.height))
@@ -172,15 +172,15 @@ def _number(value: float) -> str:
     return words.minus("0.00" if text == "-0.00" else text)
 
 
-def between_seeds(paths: Sequence[Ways], styles: Mapping[str, Style]) -> Picture:
+def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, Style]) -> Picture:
     """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
-    columns = columns_for(len(paths), 3)
+    columns = columns_for(len(segments), 3)
     grid = PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
-    figure, axes = panels(len(paths), grid, foot=0.25)
-    for panel, path in zip(axes, paths, strict=True):
-        style = styles[path.under]
-        _draw_paths(panel, path, style.color)
-        panel.set_title(f"{style.title}\n{_barrier_text(path)}", loc="left")
+    figure, axes = panels(len(segments), grid, foot=0.25)
+    for panel, segment in zip(axes, segments, strict=True):
+        style = styles[segment.under]
+        _draw_segments(panel, segment, style.color)
+        panel.set_title(f"{style.title}\n{_barrier_text(segment)}", loc="left")
     outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45)
     keys = [
         Line2D([], [], color="black", label="mean"),
@@ -204,20 +204,20 @@ def between_seeds(paths: Sequence[Ways], styles: Mapping[str, Style]) -> Picture
     )
 
 
-def _barrier_text(path: Ways) -> str:
-    if np.isnan(path.height):
+def _barrier_text(segment: Interpolations) -> str:
+    if np.isnan(segment.height):
         return "no height"
-    return f"barrier {_number(path.height)}" if path.height >= BARRIER else "no barrier"
+    return f"barrier {_number(segment.height)}" if segment.height >= BARRIER else "no barrier"
 
 
-def _draw_paths(panel: Axes, path: Ways, color: str) -> None:
-    lines = np.where(np.isfinite(path.lines), path.lines, np.nan)
+def _draw_segments(panel: Axes, segment: Interpolations, color: str) -> None:
+    lines = np.where(np.isfinite(segment.lines), segment.lines, np.nan)
     for line in lines:
-        panel.plot(path.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
+        panel.plot(segment.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
     known = ~np.isnan(lines).all(axis=0)
-    mean = np.full(len(path.coordinates), np.nan)
+    mean = np.full(len(segment.coordinates), np.nan)
     mean[known] = np.nanmean(lines[:, known], axis=0)
-    panel.plot(path.coordinates, mean, color=color, linewidth=1.8)
+    panel.plot(segment.coordinates, mean, color=color, linewidth=1.8)
     if not known.any():
         panel.text(0.5, 0.5, "no finite value", ha="center", transform=panel.transAxes)
         panel.set_yticks([])

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from landscape.report import checks, words
-from landscape.report.curvature import MATRICES, drop_of
+from landscape.report import check_results, words
+from landscape.report.curvature_table import MATRICES, drop_of
 from landscape.report.figures.curves import UPDATES
 from landscape.report.figures.style import (
     GRAY,
@@ -52,7 +52,7 @@ def spectrum(view: View, point: str) -> Picture | None:
         seed = f"seed {run.seed}, " if run.seed is not None else ""
         extra_lines = [
             f"{seed}{_eigenvalue_range(curvature)}",
-            *filter(None, [checks.mark(marks[loss])]),
+            *filter(None, [check_results.mark(marks[loss])]),
         ]
         titled(panel, view.styles[loss].title, extra_lines)
     outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
@@ -60,7 +60,7 @@ def spectrum(view: View, point: str) -> Picture | None:
     return Picture(
         "curvature" if point == "trained" else f"curvature_{point}",
         f"Spectrum of the Hessian at {PLACES[point]}",
-        _caption(point, any_gauss_newton) + checks.sentence(marks),
+        _caption(point, any_gauss_newton) + check_results.sentence(marks),
         "Spectral density against eigenvalue, one panel per loss.",
         figure,
         "curvature",
@@ -70,7 +70,7 @@ def spectrum(view: View, point: str) -> Picture | None:
 def _failed_checks(runs: Sequence[StoredRun], point: str) -> list[str]:
     """Returns the failed checks of the point and of its matrices."""
     places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
-    return sorted({name for place in places for name in checks.failed(runs, place)})
+    return sorted({name for place in places for name in check_results.failed(runs, place)})
 
 
 def _curvature_at(run: StoredRun, point: str) -> CurvaturePoint | None:

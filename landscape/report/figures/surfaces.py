@@ -5,7 +5,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-from landscape.report import checks
+from landscape.report import check_results
 from landscape.report.figures.contours import plane_title
 from landscape.report.figures.plane_panels import (
     COLORS,
@@ -23,10 +23,10 @@ from landscape.report.figures.style import (
     shorten,
 )
 from landscape.report.figures.view import Picture, View
-from landscape.report.sets import PLACES, SliceSet
+from landscape.report.sets import PLACES, StoredSet
 
 
-def surfaces(view: View, plane_set: SliceSet, point: str) -> Picture | None:
+def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws the planes of the contours as surfaces."""
     shown_planes = planes(view, plane_set, point)
     if not shown_planes:
@@ -54,7 +54,7 @@ def surfaces(view: View, plane_set: SliceSet, point: str) -> Picture | None:
         f"floor shows the distances along both directions, the red point is {PLACES[point]}. "
         "Scales and cuts "
         "are the same as for the "
-        f"contours.{checks.sentence({p.loss: p.failed for p in shown_planes})}"
+        f"contours.{check_results.sentence({p.loss: p.failed for p in shown_planes})}"
     )
     return Picture(
         plane_set.file("surfaces", point),

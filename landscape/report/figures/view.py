@@ -13,7 +13,7 @@ from landscape.report import words
 from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, StoredRun
-from landscape.report.sets import SliceSet, sets
+from landscape.report.sets import StoredSet, sets
 
 Array = NDArray[np.float64]
 
@@ -42,8 +42,8 @@ class View:
     higher_is_better: bool
     target: float
     seeds: int
-    lines: tuple[SliceSet, ...] = ()
-    planes: tuple[SliceSet, ...] = ()
+    lines: tuple[StoredSet, ...] = ()
+    planes: tuple[StoredSet, ...] = ()
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from landscape.numerics.geometry import achieved_drop
-from landscape.report import checks, statistics, words
+from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.tables import TableColumn
 from landscape.storage.records import CurvaturePoint, CurvatureRecord, OperatorRecord
@@ -80,7 +80,7 @@ def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
                 known = [(p.spectra[name], p) for p in places if name in p.spectra]
                 reason = next((p.reasons[name] for p in places if name in p.reasons), "")
                 if known or reason:
-                    failed = ", ".join(checks.failed(runs, f"{at}/{name}"))
+                    failed = ", ".join(check_results.failed(runs, f"{at}/{name}"))
                     row = _row(loss, at, name, known, reason, records)
                     rows.append(row | {"checks_failed": failed})
     return pd.DataFrame(rows)
@@ -160,7 +160,7 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "misses what sits in kinks and jumps",
         ),
     ]
-    shown += checks.failed_column(table)
+    shown += check_results.failed_column(table)
     if table["note"].str.len().any():
         shown.append(
             TableColumn("note", lambda row: row["note"] or words.MISSING, "what limits it")
