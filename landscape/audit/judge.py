@@ -13,9 +13,10 @@ import numpy as np
 
 from landscape.audit.code_menu import finders
 from landscape.audit.findings import SEVERITIES, Audit, Finding, verdict_of
+from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.halves import HALVES, half_precision
 from landscape.audit.measure.shapes import shapes
-from landscape.audit.measure.subject import Subject, build
+from landscape.audit.measure.subject import Subject
 from landscape.audit.measure.survey import Survey
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites

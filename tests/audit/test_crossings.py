@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape.audit.measure import domains as domains
+from landscape.audit.measure import domains
 from landscape.audit.measure.crossings import (
     EDGE,
     JUMP,

@@ -7,7 +7,7 @@ import pytest
 from quick import run
 from scipy.special import expit
 
-from landscape.audit.measure import domains as domains
+from landscape.audit.measure import domains
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.subject import Subject
 from landscape.audit.measure.survey import Survey

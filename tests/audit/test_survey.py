@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 
 from landscape.audit import audit
 from landscape.audit.codes._numbers import brief, interval, quote
+from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.probes import CHUNK
-from landscape.audit.measure.subject import build
 from landscape.audit.measure.survey import Survey, along, norms, route
 from landscape.audit.measure.switching import lowest_values
 from landscape.audit.static import intervals as iv

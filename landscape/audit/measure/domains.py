@@ -1,7 +1,7 @@
 """Where predictions live, and what targets meet them: the points that an audit looks at."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,11 @@ class Target(NamedTuple):
     name: str
     value: Array
     away: Array
+
+    def cast(self, dtype: Any) -> Array:
+        """Returns the value in a floating dtype; integer labels are unchanged."""
+        value = np.asarray(self.value)
+        return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
 class Domain(NamedTuple):

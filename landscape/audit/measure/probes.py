@@ -81,7 +81,7 @@ class Probe:
             def states(x: Any, t: Any) -> list:
                 return interpreter.evaluate(self.subject.value, [x, t], self._observe)[1]
 
-            shapes = jax.eval_shape(states, x, _given(self.subject.targets[0], jnp.float64))
+            shapes = jax.eval_shape(states, x, self.subject.targets[0].cast(np.float64))
             return [int(np.prod(s.shape)) for s in shapes]
 
     def _observe(self, number: int, eqn: Any, inputs: list, outputs: list) -> list:
@@ -175,22 +175,22 @@ class Probe:
         """The function of `arrays` points and a target, over a chunk of points."""
         with jax.enable_x64(np.dtype(dtype) == np.float64):
             point = jax.ShapeDtypeStruct((CHUNK, *self.subject.shape), dtype)
-            target = _given(self.subject.targets[0], dtype)
+            target = self.subject.targets[0].cast(dtype)
             axes = (0,) * arrays + (None,)
             return jax.jit(jax.vmap(function, axes)).lower(*[point] * arrays, target)
 
     def _run(self, program: Callable, dtype: Any, target: Target, *points: Array) -> Any:
         count = len(points[0])
         wide = np.dtype(dtype) == np.float64
-        given = _given(target, dtype)
-        found = []
+        cast = target.cast(dtype)
+        chunks = []
         with jax.enable_x64(wide):
             for start in range(0, max(count, 1), CHUNK):
                 chunk = [_padded(p[start : start + CHUNK]).astype(dtype) for p in points]
-                found.append(program(*chunk, given))
+                chunks.append(program(*chunk, cast))
             joined = [
-                np.concatenate([np.asarray(f[i]).astype(np.float64) for f in found])[:count]
-                for i in range(len(found[0]))
+                np.concatenate([np.asarray(c[i]).astype(np.float64) for c in chunks])[:count]
+                for i in range(len(chunks[0]))
             ]
         return tuple(joined)
 
@@ -199,12 +199,6 @@ def _can_be_observed(site: Site) -> bool:
     """Whether its states can be told: those inside a while loop have no fixed number."""
     loops = any(eqn.primitive.name == "while" for eqn in site.calls)
     return site.equation.primitive.name in STATES and not loops
-
-
-def _given(target: Target, dtype: Any) -> Array:
-    """A target as the function gets it: of the predictions' dtype, labels as they are."""
-    value = np.asarray(target.value)
-    return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
 def _padded(points: Array) -> Array:

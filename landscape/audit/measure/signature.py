@@ -1,4 +1,4 @@
-"""What a function's arguments and results say of it, and mistakes in them."""
+"""Infers how to audit a function from its arguments and results, and checks them."""
 
 import contextlib
 import functools
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from landscape.errors import UserError, nearest
 from landscape.numerics.user_calls import definition
 
+_ORDERS = ("auto", "predictions-first", "targets-first")
 _FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
 _FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
 
@@ -29,88 +30,99 @@ _TASK_WORDS = {
 
 
 def name_of(function: Callable) -> str:
-    """The function's own name."""
+    """Returns the name of a function, also of one bound by functools.partial."""
     inner = function
     while isinstance(inner, functools.partial):
         inner = inner.func
     return getattr(inner, "__name__", type(inner).__name__)
 
 
-def read_order(function: Callable, order: str) -> bool:
-    """Whether the function takes its targets first; UserError where it needs more arguments."""
-    names = _needed(function)
-    if order not in ("auto", "predictions-first", "targets-first"):
-        among = ("auto", "predictions-first", "targets-first")
-        raise UserError(f"there is no order `{order}`", hint=nearest(order, among))
+def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
+    """Raises UserError if a value is not one of the choices, with the nearest one."""
+    if value not in choices:
+        raise UserError(f"unknown {what} `{value}`", hint=nearest(value, choices))
+
+
+def takes_targets_first(function: Callable, order: str) -> bool:
+    """Whether the function takes its targets first.
+
+    Raises UserError if it does not take two arguments, or requires more.
+    """
+    names = _first_two_arguments(function)
+    check_choice(order, _ORDERS, "order")
     if order != "auto" or len(names) < 2:
         return order == "targets-first"
     return names[0].lower() in _FIRST_TARGETS and names[1].lower() in _THEN_PREDICTIONS
 
 
-def _needed(function: Callable) -> list[str]:
-    """The names of the first two arguments; UserError where more are required, or fewer taken."""
+def _first_two_arguments(function: Callable) -> list[str]:
+    """Returns the names of the first two arguments; empty if the signature is unknown.
+
+    Raises UserError if more are required, or fewer accepted.
+    """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return []
-    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(by_place) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        found = ", ".join(p.name for p in by_place) or "none"
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        names = ", ".join(p.name for p in positional) or "none"
         raise UserError(
-            f"`{name_of(function)}` takes too few arguments ({found}); a loss takes predictions "
+            f"`{name_of(function)}` takes too few arguments ({names}); a loss takes predictions "
             "and targets",
             place=definition(function),
             hint="for a function of one argument use `--kind activation` or `--kind function`",
         )
     _refuse_required(
-        function, [*by_place[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
+        function, [*positional[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
     )
-    return [p.name for p in by_place[:2]]
+    return [p.name for p in positional[:2]]
 
 
 def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
     missing = [p.name for p in parameters if p.default is p.empty]
     if missing:
         raise UserError(
-            f"`{name_of(function)}` needs more than predictions and targets: {', '.join(missing)}",
+            f"`{name_of(function)}` requires other arguments: {', '.join(missing)}",
             place=definition(function),
-            hint=f"give it: `--option {missing[0]}=VALUE`; or bind it with functools.partial",
+            hint=f"set `--option {missing[0]}=VALUE`, or bind it with functools.partial",
         )
 
 
 def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
-    """The task that the names of a function and its arguments suggest, and why.
+    """Returns the task that the names of a function and its arguments suggest, and the reason.
 
     `batched` is the function with its predictions first.
     """
     name = name_of(function).lower()
-    arguments = {n.lower() for n in _needed(function)}
+    arguments = {n.lower() for n in _first_two_arguments(function)}
     for task, words in _TASK_WORDS.items():
         if any(word in name for word in words):
             return task, "its name says so"
     if arguments & {"mask", "masks"}:
-        return "segmentation", "an argument is called a mask"
+        return "segmentation", "an argument is named mask"
     logits = sorted(arguments & {"logits", "logit", "scores", "log_probs"})
     if not logits:
-        return "regression", "nothing suggests another"
+        return "regression", "no name suggests another task"
     shape = jax.ShapeDtypeStruct((2, 4), jnp.float32)
     for targets in (shape, jax.ShapeDtypeStruct((2,), jnp.int32)):
         with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
             if getattr(jax.eval_shape(batched, shape, targets), "shape", None) == (2,):
-                return "multiclass", f"it takes {logits[0]} and returns a value a row"
-    return "binary", f"it takes {logits[0]} and returns a value for each"
+                return "multiclass", f"it takes {logits[0]} and returns one value per row"
+    return "binary", f"it takes {logits[0]} and returns one value per element"
 
 
 def infer_domain(function: Callable, task: str | None) -> str:
-    """`unit` or `simplex` for a function that asks for probabilities by `from_logits=False`."""
+    """Returns `unit` or `simplex` if `from_logits` defaults to False, else `real`."""
     with contextlib.suppress(TypeError, ValueError):
-        asked = inspect.signature(function).parameters.get("from_logits")
-        if asked is not None and asked.default is False:
+        from_logits = inspect.signature(function).parameters.get("from_logits")
+        if from_logits is not None and from_logits.default is False:
             return "simplex" if task == "multiclass" else "unit"
     return "real"
 
 
 def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
+    """Raises UserError unless a loss returns real numbers of an expected shape."""
     place = definition(function)
     if not hasattr(out, "shape") or not hasattr(out, "dtype"):
         raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
@@ -122,7 +134,7 @@ def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callabl
         )
     if not jnp.issubdtype(out.dtype, jnp.floating):
         raise UserError(
-            f"{label} returns {out.dtype}; no gradient flows through whole numbers or truth values",
+            f"{label} returns {out.dtype}; no gradient flows through integers or booleans",
             place=place,
             hint="compute in floating point; a count or a comparison cannot be trained",
         )
@@ -131,7 +143,7 @@ def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callabl
         raise UserError(
             f"{label} returns shape {out.shape} for predictions of shape {shape}",
             place=place,
-            hint="expected a scalar, one value an example, or one a prediction",
+            hint="return a scalar, one value per example, or one per prediction",
         )
 
 
@@ -141,27 +153,32 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def inputs_of(function: Callable, kind: str) -> int:
+def count_inputs(function: Callable, kind: str) -> int:
+    """Returns the number of arrays that an activation or a function takes.
+
+    Raises UserError if a keyword-only argument is required, or an activation takes several arrays.
+    """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return 1
-    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in by_place if p.default is p.empty]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
     _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
     if kind == "activation" and len(required) > 1:
         names = ", ".join(p.name for p in required)
         raise UserError(
             f"`{name_of(function)}` takes {names}; an activation takes one array",
             place=definition(function),
-            hint="use `--kind function` for several arrays, or `--option` for an option",
+            hint="use `--kind function` for several arrays, or bind an argument with `--option`",
         )
     return max(len(required), 1)
 
 
-def check_plain(
+def check_function_output(
     out: Any, shape: tuple[int, ...], kind: str, label: str, function: Callable
 ) -> None:
+    """Raises UserError unless the function returns real numbers, an activation one per input."""
     place = definition(function)
     if not hasattr(out, "shape"):
         raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)

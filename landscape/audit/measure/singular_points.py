@@ -59,7 +59,6 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
     low, high = max(domain.low, -FAR), min(domain.high, FAR)
     rng = np.random.default_rng([survey.seed, 303])
     starts = domain.sample(rng, _STARTS, target)
-    value = np.asarray(target.value)
 
     def follow(x: Any, t: Any) -> tuple:
         def step(_: int, x: Any) -> Any:
@@ -75,9 +74,8 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
         return end, distance(end, t)
 
     with jax.enable_x64(True):
-        given = value.astype(np.float64) if value.dtype.kind == "f" else value
         try:
-            ends, left = jit_once(jax.vmap(follow, (0, None)))(starts, given)
+            ends, left = jit_once(jax.vmap(follow, (0, None)))(starts, target.cast(np.float64))
         except Exception:  # the argument cannot be observed, as inside a loop
             return []
     ends, left = np.asarray(ends), np.asarray(left)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from landscape.audit.findings import Where
-from landscape.audit.measure import domains as domains
+from landscape.audit.measure import domains
 from landscape.audit.measure.crossings import Scale, typical
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.probes import CHUNK, Derivatives, Probe

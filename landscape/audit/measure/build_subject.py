@@ -1,0 +1,177 @@
+"""Builds the subject of an audit from a user's function."""
+
+import contextlib
+import inspect
+import io
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.audit.measure import domains
+from landscape.audit.measure.domains import CLASSES
+from landscape.audit.measure.loss_subject import HEADS, loss_subject
+from landscape.audit.measure.signature import (
+    check_choice,
+    check_function_output,
+    count_inputs,
+    name_of,
+)
+from landscape.audit.measure.subject import CALLBACKS, Subject, checked
+from landscape.audit.static.equations import equations
+from landscape.audit.static.source import locate
+from landscape.errors import Place, UserError
+from landscape.numerics.compiling import jit_once
+from landscape.numerics.user_calls import guarded, last_user_line
+
+Array = Any
+KINDS = ("loss", "activation", "function")
+FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
+FEATURES = 4
+
+
+def build(
+    function: Callable,
+    *,
+    kind: str,
+    task: str | None,
+    domain: str | None,
+    head: str | None,
+    order: str,
+    form: str,
+    outputs: int | None = None,
+    name: str | None = None,
+) -> Subject:
+    """Returns the subject of an audit.
+
+    Raises UserError if the function cannot be audited, with its line.
+    """
+    name = name or name_of(function)
+    if inspect.isclass(function):
+        raise UserError(
+            f"`{name}` is a class, not a function",
+            hint="name a function, or a callable instance of the class",
+        )
+    check_choice(kind, KINDS, "kind")
+    check_choice(form, FORMS, "form of targets")
+    if head is not None:
+        check_choice(head, tuple(HEADS), "head")
+    printed = _Printed()
+    with contextlib.redirect_stdout(printed):
+        if kind == "loss":
+            subject = loss_subject(
+                function,
+                name=name,
+                task=task,
+                domain=domain,
+                head=head,
+                order=order,
+                form=form,
+                classes=outputs or CLASSES,
+            )
+        else:
+            subject = _function_subject(function, kind, domain or "real", name)
+    notes = (*subject.notes, *printed.notes(), *_callback_notes(subject))
+    return replace(subject, notes=notes)
+
+
+class _Printed(io.StringIO):
+    """Records what a user's function prints while it is traced, and the line that prints first."""
+
+    place: Place | None = None
+
+    def write(self, text: str) -> int:
+        if self.place is None and text.strip():
+            self.place = last_user_line(traceback.extract_stack())
+        return super().write(text)
+
+    def notes(self) -> list[str]:
+        text = self.getvalue().strip()
+        if not text:
+            return []
+        line = f" at line {self.place.line}" if self.place else ""
+        first = text.splitlines()[0][:40]
+        return [f"it prints{line}, once per trace and not once per call: {first!r}"]
+
+
+def _callback_notes(subject: Subject) -> list[str]:
+    """Returns a note for each print or callback that runs with the compiled program."""
+    source_file = subject.place.file if subject.place else None
+    notes = []
+    for _, eqn, calls in equations(subject.value):
+        if eqn.primitive.name in CALLBACKS:
+            where = locate(eqn, calls, source_file)
+            line = f" at line {where.line}" if where else ""
+            notes.append(f"it calls back to Python{line} ({eqn.primitive.name}) whenever it runs")
+    return list(dict.fromkeys(notes))
+
+
+def _is_elementwise(function: Callable) -> bool:
+    """Whether each element of the result depends only on the same element of the input.
+
+    True if the function cannot be evaluated.
+    """
+    x = np.linspace(-2, 2, FEATURES, dtype=np.float32) ** 3
+    with contextlib.suppress(Exception):
+        whole, alone = jit_once(
+            lambda v: (function(v), jnp.concatenate([function(v[i : i + 1]) for i in range(4)]))
+        )(x)
+        return np.allclose(whole, alone, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return True
+
+
+def _function_subject(function: Callable, kind: str, domain: str, name: str) -> Subject:
+    """Returns the subject of an activation, or of a weighted sum of the outputs of a function."""
+    label = f"{kind} `{name}`"
+    inputs = count_inputs(function, kind)
+    shapes: list[tuple[int, ...]] = [(3, FEATURES), (1, FEATURES), (FEATURES,)]
+    if kind == "activation":
+        shapes = [(1,)] if _is_elementwise(function) else [(FEATURES,)]
+    shape, out = _accepted_shape(function, shapes, inputs, kind, label)
+    stacked = shape if inputs == 1 else (inputs, *shape)
+    weights = 1 + 0.5 * np.cos(1.0 + np.arange(max(int(np.prod(out.shape)), 1)))
+
+    def batched(x: Array, _: Array) -> Array:
+        return function(x) if inputs == 1 else function(*(x[i] for i in range(inputs)))
+
+    def row(x: Array, target: Array) -> Array:
+        value = batched(x, target)
+        scale = weights.reshape(out.shape).astype(value.dtype) if value.size > 1 else 1
+        return jnp.sum(value * scale)
+
+    notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []
+    return checked(
+        Subject(
+            name=name,
+            kind=kind,
+            domain=domains.domain(domain, stacked, centered=False),
+            shape=stacked,
+            targets=domains.targets(None, "auto", stacked, domain),
+            row=row,
+            batched=batched,
+            function=function,
+            notes=tuple(notes),
+        )
+    )
+
+
+def _accepted_shape(
+    function: Callable, shapes: list[tuple[int, ...]], inputs: int, kind: str, label: str
+) -> tuple[tuple[int, ...], jax.ShapeDtypeStruct]:
+    """Returns the first shape of the inputs that the function accepts, and that of its result."""
+    errors = []
+    for shape in shapes:
+        arguments = [jax.ShapeDtypeStruct(shape, jnp.float32)] * inputs
+        try:
+            out = guarded(partial(jax.eval_shape, function, *arguments), label, function)
+        except UserError as error:
+            errors.append(error)
+            continue
+        check_function_output(out, shape, kind, label, function)
+        return shape, out
+    raise errors[0]
