@@ -10,7 +10,7 @@ from synthetic_runs import EVERY, LOSSES, Loss, write_experiment
 
 from landscape.report.comparison import best_points, compare, run_table
 from landscape.report.figures.rendering import report_style
-from landscape.report.figures.sweep_panels import swept
+from landscape.report.figures.sweep_panels import metric_over_sweep
 from landscape.report.results import read
 
 
@@ -199,7 +199,7 @@ def test_a_loss_without_the_swept_option_is_a_horizontal_line(tmp_path):
     results = read(directory)
     table = compare(results)
     with report_style():
-        picture = swept(table, results.swept, results.losses)
+        picture = metric_over_sweep(table, results.swept, results.losses)
     (panel,) = picture.figure.axes
     # The last of equal ends is kept: a line is drawn before the caps of its bars.
     lines = {tuple(line.get_xdata()): line.get_ydata() for line in reversed(panel.lines)}

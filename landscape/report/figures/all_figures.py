@@ -60,34 +60,40 @@ def is_figure_file(name: str) -> bool:
 
 def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
     """Yields the figures one at a time, in the order of the page; call within `report_style()`."""
+    return (picture for picture in _pictures(results, table) if picture is not None)
+
+
+def _pictures(results: Results, table: pd.DataFrame) -> Iterator[Picture | None]:
+    """Yields each figure, None for figures without data."""
     shown = view(results, table)
     if audit_records := audits.drawn(shown.runs):
         yield audit_figure.shapes(audit_records)
-    yield summary.summary(shown, _summary_point(shown))
-    yield curves.learning(shown)
+    yield summary.summary(shown)
+    yield curves.learning_curves(shown)
     if results.swept:
-        yield from filter(None, [sweep_panels.swept(table, results.swept, results.losses)])
+        yield sweep_panels.metric_over_sweep(table, results.swept, results.losses)
     yield curves.risks(shown)
     yield curves.gradients(shown)
-    yield curves.dead(shown)
-    yield from filter(None, _slices(shown))
-    yield from filter(None, (spectrum_panels.spectrum(shown, at) for at in PLACES))
-    yield from filter(None, [spectrum_panels.curvature_along_training(shown)])
+    yield curves.dead_fractions(shown)
+    for point in PLACES:
+        yield from _slices(shown, point)
+    for point in PLACES:
+        yield spectrum_panels.spectrum(shown, point)
+    yield spectrum_panels.curvature_along_training(shown)
     yield from _across_runs(results, table, shown)
 
 
-def _slices(shown: View) -> Iterator[Picture | None]:
-    """Yields the lines of all sets, then the planes of all sets, at each point."""
-    for at in PLACES:
-        for index, lines in enumerate(shown.lines):
-            yield line_panels.risk_along_lines(shown, lines, at)
-            if index == 0 or lines.random:
-                yield line_panels.metric_along_lines(shown, lines, at)
-        yield direction_panels.directions(shown, at)
-        for planes in shown.planes:
-            yield contours.contours(shown, planes, at)
-            yield surfaces.surfaces(shown, planes, at)
-            yield convexity_maps.convexity(shown, planes, at)
+def _slices(shown: View, point: str) -> Iterator[Picture | None]:
+    """Yields the lines of all sets, then the planes of all sets."""
+    for index, line_set in enumerate(shown.lines):
+        yield line_panels.risk_along_lines(shown, line_set, point)
+        if index == 0 or line_set.random:
+            yield line_panels.metric_along_lines(shown, line_set, point)
+    yield direction_panels.directions(shown, point)
+    for plane_set in shown.planes:
+        yield contours.contours(shown, plane_set, point)
+        yield surfaces.surfaces(shown, plane_set, point)
+        yield convexity_maps.convexity(shown, plane_set, point)
 
 
 def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator[Picture]:
@@ -107,13 +113,3 @@ def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator
         in_pairs = {name for segment in between_losses for name in segment.losses}
         losses = [name for name in group.names if name in in_pairs]
         yield solution_maps.between_losses(losses, between_losses)
-
-
-def _summary_point(shown: View) -> str | None:
-    """The first point at which the first set of lines has the task metric."""
-    for at in PLACES:
-        for runs in shown.runs.values():
-            for run in runs:
-                if shown.lines and shown.lines[0].array(at, shown.metric) in run.slices:
-                    return at
-    return None

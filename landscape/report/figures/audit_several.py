@@ -73,7 +73,7 @@ def _draw_lines(panels: CurvePanels, style_of: Mapping[str, Style]) -> None:
         for index, (name, curve) in enumerate(panels.curves.items()):
             stride = max(len(curve.x) // 5, 1)
             first = int(stride * (index + 0.5) / len(panels.curves))
-            look = style_of[name].marked(0, len(curve.x)) | {"markevery": (first, stride)}
+            look = style_of[name].marked(markevery=(first, stride))
             draw_line(panel, curve, quantity, **look)
     for lane, (name, curve) in enumerate(dead.items()):
         for low, high in curve.spans["dead"]:

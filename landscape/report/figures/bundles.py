@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.report import statistics, words
-from landscape.report.figures.view import Array, View
+from landscape.report import check_results, statistics, words
+from landscape.report.figures.view import Array, View, finite_values
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
 
@@ -36,6 +36,21 @@ class Distance(NamedTuple):
     sentence: str
 
 
+class LinesByLoss(NamedTuple):
+    """The bundles of the losses that have lines of a set, and their distance axis.
+
+    `direction` describes what the lines run along: `8 random directions`, `the eigenvector`;
+    `average` what a mean is taken over: `over directions and seeds`, empty for single lines;
+    `failed` are the names of the failed checks of the set by loss.
+    """
+
+    bundles: dict[str, Bundle]
+    distance: Distance
+    direction: str
+    average: str
+    failed: dict[str, list[str]]
+
+
 def distance(view: View, line_set: StoredSet, point: str) -> Distance:
     """Returns the axis: in units of the direction, or of the radius if the runs' radii differ."""
     unit, sentence = line_set.axes[0].unit(point)
@@ -50,9 +65,8 @@ def distance(view: View, line_set: StoredSet, point: str) -> Distance:
     if not radii or max(radii) - min(radii) <= _ALIKE * max(radii):
         return Distance(False, f"distance ({unit})", sentence)
     radius_median = words.scientific(statistics.median(radii))
-    radius_text = (
-        f"{radius_median}; {unit}" if unit.startswith("1 =") else f"{radius_median} {unit}"
-    )
+    separator = "; " if unit.startswith("1 =") else " "
+    radius_text = f"{radius_median}{separator}{unit}"
     return Distance(
         True,
         f"distance / radius found (median {radius_text})",
@@ -88,46 +102,30 @@ def bundle(
     return Bundle(first, all_lines, len(rows[0]), len(rows), statistics.median(radii), unfound)
 
 
-def bundles(
-    view: View, line_set: StoredSet, point: str, name: str, relative: bool
-) -> dict[str, Bundle]:
-    """Returns the bundles of the losses that have lines."""
+def lines_by_loss(view: View, line_set: StoredSet, point: str, name: str) -> LinesByLoss | None:
+    """Returns the lines of an array of the set, None if no loss has any."""
+    axis = distance(view, line_set, point)
     bundle_of = {
-        loss: bundle(runs, line_set, point, name, relative) for loss, runs in view.runs.items()
+        loss: lines
+        for loss, runs in view.runs.items()
+        if (lines := bundle(runs, line_set, point, name, axis.relative)) is not None
     }
-    return {loss: lines for loss, lines in bundle_of.items() if lines is not None}
+    if not bundle_of:
+        return None
+    directions = max(lines.directions for lines in bundle_of.values())
+    several_seeds = max(lines.runs for lines in bundle_of.values()) > 1
+    direction = line_set.axes[0].phrase(point)
+    if line_set.axes[0].random and directions > 1:
+        direction = f"{directions} random directions"
+    averaged = ["directions"] * (directions > 1) + ["seeds"] * several_seeds
+    average = f"over {' and '.join(averaged)}" if averaged else ""
+    where = line_set.where(point)
+    failed = {loss: check_results.failed(view.runs[loss], where) for loss in bundle_of}
+    return LinesByLoss(bundle_of, axis, direction, average, failed)
 
 
 def summary(values: Array) -> Array:
     """Returns mean, 10th and 90th percentile, minimum and maximum per point; skips NaN and inf."""
-    finite = np.where(np.isfinite(values), values, np.nan)
-    known = ~np.isnan(finite).all(axis=0)
-    result = np.full((5, values.shape[1]), np.nan)
-    if known.any():
-        finite_columns = finite[:, known]
-        low, high = np.nanpercentile(finite_columns, [10, 90], axis=0)
-        result[:, known] = (
-            np.nanmean(finite_columns, 0),
-            low,
-            high,
-            np.nanmin(finite_columns, 0),
-            np.nanmax(finite_columns, 0),
-        )
-    return result
-
-
-def along(line_set: StoredSet, point: str, bundle_of: dict[str, Bundle]) -> str:
-    """Describes what the lines run along: `8 random directions`, `the eigenvector`."""
-    (axis,) = line_set.axes
-    count = max(bundle.directions for bundle in bundle_of.values())
-    if axis.random:
-        return f"{count} random directions" if count > 1 else "a random direction"
-    return axis.phrase(point)
-
-
-def over(bundle_of: dict[str, Bundle]) -> str:
-    """Describes what a mean is taken over: `over directions and seeds`; empty for single lines."""
-    several = max(bundle.directions for bundle in bundle_of.values()) > 1
-    seeds = max(bundle.runs for bundle in bundle_of.values()) > 1
-    parts = [name for name, present in (("directions", several), ("seeds", seeds)) if present]
-    return f"over {' and '.join(parts)}" if parts else ""
+    finite = finite_values(values)
+    low, high = finite.quantile(0.1), finite.quantile(0.9)
+    return np.array([finite.mean(), low, high, finite.min(), finite.max()])

@@ -10,8 +10,8 @@ from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_
 from landscape.report import check_results, words
 from landscape.report.figures.contours import label_axes, layout, plane_title
 from landscape.report.figures.plane_panels import Plane, finish, planes
-from landscape.report.figures.style import WIDTH, columns_for, panels
-from landscape.report.figures.view import Picture, View
+from landscape.report.figures.style import WIDTH, color_scale, columns_for, panels
+from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
 _COLORS = colormaps["magma_r"]
@@ -20,27 +20,19 @@ _UNKNOWN = "#9fb4c7"
 
 def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws a map of the eigenvalue ratio for each loss, all on one scale."""
-    shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes is not None]
+    shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes]
     if not shown_planes:
         return None
     columns = columns_for(len(shown_planes), 3)
     figure, axes = panels(len(shown_planes), layout(shown_planes, columns))
     unknown = False
     for panel, plane in zip(axes, shown_planes, strict=True):
-        assert plane.extremes is not None
         ratio = np.ma.masked_invalid(np.minimum(eigenvalue_ratios(*plane.extremes), 1.0))
         unknown = unknown or bool(np.ma.is_masked(ratio))
         panel.set_facecolor(_UNKNOWN)
         panel.grid(visible=False)
-        panel.pcolormesh(
-            plane.x,
-            plane.y,
-            ratio,
-            cmap=_COLORS,
-            norm=Normalize(0, 1),
-            shading="nearest",
-            rasterized=True,
-        )
+        cells = panel.pcolormesh(plane.x, plane.y, ratio, shading="nearest", rasterized=True)
+        cells.set(cmap=_COLORS, norm=Normalize(0, 1))
         finish(panel, plane, _share_text(plane))
     label_axes(axes, shown_planes, columns)
     _color_scale(figure)
@@ -55,44 +47,33 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
 
 
 def _share_text(plane: Plane) -> str:
-    assert plane.extremes is not None
-    share = nonconvex_share(*plane.extremes)
+    smallest, largest = plane.extremes
+    share = nonconvex_share(smallest, largest)
     return f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
 
 
 def _color_scale(figure: Figure) -> None:
     """Adds one color scale for all panels."""
     figure_height = figure.get_figheight()
-    lowest = min(axes.get_position().y0 for axes in figure.axes)
-    highest = max(axes.get_position().y1 for axes in figure.axes)
+    positions = [axes.get_position() for axes in figure.axes]
+    lowest, highest = min(p.y0 for p in positions), max(p.y1 for p in positions)
+    right = max(p.x1 for p in positions)
     height = min(highest - lowest, 2.0 / figure_height)
-    right = max(axes.get_position().x1 for axes in figure.axes)
     axes = figure.add_axes((right + 0.16 / WIDTH, highest - height, 0.09 / WIDTH, height))
-    axes.grid(visible=False)
-    bar = figure.colorbar(
-        mappable=ScalarMappable(Normalize(0, 1), _COLORS),
-        cax=axes,
-        ticks=[0, 0.25, 0.5, 0.75, 1],
-        format="%g",
-    )
-    bar.ax.tick_params(width=0.5, length=2, pad=2)
+    mappable = ScalarMappable(Normalize(0, 1), _COLORS)
+    bar = color_scale(axes, mappable, ticks=[0, 0.25, 0.5, 0.75, 1], format="%g")
     bar.set_label(r"$|\lambda_{min} / \lambda_{max}|$", labelpad=1)
-    for spine in axes.spines.values():
-        spine.set_linewidth(0.5)
 
 
 def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
-    return (
+    return joined(
         "|smallest / largest| eigenvalue of the Hessian of the risk at each cell if the smallest "
-        "is "
-        "negative, else 0, around "
-        f"{PLACES[point]} (the cross): at 0 the risk is convex, at 1 at least as concave as "
-        "convex. "
-        "The ratio has no unit, so all losses share one scale. The eigenvalues are those of the "
-        "Hessian in all parameters, not only within the plane. Above each panel is the share of "
-        f"cells above {NONCONVEX:g}."
-        + (" Cells without eigenvalues are blue-gray." if unknown else "")
-        + " After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the "
-        "ratio at convex cells as well."
-        + check_results.sentence({plane.loss: plane.failed for plane in shown_planes})
+        f"is negative, else 0, around {PLACES[point]} (the cross): at 0 the risk is convex, at 1 "
+        "at least as concave as convex. The ratio has no unit, so all losses share one scale. The "
+        "eigenvalues are those of the Hessian in all parameters, not only within the plane. Above "
+        f"each panel is the share of cells above {NONCONVEX:g}.",
+        unknown and "Cells without eigenvalues are blue-gray.",
+        "After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the ratio "
+        "at convex cells as well.",
+        check_results.sentence({plane.loss: plane.failed for plane in shown_planes}),
     )

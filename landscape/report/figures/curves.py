@@ -15,13 +15,21 @@ from landscape.report.figures.style import (
     Style,
     columns_for,
     few_ticks,
-    foot,
-    legend,
+    legend_line,
     logarithmic,
+    loss_legend,
     outer_labels,
     panels,
 )
-from landscape.report.figures.view import Array, Picture, View, last_finite, series, spread
+from landscape.report.figures.view import (
+    Array,
+    Picture,
+    View,
+    joined,
+    last_finite,
+    median_and_range,
+    series,
+)
 from landscape.report.results import StoredRun
 
 UPDATES = "updates"
@@ -36,42 +44,31 @@ CROSS: dict[str, Any] = {
 }
 # Positive risks that span more than this factor are drawn on a logarithmic scale.
 _LOGARITHMIC = 30
-_TARGET: dict[str, Any] = {
-    "color": GRAY,
-    "linewidth": 0.9,
-    "linestyle": (0, (2, 2)),
-    "zorder": 1,
-}
+_TARGET: dict[str, Any] = {"color": GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
-def learning(view: View) -> Picture:
+def learning_curves(view: View) -> Picture:
     """Draws the task metric: interquartile mean over seeds and its bootstrap interval."""
-    keys = target_key(view)
-    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
-    draw_learning(panel, view)
+    handles = loss_legend(view.drawn_styles) + target_legend(view)
+    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), legend=handles)
+    draw_learning_curves(panel, view)
     panel.set_xlabel(UPDATES)
-    legend(figure, view.shown, keys)
-    over = f"the interquartile mean over {view.seeds} seeds" if view.seeds > 1 else "one seed"
-    band = ", the band its 95 % bootstrap interval" if view.seeds > 1 else ""
-    caption = (
-        f"The task metric on the evaluation set: the line is {over}{band}. "
-        + (
-            "A diverged run counts with the value of its untrained model from that step on. "
-            if _diverged(view)
-            else ""
+    line = "one seed"
+    if view.seeds > 1:
+        line = (
+            f"the interquartile mean over {view.seeds} seeds, the band its 95 % bootstrap interval"
         )
-        + "This is the only curve by which different losses can be compared directly."
+    caption = joined(
+        f"The task metric on the evaluation set: the line is {line}.",
+        _diverged(view)
+        and "A diverged run counts with the value of its untrained model from that step on.",
+        "This is the only curve by which different losses can be compared directly.",
     )
-    return Picture(
-        "learning_curves",
-        f"Learning curves: {view.label}",
-        caption,
-        f"{view.label} over updates, one line per loss.",
-        figure,
-    )
+    title, alternative = f"Learning curves: {view.label}", "over updates, one line per loss."
+    return Picture("learning_curves", title, caption, f"{view.label} {alternative}", figure)
 
 
-def draw_learning(panel: Axes, view: View) -> None:
+def draw_learning_curves(panel: Axes, view: View) -> None:
     """Draws one line and band per loss, and the target."""
     lowest = []
     for index, (loss, runs) in enumerate(view.runs.items()):
@@ -84,24 +81,20 @@ def draw_learning(panel: Axes, view: View) -> None:
         if known.any():
             low[known], high[known] = statistics.interval(values[:, known])
         panel.fill_between(steps, low, high, color=style.color, alpha=0.16, linewidth=0)
-        panel.plot(steps, center, **style.marked(index, len(steps)))
+        panel.plot(steps, center, **style.marked_sparsely(index, len(steps)))
         lowest.append(center[known])
-    _target(panel, view)
+    if np.isfinite(view.target):
+        panel.axhline(view.target, zorder=1, **_TARGET)
     _frame_metric(panel, view.metric, np.concatenate(lowest))
     panel.set_ylabel(view.label)
     panel.margins(x=0.01)
 
 
-def _target(panel: Axes, view: View) -> None:
-    if np.isfinite(view.target):
-        panel.axhline(view.target, **_TARGET)
-
-
-def target_key(view: View) -> list[Line2D]:
-    """Returns the legend entry of the target line."""
+def target_legend(view: View) -> list[Line2D]:
+    """Returns the legend entry of the target line, if there is a target."""
     if not np.isfinite(view.target):
         return []
-    return [Line2D([], [], label=f"target {words.decimal(view.target)}", **_TARGET)]
+    return [legend_line(f"target {words.decimal(view.target)}", **_TARGET)]
 
 
 def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
@@ -122,12 +115,13 @@ def risks(view: View) -> Picture:
     for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
         _draw_risk(panel, runs, view.styles[loss])
     outer_labels(axes, columns, UPDATES, "risk (own units)")
-    keys = [
-        Line2D([], [], color="black", label="evaluation set, median"),
-        Line2D([], [], color="black", linewidth=0.5, alpha=0.5, label="one seed"),
-        Line2D([], [], color=GRAY, linestyle=":", label="training batch, median"),
+    handles = [
+        legend_line("evaluation set, median", color="black"),
+        legend_line("one seed", color="black", linewidth=0.5, alpha=0.5),
+        legend_line("training batch, median", color=GRAY, linestyle=":"),
+        *diverged_legend(view),
     ]
-    figure.legend(handles=[*keys, *diverged_key(view)], loc="lower center", ncols=4)
+    figure.legend(handles=handles, loc="lower center", ncols=4)
     caption = (
         "The risk (mean loss) that each run minimizes, in the loss's own units. Every panel has "
         "its own scale: compare shapes between panels, not heights."
@@ -140,11 +134,11 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
     _, batch = series(runs, "risk/batch")
     for row in values:
         panel.plot(steps, row, color=style.color, linewidth=0.5, alpha=0.5)
-    panel.plot(steps, spread(batch)[0], color=GRAY, linestyle=":", linewidth=1.1)
-    panel.plot(steps, spread(values)[0], color=style.color)
+    panel.plot(steps, median_and_range(batch)[0], color=GRAY, linestyle=":", linewidth=1.1)
+    panel.plot(steps, median_and_range(values)[0], color=style.color)
     for step, value in last_finite(runs, "risk/evaluation"):
         panel.plot(step, value, **CROSS)
-    positive = np.concatenate([values.ravel(), spread(batch)[0]])
+    positive = np.concatenate([values.ravel(), median_and_range(batch)[0]])
     positive = positive[np.isfinite(positive)]
     if len(positive) and positive.min() > 0 and positive.max() > _LOGARITHMIC * positive.min():
         logarithmic(panel, float(positive.min()), float(positive.max()))
@@ -156,24 +150,18 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
 
 def gradients(view: View) -> Picture:
     """Draws the norm of the batch gradient on a logarithmic scale, zeros on a separate line."""
-    keys = diverged_key(view)
-    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), foot=foot(view.shown, keys))
+    handles = loss_legend(view.drawn_styles) + diverged_legend(view)
+    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), legend=handles)
     draw_gradients(panel, view)
     panel.set_xlabel(UPDATES)
-    legend(figure, view.shown, keys)
     caption = (
         "Euclidean norm of the batch gradient of the risk over all parameters, in the loss's own "
         "units, on a logarithmic scale: the line is the median over seeds, the band spans the "
         "smallest to the largest seed. Gradients that are exactly zero are drawn on the line "
         "marked 0 below the scale."
     )
-    return Picture(
-        "gradient_norm",
-        "Gradient norm",
-        caption,
-        "Gradient norm over updates, one line per loss, logarithmic.",
-        figure,
-    )
+    alternative = "Gradient norm over updates, one line per loss, logarithmic."
+    return Picture("gradient_norm", "Gradient norm", caption, alternative, figure)
 
 
 def draw_gradients(panel: Axes, view: View) -> None:
@@ -190,9 +178,9 @@ def draw_gradients(panel: Axes, view: View) -> None:
         style = view.styles[loss]
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.where(values == 0, floor, np.log10(values))
-        center, bottom, top = spread(logs)
+        center, bottom, top = median_and_range(logs)
         panel.fill_between(steps, bottom, top, color=style.color, alpha=0.14, linewidth=0)
-        panel.plot(steps, center, **style.marked(index, len(steps)))
+        panel.plot(steps, center, **style.marked_sparsely(index, len(steps)))
         for step, value in last_finite(view.runs[loss], GRADIENT):
             panel.plot(step, np.log10(value) if value > 0 else floor, **CROSS)
     _decades(panel, low, high, floor if zeros else None)
@@ -213,16 +201,16 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
     panel.set_ylim(low - 0.05 if floor is None else 2 * floor - low, high + 0.05)
 
 
-def dead(view: View) -> Picture:
+def dead_fractions(view: View) -> Picture:
     """Draws the four dead fractions, one panel per definition with all losses."""
-    figure, axes = panels(4, PanelGrid(2, 1.75, down=0.45, across=0.35), foot=foot(view.shown))
+    grid = PanelGrid(2, 1.75, down=0.45, across=0.35)
+    figure, axes = panels(4, grid, legend=loss_legend(view.drawn_styles))
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
-        draw_dead(panel, view, name)
+        draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
         if index % 2:
             panel.set_yticklabels([])
     outer_labels(axes, 2, UPDATES, "share with zero gradient")
-    legend(figure, view.shown)
     meanings = "; ".join(f"{name}: {text}" for name, text in words.DEAD.items())
     caption = (
         "The share of the gradient that is exactly zero (or within the tolerance of the "
@@ -230,24 +218,20 @@ def dead(view: View) -> Picture:
         "over seeds. Each line is thinner than the one below it, so that equal lines remain "
         "visible."
     )
-    return Picture(
-        "dead_fractions",
-        "Dead gradients",
-        caption,
-        "Four dead fractions over updates, one panel per definition.",
-        figure,
-    )
+    alternative = "Four dead fractions over updates, one panel per definition."
+    return Picture("dead_fractions", "Dead gradients", caption, alternative, figure)
 
 
-def draw_dead(panel: Axes, view: View, name: str) -> None:
+def draw_dead_fraction(panel: Axes, view: View, name: str) -> None:
     """Draws medians over seeds; earlier lines are wider, so that covered lines remain visible."""
     count = len(view.runs)
     extra_width = min(0.9, 6 / count)
     for index, (loss, runs) in enumerate(view.runs.items()):
         steps, values = series(runs, f"dead/{name}")
-        style = view.styles[loss].marked(index, len(steps)) | {"linestyle": "-"}
+        style = view.styles[loss].marked_sparsely(index, len(steps)) | {"linestyle": "-"}
         width = 1.4 + extra_width * (count - 1 - index)
-        panel.plot(steps, spread(values)[0], linewidth=width, solid_capstyle="butt", **style)
+        median = median_and_range(values)[0]
+        panel.plot(steps, median, linewidth=width, solid_capstyle="butt", **style)
     panel.margins(x=0.01)
     panel.set_ylim(-0.06, 1.06)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
@@ -257,6 +241,6 @@ def _diverged(view: View) -> bool:
     return any(run.status == "diverged" for runs in view.runs.values() for run in runs)
 
 
-def diverged_key(view: View) -> list[Line2D]:
+def diverged_legend(view: View) -> list[Line2D]:
     """Returns the legend entry of the mark for diverged runs, if there are any."""
-    return [Line2D([], [], **{**CROSS, "label": "diverged"})] if _diverged(view) else []
+    return [legend_line("diverged", **CROSS)] if _diverged(view) else []

@@ -8,12 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from landscape.report import statistics, words
+from landscape.report.figures.style import legend_line
 from landscape.report.figures.view import Array
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
 
 _COLOR = "#D55E00"
 _START: dict[str, Any] = {
+    "color": _COLOR,
+    "linestyle": "none",
     "marker": "s",
     "markersize": 5,
     "markeredgecolor": "white",
@@ -48,7 +51,7 @@ class TrainingPath(NamedTuple):
 
 
 def path(run: StoredRun, plane_set: StoredSet, point: str) -> TrainingPath | None:
-    """Returns the path stored with a run's plane, None if there is none or it is malformed."""
+    """Returns the path stored with a run's plane, None if it is missing or malformed."""
     names = ("step", "x", "y", "risk", "projected_risk", "distance")
     stored = [run.slices.get(plane_set.array(point, f"path/{name}")) for name in names]
     arrays = [np.asarray(array, dtype=np.float64) for array in stored if array is not None]
@@ -80,28 +83,28 @@ def draw_path(panel: Axes, path: TrainingPath) -> None:
     """Draws a line with one dot per checkpoint and a square at the first."""
     panel.plot(path.x, path.y, color="white", linewidth=2.6, solid_capstyle="round")
     panel.plot(path.x, path.y, markeredgecolor="white", markeredgewidth=0.4, **_STEPS)
-    panel.plot(path.x[:1], path.y[:1], linestyle="none", color=_COLOR, **_START)
+    panel.plot(path.x[:1], path.y[:1], **_START)
 
 
-def keys() -> list[Line2D]:
+def path_legend() -> list[Line2D]:
     """Returns the legend entries of a path."""
     return [
-        Line2D([], [], label="checkpoints of training", **_STEPS),
-        Line2D([], [], label="first checkpoint", linestyle="none", color=_COLOR, **_START),
+        legend_line("checkpoints of training", **_STEPS),
+        legend_line("first checkpoint", **_START),
     ]
 
 
 def caption(paths: Mapping[str, TrainingPath]) -> str:
     """Describes how far each path lies off the plane, and how far off the projected risk is."""
+    if not paths:
+        return ""
     texts = []
     for loss, path in paths.items():
         off, misread = words.percent(path.median_off), words.percent(path.misread)
         texts.append(f"{loss}: {off} % off the plane, risk off by {misread} %")
     return (
-        " The line is the path of training, projected onto the plane. In brackets: the distance of "
+        "The line is the path of training, projected onto the plane. In brackets: the distance of "
         "the checkpoints from the plane, relative to their distance from the point, and the "
         "difference between their risk and that of their projection, relative to the range of the "
         f"risk along the path; medians over checkpoints ({'; '.join(texts)})."
-        if texts
-        else ""
     )

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from landscape.report import check_results, words
 from landscape.report.figures.line_panels import HEAVY
@@ -20,15 +22,16 @@ COLORS = colormaps["viridis"]
 _STRETCH = 2.5
 _ROUNDING = 1e-6
 # A plane whose axes have a larger cosine than this is not drawn at right angles.
-_OBLIQUE = 0.1
+OBLIQUE = 0.1
+_EXTREMES = ("eigenvalue/smallest", "eigenvalue/largest")
 
 
 class Plane(NamedTuple):
     """One plane of one run: x (Px,), y (Py,), values (Py, Px), and where the gradient is zero.
 
     `draw` is the number of the draw, from 1, and the number of draws; `axes` are the axis labels;
-    `extremes` are the smallest and the largest eigenvalue of the Hessian at each cell; `failed`
-    are the failed checks of this set.
+    `extremes` are the smallest and the largest eigenvalue of the Hessian at each cell, empty if not
+    measured; `failed` are the failed checks of this set.
     """
 
     loss: str
@@ -38,11 +41,11 @@ class Plane(NamedTuple):
     y: Array
     values: Array
     metric: Array | None
-    zero_gradient: Array | None
+    zero_gradient: NDArray[np.bool_]
     axes: tuple[str, str]
     cosine: float
     path: TrainingPath | None
-    extremes: tuple[Array, Array] | None
+    extremes: tuple[Array, ...]
     failed: tuple[str, ...]
 
 
@@ -114,41 +117,36 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: StoredSet, point: s
         return []
     measured = {
         name: values
-        for name in (view.metric, "dead/weights", "eigenvalue/smallest", "eigenvalue/largest")
+        for name in (view.metric, "dead/weights", *_EXTREMES)
         if (values := array(name)) is not None and values.shape == risk.shape
     }
-    cosine = array("cosine")
-    has_cosine = cosine is not None and cosine.shape == risk.shape[:1]
-    axes, training_path = (
-        _axis_labels(plane_set, point, array("explained")),
-        path(run, plane_set, point),
-    )
+    cosines = array("cosine")
+    if cosines is None or cosines.shape != risk.shape[:1]:
+        cosines = np.full(len(risk), np.nan)
+    axes = _axis_labels(plane_set, point, array("explained"))
     failed = tuple(check_results.failed([run], plane_set.where(point)))
-
-    def draw(number: int) -> Plane:
+    drawn = []
+    for number in range(len(risk)):
         values_of = {name: values[number] for name, values in measured.items()}
-        weights = values_of.get("dead/weights")
-        smallest, largest = (
-            values_of.get("eigenvalue/smallest"),
-            values_of.get("eigenvalue/largest"),
+        dead_weights = values_of.get("dead/weights", np.zeros(risk.shape[1:]))
+        drawn.append(
+            Plane(
+                loss=loss,
+                seed=run.seed,
+                draw=(number + 1, len(risk)),
+                x=x,
+                y=y,
+                values=risk[number],
+                metric=values_of.get(view.metric),
+                zero_gradient=np.asarray(dead_weights >= 1.0),
+                axes=axes,
+                cosine=float(cosines[number]),
+                path=path(run, plane_set, point) if number == 0 else None,
+                extremes=tuple(values_of[name] for name in _EXTREMES if name in values_of),
+                failed=failed,
+            )
         )
-        return Plane(
-            loss=loss,
-            seed=run.seed,
-            draw=(number + 1, len(risk)),
-            x=x,
-            y=y,
-            values=risk[number],
-            metric=values_of.get(view.metric),
-            zero_gradient=None if weights is None else np.asarray(weights >= 1.0, dtype=np.float64),
-            axes=axes,
-            cosine=float(cosine[number]) if has_cosine and cosine is not None else np.nan,
-            path=training_path if number == 0 else None,
-            extremes=None if smallest is None or largest is None else (smallest, largest),
-            failed=failed,
-        )
-
-    return [draw(number) for number in range(len(risk))]
+    return drawn
 
 
 def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> tuple[str, str]:
@@ -167,10 +165,28 @@ def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> t
 def title(plane: Plane, *notes: str) -> str:
     """Returns the loss; below it seed, draw, `notes` and the cosine; below these failed checks."""
     seed = seed_and_draw(plane)
-    cosine = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > _OBLIQUE else ""
+    cosine = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > OBLIQUE else ""
     second = ", ".join(filter(None, (seed, *notes, cosine)))
     lines = [shorten(plane.loss, 24), second, shorten(check_results.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)
+
+
+def draw_contours(
+    panel: Axes, x: Array, y: Array, height: Heights, level_count: int
+) -> QuadContourSet:
+    """Fills the levels between the ends of the scale and draws white lines between them."""
+    levels = np.linspace(height.low, height.high, level_count)
+    filled = panel.contourf(x, y, height.values, levels=levels, cmap=COLORS)
+    lines = panel.contour(x, y, height.values, levels=levels[1:-1], colors="white", alpha=0.75)
+    lines.set_linewidth(0.35)
+    return filled
+
+
+def dot_region(panel: Axes, x: Array, y: Array, region: NDArray[np.bool_]) -> None:
+    """Covers a region with dots."""
+    if region.any():
+        values = region.astype(np.float64)
+        panel.contourf(x, y, values, levels=[0.5, 1.5], colors="none", hatches=["...."])
 
 
 def finish(panel: Axes, plane: Plane, *notes: str) -> None:

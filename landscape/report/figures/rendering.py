@@ -22,7 +22,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 def image_bytes(picture: Picture, suffix: str) -> bytes:
     """Returns the figure in the format of a file suffix: `png`, `.pdf` or `svg`.
 
-    Raises UserError if the suffix is none of these.
+    Raises UserError for any other suffix.
     """
     image_format = suffix.removeprefix(".").lower()
     if image_format not in _FORMATS:

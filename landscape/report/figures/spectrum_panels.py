@@ -1,10 +1,10 @@
 """Draws the spectrum of the Hessian at a point, and its extremes along training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
@@ -16,19 +16,34 @@ from landscape.report.figures.style import (
     Style,
     columns_for,
     few_ticks,
+    legend_line,
     logarithmic,
     outer_labels,
     panels,
-    titled,
+    replace_panel,
+    set_title_lines,
 )
-from landscape.report.figures.view import Picture, View, spread, typical
+from landscape.report.figures.view import Picture, View, joined, median_and_range, typical
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
 from landscape.storage.records import CurvaturePoint, OperatorRecord
 
 # Densities below this share of the peak of a single eigenvalue are estimation noise.
 _NOISE = 0.1
-_GAUSS_NEWTON: dict = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.0}
+_DASHED = (0, (4, 1.5))
+_GAUSS_NEWTON: dict[str, Any] = {"color": "black", "linestyle": _DASHED, "linewidth": 1.0}
+_EIGENVALUES: dict[str, Any] = {
+    "marker": "^",
+    "markersize": 4,
+    "markeredgecolor": "black",
+    "markeredgewidth": 0.5,
+    "linestyle": "none",
+}
+_ALONG_TRAINING: dict[str, dict[str, Any]] = {
+    "largest": {"color": "#D55E00", "marker": "o", "markersize": 2.5, "linewidth": 1.2},
+    "smallest": {"color": "#0072B2", "marker": "s", "markersize": 2.5, "linewidth": 1.2},
+    "trace/N": {"color": GRAY, "linestyle": _DASHED, "linewidth": 1.2},
+}
 
 
 def spectrum(view: View, point: str) -> Picture | None:
@@ -40,27 +55,32 @@ def spectrum(view: View, point: str) -> Picture | None:
     if not run_of:
         return None
     columns = columns_for(len(run_of), 3)
-    marks = {loss: _failed_checks(view.runs[loss], point) for loss in run_of}
-    extra_height = 0.15 * any(marks.values())
+    failed = {loss: _failed_checks(view.runs[loss], point) for loss in run_of}
+    extra_height = 0.15 * any(failed.values())
     grid = PanelGrid(columns, 1.5, top=0.84 + extra_height, down=1.1 + extra_height, across=0.5)
     figure, axes = panels(len(run_of), grid, foot=0.25)
     any_gauss_newton = False
     for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
-        curvature = _curvature_at(run, point)
+        curvature, style = _curvature_at(run, point), view.styles[loss]
         assert curvature is not None
-        any_gauss_newton = _draw_spectrum(panel, curvature, view.styles[loss]) or any_gauss_newton
+        any_gauss_newton |= _draw_spectrum(panel, curvature, style)
+        matrix = _main_matrix(curvature)
+        low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
         seed = f"seed {run.seed}, " if run.seed is not None else ""
-        extra_lines = [
-            f"{seed}{_eigenvalue_range(curvature)}",
-            *filter(None, [check_results.mark(marks[loss])]),
-        ]
-        titled(panel, view.styles[loss].title, extra_lines)
+        extent = f"{seed}from {low} to {high}"
+        set_title_lines(panel, style.title, extent, check_results.mark(failed[loss]))
     outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
-    figure.legend(handles=_keys(any_gauss_newton), loc="lower center", ncols=4)
+    handles = [
+        legend_line("Hessian", color=GRAY),
+        Patch(color=GRAY, alpha=0.3, linewidth=0, label="band over probes"),
+        legend_line("outermost eigenvalues", color=GRAY, **_EIGENVALUES),
+        *([legend_line("Gauss-Newton", **_GAUSS_NEWTON)] if any_gauss_newton else []),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=4)
     return Picture(
         "curvature" if point == "trained" else f"curvature_{point}",
         f"Spectrum of the Hessian at {PLACES[point]}",
-        _caption(point, any_gauss_newton) + check_results.sentence(marks),
+        _caption(point, any_gauss_newton) + check_results.sentence(failed),
         "Spectral density against eigenvalue, one panel per loss.",
         figure,
         "curvature",
@@ -82,25 +102,15 @@ def _main_matrix(curvature: CurvaturePoint) -> OperatorRecord:
     return curvature.spectra.get("hessian") or next(iter(curvature.spectra.values()))
 
 
-def _eigenvalue_range(curvature: CurvaturePoint) -> str:
-    matrix = _main_matrix(curvature)
-    low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
-    return f"from {low} to {high}"
-
-
 def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, style: Style) -> bool:
     """Draws density, band and eigenvalues; returns whether it drew a Gauss-Newton matrix."""
     matrix = _main_matrix(curvature)
     density = matrix.density
     low, mean, high = map(np.array, (density.low, density.mean, density.high))
     values = mean[np.isfinite(mean)]
-    gauss_newton = curvature.spectra.get("gauss_newton")
-    has_gauss_newton = gauss_newton is not None and gauss_newton is not matrix
     all_zero = not (any(matrix.largest) or any(matrix.smallest))
     if all_zero or not len(values) or not (values > 0).any():
-        text = "every eigenvalue is 0" if all_zero else "no finite value"
-        panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
-        panel.set_yticks([])
+        replace_panel(panel, "every eigenvalue is 0" if all_zero else "no finite value")
         panel.set_xticks([])
         return False
     top = float(values.max())
@@ -108,39 +118,27 @@ def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, style: Style) -> bool
     low, mean, high = (np.maximum(line, floor / 10) for line in (low, mean, high))
     panel.fill_between(density.eigenvalue, low, high, color=style.color, alpha=0.2, linewidth=0)
     panel.plot(density.eigenvalue, mean, color=style.color)
-    if gauss_newton is not None and has_gauss_newton:
-        panel.plot(
-            gauss_newton.density.eigenvalue,
-            np.maximum(gauss_newton.density.mean, floor / 10),
-            **_GAUSS_NEWTON,
-        )
+    gauss_newton = curvature.spectra.get("gauss_newton", matrix)
+    if gauss_newton is not matrix:
+        mean = np.maximum(gauss_newton.density.mean, floor / 10)
+        panel.plot(gauss_newton.density.eigenvalue, mean, **_GAUSS_NEWTON)
     logarithmic(panel, floor, 3 * top)
     panel.set_ylim(floor, 3 * top)
-    for values in (matrix.largest, matrix.smallest):
-        panel.plot(
-            values,
-            np.full(len(values), 0.035),
-            transform=panel.get_xaxis_transform(),
-            marker="^",
-            markersize=4,
-            color=style.color,
-            markeredgecolor="black",
-            markeredgewidth=0.5,
-            linestyle="none",
-            clip_on=False,
-        )
+    foot: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "clip_on": False}
+    for eigenvalues in (matrix.largest, matrix.smallest):
+        heights = np.full(len(eigenvalues), 0.035)
+        panel.plot(eigenvalues, heights, color=style.color, **_EIGENVALUES, **foot)
     panel.axvline(0, color=GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
     few_ticks(panel.xaxis, 2)
     _add_scale_free_axis(panel, curvature)
-    return has_gauss_newton
+    return gauss_newton is not matrix
 
 
 def _floor(width: float, parameters: float, top: float) -> float:
     """Returns the lowest density to draw: a tenth of the peak of a single eigenvalue, if known."""
-    single_peak = (
-        1 / (np.sqrt(2 * np.pi) * width * parameters) if width * parameters > 0 else np.nan
-    )
-    return _NOISE * single_peak if np.isfinite(single_peak) else 1e-6 * top
+    if width * parameters <= 0:
+        return 1e-6 * top
+    return _NOISE / (np.sqrt(2 * np.pi) * width * parameters)
 
 
 def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
@@ -157,55 +155,37 @@ def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
     upper_axis.set_xlabel("eigenvalue · |θ|² / drop", labelpad=3)
 
 
-def _keys(gauss_newton: bool) -> list[Line2D | Patch]:
-    keys: list[Line2D | Patch] = [
-        Line2D([], [], color=GRAY, label="Hessian"),
-        Patch(color=GRAY, alpha=0.3, linewidth=0, label="band over probes"),
-        Line2D([], [], color=GRAY, marker="^", markersize=4, markeredgecolor="black",
-               markeredgewidth=0.5, linestyle="none", label="outermost eigenvalues"),
-    ]  # fmt: skip
-    return [*keys, Line2D([], [], label="Gauss-Newton", **_GAUSS_NEWTON)] if gauss_newton else keys
-
-
 def _caption(point: str, gauss_newton: bool) -> str:
-    return (
+    return joined(
         f"The distribution of the eigenvalues of the Hessian of the risk at {PLACES[point]}: the "
         "smoothed density by stochastic Lanczos quadrature, on a logarithmic scale that ends at a "
         "tenth of the peak of a single eigenvalue. Triangles are the outermost eigenvalues. The "
         "axis below each panel is in the loss's own units, which cannot be compared between "
         "losses; the axis above is scale-free, eigenvalue times squared norm of the parameters "
         "over the drop of the risk in training, and can be compared. All losses are shown at the "
-        "same seed, whose runs rank closest to the median."
-        + (
-            " The Gauss-Newton matrix omits the curvature of the model itself."
-            if gauss_newton
-            else ""
-        )
+        "same seed, whose runs rank closest to the median.",
+        gauss_newton and "The Gauss-Newton matrix omits the curvature of the model itself.",
     )
 
 
 def curvature_along_training(view: View) -> Picture | None:
     """Draws the extreme and the mean eigenvalues at the checkpoints, medians over seeds."""
-    courses_of_loss = {
-        loss: [_eigenvalues_by_step(run) for run in runs] for loss, runs in view.runs.items()
-    }
-    courses_of_loss = {
-        loss: [course for course in courses if len(course) > 1]
-        for loss, courses in courses_of_loss.items()
-    }
-    courses_of_loss = {loss: courses for loss, courses in courses_of_loss.items() if courses}
+    courses_of_loss = {}
+    for loss, runs in view.runs.items():
+        courses = [_eigenvalues_by_step(run) for run in runs]
+        if courses := [course for course in courses if len(course) > 1]:
+            courses_of_loss[loss] = courses
     if not courses_of_loss:
         return None
     columns = columns_for(len(courses_of_loss), 3)
-    figure, axes = panels(
-        len(courses_of_loss), PanelGrid(columns, 1.5, down=0.42, across=0.55), foot=0.25
-    )
+    grid = PanelGrid(columns, 1.5, down=0.42, across=0.55)
+    figure, axes = panels(len(courses_of_loss), grid, foot=0.25)
     for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
         _draw_eigenvalues(panel, courses, view.styles[loss])
         panel.set_title(view.styles[loss].title, loc="left")
     outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
-    keys = [Line2D([], [], label=name, **look) for name, look in _LINES.items()]
-    figure.legend(handles=keys, loc="lower center", ncols=3)
+    handles = [legend_line(name, **look) for name, look in _ALONG_TRAINING.items()]
+    figure.legend(handles=handles, loc="lower center", ncols=3)
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
         "and the mean of all (trace/N), at the checkpoints of training: medians over seeds, the "
@@ -221,35 +201,26 @@ def curvature_along_training(view: View) -> Picture | None:
     )
 
 
-_LINES: dict[str, dict] = {
-    "largest": {"color": "#D55E00", "marker": "o", "markersize": 2.5, "linewidth": 1.2},
-    "smallest": {"color": "#0072B2", "marker": "s", "markersize": 2.5, "linewidth": 1.2},
-    "trace/N": {"color": GRAY, "linestyle": (0, (4, 1.5)), "linewidth": 1.2},
-}
-
-
-def _eigenvalues_by_step(run: StoredRun) -> dict[float, tuple[float, float, float]]:
+def _eigenvalues_by_step(run: StoredRun) -> dict[int, tuple[float, float, float]]:
     """Returns largest, smallest and mean eigenvalue by step; empty without checkpoints."""
     points = () if run.curvature is None else run.curvature.points
     if not any(curvature.place == "checkpoint" for curvature in points):
         return {}
-    return {
-        curvature.step: (
-            float(_main_matrix(curvature).largest[0]),
-            float(_main_matrix(curvature).smallest[0]),
-            _main_matrix(curvature).trace.value / curvature.parameters,
-        )
-        for curvature in sorted(points, key=lambda curvature: curvature.step)
-        if curvature.spectra
-    }
+    eigenvalues = {}
+    for curvature in sorted(points, key=lambda curvature: curvature.step):
+        if curvature.spectra:
+            matrix = _main_matrix(curvature)
+            mean = matrix.trace.value / curvature.parameters
+            eigenvalues[curvature.step] = matrix.largest[0], matrix.smallest[0], mean
+    return eigenvalues
 
 
 def _draw_eigenvalues(panel: Axes, courses: list[dict], style: Style) -> None:
     steps = np.array(sorted({step for course in courses for step in course}))
     missing = (np.nan,) * 3
     values = np.array([[course.get(step, missing) for step in steps] for course in courses])
-    for index, look in enumerate(_LINES.values()):
-        center, low, high = spread(values[:, :, index])
+    for index, look in enumerate(_ALONG_TRAINING.values()):
+        center, low, high = median_and_range(values[:, :, index])
         panel.fill_between(steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
         panel.plot(steps, center, **look)
     panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)

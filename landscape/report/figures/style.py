@@ -1,10 +1,11 @@
 """Colors, line styles and panel layout; figures are 7 inches wide with text of at least 8 pt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -76,16 +77,15 @@ class Style(NamedTuple):
         """Returns the keywords of a line; `extra` are added."""
         return {"color": self.color, "linestyle": self.dashes} | extra
 
-    def marked(self, index: int, points: int) -> dict[str, Any]:
+    def marked(self, **extra: Any) -> dict[str, Any]:
+        """Returns the keywords of a line with markers; `extra` are added."""
+        edge = {"markeredgewidth": 0.4, "markeredgecolor": "white"}
+        return self.line(marker=self.marker, markersize=4, **edge) | extra
+
+    def marked_sparsely(self, index: int, points: int) -> dict[str, Any]:
         """Returns the keywords of a line with a few markers, shifted from loss to loss."""
         gap = max(points // 5, 1)
-        return self.line(
-            marker=self.marker,
-            markersize=4,
-            markevery=(index % gap, gap),
-            markeredgewidth=0.4,
-            markeredgecolor="white",
-        )
+        return self.marked(markevery=(index % gap, gap))
 
 
 def styles(losses: Sequence[str]) -> dict[str, Style]:
@@ -136,9 +136,18 @@ class PanelGrid(NamedTuple):
 
 
 def panels(
-    count: int, grid: PanelGrid, *, foot: float = 0.0, **axes: Any
+    count: int, grid: PanelGrid, *, legend: Sequence[Line2D] = (), foot: float = 0.0, **axes: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Returns a figure with `count` panels, row by row; `foot` inches stay free at the bottom."""
+    """Returns a figure with `count` panels, row by row, and the legend below all of them.
+
+    Without a legend, `foot` inches stay free at the bottom.
+    """
+    if legend:
+        labels = [str(entry.get_label()) for entry in legend]
+        legend_columns = columns_for(
+            len(labels), max(1, int((WIDTH - 0.3) / (0.6 + 0.068 * max(map(len, labels)))))
+        )
+        foot = 0.08 + 0.17 * -(-len(labels) // legend_columns)
     columns, rows = min(grid.columns, count), -(-count // grid.columns)
     free = WIDTH - grid.left - grid.right - (columns - 1) * grid.across
     width = min(free / columns, grid.most)
@@ -152,6 +161,17 @@ def panels(
         y = total - grid.top - (row + 1) * grid.height - row * grid.down
         rectangle = (x / WIDTH, y / total, width / WIDTH, grid.height / total)
         axes_list.append(figure.add_axes(rectangle, **axes))
+    if legend:
+        figure.legend(
+            handles=legend,
+            loc="lower center",
+            ncols=legend_columns,
+            bbox_to_anchor=(0.5, 0.0),
+            handlelength=2.8,
+            columnspacing=1.4,
+            labelspacing=0.35,
+            borderaxespad=0.2,
+        )
     return figure, axes_list
 
 
@@ -161,44 +181,14 @@ def columns_for(count: int, most: int) -> int:
     return -(-count // rows)
 
 
-def _legend_columns(labels: Sequence[str]) -> int:
-    """Returns the number of columns that fits the width and fills the rows evenly."""
-    widest = max(map(len, labels))
-    return columns_for(len(labels), max(1, int((WIDTH - 0.3) / (0.6 + 0.068 * widest))))
+def legend_line(label: str, **line: Any) -> Line2D:
+    """Returns a legend entry of a line with these keywords."""
+    return Line2D([], [], label=label, **line)
 
 
-def foot(shown: Sequence[Style], extra: Sequence[Line2D] = ()) -> float:
-    """Returns the height in inches of the legend below the panels."""
-    labels = [style.label for style in shown] + [str(key.get_label()) for key in extra]
-    return 0.08 + 0.17 * -(-len(labels) // _legend_columns(labels))
-
-
-def legend(figure: Figure, shown: Sequence[Style], extra: Sequence[Line2D] = ()) -> None:
-    """Adds one legend below all panels; `extra` are the keys of further marks."""
-    handles = [
-        Line2D(
-            [],
-            [],
-            label=style.label,
-            marker=style.marker,
-            markersize=4,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            **style.line(),
-        )
-        for style in shown
-    ]
-    handles += extra
-    figure.legend(
-        handles=handles,
-        loc="lower center",
-        ncols=_legend_columns([str(handle.get_label()) for handle in handles]),
-        bbox_to_anchor=(0.5, 0.0),
-        handlelength=2.8,
-        columnspacing=1.4,
-        labelspacing=0.35,
-        borderaxespad=0.2,
-    )
+def loss_legend(losses: Iterable[Style]) -> list[Line2D]:
+    """Returns one legend entry per loss."""
+    return [legend_line(style.label, **style.marked()) for style in losses]
 
 
 def outer_labels(
@@ -221,11 +211,10 @@ def outer_labels(
             panel.yaxis.set_label_coords(-away / (WIDTH * panel.get_position().width), 0.5)
 
 
-def titled(panel: Axes, title: str, extra_lines: Sequence[str] = ()) -> None:
-    """Sets a title with further lines below it, each shortened to the width of a panel."""
-    panel.set_title(
-        "\n".join([title, *(plain(shorten(line, 32)) for line in extra_lines)]), loc="left"
-    )
+def set_title_lines(panel: Axes, title: str, *extra_lines: str) -> None:
+    """Sets a title with further lines below it, shortened to a panel; empty ones are omitted."""
+    lines = [plain(shorten(line, 32)) for line in extra_lines if line]
+    panel.set_title("\n".join([title, *lines]), loc="left")
 
 
 def few_ticks(axis: Axis, most: int = 3) -> None:
@@ -244,6 +233,18 @@ def logarithmic(panel: Axes, low: float, high: float) -> None:
         panel.yaxis.set_major_formatter(TICK)
 
 
-def letter(panel: Axes, index: int, title: str) -> None:
-    """Sets a title that starts with the letter of the panel."""
-    panel.set_title(f"({chr(97 + index)}) {title}", loc="left")
+def replace_panel(panel: Axes, text: str) -> None:
+    """Writes a text in the center of a panel without values, and removes the y ticks."""
+    panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
+    panel.set_yticks([])
+
+
+def color_scale(axes: Axes, mappable: Any, **options: Any) -> Colorbar:
+    """Draws the color scale of a map or of filled contours into narrow axes beside it."""
+    axes.grid(visible=False)
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    bar = figure.colorbar(mappable, cax=axes, **options)
+    axes.tick_params(width=0.5, length=2, pad=2)
+    bar.outline.set_linewidth(0.5)
+    return bar

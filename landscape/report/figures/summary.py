@@ -3,59 +3,55 @@
 import numpy as np
 
 from landscape.report import words
-from landscape.report.figures.bundles import along, bundles, distance
+from landscape.report.figures.bundles import lines_by_loss
 from landscape.report.figures.curves import (
     UPDATES,
-    diverged_key,
-    draw_dead,
+    diverged_legend,
+    draw_dead_fraction,
     draw_gradients,
-    draw_learning,
-    target_key,
+    draw_learning_curves,
+    target_legend,
 )
 from landscape.report.figures.line_panels import band, draw_metric_along_lines
-from landscape.report.figures.style import PanelGrid, foot, legend, letter, panels
+from landscape.report.figures.style import PanelGrid, loss_legend, panels
 from landscape.report.figures.view import Picture, View, series
+from landscape.report.sets import PLACES
 
 
-def summary(view: View, point: str | None) -> Picture:
-    """Draws four panels, or three without slices; `point` is the point whose slices are shown."""
-    count = 4 if point else 3
-    grid = PanelGrid(2 if point else 3, 1.85, top=0.25, down=0.62, across=0.62)
-    keys = [*target_key(view), *diverged_key(view)]
-    figure, axes = panels(count, grid, foot=foot(view.shown, keys))
-    draw_learning(axes[0], view)
+def summary(view: View) -> Picture:
+    """Draws four panels, or three if no run has the task metric along lines."""
+    at_points = [
+        (point, lines)
+        for point in PLACES
+        for line_set in view.lines[:1]
+        if (lines := lines_by_loss(view, line_set, point, view.metric))
+    ]
+    point, lines = at_points[0] if at_points else ("", None)
+    grid = PanelGrid(2 if lines else 3, 1.85, top=0.25, down=0.62, across=0.62)
+    handles = loss_legend(view.drawn_styles) + target_legend(view) + diverged_legend(view)
+    figure, axes = panels(4 if lines else 3, grid, legend=handles)
+    draw_learning_curves(axes[0], view)
     draw_gradients(axes[1], view)
     name = _dead_name(view)
-    draw_dead(axes[2], view, name)
+    draw_dead_fraction(axes[2], view, name)
     axes[2].set_ylabel(f"share of {name}")
-    titles = [f"{view.label}", "gradient norm", f"dead {name}"]
     for panel in axes[:3]:
         panel.set_xlabel(UPDATES)
+    titles = [view.label, "gradient norm", f"dead {name}"]
     slice_caption = ""
-    if point:
-        axis = distance(view, view.lines[0], point)
-        draw_metric_along_lines(axes[3], view, view.lines[0], point)
-        axes[3].set_xlabel(axis.label)
-        bundle_of = bundles(view, view.lines[0], point, view.metric, axis.relative)
-        course = along(view.lines[0], point, bundle_of)
-        slice_caption = f"; (d) the task metric along {course}, the mean{band(view)}"
+    if lines:
+        draw_metric_along_lines(axes[3], view, lines)
+        slice_caption = f"; (d) the task metric along {lines.direction}, the mean{band(view)}"
         titles.append(f"{view.label} around the {point} point")
-    for index, (panel, title) in enumerate(zip(axes, titles, strict=True)):
-        letter(panel, index, title)
-    legend(figure, view.shown, keys)
+    for panel, letter, title in zip(axes, "abcd", titles, strict=False):
+        panel.set_title(f"({letter}) {title}", loc="left")
     caption = (
-        f"(a) The task metric, interquartile mean over seeds with 95 % bootstrap "
-        f"interval; (b) the norm of the batch gradient, zeros on the line marked 0; (c) the share "
-        f"of {name} with zero gradient, covered lines drawn wider"
-        f"{slice_caption}."
+        "(a) The task metric, interquartile mean over seeds with 95 % bootstrap interval; (b) the "
+        f"norm of the batch gradient, zeros on the line marked 0; (c) the share of {name} with "
+        f"zero gradient, covered lines drawn wider{slice_caption}."
     )
-    return Picture(
-        "summary",
-        "Summary",
-        caption,
-        "Panels: task metric, gradient norm, dead gradients, slices.",
-        figure,
-    )
+    alternative = "Panels: task metric, gradient norm, dead gradients, slices."
+    return Picture("summary", "Summary", caption, alternative, figure)
 
 
 def _dead_name(view: View) -> str:

@@ -16,13 +16,8 @@ from landscape.report.figures.plane_panels import (
     title,
     title_height,
 )
-from landscape.report.figures.style import (
-    PanelGrid,
-    columns_for,
-    panels,
-    shorten,
-)
-from landscape.report.figures.view import Picture, View
+from landscape.report.figures.style import PanelGrid, columns_for, panels, shorten
+from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
 
@@ -32,11 +27,10 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     if not shown_planes:
         return None
     columns = columns_for(len(shown_planes), 3)
-    panel_height = 2.0 if columns == 3 else 2.9
     top = title_height(shown_planes) - 0.09
     grid = PanelGrid(
         columns,
-        panel_height,
+        2.0 if columns == 3 else 2.9,
         left=0.1,
         right=0.5,
         top=top,
@@ -49,12 +43,11 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
         _draw_surface(panel, plane)
-    caption = (
+    caption = joined(
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
         f"floor shows the distances along both directions, the red point is {PLACES[point]}. "
-        "Scales and cuts "
-        "are the same as for the "
-        f"contours.{check_results.sentence({p.loss: p.failed for p in shown_planes})}"
+        "Scales and cuts are the same as for the contours.",
+        check_results.sentence({plane.loss: plane.failed for plane in shown_planes}),
     )
     return Picture(
         plane_set.file("surfaces", point),
@@ -85,17 +78,9 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
         panel.text2D(0.5, 0.45, "no finite value", ha="center", transform=panel.transAxes)
     middle = height.values[len(plane.y) // 2, len(plane.x) // 2]
     if middle is not np.ma.masked:
-        panel.plot(
-            [0],
-            [0],
-            [middle],
-            marker="o",
-            color="#D55E00",
-            markersize=4,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            zorder=5,
-        )
+        edge = {"markeredgecolor": "white", "markeredgewidth": 0.6}
+        look = {"marker": "o", "color": "#D55E00", "markersize": 4, "zorder": 5}
+        panel.plot([0], [0], [middle], **look, **edge)
     panel.set_zlim(low, high)
     panel.set_box_aspect((1, 1, 0.72), zoom=1.08)
     panel.view_init(elev=32, azim=-58)

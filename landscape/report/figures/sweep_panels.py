@@ -7,8 +7,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from landscape.report import words
 from landscape.report.comparison import best_points
-from landscape.report.figures.style import PanelGrid, foot, legend, panels, styles
-from landscape.report.figures.view import Array, Picture
+from landscape.report.figures.style import PanelGrid, loss_legend, panels, styles
+from landscape.report.figures.view import Array, Picture, joined
 
 
 def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
@@ -23,58 +23,42 @@ def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
     ]
 
 
-def swept(table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]) -> Picture | None:
+def metric_over_sweep(
+    table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]
+) -> Picture | None:
     """Draws one panel per numeric key, with the best interquartile mean over the other keys."""
     numeric = numeric_keys(table, keys)
     if not numeric:
         return None
-    shown = styles(losses)
+    style_of = styles(losses)
     grid = PanelGrid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, across=0.55)
-    figure, axes = panels(len(numeric), grid, foot=foot(list(shown.values())))
-    metric = str(table["metric"].iloc[0])
+    figure, axes = panels(len(numeric), grid, legend=loss_legend(style_of.values()))
+    metric = words.metric_label(str(table["metric"].iloc[0]))
     for panel, key in zip(axes, numeric, strict=True):
-        for loss, style in shown.items():
+        for loss, style in style_of.items():
             rows = table[table["loss"] == loss]
             if not rows[key].notna().any():  # this loss does not have the swept option
                 value = float(best_points(rows)["value"].iloc[0])
-                panel.axhline(value, **{**style.line(), "linewidth": 1.0})
+                panel.axhline(value, **style.line(linewidth=1.0))
                 continue
-            best_rows = pd.concat([best_points(group) for _, group in rows.groupby(key)])
-            x, value = (
-                best_rows[key].to_numpy(dtype=float),
-                best_rows["value"].to_numpy(dtype=float),
-            )
-            low, high = (
-                np.nan_to_num(abs(best_rows[end].to_numpy() - value)) for end in ("low", "high")
-            )
+            best = pd.concat([best_points(group) for _, group in rows.groupby(key)])
+            x, value, low, high = best[[key, "value", "low", "high"]].to_numpy(dtype=float).T
+            errors = np.nan_to_num(abs(np.array([low, high]) - value))
             panel.errorbar(
-                x,
-                value,
-                yerr=[low, high],
-                capsize=2,
-                elinewidth=0.8,
-                markersize=4.5,
-                markeredgecolor="white",
-                markeredgewidth=0.4,
-                **style.line(marker=style.marker),
+                x, value, yerr=errors, capsize=2, elinewidth=0.8, **style.marked(markersize=4.5)
             )
         _scale_x(panel, np.sort(table[key].dropna().astype(float).unique()))
         panel.set_xlabel(key)
-    axes[0].set_ylabel(words.metric_label(metric))
-    legend(figure, list(shown.values()))
-    caption = (
-        f"The {words.metric_label(metric)} against the swept value: interquartile mean over seeds "
-        "and 95 % bootstrap interval"
-        + (", the best over the other swept keys." if len(keys) > 1 else ".")
-        + (
-            " A loss without the swept option is a horizontal line."
-            if table[numeric].isna().any(axis=None)
-            else ""
-        )
+    axes[0].set_ylabel(metric)
+    best_of = ", the best over the other swept keys" if len(keys) > 1 else ""
+    caption = joined(
+        f"The {metric} against the swept value: interquartile mean over seeds and 95 % bootstrap "
+        f"interval{best_of}.",
+        bool(table[numeric].isna().any(axis=None))
+        and "A loss without the swept option is a horizontal line.",
     )
-    return Picture(
-        "sweep", "Over the sweep", caption, "Task metric against the swept value.", figure
-    )
+    alternative = "Task metric against the swept value."
+    return Picture("sweep", "Over the sweep", caption, alternative, figure)
 
 
 def _scale_x(panel: Axes, values: Array) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,11 @@ class Picture(NamedTuple):
     section: str = "training"
 
 
+def joined(*sentences: str | Literal[False]) -> str:
+    """Joins the sentences of a caption; empty ones and False are omitted."""
+    return " ".join(sentence.strip() for sentence in sentences if sentence)
+
+
 @dataclass(frozen=True)
 class View:
     """The runs to draw and the style of each loss, and the sets of slices that the runs have."""
@@ -50,7 +55,7 @@ class View:
         return words.metric_label(self.metric)
 
     @property
-    def shown(self) -> list[Style]:
+    def drawn_styles(self) -> list[Style]:
         return [self.styles[loss] for loss in self.runs]
 
 
@@ -120,19 +125,15 @@ def series(runs: Sequence[StoredRun], name: str, metric: bool = False) -> tuple[
     return steps, np.array(rows)
 
 
-def spread(values: Array) -> tuple[Array, Array, Array]:
+def median_and_range(values: Array) -> tuple[Array, Array, Array]:
     """Returns median, minimum and maximum over runs of the finite values, NaN without any."""
-    finite = np.where(np.isfinite(values), values, np.nan)
-    known = ~np.isnan(finite).all(axis=0)
-    result = np.full((3, values.shape[1]), np.nan)
-    if known.any():
-        finite_columns = finite[:, known]
-        result[:, known] = (
-            np.nanmedian(finite_columns, 0),
-            np.nanmin(finite_columns, 0),
-            np.nanmax(finite_columns, 0),
-        )
-    return result[0], result[1], result[2]
+    finite = finite_values(values)
+    return finite.median().to_numpy(), finite.min().to_numpy(), finite.max().to_numpy()
+
+
+def finite_values(values: Array) -> pd.DataFrame:
+    """Returns the values with NaN for infinities; statistics of a data frame skip NaN."""
+    return pd.DataFrame(np.where(np.isfinite(values), values, np.nan))
 
 
 def last_finite(runs: Sequence[StoredRun], name: str) -> list[tuple[float, float]]:
