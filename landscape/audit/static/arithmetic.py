@@ -88,11 +88,8 @@ def mul(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
 def div(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     """Returns x / y; the quotient of a shifted exponential and their sum lies in (0, 1]."""
     a, b = args
-    if (
-        a.shift
-        and b.shift
-        and _same_shift(a.shift, b.shift, "factor", len(eqn.outvars[0].aval.shape))
-    ):
+    rank = len(eqn.outvars[0].aval.shape)
+    if a.shift and b.shift and _same_shift(a.shift, b.shift, "factor", rank):
         quotient = div(eqn, (a.shift.base, b.shift.base))
         if b.shift.sum_of is not None and _is_term_of(a, b.shift.sum_of):
             quotient = replace(quotient, range=(iv.ABOVE_ZERO, 1.0))
@@ -146,11 +143,7 @@ def power(args: Sequence[AbstractValue], exponent: float) -> AbstractValue:
     smooth = (integer and exponent >= 0) or low > 0 or (integer and high < 0)
     finite = exponent >= 0 and (integer or low >= 0)
     finite = finite or low > 0 or (integer and high < 0)
-    return replace(
-        value,
-        smooth=value.smooth and (smooth or not a.varies),
-        nonfinite=_nonfinite_unless(finite, value, a.varies),
-    )
+    return _inside_domain(value, a.varies, smooth, finite)
 
 
 def _power_convexity(a: AbstractValue, exponent: float) -> str:
@@ -158,21 +151,13 @@ def _power_convexity(a: AbstractValue, exponent: float) -> str:
     if exponent == 1:
         return a.convexity
     if exponent > 0 and exponent % 2 == 0:
-        convex = (
-            a.convexity == iv.AFFINE
-            or (iv.is_convex(a.convexity) and low >= 0)
-            or (iv.is_concave(a.convexity) and high <= 0)
-        )
-        return iv.CONVEX if convex else iv.UNKNOWN
+        convex = low >= 0 and iv.is_convex(a.convexity)
+        concave = high <= 0 and iv.is_concave(a.convexity)
+        return iv.CONVEX if convex or concave or a.convexity == iv.AFFINE else iv.UNKNOWN
     if low < 0:
         return iv.UNKNOWN
     outer = iv.CONVEX if exponent >= 1 or exponent < 0 else iv.CONCAVE
     return iv.composed_convexity(outer, exponent > 0, a.convexity)
-
-
-def integer_pow(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
-    """Returns x ** n for the integer n of the equation."""
-    return power(args, eqn.params["y"])
 
 
 def pow(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -183,11 +168,7 @@ def pow(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     bounds = (0.0, math.inf) if base.range[0] >= 0 else iv.EVERYTHING
     value = depending_on(args, bounds, iv.UNKNOWN)
     positive = base.range[0] > 0
-    return replace(
-        value,
-        smooth=value.smooth and (positive or not value.varies),
-        nonfinite=_nonfinite_unless(positive, value, value.varies),
-    )
+    return _inside_domain(value, value.varies, positive, positive)
 
 
 def exp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -202,9 +183,8 @@ def exp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
         convexity = iv.LOG_CONVEX
     elif a.convexity == iv.CONCAVE:
         convexity = iv.LOG_CONCAVE
-    return replace(
-        depending_on(args, iv.image(a.range, math.exp, low, math.inf), convexity), shift=shift
-    )
+    bounds = iv.image(a.range, math.exp, low, math.inf)
+    return replace(depending_on(args, bounds, convexity), shift=shift)
 
 
 def log(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -216,16 +196,17 @@ def log(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     convexity = {iv.LOG_CONVEX: iv.CONVEX, iv.LOG_CONCAVE: iv.CONCAVE}.get(a.convexity)
     convexity = convexity or iv.composed_convexity(iv.CONCAVE, True, a.convexity)
     bounds = iv.image(a.range, math.log, -math.inf, math.inf)
-    value = _on_domain(depending_on(args, bounds, convexity), a, a.range[0] > 0)
+    positive = a.range[0] > 0
+    value = _inside_domain(depending_on(args, bounds, convexity), a.varies, positive, positive)
     return replace(value, shift=shift)
 
 
-def _on_domain(value: AbstractValue, a: AbstractValue, inside: bool) -> AbstractValue:
-    """Returns f(a) for a function f that is smooth and finite inside its domain."""
+def _inside_domain(value: AbstractValue, varies: bool, smooth: bool, finite: bool) -> AbstractValue:
+    """Returns f(a), where f is `smooth` and `finite` at all values of a, which may vary."""
     return replace(
         value,
-        smooth=value.smooth and (inside or not a.varies),
-        nonfinite=_nonfinite_unless(inside, value, a.varies),
+        smooth=value.smooth and (smooth or not varies),
+        nonfinite=_nonfinite_unless(finite, value, varies),
     )
 
 
@@ -236,7 +217,8 @@ def log1p(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     if a.convexity == iv.LOG_CONVEX:
         convexity = iv.CONVEX
     bounds = iv.image(a.range, math.log1p, -math.inf, math.inf)
-    return _on_domain(depending_on(args, bounds, convexity), a, a.range[0] > -1)
+    inside = a.range[0] > -1
+    return _inside_domain(depending_on(args, bounds, convexity), a.varies, inside, inside)
 
 
 def sqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -247,11 +229,7 @@ def sqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
         convexity = iv.composed_convexity(iv.CONCAVE, True, convexity)
     bounds = iv.image((max(a.range[0], 0.0), a.range[1]), math.sqrt, 0.0, math.inf)
     value = depending_on(args, bounds, convexity)
-    return replace(
-        value,
-        smooth=value.smooth and (a.range[0] > 0 or not a.varies),
-        nonfinite=_nonfinite_unless(a.range[0] >= 0, value, a.varies),
-    )
+    return _inside_domain(value, a.varies, smooth=a.range[0] > 0, finite=a.range[0] >= 0)
 
 
 def rsqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -261,7 +239,7 @@ def rsqrt(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     roots = iv.image((low, high), math.sqrt, 0.0, math.inf)
     bounds = iv.reciprocal(roots) if high > 0 else (0.0, math.inf)
     value = depending_on(args, bounds, iv.composed_convexity(iv.CONVEX, False, a.convexity))
-    return _on_domain(value, a, a.range[0] > 0)
+    return _inside_domain(value, a.varies, a.range[0] > 0, a.range[0] > 0)
 
 
 def logistic(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
@@ -288,11 +266,6 @@ def increasing(
         return depending_on(args, iv.image(args[0].range, function, low, high), convexity)
 
     return rule
-
-
-def bounded(low: float, high: float) -> Rule:
-    """Returns the rule of a smooth function with values in [low, high]."""
-    return lambda eqn, args: depending_on(args, (low, high), iv.UNKNOWN)
 
 
 def reduce_sum(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:

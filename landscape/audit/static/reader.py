@@ -14,27 +14,15 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from landscape.audit.static import abstract, rules
 from landscape.audit.static import intervals as iv
-from landscape.audit.static.abstract import (
-    AbstractValue,
-    ArrayAxes,
-    NonFinite,
-    joined,
-    rearranged,
-    source_axes,
-    unknown,
-)
+from landscape.audit.static.abstract import AbstractValue, ArrayAxes, NonFinite, joined, unknown
 from landscape.audit.static.equations import Calls, count, extent
-from landscape.audit.static.rules import (
-    ELEMENT_PRESERVING,
-    FUNCTION_RULES,
-    RULES,
-    SMOOTH,
-    apply_rule,
-)
+from landscape.audit.static.rules import ELEMENT_PRESERVING, FUNCTION_RULES, RULES, SMOOTH
 from landscape.audit.static.switches import SWITCHES, always
 from landscape.numerics.primitives import called_program
 
+Values = list[AbstractValue]
 TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN = "target only", "unreachable", "cancelled", "open"
 # An equation in a loop or a function is read several times; its last status in this order counts.
 _STATUSES = (TARGET_ONLY, UNREACHABLE, CANCELLED, OPEN)
@@ -44,8 +32,8 @@ _MAXIMA = ("max", "reduce_max")
 _PASS_MAXIMA = (*_MAXIMA, *ELEMENT_PRESERVING, "select_n", "convert_element_type")
 _AXIS_CHANGES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
 _ELEMENT_MOVES = ("transpose", "rev", "slice", "gather", "dynamic_slice")
-# Smooth except at the singularities that `SWITCHES` lists.
-_SINGULAR = ("cbrt", "erf_inv", "atanh", "acosh", "asin", "acos", "lgamma", "digamma")
+# Not smooth at the points that `SWITCHES` lists, whatever their arguments.
+_NOT_SMOOTH = ("sort", "cbrt", "erf_inv", "atanh", "acosh", "asin", "acos", "lgamma", "digamma")
 
 
 class Site(NamedTuple):
@@ -77,18 +65,16 @@ def read(closed: jex.ClosedJaxpr, inputs: Sequence[AbstractValue]) -> Reading:
     """Returns the reading of a program with these inputs."""
     reader = _Reader()
     outputs = reader.run(closed, [reader.fresh(i) for i in inputs], _Position())
-    sites = [reader.sites[n] for n in sorted(reader.sites)]
+    sites = reader.sites
     if all(output.smooth for output in outputs):
         reason = "cancels: the whole is smooth by the rules"
-        sites = [
-            s._replace(status=CANCELLED, reason=reason) if s.status == OPEN else s for s in sites
-        ]
+        for number, site in sites.items():
+            if site.status == OPEN:
+                sites[number] = site._replace(status=CANCELLED, reason=reason)
     shifts = {number for id in reader.cancelled for number in reader.maxima_of_stopped[id]}
+    in_order = tuple(sites[number] for number in sorted(sites))
     return Reading(
-        tuple(outputs),
-        tuple(sites),
-        frozenset(reader.varying),
-        frozenset(shifts & {site.number for site in sites}),
+        tuple(outputs), in_order, frozenset(reader.varying), frozenset(shifts & sites.keys())
     )
 
 
@@ -125,11 +111,9 @@ class _Reader:
 
     def per_element(self, value: AbstractValue) -> AbstractValue:
         """Returns only what holds for each element of a value by itself."""
-        return self.fresh(rearranged(value, None))
+        return self.fresh(abstract.rearranged(value, None))
 
-    def run(
-        self, closed: jex.ClosedJaxpr, arguments: Sequence[AbstractValue], position: _Position
-    ) -> list[AbstractValue]:
+    def run(self, closed: jex.ClosedJaxpr, arguments: Values, position: _Position) -> Values:
         """Returns the outputs of a program whose first equation has this position."""
         jaxpr = closed.jaxpr
         values: dict[Any, AbstractValue] = {}
@@ -145,9 +129,7 @@ class _Reader:
             position = position._replace(number=position.number + extent(eqn))
         return [get(v) for v in jaxpr.outvars]
 
-    def _step(
-        self, eqn: Any, args: list[AbstractValue], position: _Position
-    ) -> list[AbstractValue]:
+    def _step(self, eqn: Any, args: Values, position: _Position) -> Values:
         called = called_program(eqn)
         if called is not None:
             args = args[-len(called.jaxpr.invars) :]
@@ -164,7 +146,7 @@ class _Reader:
         maxima = _maxima(eqn, args, position.number)
         return [replace(output, maxima=maxima) for output in self._apply(eqn, args)]
 
-    def _apply(self, eqn: Any, args: list[AbstractValue]) -> list[AbstractValue]:
+    def _apply(self, eqn: Any, args: Values) -> Values:
         """Returns the outputs of an operation that calls no program."""
         name = eqn.primitive.name
         if name == "stop_gradient":
@@ -178,9 +160,11 @@ class _Reader:
             self.cancelled |= _cancelled_shifts(args)
         if name not in RULES:
             return [self.fresh(_without_rule(name, args)) for _ in eqn.outvars]
-        value = apply_rule(eqn, args)
+        value = rules.apply_rule(eqn, args)
         if name in _AXIS_CHANGES:
-            return [replace(rearranged(value, source_axes(eqn)), id=self.new_id())]
+            return [
+                replace(abstract.rearranged(value, abstract.source_axes(eqn)), id=self.new_id())
+            ]
         if name == "select_n" and value.stopped is not None:
             return [replace(value, id=self.new_id())]
         if name in _ELEMENT_MOVES:
@@ -194,14 +178,14 @@ class _Reader:
         self.maxima_of_stopped[stopped.id] = value.maxima
         return replace(self.fresh(value), stopped=stopped)
 
-    def _record_site(self, eqn: Any, args: list[AbstractValue], position: _Position) -> None:
+    def _record_site(self, eqn: Any, args: Values, position: _Position) -> None:
         name = eqn.primitive.name
-        can_switch = SWITCHES.get(name)
-        has_rule = name in (*RULES, *SMOOTH, "stop_gradient")
-        if can_switch is None and not has_rule and _has_varying_float(eqn, args):
-            can_switch = always
-        depends = any(a.varies or a.uses_target for a in args)
-        if can_switch is None or not _has_float(eqn) or not depends:
+        smooth = name in (*RULES, *SMOOTH, "stop_gradient") or not _has_varying_float(eqn, args)
+        can_switch = SWITCHES.get(name, None if smooth else always)
+        # Integers switch in the operation that makes them.
+        if can_switch is None or not any(_is_float(v.aval) for v in eqn.invars):
+            return
+        if not any(a.varies or a.uses_target for a in args):
             return
         if not any(a.varies for a in args):
             status, reason = TARGET_ONLY, "depends on the target alone"
@@ -216,9 +200,7 @@ class _Reader:
         if before is None or _STATUSES.index(before.status) < _STATUSES.index(status):
             self.sites[site.number] = site
 
-    def _scan(
-        self, eqn: Any, args: list[AbstractValue], position: _Position
-    ) -> list[AbstractValue]:
+    def _scan(self, eqn: Any, args: Values, position: _Position) -> Values:
         params, body = eqn.params, eqn.params["jaxpr"]
         fixed, carried = params["num_consts"], params["num_carry"]
         args = [*args[:fixed], *map(self.per_element, args[fixed:])]  # iterations differ
@@ -229,9 +211,7 @@ class _Reader:
         )
         return [*carry, *map(self.per_element, stacked)]
 
-    def _while(
-        self, eqn: Any, args: list[AbstractValue], position: _Position
-    ) -> list[AbstractValue]:
+    def _while(self, eqn: Any, args: Values, position: _Position) -> Values:
         params = eqn.params
         test, body = params["cond_jaxpr"], params["body_jaxpr"]
         split = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
@@ -247,10 +227,8 @@ class _Reader:
         return carry
 
     def _loop_invariant(
-        self,
-        carry: list[AbstractValue],
-        body: Callable[[list[AbstractValue]], list[AbstractValue]],
-    ) -> tuple[list[AbstractValue], list[AbstractValue]]:
+        self, carry: Values, body: Callable[[Values], Values]
+    ) -> tuple[Values, Values]:
         """Returns what holds for the carry and for the other outputs in every iteration."""
         for iteration in range(_MAX_ROUNDS):
             outputs = body(carry)
@@ -269,9 +247,7 @@ class _Reader:
         others = [replace(unknown([o]), smooth=not o.varies) for o in outputs[len(carry) :]]
         return carry, others
 
-    def _cond(
-        self, eqn: Any, args: list[AbstractValue], position: _Position
-    ) -> list[AbstractValue]:
+    def _cond(self, eqn: Any, args: Values, position: _Position) -> Values:
         which, *operands = args
         skipped, cases = 0, []
         for branch in eqn.params["branches"]:
@@ -283,7 +259,7 @@ class _Reader:
         return [self.fresh(o) for o in outputs]
 
 
-def _maxima(eqn: Any, args: list[AbstractValue], number: int) -> frozenset[int]:
+def _maxima(eqn: Any, args: Values, number: int) -> frozenset[int]:
     """Returns the numbers of the maxima that the result of an equation is."""
     if eqn.primitive.name not in _PASS_MAXIMA:
         return frozenset()
@@ -291,7 +267,7 @@ def _maxima(eqn: Any, args: list[AbstractValue], number: int) -> frozenset[int]:
     return maxima | {number} if eqn.primitive.name in _MAXIMA else maxima
 
 
-def _cancelled_shifts(args: Sequence[AbstractValue]) -> set[int]:
+def _cancelled_shifts(args: Values) -> set[int]:
     """Returns the ids of the constants whose shift an operation cancels."""
     a, b = args
     ids = {value.shift.constant.id for value in args if value.shift is not None}
@@ -300,18 +276,14 @@ def _cancelled_shifts(args: Sequence[AbstractValue]) -> set[int]:
     return ids & {value.stopped.id for value in args if value.stopped is not None}
 
 
-def _without_rule(name: str, args: Sequence[AbstractValue]) -> AbstractValue:
+def _without_rule(name: str, args: Values) -> AbstractValue:
     """Returns the result of an operation without a rule for its range."""
     value = unknown(args)
-    if name in _SINGULAR:
-        return replace(value, smooth=False)
+    if name in SMOOTH or name == "sort":
+        value = replace(value, nonfinite=max(a.nonfinite for a in args))
     if name in SMOOTH:
-        value = replace(value, smooth=all(a.smooth for a in args))
-    elif name == "sort":
-        value = replace(value, smooth=False)
-    else:
-        return value
-    return replace(value, nonfinite=max(a.nonfinite for a in args))
+        return replace(value, smooth=all(a.smooth for a in args))
+    return replace(value, smooth=False) if name in _NOT_SMOOTH else value
 
 
 def _widened(before: AbstractValue, after: AbstractValue, give_up: bool) -> AbstractValue:
@@ -340,12 +312,7 @@ def constant(value: Any) -> AbstractValue:
     return AbstractValue(range=bounds, nonfinite=nonfinite)
 
 
-def _has_float(eqn: Any) -> bool:
-    """Whether an operand is a float; integers switch in the operation that makes them."""
-    return any(_is_float(v.aval) for v in eqn.invars)
-
-
-def _has_varying_float(eqn: Any, args: list[AbstractValue]) -> bool:
+def _has_varying_float(eqn: Any, args: Values) -> bool:
     return any(a.varies and _is_float(v.aval) for v, a in zip(eqn.invars, args, strict=True))
 
 
@@ -366,12 +333,10 @@ def _function_rule(eqn: Any) -> Any:
     if eqn.primitive.name != "custom_jvp_call":
         return None
     name = str(eqn.params["call_jaxpr"].jaxpr.debug_info.func_name)
-    if name not in FUNCTION_RULES:
-        return None
     avals = tuple((v.aval.shape, str(v.aval.dtype)) for v in eqn.invars)
-    return (
-        FUNCTION_RULES[name] if str(called_program(eqn)) == _library_program(name, avals) else None
-    )
+    if name in FUNCTION_RULES and str(called_program(eqn)) == _library_program(name, avals):
+        return FUNCTION_RULES[name]
+    return None
 
 
 @functools.lru_cache(maxsize=256)

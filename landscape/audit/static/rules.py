@@ -11,36 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from landscape.audit.static import arithmetic
 from landscape.audit.static import intervals as iv
-from landscape.audit.static.abstract import (
-    AbstractValue,
-    NonFinite,
-    depending_on,
-    joined,
-    unknown,
-)
-from landscape.audit.static.arithmetic import (
-    Rule,
-    add,
-    bounded,
-    cumsum,
-    div,
-    dot,
-    exp,
-    increasing,
-    integer_pow,
-    log,
-    log1p,
-    logistic,
-    mul,
-    neg,
-    pow,
-    power,
-    reduce_sum,
-    rsqrt,
-    sqrt,
-    sub,
-)
+from landscape.audit.static.abstract import AbstractValue, NonFinite, depending_on, joined, unknown
+from landscape.audit.static.arithmetic import Rule, increasing, neg
 from landscape.audit.static.intervals import Interval
 
 
@@ -134,10 +108,6 @@ def _equal(a: Interval, b: Interval) -> bool | None:
     return False if iv.below(a, b) or iv.below(b, a) else None
 
 
-def _not(answer: bool | None) -> bool | None:
-    return None if answer is None else not answer
-
-
 def _round(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     """Returns floor, ceil or round of a value, which is within one of it."""
     return replace(_discrete(eqn, args), range=iv.add(args[0].range, (-1.0, 1.0)))
@@ -198,23 +168,11 @@ def _put_sum(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     return replace(total, range=iv.EVERYTHING, convexity=convexity)
 
 
-def _join(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
-    return joined(args)
-
-
 def _logaddexp(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     low = max(a.range[0] for a in args)
     high = max(a.range[1] for a in args) + math.log(2)
     convex = all(iv.is_convex(a.convexity) for a in args)
     return depending_on(args, (low, high), iv.CONVEX if convex else iv.UNKNOWN)
-
-
-def _identity(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
-    return args[0]
-
-
-def _constant(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
-    return AbstractValue()
 
 
 # Rules for whole functions of jax.numpy, whose programs switch although the functions are smooth.
@@ -235,24 +193,23 @@ ELEMENT_PRESERVING = (
     "real",
 )
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(ELEMENT_PRESERVING, _identity),
-    "add": add,
-    "add_any": add,
-    "sub": sub,
+    **dict.fromkeys(ELEMENT_PRESERVING, lambda eqn, args: args[0]),
+    **dict.fromkeys(("add", "add_any"), arithmetic.add),
+    "sub": arithmetic.sub,
     "neg": neg,
-    "mul": mul,
-    "div": div,
-    "integer_pow": integer_pow,
-    "square": lambda eqn, args: power(args, 2),
-    "pow": pow,
-    "exp": exp,
+    "mul": arithmetic.mul,
+    "div": arithmetic.div,
+    "integer_pow": lambda eqn, args: arithmetic.power(args, eqn.params["y"]),
+    "square": lambda eqn, args: arithmetic.power(args, 2),
+    "pow": arithmetic.pow,
+    "exp": arithmetic.exp,
     "exp2": increasing(lambda x: 2.0**x, iv.ABOVE_ZERO, math.inf, iv.CONVEX),
     "expm1": increasing(math.expm1, -1.0, math.inf, iv.CONVEX),
-    "log": log,
-    "log1p": log1p,
-    "sqrt": sqrt,
-    "rsqrt": rsqrt,
-    "logistic": logistic,
+    "log": arithmetic.log,
+    "log1p": arithmetic.log1p,
+    "sqrt": arithmetic.sqrt,
+    "rsqrt": arithmetic.rsqrt,
+    "logistic": arithmetic.logistic,
     "tanh": increasing(math.tanh, -1.0, 1.0),
     "erf": increasing(math.erf, -1.0, 1.0),
     "erfc": lambda eqn, args: neg(eqn, (increasing(lambda x: -math.erfc(x), -2, 0)(eqn, args),)),
@@ -260,39 +217,33 @@ RULES: dict[str, Rule] = {
     "asinh": increasing(math.asinh, -math.inf, math.inf),
     "sinh": increasing(math.sinh, -math.inf, math.inf),
     "cosh": lambda eqn, args: depending_on(args, (1.0, math.inf), iv.UNKNOWN),
-    "sin": bounded(-1.0, 1.0),
-    "cos": bounded(-1.0, 1.0),
+    **dict.fromkeys(("sin", "cos"), lambda eqn, args: depending_on(args, (-1.0, 1.0), iv.UNKNOWN)),
     "abs": _abs,
     "sign": _sign,
     "max": _max,
     "min": _min,
     "clamp": _clamp,
-    "reduce_sum": reduce_sum,
+    "reduce_sum": arithmetic.reduce_sum,
     "reduce_max": _reduce_max,
     "reduce_min": _reduce_min,
-    "cumsum": cumsum,
-    "dot_general": dot,
+    "cumsum": arithmetic.cumsum,
+    "dot_general": arithmetic.dot,
     "select_n": _select,
     "lt": _compare(_below),
     "le": _compare(_not_above),
-    "gt": _compare(lambda a, b: _not(_not_above(a, b))),
-    "ge": _compare(lambda a, b: _not(_below(a, b))),
+    "gt": _compare(lambda a, b: _below(b, a)),
+    "ge": _compare(lambda a, b: _not_above(b, a)),
     "eq": _compare(_equal),
-    "ne": _compare(lambda a, b: _not(_equal(a, b))),
-    "floor": _round,
+    "ne": _compare(lambda a, b: None if _equal(a, b) is None else True),
+    **dict.fromkeys(("floor", "ceil", "round"), _round),
     "reduce_precision": _discrete,
-    "ceil": _round,
-    "round": _round,
     "convert_element_type": _convert,
     "is_finite": _is_finite,
-    "gather": _pick,
-    "dynamic_slice": _pick,
-    "concatenate": _join,
-    "stack": _join,
-    "pad": _join,
+    **dict.fromkeys(("gather", "dynamic_slice"), _pick),
+    **dict.fromkeys(("concatenate", "stack", "pad"), lambda eqn, args: joined(args)),
     "dynamic_update_slice": _put,
     "scatter-add": _put_sum,
-    "iota": _constant,
+    "iota": lambda eqn, args: AbstractValue(),
 }
 # Smooth everywhere, but without a rule for range or convexity.
 SMOOTH = {"reduce_prod", "cumprod", "cumlogsumexp", "conv_general_dilated", "split", "conj"}
