@@ -16,10 +16,11 @@ from landscape.audit.measure.crossings import (
     SMOOTH,
     STEPS,
     THIRD,
+    Candidate,
     Scale,
     classify,
-    find,
-    typical,
+    find_crossings,
+    typical_scale,
 )
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.probes import Derivatives, Probe
@@ -106,7 +107,7 @@ def crossings_of(name, trusted=True):
     base, direction = np.full(len(FUNCTIONS), 0.6180339887), np.eye(len(FUNCTIONS))[number]
     base[number] = 0.0
     steps = np.concatenate([np.linspace(LOW, HIGH, 41), [500.0, 2000.0]])
-    found, _ = find(probe, [line(probe, base, direction, steps)], STEADY, trusted=trusted)
+    found, _ = find_crossings(probe, [line(probe, base, direction, steps)], STEADY, trusted=trusted)
     return [(c.point[number], c) for c in found]
 
 
@@ -157,7 +158,7 @@ def test_points_between_two_numbers_are_not_ties():
 
 def test_both_sides_are_those_of_the_function():
     ((_, found),) = crossings_of("|x - 3/8|")
-    values = found.left[0] - found.at[0], found.right[0] - found.at[0]
+    values = found.left[0] - found.center[0], found.right[0] - found.center[0]
     np.testing.assert_allclose(values, [STEPS, STEPS], rtol=1e-5)
     assert np.all(found.left[1] == -1) and np.all(found.right[1] == 1)
     ((_, found),) = crossings_of("x |x|")
@@ -185,7 +186,7 @@ def test_two_planes_in_four_dimensions():
     lines = [
         line(probe, b, d, np.linspace(-40, 41, 60)) for b, d in zip(bases, directions, strict=True)
     ]
-    found, moved = find(probe, lines, STEADY, trusted=True)
+    found, moved = find_crossings(probe, lines, STEADY, trusted=True)
     where = (0.5 - bases @ (A - B)) / (directions @ (A - B))
     expected = {
         tuple(np.round(b + s * d, 9)): abs((A - B) @ d) / np.linalg.norm(d)
@@ -206,7 +207,7 @@ def test_sorting_in_four_dimensions():
     weights = np.array([1.0, 2.0, 4.0, 8.0], np.float32)
     probe = probed(lambda x: jnp.sort(x) @ weights.astype(x.dtype), (4,))
     base, direction = np.array([0.0, 1.0, 3.0, 6.0]), np.array([1.0, 0.0, 0.0, 0.0])
-    found, _ = find(
+    found, _ = find_crossings(
         probe, [line(probe, base, direction, np.linspace(-0.8, 8, 23))], STEADY, trusted=True
     )
     met = {round(float(c.point[0]), 9): c for c in found}
@@ -226,7 +227,7 @@ def steep(width):
 @pytest.mark.parametrize("width", [1e-2, 1e-4, 1e-6, 1e-7])
 def test_a_cliff_is_no_jump(width):
     probe = probed(lambda x: jnp.sum(steep(width)(x)), (1,))
-    found, _ = find(
+    found, _ = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-3.1, 3.3, 40))], STEADY, trusted=True
     )
     assert found
@@ -236,7 +237,7 @@ def test_a_cliff_is_no_jump(width):
 
 def test_where_one_side_is_no_number_there_is_an_edge():
     probe = probed(lambda x: jnp.sum(jnp.log(x)), (1,))
-    found, moved = find(
+    found, moved = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-1.05, 2, 30))], STEADY, trusted=True
     )
     assert [c.order for c in found] == [EDGE] and moved == {0}
@@ -244,14 +245,16 @@ def test_where_one_side_is_no_number_there_is_an_edge():
 
 def test_a_pole_runs_to_infinity():
     probe = probed(lambda x: jnp.sum(1 / (x - 0.5)), (1,))
-    found, _ = find(probe, [line(probe, [0], [1], np.linspace(-1.05, 2, 30))], STEADY, trusted=True)
+    found, _ = find_crossings(
+        probe, [line(probe, [0], [1], np.linspace(-1.05, 2, 30))], STEADY, trusted=True
+    )
     assert found and {c.order for c in found} == {JUMP}
     assert all(abs(c.point[0] - 0.5) < 1e-12 and np.isinf(c.size) for c in found)
 
 
 def test_what_never_switches_is_not_found():
     probe = probed(lambda x: jnp.sum(jnp.abs(x - 5)), (1,))
-    found, moved = find(
+    found, moved = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-3.1, 3.3, 40))], STEADY, trusted=True
     )
     assert not found and not moved
@@ -262,9 +265,8 @@ def test_a_point_that_no_line_meets_is_judged_when_it_is_given():
     probe = probed(lambda x: jnp.sqrt(jnp.sum(x**2)), (3,))
     (target,) = probe.subject.targets
     units = np.array([[1.0, 0, 0], [0.6, 0, 0.8]])
-    points, ties = np.zeros((2, 3)), np.ones(2, bool)
-    found = classify(probe, target, [0, 0], points, units, ties, STEADY, trusted=True)
-    for crossing in found:
+    candidates = [Candidate(0, np.zeros(3), True, unit) for unit in units]
+    for crossing in classify(probe, target, candidates, STEADY, trusted=True):
         assert crossing.order == KINK and crossing.size == pytest.approx(2)
 
 
@@ -272,9 +274,11 @@ def test_the_typical_scale_is_that_of_the_middle():
     rng = np.random.default_rng(1)
     value = np.concatenate([rng.normal(size=101) * 3 + 100, [INF, np.nan]])
     slopes = [np.concatenate([c * (1 + rng.uniform(size=101)), [1e9, np.nan]]) for c in (1, 2, 4)]
-    found = typical(Derivatives(value, value, *slopes))
+    found = typical_scale(Derivatives(value, value, *slopes))
     finite = value[:101]
     assert found.levels[0] == pytest.approx(np.median(np.abs(finite - np.median(finite))))
     assert np.all(found.levels[1:] >= [1, 2, 4]) and np.all(found.levels[1:] <= [2, 4, 8])
-    assert found.at(0) == found.levels[0] and found.at(3) == max(found.levels[3], found.levels[1])
-    assert Scale(np.array([1.0, 5.0, 0.0, 0.0])).at(2) == 5.0
+    assert found.level(0) == found.levels[0] and found.level(3) == max(
+        found.levels[3], found.levels[1]
+    )
+    assert Scale(np.array([1.0, 5.0, 0.0, 0.0])).level(2) == 5.0

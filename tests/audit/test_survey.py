@@ -13,7 +13,7 @@ from landscape.audit.codes._numbers import brief, interval, quote
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.probes import CHUNK
-from landscape.audit.measure.survey import Survey, along, norms, route
+from landscape.audit.measure.survey import Survey, norms, route
 from landscape.audit.measure.switching import lowest_values
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
@@ -81,8 +81,8 @@ def test_samples_lie_in_the_domain_and_fill_it(task, domain):
 def test_paths_lie_in_the_domain_and_lead_from_right_to_wrong(task, domain):
     subject = subject_of(task, domain)
     for target in subject.targets:
-        base, direction, steps = route(subject, target)
-        points = along(base, direction, steps)
+        line = route(subject, target)
+        steps, points = line.steps, line.points_at(line.steps)
         assert points.shape == (len(steps), *subject.shape)
         assert np.all(np.diff(steps) > 0)
         assert is_inside(subject, points[:, None])
@@ -96,7 +96,7 @@ def test_paths_lie_in_the_domain_and_lead_from_right_to_wrong(task, domain):
             assert np.array_equal(np.sign(points[-1]), np.sign(target.away))
         if task == "regression" and domain == "real":
             np.testing.assert_array_equal(
-                points[steps == 0][0], np.broadcast_to(target.value, base.shape)
+                points[steps == 0][0], np.broadcast_to(target.value, line.base.shape)
             )
             assert steps[0] == -steps[-1] == -1e4
 

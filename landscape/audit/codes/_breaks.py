@@ -68,7 +68,7 @@ def evidence(survey: Survey, crossing: Crossing, group: Sequence[Crossing]) -> d
     }
     if crossing.tie:
         name = "value" if crossing.order == JUMP else "autodiff"
-        numbers[name] = quote(crossing.at[crossing.order])
+        numbers[name] = quote(crossing.center[crossing.order])
     return numbers
 
 

@@ -14,7 +14,7 @@ from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.codes._origins import Origin, first_broken
 from landscape.audit.findings import Severity, Where
 from landscape.audit.measure.domains import FAR, Target
-from landscape.audit.measure.survey import Path, Survey, along, once
+from landscape.audit.measure.survey import Path, Survey, once
 from landscape.audit.measure.switching import special_points
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
@@ -229,10 +229,10 @@ def _refined(survey: Survey, path: Path, part: Part, i: int) -> Array:
         return path.points[i]
     for _ in range(_REFINEMENTS):
         steps = np.linspace(low, high, _STEPS)
-        points = along(path.base, path.direction, steps)
+        points = path.points_at(steps)
         native = survey.probe.native(points, path.target, np.float32)
         first = int(np.argmax(_bad(*native, part)[0]))
         if first == 0:
             break
         low, high = steps[first - 1], steps[first]
-    return along(path.base, path.direction, np.array([high]))[0]
+    return path.points_at(np.array([high]))[0]

@@ -51,5 +51,5 @@ def _message(crossing: Crossing) -> str:
         return f"the value runs to infinity at {point}: no step is small enough near it"
     jump = f"jumps from {brief(low)} to {brief(high)} at {point}"
     if _breaks.is_isolated(crossing):
-        jump = f"is {brief(crossing.at[0])} at {point} but {brief(low)} on both sides"
+        jump = f"is {brief(crossing.center[0])} at {point} but {brief(low)} on both sides"
     return f"the value {jump}: no gradient can see that, so training cannot act on it"

@@ -43,7 +43,7 @@ def _message(crossing: Crossing) -> str:
     point, (low, high) = _breaks.point_text(crossing), _breaks.sides(crossing)
     if np.isinf(crossing.size):
         return f"the slope grows without bound toward {point}: steps near it explode"
-    autodiff = f"; autodiff gives {brief(crossing.at[1])} there" if crossing.tie else ""
+    autodiff = f"; autodiff gives {brief(crossing.center[1])} there" if crossing.tie else ""
     return (
         f"a kink at {point}: the slope is {brief(low)} on one side and {brief(high)} on the "
         f"other{autodiff}. Training copes with isolated kinks"

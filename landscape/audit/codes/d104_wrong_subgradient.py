@@ -44,7 +44,7 @@ def _outside(survey: Survey, crossing: Crossing) -> float:
     """How far the slope at a tie lies outside of those around it; 0 within the tolerance."""
     if not crossing.tie or crossing.order in (JUMP, EDGE, UNCLEAR):
         return 0.0
-    left, right, slope = crossing.left[1][FINE], crossing.right[1][FINE], crossing.at[1]
+    left, right, slope = crossing.left[1][FINE], crossing.right[1][FINE], crossing.center[1]
     if not np.isfinite([*left, *right, slope]).all():
         return 0.0
     low, high = sorted((left[-1], right[-1]))
@@ -71,7 +71,7 @@ def _extremes_nearby(
 
 
 def _finding(survey: Survey, crossing: Crossing) -> Finding:
-    low, high, slope = crossing.left[1][7], crossing.right[1][7], crossing.at[1]
+    low, high, slope = crossing.left[1][7], crossing.right[1][7], crossing.center[1]
     return Finding(
         code="D104",
         severity="warning",

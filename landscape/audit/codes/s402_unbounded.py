@@ -13,7 +13,7 @@ from landscape.audit.codes._minima import result_place
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.findings import Finding, Severity
 from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Survey, along
+from landscape.audit.measure.survey import Survey
 
 Array = np.ndarray
 FAR = np.array([1e2, 1e4, 1e6, 1e8])
@@ -70,7 +70,7 @@ def _falls(survey: Survey) -> list[_Fall]:
     falls = []
     for path in survey.paths:
         for sign in (1, -1):
-            points = along(path.base, path.direction, sign * FAR)
+            points = path.points_at(sign * FAR)
             if np.any(points < domain.low):
                 continue
             values = survey.probe.values(points, path.target)

@@ -17,7 +17,8 @@ from landscape.audit.codes._minima import (
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.findings import Finding
 from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Path, Survey, along
+from landscape.audit.measure.survey import Path, Survey
+from landscape.audit.measure.walks import along
 
 Array = np.ndarray
 WIDTHS = (12.0, 1e3)  # of the ways along paths

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from landscape.audit.measure.crossings import CODES, STEPS, Crossing
+from landscape.audit.measure.crossings import CODES, STEPS
 from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Survey, along, norms, route
+from landscape.audit.measure.survey import Survey, norms, route
 from landscape.audit.measure.switching import crossings, lowest_values
+from landscape.audit.measure.walks import Line
 from landscape.storage.audit_records import (
     CurveMark,
     Interval,
@@ -18,24 +19,32 @@ from landscape.storage.audit_records import (
 Array = np.ndarray
 _POINTS = 401
 _SIDE = 41
+_CLASSIFICATION = ("binary", "multiclass", "segmentation")
 
 
 def shapes(survey: Survey) -> LossShapes:
-    """Curves against one prediction, a plane over two, and quotients as the step shrinks."""
+    """Returns curves over one prediction, a plane over two, and quotients as the step shrinks."""
     subject = survey.subject
     low, high = _window(survey)
     x = np.linspace(low, high, _POINTS)
-    targets = subject.targets[:2] if subject.task == "multiclass" else subject.targets[:3]
-    targets = targets[:1] if subject.task == "multiclass" else targets
-    marks = {t.name: _marks(survey, t, *_through(survey, t), x) for t in targets}
-    x = np.unique(np.concatenate([x, *([mark.x for mark in row] for row in marks.values())]))
+    lines = [_drawn_line(survey, t, x) for t in subject.targets[: _curve_count(subject.task)]]
+    marks = [_marks(survey, line) for line in lines]
+    x = np.unique(np.concatenate([x, *([mark.x for mark in row] for row in marks)]))
     return LossShapes(
         x_label=_label(survey),
         x=tuple(x.tolist()),
-        lines=tuple(_line(survey, target, x, marks[target.name]) for target in targets),
+        lines=tuple(
+            _curve(survey, line._replace(steps=x), row)
+            for line, row in zip(lines, marks, strict=True)
+        ),
         plane=_plane(survey) if subject.size > 1 else None,
         limit=_limit(survey),
     )
+
+
+def _curve_count(task: str | None) -> int:
+    """Returns for how many targets a curve is drawn: classes have equal curves."""
+    return 1 if task == "multiclass" else 3
 
 
 def _label(survey: Survey) -> str:
@@ -43,17 +52,14 @@ def _label(survey: Survey) -> str:
     if subject.kind != "loss":
         return "input"
     if subject.size == 1:
-        return (
-            "logit" if subject.task == "binary" and subject.domain.name == "real" else "prediction"
-        )
-    return {
-        "multiclass": "margin of the true class",
-        "segmentation": "margin of every pixel",
-    }.get(str(subject.task), "all predictions together")
+        is_logit = subject.task == "binary" and subject.domain.name == "real"
+        return "logit" if is_logit else "prediction"
+    labels = {"multiclass": "margin of the true class", "segmentation": "margin of every pixel"}
+    return labels.get(str(subject.task), "all predictions together")
 
 
 def _window(survey: Survey) -> tuple[float, float]:
-    """The interval that is drawn: as wide as the switches need, or the domain."""
+    """Returns the drawn interval: wide enough for the switches, or the domain."""
     name = survey.subject.domain.name
     if name in ("unit", "simplex"):
         return 0.0, 1.0
@@ -63,60 +69,56 @@ def _window(survey: Survey) -> tuple[float, float]:
     return (1e-6, 2 * wide) if name == "positive" else (-wide, wide)
 
 
-def _through(survey: Survey, target: Target) -> tuple[Array, Array]:
-    """Base and direction of the drawn line: increasing toward the right prediction."""
+def _drawn_line(survey: Survey, target: Target, steps: Array) -> Line:
+    """Returns the line of a curve, toward the right prediction."""
     subject = survey.subject
-    base, direction, _ = route(subject, target)
-    if subject.size == 1:
-        return np.zeros(subject.shape), np.ones(subject.shape)
-    if subject.domain.name == "real" and subject.task in ("multiclass", "segmentation", "binary"):
-        return np.zeros(subject.shape), -np.asarray(direction) / (
-            2 if subject.task == "multiclass" else 1
-        )
-    if subject.domain.name in ("unit", "simplex"):
-        return base + direction, -direction
-    return np.zeros(subject.shape), np.ones(subject.shape)
+    base, direction = np.zeros(subject.shape), np.ones(subject.shape)
+    to_wrong = route(subject, target)
+    if subject.size > 1 and subject.domain.name in ("unit", "simplex"):
+        base, direction = to_wrong.base + to_wrong.direction, -to_wrong.direction
+    elif subject.size > 1 and subject.domain.name == "real" and subject.task in _CLASSIFICATION:
+        direction = -to_wrong.direction / (2 if subject.task == "multiclass" else 1)
+    return Line(target, base, direction, steps)
 
 
-def _line(survey: Survey, target: Target, x: Array, marks: tuple[CurveMark, ...]) -> LossCurve:
-    base, direction = _through(survey, target)
-    points = along(base, direction, x)
-    unit = np.broadcast_to(direction, points.shape)
-    found = survey.probe.derivatives(points, unit, target)
-    zero = ~np.any(found.gradient.reshape(len(x), -1), axis=1)
-    lowest = lowest_values(survey)[target.name]
-    room = 1e-6 * max(survey.scale.levels[0], 1e-9)
-    above = found.value > lowest + room
-    constant = bool(zero.all())
-    faded = (norms(found.gradient) < 1e-2 * survey.steepest) & ~zero & above
+def _curve(survey: Survey, line: Line, marks: tuple[CurveMark, ...]) -> LossCurve:
+    target, x = line.target, line.steps
+    points = line.points_at(x)
+    unit = np.broadcast_to(line.direction, points.shape)
+    derivatives = survey.probe.derivatives(points, unit, target)
+    value = derivatives.value
+    zero = ~np.any(derivatives.gradient.reshape(len(x), -1), axis=1)
+    lowest, spread = lowest_values(survey)[target.name], survey.scale.levels[0]
+    above = value > lowest + 1e-6 * max(spread, 1e-9)
+    faded = (norms(derivatives.gradient) < 1e-2 * survey.steepest) & ~zero & above
+    idle = zero & ~above & (not zero.all()) & (survey.subject.kind == "loss")
     return LossCurve(
         label=target.name or survey.subject.name,
-        value=tuple(found.value.tolist()),
-        gradient=tuple(found.first.tolist()),
-        dead=_runs(x, zero & (above | constant | (survey.subject.kind != "loss"))),
-        idle=_runs(x, zero & ~above & (not constant) & (survey.subject.kind == "loss")),
-        saturated=_runs(x, faded & (found.value > lowest + 0.1 * survey.scale.levels[0])),
+        value=tuple(value.tolist()),
+        gradient=tuple(derivatives.first.tolist()),
+        dead=_runs(x, zero & ~idle),
+        idle=_runs(x, idle),
+        saturated=_runs(x, faded & (value > lowest + 0.1 * spread)),
         marks=marks,
     )
 
 
 def _runs(x: Array, chosen: Array) -> tuple[Interval, ...]:
-    """The intervals of x in which `chosen` holds, from three samples on."""
+    """Returns the intervals of at least three values of x that are all chosen."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(int), [0]])))
     pairs = edges.reshape(-1, 2)
     return tuple((float(x[a]), float(x[b - 1])) for a, b in pairs if b - a >= 3)
 
 
-def _marks(
-    survey: Survey, target: Target, base: Array, direction: Array, x: Array
-) -> tuple[CurveMark, ...]:
-    """Where the drawn line breaks: switches that lie on it."""
+def _marks(survey: Survey, line: Line) -> tuple[CurveMark, ...]:
+    """Returns the marks of the switches that lie on a line."""
     marks: dict[tuple[str, float], CurveMark] = {}
+    direction, x = line.direction, line.steps
     for crossing in crossings(survey):
-        if crossing.order not in CODES or crossing.target.name != target.name:
+        if crossing.order not in CODES or crossing.target.name != line.target.name:
             continue
-        step = float(np.vdot(crossing.point - base, direction) / np.vdot(direction, direction))
-        off = np.abs(along(base, direction, np.array([step]))[0] - crossing.point).max()
+        step = float(np.vdot(crossing.point - line.base, direction) / np.vdot(direction, direction))
+        off = np.abs(line.points_at(np.array([step]))[0] - crossing.point).max()
         if off > 1e-9 * max(1.0, abs(step)) or not x[0] <= step <= x[-1]:
             continue
         key = (CODES[crossing.order], round(step, 9))
@@ -125,7 +127,7 @@ def _marks(
 
 
 def _plane(survey: Survey) -> LossPlane:
-    """The loss over the first two components, the others at rest."""
+    """Returns the loss over the first two components; the others are fixed."""
     subject = survey.subject
     target = subject.targets[0]
     low, high = _window(survey)
@@ -159,28 +161,22 @@ def _rows(grid: Array) -> tuple[tuple[float, ...], ...]:
 
 
 def _limit(survey: Survey) -> LimitTable | None:
-    """One-sided difference quotients at the switch that matters most."""
-    broken = [c for c in crossings(survey) if c.order in CODES and c.tie]
-    broken = broken or [c for c in crossings(survey) if c.order in CODES]
+    """Returns one-sided difference quotients at the switch of the lowest order, at a tie if any."""
+    broken = [c for c in crossings(survey) if c.order in CODES]
     if not broken:
         return None
-    crossing = min(broken, key=lambda c: (c.order, float(np.abs(c.point).max())))
-    middle = float(crossing.at[0])
-    left, right = (
-        (crossing.left[0][:7] - middle) / -_steps(crossing),
-        (crossing.right[0][:7] - middle) / _steps(crossing),
-    )
+    crossing = min(broken, key=lambda c: (not c.tie, c.order, float(np.abs(c.point).max())))
+    middle = float(crossing.center[0])
+    steps = STEPS[:7] * max(1.0, float(np.abs(crossing.point).max()))
+    left = (crossing.left[0][:7] - middle) / -steps
+    right = (crossing.right[0][:7] - middle) / steps
     point = np.ravel(crossing.point)
     where = f"x = {point[0]:.4g}" if point.size == 1 else "a switch"
     return LimitTable(
         label=", ".join(part for part in (crossing.target.name, where) if part),
         code=CODES[crossing.order],
-        steps=tuple(_steps(crossing).tolist()),
+        steps=tuple(steps.tolist()),
         left=tuple(left.tolist()),
         right=tuple(right.tolist()),
-        autodiff=float(crossing.at[1]),
+        autodiff=float(crossing.center[1]),
     )
-
-
-def _steps(crossing: Crossing) -> Array:
-    return STEPS[:7] * max(1.0, float(np.abs(crossing.point).max()))

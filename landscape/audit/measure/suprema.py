@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Path, Sample, Survey, along, norms
+from landscape.audit.measure.survey import Path, Sample, Survey, norms
+from landscape.audit.measure.walks import along
 
 Array = np.ndarray
 # A quantity at points, along unit directions, for a target.
@@ -20,7 +21,7 @@ _NEAR = 100.0  # steps within which a path is searched
 
 def far_points(survey: Survey, path: Path) -> list[Array]:
     """Returns the points of a path at the steps FAR, on both sides if the domain allows it."""
-    sides = [along(path.base, path.direction, sign * FAR) for sign in (1, -1)]
+    sides = [path.points_at(sign * FAR) for sign in (1, -1)]
     domain = survey.subject.domain
     return [points for points in sides if np.all((points >= domain.low) & (points <= domain.high))]
 
@@ -40,7 +41,7 @@ def edge_gradients(survey: Survey) -> Array:
     for path in survey.paths:
         for end in (0.0, 1.0):
             steps = np.abs(end - 10.0 ** -np.arange(2.0, 13.0, 2.0))
-            points = along(path.base, path.direction, steps)
+            points = path.points_at(steps)
             if subject.domain.name == "positive":
                 points = along(np.zeros(subject.shape), np.ones(subject.shape), steps)
             rows.append(norms(survey.probe.gradients(points, path.target)[1]))
@@ -87,7 +88,7 @@ def along_path(survey: Survey, path: Path, quantity: Quantity) -> Array:
     steps = path.steps[np.abs(path.steps) < _NEAR] * (1 + 1.3e-4) + 1.1e-7
     rows = []
     for _ in range(_ZOOMS):
-        points = np.clip(along(path.base, path.direction, steps), domain.low, domain.high)
+        points = np.clip(path.points_at(steps), domain.low, domain.high)
         rows.append(_comparable(quantity(points, np.broadcast_to(unit, points.shape), path.target)))
         i = int(np.argmax(rows[-1]))
         low, high = steps[max(i - 1, 0)], steps[min(i + 1, len(steps) - 1)]

@@ -1,17 +1,18 @@
-"""Samples of predictions and paths from right to wrong: what all judgments of an audit look at."""
+"""Samples of predictions, and paths from right to wrong ones, on which all codes are judged."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from landscape.audit.findings import Where
 from landscape.audit.measure import domains
-from landscape.audit.measure.crossings import Scale, typical
+from landscape.audit.measure.crossings import Scale, typical_scale
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.probes import CHUNK, Derivatives, Probe
 from landscape.audit.measure.subject import Subject
+from landscape.audit.measure.walks import Line, along
 from landscape.audit.static.equations import equations
 from landscape.audit.static.reader import Reading, Site
 from landscape.audit.static.source import locate
@@ -21,10 +22,10 @@ T = TypeVar("T")
 
 
 class Sample(NamedTuple):
-    """Random predictions for one target and what the function does there, in float64.
+    """Random predictions for a target, with value and derivatives of the function in float64.
 
-    `directions` are random unit vectors, along which the derivatives are; `wrong` says which
-    predictions are mispredictions; `wide` whether they are from the wider range.
+    `directions` are the random unit vectors of the derivatives; `wrong` marks mispredictions;
+    `wide`: the predictions are from the wider range.
     """
 
     target: Target
@@ -36,14 +37,15 @@ class Sample(NamedTuple):
 
     @property
     def norms(self) -> Array:
-        """Euclidean norms of the gradients."""
+        """The Euclidean norms of the gradients."""
         return norms(self.derivatives.gradient)
 
 
 class Path(NamedTuple):
-    """From the right prediction to the most wrong one: `steps` are positive where it is wrong.
+    """Predictions from the right one to the most wrong one, at the positive steps.
 
-    For regression both signs are wrong; value and gradient in float64, then as float32 gives them.
+    For regression those at negative steps are wrong as well. `value` and `gradient` are in float64,
+    `value32` and `gradient32` those that float32 gives.
     """
 
     target: Target
@@ -58,13 +60,18 @@ class Path(NamedTuple):
 
     @property
     def norms(self) -> Array:
+        """The Euclidean norms of the gradients."""
         return norms(self.gradient)
+
+    def points_at(self, steps: Array) -> Array:
+        """Returns the points at other steps, `(n, *shape)`."""
+        return along(self.base, self.direction, steps)
 
 
 class Survey:
-    """Measurements of a subject, each made on first use and kept.
+    """Measurements of a subject, each computed on first use and cached.
 
-    `reading` and `slopes` are what the rules say of the programs of the value and of its gradient.
+    `reading` and `slopes` are the readings of the programs of the value and of its gradient.
     A measurement that builds on others is a function of the survey, decorated with `once`.
     """
 
@@ -80,7 +87,7 @@ class Survey:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """For each target one sample of plausible predictions and one of wider ones."""
+        """A sample of plausible predictions per target, and a wide one if the domain is real."""
         samples = []
         for number, target in enumerate(self.subject.targets):
             rng = np.random.default_rng([self.seed, number])
@@ -89,9 +96,7 @@ class Survey:
                 samples.append(self._sample(draw(rng, CHUNK, target), target, rng, wide))
         return samples
 
-    def _sample(
-        self, points: Array, target: Target, rng: np.random.Generator, wide: bool
-    ) -> Sample:
+    def _sample(self, points: Array, target: Target, rng: Any, wide: bool) -> Sample:
         subject = self.subject
         directions = rng.normal(size=points.shape)
         directions /= norms(directions).reshape(-1, *(1,) * (points.ndim - 1))
@@ -101,41 +106,40 @@ class Survey:
 
     @property
     def plausible(self) -> list[Sample]:
+        """The samples of plausible predictions, one per target."""
         return [sample for sample in self.samples if not sample.wide]
 
     @cached_property
     def scale(self) -> Scale:
         """Typical magnitudes over all plausible samples."""
         joined = [np.concatenate([s.derivatives[i] for s in self.plausible]) for i in range(5)]
-        return typical(Derivatives(*joined))
+        return typical_scale(Derivatives(*joined))
 
     @cached_property
     def steepest(self) -> float:
-        """The largest gradient among plausible predictions; 0 where there is none."""
+        """The largest norm of the gradient at plausible predictions; 0 if none is finite."""
         return max(self.steepest_for(target.name) for target in self.subject.targets)
 
     def steepest_for(self, name: str) -> float:
-        """The largest gradient among plausible predictions for one target."""
+        """Returns the largest norm of the gradient at plausible predictions for a target."""
         every = np.concatenate([s.norms for s in self.plausible if s.target.name == name])
         every = every[np.isfinite(every)]
         return float(every.max()) if len(every) else 0.0
 
     @cached_property
     def paths(self) -> list[Path]:
-        """One path for each target."""
-        return [self.path(target) for target in self.subject.targets]
-
-    def path(self, target: Target) -> Path:
-        """The path of a target, measured."""
-        base, direction, steps = route(self.subject, target)
-        points = along(base, direction, steps)
-        value, gradient = self.probe.gradients(points, target)
-        value32, gradient32 = self.probe.native(points, target, np.float32)
-        return Path(target, base, direction, steps, points, value, gradient, value32, gradient32)
+        """One path per target."""
+        paths = []
+        for target in self.subject.targets:
+            line = route(self.subject, target)
+            points = line.points_at(line.steps)
+            wide = self.probe.gradients(points, target)
+            paths.append(Path(*line, points, *wide, *self.probe.native(points, target, np.float32)))
+        return paths
 
     @cached_property
     def coverage(self) -> float:
-        """The mean share of components that get a gradient, among predictions that get any."""
+        """The mean share of components with a gradient, over predictions that have any."""
         shares: list[float] = []
         for sample in self.plausible:
             reached = (sample.derivatives.gradient != 0).reshape(len(sample.points), -1)
@@ -144,17 +148,17 @@ class Survey:
 
     @cached_property
     def gradient_is_zero(self) -> bool:
-        """Whether no sampled prediction and no point of a path has any gradient."""
+        """Whether the gradient is zero at all points of the samples and the paths."""
         gradients = [sample.derivatives.gradient for sample in self.samples]
         gradients += [path.gradient for path in self.paths]
         return not any(np.any(gradient != 0) for gradient in gradients)
 
     def place_of(self, site: Site) -> Where | None:
-        """The place of a suspect in the user's source."""
+        """Returns the line of a suspect in the user's source."""
         return locate(site.equation, site.calls, self.source_file)
 
     def place_of_operation(self, names: Sequence[str], *, last: bool = False) -> Where | None:
-        """The place of the first (or last) operation of these names in the user's source."""
+        """Returns the line of the first (or last) operation of these names in the user's source."""
         where = None
         for _, eqn, calls in equations(self.subject.value):
             if eqn.primitive.name in names:
@@ -164,7 +168,7 @@ class Survey:
         return where
 
     def operations(self) -> set[str]:
-        """The names of all operations of the program."""
+        """Returns the names of all operations of the program."""
         return {eqn.primitive.name for _, eqn, _ in equations(self.subject.value)}
 
     @property
@@ -177,65 +181,49 @@ class Survey:
 
 
 def once(measure: Callable[[Survey], T]) -> Callable[[Survey], T]:
-    """Decorates a measurement of a survey: it is made on first use and kept in the survey."""
+    """Decorates a measurement, so that each survey computes it once."""
 
     @wraps(measure)
     def measured(survey: Survey) -> T:
         if measure not in survey.results:
             survey.results[measure] = measure(survey)
-        result: T = survey.results[measure]
-        return result
+        return cast(T, survey.results[measure])
 
     return measured
 
 
 def norms(rows: Array) -> Array:
-    """Euclidean norm of each row, whatever its shape."""
+    """Returns the Euclidean norm of each row of an array of any rank."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sqrt(np.square(rows.reshape(len(rows), -1)).sum(1))
 
 
-def along(base: Array, direction: Array, steps: Array) -> Array:
-    """The points `base + step * direction`."""
-    return base + steps.reshape(-1, *(1,) * base.ndim) * direction
+def route(subject: Subject, target: Target) -> Line:
+    """Returns the line of a target's path.
 
-
-def route(subject: Subject, target: Target) -> tuple[Array, Array, Array]:
-    """Base, direction and steps of a target's path.
-
-    Over the reals both ways to the far end; on bounded domains from the target to its opposite.
+    On the reals both ways to the far end; on bounded domains from the target to its opposite.
     """
     shape, name = subject.shape, subject.domain.name
+    inside = np.unique(np.concatenate([np.linspace(0, 1, 129), np.logspace(-9, -2, 15)]))
+    if name in ("unit", "simplex"):
+        right = _right(subject, target)
+        opposite = np.roll(right, 1, axis=-1) - right if name == "simplex" else 1 - 2 * right
+        return Line(target, right, opposite, inside)
     near = [1e-3, 1e-2, 0.05, 0.1]
     far = np.concatenate([near, np.linspace(0.25, 40, 160), np.logspace(np.log10(45), 4, 40)])
+    regression = subject.task == "regression"
+    start = np.broadcast_to(target.value if regression else np.zeros(shape), shape)
     if name == "real":
-        start = target.value if subject.task == "regression" else np.zeros(shape)
         direction = target.away if subject.task else np.ones(shape)
-        return np.broadcast_to(start, shape), direction, np.concatenate([-far[::-1], [0.0], far])
-    inside = np.unique(np.concatenate([np.linspace(0, 1, 129), np.logspace(-9, -2, 15)]))
-    if name == "positive":
-        start = target.value if subject.task == "regression" else np.zeros(shape)
-        start = np.broadcast_to(start, shape)
-        low = float(start.min())
-        steps = np.unique(np.concatenate([-low * inside[::-1], far, 1e-6 * inside]))
-        return start, np.ones(shape), steps
-    if name == "simplex":
-        return _simplex_route(subject, target, inside)
-    right = _right(subject, target)
-    return right, 1 - 2 * right, inside
+        return Line(target, start, direction, np.concatenate([-far[::-1], [0.0], far]))
+    below = -float(start.min()) * inside[::-1]
+    return Line(
+        target, start, np.ones(shape), np.unique(np.concatenate([below, far, 1e-6 * inside]))
+    )
 
 
 def _right(subject: Subject, target: Target) -> Array:
-    """The right prediction inside the unit cube."""
+    """Returns the right prediction on the unit cube or the simplex."""
     if subject.task == "regression":
         return np.broadcast_to(np.clip(target.value, 0, 1), subject.shape)
     return (np.broadcast_to(target.away, subject.shape) < 0).astype(float)
-
-
-def _simplex_route(subject: Subject, target: Target, inside: Array) -> tuple[Array, Array, Array]:
-    if subject.task == "regression":
-        right = np.broadcast_to(target.value, subject.shape)
-    else:
-        right = (np.broadcast_to(target.away, subject.shape) < 0).astype(float)
-    other = np.roll(right, 1, axis=-1)
-    return right, other - right, inside
