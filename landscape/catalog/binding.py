@@ -13,7 +13,7 @@ from landscape.errors import UserError, describe_value, nearest
 
 
 class Problem(NamedTuple):
-    """A mistake in one option. `misplaced`: its name is at fault, not its value."""
+    """A mistake in one option. `misplaced`: the name is wrong or missing, not the value."""
 
     option: str
     misplaced: bool
@@ -31,8 +31,8 @@ class Bound(NamedTuple):
 def bind(family: str, part: Named, folder: Path, task: str | None = None) -> Bound:
     """Checks the options of a part as far as possible without an import.
 
-    A loss that exists for several tasks is valid if one of them takes the options; a default is
-    filled in only if all of these agree on it. Raises UserError as `find` does.
+    A loss of several tasks is valid if one of them accepts the options; a default is filled in only
+    if all that accept them agree on it. Raises UserError as `find` does.
     """
     entries = find(family, part.name, folder, task)
     bounds = [bind_options(e.options, e.any_option, family, part, folder) for e in entries]
@@ -85,8 +85,6 @@ def _check_reference(family: str, name: str, option: Option, value: Any, folder:
     referred = REFERENCES.get((family, name))
     if referred and isinstance(value, str):
         find(referred, value, folder)
-    if name == "test_fraction" and isinstance(value, float) and not 0 < value < 1:
-        raise UserError(f"`test_fraction` lies between 0 and 1, found {value}")
     if is_path(option) and value is not None and not (folder / value).is_file():
-        message = f"`{name}`: there is no file {folder / value}"
-        raise UserError(message, hint="a path is relative to the folder of the config")
+        hint = "a path is relative to the folder of the config"
+        raise UserError(f"`{name}`: there is no file {folder / value}", hint=hint)

@@ -20,14 +20,13 @@ def build(
 ) -> Callable[..., Any]:
     """Returns the callable that a config names, with its options bound by keyword.
 
-    The result is `functools.partial(function, **options)`, so a caller may still override an
-    option: `build("optimizers", …)(learning_rate=schedule)`. Paths are made absolute against
-    `folder`. Raises UserError if a module, a name or an option is missing or unknown, and if the
-    user's own code fails on import, with the user's line.
+    The result is `functools.partial(function, **options)`, so that a caller may override an option:
+    `build("optimizers", …)(learning_rate=schedule)`. Paths are made absolute with `folder`. Raises
+    UserError if a module, a name or an option is missing or unknown, or if the user's code fails on
+    import, with the user's line.
     """
     folder = Path(folder).absolute()
     function = _resolve(check_family(family), part.name, folder, task)
-    _check_callable(function, part.name)
     known, any_option = _signature(function, family)
     for problem in bind_options(known, any_option, family, part, folder).problems:
         raise UserError(problem.message, hint=problem.hint)
@@ -45,16 +44,10 @@ def build(
 def load(name: str, folder: Path | str) -> Callable[..., Any]:
     """Returns the function that `package.module:name` or `file.py:name` names, unchanged.
 
-    Raises UserError if there is no such module, file or name, with the nearest valid name, and if
+    Raises UserError if there is no such module, file or name, with the nearest valid name, or if
     importing it fails, with the user's line.
     """
-    module, colon, attribute = name.rpartition(":")
-    if not colon or not module or not attribute.isidentifier():
-        hint = "write `package.module:name` or `file.py:name`"
-        raise UserError(f"`{name}` does not name a function", hint=hint)
-    function = _resolve("losses", name, Path(folder).absolute(), None)
-    _check_callable(function, name)
-    return function
+    return _resolve("losses", name, Path(folder).absolute(), None)
 
 
 def learning_rate(optimizer: Callable[..., Any]) -> float:
@@ -71,13 +64,7 @@ def learning_rate(optimizer: Callable[..., Any]) -> float:
     return float(value)
 
 
-def _check_callable(value: Any, name: str) -> None:
-    if not callable(value):
-        kind = type(value).__name__
-        raise UserError(f"`{name}` is a value of type {kind}, expected a function")
-
-
-def _resolve(family: str, name: str, folder: Path, task: str | None) -> Any:
+def _resolve(family: str, name: str, folder: Path, task: str | None) -> Callable[..., Any]:
     matches = find(family, name, folder, task)
     module_name, colon, attribute = name.rpartition(":")
     if not colon:
@@ -85,14 +72,16 @@ def _resolve(family: str, name: str, folder: Path, task: str | None) -> Any:
             tasks = ", ".join(str(entry.task) for entry in matches)
             raise UserError(f"`{name}` exists for several tasks: {tasks}", hint="name the task")
         return getattr(importlib.import_module(matches[0].module), name)
-    if module_name.endswith(".py"):
-        module = load_file(folder / module_name)
-    else:
-        module = load_module(module_name, folder)
+    is_file = module_name.endswith(".py")
+    module = load_file(folder / module_name) if is_file else load_module(module_name, folder)
     if not hasattr(module, attribute):
         public = [n for n in dir(module) if not n.startswith("_") and callable(getattr(module, n))]
         raise UserError(f"`{module_name}` has no `{attribute}`", hint=nearest(attribute, public))
-    return getattr(module, attribute)
+    function = getattr(module, attribute)
+    if not callable(function):
+        kind = type(function).__name__
+        raise UserError(f"`{name}` is a value of type {kind}, expected a function")
+    return function
 
 
 def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool]:

@@ -1,4 +1,4 @@
-"""Finds the entries that a name may mean, and the files that the part depends on."""
+"""Finds the menu entries of a name, and the files that a part depends on."""
 
 import functools
 import hashlib
@@ -33,12 +33,11 @@ class Spec:
 
 
 def find(family: str, name: str, folder: Path, task: str | None = None) -> tuple[Entry, ...]:
-    """Returns the entries that a name may mean, without importing anything.
+    """Returns the entries of a name, several for a loss of several tasks; imports nothing.
 
-    The result is empty for `module:name`, and for a name in a user's file that is not a plain
-    function there: their options are known only once they are built. It has several entries for a
-    loss that exists for several tasks. Raises UserError if the name is unknown, with the nearest
-    valid name, or if a user's file is missing, is not valid Python or does not define the name.
+    Empty for `module:name`, and for a name in a user's file that is not a plain function: their
+    options are known only when they are built. Raises UserError if the name is unknown, with the
+    nearest valid name, or if a user's file is missing, is not valid Python or lacks the name.
     """
     module, colon, attribute = name.rpartition(":")
     if not colon:
@@ -57,20 +56,20 @@ def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
     matches = tuple(e for e in menu if e.name == name and task in (None, e.task))
     if matches:
         return matches
-    what = f"{task} loss" if task else singular(family)
+    kind = f"{task} loss" if task else singular(family)
     names = {e.name for e in menu if task in (None, e.task)}
     other_tasks = sorted({str(e.task) for e in menu if e.name == name})
     if other_tasks:
-        message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {what}"
+        message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {kind}"
         raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")
     hint = nearest(name, names)
     if name.endswith(".py"):
-        hint = f"name the function in the file too: `{name}:function`"
-    raise UserError(f"there is no {what} `{name}`", hint=hint)
+        hint = f"name a function in the file: `{name}:function`"
+    raise UserError(f"there is no {kind} `{name}`", hint=hint)
 
 
 def singular(family: str) -> str:
-    """Returns what one part of a family is called."""
+    """Returns the name of a family in the singular: `loss`, `model`."""
     return "loss" if family == "losses" else family.removesuffix("s")
 
 
@@ -84,9 +83,9 @@ def source(part: Named, folder: Path) -> str | None:
 
 
 def contents(family: str, part: Named, folder: Path) -> dict[str, str]:
-    """Returns the content of the files that a part depends on, by the option that names them.
+    """Returns the content of the files that a part depends on, by option.
 
-    The user's own source is under the empty name, as text. Data files are given by their sha256.
+    The text of the user's source file has an empty name; data files are replaced by their sha256.
     """
     by_option = {}
     text = source(part, folder)

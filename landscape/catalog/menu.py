@@ -1,4 +1,4 @@
-"""What a family offers, read from source text: nothing is imported, so nothing heavy is loaded."""
+"""Menus of parts, read from source text: nothing is imported, so reading one is fast."""
 
 import ast
 import functools
@@ -23,46 +23,55 @@ FAMILIES = (
 TASKS = ("regression", "binary", "multiclass", "segmentation")
 PARTS = Path(__file__).parent.parent / "parts"
 
-# How many leading positional arguments the program itself hands over; the rest are options.
+# Number of leading positional arguments that the program passes; the others are options.
 RUNTIME = {"losses": 2, "models": 2, "datasets": 1, "schedules": 2, "activations": 1}
 
 
 class Expression(str):
-    """A default that is not a literal, as it stands in the source."""
+    """A default that is not a literal, as written in the source."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a part: its annotation as written, and its default unless it is required."""
+    """One option of a part: its annotation as written, and its default if it is not required."""
 
     annotation: str
     default: object = None
     required: bool = False
 
+    @property
+    def code(self) -> str:
+        """The default as Python code."""
+        return str(self.default) if isinstance(self.default, Expression) else repr(self.default)
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One part of a menu. `any_option` says that it takes options beyond those named."""
+    """One part of a menu. `any_option`: it accepts further options."""
 
     name: str
     family: str
     task: str | None
     file: Path
     line: int
-    summary: str
     doc: str
     options: dict[str, Option]
     any_option: bool = False
 
     @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return self.doc.partition("\n")[0]
+
+    @property
     def module(self) -> str:
-        """The module to import it from."""
-        inside = self.file.relative_to(PARTS).with_suffix("")
-        return ".".join(("landscape", "parts", *inside.parts))
+        """The name of the module that defines the part."""
+        path = self.file.relative_to(PARTS).with_suffix("")
+        return ".".join(("landscape", "parts", *path.parts))
 
 
 def check_family(family: str) -> str:
-    """The family itself; UserError with the nearest name for one that does not exist."""
+    """Returns the family. Raises UserError if there is none of that name, with the nearest one."""
     if family not in FAMILIES:
         raise UserError(f"there is no family `{family}`", hint=nearest(family, FAMILIES))
     return family
@@ -70,27 +79,23 @@ def check_family(family: str) -> str:
 
 @functools.cache
 def entries(family: str) -> tuple[Entry, ...]:
-    """Every part of a family, in the order of modules and lines; losses of all tasks."""
+    """Returns the parts of a family, by module and line; for losses, those of all tasks."""
     folder = PARTS / check_family(family)
     files = sorted(folder.glob("*.py")) if folder.is_dir() else [PARTS / f"{family}.py"]
-    found: list[Entry] = []
-    for file in files:
-        if file.name.startswith("_") or not file.exists():
-            continue
-        task = file.stem if family == "losses" else None
-        found += [
-            _entry(node, family, task, file)
-            for node in ast.parse(file.read_bytes(), str(file)).body
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-        ]
-    return tuple(found)
+    return tuple(
+        _entry(node, family, file.stem if family == "losses" else None, file)
+        for file in files
+        if not file.name.startswith("_")
+        for node in ast.parse(file.read_bytes(), str(file)).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    )
 
 
 def menu(family: str, task: str | None = None) -> dict[str, Entry]:
-    """The parts of a family by name; losses without a task by `task/name`.
+    """Returns the parts of a family by name; losses of all tasks by `task/name`.
 
-    The same name may stand in the losses of two tasks, so `focal` alone would be ambiguous:
-    `menu("losses", "binary")["focal"]` and `menu("losses")["binary/focal"]` are the same entry.
+    Two tasks may have losses of the same name: `menu("losses", "binary")["focal"]` is
+    `menu("losses")["binary/focal"]`.
     """
     if family != "losses":
         return {entry.name: entry for entry in entries(family)}
@@ -102,65 +107,55 @@ def menu(family: str, task: str | None = None) -> dict[str, Entry]:
 
 
 def describe(entry: Entry) -> dict[str, object]:
-    """An entry as plain JSON values; a default stands as Python would write it."""
-    options = {
+    """Returns an entry as plain JSON values, with defaults as Python code."""
+    fields = ("family", "task", "name", "summary", "doc", "options", "file", "line")
+    plain = {name: getattr(entry, name) for name in fields} | {"file": str(entry.file)}
+    plain["options"] = {
         name: {
             "annotation": option.annotation,
             "required": option.required,
-            "default": None if option.required else _written(option.default),
+            "default": None if option.required else option.code,
         }
         for name, option in entry.options.items()
     }
-    return {
-        "family": entry.family,
-        "task": entry.task,
-        "name": entry.name,
-        "summary": entry.summary,
-        "doc": entry.doc,
-        "options": options,
-        "file": str(entry.file),
-        "line": entry.line,
-    }
+    return plain
 
 
-def read_source(path: Path, place: Place | None = None) -> str:
-    """The text of a user's Python file; UserError where it cannot be read."""
+def read_source(path: Path) -> str:
+    """Returns the text of a user's Python file. Raises UserError if it cannot be read."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text", place=place) from None
+        raise UserError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         hint = "a path is relative to the folder of the config"
-        message = f"cannot read {path}: {error.strerror}"
-        raise UserError(message, place=place, hint=hint) from None
+        raise UserError(f"cannot read {path}: {error.strerror}", hint=hint) from None
 
 
 def user_entry(family: str, path: Path, name: str) -> Entry | None:
-    """A function of a user's file; None where it is defined in a way that cannot be read off.
+    """Returns a function of a user's file, None if the name is defined in another way.
 
-    UserError where the file cannot be read or parsed, or has no such name.
+    Raises UserError if the file cannot be read or parsed, or does not define the name.
     """
     text = read_source(path)
     try:
         tree = ast.parse(text, str(path))
     except (SyntaxError, ValueError) as error:
         raise syntax_error(error, path) from None
-    names: set[str] = set()
-    for node in _statements(tree.body):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return _entry(node, family, None, path)
-        names.update(_defined(node))
+    statements = list(_statements(tree.body))
+    functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
+    if name in functions:
+        return _entry(functions[name], family, None, path)
+    names = set().union(*map(_defined, statements))
     if name not in names and "*" not in names:
-        public = [found for found in _functions(tree) if not found.startswith("_")]
-        raise UserError(
-            f"{path} has no function `{name}`",
-            hint=nearest(name, public) if public else "define it there",
-        )
+        public = [function for function in functions if not function.startswith("_")]
+        hint = nearest(name, public) if public else "define it there"
+        raise UserError(f"{path} has no function `{name}`", hint=hint)
     return None
 
 
 def syntax_error(error: SyntaxError | ValueError, path: Path) -> UserError:
-    """A user's file that is no Python, at the line and column where it stops being it."""
+    """Returns the error for a user's file that cannot be parsed, at its line and column."""
     if not isinstance(error, SyntaxError):
         return UserError(f"not valid Python: {error}", place=Place(str(path)))
     place = Place(str(path), error.lineno, error.offset, error.text)
@@ -168,18 +163,9 @@ def syntax_error(error: SyntaxError | ValueError, path: Path) -> UserError:
 
 
 def _entry(node: ast.FunctionDef, family: str, task: str | None, file: Path) -> Entry:
-    doc = ast.get_docstring(node) or ""
-    return Entry(
-        name=node.name,
-        family=family,
-        task=task,
-        file=file,
-        line=node.lineno,
-        summary=doc.partition("\n")[0],
-        doc=doc,
-        options=dict(_options(node.args, family)),
-        any_option=node.args.kwarg is not None,
-    )
+    doc, options = ast.get_docstring(node) or "", dict(_options(node.args, family))
+    any_option = node.args.kwarg is not None
+    return Entry(node.name, family, task, file, node.lineno, doc, options, any_option)
 
 
 def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Option]]:
@@ -191,7 +177,7 @@ def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Optio
     for argument, default in pairs:
         annotation = ast.unparse(argument.annotation) if argument.annotation else ""
         if family == "optimizers" and argument.arg == "learning_rate":
-            annotation = "float"  # a config names a number; a schedule is made of it later
+            annotation = "float"  # a config has a number; the program makes a schedule of it
         value = None if default is None else _literal(default)
         yield argument.arg, Option(annotation, value, required=default is None)
 
@@ -214,7 +200,7 @@ def _literal(node: ast.expr) -> object:
 
 
 def _arithmetic(node: ast.expr) -> Any:
-    """The value of a literal, or of an expression of numbers such as 4 / 3."""
+    """Returns the value of a literal or of arithmetic such as 4 / 3."""
     match node:
         case ast.BinOp(left, operation, right):
             return _ARITHMETIC[type(operation)](_arithmetic(left), _arithmetic(right))
@@ -223,12 +209,8 @@ def _arithmetic(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _written(default: object) -> str:
-    return str(default) if isinstance(default, Expression) else repr(default)
-
-
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run at import: into `if`, `try` and `with`, not into definitions."""
+    """Yields the statements that run on import: those in `if`, `try` and `with` too."""
     for node in body:
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -248,7 +230,3 @@ def _defined(node: ast.stmt) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
-
-
-def _functions(tree: ast.Module) -> list[str]:
-    return [node.name for node in _statements(tree.body) if isinstance(node, ast.FunctionDef)]

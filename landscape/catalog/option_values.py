@@ -1,4 +1,4 @@
-"""What an option of a part accepts, by its annotation as written in the source."""
+"""The values that an option of a part accepts, from its annotation as written in the source."""
 
 import ast
 import collections.abc
@@ -8,12 +8,13 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json, to_jsonable_python
 
 from landscape.catalog.menu import Option
 
-_WORDS: dict[str, Any] = {
+_TYPES: dict[str, Any] = {
+    "Annotated": typing.Annotated,
     "Any": Any,
     "Callable": collections.abc.Callable,
     "Literal": typing.Literal,
@@ -23,12 +24,12 @@ _WORDS: dict[str, Any] = {
     "Sequence": collections.abc.Sequence,
 }
 _ABSTRACT = ("Callable", "Mapping", "Sequence")
-_WORDS |= {f"collections.abc.{name}": _WORDS[name] for name in _ABSTRACT}
-_WORDS |= {"pathlib.Path": Path}
-_WORDS |= {f"typing.{name}": kind for name, kind in _WORDS.items() if "." not in name}
-_WORDS |= {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
+_TYPES |= {f"collections.abc.{name}": _TYPES[name] for name in _ABSTRACT}
+_TYPES |= {"pathlib.Path": Path}
+_TYPES |= {f"typing.{name}": kind for name, kind in _TYPES.items() if "." not in name}
+_TYPES |= {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
 _FINITE = ConfigDict(allow_inf_nan=False)
-_NAMES = {
+_DESCRIPTIONS = {
     bool: "true or false",
     float: "a number",
     int: "a whole number",
@@ -39,17 +40,17 @@ _NAMES = {
 
 
 @functools.cache
-def _kind(annotation: str) -> tuple[Any, TypeAdapter[Any] | None]:
-    """The type that an annotation names; None where it says nothing about a config's values."""
+def _type(annotation: str) -> tuple[Any, TypeAdapter[Any] | None]:
+    """Returns the type of an annotation and its validator, None if it is not a known type."""
     try:
         kind = _read(ast.parse(annotation, mode="eval").body)
         return kind, TypeAdapter(kind, config=_FINITE)
-    except Exception:  # an alias, an array, a type of the user's own: left to the part itself
+    except Exception:  # an alias, an array, a user's class: the part itself must check it
         return Any, None
 
 
 def _read(node: ast.expr) -> Any:
-    """The type that an annotation spells; KeyError or TypeError where it is none that is known."""
+    """Returns the type that an annotation describes; raises KeyError or TypeError if unknown."""
     match node:
         case ast.Constant(str(text)):  # an annotation in quotes
             return _read(ast.parse(text, mode="eval").body)
@@ -57,10 +58,12 @@ def _read(node: ast.expr) -> Any:
             return value
         case ast.Subscript(ast.Name("Literal") | ast.Attribute(attr="Literal"), index):
             return typing.Literal[ast.literal_eval(index)]
-        case ast.Name(name):
-            return _WORDS[name]
-        case ast.Attribute():
-            return _WORDS[ast.unparse(node)]
+        case ast.Name() | ast.Attribute():
+            return _TYPES[ast.unparse(node)]
+        case ast.Call(ast.Name("Between"), bounds, keywords):
+            nodes = [*bounds, *(keyword.value for keyword in keywords)]
+            low, high = (ast.literal_eval(node) for node in nodes)
+            return Field(gt=low, lt=high, description=f"between {low} and {high}, exclusive")
         case ast.Tuple(elements) | ast.List(elements):
             return tuple(_read(element) for element in elements)
         case ast.Subscript(value, index):
@@ -71,24 +74,24 @@ def _read(node: ast.expr) -> Any:
 
 
 def python(option: Option, value: Any) -> Any:
-    """A JSON value as the Python value that the annotation names: a list as a tuple, a path.
+    """Returns a JSON value as the Python value of the annotation: a list as a tuple, a path.
 
-    Raises pydantic's ValidationError for a value that the annotation does not allow. A whole
-    number is accepted as a float, true and false are no numbers, 2.0 is no whole number.
+    Raises pydantic's ValidationError if the annotation does not allow the value. A float may be a
+    whole number; true and false are not numbers, and 2.0 is not a whole number.
     """
-    adapter = _kind(option.annotation)[1]
+    adapter = _type(option.annotation)[1]
     if adapter is None:
         return value
     return adapter.validate_json(to_json(value, inf_nan_mode="constants"), strict=True)
 
 
 def canonical(option: Option, value: Any) -> Any:
-    """The JSON value that stands for the same Python value: 1.0 for a float that is written 1."""
+    """Returns the normal form of a JSON value: 1.0 for a float that is written as 1."""
     return to_jsonable_python(python(option, value))
 
 
 def default(option: Option) -> Any:
-    """The default as a JSON value."""
+    """Returns the default as a JSON value."""
     plain = to_jsonable_python(option.default, fallback=repr)
     try:
         return canonical(option, plain)
@@ -97,28 +100,30 @@ def default(option: Option) -> Any:
 
 
 def is_path(option: Option) -> bool:
-    """Whether the option names a file."""
-    kind = _kind(option.annotation)[0]
+    """Returns whether the option is the path of a file."""
+    kind = _type(option.annotation)[0]
     return kind is Path or Path in typing.get_args(kind)
 
 
 def choices(option: Option) -> list[str]:
-    """The texts to choose from, where the annotation lists them."""
-    kind = _kind(option.annotation)[0]
+    """Returns the valid texts if the annotation lists them, else nothing."""
+    kind = _type(option.annotation)[0]
     kinds = [kind, *typing.get_args(kind)]
     literals = [k for k in kinds if typing.get_origin(k) is typing.Literal]
     return [value for k in literals for value in typing.get_args(k) if isinstance(value, str)]
 
 
 def accepts(option: Option) -> str:
-    """What the annotation allows, in words: `a list of whole numbers`, `a number or null`."""
-    return _in_words(_kind(option.annotation)[0]) or option.annotation
+    """Describes the valid values: `a list (each: whole number)`, `a number or null`."""
+    return _in_words(_type(option.annotation)[0]) or option.annotation
 
 
 def _in_words(kind: Any) -> str:
-    if kind in _NAMES:
-        return _NAMES[kind]
+    if kind in _DESCRIPTIONS:
+        return _DESCRIPTIONS[kind]
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return f"{_in_words(arguments[0])} {kind.__metadata__[0].description}"
     if origin is typing.Literal:
         return "one of " + ", ".join(str(value) for value in arguments)
     if origin in (typing.Union, types.UnionType):

@@ -1,4 +1,4 @@
-"""Imports code of the user's own: a file by its path, a module by its name."""
+"""Imports user code: a file by its path, a module by its name."""
 
 import contextlib
 import hashlib
@@ -14,10 +14,10 @@ from landscape.errors import Place, UserError
 
 
 def load_file(path: Path) -> types.ModuleType:
-    """A user's file as a module, once for each path and content.
+    """Returns a user's file as a module, loaded once per path and content.
 
-    UserError where it cannot be read, is no Python, or raises: then at the user's own line. It is
-    compiled here, so no `__pycache__` is left beside it and no stale one is used.
+    It is compiled without `__pycache__`, which might be stale. Raises UserError if the file cannot
+    be read or parsed, or raises an exception, then at the user's line.
     """
     text = read_source(path)
     digest = hashlib.sha256(f"{path.resolve()}\0{text}".encode()).hexdigest()[:16]
@@ -30,7 +30,7 @@ def load_file(path: Path) -> types.ModuleType:
         code = compile(text, str(path), "exec")
     except (SyntaxError, ValueError) as error:
         raise syntax_error(error, path) from None
-    sys.modules[name] = module  # dataclasses look their module up while it is still running
+    sys.modules[name] = module  # dataclasses look up their module while it is executed
     try:
         with _search_path(path.parent):
             exec(code, module.__dict__)
@@ -41,7 +41,7 @@ def load_file(path: Path) -> types.ModuleType:
 
 
 def load_module(name: str, folder: Path) -> types.ModuleType:
-    """A module by its name; `folder` and the current folder are searched first."""
+    """Returns a module by its name, searched first in `folder` and the current folder."""
     try:
         with _search_path(folder, Path.cwd()):
             importlib.invalidate_caches()
@@ -49,36 +49,32 @@ def load_module(name: str, folder: Path) -> types.ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _import_failed(error, name) from error
-        raise UserError(
-            f"there is no module `{error.name}`",
-            hint=f"install it, or put it into {folder} or the current folder",
-        ) from None
+        hint = f"install it, or put it into {folder} or the current folder"
+        raise UserError(f"there is no module `{error.name}`", hint=hint) from None
     except (Exception, SystemExit) as error:
         raise _import_failed(error, name) from error
 
 
-def _import_failed(error: BaseException, what: str) -> UserError:
-    """An exception of the user's own code, at the last line of theirs that ran."""
+def _import_failed(error: BaseException, name: str) -> UserError:
+    """Returns the error for an exception on import, at the last line of the user's code."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, SyntaxError) and error.filename:
         return syntax_error(error, Path(error.filename))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == what]
-    if not own:
-        machinery = (__file__, "<frozen")
-        own = [frame for frame in frames if not frame.filename.startswith(machinery)]
-        own = [frame for frame in own if "importlib" not in frame.filename]
-    place = Place(own[-1].filename, own[-1].lineno, text=own[-1].line) if own else None
-    message = f"`{what}` raises {type(error).__name__} when it is imported: {error}"
+    frames: list[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in frames if not f.filename.startswith((__file__, "<frozen"))]
+    frames = [f for f in frames if "importlib" not in f.filename]
+    last = next((f for f in reversed(frames) if f.filename == name), frames[-1] if frames else None)
+    place = None if last is None else Place(last.filename, last.lineno, text=last.line)
+    message = f"importing `{name}` raises {type(error).__name__}: {error}"
     return UserError(message, place=place)
 
 
 @contextlib.contextmanager
 def _search_path(*folders: Path) -> Iterator[None]:
-    before = list(sys.path)
+    path = list(sys.path)
     sys.path[:0] = [str(folder) for folder in folders]
     try:
         yield
     finally:
-        sys.path[:] = before
+        sys.path[:] = path

@@ -1,1 +1,1 @@
-"""What a config can name: one module or folder a family, its public functions are the menu."""
+"""What a config can name: one module or folder per family, whose public functions are its menu."""

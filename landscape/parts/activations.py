@@ -1,4 +1,4 @@
-"""Activations: `name(x) -> array`, elementwise, same shape and dtype as x."""
+"""Activations: `name(x) -> array`, elementwise, with the shape and dtype of x."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 def relu(x: jax.Array) -> jax.Array:
     """max(x, 0); derivative 0 for every x <= 0.
 
-    Source: Nair and Hinton 2010. Choose it as the default of convolutional networks and wide
-    layers. A unit that is negative on all examples receives no gradient at all: it is dead.
+    Source: Nair and Hinton 2010. Choose it as the default for convolutional networks and wide
+    layers. A unit that is negative on all examples receives no gradient: it is dead.
     """
     return jax.nn.relu(x)
 
@@ -16,7 +16,7 @@ def relu(x: jax.Array) -> jax.Array:
 def leaky_relu(x: jax.Array) -> jax.Array:
     """x for x >= 0, else 0.01 x.
 
-    Source: Maas et al. 2013. Choose it instead of relu where units die: no derivative is zero.
+    Source: Maas et al. 2013. Choose it instead of relu if units die: the derivative is never zero.
     """
     return jax.nn.leaky_relu(x)
 
@@ -60,8 +60,8 @@ def silu(x: jax.Array) -> jax.Array:
 def softplus(x: jax.Array) -> jax.Array:
     """log(1 + exp(x)), without overflow.
 
-    Source: Dugas et al. 2001. Choose it where the network must be smooth, as for curvature: it is
-    relu rounded off, positive everywhere.
+    Source: Dugas et al. 2001. Choose it if the network must be smooth, as for curvature: a smooth
+    relu, positive everywhere.
     """
     return jax.nn.softplus(x)
 
@@ -69,8 +69,8 @@ def softplus(x: jax.Array) -> jax.Array:
 def tanh(x: jax.Array) -> jax.Array:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)), in (-1, 1).
 
-    Source: LeCun et al. 1998. Choose it for small smooth networks; saturated units have vanishing
-    gradients.
+    Source: LeCun et al. 1998. Choose it for small smooth networks; the gradient of saturated
+    units vanishes.
     """
     return jnp.tanh(x)
 
@@ -87,8 +87,8 @@ def sigmoid(x: jax.Array) -> jax.Array:
 def hard_tanh(x: jax.Array) -> jax.Array:
     """x clipped to [-1, 1]; derivative exactly 0 outside.
 
-    Source: Collobert 2004. Choose it to tell saturation that kills a gradient from saturation that
-    only shrinks it (tanh).
+    Source: Collobert 2004. Choose it to compare saturation with a gradient of exactly 0 to
+    saturation that only shrinks it (tanh).
     """
     return jax.nn.hard_tanh(x)
 
@@ -96,24 +96,24 @@ def hard_tanh(x: jax.Array) -> jax.Array:
 def hard_sigmoid(x: jax.Array) -> jax.Array:
     """(x + 3) / 6 clipped to [0, 1]; derivative exactly 0 outside.
 
-    Source: Howard et al. 2019 (MobileNetV3). Choose it as hard_tanh, for values in [0, 1].
+    Source: Howard et al. 2019 (MobileNetV3). Choose it like hard_tanh, for values in [0, 1].
     """
     return jax.nn.hard_sigmoid(x)
 
 
 def step(x: jax.Array) -> jax.Array:
-    """1 for x > 0, else 0; derivative 0 everywhere.
+    """1 if x > 0, else 0; derivative 0 everywhere.
 
-    Source: McCulloch and Pitts 1943. Choose it as the negative control: nothing below such a layer
-    can learn by gradients.
+    Source: McCulloch and Pitts 1943. Choose it as the negative control: layers below it receive
+    no gradient.
     """
     return (x > 0).astype(x.dtype)
 
 
 def identity(x: jax.Array) -> jax.Array:
-    """x itself.
+    """x, unchanged.
 
-    Source: deep linear networks, Saxe et al. 2014. Choose it for networks whose landscape is known
-    in closed form.
+    Source: deep linear networks, Saxe et al. 2014. Choose it for networks with a landscape in
+    closed form.
     """
     return x

@@ -1,7 +1,8 @@
 """Directions in parameter space along which the risk is sliced.
 
-Each factory returns `direction(key, point) -> pytree like point.params`. `random` is drawn from its
-key; the others are computed from what is known of the point, and their key is not used.
+Each factory returns `direction(key, point) -> pytree like point.params`. `random` is drawn from the
+key; the others are computed from the point and ignore the key. Raises UserError if an option is out
+of range or the point lacks the values that a direction needs.
 """
 
 import functools
@@ -16,23 +17,24 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from landscape.errors import UserError
+from landscape.parts._options import check_whole
 
 PyTree = Any
 
 
 class Point(NamedTuple):
-    """What is known of a point of parameter space, for directions that are computed from it.
+    """A point in parameter space, with the values from which directions are computed.
 
     params: the point itself
     filter_axes: pytree like `params` of the filter axis of each weight, None for biases and
         normalization parameters
     gradient: `gradient()` is the gradient of the risk on the evaluation set
-    eigenvector: `eigenvector(end, index)` is a unit eigenvector of the Hessian of that risk, of
+    eigenvector: `eigenvector(end, index)` is the unit eigenvector of the Hessian of that risk for
         its `index`-th `largest` or `smallest` eigenvalue, counted from 1
     update: the last step of the optimizer
     path: checkpoints of training, `params` with a leading axis
     target: the other end of training: the initialization for the trained point
-    beside: the direction that spans a plane with this one
+    beside: the direction that spans a plane with the new one
     """
 
     params: PyTree
@@ -56,20 +58,18 @@ def random(
     """Gaussian: every entry is N(0, 1), then normalized to the scale of the parameters.
 
     `filter`: each filter f (the incoming weights of one unit) becomes d_f ||p_f|| / ||d_f||, so
-    that rescaling a whole ReLU layer and undoing it in the next changes no slice; for comparing
-    networks and losses (Li et al., Visualizing the Loss Landscape of Neural Nets, 2018).
-    `layer`: the same for each weight array as a whole. `whole`: d ||p|| / ||d|| over all
-    parameters at once. `none`: as drawn; a unit of distance is then a step of about sqrt(N) in N
-    parameters, for comparing mean curvature with trace(H) / N.
+    that rescaling a ReLU layer and undoing it in the next changes no slice. Choose it to compare
+    networks and losses. Source: Li et al., Visualizing the Loss Landscape of Neural Nets (2018).
+    `layer`: the same per weight array. `whole`: d ||p|| / ||d|| over all parameters together.
+    `none`: as drawn; a distance of 1 is then a step of about sqrt(N) in N parameters. Choose it to
+    compare mean curvature with trace(H) / N.
 
-    `biases` says what biases and normalization parameters do: `zero` keeps them fixed, the usual
-    choice; `random` moves them too, scaled as one filter each. A filter whose norm is zero gives a
-    zero direction.
+    `biases`: `zero` keeps biases and normalization parameters fixed, the usual choice; `random`
+    moves them too, each array scaled as one filter. A filter of norm zero gives a zero direction.
 
-    On a plane, the part of each filter (or layer, or the whole) that lies along the plane's other
-    direction is taken off before it is normalized: both directions are then at right angles and
-    of the right norm within each filter at once, except in filters of a single weight, and except
-    under `none`, which is left as drawn.
+    On a plane, each filter (or layer, or the whole) is made orthogonal to the plane's other
+    direction before it is normalized, so that orthogonality and norms hold within every filter;
+    not in filters of a single weight, and not with `none`.
     """
 
     def direction(key: jax.Array, point: Point) -> PyTree:
@@ -83,11 +83,11 @@ def random(
 
 
 def gradient(*, normalization: Literal["whole", "none"] = "whole") -> Direction:
-    """Gradient of the risk on the evaluation set: the steepest way up from the point.
+    """Gradient of the risk on the evaluation set: the direction of steepest ascent.
 
-    `whole`: scaled to the norm of the parameters, so that distances compare with those of `random`
-    normalized as a whole. `none`: as it is, in units of the risk; coordinate -c is then one step of
-    gradient descent with learning rate c. Biases move as well. Zero where the gradient is.
+    `whole`: scaled to the norm of the parameters, comparable to `random` with `whole`. `none`: not
+    scaled, so that coordinate -c is one step of gradient descent with learning rate c. Includes
+    biases; zero if the gradient is. Choose it to see how far a step of gradient descent may go.
     """
 
     def direction(key: jax.Array, point: Point) -> PyTree:
@@ -99,11 +99,11 @@ def gradient(*, normalization: Literal["whole", "none"] = "whole") -> Direction:
 
 
 def update(*, normalization: Literal["whole", "none"] = "whole") -> Direction:
-    """Last step of the optimizer: the way that training was going when it ended.
+    """Last step of the optimizer: the direction of training when it ended.
 
-    What was added to the parameters in the step that led to the trained point, momentum, learning
-    rate and weight decay included. `none`: coordinate 1 repeats that step, -1 undoes it.
-    Normalization as in `gradient`; zero where training took no step.
+    The last change of the parameters in training, including momentum, learning rate and weight
+    decay. Normalization as in `gradient`; with `none`, coordinate 1 repeats that step and -1 undoes
+    it. Zero if training took no step. Choose it to see whether training had converged.
     """
 
     def direction(key: jax.Array, point: Point) -> PyTree:
@@ -123,15 +123,14 @@ def eigenvector(
     end: Literal["largest", "smallest"] = "largest",
     normalization: Literal["whole", "none"] = "whole",
 ) -> Direction:
-    """Eigenvector of the Hessian: the sharpest way, or with `end: smallest` the most concave.
+    """Eigenvector of the Hessian: the sharpest direction, with `end: smallest` the most concave.
 
     H v = lambda v for the `index`-th largest or smallest (most negative) eigenvalue of the Hessian
-    of the risk on the evaluation set, by Lanczos iteration. Beside a random slice it shows what
-    that one cannot: in N parameters a random direction sees the mean curvature trace(H) / N only.
-    `none`: a unit vector. Its sign is arbitrary. Source: Yao et al., PyHessian (2020).
+    of the risk on the evaluation set, by Lanczos iteration; its sign is arbitrary. `none`: a unit
+    vector. Source: Yao et al., PyHessian (2020). Choose it next to a random direction, which in N
+    parameters only has the mean curvature trace(H) / N.
     """
-    if index < 1:
-        raise UserError(f"`index` counts eigenvectors from 1, found {index}")
+    check_whole(1, index=index)
 
     def direction(key: jax.Array, point: Point) -> PyTree:
         if point.eigenvector is None:
@@ -142,16 +141,15 @@ def eigenvector(
 
 
 def trajectory(*, component: int = 1) -> Direction:
-    """Principal component of the path of training: the plane on which the path can be seen.
+    """Principal component of the training path: two of them span the plane that shows it best.
 
-    The `component`-th right singular vector of the checkpoints' differences from the point, not
-    centered, so that the point itself lies on every plane of components. Scaled so that the
-    projection of the farthest checkpoint is at distance 1. Needs `checkpoints` in the config.
-    Random directions are nearly orthogonal to any path and do not show it.
-    Source: Li et al., Visualizing the Loss Landscape of Neural Nets (2018), section 7.
+    The `component`-th right singular vector of the differences of the checkpoints from the point,
+    not centered, so that the point lies on every plane of components. Scaled so that the projection
+    of the farthest checkpoint is at distance 1. Needs `checkpoints` in the config. Source: Li et
+    al., Visualizing the Loss Landscape of Neural Nets (2018), section 7. Choose it to show the
+    training path, to which random directions are nearly orthogonal.
     """
-    if component < 1:
-        raise UserError(f"`component` counts from 1, found {component}")
+    check_whole(1, component=component)
 
     def direction(key: jax.Array, point: Point) -> PyTree:
         steps = 0 if point.path is None else jax.tree.leaves(point.path)[0].shape[0]
@@ -160,7 +158,7 @@ def trajectory(*, component: int = 1) -> Direction:
                 f"component {component} of the trajectory needs as many checkpoints, found {steps}",
                 hint="set `checkpoints: 20` in the config",
             )
-        tree = jax.tree.map(lambda path, at: path - at[None], point.path, point.params)
+        tree = jax.tree.map(lambda path, params: path - params[None], point.path, point.params)
         flat = jnp.concatenate([leaf.reshape(steps, -1) for leaf in jax.tree.leaves(tree)], axis=1)
         _, _, components = jnp.linalg.svd(flat, full_matrices=False)
         unit = components[component - 1]
@@ -172,12 +170,11 @@ def trajectory(*, component: int = 1) -> Direction:
 
 
 def interpolation() -> Direction:
-    """Straight way to the other end of training: initialization at 1, trained point at 0.
+    """Straight line to the other end of training: initialization at 1, trained point at 0.
 
-    From the initial point it is the way to the trained one. Shows whether a barrier lies on the
-    straight way that training did not take.
-    Source: Goodfellow, Vinyals, Saxe, Qualitatively Characterizing Neural Network Optimization
-    Problems (2015).
+    From the initial point, the line to the trained point. Source: Goodfellow, Vinyals and Saxe,
+    Qualitatively Characterizing Neural Network Optimization Problems (2015). Choose it to see
+    whether a barrier separates the two.
     """
 
     def direction(key: jax.Array, point: Point) -> PyTree:
@@ -205,7 +202,7 @@ def _draw(
     def joined(arrays: list[jax.Array]) -> jax.Array:
         return jnp.concatenate([arrays[i].ravel() for i in moving])
 
-    # One draw for all compiles ten times faster than one for each array.
+    # One draw for all arrays compiles ten times faster than one per array.
     ends = list(itertools.accumulate(leaves[i].size for i in moving))
     dtype = jnp.result_type(*(leaves[i] for i in moving))
     flat = jax.random.normal(key, (ends[-1],), dtype)
@@ -226,9 +223,9 @@ def _draw(
 def _with_norms_of(
     params: jax.Array, direction: jax.Array, beside: jax.Array | None, axis: int | None
 ) -> jax.Array:
-    """`direction` with the norm of `params` in every filter, at right angles to `beside` there.
+    """Returns `direction` with the norm of `params` in every filter, orthogonal to `beside` there.
 
-    One filter where `axis` is None.
+    If `axis` is None, the whole array is one filter.
     """
     others = tuple(i for i in range(params.ndim) if i != axis)
     weights = math.prod(params.shape[i] for i in others)
@@ -238,7 +235,7 @@ def _with_norms_of(
 
     if beside is not None and weights > 1:
         length = dot(beside, beside)
-        for _ in range(2):  # the second time takes off what rounding left of the first
+        for _ in range(2):  # the second time removes the rounding error of the first
             along = jnp.where(length > 0, dot(direction, beside) / length, 0)
             direction = direction - along * beside
     return direction * jnp.sqrt(dot(params, params) / dot(direction, direction))

@@ -1,9 +1,9 @@
 """Metrics: `metric = factory(**options)`, then `metric(snapshot) -> {"name/part": scalar}`.
 
-A metric is a pure function of a snapshot and may be jitted; its keys depend on shapes only. The
-task metrics (accuracy, f1, iou, dice, r2, rmse) read predictions and targets alone and are NaN
-when a prediction is NaN, so that a diverged model never has a score. The gradient metrics leave
-out the keys for which the snapshot lacks the field.
+A metric is a pure function of a snapshot and can be jitted; its keys depend on shapes only. Task
+metrics (accuracy, f1, iou, dice, r2, rmse) use predictions and targets and are NaN if a prediction
+is NaN, so that a diverged model has no score. Gradient metrics omit the keys for which the snapshot
+has no values. Raises UserError if shapes do not fit or an option is out of range.
 """
 
 import math
@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from landscape.errors import UserError
+from landscape.parts._options import check_in
 
 
 class Snapshot(NamedTuple):
-    """What is known at one state of a model; everything but the first two fields may be missing.
+    """The state of a model at one step; all fields but the first two are optional.
 
     predictions: raw outputs on the whole evaluation set, (n,), (n, outputs) or (n, height, width)
     targets: as in `Dataset`: labels (n,) for multiclass, else shaped like the predictions
@@ -25,8 +26,8 @@ class Snapshot(NamedTuple):
     params, gradients, updates: pytrees of one structure: parameters, gradient of the risk on the
         batch (what the optimizer receives), what the optimizer adds to the parameters
     evaluation_gradients: gradient of the risk on the evaluation set
-    filter_axes: pytree like params of static integers, the axis of filters or output units, or
-        None for biases and normalization parameters
+    filter_axes: pytree like params of the static axis of filters or output units, None for biases
+        and normalization parameters
     """
 
     predictions: jax.Array
@@ -41,34 +42,27 @@ class Snapshot(NamedTuple):
 
 Metric = Callable[[Snapshot], dict[str, jax.Array]]
 
-TASK_METRICS = {  # the first is the one that losses are compared by
+TASK_METRICS = {  # losses are compared by the first
     "regression": ("r2", "rmse"),
     "binary": ("accuracy", "f1"),
     "multiclass": ("accuracy", "f1"),
     "segmentation": ("iou", "dice"),
 }
-HIGHER_IS_BETTER = {
-    "accuracy": True,
-    "f1": True,
-    "iou": True,
-    "dice": True,
-    "r2": True,
-    "rmse": False,
-}
+HIGHER_IS_BETTER = dict.fromkeys(("accuracy", "f1", "iou", "dice", "r2"), True) | {"rmse": False}
 
 
 def accuracy() -> Metric:
-    """Share of correct predictions: logit > 0 for binary, largest logit for multiclass.
+    """Fraction of correct predictions: logit > 0 for binary, largest logit for multiclass.
 
-    Predictions and targets of one shape are binary; predictions (n, classes) with labels (n,) are
-    multiclass, where the first of tied logits is taken. From 0 to 1, higher is better.
-    Choose it where classes are about equally frequent; else look at `f1` as well.
+    Predictions and targets of the same shape are binary; predictions (n, classes) with labels (n,)
+    are multiclass, where a tie goes to the first class. From 0 to 1, higher is better. Choose it if
+    classes are about equally frequent; otherwise use `f1` too.
     """
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
         predicted, targets, _ = _decisions(snapshot, "accuracy")
         correct = (predicted == targets).astype(snapshot.predictions.dtype)
-        return {"accuracy": _nan_if_nan(jnp.mean(correct), snapshot)}
+        return _scored("accuracy", jnp.mean(correct), snapshot)
 
     return metric
 
@@ -76,11 +70,11 @@ def accuracy() -> Metric:
 def f1() -> Metric:
     """F1 = 2 TP / (2 TP + FP + FN): of class 1 for binary, mean over classes for multiclass.
 
-    Shapes and decisions as in `accuracy`. Binary: 0 where class 1 is neither a target nor
-    predicted. Multiclass (macro): every class weighs the same; a class that is neither a target
-    nor predicted is left out of the mean. Both as scikit-learn's `f1_score` with zero_division=0.
-    From 0 to 1, higher is better. Choose it where classes are unequally frequent.
-    Source: van Rijsbergen, Information Retrieval (1979).
+    Shapes and decisions as in `accuracy`. Binary: 0 if class 1 is neither a target nor predicted.
+    Multiclass (macro): classes have equal weights; a class that is neither a target nor predicted
+    is excluded. Equal to scikit-learn's `f1_score` with zero_division=0. From 0 to 1, higher is
+    better. Source: van Rijsbergen, Information Retrieval (1979). Choose it if classes are
+    imbalanced.
     """
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
@@ -93,7 +87,7 @@ def f1() -> Metric:
         scores = _quotient(2 * both, total, empty=0.0)
         is_binary = snapshot.predictions.shape == snapshot.targets.shape
         score = scores[1] if is_binary else jnp.mean(scores, where=total > 0)
-        return {"f1": _nan_if_nan(score, snapshot)}
+        return _scored("f1", score, snapshot)
 
     return metric
 
@@ -102,43 +96,28 @@ def iou(threshold: float = 0.5) -> Metric:
     """Mean over images of |P and T| / |P or T|, P where sigmoid(logit) > threshold.
 
     Predictions are logits (n, height, width), targets masks T of 0 and 1 of the same shape. An
-    image where both are empty counts 1. From 0 to 1, higher is better. Also known as Jaccard
-    index; it punishes small errors more than `dice` and ranks single images as `dice` does.
-    Source: Jaccard, The distribution of the flora in the alpine zone (1912).
+    image scores 1 if both are empty. From 0 to 1, higher is better. Also known as the Jaccard
+    index; it penalizes small errors more than `dice` and ranks single images identically. Source:
+    Jaccard, The distribution of the flora in the alpine zone (1912). Choose it for masks.
     """
-    cut = _logit(threshold)
-
-    def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
-        both, total = _overlap(snapshot, cut, "iou")
-        scores = _quotient(both, total - both, empty=1.0)
-        return {"iou": _nan_if_nan(jnp.mean(scores), snapshot)}
-
-    return metric
+    return _overlap_metric("iou", threshold, lambda both, total: (both, total - both))
 
 
 def dice(threshold: float = 0.5) -> Metric:
     """Mean over images of 2 |P and T| / (|P| + |T|), P where sigmoid(logit) > threshold.
 
-    Predictions are logits (n, height, width), targets masks T of 0 and 1 of the same shape. An
-    image where both are empty counts 1. From 0 to 1, higher is better; common in medical imaging.
-    Source: Dice, Measures of the amount of ecologic association between species (1945).
+    Shapes and range as in `iou`. Source: Dice, Measures of the amount of ecologic association
+    between species (1945). Choose it to compare with results in medical imaging.
     """
-    cut = _logit(threshold)
-
-    def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
-        both, total = _overlap(snapshot, cut, "dice")
-        scores = _quotient(2 * both, total, empty=1.0)
-        return {"dice": _nan_if_nan(jnp.mean(scores), snapshot)}
-
-    return metric
+    return _overlap_metric("dice", threshold, lambda both, total: (2 * both, total))
 
 
 def r2() -> Metric:
     """R2 = 1 - sum (target - prediction)^2 / sum (target - mean target)^2, mean over outputs.
 
-    Predictions and targets (n,) or (n, outputs). 1 is perfect, 0 is as good as predicting the
-    mean, worse has no bound. An output with constant targets counts 1 if predicted exactly, else
-    0. As scikit-learn's `r2_score`. Higher is better; free of the target's unit.
+    Predictions and targets (n,) or (n, outputs). 1 is perfect, 0 equals predicting the mean, and
+    there is no lower bound; higher is better. An output with constant targets scores 1 if predicted
+    exactly, else 0. Equal to scikit-learn's `r2_score`. Choose it for a score without units.
     """
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
@@ -148,7 +127,7 @@ def r2() -> Metric:
         constant = jnp.max(targets, axis=0) == jnp.min(targets, axis=0)
         exact = jnp.where(residual == 0, 1.0, 0.0)
         scores = jnp.where(constant, exact, 1 - residual / jnp.where(constant, 1, total))
-        return {"r2": _nan_if_nan(jnp.mean(scores), snapshot)}
+        return _scored("r2", jnp.mean(scores), snapshot)
 
     return metric
 
@@ -156,27 +135,27 @@ def r2() -> Metric:
 def rmse() -> Metric:
     """Root of the mean squared difference of prediction and target, mean over outputs.
 
-    Predictions and targets (n,) or (n, outputs). In the unit of the targets as the dataset has
-    them: standard deviations where it standardizes them. Lower is better. As scikit-learn's
-    `root_mean_squared_error`.
+    Predictions and targets (n,) or (n, outputs). In the unit of the dataset's targets: standard
+    deviations if they are standardized. Lower is better. Equal to scikit-learn's
+    `root_mean_squared_error`. Choose it for errors in the unit of the targets.
     """
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
         predictions, targets = _quantities(snapshot, "rmse")
         root = jnp.sqrt(jnp.mean((targets - predictions) ** 2, axis=0))
-        return {"rmse": _nan_if_nan(jnp.mean(root), snapshot)}
+        return _scored("rmse", jnp.mean(root), snapshot)
 
     return metric
 
 
 def gradient_norm() -> Metric:
-    """Euclidean norm of the gradient: batch (global and each layer) and evaluation set.
+    """Euclidean norm of the gradient: batch (global and per layer) and evaluation set.
 
-    `gradient_norm/global` and `gradient_norm/layer/<layer>` are of the batch gradient,
-    `gradient_norm/evaluation` of the gradient of the risk on the evaluation set. A layer is a
-    parameter's path without its last part, so weight and bias count together. Entries are scaled
-    by the largest before they are squared: 1e30 in float32 does not overflow, 1e-30 does not
-    vanish. Non-finite where any entry is.
+    `gradient_norm/global` and `gradient_norm/layer/<layer>` describe the batch gradient,
+    `gradient_norm/evaluation` the gradient of the risk on the evaluation set. A layer is a
+    parameter's path without its last part: weight and bias together. Entries are divided by the
+    largest before they are squared: in float32, 1e30 does not overflow and 1e-30 does not vanish.
+    Non-finite if any entry is.
     """
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
@@ -194,11 +173,10 @@ def gradient_norm() -> Metric:
 
 
 def update_ratio() -> Metric:
-    """Norm of the update over norm of the parameters: `update_ratio`, and for each layer.
+    """Norm of the update over norm of the parameters: `update_ratio`, and per layer.
 
-    About 1e-3 is usual in training; far less means standing still, far more means noise. Layers
-    as in `gradient_norm`. Parameters that are all zero give infinity, or 0 when they are not
-    updated either.
+    About 1e-3 is usual in training; far less means no progress, far more means noise. Layers as in
+    `gradient_norm`. For parameters that are all zero, infinity, or 0 if the update is zero too.
     Source: Karpathy, CS231n lecture notes, Neural Networks 3 (2015).
     """
 
@@ -216,41 +194,38 @@ def update_ratio() -> Metric:
 
 
 def dead_gradients(absolute: float = 0.0, relative: float = 0.0) -> Metric:
-    """Shares of zero gradients: examples, prediction components, weights, and units.
+    """Fractions of zero gradients: examples, prediction components, weights and units.
 
-    `dead/examples`: share of examples whose gradient with respect to the prediction is zero in
-    every component. `dead/components`: share of prediction components with zero gradient.
-    `dead/weights`: share of parameters, biases included, with zero gradient of the risk on the
-    evaluation set. `dead/units`: share of units or filters, over all layers, all of whose incoming
-    weights have zero gradient there.
-    Zero means |g| <= max(absolute, relative * largest |g|), the largest finite one among the
-    prediction gradients for the first two and among all parameters for the others. By default
-    exactly zero; when every gradient is zero everything is dead. Non-finite is never dead.
+    `dead/examples`: examples whose gradient with respect to the prediction is zero in every
+    component. `dead/components`: prediction components with zero gradient. `dead/weights`:
+    parameters, biases included, with zero gradient of the risk on the evaluation set. `dead/units`:
+    units or filters of all layers whose incoming weights all have zero gradient there.
+    Zero means |g| <= max(absolute, relative * largest |g|), the largest finite value among the
+    prediction gradients for the first two and among all parameters for the others; exactly zero by
+    default. If every gradient is zero, everything is dead; non-finite gradients are not.
     """
-    for name, value in (("absolute", absolute), ("relative", relative)):
-        if not 0.0 <= value < float("inf"):
-            raise UserError(f"`{name}` is {value!r}; expected a tolerance of 0 or more")
+    check_in("[0, inf)", absolute=absolute, relative=relative)
 
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
-        shares = {}
+        fractions = {}
         if snapshot.prediction_gradients is not None:
             (zero,) = _zeros([snapshot.prediction_gradients], absolute, relative)
-            shares["dead/examples"] = jnp.mean(jnp.all(zero.reshape(len(zero), -1), axis=1))
-            shares["dead/components"] = jnp.mean(zero)
+            fractions["dead/examples"] = jnp.mean(jnp.all(zero.reshape(len(zero), -1), axis=1))
+            fractions["dead/components"] = jnp.mean(zero)
         if snapshot.evaluation_gradients is not None:
             leaves, structure = jax.tree.flatten(snapshot.evaluation_gradients)
             zeros = _zeros(leaves, absolute, relative)
-            shares["dead/weights"] = _share(zeros)
+            fractions["dead/weights"] = _fraction(zeros)
             units = _units(jax.tree.unflatten(structure, zeros), snapshot.filter_axes)
             if units:
-                shares["dead/units"] = _share(units)
-        return shares
+                fractions["dead/units"] = _fraction(units)
+        return fractions
 
     return metric
 
 
 def _decisions(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array, int]:
-    """Predicted and true labels, and the number of classes."""
+    """Returns predicted and true labels, and the number of classes."""
     predictions, targets = snapshot.predictions, snapshot.targets
     if predictions.shape == targets.shape:
         return (predictions > 0).astype(jnp.int32), targets.astype(jnp.int32), 2
@@ -261,13 +236,22 @@ def _decisions(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array, int
     )
 
 
-def _overlap(snapshot: Snapshot, cut: float, name: str) -> tuple[jax.Array, jax.Array]:
-    """For each image |P and T| and |P| + |T|."""
-    if snapshot.predictions.shape != snapshot.targets.shape or snapshot.predictions.ndim != 3:
-        raise _misfit(snapshot, name, "logits and masks of one shape (n, height, width)")
-    predicted, target = snapshot.predictions > cut, snapshot.targets > 0.5
-    both = _count(predicted & target, axis=(1, 2))
-    return both, _count(predicted, axis=(1, 2)) + _count(target, axis=(1, 2))
+def _overlap_metric(name: str, threshold: float, ratio: Callable[..., tuple]) -> Metric:
+    """`ratio(|P and T|, |P| + |T|)` is the numerator and the denominator of an image's score."""
+    check_in("(0, 1)", threshold=threshold)
+    cut = math.log(threshold / (1.0 - threshold))
+
+    def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
+        if snapshot.predictions.shape != snapshot.targets.shape or snapshot.predictions.ndim != 3:
+            raise _misfit(snapshot, name, "logits and masks of one shape (n, height, width)")
+        predicted, target = snapshot.predictions > cut, snapshot.targets > 0.5
+        both = _count(predicted & target, axis=(1, 2))
+        total = _count(predicted, axis=(1, 2)) + _count(target, axis=(1, 2))
+        numerator, denominator = ratio(both, total)
+        scores = _quotient(numerator, denominator, empty=1.0)
+        return _scored(name, jnp.mean(scores), snapshot)
+
+    return metric
 
 
 def _quantities(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array]:
@@ -283,14 +267,8 @@ def _misfit(snapshot: Snapshot, name: str, expected: str) -> UserError:
     )
 
 
-def _logit(threshold: float) -> float:
-    if not 0.0 < threshold < 1.0:
-        raise UserError(f"`threshold` is {threshold!r}; expected a probability between 0 and 1")
-    return math.log(threshold / (1.0 - threshold))
-
-
-def _nan_if_nan(score: jax.Array, snapshot: Snapshot) -> jax.Array:
-    return jnp.where(jnp.any(jnp.isnan(snapshot.predictions)), jnp.nan, score)
+def _scored(name: str, score: jax.Array, snapshot: Snapshot) -> dict[str, jax.Array]:
+    return {name: jnp.where(jnp.any(jnp.isnan(snapshot.predictions)), jnp.nan, score)}
 
 
 def _quotient(numerator: jax.Array, denominator: jax.Array, empty: float) -> jax.Array:
@@ -302,7 +280,7 @@ def _count(condition: jax.Array, axis: int | tuple[int, ...] | None = None) -> j
 
 
 def _layers(tree: Any) -> dict[str, list[jax.Array]]:
-    """The arrays of each layer: paths without their last part, whole where they have only one."""
+    """Returns the arrays of each layer: the path without its last part, unless that is all."""
     layers: dict[str, list[jax.Array]] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         layer = jax.tree_util.keystr(path[:-1] or path, simple=True, separator="/")
@@ -330,7 +308,7 @@ def _zeros(leaves: list[jax.Array], absolute: float, relative: float) -> list[ja
 
 
 def _units(zeros: Any, filter_axes: Any) -> list[jax.Array]:
-    """For each weight with a filter axis, which of its units have zeros only."""
+    """Returns, for each weight with a filter axis, which of its units are all zero."""
     units: list[jax.Array] = []
 
     def collect(axis: int | None, zero: jax.Array | None) -> None:
@@ -342,7 +320,7 @@ def _units(zeros: Any, filter_axes: Any) -> list[jax.Array]:
     return units
 
 
-def _share(conditions: list[jax.Array]) -> jax.Array:
-    """Share of what is true over all arrays together; counts are exact."""
+def _fraction(conditions: list[jax.Array]) -> jax.Array:
+    """Returns the fraction of true values over all arrays together; counts are exact."""
     total = sum(condition.size for condition in conditions)
     return jnp.sum(jnp.stack([_count(condition) for condition in conditions])) / total

@@ -1,12 +1,10 @@
 """Optimizers: `name(learning_rate, *, options) -> optax.GradientTransformation`.
 
-`learning_rate` is a number or an optax schedule, a function of the count of updates so far, as in
-optax itself. In the formulas p are the parameters, g the gradient, r the learning rate and w the
-weight decay; every option is named as in the formula or spelled out. `update` needs the
-parameters: weight decay, even of zero, reads them.
+`learning_rate` is a number or an optax schedule: a function of the number of updates so far. In the
+formulas p are the parameters, g the gradient, r the learning rate and w the weight decay. `update`
+needs the parameters, even without weight decay. Raises UserError if an option is out of range.
 """
 
-import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +12,7 @@ import jax
 import optax
 
 from landscape.errors import UserError
+from landscape.parts._options import check_in
 
 PyTree = Any
 
@@ -28,13 +27,13 @@ def sgd(
     """v = momentum v + g + w p; p -= r v (with nesterov: p -= r (momentum v + g + w p)).
 
     Weight decay is coupled: it is part of the gradient, as an L2 penalty w |p|^2 / 2 would be.
-    momentum=0 is plain gradient descent. Polyak 1964; Sutskever et al. 2013 (nesterov). Choose it
-    when the geometry of the loss itself should show: steps are proportional to the gradient, so a
-    vanishing gradient stalls it and an exploding one throws it out.
+    momentum=0 is plain gradient descent. Source: Polyak 1964; Sutskever et al. 2013 (nesterov).
+    Choose it to expose the geometry of the loss itself: steps are proportional to the gradient, so
+    it stalls if the gradient vanishes and diverges if it explodes.
     """
     _check_rate(learning_rate)
-    _check_below_one("momentum", momentum)
-    if nesterov and _is_number(momentum) and momentum == 0:
+    check_in("[0, 1)", momentum=momentum)
+    if nesterov and isinstance(momentum, int | float) and momentum == 0:
         raise UserError(
             "`nesterov` looks ahead along the momentum, but `momentum` is 0",
             hint="set `momentum` above 0, or `nesterov: false`",
@@ -53,12 +52,13 @@ def adam(
     """m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= r m' / (sqrt(v') + epsilon).
 
     m' = m / (1 - b1^t) and v' = v / (1 - b2^t) at update t = 1, 2, …. Weight decay is coupled: g
-    stands for g + w p, so it is rescaled like the gradient; use `adamw` to keep them apart. Kingma
+    stands for g + w p, so it is rescaled like the gradient; `adamw` decouples it. Source: Kingma
     and Ba 2015. Choose it as the default: the step does not depend on the scale of the loss, so
     losses in different units can share a learning rate.
     """
     _check_rate(learning_rate)
-    _check_adaptive(b1, b2, epsilon)
+    check_in("[0, 1)", b1=b1, b2=b2)
+    check_in("[0, inf)", epsilon=epsilon)
     return _coupled(weight_decay, optax.adam(learning_rate, b1, b2, epsilon))
 
 
@@ -73,12 +73,12 @@ def adamw(
     """adam's step plus decoupled decay: p -= r (m' / (sqrt(v') + epsilon) + w p).
 
     m' and v' as in `adam`, from the gradient alone. Decay applies to every parameter, biases and
-    normalization included. Loshchilov and Hutter 2019. Choose it over `adam` wherever weight decay
-    is wanted.
+    normalization included. Source: Loshchilov and Hutter 2019. Choose it instead of `adam` for
+    training with weight decay.
     """
     _check_rate(learning_rate)
-    _check_adaptive(b1, b2, epsilon)
-    _check_not_negative("weight_decay", weight_decay)
+    check_in("[0, 1)", b1=b1, b2=b2)
+    check_in("[0, inf)", epsilon=epsilon, weight_decay=weight_decay)
     return _promoting(optax.adamw(learning_rate, b1, b2, epsilon, weight_decay=weight_decay))
 
 
@@ -92,12 +92,13 @@ def rmsprop(
     """v = decay v + (1-decay) g^2; p -= r g / (sqrt(v) + epsilon).
 
     v starts at 0 and is not bias-corrected, so the first steps are long, up to r / sqrt(1-decay).
-    Weight decay is coupled: g stands for g + w p. Tieleman and Hinton 2012 (lecture 6.5). Choose it
-    for a loss whose gradient changes scale along the way and where adam's momentum overshoots.
+    Weight decay is coupled: g stands for g + w p. Source: Tieleman and Hinton 2012 (lecture 6.5).
+    Choose it for a loss whose gradient changes scale during training, if the momentum of adam
+    overshoots.
     """
     _check_rate(learning_rate)
-    _check_below_one("decay", decay)
-    _check_not_negative("epsilon", epsilon)
+    check_in("[0, 1)", decay=decay)
+    check_in("[0, inf)", epsilon=epsilon)
     return _coupled(weight_decay, optax.rmsprop(learning_rate, decay, epsilon, eps_in_sqrt=False))
 
 
@@ -110,26 +111,26 @@ def lion(
 ) -> optax.GradientTransformation:
     """p -= r (sign(b1 m + (1-b1) g) + w p); m = b2 m + (1-b2) g.
 
-    Every parameter moves by exactly r, whatever the gradient's size; where gradient and m are zero
-    it does not move. Weight decay is decoupled. Chen et al. 2023, who advise a rate 3 to 10 times
-    smaller than adamw's and a decay as much larger. Choose it when tiny gradients must still count.
+    Every parameter moves by exactly r for a gradient of any size, and by 0 if gradient and m are
+    zero. Weight decay is decoupled. Source: Chen et al. 2023, who recommend a rate 3 to 10 times
+    smaller than for adamw, and a decay larger by the same factor. Choose it if tiny gradients must
+    still matter.
     """
     _check_rate(learning_rate)
-    _check_below_one("b1", b1)
-    _check_below_one("b2", b2)
-    _check_not_negative("weight_decay", weight_decay)
+    check_in("[0, 1)", b1=b1, b2=b2)
+    check_in("[0, inf)", weight_decay=weight_decay)
     return _promoting(optax.lion(learning_rate, b1, b2, weight_decay=weight_decay))
 
 
 def _coupled(
     weight_decay: float, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    _check_not_negative("weight_decay", weight_decay)
+    check_in("[0, inf)", weight_decay=weight_decay)
     return _promoting(optax.chain(optax.add_decayed_weights(weight_decay), optimizer))
 
 
 def _promoting(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
-    # Optax mixes its integer count of updates with floats, which strict dtype promotion refuses.
+    # Optax mixes its integer step count with floats, which strict dtype promotion forbids.
     def update(gradients: PyTree, state: PyTree, params: PyTree = None) -> tuple[PyTree, PyTree]:
         with jax.numpy_dtype_promotion("standard"):
             return optimizer.update(gradients, state, params)
@@ -139,29 +140,4 @@ def _promoting(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
 
 def _check_rate(learning_rate: float | Callable) -> None:
     if not callable(learning_rate):
-        _check_not_negative("learning_rate", learning_rate)
-
-
-def _check_adaptive(b1: float, b2: float, epsilon: float) -> None:
-    _check_below_one("b1", b1)
-    _check_below_one("b2", b2)
-    _check_not_negative("epsilon", epsilon)
-
-
-def _check_below_one(name: str, value: Any) -> None:
-    _check(name, value, 1.0, "a number in [0, 1)")
-
-
-def _check_not_negative(name: str, value: Any) -> None:
-    _check(name, value, float("inf"), "a finite number, not negative")
-
-
-def _check(name: str, value: Any, limit: float, expected: str) -> None:
-    # Arrays pass unread: a traced value has no number to look at.
-    is_array = hasattr(value, "shape") and not _is_number(value)
-    if not is_array and not (_is_number(value) and 0 <= value < limit):
-        raise UserError(f"`{name}` must be {expected}, found {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+        check_in("[0, inf)", learning_rate=learning_rate)

@@ -1,25 +1,21 @@
-"""Schedules: `name(learning_rate, steps, *, options) -> optax.Schedule`, rate at a step count.
+"""Schedules: `name(learning_rate, steps, *, options) -> optax.Schedule`, the rate at a step t.
 
-The count of the first update is 0 and that of the last is `steps - 1`. After `steps` the rate stays
-what it is at `steps`. Written out here rather than taken from optax, whose cosine mixes integers
-and floats and so does not run under strict dtype promotion.
+The first update is step 0, the last is `steps - 1`; after `steps` the rate is constant. Not those
+of optax, whose cosine mixes integers and floats, which strict dtype promotion forbids. Raises
+UserError if a value is out of range.
 """
-
-import numbers
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from landscape.errors import UserError
+from landscape.parts._options import check_in, check_whole
 
 
 def constant(learning_rate: float, steps: int) -> optax.Schedule:
     """rate(t) = learning_rate at every step.
 
-    The baseline, and right for short runs and for optimizers with a rate well below the edge of
-    stability.
+    Choose it as the baseline, for short runs, and for rates well below the edge of stability.
     """
     _check(learning_rate, steps)
     return optax.constant_schedule(learning_rate)
@@ -28,9 +24,9 @@ def constant(learning_rate: float, steps: int) -> optax.Schedule:
 def cosine(learning_rate: float, steps: int, *, final: float = 0.0) -> optax.Schedule:
     """rate(t) = learning_rate (final + (1 - final) (1 + cos(pi t / steps)) / 2).
 
-    `final` is the share of the learning rate that is left at `steps`, from 0 to 1. Loshchilov and
-    Hutter 2017 (SGDR), one cycle without restarts. Choose it to let the last steps settle, so that
-    the trained point lies in a minimum and not beside it.
+    `final` is the fraction of the learning rate at `steps`, from 0 to 1. Source: Loshchilov and
+    Hutter 2017 (SGDR), one cycle without restarts. Choose it to let the last steps converge, so
+    that the trained point lies in a minimum and not beside it.
     """
     return warmup_cosine(learning_rate, steps, warmup=0.0, final=final)
 
@@ -42,15 +38,13 @@ def warmup_cosine(
 
     With w = warmup * steps rounded to whole steps (at most steps - 1): learning_rate t / w for
     t < w, then learning_rate (final + (1 - final) (1 + cos(pi (t - w) / (steps - w))) / 2). With
-    w > 0 the very first update is zero. `warmup` is a share of `steps`, from 0 to below 1; `final`
-    a share of the learning rate, from 0 to 1. Goyal et al. 2017 (warmup), Loshchilov and Hutter
-    2017 (cosine). Choose it for adaptive optimizers and deep networks whose first steps diverge.
+    w > 0 the first update is zero. `warmup` is a fraction of `steps` in [0, 1), `final` one of the
+    learning rate in [0, 1]. Source: Goyal et al. 2017 (warmup), Loshchilov and Hutter 2017
+    (cosine). Choose it for adaptive optimizers and deep networks whose first steps diverge.
     """
     _check(learning_rate, steps)
-    if not _is_number(warmup) or not 0 <= warmup < 1:
-        raise UserError(f"`warmup` must be a share of the steps in [0, 1), found {warmup!r}")
-    if not _is_number(final) or not 0 <= final <= 1:
-        raise UserError(f"`final` must be a share of the learning rate in [0, 1], found {final!r}")
+    check_in("[0, 1)", warmup=warmup)
+    check_in("[0, 1]", final=final)
     rising = min(round(warmup * steps), steps - 1)
 
     def rate(count: jax.typing.ArrayLike) -> jax.Array:
@@ -62,15 +56,6 @@ def warmup_cosine(
     return rate
 
 
-def _check(learning_rate: Any, steps: Any) -> None:
-    if not _is_number(learning_rate) or not 0 <= learning_rate < float("inf"):
-        raise UserError(
-            f"`learning_rate` must be a finite number, not negative, found {learning_rate!r}",
-            hint="a schedule scales one number: name the rate at its peak",
-        )
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise UserError(f"`steps` must be a whole number of at least 1, found {steps!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def _check(learning_rate: float, steps: int) -> None:
+    check_in("[0, inf)", learning_rate=learning_rate)
+    check_whole(1, steps=steps)

@@ -284,5 +284,5 @@ def test_what_a_point_does_not_know_is_said(make, words):
 
 @pytest.mark.parametrize("make", [lambda: eigenvector(index=0), lambda: trajectory(component=0)])
 def test_directions_are_counted_from_one(make):
-    with pytest.raises(UserError, match="from 1, found 0"):
+    with pytest.raises(UserError, match="is 0; expected a whole number of at least 1"):
         make()

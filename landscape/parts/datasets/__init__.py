@@ -1,5 +1,5 @@
 """Datasets: `name(seed, *, test_fraction=0.25, ...) -> Dataset`, NumPy arrays, no network."""
 
-from landscape.parts.datasets._dataset import Dataset, Split
+from landscape.parts.datasets._prepare import Dataset, Split
 
 __all__ = ["Dataset", "Split"]

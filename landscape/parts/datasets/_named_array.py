@@ -1,4 +1,4 @@
-"""Columns and arrays of a user's file as numbers or labels, with the place of whatever is wrong."""
+"""Columns and arrays of a user's file as numbers or labels; errors name the wrong value's place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class NamedArray:
     kind: str = "column"
 
     def error(self, position: int, message: str, hint: str | None = None) -> UserError:
-        """An error about one value, at its line where the file has lines."""
+        """Returns an error about one value, at its line if the file has lines."""
         if self.lines is not None:
             place, where = Place(self.file, self.lines[position]), ""
         else:
@@ -31,14 +31,14 @@ class NamedArray:
 
 
 def has_numbers(column: NamedArray) -> bool:
-    """Whether any value is a number: a column of text alone is not a feature by default."""
+    """Returns whether any value is a number; other columns are not features by default."""
     if column.values.dtype.kind in NUMERIC:
         return True
     return any(_is_number(value) for value in column.values.flat)
 
 
 def numbers(column: NamedArray) -> np.ndarray:
-    """The values as float64; a value that is no finite number is an error."""
+    """Returns the values as float64. Raises UserError if one is not a finite number."""
     try:
         result = column.values.astype(np.float64)
     except (ValueError, TypeError):
@@ -51,12 +51,12 @@ def numbers(column: NamedArray) -> np.ndarray:
 
 
 def labels(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Positions (n,) in the sorted classes, and the names of the classes."""
+    """Returns the labels (n,) as indices into the sorted classes, and the names of the classes."""
     values = column.values
     if values.dtype.kind not in NUMERIC:
         for position, value in enumerate(values):
             if value == "" or value.lower() == "nan":
-                raise column.error(position, f"holds no label: {value!r}")
+                raise column.error(position, f"is {value!r}; expected a label")
     if values.dtype.kind in NUMERIC or all(_is_number(value) for value in values):
         values = numbers(column)
         if task == "multiclass":
@@ -69,39 +69,32 @@ def labels(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
 def _check_integers(column: NamedArray, values: np.ndarray) -> None:
     wrong = np.flatnonzero((values < 0) | (values != np.floor(values)))
     if wrong.size:
-        raise column.error(
-            int(wrong[0]),
-            f"holds the label {_name(values[wrong[0]])}; expected integers from 0 up, or text",
-            "for a target that is a quantity say `task: regression`",
-        )
+        label = _name(values[wrong[0]])
+        message = f"has the label {label}; expected integers of at least 0, or text"
+        hint = "if the target is a quantity, use `task: regression`"
+        raise column.error(int(wrong[0]), message, hint)
 
 
 def _check_classes(column: NamedArray, classes: np.ndarray, task: str) -> None:
-    found = ", ".join(_name(label) for label in classes[:5]) + (", …" if len(classes) > 5 else "")
-    place = Place(column.file)
-    if task == "binary" and len(classes) != 2:
-        other = "multiclass" if len(classes) > 2 else None
+    count, names = len(classes), ", ".join(_name(label) for label in classes[:5])
+    names += ", …" if count > 5 else ""
+    number = "one class" if count == 1 else f"{count} classes"
+    expected = "two classes for a binary target" if task == "binary" else "two or more"
+    if count < 2 or (task == "binary" and count > 2):
         raise UserError(
-            f"a binary target has two values; {column.kind} `{column.name}` has {len(classes)}: "
-            f"{found}",
-            place=place,
-            hint=f"did you mean `task: {other}`?" if other else None,
-        )
-    if len(classes) < 2:
-        raise UserError(
-            f"{column.kind} `{column.name}` has one class only ({found}); expected two or more",
-            place=place,
+            f"{column.kind} `{column.name}` has {number} ({names}); expected {expected}",
+            place=Place(column.file),
+            hint="did you mean `task: multiclass`?" if count > 2 else None,
         )
 
 
 def _not_a_number(column: NamedArray, position: int) -> UserError:
     value = column.values.flat[position]
+    state, hint = f"is {value}", "remove this example or fill in the value"
     if isinstance(value, str):
-        found = "is empty" if value == "" else f"holds {value!r}"
+        state = "is empty" if value == "" else f"is {value!r}"
         hint = "correct or remove it, or leave the column out with `features`"
-    else:
-        found, hint = f"holds {value}", "remove this example or fill in the value"
-    return column.error(position, f"{found}; expected a finite number", hint)
+    return column.error(position, f"{state}; expected a finite number", hint)
 
 
 def _is_number(text: str) -> bool:

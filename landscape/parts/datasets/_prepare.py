@@ -1,30 +1,44 @@
-"""What every dataset does once its arrays are read: split, standardize, cast."""
+"""Datasets as the program uses them, and what all of them share: split, standardize, cast."""
 
 import zlib
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from landscape.errors import Place, UserError
-from landscape.parts.datasets._dataset import Dataset, Split
+from landscape.parts._options import check_in
 
 STRATIFIED = ("binary", "multiclass")
-DTYPES = {"multiclass": np.int32}
+
+
+class Split(NamedTuple):
+    """Examples: inputs float32 (n, *input_shape), and targets by task.
+
+    regression: float32 (n,) or (n, outputs); binary: float32 0 or 1 (n,); multiclass: int32 labels
+    (n,); segmentation: float32 0 or 1 (n, height, width).
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+class Dataset(NamedTuple):
+    """Two disjoint splits for one task; `outputs` is the number of predictions per example."""
+
+    train: Split
+    test: Split
+    task: str
+    outputs: int
+    classes: tuple[str, ...] = ()
+    description: str = ""
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """Random numbers for one purpose: those of another purpose never change them."""
+    """Returns random numbers for one purpose, independent of those for other purposes."""
     if seed < 0:
-        raise UserError(f"seed {seed} is negative", hint="a seed is an integer from 0 up")
+        raise UserError(f"seed {seed} is negative", hint="a seed is a whole number of at least 0")
     return np.random.default_rng([zlib.crc32(purpose.encode()), seed])
-
-
-def check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
-    """Refuse an option that is no integer between `low` and `high`."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if not fits or (high is not None and isinstance(value, int) and value > high):
-        bounds = f"from {low} up" if high is None else f"from {low} to {high}"
-        raise UserError(f"`{name}` is {value!r}; expected an integer {bounds}")
 
 
 def split(
@@ -36,18 +50,15 @@ def split(
     classes: Sequence[str] = (),
     place: Place | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffled positions of the training and the test examples, stratified where labels are given.
+    """Returns shuffled indices of training and test examples, stratified if labels are passed.
 
-    Each class, or the whole without labels, gives the rounded test fraction, at least one example
-    and not its last one.
+    The test split has `test_fraction` of each class (of all examples without labels), rounded, but
+    at least one example and never all.
     """
-    if not 0.0 < test_fraction < 1.0:
-        raise UserError(f"`test_fraction` is {test_fraction!r}; expected a number between 0 and 1")
+    check_in("(0, 1)", test_fraction=test_fraction)
     if count < 2:
-        raise UserError(
-            f"too few examples to split into train and test: {count}; expected 2 or more",
-            place=place,
-        )
+        message = f"too few examples to split into train and test: {count}; expected 2 or more"
+        raise UserError(message, place=place)
     order = generator(seed, "split").permutation(count)
     is_test = np.zeros(count, dtype=bool)
     groups = [order]
@@ -59,22 +70,26 @@ def split(
             raise UserError(
                 f"class `{name}` has one example; train and test need one each",
                 place=place,
-                hint="leave this class out, or give it more examples",
+                hint="remove this class, or add examples",
             )
-        size = min(max(int(len(group) * test_fraction + 0.5), 1), len(group) - 1)
-        is_test[group[:size]] = True
+        is_test[group[: size_of_test(len(group), test_fraction)]] = True
     return order[~is_test[order]], order[is_test[order]]
+
+
+def size_of_test(count: int, test_fraction: float) -> int:
+    """Returns the rounded test fraction of `count` examples, at least one and not all."""
+    return min(max(int(count * test_fraction + 0.5), 1), count - 1)
 
 
 def standardize(
     train: np.ndarray, test: np.ndarray, axis: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(x - mean) / standard deviation, both of `train` along `axis`; 0 where `train` is constant.
+    """Returns (x - mean) / standard deviation, both of `train` along `axis`.
 
-    What is constant in training has no scale, so its test values become 0 as well.
+    Values that are constant in `train` have no scale and become 0 in both.
     """
-    # Scaling first keeps squares of huge values finite, and turns a constant into ones, whose
-    # standard deviation is exactly zero instead of rounding error.
+    # Dividing by the magnitude first keeps squares of huge values finite, and turns a constant into
+    # ones, whose standard deviation is exactly zero instead of rounding error.
     magnitude = np.abs(train).max(axis, keepdims=True)
     magnitude = np.where(magnitude == 0, 1.0, magnitude)
     train, test = train / magnitude, test / magnitude
@@ -85,35 +100,18 @@ def standardize(
 
 
 def assemble(
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    *,
-    seed: int,
-    test_fraction: float,
-    task: str,
-    classes: tuple[str, ...] = (),
-    description: str,
-    standardize_target: bool = False,
-    place: Place | None = None,
+    inputs: np.ndarray, targets: np.ndarray, seed: int, test_fraction: float, **about: Any
 ) -> Dataset:
-    """Split raw arrays, stratified for classes, and finish them."""
+    """Splits raw arrays, stratified by class, and passes them to `finish` with `about`."""
     train, test = split(
         len(inputs),
         seed=seed,
         test_fraction=test_fraction,
-        labels=targets if task in STRATIFIED else None,
-        classes=classes,
-        place=place,
+        labels=targets if about["task"] in STRATIFIED else None,
+        classes=about.get("classes", ()),
+        place=about.get("place"),
     )
-    return finish(
-        Split(inputs[train], targets[train]),
-        Split(inputs[test], targets[test]),
-        task=task,
-        classes=classes,
-        description=description,
-        standardize_target=standardize_target,
-        place=place,
-    )
+    return finish(Split(inputs[train], targets[train]), Split(inputs[test], targets[test]), **about)
 
 
 def finish(
@@ -126,11 +124,11 @@ def finish(
     standardize_target: bool = False,
     place: Place | None = None,
 ) -> Dataset:
-    """Standardize raw splits on training statistics, cast them and describe them.
+    """Standardizes raw splits with training statistics, casts them and describes them.
 
-    Tables are standardized column by column. Images have one mean and one standard deviation over
-    all pixels: near the border a pixel is (almost) constant, and a scale of its own would blow up
-    the few examples that differ there.
+    Tables are standardized per column. Images have one mean and one standard deviation over all
+    pixels: a pixel near the border is (almost) constant, and dividing by its own scale would blow
+    up the few examples that differ there.
     """
     axis = 0 if train.inputs.ndim == 2 else None
     inputs = standardize(
@@ -139,7 +137,7 @@ def finish(
     targets = (train.targets, test.targets)
     if task == "regression" and standardize_target:
         targets = standardize(*targets, axis=0)
-    dtype = DTYPES.get(task, np.float32)
+    dtype = np.int32 if task == "multiclass" else np.float32
     splits = [
         Split(_cast(i, np.float32, place), _cast(t, dtype, place))
         for i, t in zip(inputs, targets, strict=True)

@@ -1,4 +1,4 @@
-"""Reading a user's csv, parquet and npz files, every failure as one sentence."""
+"""Reads a user's csv, parquet and npz files; raises UserError if one cannot be read."""
 
 import csv
 import zipfile
@@ -10,23 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from landscape.errors import Place, UserError, nearest
-from landscape.parts.datasets._named_array import NamedArray
+from landscape.parts.datasets._named_array import NUMERIC, NamedArray
 
-Failures = tuple[type[Exception], ...]
-UNREADABLE_NPZ: Failures = (
-    OSError,
-    EOFError,
-    NotImplementedError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+NPZ_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def read_csv(path: Path, delimiter: str) -> dict[str, NamedArray]:
-    """Columns of a csv file with a header line, every cell as stripped text."""
+    """Returns the columns of a csv file with a header line, every cell as stripped text."""
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise UserError(f"`delimiter` is {delimiter!r}; expected one character such as , or ;")
+        raise UserError(f"`delimiter` is {delimiter!r}; expected one character, such as , or ;")
     with _reading(path, "a csv file in UTF-8", (OSError, UnicodeDecodeError)):
         records = _records(path, delimiter)
     if not records:
@@ -36,13 +28,12 @@ def read_csv(path: Path, delimiter: str) -> dict[str, NamedArray]:
     for line, row in rows:
         if len(row) != len(header):
             raise UserError(
-                f"expected {len(header)} values, as many as the header names; found {len(row)}",
+                f"found {len(row)} values, expected {len(header)} values as in the header",
                 place=Place(str(path), line, text=delimiter.join(row)),
-                hint="give each line as many values as the header, quoted where they hold "
-                f"{delimiter!r}",
+                hint=f"each line needs a value per column, in quotes if it contains {delimiter!r}",
             )
     if not rows:
-        raise UserError("a header, but no examples below it", place=Place(str(path)))
+        raise UserError("the file has a header, but no examples", place=Place(str(path)))
     lines = [line for line, _ in rows]
     cells = zip(*(row for _, row in rows), strict=True)
     return {
@@ -52,7 +43,7 @@ def read_csv(path: Path, delimiter: str) -> dict[str, NamedArray]:
 
 
 def read_parquet(path: Path) -> dict[str, NamedArray]:
-    """Columns of a parquet file: numbers as float64, anything else as text, missing as empty."""
+    """Returns the columns of a parquet file: float64, or text where a missing value is empty."""
     import pandas
     import pyarrow
 
@@ -75,40 +66,35 @@ def read_parquet(path: Path) -> dict[str, NamedArray]:
 
 
 def read_npz(path: Path, names: tuple[str, str]) -> tuple[NamedArray, NamedArray]:
-    """Two named arrays of an npz file: numbers, or text as an object array of `str`."""
-    with _reading(path, "an npz file", UNREADABLE_NPZ), path.open("rb") as file:
+    """Returns two named arrays of an npz file: numbers, or text as an object array of `str`."""
+    with _reading(path, "an npz file", NPZ_ERRORS), path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise UserError(
-                "an npy file with a single array; expected an npz file with named arrays",
+                "found an npy file with one array, expected an npz file with named arrays",
                 place=Place(str(path)),
-                hint="write it with numpy.savez(path, inputs=..., targets=...)",
+                hint="save it with numpy.savez(path, inputs=..., targets=...)",
             )
         return _array(archive, names[0], path), _array(archive, names[1], path)
 
 
 def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> NamedArray:
     if name not in archive.files:
-        raise UserError(
-            f"no array `{name}` in the file",
-            place=Place(str(path)),
-            hint=nearest(name, archive.files),
-        )
-    wanted = f"a readable array `{name}` of numbers or text (object arrays are never unpickled)"
-    with _reading(path, wanted, UNREADABLE_NPZ):
+        hint = nearest(name, archive.files)
+        raise UserError(f"the file has no array `{name}`", place=Place(str(path)), hint=hint)
+    expected = f"a readable array `{name}` of numbers or text (object arrays are never unpickled)"
+    with _reading(path, expected, NPZ_ERRORS):
         values = archive[name]
     if values.dtype.kind == "U":
         values = np.array([str(v).strip() for v in values.flat], dtype=object).reshape(values.shape)
-    elif values.dtype.kind not in "biuf":
-        raise UserError(
-            f"array `{name}` is of type {values.dtype}; expected numbers or text",
-            place=Place(str(path)),
-        )
+    elif values.dtype.kind not in NUMERIC:
+        message = f"array `{name}` is of type {values.dtype}; expected numbers or text"
+        raise UserError(message, place=Place(str(path)))
     return NamedArray(name, values, str(path), kind="array")
 
 
 def _records(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
-    """The lines that are not blank, as (number of the first line, stripped cells)."""
+    """Returns the records that are not blank, as (number of the first line, stripped cells)."""
     records = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -119,7 +105,7 @@ def _records(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
                     records.append((line, [cell.strip() for cell in row]))
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise UserError(f"not readable as csv: {error}", place=Place(str(path), line)) from None
+            raise UserError(f"not valid csv: {error}", place=Place(str(path), line)) from None
     return records
 
 
@@ -129,27 +115,23 @@ def _check_names(names: list[str], place: Place) -> None:
             raise UserError(
                 f"column {position + 1} has no name in the header",
                 place=place,
-                hint="name it, or remove it if it only numbers the lines "
-                "(pandas: to_csv(path, index=False))",
+                hint="name it, or remove an index column (pandas: to_csv(path, index=False))",
             )
         if name in names[:position]:
             raise UserError(f"two columns are named `{name}`", place=place)
 
 
 @contextmanager
-def _reading(path: Path, what: str, failures: Failures) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into the user's sentence."""
+def _reading(path: Path, expected: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Raises UserError if the file does not exist or reading it raises one of `errors`."""
+    place = Place(str(path))
     if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
-        raise UserError(
-            f"the file {found}; expected {what}",
-            place=Place(str(path)),
-            hint="a relative path counts from the folder of the config",
-        )
+        state = "is a folder" if path.is_dir() else "does not exist"
+        hint = "a path is relative to the folder of the config"
+        raise UserError(f"the file {state}; expected {expected}", place=place, hint=hint)
     try:
         yield
-    except failures as error:
+    except errors as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"not readable: expected {what} ({reason})", place=Place(str(path))
-        ) from None
+        message = f"cannot be read: {reason}; expected {expected}"
+        raise UserError(message, place=place) from None

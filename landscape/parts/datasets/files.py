@@ -1,14 +1,14 @@
-"""Files of the user's own: csv, parquet, npz."""
+"""User files: csv, parquet, npz."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from landscape.errors import Place, UserError, nearest
-from landscape.parts.datasets._dataset import Dataset
+from landscape.parts._options import Between
 from landscape.parts.datasets._named_array import NamedArray, has_numbers, labels, numbers
-from landscape.parts.datasets._prepare import assemble
+from landscape.parts.datasets._prepare import Dataset, assemble
 from landscape.parts.datasets._read import read_csv, read_npz, read_parquet
 
 TABLE_TASKS = ("regression", "binary", "multiclass")
@@ -24,23 +24,23 @@ def csv(
     features: list[str] | None = None,
     delimiter: str = ",",
     standardize_target: bool = True,
-    test_fraction: float = 0.25,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
 ) -> Dataset:
-    """A csv file of your own with a header line: target column, numeric feature columns.
+    """A user's csv file with a header line: target column, numeric feature columns.
 
     `task` is regression, binary or multiclass; `target` names a column, or for regression a list
-    of columns. `features` names the input columns; without it every other column is one, save
-    columns that hold no number at all. Labels of any kind are mapped to their sorted values:
-    0 and 1 for binary, 0, 1, 2, … for multiclass, where numbers must be integers from 0 up.
+    of columns. `features` names the input columns, by default all others that have a number.
+    Labels of any kind become indices into the sorted labels: 0 and 1 for binary, 0, 1, 2, … for
+    multiclass, where numbers must be integers of at least 0.
     Inputs (columns,), each standardized on the training examples; a constant one becomes 0.
     Regression targets are standardized too unless `standardize_target` is false. The split is
-    stratified for binary and multiclass.
-    Missing or infinite values, text among numbers and lines of another length are errors that
-    name the line. The file is UTF-8; blank lines are skipped.
+    stratified for binary and multiclass. The file is UTF-8; blank lines are skipped.
+    Raises UserError at the line of a missing or infinite value, of text among numbers, and of a
+    row of another length. Choose it for small tables.
     """
     _check_task(task, TABLE_TASKS)
     columns = read_csv(path, delimiter)
-    return _table(columns, path, target, features, task, seed, test_fraction, standardize_target)
+    return _table(columns, path, task, target, features, seed, test_fraction, standardize_target)
 
 
 def parquet(
@@ -51,16 +51,16 @@ def parquet(
     task: str,
     features: list[str] | None = None,
     standardize_target: bool = True,
-    test_fraction: float = 0.25,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
 ) -> Dataset:
-    """A parquet file of your own: target column, numeric feature columns.
+    """A user's parquet file: target column, numeric feature columns.
 
-    Options, labels, standardization and errors are those of `csv`; a wrong value is named by its
-    row, counted from 0. Choose it over csv for large tables: types are stored, reading is fast.
+    Options, labels, standardization and errors as in `csv`; errors name the row, counted from 0.
+    Choose it instead of csv for large tables: it stores types and is faster to read.
     """
     _check_task(task, TABLE_TASKS)
     columns = read_parquet(path)
-    return _table(columns, path, target, features, task, seed, test_fraction, standardize_target)
+    return _table(columns, path, task, target, features, seed, test_fraction, standardize_target)
 
 
 def npz(
@@ -71,16 +71,17 @@ def npz(
     inputs: str = "inputs",
     targets: str = "targets",
     standardize_target: bool = True,
-    test_fraction: float = 0.25,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
 ) -> Dataset:
-    """An npz file of your own: an array of inputs and an array of targets, for any task.
+    """A user's npz file: an array of inputs and an array of targets, for any task.
 
     `inputs` and `targets` name the arrays, as in numpy.savez(path, inputs=x, targets=y). Inputs
-    are tables (n, features), standardized column by column, or images (n, channels, height,
-    width), with one mean and one standard deviation over all training pixels. Targets are (n,) or
-    (n, outputs) for regression (standardized unless `standardize_target` is false), (n,) with two
-    values for binary, (n,) with integers from 0 up or text for multiclass, and masks
-    (n, height, width) of 0 and 1 for segmentation. Arrays of Python objects are refused.
+    are tables (n, features), standardized per column, or images (n, channels, height, width), with
+    one mean and one standard deviation over all training pixels. Targets are (n,) or (n, outputs)
+    for regression (standardized unless `standardize_target` is false), (n,) with two values for
+    binary, (n,) with integers of at least 0 or text for multiclass, and masks (n, height, width)
+    of 0 and 1 for segmentation. Raises UserError for arrays of Python objects. Choose it for
+    images and masks.
     """
     _check_task(task, TASKS)
     source, target = read_npz(path, (inputs, targets))
@@ -89,8 +90,8 @@ def npz(
     return assemble(
         numbers(source),
         values,
-        seed=seed,
-        test_fraction=test_fraction,
+        seed,
+        test_fraction,
         task=task,
         classes=classes,
         description=f"{path.name}, array `{targets}` from array `{inputs}`",
@@ -102,81 +103,72 @@ def npz(
 def _table(
     columns: dict[str, NamedArray],
     path: Path,
-    target: str | Sequence[str],
-    features: Sequence[str] | None,
     task: str,
+    target: str | list[str],
+    features: list[str] | None,
     seed: int,
     test_fraction: float,
     standardize_target: bool,
 ) -> Dataset:
     place = Place(str(path))
-    wanted = [target] if isinstance(target, str) else list(target)
-    if not wanted or (len(wanted) > 1 and task != "regression"):
-        raise UserError(
-            f"`target` names {len(wanted)} columns; "
-            f"{task} takes {'one or more' if task == 'regression' else 'one'}"
-        )
-    chosen = _columns(columns, wanted, place)
-    names = _default_features(columns, wanted) if features is None else list(features)
-    if not names:
-        raise UserError("no feature column: none holds numbers or `features` is empty", place=place)
-    for name in names:
-        if name in wanted:
+    target_names = [target] if isinstance(target, str) else list(target)
+    if not target_names or (len(target_names) > 1 and task != "regression"):
+        expected = "one or more" if task == "regression" else "one"
+        message = f"`target` names {len(target_names)} columns; {task} needs {expected}"
+        raise UserError(message)
+    target_columns = _columns(columns, target_names, place)
+    others = [name for name in columns if name not in target_names]
+    if features is None:
+        features = [name for name in others if has_numbers(columns[name])]
+    if not features:
+        message = "no feature column: no column has numbers, or `features` is empty"
+        raise UserError(message, place=place)
+    for name in features:
+        if name in target_names:
             raise UserError(f"column `{name}` is both a feature and the target")
-    inputs = np.stack([numbers(column) for column in _columns(columns, names, place)], axis=1)
-    values, classes = _stacked_targets(chosen, task)
-    left_out = [name for name in columns if name not in names and name not in wanted]
+    inputs = np.stack([numbers(column) for column in _columns(columns, features, place)], axis=1)
+    pairs = [_targets(column, task) for column in target_columns]
+    targets, classes = pairs[0]
+    if len(pairs) > 1:
+        targets = np.stack([values for values, _ in pairs], axis=1)
+    left_out = [name for name in others if name not in features]
     note = f" (left out: {', '.join(left_out)})" if left_out else ""
     return assemble(
         inputs,
-        values,
-        seed=seed,
-        test_fraction=test_fraction,
+        targets,
+        seed,
+        test_fraction,
         task=task,
         classes=classes,
-        description=f"{path.name}, {', '.join(wanted)} from {len(names)} columns{note}",
+        description=f"{path.name}, {', '.join(target_names)} from {len(features)} columns{note}",
         standardize_target=standardize_target,
         place=place,
     )
 
 
-def _default_features(columns: dict[str, NamedArray], wanted: list[str]) -> list[str]:
-    return [name for name in columns if name not in wanted and has_numbers(columns[name])]
-
-
 def _columns(columns: dict[str, NamedArray], names: list[str], place: Place) -> list[NamedArray]:
     for name in names:
         if name not in columns:
-            raise UserError(
-                f"no column `{name}` in the file", place=place, hint=nearest(name, columns)
-            )
+            hint = nearest(name, columns)
+            raise UserError(f"the file has no column `{name}`", place=place, hint=hint)
     return [columns[name] for name in names]
 
 
-def _stacked_targets(columns: list[NamedArray], task: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    values, classes = zip(*(_targets(column, task) for column in columns), strict=True)
-    return (values[0] if len(values) == 1 else np.stack(values, axis=1)), classes[0]
-
-
 def _targets(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Raw targets as the task has them, and the names of the classes."""
+    """Returns raw targets as the task needs them, and the names of the classes."""
     if task in ("binary", "multiclass"):
         return labels(column, task)
     values = numbers(column)
     if task == "segmentation":
         wrong = np.flatnonzero((values != 0) & (values != 1))
         if wrong.size:
-            raise column.error(
-                int(wrong[0]),
-                f"holds {values.flat[wrong[0]]:g}; a mask holds 0 and 1 only",
-                "masks of 0 and 255 are divided by 255, probabilities are thresholded",
-            )
+            message = f"is {values.flat[wrong[0]]:g}; expected only 0 and 1 in a mask"
+            hint = "divide masks of 0 and 255 by 255, threshold probabilities"
+            raise column.error(int(wrong[0]), message, hint)
     elif len(values) > 1 and (values == values[:1]).all(axis=0).any():
-        raise UserError(
-            f"{column.kind} `{column.name}` has the same value in every example; "
-            "there is nothing to learn",
-            place=Place(column.file),
-        )
+        message = f"{column.kind} `{column.name}` has the same value in every example"
+        hint = "choose a target that varies"
+        raise UserError(message, place=Place(column.file), hint=hint)
     # One output is (n,) everywhere, as a model with one output predicts it.
     return (values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values), ()
 
@@ -185,34 +177,32 @@ def _check_task(task: str, tasks: tuple[str, ...]) -> None:
     if task not in tasks:
         hint = nearest(str(task), tasks)
         if task == "segmentation":
-            hint = "images and masks come in an npz file: `dataset: {name: npz, ...}`"
+            hint = "images and masks need an npz file: `dataset: {name: npz, ...}`"
         raise UserError(f"`task` is {task!r}; expected one of {', '.join(tasks)}", hint=hint)
 
 
 def _check_shapes(inputs: NamedArray, targets: NamedArray, task: str) -> None:
     place = Place(inputs.file)
-    found, shape = inputs.values.shape, targets.values.shape
-    wanted = "images (n, channels, height, width)"
+    shape, target_shape = inputs.values.shape, targets.values.shape
+    expected = "images (n, channels, height, width)"
     if task != "segmentation":
-        wanted = f"a table (n, features) or {wanted}"
-    if len(found) not in ((4,) if task == "segmentation" else (2, 4)) or 0 in found:
+        expected = f"a table (n, features) or {expected}"
+    if len(shape) not in ((4,) if task == "segmentation" else (2, 4)) or 0 in shape:
         raise UserError(
-            f"array `{inputs.name}` has shape {found}; expected {wanted}, no axis of size 0",
+            f"array `{inputs.name}` has shape {shape}; expected {expected}, no axis of size 0",
             place=place,
-            hint="add a missing axis with reshape: (n, 1) for one feature, "
-            "(n, 1, height, width) for one channel",
+            hint="reshape it: (n, 1) for one feature, (n, 1, height, width) for one channel",
         )
-    expected: list[tuple[int, ...]] = [(found[0],)]
+    shapes: list[tuple[int, ...]] = [shape[:1]]
     if task == "segmentation":
-        expected = [(found[0], *found[2:])]
-    elif task == "regression" and len(shape) == 2 and shape[1] > 0:
-        expected.append((found[0], shape[1]))
-    if shape not in expected:
+        shapes = [(shape[0], *shape[2:])]
+    elif task == "regression" and len(target_shape) == 2 and target_shape[1] > 0:
+        shapes.append((shape[0], target_shape[1]))
+    if target_shape not in shapes:
+        is_one_hot = task == "multiclass" and len(target_shape) == 2
         raise UserError(
-            f"array `{targets.name}` has shape {shape}; {task} with inputs {found} "
-            f"expects {expected[-1]}",
+            f"array `{targets.name}` has shape {target_shape}; expected {shapes[-1]} for {task} "
+            f"with inputs {shape}",
             place=place,
-            hint="one-hot targets become labels with argmax(axis=1)"
-            if task == "multiclass" and len(shape) == 2
-            else None,
+            hint="convert one-hot targets to labels with argmax(axis=1)" if is_one_hot else None,
         )

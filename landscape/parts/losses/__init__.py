@@ -1,1 +1,1 @@
-"""Losses, one module a task: `loss(predictions, targets, *, option=...) -> array`."""
+"""Losses, one module per task: `loss(predictions, targets, *, option=...) -> array`."""

@@ -1,29 +1,23 @@
 """Regression losses: predictions and targets `(batch,)` or `(batch, outputs)`, elementwise.
 
-In the formulas error = prediction - target, in text e. Every loss returns the shape of its inputs,
-refuses inputs of two shapes, and refuses an option out of its range (UserError). Options in the
-unit of the target are called delta, epsilon, scale or limit.
+In the formulas error = prediction - target, in the text e. Every loss returns the shape of its
+inputs. Raises UserError if the shapes differ or an option is out of range. The options delta,
+epsilon, scale and limit are in the unit of the target.
 """
-
-import math
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from landscape.parts.losses._shapes import (
-    check_at_least,
-    check_inside,
-    check_positive,
-    matched,
-)
+from landscape.parts._options import check_in
+from landscape.parts.losses._shapes import matched
 
 
 def squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     """error^2.
 
     Twice `optax.losses.l2_loss`, so its gradient is 2 e. Source: Legendre 1805; Gauss 1809 (normal
-    noise). Choose it when the mean is wanted and large errors are real.
+    noise). Choose it to predict the mean if large errors are real.
     """
     return optax.squared_error(*matched(predictions, targets))
 
@@ -31,22 +25,22 @@ def squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
 def absolute_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     """|error|; gradient its sign, and 0 at 0.
 
-    Source: Laplace 1774. Choose it when the median is wanted; the gradient does not shrink near the
-    optimum, so a constant learning rate keeps oscillating.
+    Source: Laplace 1774. Choose it to predict the median; the gradient does not shrink near the
+    optimum, so training with a constant learning rate keeps oscillating.
     """
     predictions, targets = matched(predictions, targets)
     error = predictions - targets
-    # Not jnp.abs: its derivative at 0 is 1, so a perfect prediction would be pushed away.
+    # Not jnp.abs: its derivative at 0 is 1, so a perfect prediction would get a gradient.
     return jnp.maximum(error, -error)
 
 
 def huber(predictions: jax.Array, targets: jax.Array, *, delta: float = 1.0) -> jax.Array:
     """error^2 / 2 for |error| <= delta, else delta |error| - delta^2 / 2.
 
-    Source: Huber 1964. Choose it for noise with outliers beyond delta: their pull is bounded by
-    delta, and never zero.
+    Source: Huber 1964. Choose it for noise with outliers beyond delta: their gradient is bounded
+    by delta, and never zero.
     """
-    check_positive(delta=delta)
+    check_in("(0, inf)", delta=delta)
     return optax.huber_loss(*matched(predictions, targets), delta=delta)
 
 
@@ -54,9 +48,9 @@ def pseudo_huber(predictions: jax.Array, targets: jax.Array, *, delta: float = 1
     """delta^2 (sqrt(1 + (error / delta)^2) - 1).
 
     About e^2 / 2 near zero and delta |e| far from it. Source: Charbonnier et al. 1994. Choose it
-    instead of huber where second derivatives must be continuous, as for curvature.
+    instead of huber if second derivatives must be continuous, as for curvature.
     """
-    check_positive(delta=delta)
+    check_in("(0, inf)", delta=delta)
     predictions, targets = matched(predictions, targets)
     error = predictions - targets
     # Without the difference sqrt(1 + z) - 1, which is 0 in float32 below |e| = 3e-4 delta.
@@ -66,9 +60,9 @@ def pseudo_huber(predictions: jax.Array, targets: jax.Array, *, delta: float = 1
 def log_cosh(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     """log(cosh(error)), without overflow.
 
-    About e^2 / 2 near zero and |e| - log 2 far from it; gradient tanh(e). Absolute precision is
-    that of log 2 (6e-8 in float32), the gradient is not affected. Source: Green 1990. Choose it as
-    a smooth huber without an option; it is tied to the unit of the target.
+    About e^2 / 2 near zero and |e| - log 2 far from it; gradient tanh(e). The value has the
+    absolute precision of log 2 (6e-8 in float32), the gradient is precise. Source: Green 1990.
+    Choose it as a smooth huber without an option; it depends on the unit of the target.
     """
     return optax.log_cosh(*matched(predictions, targets))
 
@@ -77,10 +71,10 @@ def quantile(predictions: jax.Array, targets: jax.Array, *, level: float = 0.5) 
     """max(level u, (level - 1) u) with u = target - prediction; the pinball loss.
 
     Its minimizer is the quantile at `level`, in (0, 1); level 0.5 is half the absolute error.
-    Source: Koenker and Bassett 1978. Choose it for prediction intervals, or where errors above and
-    below cost differently.
+    Source: Koenker and Bassett 1978. Choose it for prediction intervals, or if errors above and
+    below have different costs.
     """
-    check_inside(0, 1, level=level)
+    check_in("(0, 1)", level=level)
     predictions, targets = matched(predictions, targets)
     shortfall = targets - predictions
     return jnp.maximum(level * shortfall, (level - 1) * shortfall)
@@ -91,10 +85,10 @@ def epsilon_insensitive(
 ) -> jax.Array:
     """max(|error| - epsilon, 0); gradient exactly 0 within epsilon.
 
-    Source: Vapnik 1995 (support vector regression). Choose it where errors up to epsilon do not
-    matter. Examples within the tube are dead by design.
+    Source: Vapnik 1995 (support vector regression). Choose it if errors up to epsilon do not
+    matter. Examples within epsilon receive no gradient by design.
     """
-    check_at_least(0, epsilon=epsilon)
+    check_in("[0, inf)", epsilon=epsilon)
     predictions, targets = matched(predictions, targets)
     return jax.nn.relu(jnp.abs(predictions - targets) - epsilon)
 
@@ -103,10 +97,10 @@ def cauchy(predictions: jax.Array, targets: jax.Array, *, scale: float = 1.0) ->
     """log(1 + (error / scale)^2 / 2), also known as Lorentzian; barron with alpha = 0.
 
     The negative log-likelihood of Cauchy noise whose half width at half maximum is sqrt(2) scale.
-    Source: Black and Anandan 1996. Choose it for heavy-tailed noise: the pull of an outlier falls
-    as 2 / e, so it is not convex and a bad start learns slowly.
+    Source: Black and Anandan 1996. Choose it for heavy-tailed noise: the gradient of an outlier
+    falls as 2 / e, so it is not convex and learns slowly from a bad start.
     """
-    check_positive(scale=scale)
+    check_in("(0, inf)", scale=scale)
     predictions, targets = matched(predictions, targets)
     return jnp.log1p(jnp.square((predictions - targets) / scale) / 2)
 
@@ -117,18 +111,18 @@ def barron(
     """(b / alpha) ((1 + (error / scale)^2 / b)^(alpha / 2) - 1) with b = |alpha - 2|.
 
     The general robust loss; the limits alpha = 2: (e / scale)^2 / 2, alpha = 0: cauchy, and alpha =
-    -inf: 1 - exp(-(e / scale)^2 / 2) (Welsch) are exact, values close to them are safe. alpha = 1
-    is pseudo_huber / scale^2, alpha = -2 Geman-McClure. Dimensionless. Source: Barron 2019. Choose
-    it to go from convex (alpha >= 1) to redescending losses by one option.
+    -inf: 1 - exp(-(e / scale)^2 / 2) (Welsch) are exact, and values close to them are
+    stable. alpha = 1 is pseudo_huber / scale^2, alpha = -2 Geman-McClure. Dimensionless. Source:
+    Barron 2019. Choose it to go from convex (alpha >= 1) to redescending losses by one option.
     """
-    check_positive(scale=scale)
-    check_at_least(-math.inf, alpha=alpha)
+    check_in("(0, inf)", scale=scale)
+    check_in("[-inf, inf)", alpha=alpha)
     predictions, targets = matched(predictions, targets)
     half = jnp.square((predictions - targets) / scale) / 2
     power = jnp.asarray(alpha, half.dtype)
     limits = [power == 2, jnp.abs(power) < jnp.finfo(half.dtype).eps, power == -jnp.inf]
     values = [half, jnp.log1p(half), -jnp.expm1(-half)]
-    # A branch that is not taken must be finite too, or its gradient would turn all into NaN.
+    # A branch that is not taken must be finite too, else the gradient would be NaN.
     taken = limits[0] | limits[1] | limits[2]
     general = _barron(half, jnp.where(taken, 1, power))
     for limit, value in zip(limits, values, strict=True):
@@ -142,9 +136,9 @@ def clipped_squared_error(
     """min(|error|, limit)^2; gradient exactly 0 beyond the limit.
 
     Source: the truncated quadratic of Blake and Zisserman 1987. Choose it to discard outliers
-    altogether; an example that starts beyond the limit is dead until others move it.
+    altogether; an example that starts beyond the limit has no gradient until others move it.
     """
-    check_positive(limit=limit)
+    check_in("(0, inf)", limit=limit)
     predictions, targets = matched(predictions, targets)
     return jnp.square(jnp.clip(predictions - targets, -limit, limit))
 

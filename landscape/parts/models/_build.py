@@ -1,19 +1,18 @@
-"""What the models share: initialization, filter axes, and checks of their options.
+"""What the models share: initialization, filter axes and checks of options.
 
-Parameters are an equinox module whose only leaves are float32 arrays; the activation is closed
-over, so it is no part of the parameters.
+Parameters are an equinox module whose leaves are float32 arrays. The activation is not part of it.
 
-Weights start as N(0, gain / fan_in) with gain = 1 / E[activation(z)^2] for z ~ N(0, 1), which hands
-a signal of unit scale on at unit scale whatever the activation: He et al. 2015 for relu (gain 2),
-LeCun et al. 1998 for identity and selu (gain 1). The first and the last layer have gain 1, since no
-activation stands before the one and after the other. Biases start at 0, normalization scales at 1.
-Equinox's own default, uniform in +-1 / sqrt(fan_in), would shrink a signal by sqrt(6) in every relu
-layer, so that a deep network without shortcuts looked untrainable for that reason alone.
+Weights are drawn from N(0, gain / fan_in) with gain = 1 / E[activation(z)^2] for z ~ N(0, 1), which
+preserves the scale of a signal for every activation: He et al. 2015 for relu (gain 2), LeCun et al.
+1998 for identity and selu (gain 1). The first layer, without an activation before it, and the last
+have gain 1. Biases start at 0, normalization scales at 1. The default of equinox, uniform in
++-1 / sqrt(fan_in), would shrink a signal by sqrt(6) per relu layer, so that a deep network without
+shortcuts would look untrainable for that reason alone.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,24 +21,41 @@ import numpy as np
 
 from landscape.errors import UserError, nearest
 from landscape.parts import activations
-from landscape.parts.models import Model, PyTree
+from landscape.parts._options import check_whole
 
+PyTree = Any
 Activation = Callable[[jax.Array], jax.Array]
+
+
+class Model(NamedTuple):
+    """Three pure functions; `batch` is the leading axis of inputs and predictions.
+
+    `init(key)`: parameters, the same for the same key.
+    `apply(params, inputs)`: raw predictions (logits): `(batch,)` for one output, else
+    `(batch, outputs)`; `(batch, height, width)` for segmentation.
+    `filter_axes(params)`: a pytree like `params` with the axis of each weight that counts its
+    filters (output units), None for biases and normalization parameters. Read it as
+    `jax.tree.map(f, params, axes)`, parameters first, so that None is not taken for an empty tree.
+    """
+
+    init: Callable[[jax.Array], PyTree]
+    apply: Callable[[PyTree, jax.Array], jax.Array]
+    filter_axes: Callable[[PyTree], PyTree]
 
 
 def assemble(
     build: Callable[[jax.Array], eqx.Module], activation: Activation, **fixed: Any
 ) -> Model:
-    """A model from `build(key) -> module` where `module(x, activation, **fixed)` takes one example.
+    """Returns the model of `build(key) -> module`, where `module(x, activation, **fixed)` predicts.
 
-    The module returns `(outputs,)` or, for segmentation, `(1, height, width)`; one output loses its
-    axis.
+    `x` is one example, and the module returns `(outputs,)`, or `(1, height, width)` for
+    segmentation. The axis of a single output is dropped.
     """
     gain = _gain(activation)
 
     @jax.jit
     def init(key: jax.Array) -> PyTree:
-        # Only shapes are taken from equinox; its own draws are never made.
+        # Equinox provides only the shapes.
         return _draw(eqx.filter_eval_shape(build, key), gain, key)
 
     def apply(params: PyTree, inputs: jax.Array) -> jax.Array:
@@ -50,62 +66,51 @@ def assemble(
 
 
 def find_activation(activation: str | Callable) -> Activation:
-    """The activation of that name, or the function itself."""
+    """Returns the activation of that name, or the function itself."""
     if callable(activation):
         return activation
     menu = {
         name: function
         for name, function in vars(activations).items()
-        if not name.startswith("_")
-        and callable(function)
-        and getattr(function, "__module__", None) == activations.__name__
+        if not name.startswith("_") and getattr(function, "__module__", "") == activations.__name__
     }
     if not isinstance(activation, str) or activation not in menu:
-        raise UserError(
-            f"no activation is named {activation!r}", hint=nearest(str(activation), menu)
-        )
+        hint = nearest(str(activation), menu)
+        raise UserError(f"no activation is named {activation!r}", hint=hint)
     return menu[activation]
 
 
 def check_image(model: str, input_shape: tuple[int, ...], smallest: int, hint: str) -> None:
-    """Refuses inputs that are not `(channels, height, width)`, or sides below `smallest`."""
+    """Raises UserError unless inputs are `(channels, height, width)` with sides of `smallest`."""
     if len(input_shape) != 3:
         raise UserError(
-            f"model `{model}` takes images (channels, height, width); "
-            f"the dataset has inputs of shape {tuple(input_shape)}",
+            f"the dataset has inputs of shape {tuple(input_shape)}; "
+            f"model `{model}` takes images (channels, height, width)",
             hint="use `mlp` or `linear`, which take any shape",
         )
     height, width = input_shape[1:]
     if min(height, width) < smallest:
         raise UserError(
-            f"model `{model}` with these options takes images of at least {smallest} x {smallest} "
-            f"pixels; the dataset has {height} x {width}",
+            f"the dataset has images of {height} x {width} pixels; "
+            f"model `{model}` with these options needs at least {smallest} x {smallest}",
             hint=f"use {hint}",
         )
 
 
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
-    """The option as a tuple of positive whole numbers."""
+    """Returns the option as a tuple. Raises UserError unless it lists positive whole numbers."""
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise UserError(
-            f"`{name}` must be a list of positive whole numbers, found {values!r}",
-            hint=f"one number is a list too: `{name}: [{values}]`",
-        )
-    return tuple(whole_number(f"{name}[{i}]", value) for i, value in enumerate(values))
-
-
-def whole_number(name: str, value: Any) -> int:
-    """The option as a positive whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"`{name}` must be a whole number of at least 1, found {value!r}")
-    return value
+        message = f"`{name}` is {values!r}; expected a list of positive whole numbers"
+        raise UserError(message, hint=f"write a single number as a list: `{name}: [{values}]`")
+    check_whole(1, **{f"{name}[{i}]": value for i, value in enumerate(values)})
+    return tuple(values)
 
 
 def _draw(shapes: PyTree, gain: float, key: jax.Array) -> PyTree:
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
     weights = [i for i, (path, leaf) in enumerate(leaves) if _is_weight(path, leaf)]
     ends = np.cumsum([leaf.size for _, leaf in leaves])
-    # One draw for all parameters compiles many times faster than one for each.
+    # One draw for all parameters compiles many times faster than one per array.
     draws = jnp.split(jax.random.normal(key, (int(ends[-1]),), jnp.float32), ends[:-1])
     values = []
     for i, ((path, leaf), draw) in enumerate(zip(leaves, draws, strict=True)):
@@ -120,31 +125,30 @@ def _draw(shapes: PyTree, gain: float, key: jax.Array) -> PyTree:
 
 
 def _gain(activation: Activation) -> float:
-    # Gauss-Hermite quadrature; an even number of nodes leaves out 0, where activations have kinks.
+    # Gauss-Hermite quadrature; an even number of nodes excludes 0, where activations have kinks.
     nodes, weights = np.polynomial.hermite_e.hermegauss(100)
     values = np.asarray(activation(jnp.asarray(nodes, jnp.float32)), np.float64)
     if values.shape != nodes.shape:
-        raise UserError(f"an activation keeps the shape, this one made {values.shape} of (100,)")
+        raise UserError(f"the activation maps shape (100,) to {values.shape}; expected (100,)")
     moment = np.sum(weights * np.square(values)) / np.sum(weights)
     if not 0 < moment < math.inf:
         name = getattr(activation, "__name__", repr(activation))
         raise UserError(
-            f"activation `{name}` has mean square {moment} on standard normal inputs, "
-            "which no weights can rescale",
-            hint="it must be finite, and not zero everywhere",
+            f"activation `{name}` has mean square {moment} on standard normal inputs; expected a "
+            "finite number above 0, by which initial weights are scaled",
         )
     return float(1 / moment)
 
 
 def _filter_axes(params: PyTree) -> PyTree:
-    # Equinox keeps the output unit on axis 0 of every dense and convolution weight.
+    # In equinox, axis 0 of every dense and convolution weight counts the output units.
     return jax.tree_util.tree_map_with_path(
         lambda path, leaf: 0 if _is_weight(path, leaf) else None, params
     )
 
 
 def _is_weight(path: tuple, leaf: Any) -> bool:
-    # The name decides as well, since the bias of a convolution has three axes.
+    # The number of axes is not enough: the bias of a convolution has three.
     return _is_named_weight(path) and len(leaf.shape) >= 2
 
 

@@ -1,10 +1,9 @@
 """A convolution whose derivative stays fast inside a compiled loop on a CPU.
 
-XLA's CPU compiler has fast kernels for convolutions in one layout only, channels last, and rewrites
-other layouts to it only outside of loops (jax issue 12868). Training is one compiled loop, where
-both forms in which a convolution's own derivative comes out are then 8 to 20 times slower than they
-could be. So values are computed channels last, and on a CPU the derivative is that of the same sum
-written as patches and a matrix product.
+XLA has fast CPU kernels only for convolutions with channels last, and rewrites other layouts only
+outside of loops (jax issue 12868). Training is one compiled loop, in which the two derivatives of a
+convolution would be 8 to 20 times slower. So values are computed with channels last, and on a CPU
+the derivative is that of the same sum as patches and a matrix product.
 """
 
 import equinox as eqx
@@ -26,7 +25,7 @@ class Convolution(eqx.nn.Conv2d):
         key: jax.Array,
         use_bias: bool = True,
     ):
-        """Padded by kernel // 2: each side becomes side / stride, rounded up."""
+        """Pads by kernel // 2: each side becomes side / stride, rounded up."""
         super().__init__(
             inputs, outputs, kernel, stride, padding=kernel // 2, use_bias=use_bias, key=key
         )
@@ -35,13 +34,13 @@ class Convolution(eqx.nn.Conv2d):
         return self.channels_last(x.transpose(1, 2, 0)).transpose(2, 0, 1)
 
     def channels_last(self, x: jax.Array) -> jax.Array:
-        """The same of an image `(height, width, channels)`, which it is fastest on."""
+        """Convolves an image `(height, width, channels)`, the fastest layout."""
         y = convolve(x, self.weight, self.stride[0])
         return y if self.bias is None else y + jnp.broadcast_to(self.bias.ravel(), y.shape)
 
 
 def convolve(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
-    """Cross-correlation of `x` `(h, w, c)` with `weight` `(o, c, k, k)`, padded by k // 2."""
+    """Cross-correlates `x` `(h, w, c)` with `weight` `(o, c, k, k)`, padded by k // 2."""
     if jax.default_backend() == "cpu":
         return _by_patches_when_differentiated(x, weight, stride)
     return _directly(x, weight, stride)

@@ -8,13 +8,13 @@ import equinox as eqx
 import jax
 
 from landscape.errors import UserError
-from landscape.parts.models import Model
+from landscape.parts._options import check_whole
 from landscape.parts.models._build import (
     Activation,
+    Model,
     assemble,
     check_image,
     find_activation,
-    whole_number,
     whole_numbers,
 )
 from landscape.parts.models._convolution import Convolution
@@ -34,43 +34,32 @@ def cnn(
     """Strided convolutions, an activation after each, then dense layers of the given widths.
 
     Each convolution pads by kernel // 2 (`kernel` is odd) and divides the image's sides by
-    `stride`, rounding up; strides stand in for pooling (Springenberg et al. 2015), which also
-    differentiates faster on a CPU. LeCun et al. 1998. Choose it for images: a filter's weights form
-    one natural group for filter normalization.
+    `stride`, rounding up; strides replace pooling (Springenberg et al. 2015), which is slower to
+    differentiate on a CPU. Source: LeCun et al. 1998. Choose it for images; the weights of a filter
+    are a natural group for filter normalization.
     """
     function = find_activation(activation)
-    layers = whole_numbers("channels", channels)
-    sizes = whole_numbers("widths", widths)
-    if not layers:
-        raise UserError("`channels` is empty: a cnn needs a convolution", hint="or use `mlp`")
-    kernel = whole_number("kernel", kernel)
-    stride = whole_number("stride", stride)
+    channels = whole_numbers("channels", channels)
+    widths = whole_numbers("widths", widths)
+    if not channels:
+        raise UserError("`channels` is empty; expected a convolution or more", hint="use `mlp`")
+    check_whole(1, kernel=kernel, stride=stride)
     if kernel % 2 == 0:
-        raise UserError(f"`kernel` must be odd, so that it has a center, found {kernel}")
-    check_image("cnn", input_shape, stride ** len(layers), "fewer `channels` or `stride: 1`")
-    return assemble(
-        lambda key: _Cnn(input_shape, layers, kernel, stride, sizes, outputs, key), function
-    )
+        raise UserError(f"`kernel` is {kernel}; expected an odd number, so that it has a center")
+    check_image("cnn", input_shape, stride ** len(channels), "fewer `channels` or `stride: 1`")
+    sides = [math.ceil(side / stride ** len(channels)) for side in input_shape[1:]]
+
+    def build(key: jax.Array) -> _Cnn:
+        sizes = pairwise((input_shape[0], *channels))
+        convolutions = tuple(Convolution(n, m, kernel, stride, key) for n, m in sizes)
+        return _Cnn(convolutions, Dense(channels[-1] * math.prod(sides), widths, outputs, key))
+
+    return assemble(build, function)
 
 
 class _Cnn(eqx.Module):
     convolutions: tuple[Convolution, ...]
     dense: Dense
-
-    def __init__(
-        self,
-        input_shape: tuple[int, ...],
-        channels: tuple[int, ...],
-        kernel: int,
-        stride: int,
-        widths: tuple[int, ...],
-        outputs: int,
-        key: jax.Array,
-    ):
-        sizes = pairwise((input_shape[0], *channels))
-        self.convolutions = tuple(Convolution(n, m, kernel, stride, key) for n, m in sizes)
-        sides = [math.ceil(side / stride ** len(channels)) for side in input_shape[1:]]
-        self.dense = Dense(channels[-1] * math.prod(sides), widths, outputs, key)
 
     def __call__(self, x: jax.Array, activation: Activation) -> jax.Array:
         x = x.transpose(1, 2, 0)

@@ -7,15 +7,20 @@ from itertools import pairwise
 import equinox as eqx
 import jax
 
-from landscape.parts.models import Model
-from landscape.parts.models._build import Activation, assemble, find_activation, whole_numbers
+from landscape.parts.models._build import (
+    Activation,
+    Model,
+    assemble,
+    find_activation,
+    whole_numbers,
+)
 
 
 def linear(input_shape: tuple[int, ...], outputs: int) -> Model:
     """W x + b on the flattened inputs.
 
-    With a convex loss the risk is convex, so every slice must be too: the reference that other
-    landscapes are read against. Images are flattened.
+    Images are flattened. With a convex loss the risk is convex, and so is every slice. Choose it as
+    the reference for other landscapes.
     """
     return assemble(lambda key: Dense(math.prod(input_shape), (), outputs, key), lambda x: x)
 
@@ -29,8 +34,8 @@ def mlp(
 ) -> Model:
     """Dense layers of the given widths with an activation after each, then a linear output.
 
-    Images are flattened. `widths` may be empty, which is `linear`. Choose it for tables and small
-    images; one layer of 64 learns the digits.
+    Images are flattened; empty `widths` are `linear`. Source: Rumelhart et al. 1986. Choose it for
+    tables and small images; one layer of 64 learns the digits.
     """
     function = find_activation(activation)
     sizes = whole_numbers("widths", widths)
@@ -38,6 +43,8 @@ def mlp(
 
 
 class Dense(eqx.Module):
+    """Dense layers with an activation after each, then a linear output."""
+
     layers: tuple[eqx.nn.Linear, ...]
     output: eqx.nn.Linear
 

@@ -1,4 +1,4 @@
-"""The residual network of small images, with and without its shortcuts."""
+"""The residual network for small images, with and without its shortcuts."""
 
 import math
 from collections.abc import Callable
@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from landscape.errors import UserError
-from landscape.parts.models import Model
+from landscape.parts._options import check_whole
 from landscape.parts.models._build import (
     Activation,
+    Model,
     assemble,
     check_image,
     find_activation,
-    whole_number,
 )
 from landscape.parts.models._convolution import Convolution
 
@@ -32,25 +32,22 @@ def resnet(
     """Residual network of depth 6 n + 2: blocks a(x + f(x)), or a(f(x)) with skip false.
 
     The small-image network of He et al. 2016 (CVPR, section 4.2): a 3x3 convolution, three stages
-    of n blocks with `width`, 2 `width` and 4 `width` channels, the second and third halving the
+    of n blocks with `width`, 2 `width` and 4 `width` channels, where the second and third halve the
     image, the mean over pixels and a linear output. f is convolution, normalization, activation,
-    convolution, normalization. Shortcuts have no parameters (their option A: every second pixel,
-    missing channels zero), so `skip: false` removes them and changes nothing else: the same
-    parameters from the same key. Normalization is GroupNorm (Wu and He 2018) rather than
-    BatchNorm: it keeps no running statistics, so the loss is a function of the parameters alone,
-    and an example's prediction does not depend on its batch. Choose it to see what shortcuts do to
-    a landscape (Li et al. 2018). Sides of at least 5 pixels.
+    convolution, normalization. Shortcuts have no parameters (option A of the paper: every second
+    pixel, missing channels zero), so `skip: false` removes them without changing the parameters.
+    Normalization is GroupNorm (Wu and He 2018) instead of BatchNorm: without running statistics the
+    loss depends only on the parameters, and a prediction not on its batch. Images of at least 5 x 5
+    pixels. Choose it to study the effect of shortcuts on a landscape (Li et al. 2018).
     """
     function = find_activation(activation)
-    width = whole_number("width", width)
-    depth = whole_number("depth", depth)
+    check_whole(1, width=width, depth=depth)
     if depth < 8 or depth % 6 != 2:
         valid = max(8, 6 * round((depth - 2) / 6) + 2)
-        raise UserError(
-            f"`depth` must be 6 n + 2 (8, 14, 20, …), found {depth}", hint=f"use {valid}"
-        )
+        message = f"`depth` is {depth}; expected 6 n + 2 (8, 14, 20, …)"
+        raise UserError(message, hint=f"use {valid}")
     if not isinstance(skip, bool):
-        raise UserError(f"`skip` must be true or false, found {skip!r}")
+        raise UserError(f"`skip` is {skip!r}; expected true or false")
     check_image("resnet", input_shape, 5, "`cnn` or `mlp`")
     blocks = (depth - 2) // 6
     return assemble(

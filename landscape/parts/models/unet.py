@@ -1,4 +1,4 @@
-"""The network of segmentation: down to a coarse image and back up."""
+"""The network for segmentation: down to a coarse image and back up."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from landscape.errors import UserError
-from landscape.parts.models import Model
+from landscape.parts._options import check_whole
 from landscape.parts.models._build import (
     Activation,
+    Model,
     assemble,
     check_image,
     find_activation,
-    whole_number,
 )
 from landscape.parts.models._convolution import Convolution
 
@@ -29,19 +29,18 @@ def unet(
 ) -> Model:
     """U-Net for segmentation: (batch, channels, height, width) -> logits (batch, height, width).
 
-    Ronneberger et al. 2015, scaled down: `depth` times the image is halved (a strided convolution)
-    and the channels doubled, from `channels` up, then the way back: each pixel doubled (nearest
-    neighbor), cropped to the size on the way down, joined to what was there, two convolutions.
-    Padded, so any image size fits whose sides are at least 2^depth. One output: one mask.
+    `depth` times the image is halved (strided convolution) and the channels doubled, starting from
+    `channels`; then, as many times, upsampled (nearest neighbor), cropped to the size on the way
+    down, concatenated with the image there and convolved twice. Convolutions are padded, so any
+    image with sides of at least 2^depth fits. One output: one mask. Source: Ronneberger et al.
+    2015, scaled down. Choose it for segmentation.
     """
     function = find_activation(activation)
-    depth = whole_number("depth", depth)
-    channels = whole_number("channels", channels)
+    check_whole(1, depth=depth, channels=channels)
     if outputs != 1:
-        raise UserError(
-            f"model `unet` predicts one mask, the dataset has {outputs} outputs",
-            hint="use `cnn`, `resnet` or `mlp`; unet needs a segmentation dataset",
-        )
+        message = f"model `unet` predicts one mask, the dataset has {outputs} outputs"
+        hint = "use `cnn`, `resnet` or `mlp`; unet needs a segmentation dataset"
+        raise UserError(message, hint=hint)
     check_image("unet", input_shape, 2**depth, "a smaller `depth`")
     return assemble(lambda key: _Unet(input_shape[0], channels, depth, key), function)
 
@@ -71,11 +70,11 @@ class _Unet(eqx.Module):
         self.output = Convolution(channels, 1, 1, 1, key)
 
     def __call__(self, x: jax.Array, activation: Activation) -> jax.Array:
-        passed = []
+        images = []
         for pair in self.down:
             x = pair(x, activation)
-            passed.append(x)
-        for pair, other in zip(self.up, reversed(passed[:-1]), strict=True):
+            images.append(x)
+        for pair, other in zip(self.up, reversed(images[:-1]), strict=True):
             doubled = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
             cropped = doubled[:, : other.shape[1], : other.shape[2]]
             x = pair(jnp.concatenate([other, cropped]), activation)
