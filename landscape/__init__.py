@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 # Importing the folder `run/` binds it to the name of the function `run`, once. It happens here, so
 # that no later import hides the function.
-import landscape.run as _run_folder  # noqa: F401
+import landscape.run as _run_folder
 
 __version__ = "0.1.0"
 __all__ = ["UserError", "load", "results", "run"]

@@ -15,9 +15,7 @@ _BYTES = {"B": 1, **{f"{p}B": 1000**n for n, p in enumerate("kMGT", 1)}}
 _BYTES |= {f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)}
 
 
-def _quantity(
-    units: Mapping[str, float], expected: str, least: float = 0.0
-) -> Callable[[Any], Any]:
+def _quantity(units: Mapping[str, float], expected: str, minimum: float = 0.0) -> Callable:
     """Returns a validator of amounts such as `10m`; the first unit is the default."""
 
     def read(value: Any) -> Any:
@@ -26,9 +24,8 @@ def _quantity(
             match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
             number, unit = match.groups() if match else ("0", "")
             amount = float(number) * units.get(unit or next(iter(units)), 0)
-        if isinstance(amount, bool) or not isinstance(amount, int | float):
-            raise PydanticCustomError("quantity", expected)
-        if not (0 < amount < math.inf and amount >= least):
+        is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
+        if not is_number or not 0 < amount < math.inf or amount < minimum:
             raise PydanticCustomError("quantity", expected)
         return amount
 

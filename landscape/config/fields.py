@@ -25,6 +25,7 @@ from landscape.config.parts import (
     NotNegative,
     OptimizerPart,
     Positive,
+    sentence,
     unique,
 )
 from landscape.config.yaml_source import short_text
@@ -141,24 +142,20 @@ class Experiment(Frozen):
 def _check_checkpoints(
     checkpoints: int, slices: SliceSettings | None, curvature: CurvatureSettings | None
 ) -> None:
-    """Raises PydanticCustomError if a measurement along training has too few checkpoints."""
+    """Raises an error if a measurement along training needs more checkpoints."""
     for direction in slices.directions() if slices is not None else ():
         component = direction.options.get("component", 1)
         if direction.name != "trajectory" or not isinstance(component, int):
             continue
         if checkpoints <= component:
-            raise PydanticCustomError(
-                "sentence",
-                "component {component} of the trajectory needs more than {component} "
-                "checkpoints, found `checkpoints: {found}`",
-                {"component": component, "found": checkpoints, "hint": "set `checkpoints: 20`"},
+            raise sentence(
+                f"component {component} of the trajectory needs more than {component} checkpoints, "
+                f"found `checkpoints: {checkpoints}`",
+                "set `checkpoints: 20`",
             )
     if curvature is not None and curvature.checkpoints and checkpoints == 0:
-        raise PydanticCustomError(
-            "sentence",
-            "`curvature.checkpoints` is true, but no checkpoints are saved",
-            {"hint": "set `checkpoints: 5`"},
-        )
+        message = "`curvature.checkpoints` is true, but no checkpoints are saved"
+        raise sentence(message, "set `checkpoints: 5`")
 
 
 class Run(Frozen):

@@ -3,18 +3,12 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from landscape.catalog.menu import entries
 from landscape.catalog.option_values import default
-from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, unique
+from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, sentence, unique
 from landscape.config.yaml_source import short_text
 
 
@@ -56,7 +50,7 @@ def _direction_label(direction: DirectionPart) -> str:
     return "".join(c if c.isprintable() and c != "/" else "_" for c in label)
 
 
-# Directions that the point determines: there is only one of each, and nothing to draw.
+# Directions that the point determines: there is only one of each.
 COMPUTED = ("gradient", "update", "eigenvector", "trajectory", "interpolation")
 Radius = Annotated[
     float | Literal["auto"],
@@ -69,6 +63,9 @@ Auto = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
 Label = Annotated[str, Field(max_length=60), AfterValidator(_label)]
+Points = Annotated[
+    tuple[Literal["trained", "initial"], ...], Field(min_length=1), AfterValidator(unique)
+]
 
 
 class Lines(Frozen):
@@ -90,11 +87,8 @@ class Lines(Frozen):
     def _check_directions(self) -> "Lines":
         name = None if self.direction is None else self.direction.name
         if name in COMPUTED and self.directions not in (None, 1):
-            raise PydanticCustomError(
-                "sentence",
-                "`directions` is {count}, but there is only one `{name}` at a point",
-                {"count": self.directions, "name": name, "hint": "leave `directions` out"},
-            )
+            message = f"`directions` is {self.directions}, but there is only one `{name}` at a point"
+            raise sentence(message, "leave `directions` out")
         return self
 
     def draws(self, direction: DirectionPart) -> int:
@@ -125,18 +119,11 @@ class Planes(Frozen):
         first, second = self.axes
         if {first.name, second.name} <= set(COMPUTED):
             if self.draws not in (None, 1):
-                raise PydanticCustomError(
-                    "sentence",
-                    "`draws` is {count}, but both directions of the plane are computed, so there "
-                    "is only one plane",
-                    {"count": self.draws, "hint": "leave `draws` out"},
-                )
+                message = f"`draws` is {self.draws}, but a point has only one plane of these axes"
+                raise sentence(message, "leave `draws` out")
             if first == second:
-                raise PydanticCustomError(
-                    "sentence",
-                    "both axes of the plane are the same direction",
-                    {"hint": "use two, for example `axes: [eigenvector, random]`"},
-                )
+                hint = "use two, for example `axes: [eigenvector, random]`"
+                raise sentence("both axes of the plane are the same direction", hint)
         return self
 
 
@@ -148,9 +135,7 @@ class SliceSettings(Frozen):
     that are evaluated at once; `auto` is 1 on a CPU, else the fastest in a short trial.
     """
 
-    at: Annotated[
-        tuple[Literal["trained", "initial"], ...], Field(min_length=1), AfterValidator(unique)
-    ] = ("trained",)
+    at: Points = ("trained",)
     direction: DirectionPart = DirectionPart()
     lines: tuple[Lines, ...] | None = (Lines(),)
     planes: tuple[Planes, ...] | None = (Planes(),)
@@ -159,25 +144,17 @@ class SliceSettings(Frozen):
     side_by_side: Auto = "auto"
 
     @model_validator(mode="after")
-    def _check_labels(self) -> "SliceSettings":
+    def _check_sets(self) -> "SliceSettings":
         for kind, names in (("lines", self.line_labels()), ("planes", self.plane_labels())):
             repeated = next((name for name in names if names.count(name) > 1), None)
             if repeated is not None:
-                raise PydanticCustomError(
-                    "sentence",
-                    "two sets of {kind} have the label `{name}`",
-                    {"kind": kind, "name": repeated, "hint": "set the `label:` of one of them"},
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _check_update(self) -> "SliceSettings":
+                message = f"two sets of {kind} have the label `{repeated}`"
+                raise sentence(message, "set the `label:` of one of them")
         if "initial" in self.at and any(d.name == "update" for d in self.directions()):
-            raise PydanticCustomError(
-                "sentence",
-                "the direction `update` is not defined at the initial point: no step led there",
-                {"hint": "use `at: [trained]`"},
+            message = (
+                "the direction `update` is not defined at the initial point: no step led there"
             )
+            raise sentence(message, "use `at: [trained]`")
         return self
 
     def directions(self) -> list[DirectionPart]:
@@ -189,10 +166,8 @@ class SliceSettings(Frozen):
 
     def line_labels(self) -> list[str]:
         """Returns the label of each set of lines, by default the name of its direction."""
-        return [
-            lines.label or _direction_label(lines.direction or self.direction)
-            for lines in self.lines or ()
-        ]
+        sets = self.lines or ()
+        return [s.label or _direction_label(s.direction or self.direction) for s in sets]
 
     def plane_labels(self) -> list[str]:
         """Returns the label of each set of planes, by default the names of its directions."""
@@ -210,14 +185,10 @@ class CurvatureSettings(Frozen):
     `iterations` of Lanczos; traces, norm and density are estimated from `probes` random vectors.
     """
 
-    at: Annotated[
-        tuple[Literal["trained", "initial"], ...], Field(min_length=1), AfterValidator(unique)
-    ] = ("trained",)
+    at: Points = ("trained",)
     checkpoints: bool = False
     operators: Annotated[
-        tuple[Literal["hessian", "gauss_newton"], ...],
-        Field(min_length=1),
-        AfterValidator(unique),
+        tuple[Literal["hessian", "gauss_newton"], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("hessian",)
     eigenvalues: Annotated[int, Field(ge=1, le=100)] = 5
     iterations: Annotated[int, Field(ge=2)] = 60

@@ -7,16 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from landscape.catalog import find
-from landscape.config.fields import Experiment
-from landscape.config.parts import LossPart, Part
-from landscape.config.structure import (
-    annotation_at,
-    is_list,
-    loss_labels,
-    model_in,
-    normalize,
-    parts,
-)
+from landscape.config.parts import Part
+from landscape.config.structure import annotation_at, is_list, loss_labels, model_in, normalize
 from landscape.config.yaml_source import KeyPath, Node, node_at, parse, placed, plain, put
 from landscape.errors import Place, UserError, nearest, raise_all
 
@@ -26,73 +18,60 @@ def locate(tree: Node, key: str) -> KeyPath:
 
     Raises UserError if there is no such key, with the nearest valid one.
     """
-    first, _, rest = key.partition(".")
-    if first == "losses" and rest:
-        return _locate_loss(tree, rest)
-    return _locate(tree, Experiment, key.split("."), ())
+    path: KeyPath = ()
+    steps = key.split(".")
+    if steps[0] == "losses" and len(steps) > 1:
+        path, steps = _locate_loss(tree, key.removeprefix("losses."))
+    while steps:
+        annotation = annotation_at(path)
+        model, prefix = model_in(annotation), key.removesuffix(".".join(steps))
+        if model is None or (is_list(annotation) and issubclass(model, Part)):
+            hint = f"`{prefix[:-1]}` has no keys; set it as a whole"
+            raise UserError(f"there is no key `{key}`", hint=hint)
+        if is_list(annotation):
+            index, steps = _list_index(node_at(tree, path), steps, prefix)
+            path = (*path, index)
+            continue
+        fields = [name for name in model.model_fields if not _is_options(model, name)]
+        if steps[0] in fields:
+            path, steps = (*path, steps[0]), steps[1:]
+        elif issubclass(model, Part) and len(steps) == 1 and steps[0].isidentifier():
+            return (*path, "options", steps[0])
+        else:
+            hint = nearest(prefix + steps[0], [prefix + name for name in fields])
+            raise UserError(f"there is no key `{key}`", hint=hint)
+    return path
 
 
-def _locate(
-    node: Node | None, model: type[BaseModel], steps: list[str], above: tuple[str, ...]
-) -> KeyPath:
-    """Follows the steps of a key from `node`, which `model` describes and the key `above` names."""
-    step, rest = steps[0], steps[1:]
-    is_part = issubclass(model, Part)
-    known = [name for name in model.model_fields if not (is_part and name == "options")]
-    if step not in known:
-        if is_part and not rest and step.isidentifier():
-            return "options", step
-        key = ".".join((*above, *steps))
-        names = [".".join((*above, name)) for name in known]
-        raise UserError(f"there is no key `{key}`", hint=nearest(".".join((*above, step)), names))
-    if not rest:
-        return (step,)
-    annotation = model.model_fields[step].annotation
-    inner = model_in(annotation)
-    child = node.value.get(step) if node is not None and isinstance(node.value, dict) else None
-    if inner is not None and is_list(annotation) and not issubclass(inner, Part):
-        index, rest = _list_index(child, rest, (*above, step))
-        if not rest:
-            return step, index
-        items = child.value if child is not None and isinstance(child.value, list) else []
-        item = items[index] if items else None
-        return (step, index, *_locate(item, inner, rest, (*above, step)))
-    if inner is None or is_list(annotation):
-        whole = ".".join((*above, step))
-        raise UserError(
-            f"there is no key `{whole}.{'.'.join(rest)}`",
-            hint=f"`{whole}` has no keys; set it as a whole",
-        )
-    return (step, *_locate(child, inner, rest, (*above, step)))
+def _is_options(model: type[BaseModel], field: str) -> bool:
+    return issubclass(model, Part) and field == "options"
 
 
-def _list_index(
-    node: Node | None, steps: list[str], above: tuple[str, ...]
-) -> tuple[int, list[str]]:
-    """Returns the index that a key selects in a list, 0 by default for one item; and its rest."""
+def _list_index(node: Node | None, steps: list[str], prefix: str) -> tuple[int, list[str]]:
+    """Returns the index that a key selects, 0 by default in a list of one, and the other steps."""
     count = len(node.value) if node is not None and isinstance(node.value, list) else 1
-    whole = ".".join(above)
+    rest = ".".join(steps)
     if not steps[0].isdecimal():
         if count == 1:
             return 0, steps
         raise UserError(
-            f"`{whole}` has {count} items, but `{whole}.{'.'.join(steps)}` does not select one",
-            hint=f"add an index from 0, for example `{whole}.0.{'.'.join(steps)}`",
+            f"`{prefix[:-1]}` has {count} items, but `{prefix}{rest}` does not select one",
+            hint=f"add an index from 0, for example `{prefix}0.{rest}`",
         )
     if int(steps[0]) >= count:
-        last = f"the last is `{whole}.{count - 1}`"
-        raise UserError(f"there is no `{whole}.{steps[0]}`", hint=last)
+        last = f"the last is `{prefix}{count - 1}`"
+        raise UserError(f"there is no `{prefix}{steps[0]}`", hint=last)
     return int(steps[0]), steps[1:]
 
 
-def _locate_loss(tree: Node, rest: str) -> KeyPath:
+def _locate_loss(tree: Node, rest: str) -> tuple[KeyPath, list[str]]:
+    """Returns the path of the loss with the longest label that starts `rest`, and other steps."""
     labels = loss_labels(tree)
     for index, label in sorted(enumerate(labels), key=lambda pair: -len(pair[1])):
         if rest == label:
-            return "losses", index
+            return ("losses", index), []
         if rest.startswith(f"{label}."):
-            steps = rest[len(label) + 1 :].split(".")
-            return "losses", index, *_locate(None, LossPart, steps, ("losses", label))
+            return ("losses", index), rest[len(label) + 1 :].split(".")
     label = rest.partition(".")[0]
     raise UserError(f"no loss is labeled `{label}`", hint=nearest(label, labels))
 
@@ -167,20 +146,15 @@ def _set(tree: Node, key: str, path: KeyPath, value: Node) -> Node:
 
 
 def _takes_list(tree: Node, path: KeyPath, folder: Path) -> bool:
-    if len(path) >= 2 and path[-2] == "options":
-        return _option_takes_list(tree, path, folder)
-    return is_list(annotation_at(path))
-
-
-def _option_takes_list(tree: Node, path: KeyPath, folder: Path) -> bool:
+    if path[-2:-1] != ("options",):
+        return is_list(annotation_at(path))
     *part_path, _, option = path
-    for part in parts(tree):
-        name = node_at(part.node, ("name",))
-        if [*part.path] == part_path and name is not None and isinstance(name.value, str):
-            try:
-                entries = find(part.model.family, name.value, folder)
-            except UserError:
-                return False  # reported when the part is checked
-            annotations = [e.options[option].annotation for e in entries if option in e.options]
-            return any(annotation.startswith(("tuple", "list")) for annotation in annotations)
-    return False
+    model, name = model_in(annotation_at(tuple(part_path))), node_at(tree, (*part_path, "name"))
+    if model is None or not issubclass(model, Part) or name is None:
+        return False
+    try:
+        entries = find(model.family, str(name.value), folder)
+    except UserError:
+        return False  # reported when the part is checked
+    annotations = [e.options[option].annotation for e in entries if option in e.options]
+    return any(annotation.startswith(("tuple", "list")) for annotation in annotations)

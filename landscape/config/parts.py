@@ -3,14 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    JsonValue,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -28,6 +21,11 @@ def unique(values: Sequence[Any]) -> Sequence[Any]:
     if len(set(values)) < len(values):
         raise PydanticCustomError("unique", "distinct values")
     return values
+
+
+def sentence(message: str, hint: str) -> PydanticCustomError:
+    """Returns a validation error with a complete message instead of what was expected."""
+    return PydanticCustomError("sentence", "{message}", {"message": message, "hint": hint})
 
 
 def _line(value: str) -> str:
@@ -75,19 +73,25 @@ class Part(Frozen):
 
 
 class DatasetPart(Part):
+    """A dataset."""
+
     family: ClassVar[str] = "datasets"
 
 
 class ModelPart(Part):
+    """A model."""
+
     family: ClassVar[str] = "models"
 
 
 class SchedulePart(Part):
+    """A schedule of the learning rate."""
+
     family: ClassVar[str] = "schedules"
 
 
 class OptimizerPart(Part):
-    """`schedule` null: a constant learning rate; `clip_norm` null: no clipping."""
+    """An optimizer. `schedule` null: a constant learning rate; `clip_norm` null: no clipping."""
 
     family: ClassVar[str] = "optimizers"
     name: str = Field("adam", min_length=1)
@@ -96,16 +100,20 @@ class OptimizerPart(Part):
 
 
 class LossPart(Part):
-    """`label` names the loss in reports; the default is the name of the loss."""
+    """A loss. `label` is its name in reports, by default the shortest unique name."""
 
     family: ClassVar[str] = "losses"
     label: Annotated[str, Field(max_length=80), AfterValidator(_line)]
 
 
 class MetricPart(Part):
+    """A metric."""
+
     family: ClassVar[str] = "metrics"
 
 
 class DirectionPart(Part):
+    """A direction of slices."""
+
     family: ClassVar[str] = "directions"
     name: str = Field("random", min_length=1)

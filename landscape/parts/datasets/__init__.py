@@ -1,5 +1,3 @@
 """Datasets: `name(seed, *, test_fraction=0.25, ...) -> Dataset`, NumPy arrays, no network."""
 
 from landscape.parts.datasets._prepare import Dataset, Split
-
-__all__ = ["Dataset", "Split"]

@@ -4,5 +4,3 @@ Tables have shape `(features,)`, images are channels-first `(channels, height, w
 """
 
 from landscape.parts.models._build import Model
-
-__all__ = ["Model"]
