@@ -87,7 +87,8 @@ class Lines(Frozen):
     def _check_directions(self) -> "Lines":
         name = None if self.direction is None else self.direction.name
         if name in COMPUTED and self.directions not in (None, 1):
-            message = f"`directions` is {self.directions}, but there is only one `{name}` at a point"
+            count = self.directions
+            message = f"`directions` is {count}, but there is only one `{name}` at a point"
             raise sentence(message, "leave `directions` out")
         return self
 
