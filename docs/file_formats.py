@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-MODULES = ("records", "audit_records")
+MODULES = ("records", "curvature_records", "audit_records")
 PAGE = ROOT / "docs" / "file_formats.md"
 INTRODUCTION = """# The JSON files of results
 
 `runs/README.md` lists all files of an experiment. Its JSON files are described here, one table per
-record, one row per key. The page is generated from `landscape/storage/records.py` and
-`landscape/storage/audit_records.py`, which writer and reader share: change the docstrings there and
-run `python docs/file_formats.py`.
+record, one row per key. The page is generated from `records.py`, `curvature_records.py` and
+`audit_records.py` in `landscape/storage/`, which writer and reader share: change the docstrings
+there and run `python docs/file_formats.py`.
 
 A *number* is a JSON number or one of the texts `"NaN"`, `"Infinity"` and `"-Infinity"`, since JSON
 has no other way to write these. Earlier versions wrote null instead, and `"nan"`, `"inf"` and
@@ -54,10 +54,10 @@ def sections() -> Iterator[str]:
 
 
 def _section(node: ast.ClassDef) -> Iterator[str]:
-    base = node.bases[0].id if node.bases and isinstance(node.bases[0], ast.Name) else ""
+    base = node.bases[0].id if node.bases and isinstance(node.bases[0], ast.Name) else "OmitsNull"
     yield f"## {node.name}\n"
     text = " ".join((ast.get_docstring(node) or "").split())
-    yield f"{text} It has the keys of {base} as well.\n" if base else f"{text}\n"
+    yield f"{text}\n" if base == "OmitsNull" else f"{text} It has the keys of {base} as well.\n"
     yield "| key | value | meaning |\n| --- | --- | --- |"
     for key in _keys(node):
         yield f"| `{key.name}` | {key.kind} | {key.text} |"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from landscape import config
 from landscape.config import Experiment
 from landscape.errors import UserError, describe_value, first_line
-from landscape.storage import store
+from landscape.storage import array_files, store
 from landscape.sweep.executors.protocol import Ended, Lost, Note
 from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.lock import holder
@@ -101,7 +101,7 @@ class Sweep:
         """Returns one row per recorded step of a run. Raises UserError if it has no trace."""
         folder = store.run_folder(self.directory, run_id)
         try:
-            return store.read_trace(folder)
+            return array_files.read_trace(folder)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{folder} has no trace: {first_line(error)}",

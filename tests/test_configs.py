@@ -10,7 +10,7 @@ from helpers.in_process_runs import ended_runs
 from landscape import config
 from landscape.run import cross_run
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import store
+from landscape.storage import array_files, store
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=8", "audit=false"]
@@ -56,8 +56,8 @@ def test_config_runs(path, tmp_path):
     for run, status, _ in ended_runs(runs, tmp_path, workshop):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
-        assert store.read_trace(folder)["step"].tolist() == [0, 1, 2]
-        stored = store.read_slices(folder)
+        assert array_files.read_trace(folder)["step"].tolist() == [0, 1, 2]
+        stored = array_files.read_slices(folder)
         for label in run.slices.plane_labels():
             assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
         assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)

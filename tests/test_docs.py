@@ -12,7 +12,7 @@ from helpers.in_process_runs import ended_runs
 from landscape import config
 from landscape.config import Experiment
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import store
+from landscape.storage import array_files, store
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -161,7 +161,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         ((run, status, _),) = done
         assert status == "done"
         if name == "own":
-            slices = store.read_slices(store.run_folder(tmp_path / "out", run.id))
+            slices = array_files.read_slices(store.run_folder(tmp_path / "out", run.id))
             assert slices["trained/lines/last_layer/risk"].shape == (2, 3)
 
 

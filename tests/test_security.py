@@ -16,7 +16,7 @@ from landscape.errors import StorageError, UserError
 from landscape.export.trackers import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
-from landscape.storage import store
+from landscape.storage import array_files, experiment_folder, store
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
@@ -76,7 +76,7 @@ class Trap:
 def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_path):
     directory, mark = tmp_path / "theirs", tmp_path / "mark"
     shutil.copytree(own, directory)
-    (name,) = store.read_plan(directory)
+    (name,) = experiment_folder.read_plan(directory)
     folder = store.run_folder(directory, name)
     (tmp_path / "trap.py").write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\n")
     text = (folder / "config.yaml").read_text()
@@ -89,7 +89,7 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     np.savez(folder / "slices.npz", array, allow_pickle=True)
     store.write_status(folder, "done")  # as whoever wants to be believed
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        store.read_slices(folder)
+        array_files.read_slices(folder)
     done = invoke("report", str(directory), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     page = (directory / "report" / "index.html").read_text()
@@ -108,7 +108,7 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
 def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
     directory = tmp_path / "theirs"
     shutil.copytree(own, directory)
-    store.write_plan(directory, [name])
+    experiment_folder.write_plan(directory, [name])
     for words in (["status"], ["report"], ["export", "--to", "tensorboard"]):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 2 and "is not a valid run id" in done.stderr
@@ -135,13 +135,13 @@ def test_results_are_not_written_through_a_link(own, tmp_path):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
-    (name,) = store.read_plan(directory)
+    (name,) = experiment_folder.read_plan(directory)
     folder, elsewhere = store.run_folder(directory, name), tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "thesis.txt").write_text("years of work")
     shutil.rmtree(folder)
     folder.symlink_to(elsewhere)
-    with pytest.raises(UserError, match="leads to"):
+    with pytest.raises(UserError, match="is a symbolic link to"):
         run_sweep(path, *FEW, executor="serial")
     assert [p.name for p in elsewhere.iterdir()] == ["thesis.txt"]
 
@@ -154,7 +154,7 @@ def test_a_report_is_not_written_through_a_link(own, tmp_path, place):
     (site / "comparison.csv").write_text("years of work")
     (directory / place).parent.mkdir(exist_ok=True)
     (directory / place).symlink_to(site)
-    with pytest.raises(UserError, match="leads to"):
+    with pytest.raises(UserError, match="is a symbolic link to"):
         build(directory)
     assert [p.name for p in site.iterdir()] == ["comparison.csv"]
     assert (site / "comparison.csv").read_text() == "years of work"
@@ -176,7 +176,7 @@ def test_a_log_is_not_written_through_a_link(own, tmp_path):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
-    (name,) = store.read_plan(directory)
+    (name,) = experiment_folder.read_plan(directory)
     folder, thesis = store.run_folder(directory, name), tmp_path / "thesis.txt"
     thesis.write_text("years of work")
     (folder / "log.txt").unlink()
@@ -184,7 +184,7 @@ def test_a_log_is_not_written_through_a_link(own, tmp_path):
     with pytest.raises(StorageError, match=r"log\.txt"):
         store.append_log(folder, "a line")
     (folder / "params.safetensors").unlink()
-    with pytest.raises(UserError, match="leads to"):
+    with pytest.raises(UserError, match="is a symbolic link to"):
         run_sweep(path, *FEW, executor="serial")
     assert thesis.read_text() == "years of work"
 
@@ -194,7 +194,7 @@ def test_fresh_deletes_nothing_that_is_not_its_own(own, tmp_path):
     directory = tmp_path / "out" / "sweep"
     directory.mkdir(parents=True)
     (directory / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="nothing is deleted"):
+    with pytest.raises(UserError, match="nothing was deleted"):
         run_sweep(path, *FEW, executor="serial", fresh=True)
     shutil.copytree(own, directory, dirs_exist_ok=True)
     before = [*directory.glob("runs/*/status.json")]
@@ -214,7 +214,7 @@ def test_a_tracker_is_not_written_through_a_link(own, tmp_path):
         shutil.copytree(own, directory)
         elsewhere.mkdir()
         (directory / name).symlink_to(elsewhere)
-        with pytest.raises(UserError, match="leads to"):
+        with pytest.raises(UserError, match="is a symbolic link to"):
             export(directory, tracker)
         assert [*elsewhere.iterdir()] == []
 
@@ -222,8 +222,8 @@ def test_a_tracker_is_not_written_through_a_link(own, tmp_path):
 def test_a_terminal_takes_no_orders_from_a_loss(own, tmp_path):
     directory = tmp_path / "theirs"
     shutil.copytree(own, directory)
-    (name,) = store.read_plan(directory)
-    store.write_plan(directory, [name, "other"])
+    (name,) = experiment_folder.read_plan(directory)
+    experiment_folder.write_plan(directory, [name, "other"])
     folder = store.run_folder(directory, "other")
     shutil.copytree(store.run_folder(directory, name), folder)
     store.write_failure(folder, (folder / "config.yaml").read_text(), "ValueError: \x1b[31mred\x07")
@@ -245,7 +245,7 @@ def test_what_is_nested_without_end_is_a_damaged_file(own, tmp_path, name):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     shutil.copytree(own, directory)
-    (run_id,) = store.read_plan(directory)
+    (run_id,) = experiment_folder.read_plan(directory)
     folder = store.run_folder(directory, run_id)
     place = directory / name if (directory / name).exists() else folder / name
     before = (folder / "trace.parquet").read_bytes()
@@ -262,7 +262,9 @@ def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
     run_sweep(path, *FEW, "seeds=2", executor="serial")
-    first, second = (store.run_folder(directory, name) for name in store.read_plan(directory))
+    first, second = (
+        store.run_folder(directory, name) for name in experiment_folder.read_plan(directory)
+    )
     shutil.copy(second / "trace.parquet", first / "trace.parquet")  # readable, and wrong
     for words in (["report"], ["export", "--to", "tensorboard"]):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from landscape.storage.audit_records import AuditRecord, FailedAudit, Property
-from landscape.storage.records import CurvaturePoint, CurvatureRecord, LossSmoothness
+from landscape.storage.curvature_records import CurvaturePoint, CurvatureRecord, LossSmoothness
 
 # Classes of smoothness that are twice differentiable everywhere.
 TWICE = ("smooth", "C2")

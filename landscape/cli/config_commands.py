@@ -179,10 +179,10 @@ def _print_plan(
     from landscape.cli.live_view import duration
     from landscape.run import traced_options
     from landscape.run.plan import plan
-    from landscape.storage import store
+    from landscape.storage import experiment_folder
 
     if fresh:
-        store.refuse_foreign(directory)
+        experiment_folder.refuse_foreign(directory)
     runs = configs.expand(experiment)
     plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
     pending = [run for run in runs if plans[run.id].pending]
@@ -190,7 +190,7 @@ def _print_plan(
         click.echo(f"{plans[run.id].action:8} {run.id}")
     _print_damaged(plans)
     if fresh:
-        _print_deleted(directory, *store.size(directory), "would delete")
+        _print_deleted(directory, *experiment_folder.runs_and_bytes(directory), "would delete")
     programs = counted(len({traced_options.widest_key(run) for run in pending}), "program")
     total = counted(len(runs), "run")
     message(f"{total}, {len(pending)} to do, {programs} to compile, {spec.workers}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from landscape.errors import StorageError, UserError, first_line
 from landscape.report.results import Results, StoredRun, read
-from landscape.storage import store
+from landscape.storage import disk, store
 
 # Files that are not exported: they describe the progress of a run, not its results.
 _INTERNAL_FILES = (store.STATUS, store.PROGRESS)
@@ -58,7 +58,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     """
     results = read(directory)
     runs = tuple(finished(results))
-    store.refuse_links(directory / name for name in _DEFAULT_DESTINATIONS)
+    disk.refuse_links(directory / name for name in _DEFAULT_DESTINATIONS)
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
     except ImportError as error:

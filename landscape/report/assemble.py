@@ -21,7 +21,7 @@ from landscape.report.figures import all_figures, rendering
 from landscape.report.figures.view import View, view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
-from landscape.storage import disk, store
+from landscape.storage import disk
 
 Columns = Callable[[pd.DataFrame], Sequence[tables.TableColumn]]
 # Tables that are written only if they have rows.
@@ -60,7 +60,7 @@ def build(experiment_dir: Path) -> Report:
     """
     results = read(Path(experiment_dir))
     directory = results.directory / "report"
-    store.refuse_links((directory, directory / "tables", directory / "figures"))
+    disk.refuse_links((directory, directory / "tables", directory / "figures"))
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)

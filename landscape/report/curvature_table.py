@@ -10,7 +10,7 @@ from landscape.numerics.geometry import achieved_drop
 from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.tables import TableColumn
-from landscape.storage.records import CurvaturePoint, CurvatureRecord, OperatorRecord
+from landscape.storage.curvature_records import CurvaturePoint, CurvatureRecord, OperatorRecord
 
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton"}
 _AT = ("trained", "initial")

@@ -15,12 +15,12 @@ from landscape import config
 from landscape.config import Experiment, Run
 from landscape.errors import UserError, last_line, printable
 from landscape.report import audits
-from landscape.storage import store
+from landscape.storage import array_files, experiment_folder, store
 from landscape.storage.audit_records import AuditRecord
+from landscape.storage.curvature_records import CurvatureRecord
 from landscape.storage.records import (
     Check,
     CrossRunRecord,
-    CurvatureRecord,
     MetaRecord,
     OutcomeRecord,
     StatusRecord,
@@ -194,7 +194,7 @@ def read(directory: Path) -> Results:
 
 def _plan(directory: Path) -> list[str]:
     try:
-        return list(store.read_plan(directory))
+        return list(experiment_folder.read_plan(directory))
     except _UNREADABLE as error:
         raise UserError(
             f"`{directory / 'plan.json'}` cannot be read: {last_line(str(error))}",
@@ -256,7 +256,9 @@ def _read_results(run: StoredRun, folder: Path) -> StoredRun:
     metric = summary.primary_metric
     if metric not in trace:
         raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
-    slices, without_slices = _optional(folder / "slices.npz", lambda p: store.read_slices(p.parent))
+    slices, without_slices = _optional(
+        folder / "slices.npz", lambda p: array_files.read_slices(p.parent)
+    )
     audit, without_audit = _optional(
         folder / "audit.json", lambda path: audits.parse(path.read_text(encoding="utf-8"))
     )
@@ -291,7 +293,7 @@ def _summary(path: Path) -> tuple[SummaryRecord, str]:
 
 def _trace(folder: Path) -> pd.DataFrame:
     try:
-        trace = store.read_trace(folder)
+        trace = array_files.read_trace(folder)
         if not len(trace) or "step" not in trace:
             raise ValueError("it has no steps")
     except _UNREADABLE as error:

@@ -31,9 +31,10 @@ from landscape.run.progress import Progress
 from landscape.run.provenance import provenance
 from landscape.run.stored_training import read_training, write_training
 from landscape.run.training_inputs import checkpoint_count, evaluation_set, training_inputs
-from landscape.storage import disk, store
+from landscape.storage import array_files, disk, store
 from landscape.storage.audit_records import AuditRecord
-from landscape.storage.records import Check, CurvatureRecord, MetaRecord, SummaryRecord
+from landscape.storage.curvature_records import CurvatureRecord
+from landscape.storage.records import Check, MetaRecord, SummaryRecord
 
 PyTree = Any
 
@@ -108,7 +109,7 @@ def _store_measurements(run: Run, folder: Path, measurements: Measurements) -> N
     store.clear_measured(folder)
     disk.write_text(folder / "config.yaml", config.dump(run))
     if measurements.slice_arrays:
-        store.write_slices(folder, measurements.slice_arrays)
+        array_files.write_slices(folder, measurements.slice_arrays)
     if measurements.curvature_record is not None:
         store.write_record(folder / "curvature.json", measurements.curvature_record)
     if measurements.audit is not None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from landscape import config
 from landscape.config import AcrossSettings, Run, same_training
 from landscape.errors import UserError
-from landscape.storage import store
+from landscape.storage import experiment_folder, store
 from landscape.storage.records import CrossRunRecord
 
 
@@ -44,7 +44,11 @@ def plan(
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
     ids = {run.id for run in runs}
-    unused = {same_training(name): name for name in store.run_names(directory) if name not in ids}
+    unused = {
+        same_training(name): name
+        for name in experiment_folder.run_ids(directory)
+        if name not in ids
+    }
     return {run.id: _plan_run(run, directory, unused, retry_failed) for run in runs}
 
 

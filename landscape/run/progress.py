@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape.storage import store
+from landscape.storage import array_files, store
 from landscape.storage.records import ProgressRecord
 
 # Seconds between two reports of the progress of a training.
@@ -59,7 +59,7 @@ class Progress:
         if not first and now - self._written < EVERY and step < steps:
             return
         rate = (step - start_step) / (now - start) if step > start_step else None
-        store.write_trace(self._folder, rows(), lasting=False)
+        array_files.write_trace(self._folder, rows(), lasting=False)
         speed = f", {rate:.0f} steps per second" if rate else ""
         self._log(f"step {step} of {steps}{speed}")
         self._write(step, steps, rate)

@@ -10,7 +10,7 @@ import numpy as np
 from landscape.config import Run
 from landscape.parts.models import Model
 from landscape.run.measurements import Training
-from landscape.storage import store
+from landscape.storage import array_files, store
 
 PyTree = Any
 
@@ -18,10 +18,12 @@ PyTree = Any
 def write_training(folder: Path, training: Training) -> None:
     """Writes trace, parameters and checkpoints."""
     trees = {name: getattr(training, name) for name in ("initial", "trained", "update")}
-    store.write_trace(folder, training.trace)
-    store.write_params(folder, _tensors(trees))
+    array_files.write_trace(folder, training.trace)
+    array_files.write_params(folder, _tensors(trees))
     if len(training.checkpoint_steps):
-        store.write_checkpoints(folder, training.checkpoint_steps, _tensors(training.checkpoints))
+        array_files.write_checkpoints(
+            folder, training.checkpoint_steps, _tensors(training.checkpoints)
+        )
 
 
 def read_training(run: Run, model: Model, folder: Path) -> Training | None:
@@ -40,12 +42,12 @@ def read_training(run: Run, model: Model, folder: Path) -> Training | None:
 
 def _read_training(run: Run, model: Model, folder: Path) -> Training:
     like = _shapes(model)
-    tensors = store.read_params(folder)
+    tensors = array_files.read_params(folder)
     steps, checkpoints = np.zeros(0, int), like
     if run.checkpoints:
-        steps, named = store.read_checkpoints(folder)
+        steps, named = array_files.read_checkpoints(folder)
         checkpoints = _restore(like, named, "")
-    trace = {name: column.to_numpy() for name, column in store.read_trace(folder).items()}
+    trace = {name: column.to_numpy() for name, column in array_files.read_trace(folder).items()}
     last = int(trace["step"][-1])
     return Training(
         initial=_restore(like, tensors, "initial/"),
@@ -60,7 +62,7 @@ def _read_training(run: Run, model: Model, folder: Path) -> Training:
 
 def read_ends(model: Model, folder: Path) -> tuple[PyTree, PyTree]:
     """Returns the trained and the initial parameters of a finished run."""
-    like, tensors = _shapes(model), store.read_params(folder)
+    like, tensors = _shapes(model), array_files.read_params(folder)
     return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
 
 

@@ -1,4 +1,4 @@
-"""The layout of results, the records in them, and atomic writes.
+"""The layout of results, their records, and atomic writes.
 
 Only this folder knows file names and formats; it never imports jax, and computes nothing.
 """

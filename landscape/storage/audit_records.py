@@ -1,14 +1,21 @@
-"""`audit.json`: the judgment of one loss. The audit builds these records; figures and tables read
-them.
-"""
+"""`audit.json` of a run: the judgment of one loss."""
 
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag, model_serializer, model_validator
+from pydantic import Discriminator, Tag, model_validator
 
-from landscape.storage.schema import Grid, Number, Value, Vector, record, to_plain
+from landscape.storage.schema import (
+    Grid,
+    Number,
+    OmitsNull,
+    Value,
+    Vector,
+    check_equal_lengths,
+    record,
+    to_plain,
+)
 
 Severity = Literal["error", "warning", "note"]
 Verdict = Literal["trainable", "care", "untrainable"]
@@ -16,7 +23,7 @@ Interval = tuple[Number, Number]
 
 
 @record
-class Where:
+class Where(OmitsNull):
     """An operation in the user's source. Columns count from 1 and are missing if unknown."""
 
     file: str
@@ -29,10 +36,6 @@ class Where:
     """First column of the operation."""
     end_column: int | None = None
     """Column after its last one."""
-
-    @model_serializer(mode="wrap")
-    def _without_missing(self, handler: Any) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value is not None}
 
 
 @record
@@ -155,8 +158,7 @@ class LimitTable:
 
     @model_validator(mode="after")
     def _same_length(self) -> "LimitTable":
-        if not len(self.steps) == len(self.left) == len(self.right):
-            raise ValueError("the quotients are not as many as the steps")
+        check_equal_lengths(self.steps, self.left, self.right)
         return self
 
 
@@ -178,8 +180,7 @@ class LossShapes:
     @model_validator(mode="after")
     def _same_length(self) -> "LossShapes":
         for line in self.lines:
-            if not len(line.value) == len(line.gradient) == len(self.x):
-                raise ValueError("a curve is not as long as its x")
+            check_equal_lengths(self.x, line.value, line.gradient)
         return self
 
 
@@ -202,13 +203,13 @@ class Audit:
     properties: Mapping[str, Property]
     """By name: smoothness, convex, lipschitz, curvature, range, dead_fraction, coverage."""
     findings: tuple[Finding, ...]
-    """The gravest first."""
+    """The most severe first."""
     suspects: tuple[Suspect, ...] = ()
     """Operations that can switch, and the outcome of each suspicion."""
     targets: Mapping[str, Value] = field(default_factory=dict)
     """The targets that the evidence names."""
     notes: tuple[str, ...] = ()
-    """What could not be tried, and doubts."""
+    """Tests that were not possible, and caveats."""
     shapes: LossShapes | None = None
     """What a figure draws; not part of `landscape audit --json`."""
 

@@ -1,18 +1,18 @@
 """Atomic file writes: readers see the old or the new content, never a partial file.
 
-A file is written under a temporary name in its own folder, flushed to disk and renamed.
+A file is written under a temporary name in the same folder, flushed to disk and renamed.
 """
 
 import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from landscape.errors import StorageError
+from landscape.errors import StorageError, UserError
 
-# The end of the name of a file that is being written.
+# The suffix of a file that is being written.
 UNFINISHED = ".part"
 _HINTS = {
     errno.ENOSPC: "free some space and rerun the command",
@@ -55,28 +55,32 @@ def storing(path: Path) -> Iterator[None]:
         raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
-_owner: int | None = None
+_writer: int | None = None  # the only process that may write
 
 
-def claim() -> None:
-    """Allows only this process to write from now on.
+def allow_writes_by(process: int | None) -> None:
+    """Allows only this process to write from now on; None allows all processes.
 
     A user's loss may fork. The copy would continue its parent's run, and must not write into it.
     """
-    global _owner
-    _owner = os.getpid()
-
-
-def disclaim() -> None:
-    """Allows any process to write again."""
-    global _owner
-    _owner = None
+    global _writer
+    _writer = process
 
 
 def refuse_copies() -> None:
-    """Ends this process immediately if it is a copy of the one that writes."""
-    if _owner is not None and os.getpid() != _owner:
+    """Ends this process immediately if it is a forked copy of the process that may write."""
+    if _writer is not None and os.getpid() != _writer:
         os._exit(1)
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raises UserError if a path is a symbolic link, which could lead out of the experiment."""
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(
+                f"{path} is a symbolic link to {path.resolve()}",
+                hint="remove the link: results are written inside the experiment's folder",
+            )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,57 +1,70 @@
-"""What all records are made of: frozen, strict, with one encoding of NaN and infinity.
+"""Building blocks of all records: frozen, strict, with one encoding of NaN and infinity.
 
 JSON has no number for NaN and infinity, so they are the texts "NaN", "Infinity" and "-Infinity".
-Folders written by version 0.1.0 have null or "nan", "inf" and "-inf" instead; `_from_json` is the
-only place that knows.
+Folders written by version 0.1.0 have null or "nan", "inf" and "-inf" instead; only this module
+handles these.
 """
 
 import json
 import math
 from functools import cache
-from typing import Annotated, Any, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
 from pydantic.dataclasses import dataclass
 from pydantic_core import to_json
 
 Record = TypeVar("Record")
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_LEGACY = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NON_FINITE |= {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # of version 0.1.0
 
 
 @dataclass_transform(frozen_default=True)
 def record(cls: type[Record]) -> type[Record]:
-    """Turns a class into a frozen, validated dataclass; keys that it does not know are ignored."""
+    """Turns a class into a frozen, validated dataclass; unknown keys are ignored."""
     config = ConfigDict(
         strict=True, extra="ignore", ser_json_inf_nan="strings", populate_by_name=True
     )
     return dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]
 
 
+@record
+class OmitsNull:
+    """Base class of records that are written without the keys whose value is null."""
+
+    @model_serializer(mode="wrap")
+    def _without_null(self, handler: Any) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
 def _number(value: Any) -> Any:
-    if value is None:
-        return math.nan
-    return _from_json(_plain(value))
+    return math.nan if value is None else _from_json(_plain(value))
 
 
 def _vector(values: Any) -> Any:
-    """An array or a list as a tuple."""
     values = _plain(values)
     return tuple(values) if isinstance(values, list) else values
 
 
 def _from_json(value: Any) -> Any:
-    """The value with the texts of non-finite numbers as numbers, at any depth."""
+    """Replaces the texts of non-finite numbers by numbers, at any depth."""
     if isinstance(value, str):
-        return (_NON_FINITE | _LEGACY).get(value, value)
+        return _NON_FINITE.get(value, value)
     if isinstance(value, dict):
         return {key: _from_json(item) for key, item in value.items()}
     return [_from_json(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
-    """The value with NumPy's arrays and scalars as lists and numbers, at any depth."""
+    """Replaces NumPy arrays and scalars by lists and numbers, at any depth."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, dict):
@@ -70,7 +83,7 @@ Value = Annotated[Any, BeforeValidator(_from_json), PlainSerializer(_plain)]
 
 
 def to_plain(value: Any) -> Any:
-    """Returns the record as the plain values that JSON holds; non-finite numbers become texts."""
+    """Returns a record as values of JSON; non-finite numbers become texts."""
     return json.loads(to_json(value, inf_nan_mode="strings"))
 
 
@@ -79,12 +92,11 @@ def to_text(value: Any) -> str:
     return json.dumps(to_plain(value), indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-@overload
-def from_text(text: str | bytes, kind: type[Record]) -> Record: ...
-@overload
-def from_text(text: str | bytes, kind: object) -> Any: ...
 def from_text(text: str | bytes, kind: Any) -> Any:
-    """The record that JSON holds. Raises ValueError if the text does not match the schema."""
+    """Returns the record in a JSON text. Raises ValueError if it does not match the schema.
+
+    `kind` is the class of the record, or any type that is annotated for pydantic.
+    """
     try:
         return _adapter(kind).validate_json(text)
     except ValidationError as error:
@@ -92,6 +104,12 @@ def from_text(text: str | bytes, kind: Any) -> Any:
         place = ".".join(map(str, first["loc"]))
         text = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"`{place}`: {text}" if place else text) from None
+
+
+def check_equal_lengths(*columns: Vector) -> None:
+    """Raises ValueError if the columns differ in length."""
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError("the columns differ in length")
 
 
 @cache

@@ -10,12 +10,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from landscape.errors import StorageError, UserError
-from landscape.storage import disk, store
+from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import Holder
 
 # The operating system releases the lock when its holder ends for any reason. It cannot report the
 # holder, which is therefore in a file of its own; a holder that was killed leaves that file behind.
-_LOCK, _HELD = ".lock", store.HELD
+_LOCK, _HELD = ".lock", experiment_folder.HELD
 _TIMEOUT = 1.0  # seconds: readers take the lock briefly as well
 
 
@@ -48,12 +48,12 @@ def hold(directory: Path) -> Iterator[Holder | None]:
     try:
         stale = _read(directory)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        disk.claim()
+        disk.allow_writes_by(os.getpid())
         this_process = Holder(socket.gethostname(), os.getpid(), since)
         store.write_record(directory / _HELD, this_process)
         yield stale
     finally:
-        disk.disclaim()
+        disk.allow_writes_by(None)
         with suppress(OSError):  # the folder may have become read-only or been removed
             (directory / _HELD).unlink(missing_ok=True)
             (directory / _LOCK).unlink(missing_ok=True)
@@ -78,7 +78,4 @@ def holder(directory: Path) -> Holder | None:
 
 
 def _read(directory: Path) -> Holder | None:
-    try:
-        return store.read_record(directory / _HELD, Holder)
-    except (OSError, ValueError):
-        return None
+    return store.read_valid_record(directory / _HELD, Holder)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landscape.errors import UserError
-from landscape.storage import store
+from landscape.storage import experiment_folder, store
 from landscape.storage.records import ProgressRecord
 
 
@@ -31,7 +31,7 @@ def run_states(directory: Path, held: bool, *, thorough: bool = True) -> dict[st
             hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
         )
     try:
-        names = store.read_plan(directory)
+        names = experiment_folder.read_plan(directory)
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot read {directory / 'plan.json'}: {error}",

@@ -11,7 +11,7 @@ from landscape import config
 from landscape.config import AcrossSettings, Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.run.plan import Planned, across_missing, done, plan
-from landscape.storage import disk, store
+from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import Holder
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Event, Executor, ExecutorSpec, Note
@@ -57,7 +57,7 @@ def open_session(
     directory = out / experiment.name
     with lock.hold(directory) as stale:
         if fresh:
-            store.refuse_foreign(directory)
+            experiment_folder.refuse_foreign(directory)
         plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
         if not fresh:
             _refuse_links(directory, plans)
@@ -89,8 +89,8 @@ def events(
             if stop.is_set():  # do not delete results for runs that will not start
                 return
             if session.fresh:
-                yield Deleting(*store.size(directory))
-                store.clear_experiment(directory)
+                yield Deleting(*experiment_folder.runs_and_bytes(directory))
+                experiment_folder.clear_experiment(directory)
             _update_folder(session)
             yield from executor.perform(pending, directory, stop)
         if across is not None and not stop.is_set():
@@ -112,15 +112,15 @@ def _measure_across(
 def _refuse_links(directory: Path, plans: dict[str, Planned]) -> None:
     """Raises UserError if a file or folder that would be written or moved is a symbolic link."""
     names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
-    store.refuse_links(store.written_places(directory, sorted(names)))
+    disk.refuse_links(experiment_folder.written_paths(directory, sorted(names)))
 
 
 def _update_folder(session: Session) -> None:
     """Writes the experiment and its plan, and gives stored runs the names in the config."""
     directory = session.directory
-    store.clear_unfinished(directory)
+    experiment_folder.clear_unfinished(directory)
     disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
-    store.write_plan(directory, [run.id for run in session.runs])
+    experiment_folder.write_plan(directory, [run.id for run in session.runs])
     if session.experiment.across is None:
         (directory / "across.json").unlink(missing_ok=True)
     _rename(session.runs, session.plan, directory)
@@ -130,6 +130,6 @@ def _rename(runs: Sequence[Run], plans: dict[str, Planned], directory: Path) -> 
     for run in runs:
         planned = plans[run.id]
         if planned.folder != run.id:
-            store.move_run(directory, planned.folder, run.id)
+            experiment_folder.move_run(directory, planned.folder, run.id)
         if planned.renamed and not planned.pending:
             store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))

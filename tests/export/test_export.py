@@ -11,7 +11,7 @@ from landscape.errors import UserError
 from landscape.export.trackers import export, finished
 from landscape.report.assemble import build
 from landscape.report.results import read
-from landscape.storage import store
+from landscape.storage import array_files, experiment_folder, store
 
 FEW = ("losses=[{name: focal, gamma: 1.5}, brier]", "seeds=1", "steps=10", "record_every=5")
 
@@ -25,8 +25,8 @@ def directory(tmp_path_factory):
 
 
 def traces(directory):
-    names = store.read_plan(directory)
-    return {name: store.read_trace(store.run_folder(directory, name)) for name in names}
+    names = experiment_folder.read_plan(directory)
+    return {name: array_files.read_trace(store.run_folder(directory, name)) for name in names}
 
 
 @pytest.mark.filterwarnings("ignore")  # those of the tracker's own making
@@ -175,7 +175,7 @@ def test_a_tracker_that_is_missing_says_what_to_install(directory, monkeypatch):
 def test_links_in_a_folder_of_somebody_elses_are_not_handed_on(directory, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("not yours")
-    name = store.read_plan(directory)[0]
+    name = experiment_folder.read_plan(directory)[0]
     link = store.run_folder(directory, name) / "notes.txt"
     link.symlink_to(secret)
     try:

@@ -16,7 +16,7 @@ from landscape import config
 from landscape.report import results
 from landscape.report.assemble import build
 from landscape.storage import store
-from landscape.storage.records import OmittedOperator
+from landscape.storage.curvature_records import OmittedOperator
 from landscape.sweep.run_states import run_states
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "revision_6aebe74.tar.xz"

@@ -15,7 +15,7 @@ from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.progress import Progress
 from landscape.run.training_inputs import evaluation_set
-from landscape.storage import store
+from landscape.storage import array_files, store
 
 CONFIG = """
 dataset: digits
@@ -71,7 +71,7 @@ def find(finished, loss="softmax_cross_entropy", seed=0):
 
 
 def layers(folder, at):
-    tensors = store.read_params(folder)
+    tensors = array_files.read_params(folder)
     return [tensors[f"{at}/{name}"].astype(np.float64) for name in NAMES]
 
 
@@ -131,7 +131,10 @@ def random_direction(data, params):
 
 def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
     _, folder, examples = find(finished)
-    arrays, found = store.read_slices(folder), json.loads((folder / "curvature.json").read_text())
+    arrays, found = (
+        array_files.read_slices(folder),
+        json.loads((folder / "curvature.json").read_text()),
+    )
     assert (found["convex"], found["twice_differentiable"]) == (True, True)
     assert [p["place"] for p in found["points"]] == ["trained", "initial"] + ["checkpoint"] * 4
     for at, point in zip(("trained", "initial"), found["points"], strict=False):
@@ -198,7 +201,7 @@ def test_every_check_of_a_smooth_model_passes(finished):
 def test_a_radius_that_is_found_is_where_the_risk_has_risen_as_far_as_asked(finished):
     for seed in (0, 1):
         _, folder, _ = find(finished, "brier", seed)
-        arrays, trace = store.read_slices(folder), store.read_trace(folder)
+        arrays, trace = array_files.read_slices(folder), array_files.read_trace(folder)
         drop = trace["risk/evaluation"].iloc[0] - trace["risk/evaluation"].iloc[-1]
         lines = "trained/lines/random"
         assert arrays[f"{lines}/radius_found"]
@@ -212,7 +215,7 @@ def test_a_radius_that_is_found_is_where_the_risk_has_risen_as_far_as_asked(fini
 
 def test_the_interpolation_ends_at_the_initial_point(finished):
     _, folder, examples = find(finished)
-    arrays = store.read_slices(folder)
+    arrays = array_files.read_slices(folder)
     start = risks(layers(folder, "initial"), examples)["softmax_cross_entropy"]
     end = risks(layers(folder, "trained"), examples)["softmax_cross_entropy"]
     np.testing.assert_allclose(arrays["trained/lines/interpolation/risk"][0, -1], start, rtol=1e-5)
@@ -221,8 +224,8 @@ def test_the_interpolation_ends_at_the_initial_point(finished):
 
 def test_the_path_on_its_plane(finished):
     _, folder, examples = find(finished)
-    arrays = store.read_slices(folder)
-    steps, tensors = store.read_checkpoints(folder)
+    arrays = array_files.read_slices(folder)
+    steps, tensors = array_files.read_checkpoints(folder)
     assert steps.tolist() == [0, 20, 40, 60]
     path = [[tensors[name][i].astype(np.float64) for name in NAMES] for i in range(4)]
     trained = flat(layers(folder, "trained"))
@@ -252,7 +255,7 @@ def test_the_path_on_its_plane(finished):
 
 def test_a_plane_of_random_and_eigenvector_has_right_angles(finished):
     _, folder, _ = find(finished)
-    arrays = store.read_slices(folder)
+    arrays = array_files.read_slices(folder)
     for at in ("trained", "initial"):
         assert abs(arrays[f"{at}/planes/{BENT}/cosine"]).max() < 1e-5
         assert abs(arrays[f"{at}/planes/random/cosine"]).max() < 1e-5

@@ -13,7 +13,7 @@ from landscape.parts.datasets.images import digits
 from landscape.parts.directions import Point, random
 from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import store
+from landscape.storage import array_files, experiment_folder, store
 from landscape.sweep.executors.protocol import Ended
 from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.session import events, open_session
@@ -60,7 +60,7 @@ def read(finished, loss, seed):
     runs, _, out = finished
     run = next(r for r in runs.values() if r.loss.label == loss and r.seed == seed)
     folder = store.run_folder(out, run.id)
-    return run, folder, store.read_trace(folder), store.read_slices(folder)
+    return run, folder, array_files.read_trace(folder), array_files.read_slices(folder)
 
 
 def numpy_risk(layers, inputs, labels):
@@ -74,7 +74,7 @@ def numpy_risk(layers, inputs, labels):
 
 
 def parameters(folder, at):
-    tensors = store.read_params(folder)
+    tensors = array_files.read_params(folder)
     prefix = f"{at}/"
     return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
 
@@ -174,14 +174,14 @@ def test_measuring_more_changes_no_other_number(finished, tmp_path):
     assert run_id in finished[0]
     old, new = store.run_folder(finished[2], run_id), store.run_folder(out, run_id)
     assert (old / "trace.parquet").read_bytes() == (new / "trace.parquet").read_bytes()
-    before, after = store.read_slices(old), store.read_slices(new)
+    before, after = array_files.read_slices(old), array_files.read_slices(new)
     # With gradients another program is compiled, and processors differ in how it adds up: the same
     # points and parameters give the same risk to a unit in the last place.
     same = partial(np.testing.assert_allclose, rtol=5e-7)
     same(after["trained/planes/random/risk"], before["trained/planes/random/risk"])
     same(after["trained/lines/random/risk"][:2], before["trained/lines/random/risk"])
     center = after["trained/planes/random/gradient_norm/evaluation"][0, 1, 2]
-    norm = store.read_trace(new)["gradient_norm/evaluation"].iloc[-1]
+    norm = array_files.read_trace(new)["gradient_norm/evaluation"].iloc[-1]
     np.testing.assert_allclose(center, norm, rtol=1e-4)
 
 
@@ -199,7 +199,7 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
         patch.setattr(run_module, "_train", None)
         assert perform_all(changed, out) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
-    assert store.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
+    assert array_files.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
     assert planned_actions(changed, out) == {run_id: "done"}
     anew, _, other = perform(tmp_path / "b", overrides=[*quick, "slices.lines.points=7"])
     assert list(anew) == [run_id]
@@ -220,7 +220,7 @@ def test_a_diverged_run_is_a_result(tmp_path):
     assert statuses == {run_id: "diverged"}
     folder = store.run_folder(out, run_id)
     summary = json.loads((folder / "summary.json").read_text())
-    trace = store.read_trace(folder)
+    trace = array_files.read_trace(folder)
     assert summary["diverged_step"] == trace["step"].iloc[-1]
     assert trace["step"].is_unique
     assert all(np.isfinite(values).all() for values in parameters(folder, "trained").values())
@@ -371,13 +371,13 @@ def test_a_run_of_another_sweep_is_kept_under_its_new_name(tmp_path):
         return ended, directory
 
     def names(directory):
-        return store.run_names(directory)
+        return experiment_folder.run_ids(directory)
 
     (first,), directory = performed("optimizer.learning_rate=0.02")
     before = (store.run_folder(directory, first) / "trace.parquet").stat().st_mtime_ns
     (second,), _ = performed("optimizer.learning_rate=0.02,0.05")
     assert "learning_rate=0.05" in second
-    planned = store.read_plan(directory)
+    planned = experiment_folder.read_plan(directory)
     assert sorted(planned) == names(directory) and len(planned) == 2 and first not in planned
     (moved,) = (name for name in planned if name != second)
     assert "learning_rate=0.02" in moved and moved.endswith(first[-14:])

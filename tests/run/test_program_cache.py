@@ -16,7 +16,7 @@ from helpers.in_process_runs import ended_runs
 from landscape import config
 from landscape.run import traced_options
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import store
+from landscape.storage import array_files, store
 
 CONFIG = """
 dataset: breast_cancer
@@ -122,7 +122,7 @@ def test_values_that_are_arguments_act(tmp_path):
         "slices=null",
     )
     for run in runs:
-        tensors = store.read_params(store.run_folder(tmp_path / "out", run.id))
+        tensors = array_files.read_params(store.run_folder(tmp_path / "out", run.id))
         moved = [
             tensors[name] - tensors[name.replace("trained/", "initial/")]
             for name in tensors
@@ -155,7 +155,7 @@ def test_options_of_the_users_own_functions_are_no_arguments(tmp_path, compiled)
     runs = performed(tmp_path, "losses.own.power=1.0,2.0", "losses.own.scale=1.0,3.0", text=text)
     assert compiled["jit(advance)"] == 4
     first = {
-        (run.loss.options["power"], run.loss.options["scale"]): store.read_trace(
+        (run.loss.options["power"], run.loss.options["scale"]): array_files.read_trace(
             store.run_folder(tmp_path / "out", run.id)
         )["risk/evaluation"][0]
         for run in runs
@@ -244,7 +244,7 @@ def test_seeds_trained_together_are_those_trained_alone_to_rounding(tmp_path):
     assert alone.keys() == together.keys()
     counts = set()
     for run_id in alone:
-        one, other = (store.read_trace(place[run_id]) for place in found)
+        one, other = (array_files.read_trace(place[run_id]) for place in found)
         assert list(one.columns) == list(other.columns) and len(one) == len(other)
         np.testing.assert_array_equal(one["step"], other["step"])
         for name in ("risk/evaluation", "accuracy", "gradient_norm/global"):
@@ -264,7 +264,7 @@ def test_the_number_of_points_side_by_side_changes_no_value(tmp_path):
         (run,) = performed(folder, f"slices.side_by_side={width}")
         place = store.run_folder(folder / "out", run.id)
         assert json.loads((place / "meta.json").read_text())["side_by_side"] == width
-        found.append(store.read_slices(place))
+        found.append(array_files.read_slices(place))
     one, other = found
     assert one.keys() == other.keys()
     for name in one:

@@ -11,7 +11,7 @@ from landscape import config
 from landscape.errors import Place, UserError
 from landscape.run import perform as run_module
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.storage import disk, store
+from landscape.storage import array_files, disk, store
 from landscape.storage.audit_records import Audit, LossShapes, Property
 
 # A run of this program before there was the key `audit`, written by it.
@@ -251,7 +251,7 @@ def test_an_audit_that_cannot_be_made_costs_no_run(error, text, tmp_path, fake):
         folder = store.run_folder(tmp_path / "out", run.id)
         found = json.loads((folder / "audit.json").read_text())
         assert found == {"loss": "softmax_cross_entropy", "error": text}
-        assert len(store.read_trace(folder)) == 3
+        assert len(array_files.read_trace(folder)) == 3
 
 
 SWAPPED = (

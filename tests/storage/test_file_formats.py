@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from landscape.storage import audit_records, records, store
+from landscape.storage import audit_records, curvature_records, experiment_folder, records, store
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_every_record_and_every_key_is_on_the_page(generator):
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", generator.page(), re.M | re.S))
     classes = {
         name: item
-        for module in (records, audit_records)
+        for module in (records, curvature_records, audit_records)
         for name, item in vars(module).items()
         if hasattr(item, "__dataclass_fields__") and item.__module__ == module.__name__
     }
@@ -43,6 +43,13 @@ def test_every_record_and_every_key_is_on_the_page(generator):
 
 def test_the_list_of_files_is_complete():
     page = (ROOT / "runs" / "README.md").read_text()
-    names = {*store.MEASURED, *store.TRAINING, store.LOG, store.PROGRESS, store.STATUS, store.HELD}
+    names = {
+        *store.MEASURED,
+        *store.TRAINING,
+        store.LOG,
+        store.PROGRESS,
+        store.STATUS,
+        experiment_folder.HELD,
+    }
     names |= {"config.yaml", "meta.json", "summary.json", "experiment.yaml", "plan.json"}
     assert all(name in page for name in names | {"across.json"})

@@ -6,47 +6,50 @@ import numpy as np
 import pytest
 
 from landscape.errors import StorageError
-from landscape.storage import disk, schema, store
+from landscape.storage import array_files, disk, experiment_folder, schema, store
 from landscape.storage.audit_records import AuditRecord
-from landscape.storage.records import Check, EstimateRecord, Plan
+from landscape.storage.curvature_records import EstimateRecord
+from landscape.storage.records import Check
 
 
-def test_arrays_come_back_with_nan_and_infinity_as_they_were(tmp_path):
+def test_slices_round_trip_with_nan_and_infinity(tmp_path):
     arrays = {
         "trained/planes/risk": np.array([[1.5, np.nan], [np.inf, -np.inf]], np.float32),
         "trained/center/risk": np.float32(0.25),
     }
-    store.write_slices(tmp_path, arrays)
-    found = store.read_slices(tmp_path)
-    assert found.keys() == arrays.keys()
+    array_files.write_slices(tmp_path, arrays)
+    slices = array_files.read_slices(tmp_path)
+    assert slices.keys() == arrays.keys()
     for name, value in arrays.items():
-        np.testing.assert_array_equal(found[name], value)
-        assert found[name].dtype == np.float32
+        np.testing.assert_array_equal(slices[name], value)
+        assert slices[name].dtype == np.float32
 
 
-def test_trace_and_params_come_back_bit_for_bit(tmp_path):
+def test_trace_and_params_round_trip_bit_for_bit(tmp_path):
     columns = {"step": np.arange(3, dtype=np.int32), "risk/batch": np.float32([1, np.nan, np.inf])}
-    store.write_trace(tmp_path, columns)
-    trace = store.read_trace(tmp_path)
+    array_files.write_trace(tmp_path, columns)
+    trace = array_files.read_trace(tmp_path)
     assert list(trace.columns) == list(columns)
     for name, values in columns.items():
         assert trace[name].to_numpy().tobytes() == values.tobytes()
     tensors = {"trained/w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
-    store.write_params(tmp_path, tensors)
-    np.testing.assert_array_equal(store.read_params(tmp_path)["trained/w"], tensors["trained/w"])
+    array_files.write_params(tmp_path, tensors)
+    np.testing.assert_array_equal(
+        array_files.read_params(tmp_path)["trained/w"], tensors["trained/w"]
+    )
 
 
-def test_the_same_content_is_the_same_bytes(tmp_path):
+def test_equal_arrays_give_equal_bytes(tmp_path):
     values = {"b": np.ones(4, np.float32), "a": np.zeros((2, 2), np.float32)}
     for folder in (tmp_path / "one", tmp_path / "two"):
-        store.write_trace(folder, {"step": np.arange(4), "x": values["b"]})
-        store.write_slices(folder, values)
-        store.write_params(folder, values)
+        array_files.write_trace(folder, {"step": np.arange(4), "x": values["b"]})
+        array_files.write_slices(folder, values)
+        array_files.write_params(folder, values)
     for name in ("trace.parquet", "slices.npz", "params.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "summary.json"
     store.write_record(path, ("one",))
 
@@ -56,11 +59,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         store.write_record(path, ("two",))
-    assert store.read_record(path, Plan) == ("one",)
+    assert store.read_record(path, tuple[str, ...]) == ("one",)
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
-def test_json_has_text_for_nan_and_infinity(tmp_path):
+def test_nan_and_infinity_are_texts_in_json(tmp_path):
     check = Check("finite", "trained", None, np.float32("nan"), math.inf, -math.inf, "")
     store.write_record(tmp_path / "a.json", check)
     stored = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
@@ -78,10 +81,10 @@ def test_non_finite_numbers_of_older_versions_are_read(text, number, other, infi
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".x", "a b", "a\n"])
-def test_a_plan_names_no_other_folder(tmp_path, name):
+def test_a_plan_that_leads_out_of_the_experiment_is_rejected(tmp_path, name):
     (tmp_path / "plan.json").write_text(json.dumps(["a-seed0-1", name]))
     with pytest.raises(ValueError, match="not a valid run id"):
-        store.read_plan(tmp_path)
+        experiment_folder.read_plan(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +98,14 @@ def test_a_plan_names_no_other_folder(tmp_path, name):
         ("\x00", AuditRecord, "Invalid JSON"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_one_line(text, kind, message):
+def test_the_error_of_a_damaged_file_is_one_line(text, kind, message):
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         schema.from_text(text, kind)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "3", '{"other": 1}'])
-def test_a_damaged_status_is_no_status(tmp_path, content):
+def test_the_status_in_a_damaged_file_is_unknown(tmp_path, content):
     if content is not None:
         (tmp_path / "status.json").write_text(content)
     assert store.read_status(tmp_path) is None

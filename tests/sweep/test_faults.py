@@ -26,7 +26,7 @@ from helpers.misbehaving_sweep import (
 
 from landscape import config
 from landscape.numerics import compiling
-from landscape.storage import store
+from landscape.storage import array_files, store
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost
 from landscape.sweep.run_states import run_states
@@ -328,7 +328,7 @@ def test_a_run_over_its_time_limit_keeps_its_recorded_steps(tmp_path):
     assert statuses(items) == ["failed"]
     (folder,) = (directory / "runs").iterdir()
     assert store.read_reason(folder) == "time limit"
-    trace = store.read_trace(folder)
+    trace = array_files.read_trace(folder)
     assert f"at step {trace['step'].iloc[-1]} of 400000" in store.read_failure(folder)
     assert trace["step"].tolist() == [1000 * i for i in range(len(trace))] and len(trace) > 1
     assert (trace["risk/evaluation"] > 0).all()

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from landscape.numerics.curvature.spectrum import Extremes, density
 from landscape.numerics.curvature.traces import TraceSamples, mean_and_error
-from landscape.storage.records import (
+from landscape.storage.curvature_records import (
     DensityRecord,
     EstimateRecord,
     LayerTraceRecord,

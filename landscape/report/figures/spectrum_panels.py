@@ -26,7 +26,7 @@ from landscape.report.figures.style import (
 from landscape.report.figures.view import Picture, View, joined, median_and_range, typical
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
-from landscape.storage.records import CurvaturePoint, OperatorRecord
+from landscape.storage.curvature_records import CurvaturePoint, OperatorRecord
 
 # Densities below this share of the peak of a single eigenvalue are estimation noise.
 _NOISE = 0.1

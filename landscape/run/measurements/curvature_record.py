@@ -8,7 +8,8 @@ import numpy as np
 from landscape.numerics import checks, curvature, slices
 from landscape.run.measurements.measured_point import MeasuredPoint
 from landscape.run.training_inputs import seed_key
-from landscape.storage.records import Check, CurvaturePoint, OmittedOperator, OperatorRecord
+from landscape.storage.curvature_records import CurvaturePoint, OmittedOperator, OperatorRecord
+from landscape.storage.records import Check
 
 PyTree = Any
 

@@ -114,7 +114,7 @@ def train_together(runs: "Sequence[Run]", directory: Path) -> None:
     """Trains runs of one program side by side; if that fails, they are trained one by one later."""
     from landscape.sweep.executors import serial
 
-    disk.claim()
+    disk.allow_writes_by(os.getpid())
     with _output_discarded():
         new = serial.untrained(runs, directory)
         serial.train_side_by_side(new, directory, _program_cache(), len(runs))
@@ -124,7 +124,7 @@ def perform(run: "Run", directory: Path, worker: str) -> str:
     """Performs a run and returns its status. Everything printed goes to the log of the run."""
     from landscape.sweep.executors import serial
 
-    disk.claim()
+    disk.allow_writes_by(os.getpid())
     with _output_to_log(store.run_folder(directory, run.id) / store.LOG):
         return serial.perform_one(run, directory, _program_cache(), worker).status
 

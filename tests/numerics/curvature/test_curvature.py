@@ -18,7 +18,7 @@ from landscape.parts.metrics import Snapshot, gradient_norm
 from landscape.parts.models import Model
 from landscape.parts.models.cnn import cnn
 from landscape.parts.models.dense import linear, mlp
-from landscape.storage.records import OperatorRecord
+from landscape.storage.curvature_records import OperatorRecord
 from landscape.storage.schema import from_text, to_plain
 
 RNG = np.random.default_rng(4)

@@ -1,0 +1,162 @@
+"""`curvature.json` of a run: curvature of the risk at points of training."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from landscape.storage.schema import Number, Vector, check_equal_lengths, record
+
+
+@record
+class EstimateRecord:
+    """An estimate from random probes, in the units of what it estimates."""
+
+    value: Number
+    """Mean over the probes."""
+    error: Number
+    """Its standard error."""
+
+
+@record
+class LayerTraceRecord(EstimateRecord):
+    """Trace of the diagonal block of one layer."""
+
+    parameters: int
+    """Number of parameters of the layer."""
+
+
+@record
+class DensityRecord:
+    """Density of the eigenvalues, smoothed by a Gaussian; all columns have one length."""
+
+    eigenvalue: Vector
+    """Grid of eigenvalues, in units of risk per squared parameter."""
+    mean: Vector
+    """Density at each, the mean over the probes; integrates to 1."""
+    low: Vector
+    """Lower end of the band over the probes."""
+    high: Vector
+    """Upper end of the band."""
+    width: Number
+    """Standard deviation of the Gaussian, in the units of the eigenvalues."""
+    probes: int = 0
+    """Number of random probes."""
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "DensityRecord":
+        check_equal_lengths(self.eigenvalue, self.mean, self.low, self.high)
+        return self
+
+
+@record
+class OperatorRecord:
+    """Spectrum of one matrix, the Hessian or the Gauss-Newton matrix, at one point."""
+
+    largest: Annotated[Vector, Field(min_length=1)]
+    """Largest eigenvalues, falling, in units of risk per squared parameter."""
+    smallest: Annotated[Vector, Field(min_length=1)]
+    """Smallest eigenvalues, rising."""
+    trace: EstimateRecord
+    """Sum of all eigenvalues."""
+    frobenius: EstimateRecord
+    """Square root of the sum of the squared eigenvalues."""
+    density: DensityRecord
+    """Spectral density by stochastic Lanczos quadrature."""
+    largest_residuals: Vector = ()
+    """|Hv - λv| of the eigenvectors of `largest`."""
+    smallest_residuals: Vector = ()
+    """|Hv - λv| of the eigenvectors of `smallest`."""
+    iterations: int | None = None
+    """Lanczos iterations, at most N."""
+    layers: Mapping[str, LayerTraceRecord] = field(default_factory=dict)
+    """Trace per layer, by the layer's name."""
+
+    @property
+    def residual(self) -> float:
+        """The largest finite residual of both ends; NaN if there is none."""
+        residuals = self.largest_residuals + self.smallest_residuals
+        return max(filter(math.isfinite, residuals), default=math.nan)
+
+
+@record
+class OmittedOperator:
+    """A matrix that was requested but has no meaning for the loss."""
+
+    reason: str
+    """Why it was left out."""
+
+
+def _operator_kind(value: Any) -> str:
+    omitted = "reason" in value if isinstance(value, dict) else isinstance(value, OmittedOperator)
+    return "omitted" if omitted else "spectrum"
+
+
+Operator = Annotated[
+    Annotated[OperatorRecord, Tag("spectrum")] | Annotated[OmittedOperator, Tag("omitted")],
+    Discriminator(_operator_kind),
+]
+
+
+@record
+class CurvaturePoint:
+    """Curvature of the risk on the evaluation set at one point of training."""
+
+    place: str
+    """`trained`, `initial` or `checkpoint`."""
+    step: int
+    """Step of training at the point."""
+    parameters: int
+    """N, the number of parameters."""
+    squared_norm: Number
+    """Squared Euclidean norm of the parameters."""
+    risk: Number
+    """Mean loss over the evaluation set."""
+    drop: Number
+    """Initial risk minus trained risk; NaN if that is not positive."""
+    operators: Mapping[str, Operator]
+    """By name: `hessian`, `gauss_newton`."""
+
+    @property
+    def spectra(self) -> dict[str, OperatorRecord]:
+        """The operators that were computed, by name."""
+        items = self.operators.items()
+        return {name: item for name, item in items if isinstance(item, OperatorRecord)}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why the other operators were omitted, by name."""
+        items = self.operators.items()
+        return {name: item.reason for name, item in items if isinstance(item, OmittedOperator)}
+
+
+@record
+class LossSmoothness:
+    """Smoothness of the loss in its prediction, by the audit."""
+
+    value: str | None
+    """`smooth`, `C2`, `C1`, `C0` or `discontinuous`; null if unknown."""
+    how: str | None
+    """`proved` or `measured`."""
+
+
+@record
+class CurvatureRecord:
+    """`curvature.json` of a run."""
+
+    points: tuple[CurvaturePoint, ...]
+    """The ends of training, then the checkpoints."""
+    twice_differentiable: bool | None = None
+    """Whether the loss has second derivatives everywhere; null if unknown."""
+    note: str = ""
+    """A caution for readers of the Hessian; empty if there is none."""
+    convex: bool | None = None
+    """Whether the loss is convex in its prediction; null if unknown."""
+    smoothness: LossSmoothness | None = None
+    """What `twice_differentiable` rests on."""
+
+    def at(self, place: str) -> CurvaturePoint | None:
+        """Returns the first point of that place."""
+        return next((point for point in self.points if point.place == place), None)

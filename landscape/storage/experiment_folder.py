@@ -1,0 +1,91 @@
+"""The folder of an experiment: its plan and its runs, and what may be deleted from it."""
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from landscape.errors import UserError
+from landscape.storage import disk, schema, store
+from landscape.storage.records import Plan
+
+# The process that works on the folder.
+HELD = "held.json"
+# Nothing else in the folder is ever deleted.
+_CONTENTS = ("runs", "report", "experiment.yaml", "plan.json", "across.json")
+
+
+def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
+    """Writes the ids of the runs that belong to the experiment, in the order of the config."""
+    store.write_record(experiment / "plan.json", tuple(run_ids))
+
+
+def read_plan(experiment: Path) -> list[str]:
+    """Returns the planned run ids; without a plan, the ids of all run folders.
+
+    Raises ValueError if one is not a valid run id: a foreign plan must not lead out of its folder.
+    """
+    plan = experiment / "plan.json"
+    return list(schema.from_text(plan.read_bytes(), Plan)) if plan.exists() else run_ids(experiment)
+
+
+def run_ids(experiment: Path) -> list[str]:
+    """Returns the ids of all run folders, planned or not, without symbolic links."""
+    folder = experiment / "runs"
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path.name for path in paths if path.is_dir() and not path.is_symlink())
+
+
+def move_run(experiment: Path, old: str, new: str) -> None:
+    """Renames a run's folder to another id. Raises StorageError if that fails."""
+    with disk.storing(store.run_folder(experiment, new)):
+        store.run_folder(experiment, old).rename(store.run_folder(experiment, new))
+
+
+def written_paths(experiment: Path, run_ids: Iterable[str]) -> Iterator[Path]:
+    """Yields the folders and files that a command with these runs writes to, if they exist."""
+    yield from (experiment / name for name in _CONTENTS)
+    for run_id in run_ids:
+        folder = store.run_folder(experiment, run_id)
+        yield folder
+        if folder.is_dir() and not folder.is_symlink():
+            yield from folder.iterdir()
+
+
+def refuse_foreign(experiment: Path) -> None:
+    """Raises UserError if the folder is neither empty nor that of an experiment."""
+    names = {path.name for path in experiment.glob("[!.]*")} - {HELD}
+    if names and not (experiment / "experiment.yaml").is_file():
+        raise UserError(
+            f"{experiment} is not an experiment folder; nothing was deleted",
+            hint="choose another --out, or another `name` in the config",
+        )
+
+
+def clear_experiment(experiment: Path) -> None:
+    """Deletes all results in the folder. Raises StorageError if that fails."""
+    with disk.storing(experiment):
+        for name in _CONTENTS:
+            path = experiment / name
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+            elif path.is_dir():
+                shutil.rmtree(path)
+
+
+def clear_unfinished(experiment: Path) -> None:
+    """Deletes partial files of writers that were killed."""
+    for folder in (".", "runs/*", "report/**"):
+        for path in experiment.glob(f"{folder}/.*{disk.UNFINISHED}"):
+            if not path.parent.is_symlink():
+                path.unlink(missing_ok=True)
+
+
+def runs_and_bytes(experiment: Path) -> tuple[int, int]:
+    """Returns how many runs the folder has, and the size of all results in bytes."""
+    paths = [experiment / name for name in _CONTENTS]
+    files = [f for path in paths for f in ([path] if path.is_file() else path.rglob("*"))]
+    runs = len(run_ids(experiment))
+    with contextlib.suppress(FileNotFoundError):
+        return runs, sum(path.lstat().st_size for path in files if path.is_file())
+    return runs, 0
