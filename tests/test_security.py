@@ -13,7 +13,7 @@ from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape import config
 from landscape.errors import StorageError, UserError
-from landscape.export.trackers import export, finished
+from landscape.export.trackers import export, tracked_runs
 from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import array_files, experiment_folder, store
@@ -113,7 +113,7 @@ def test_a_plan_of_somebody_elses_leads_out_of_no_folder(own, tmp_path, name):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert done.returncode == 2 and "is not a valid run id" in done.stderr
     with pytest.raises(UserError, match="is not a valid run id"):
-        [*finished(read(directory))]
+        [*tracked_runs(read(directory))]
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden", "a\\b", ""])

@@ -8,13 +8,13 @@ import mlflow
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.tracking import MlflowClient
 
-from landscape.export.trackers import ExportResult, FinishedRun
+from landscape.export.trackers import ExportResult, TrackedRun
 
 _BATCH = 1000  # metrics per call
 _LONGEST = 6000  # characters per parameter value
 
 
-def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None) -> ExportResult:
+def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
     """Writes the runs to a tracking server or database; see `landscape.export.trackers.export`."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # default: minutes
     uri = destination or os.environ.get("MLFLOW_TRACKING_URI")
@@ -39,24 +39,24 @@ def _experiment_id(client: MlflowClient, name: str, directory: Path, uri: str) -
 
 
 def _all_runs(client: MlflowClient, experiment_id: str) -> list[mlflow.entities.Run]:
-    runs: list[mlflow.entities.Run] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment_id], page_token=token)
+    page = client.search_runs([experiment_id])
+    runs = list(page)
+    while page.token:
+        page = client.search_runs([experiment_id], page_token=page.token)
         runs += page
-        token = page.token
-        if not token:
-            return runs
+    return runs
 
 
-def _write(client: MlflowClient, experiment_id: str, run: FinishedRun) -> None:
+def _write(client: MlflowClient, experiment_id: str, run: TrackedRun) -> None:
     """Writes a run; the tags come last, so that an interrupted export is repeated."""
-    tracked_run = client.create_run(experiment_id, run_name=run.name)
-    run_id = tracked_run.info.run_id
+    mlflow_run = client.create_run(experiment_id, run_name=run.name)
+    run_id = mlflow_run.info.run_id
     params = [Param(key, str(value)[:_LONGEST]) for key, value in run.params.items()]
     client.log_batch(run_id, params=params)
     metrics = [
-        Metric(name, value, 0, step) for name, pairs in run.metrics.items() for step, value in pairs
+        Metric(name, value, 0, step)
+        for name, column in run.metrics.items()
+        for step, value in column.items()
     ]
     for start in range(0, len(metrics), _BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + _BATCH])

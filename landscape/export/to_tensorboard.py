@@ -21,10 +21,10 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from landscape.errors import UserError
-from landscape.export.trackers import ExportResult, FinishedRun
+from landscape.export.trackers import ExportResult, TrackedRun
 
 
-def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None) -> ExportResult:
+def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
     """Writes one folder of events per run and replaces older events; see `trackers.export`."""
     folder = Path(destination) if destination else directory / "tensorboard"
     folder /= runs[0].experiment
@@ -54,13 +54,13 @@ def _write(folder: Path, events: Sequence[Event]) -> bool:
     return bool(older)
 
 
-def _scalars(run: FinishedRun) -> Iterator[Event]:
-    for name, pairs in run.metrics.items():
-        for step, value in pairs:
+def _scalars(run: TrackedRun) -> Iterator[Event]:
+    for name, column in run.metrics.items():
+        for step, value in column.items():
             yield _event(Summary.Value(tag=name, simple_value=value), step)
 
 
-def _texts(run: FinishedRun) -> Iterator[Event]:
+def _texts(run: TrackedRun) -> Iterator[Event]:
     """Yields the YAML and JSON files of a run as text."""
     for path in run.artifacts:
         if path.suffix in (".yaml", ".json"):
@@ -70,7 +70,7 @@ def _texts(run: FinishedRun) -> Iterator[Event]:
             yield _event(Summary.Value(tag=path.name, tensor=tensor, metadata=metadata), 0)
 
 
-def _hyperparameters(run: FinishedRun) -> Iterator[Event]:
+def _hyperparameters(run: TrackedRun) -> Iterator[Event]:
     start = SessionStartInfo(group_name=run.name)
     for name, value in run.params.items():
         if isinstance(value, bool):

@@ -5,12 +5,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import wandb
 
-from landscape.export.trackers import ExportResult, FinishedRun, last_values
+from landscape.export.trackers import ExportResult, TrackedRun
 
 
-def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None) -> ExportResult:
+def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
     """Writes the runs to a project; see `trackers.export`.
 
     `WANDB_MODE=online` uploads them; otherwise they stay in the folder `wandb` until `wandb sync`.
@@ -23,9 +24,8 @@ def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None)
     digest = hashlib.sha256(f"{mode} {entity}/{project}".encode()).hexdigest()[:8]
     exported_list = directory / "wandb" / f"exported-{mode}-{digest}"
     exported_list.parent.mkdir(exist_ok=True)
-    known = (
-        set(exported_list.read_text(encoding="utf-8").split()) if exported_list.exists() else set()
-    )
+    exported_list.touch()
+    known = set(exported_list.read_text(encoding="utf-8").split())
     new = [run for run in runs if run.version not in known]
     for run in new:
         _write(run, directory, entity, project)
@@ -35,7 +35,7 @@ def write(runs: Sequence[FinishedRun], directory: Path, destination: str | None)
     return ExportResult(f"project {destination or project}{where}", len(new), len(runs) - len(new))
 
 
-def _write(run: FinishedRun, directory: Path, entity: str, project: str) -> None:
+def _write(run: TrackedRun, directory: Path, entity: str, project: str) -> None:
     with wandb.init(
         project=project,
         entity=entity or None,
@@ -47,20 +47,12 @@ def _write(run: FinishedRun, directory: Path, entity: str, project: str) -> None
         config=dict(run.params),
         tags=[run.tags["status"]],
         settings=wandb.Settings(console="off", x_disable_stats=True, save_code=False),
-    ) as tracked_run:
-        for step, row in _metrics_by_step(run).items():
-            tracked_run.log(row, step=step)
-        tracked_run.summary.update(last_values(run))
-        artifact = wandb.Artifact(f"run-{tracked_run.id}", type="run", metadata=dict(run.tags))
+    ) as wandb_run:
+        for step, row in run.metrics.sort_index().iterrows():
+            wandb_run.log(row.to_dict(), step=step)
+        finite = run.metrics[np.isfinite(run.metrics)]
+        wandb_run.summary.update(finite.ffill().iloc[-1].dropna().to_dict())
+        artifact = wandb.Artifact(f"run-{wandb_run.id}", type="run", metadata=dict(run.tags))
         for path in run.artifacts:
             artifact.add_file(str(path), name=path.name)
-        tracked_run.log_artifact(artifact)
-
-
-def _metrics_by_step(run: FinishedRun) -> dict[int, dict[str, float]]:
-    """Returns all metrics by step, in the order of the steps."""
-    rows: dict[int, dict[str, float]] = {}
-    for name, pairs in run.metrics.items():
-        for step, value in pairs:
-            rows.setdefault(step, {})[name] = value
-    return dict(sorted(rows.items()))
+        wandb_run.log_artifact(artifact)

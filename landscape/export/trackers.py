@@ -1,11 +1,12 @@
 """Exports the finished runs of an experiment: parameters, metrics by step, artifacts, tags."""
 
 import importlib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from landscape.errors import StorageError, UserError, first_line
 from landscape.report.results import Results, StoredRun, read
@@ -18,19 +19,19 @@ _DEFAULT_DESTINATIONS = ("mlflow.db", "mlflow_artifacts", "tensorboard", "wandb"
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class TrackedRun:
     """A finished run in the terms of a tracker.
 
     `version` is its name and a digest of its results, so it changes when the run is measured again.
-    `params` are the settings of its config by dotted name; `metrics` are the columns of its trace
-    as pairs of step and value; `tags` are its loss, status and version; `artifacts` are its files.
+    `params` are the settings of its config by dotted name; `metrics` is its trace, one row per
+    step; `tags` are its loss, status and version; `artifacts` are its files.
     """
 
     name: str
     version: str
     experiment: str
     params: Mapping[str, Any]
-    metrics: Mapping[str, tuple[tuple[int, float], ...]]
+    metrics: pd.DataFrame
     tags: Mapping[str, str]
     artifacts: tuple[Path, ...]
 
@@ -57,7 +58,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     cannot be written.
     """
     results = read(directory)
-    runs = tuple(finished(results))
+    runs = list(tracked_runs(results))
     disk.refuse_links(directory / name for name in _DEFAULT_DESTINATIONS)
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
@@ -77,36 +78,31 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     return replace(exported, unreadable=results.unreadable)
 
 
-def finished(results: Results) -> Iterator[FinishedRun]:
+def tracked_runs(results: Results) -> Iterator[TrackedRun]:
     """Yields the finished runs of an experiment in the terms of a tracker."""
-    return (_finished_run(run, results.directory) for run in results.runs if run.counted)
+    return (_tracked_run(run, results.directory) for run in results.runs if run.counted)
 
 
-def _finished_run(run: StoredRun, directory: Path) -> FinishedRun:
+def _tracked_run(run: StoredRun, directory: Path) -> TrackedRun:
     folder = store.run_folder(directory, run.name)
     config = run.config.model_dump(mode="json", exclude={"id", "folder"}) if run.config else {}
     version = f"{run.name}:{store.digest(folder)}"
     tags = {"loss": run.loss, "status": run.status, "landscape": version}
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
-    return FinishedRun(
+    return TrackedRun(
         name=run.name,
         version=version,
         experiment=directory.resolve().name,
         params=dict(_flat(config)),
-        metrics={name: _by_step(run, name) for name in run.trace.columns if name != "step"},
+        metrics=run.trace.astype({"step": int}).set_index("step").astype(float),
         tags=tags,
-        artifacts=tuple(p for p in files if _is_exported(p)),
+        artifacts=tuple(path for path in files if _is_exported(path)),
     )
 
 
 def _is_exported(path: Path) -> bool:
     """Returns whether to export a file: no internal files, and no links out of the folder."""
     return path.is_file() and not path.is_symlink() and path.name not in _INTERNAL_FILES
-
-
-def _by_step(run: StoredRun, name: str) -> tuple[tuple[int, float], ...]:
-    steps = run.trace["step"].astype(int)
-    return tuple(zip(steps.tolist(), run.column(name).tolist(), strict=True))
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,13 +115,3 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, str(value)
     else:
         yield prefix, value
-
-
-def last_values(run: FinishedRun) -> dict[str, float]:
-    """Returns the last finite value of each metric."""
-    values = {}
-    for name, pairs in run.metrics.items():
-        finite = [value for _, value in pairs if math.isfinite(value)]
-        if finite:
-            values[name] = finite[-1]
-    return values

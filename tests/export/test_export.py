@@ -8,7 +8,7 @@ import pytest
 from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape.errors import UserError
-from landscape.export.trackers import export, finished
+from landscape.export.trackers import export, tracked_runs
 from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import array_files, experiment_folder, store
@@ -180,7 +180,7 @@ def test_links_in_a_folder_of_somebody_elses_are_not_handed_on(directory, tmp_pa
     link.symlink_to(secret)
     try:
         assert "notes.txt" not in {
-            p.name for run in finished(read(directory)) for p in run.artifacts
+            p.name for run in tracked_runs(read(directory)) for p in run.artifacts
         }
     finally:
         link.unlink()
