@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.report.figures.view import Array
-from landscape.storage.audit_records import Audit, CurveMark, Interval, LossCurve, LossShapes
+from landscape.storage.audit_records import (
+    Audit,
+    AuditRecord,
+    CurveMark,
+    Interval,
+    LossCurve,
+    LossShapes,
+)
 
 # Findings at which the value or the gradient has no two-sided limit, so that the line is broken.
 BREAKS = {
@@ -53,32 +60,29 @@ class GapCircle(NamedTuple):
     sampled: bool
 
 
-def numbers(values: ArrayLike) -> Array:
+def drawable(values: ArrayLike) -> Array:
     """Converts to float64 and clips finite values to what can be drawn."""
     array = np.asarray(values, np.float64)
     return np.where(np.isfinite(array), np.clip(array, -_HUGE, _HUGE), array)
 
 
-def curves(audit: Audit) -> list[Curve]:
+def curves(audit: AuditRecord) -> list[Curve]:
     """Returns one curve per target, in the order of the audit; none below two points."""
-    shapes = audit.shapes
+    shapes = audit.shapes if isinstance(audit, Audit) else None
     if shapes is None or len(shapes.x) < 2:
         return []
     return [_curve(line, shapes) for line in shapes.lines]
 
 
 def _curve(line: LossCurve, shapes: LossShapes) -> Curve:
-    x = numbers(shapes.x)
-    intervals = {"dead": line.dead, "idle": line.idle, "saturated": line.saturated}
-    spans = {name: _clipped(pairs, x) for name, pairs in intervals.items()}
+    x = drawable(shapes.x)
+    spans = {}
+    for name in ("dead", "idle", "saturated"):
+        ends = np.clip(np.reshape(getattr(line, name), (-1, 2)).astype(float), x[0], x[-1])
+        spans[name] = tuple((float(low), float(high)) for low, high in ends)
     marks = tuple(mark for mark in line.marks if x[0] <= mark.x <= x[-1])
-    value, gradient = numbers(line.value), numbers(line.gradient)
+    value, gradient = drawable(line.value), drawable(line.gradient)
     return Curve(line.label, shapes.x_label, x, value, gradient, spans, marks)
-
-
-def _clipped(intervals: Sequence[Interval], x: Array) -> tuple[Interval, ...]:
-    ends = np.clip(np.array(intervals, np.float64).reshape(-1, 2), x[0], x[-1])
-    return tuple((float(low), float(high)) for low, high in ends)
 
 
 def _is_at(x: Array, point: float) -> NDArray[np.bool_]:
@@ -86,13 +90,13 @@ def _is_at(x: Array, point: float) -> NDArray[np.bool_]:
     return np.abs(x - point) <= 1e-9 * (x[-1] - x[0])
 
 
-def _pieces(x: Array, y: Array, cuts: Sequence[float]) -> list[tuple[Array, Array]]:
+def _pieces(x: Array, y: Array, cuts: Sequence[float]) -> tuple[list[Array], list[Array]]:
     """Splits the samples at the cuts; samples at a cut belong to neither side."""
     at_cut = np.zeros(len(x), dtype=bool)
     for cut in cuts:
         at_cut |= _is_at(x, cut)
     indices = np.searchsorted(x[~at_cut], cuts)
-    return list(zip(np.split(x[~at_cut], indices), np.split(y[~at_cut], indices), strict=True))
+    return np.split(x[~at_cut], indices), np.split(y[~at_cut], indices)
 
 
 def _limit(x: Array, y: Array, cut: float) -> float:
@@ -108,17 +112,13 @@ def _limit(x: Array, y: Array, cut: float) -> float:
 
 def gapped(x: Array, y: Array, cuts: Sequence[float]) -> tuple[Array, Array]:
     """Returns the line extrapolated to each cut from both sides, with NaN between the sides."""
-    gap_circles = [np.nan, *cuts, np.nan]
+    ends = [np.nan, *cuts, np.nan]
     parts_x, parts_y = [np.empty(0)], [np.empty(0)]
-    for index, (coordinates, heights) in enumerate(_pieces(x, y, cuts)):
-        start, end = gap_circles[index], gap_circles[index + 1]
-        if len(coordinates):
-            first, last = (
-                _limit(coordinates[::-1], heights[::-1], start),
-                _limit(coordinates, heights, end),
-            )
-            parts_x.append(np.concatenate([[start], coordinates, [end, np.nan]]))
-            parts_y.append(np.concatenate([[first], heights, [last, np.nan]]))
+    for part_x, part_y, start, end in zip(*_pieces(x, y, cuts), ends, ends[1:], strict=False):
+        if len(part_x):
+            first = _limit(part_x[::-1], part_y[::-1], start)
+            parts_x.append(np.concatenate([[start], part_x, [end, np.nan]]))
+            parts_y.append(np.concatenate([[first], part_y, [_limit(part_x, part_y, end), np.nan]]))
     line_x, line_y = np.concatenate(parts_x), np.concatenate(parts_y)
     drawn = np.isfinite(line_x) & np.isfinite(line_y)
     return np.where(drawn, line_x, np.nan), np.where(drawn, line_y, np.nan)
@@ -127,11 +127,10 @@ def gapped(x: Array, y: Array, cuts: Sequence[float]) -> tuple[Array, Array]:
 def gap_circles(curve: Curve, quantity: str) -> list[GapCircle]:
     """Returns the circles at the gaps, as in textbooks; a limit that is attained has none."""
     y, cuts = getattr(curve, quantity), curve.cuts(quantity)
-    pieces = _pieces(curve.x, y, cuts)
+    pieces = list(zip(*_pieces(curve.x, y, cuts), strict=True))
     low, high = frame([y])
     circles = []
-    for index, cut in enumerate(cuts):
-        (left_x, left), (right_x, right) = pieces[index], pieces[index + 1]
+    for cut, (left_x, left), (right_x, right) in zip(cuts, pieces, pieces[1:], strict=False):
         sampled = y[_is_at(curve.x, cut)][:1]
         for limit in _limit(left_x, left, cut), _limit(right_x[::-1], right[::-1], cut):
             attained = len(sampled) and abs(limit - sampled[0]) <= 0.01 * (high - low)

@@ -3,26 +3,19 @@
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import words
-from landscape.report.figures import audit_panels
+from landscape.report.figures import audit_panels, audit_text
 from landscape.report.figures.audit_curves import Curve, curves
-from landscape.report.figures.audit_panels import LABEL, LEFT, CurvePanels
+from landscape.report.figures.audit_panels import LABEL, LEFT, RIGHT, CurvePanels
 from landscape.report.figures.audit_planes import (
     GradientField,
+    arrows_sentence,
     draw_gradient_field,
     draw_limit,
     gradient_field,
-    limit_title,
 )
-from landscape.report.figures.audit_sheet import Sheet, fit, inches
-from landscape.report.figures.audit_text import (
-    ROW,
-    draw_findings,
-    draw_properties,
-    finding_texts,
-    heading,
-    properties,
-)
-from landscape.report.figures.style import WIDTH, Style, columns_for, plain, styles
+from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
+from landscape.report.figures.style import WIDTH, color_scale, columns_for, plain, styles
+from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, LimitTable
 
 _MARGIN = 0.12
@@ -33,106 +26,122 @@ _ABOVE, _BELOW = 0.28, 0.72
 _BESIDE = 4.2
 _LIMIT = 2.65
 _SCALE = 0.55
-_KEYS = 3
+_LEGEND_COLUMNS = 3
 
 
-def draw(audit: AuditRecord) -> tuple[Sheet, list[CurvePanels]]:
-    """Draws the page; returns it with the panels of curves."""
-    lines = curves(audit) if isinstance(audit, Audit) else []
+def draw(audit: AuditRecord) -> Picture:
+    """Draws the page of one audit; of a failed one, its loss and the error."""
+    lines, pictures = curves(audit), _pictures(audit)
+    pictures_below = pictures[1:] if len(lines) == 1 else pictures
+    beside = pictures[: len(pictures) - len(pictures_below)]
     style = styles([audit.loss])[audit.loss]
-    keys = audit_panels.keys(lines, style.color)
-    pictures = _pictures(audit) if isinstance(audit, Audit) else []
-    picture_beside = pictures.pop(0) if len(lines) == 1 and pictures else None
-    entries = finding_texts(audit, WIDTH - 2 * _MARGIN)
+    handles = audit_panels.legend(lines, style.color)
+    entries = audit_text.finding_texts(audit, WIDTH - 2 * _MARGIN)
     curves_end = _HEADING + audit_panels.height(len(lines))
-    band_top = curves_end + 0.2 * -(-len(keys) // _KEYS) + 0.08
-    findings_top = band_top + _band_height(audit, pictures) + 0.08
+    band_top = curves_end + 0.2 * -(-len(handles) // _LEGEND_COLUMNS) + 0.08
+    findings_top = band_top + _band_height(audit, pictures_below) + 0.08
     sheet = Sheet(findings_top + sum(entry.height for entry in entries) + 0.1)
-    heading(sheet, audit, _MARGIN, WIDTH - _MARGIN)
-    curve_panels = _draw_curves(
-        sheet, audit, lines, style, _BESIDE - 0.8 if picture_beside else None
-    )
-    if picture_beside and isinstance(audit, Audit):
-        _draw_picture(sheet, audit, picture_beside, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
-    if keys:
+    audit_text.heading(sheet, audit, _MARGIN, WIDTH - _MARGIN)
+    quantity = "loss" if isinstance(audit, FailedAudit) or audit.kind == "loss" else "value"
+    targets = audit_panels.curves_by_target({audit.loss: lines})
+    end = _BESIDE - 0.8 if beside else WIDTH - RIGHT
+    panels = audit_panels.curve_panels(sheet, _HEADING, targets, quantity, end=end)
+    for target_panels in panels:
+        audit_panels.draw_single_loss(target_panels, style)
+    for picture in beside:
+        _draw_picture(sheet, picture, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
+    if handles:
         sheet.figure.legend(
-            handles=keys,
+            handles=handles,
             loc="upper center",
-            ncols=columns_for(len(keys), _KEYS),
+            ncols=columns_for(len(handles), _LEGEND_COLUMNS),
             bbox_to_anchor=(0.5, 1 - (curves_end - 0.04) / sheet.height),
             handlelength=1.8,
             columnspacing=1.6,
             labelspacing=0.35,
             borderaxespad=0,
         )
-    if isinstance(audit, Audit):
-        _draw_band(sheet, audit, pictures, band_top)
-    draw_findings(sheet, entries, _MARGIN, findings_top)
-    return sheet, curve_panels
+    _draw_band(sheet, audit, pictures_below, band_top)
+    audit_text.draw_findings(sheet, entries, _MARGIN, findings_top)
+    name = one_line(audit.loss)
+    alternative = f"{name}, value and gradient against the prediction: {audit_text.verdict(audit)}."
+    caption = _caption(audit, lines, panels)
+    return Picture("audit", f"Shape of {name}", caption, alternative, sheet.figure)
 
 
-def _draw_curves(
-    sheet: Sheet, audit: AuditRecord, lines: list[Curve], style: Style, end: float | None
-) -> list[CurvePanels]:
-    quantity = "loss" if isinstance(audit, FailedAudit) or audit.kind == "loss" else "value"
-    shown = audit_panels.curves_by_target({style.name: lines})
-    curve_panels = audit_panels.curve_panels(sheet, _HEADING, shown, quantity, end=end)
-    for panels in curve_panels:
-        audit_panels.draw_single_loss(panels, style)
-    return curve_panels
+def _caption(audit: AuditRecord, lines: list[Curve], panels: list[CurvePanels]) -> str:
+    if isinstance(audit, FailedAudit):
+        return "The function could not be audited."
+    drawn_spans = {name for curve in lines for name, spans in curve.spans.items() if spans}
+    plane, limit = gradient_field(audit), audit.shapes and audit.shapes.limit
+    return joined(
+        bool(panels)
+        and "Value and gradient against one prediction, one column per target, in the loss's own "
+        "units. Marks on the axes are suspect points; the line is broken at those without a "
+        "two-sided limit.",
+        "dead" in drawn_spans
+        and "Hatched: the gradient is exactly zero although the loss is above its minimum.",
+        "idle" in drawn_spans
+        and "Pale blue: the gradient is zero at the minimum, which is harmless.",
+        "saturated" in drawn_spans
+        and "Yellow: the gradient is below 1 % of its maximum although the prediction is wrong, so "
+        "training is slow there.",
+        audit_panels.cut_sentence(panels),
+        plane is not None
+        and f"Contours: the value over two predictions. {arrows_sentence([plane])}",
+        limit is not None
+        and "Limit: difference quotients from both sides as the step shrinks, and the gradient "
+        "that automatic differentiation returns at the point.",
+    )
 
 
-def _pictures(audit: Audit) -> list[str]:
-    """Returns the pictures besides the curves: `plane` and `limit`, if the audit has them."""
-    limit = None if audit.shapes is None else audit.shapes.limit
-    present = {"plane": gradient_field(audit) is not None, "limit": limit is not None}
-    return [name for name, is_present in present.items() if is_present]
+def _pictures(audit: AuditRecord) -> list[GradientField | LimitTable]:
+    """Returns what is drawn beside or below the curves."""
+    limit = audit.shapes.limit if isinstance(audit, Audit) and audit.shapes else None
+    return [picture for picture in (gradient_field(audit), limit) if picture is not None]
 
 
-def _band_height(audit: AuditRecord, pictures: list[str]) -> float:
+def _band_height(audit: AuditRecord, pictures: list[GradientField | LimitTable]) -> float:
     """Returns the height of the pictures and properties; these are beside a single picture."""
     row = (_ABOVE + _SIDE + _BELOW) * bool(pictures)
-    return row + (0.0 if len(pictures) == 1 else ROW * -(-len(properties(audit)) // 3))
+    rows = -(-len(audit_text.properties(audit)) // 3)
+    return row + (0.0 if len(pictures) == 1 else audit_text.ROW * rows)
 
 
-def _draw_band(sheet: Sheet, audit: Audit, pictures: list[str], top: float) -> None:
+def _draw_band(
+    sheet: Sheet, audit: AuditRecord, pictures: list[GradientField | LimitTable], top: float
+) -> None:
     left, end = LEFT, WIDTH - _MARGIN
-    for name in pictures:
-        left += _draw_picture(sheet, audit, name, (left, top + _ABOVE), _SIDE)
+    for picture in pictures:
+        left += _draw_picture(sheet, picture, (left, top + _ABOVE), _SIDE)
     if len(pictures) == 1:
         start = max(left + 0.3, end - 3.2)
-        draw_properties(sheet, audit, start, top + _ABOVE - 0.05, end - start, 1)
+        audit_text.draw_properties(sheet, audit, start, top + _ABOVE - 0.05, end - start, 1)
     else:
         below = top + (_ABOVE + _SIDE + _BELOW) * bool(pictures)
-        draw_properties(sheet, audit, _MARGIN, below, end - _MARGIN, 3)
+        audit_text.draw_properties(sheet, audit, _MARGIN, below, end - _MARGIN, 3)
 
 
 def _draw_picture(
-    sheet: Sheet, audit: Audit, name: str, corner: tuple[float, float], side: float
+    sheet: Sheet, picture: GradientField | LimitTable, corner: tuple[float, float], side: float
 ) -> float:
     """Draws contours or the limit; returns the width used, with space for the next axis."""
-    plane = gradient_field(audit)
-    if name == "plane" and plane is not None:
-        _draw_plane(sheet, plane, corner, side)
+    if isinstance(picture, GradientField):
+        _draw_plane(sheet, picture, corner, side)
         return side + _SCALE + 0.75
-    assert audit.shapes is not None and audit.shapes.limit is not None
-    _draw_limit(sheet, audit.shapes.limit, corner, (_LIMIT, side))
+    _draw_limit(sheet, picture, corner, side)
     return _LIMIT
 
 
 def _draw_limit(
-    sheet: Sheet,
-    limit: LimitTable,
-    corner: tuple[float, float],
-    size: tuple[float, float],
+    sheet: Sheet, limit: LimitTable, corner: tuple[float, float], height: float
 ) -> None:
-    width, height = size
-    panel = sheet.axes(*corner, width, height, label="limit")
+    panel = sheet.axes(*corner, _LIMIT, height, label="limit")
     draw_limit(panel, limit)
-    panel.set_title(plain(fit(limit_title(limit), width, size=8.5)), loc="left")
+    panel.set_title(plain(fit(limit.label, _LIMIT, size=8.5)), loc="left")
     panel.set_xlabel("shrinking step")
     panel.set_ylabel("difference quotient")
-    panel.yaxis.set_label_coords((LABEL - LEFT) / width, 0.5)
+    panel.yaxis.set_label_coords((LABEL - LEFT) / _LIMIT, 0.5)
     panel.legend(
         loc="upper center",
         ncols=3,
@@ -158,10 +167,5 @@ def _draw_plane(
     panel.yaxis.set_label_coords(-0.46 / side, 0.5)
     if filled is not None:
         axes = sheet.axes(corner[0] + side + 0.08, corner[1], 0.09, side, label="scale")
-        axes.grid(visible=False)
-        bar = sheet.figure.colorbar(filled, cax=axes)
-        bar.set_ticks(MaxNLocator(4, integer=height.logarithmic))
-        bar.formatter = height.ticks
-        bar.update_ticks()
-        axes.tick_params(width=0.5, length=2, pad=2)
-        bar.outline.set_linewidth(0.5)
+        ticks = MaxNLocator(4, integer=height.logarithmic)
+        color_scale(axes, filled, ticks=ticks, format=height.ticks)

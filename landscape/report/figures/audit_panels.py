@@ -1,11 +1,12 @@
 """Draws the panels of curves: one column per target, value above gradient, common x axis."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from landscape.report import words
@@ -25,6 +26,7 @@ from landscape.report.figures.style import (
     Style,
     columns_for,
     few_ticks,
+    legend_line,
     plain,
 )
 
@@ -97,7 +99,7 @@ def curve_panels(
     targets: Sequence[TargetCurves],
     quantity: str,
     *,
-    end: float | None = None,
+    end: float = WIDTH - RIGHT,
     foot: float = 0.0,
 ) -> list[CurvePanels]:
     """Returns empty panels with frames, titles and labels, up to `end` inches from the left.
@@ -117,7 +119,7 @@ def curve_panels(
     ]
     shared = all(len(set(rows)) == 1 for rows in limits.values())
     gap = _TOGETHER if shared else _APART
-    width = ((end or WIDTH - RIGHT) - LEFT - (column_count - 1) * gap) / column_count
+    width = (end - LEFT - (column_count - 1) * gap) / column_count
     panels = []
     for index, target in enumerate(targets):
         row, column = divmod(index, column_count)
@@ -214,13 +216,12 @@ def _glyph(code: str, **extra: Any) -> dict[str, Any]:
 
 def _draw_glyphs(panel: Axes, curve: Curve) -> None:
     """Marks each suspect point on the lower axis, and a second finding on the upper edge."""
-    count_at: dict[float, int] = {}
+    count_at: Counter[float] = Counter()
+    foot = {"transform": panel.get_xaxis_transform(), "clip_on": False, "zorder": 6}
     for mark in curve.marks:
-        count_at[mark.x] = count_at.get(mark.x, -1) + 1
-        foot = {"transform": panel.get_xaxis_transform(), "clip_on": False, "zorder": 6}
-        panel.plot(
-            [mark.x], [count_at[mark.x] % 2], gid=f"mark {mark.code}", **_glyph(mark.code, **foot)
-        )
+        look = _glyph(mark.code, gid=f"mark {mark.code}", **foot)
+        panel.plot([mark.x], [count_at[mark.x] % 2], **look)
+        count_at[mark.x] += 1
 
 
 def _mark_not_finite(panel: Axes, curve: Curve, quantity: str) -> None:
@@ -241,22 +242,36 @@ def _mark_not_finite(panel: Axes, curve: Curve, quantity: str) -> None:
     )
 
 
-def keys(shown: Sequence[Curve], color: str) -> list[Line2D | Patch]:
+def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     """Returns the legend entries for the marks of these curves."""
-    entries: list[Line2D | Patch] = [
+    entries: list[Artist] = [
         Patch(linewidth=0, label=_MEANINGS[name], **look)
         for name, look in reversed(_SPANS.items())
         if any(curve.spans[name] for curve in shown)
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
         _, word = _GLYPHS.get(code, _OTHER)
-        entries.append(Line2D([], [], label=f"{word} ({code})", **_glyph(code)))
+        entries.append(legend_line(f"{word} ({code})", **_glyph(code)))
     circles = [
-        gap_circles(curve, quantity) for curve in shown for quantity in ("value", "gradient")
+        circle
+        for curve in shown
+        for quantity in ("value", "gradient")
+        for circle in gap_circles(curve, quantity)
     ]
     for filled, label in ((False, "limit from one side"), (True, "at the point itself")):
-        if any(circle.sampled == filled for curve_circles in circles for circle in curve_circles):
-            entries.append(Line2D([], [], label=label, **_circle(color, filled)))
+        if any(circle.sampled == filled for circle in circles):
+            entries.append(legend_line(label, **_circle(color, filled)))
     if any(not np.isfinite([curve.value, curve.gradient]).all() for curve in shown):
-        entries.append(Line2D([], [], label="not finite", color="black", linewidth=3))
+        entries.append(legend_line("not finite", color="black", linewidth=3))
     return entries
+
+
+def cut_sentence(panels: Sequence[CurvePanels]) -> str:
+    """Describes the shares that the frames cut; the data is not cut."""
+    shares = [
+        f"{words.percent(share)} % of the {quantity} at {column.label}"
+        for column in panels
+        for share, quantity in zip(column.cut, ("value", "gradient"), strict=True)
+        if share
+    ]
+    return f"The frame cuts {', '.join(shares)}: points far out or infinite." if shares else ""

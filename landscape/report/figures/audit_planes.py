@@ -1,5 +1,6 @@
 """Draws an audit over two predictions, contours with gradients, and the limit at one point."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,12 +10,17 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from landscape.report import words
-from landscape.report.figures.audit_curves import frame, numbers
-from landscape.report.figures.audit_sheet import one_line
-from landscape.report.figures.plane_panels import COLORS, Heights, heights
-from landscape.report.figures.style import TICK, few_ticks, plain
-from landscape.report.figures.view import Array
-from landscape.storage.audit_records import Audit, LimitTable
+from landscape.report.figures.audit_curves import drawable, frame
+from landscape.report.figures.plane_panels import (
+    COLORS,
+    Heights,
+    dot_region,
+    draw_contours,
+    heights,
+)
+from landscape.report.figures.style import TICK, few_ticks
+from landscape.report.figures.view import Array, joined
+from landscape.storage.audit_records import Audit, AuditRecord, LimitTable
 
 _LEVELS = 12
 # Shorter arrows than this share of the longest are omitted: they look like the zero-gradient dots.
@@ -36,14 +42,19 @@ class GradientField(NamedTuple):
     value: Array
     gradient: tuple[Array, Array]
 
+    @property
+    def zero_gradient(self) -> NDArray[np.bool_]:
+        """Where the gradient is exactly zero in both predictions."""
+        return (self.gradient[0] == 0) & (self.gradient[1] == 0)
 
-def gradient_field(audit: Audit) -> GradientField | None:
+
+def gradient_field(audit: AuditRecord) -> GradientField | None:
     """Returns the plane of an audit, None below two points along a side."""
-    plane = None if audit.shapes is None else audit.shapes.plane
+    plane = audit.shapes.plane if isinstance(audit, Audit) and audit.shapes else None
     if plane is None or min(len(plane.x), len(plane.y)) < 2:
         return None
-    x, y, value = numbers(plane.x), numbers(plane.y), numbers(plane.value)
-    gradient = numbers(plane.gradient_x), numbers(plane.gradient_y)
+    x, y, value = drawable(plane.x), drawable(plane.y), drawable(plane.value)
+    gradient = drawable(plane.gradient_x), drawable(plane.gradient_y)
     return GradientField(plane.label, plane.x_label, plane.y_label, x, y, value, gradient)
 
 
@@ -56,14 +67,11 @@ def draw_gradient_field(
     height = heights(plane.value)
     filled = None
     if height.values.count() and not height.flat:
-        levels = np.linspace(height.low, height.high, _LEVELS)
-        grid = (plane.x, plane.y, height.values)
-        filled = panel.contourf(*grid, levels=levels, cmap=COLORS)
-        panel.contour(*grid, levels=levels[1:-1], colors="white", linewidths=0.35, alpha=0.75)
+        filled = draw_contours(panel, plane.x, plane.y, height, _LEVELS)
     elif height.values.count():
         flat = np.ma.masked_array(np.full(plane.value.shape, 0.5), height.values.mask)
         panel.contourf(plane.x, plane.y, flat, levels=[0, 1], colors=[COLORS(0.5)])
-    _draw_zero_gradient(panel, plane)
+    dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     _draw_arrows(panel, plane, arrows)
     panel.set_xlim(plane.x[0], plane.x[-1])
     panel.set_ylim(plane.y[0], plane.y[-1])
@@ -72,23 +80,15 @@ def draw_gradient_field(
     return filled, height
 
 
-def zero_gradient(plane: GradientField) -> Array:
-    """Returns where the gradient is exactly zero in both predictions."""
-    across, up = plane.gradient
-    return (across == 0) & (up == 0)
-
-
-def _draw_zero_gradient(panel: Axes, plane: GradientField) -> None:
-    zero = zero_gradient(plane)
-    if zero.any():
-        panel.contourf(
-            plane.x,
-            plane.y,
-            zero.astype(np.float64),
-            levels=[0.5, 1.5],
-            colors="none",
-            hatches=["...."],
-        )
+def arrows_sentence(planes: Sequence[GradientField]) -> str:
+    """Explains the arrows, dots and gray regions of these planes."""
+    return joined(
+        "Arrows point down the gradient, the direction of training; longer means steeper.",
+        any(plane.zero_gradient.any() for plane in planes)
+        and "Dotted: the gradient is exactly zero.",
+        not all(np.isfinite(plane.value).all() for plane in planes)
+        and "Gray: the value is not finite.",
+    )
 
 
 def _draw_arrows(panel: Axes, plane: GradientField, arrows: int) -> None:
@@ -134,9 +134,9 @@ def _spaced_indices(count: int, most: int) -> NDArray[np.intp]:
 
 def draw_limit(panel: Axes, limit: LimitTable) -> None:
     """Draws the difference quotients of both sides against the step, and the autodiff gradient."""
-    steps = numbers(limit.steps)
-    sides = {"left": numbers(limit.left), "right": numbers(limit.right)}
-    autodiff = float(numbers(limit.autodiff))
+    steps = drawable(limit.steps)
+    sides = {"left": drawable(limit.left), "right": drawable(limit.right)}
+    autodiff = float(drawable(limit.autodiff))
     looks: dict[str, dict[str, Any]] = {
         "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
         "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
@@ -191,8 +191,3 @@ def _decades(start: float, values: Array) -> list[float]:
 
 def _number(value: float) -> str:
     return "NaN" if np.isnan(value) else words.scientific(value + 0.0)
-
-
-def limit_title(limit: LimitTable) -> str:
-    """Returns the title: the point at which the limit was taken."""
-    return plain(one_line(limit.label))

@@ -12,8 +12,13 @@ from landscape.report.figures.audit_panels import (
     TargetCurves,
     draw_line,
 )
-from landscape.report.figures.audit_planes import GradientField, draw_gradient_field, gradient_field
-from landscape.report.figures.audit_sheet import Sheet, fit, inches
+from landscape.report.figures.audit_planes import (
+    GradientField,
+    arrows_sentence,
+    draw_gradient_field,
+    gradient_field,
+)
+from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
 from landscape.report.figures.audit_text import (
     ROW,
     draw_verdict,
@@ -23,6 +28,7 @@ from landscape.report.figures.audit_text import (
     verdict,
 )
 from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, plain, styles
+from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 _MARGIN = 0.12
@@ -42,29 +48,58 @@ _PLANE, _ACROSS = 1.85, 0.42
 _ABOVE, _BELOW = 0.28, 0.3
 
 
-def draw(audits: Mapping[str, AuditRecord]) -> tuple[Sheet, list[CurvePanels]]:
-    """Draws the page of several audits, by name; returns it with the panels of curves."""
-    style_of = styles(list(audits))
-    audited = {name: audit for name, audit in audits.items() if isinstance(audit, Audit)}
-    targets = audit_panels.curves_by_target(
-        {name: curves(audit) for name, audit in audited.items()}
-    )
-    planes = {name: plane for name, audit in audited.items() if (plane := gradient_field(audit))}
+def draw(audits: Sequence[AuditRecord]) -> Picture:
+    """Draws the page of several audits."""
+    audit_of = _by_name(audits)
+    style_of = styles(list(audit_of))
+    targets = audit_panels.curves_by_target({name: curves(a) for name, a in audit_of.items()})
+    planes = {name: plane for name, a in audit_of.items() if (plane := gradient_field(a))}
     lanes = _dead_lanes(targets)
     curves_height = audit_panels.height(len(targets))
     table_top = curves_height + _planes_height(len(planes)) + 0.05
     sheet = Sheet(table_top + ROW * (len(audits) + 1 + bool(lanes)) + 0.12)
-    kinds = {audit.kind for audit in audited.values()}
+    kinds = {audit.kind for audit in audits if isinstance(audit, Audit)}
     quantity = "loss" if kinds <= {"loss"} else "value"
     panels = audit_panels.curve_panels(sheet, 0.0, targets, quantity, foot=min(lanes * _LANE, 0.5))
     for target_panels in panels:
         _draw_lines(target_panels, style_of)
     _draw_planes(sheet, planes, style_of, curves_height)
-    _draw_table(sheet, audits, style_of, table_top)
+    _draw_table(sheet, audit_of, style_of, table_top)
     if lanes:
         text = "Bars below a gradient: dead, gradient 0 although the loss is above its minimum."
         sheet.text(_MARGIN, sheet.height - 0.1, text, color=GRAY)
-    return sheet, panels
+    verdicts = "; ".join(f"{one_line(name)}: {verdict(audit)}" for name, audit in audit_of.items())
+    return Picture(
+        "audit",
+        "Shapes of the losses",
+        _caption(audit_of, panels, list(planes.values()), dead=lanes > 0),
+        f"Losses and their gradients on the same axes. {verdicts}.",
+        sheet.figure,
+    )
+
+
+def _caption(
+    audit_of: Mapping[str, AuditRecord],
+    panels: Sequence[CurvePanels],
+    planes: Sequence[GradientField],
+    *,
+    dead: bool,
+) -> str:
+    labels = ", ".join(dict.fromkeys(plane.label for plane in planes))
+    failed = [one_line(name) for name, audit in audit_of.items() if isinstance(audit, FailedAudit)]
+    return joined(
+        bool(panels)
+        and "Value and gradient against one prediction, one column per target, all losses on the "
+        "same axes, each in its own units. Lines are broken at jumps, gradients also at kinks.",
+        dead
+        and "Bars at the bottom of a gradient panel: the gradient of that loss is exactly zero "
+        "although the loss is above its minimum.",
+        audit_panels.cut_sentence(panels),
+        bool(planes)
+        and f"Contours: each loss over two predictions ({labels}), each on its own scale, lighter "
+        f"is higher. {arrows_sentence(planes)}",
+        bool(failed) and f"Not audited and not drawn: {', '.join(failed)}.",
+    )
 
 
 def _draw_lines(panels: CurvePanels, style_of: Mapping[str, Style]) -> None:
@@ -173,7 +208,7 @@ def _codes(audit: Audit) -> str:
     return "none" if not codes else fit(codes[0], _END - _FINDINGS)
 
 
-def by_name(audits: Sequence[AuditRecord]) -> dict[str, AuditRecord]:
+def _by_name(audits: Sequence[AuditRecord]) -> dict[str, AuditRecord]:
     """Returns the audits by loss name; a number is added if a loss was audited twice."""
     audit_of: dict[str, AuditRecord] = {}
     for audit in audits:

@@ -79,20 +79,13 @@ def heading(sheet: Sheet, audit: AuditRecord, left: float, right: float) -> None
     bold = {"size": 10.5, "weight": "bold"}
     verdict_width = inches(word, **bold) + 0.16
     draw_verdict(sheet, right - verdict_width, 0.22, word, **bold)
-    sheet.text(
-        left,
-        0.22,
-        loss_name(audit.loss, right - left - verdict_width - 0.25, **bold),
-        **bold,
-    )
-    facts = [audit.kind, audit.task, _domain(audit)] if isinstance(audit, Audit) else []
-    text = " · ".join(fact for fact in facts if fact)
-    sheet.text(left, 0.4, fit(text, right - left), color=GRAY)
-
-
-def _domain(audit: Audit) -> str:
-    through = f" through {audit.head}" if audit.head else ""
-    return f"{audit.domain} predictions{through}"
+    name = loss_name(audit.loss, right - left - verdict_width - 0.25, **bold)
+    sheet.text(left, 0.22, name, **bold)
+    if isinstance(audit, Audit):
+        through = f" through {audit.head}" if audit.head else ""
+        facts = (audit.kind, audit.task, f"{audit.domain} predictions{through}")
+        text = " · ".join(filter(None, facts))
+        sheet.text(left, 0.4, fit(text, right - left), color=GRAY)
 
 
 def properties(audit: AuditRecord) -> list[tuple[str, str, str]]:
@@ -126,9 +119,9 @@ def _value(name: str, value: Any) -> str:
 
 
 def draw_properties(
-    sheet: Sheet, audit: Audit, left: float, top: float, width: float, columns: int
-) -> float:
-    """Draws the properties as a small table; returns its height."""
+    sheet: Sheet, audit: AuditRecord, left: float, top: float, width: float, columns: int
+) -> None:
+    """Draws the properties as a small table."""
     shown = properties(audit)
     rows = -(-len(shown) // columns)
     column_width = (width - 0.25 * (columns - 1)) / columns
@@ -140,16 +133,15 @@ def draw_properties(
         sheet.text(start + 0.74, line, fit(value, column_width - 0.8 - basis_width))
         sheet.text(start + column_width - basis_width, line, basis, color=GRAY)
         sheet.stroke(start, start + column_width, line + 0.055, color="#e3e3e3", linewidth=0.6)
-    return ROW * rows
 
 
 class FindingText(NamedTuple):
-    """A finding formatted for the figure: code, severity, lines of text, source line."""
+    """A finding formatted for the figure: lines of text, code, severity, source line."""
 
-    code: str
-    severity: str
     lines: list[str]
-    place: str
+    code: str = ""
+    severity: str = ""
+    place: str = ""
 
     @property
     def height(self) -> float:
@@ -162,26 +154,22 @@ _CODE, _SEVERITY, _MESSAGE = 0.16, 0.58, 1.16
 def finding_texts(audit: AuditRecord, width: float) -> list[FindingText]:
     """Returns the findings, most severe first, wrapped; the last entry counts the rest."""
     if isinstance(audit, FailedAudit):
-        return [FindingText("", "", wrap(audit.error, width, 12), "")]
-    message_width = width - _MESSAGE
+        return [FindingText(wrap(audit.error, width, 12))]
     ordered = most_severe_first(audit)
     entries = [
         FindingText(
+            wrap(finding.message, width - _MESSAGE, _LINES),
             finding.code,
             finding.severity,
-            wrap(finding.message, message_width, _LINES),
-            _source_line(finding.where, message_width),
+            _source_line(finding.where, width - _MESSAGE),
         )
         for finding in ordered[:_MOST]
     ]
     if not ordered:
-        entries.append(FindingText("", "", ["No findings."], ""))
+        entries.append(FindingText(["No findings."]))
     if len(ordered) > _MOST:
-        entries.append(
-            FindingText(
-                "", "", [f"… and {len(ordered) - _MOST} more findings, none more severe."], ""
-            )
-        )
+        rest = f"… and {len(ordered) - _MOST} more findings, none more severe."
+        entries.append(FindingText([rest]))
     return entries
 
 

@@ -12,15 +12,16 @@ from landscape.report.figures.line_panels import draw_center_line
 from landscape.report.figures.style import (
     WIDTH,
     PanelGrid,
+    Style,
     columns_for,
     few_ticks,
     outer_labels,
     panels,
     plain,
     shorten,
+    styles,
 )
-from landscape.report.figures.style import styles as styles
-from landscape.report.figures.view import Array, Picture, View
+from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
 
@@ -42,37 +43,39 @@ class MeanLine(NamedTuple):
 
 def directions(view: View, point: str) -> Picture | None:
     """Draws the mean lines of all sets over the Euclidean distance, one panel per loss."""
-    lines_by_loss = {loss: _mean_lines(view, runs, point) for loss, runs in view.runs.items()}
     lines_by_loss = {
-        loss: mean_lines for loss, mean_lines in lines_by_loss.items() if len(mean_lines) > 1
+        loss: mean_lines
+        for loss, runs in view.runs.items()
+        if len(mean_lines := _mean_lines(view, runs, point)) > 1
     }
     if not lines_by_loss:
         return None
-    names = [line_set.label for line_set in view.lines][:_SETS]
-    colors = styles(names)
+    style_of_set = styles([line_set.label for line_set in view.lines][:_SETS])
     columns = columns_for(len(lines_by_loss), 3)
-    rows = max(map(len, lines_by_loss.values())) + 1
     spectra = {loss: _spectrum(view.runs[loss], point) for loss in lines_by_loss}
-    rows += any(spectra.values())
-    marks = {
+    row_count = max(map(len, lines_by_loss.values())) + 1 + any(spectra.values())
+    failed = {
         loss: sorted(
-            {n for s in view.lines for n in check_results.failed(view.runs[loss], s.where(point))}
+            {
+                name
+                for line_set in view.lines
+                for name in check_results.failed(view.runs[loss], line_set.where(point))
+            }
         )
         for loss in lines_by_loss
     }
-    top = 0.14 + _LINE * rows
+    top = 0.14 + _LINE * row_count
     grid = PanelGrid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
     figure, axes = panels(len(lines_by_loss), grid)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
-        end = min(float(np.abs(line.distance).max()) for line in mean_lines)
-        _draw_lines(panel, mean_lines, colors, end)
-        title = " ".join(filter(None, (view.styles[loss].title, check_results.mark(marks[loss]))))
-        _write_heading(panel, shorten(title, 40), mean_lines, colors, spectra[loss])
+        _draw_lines(panel, mean_lines, style_of_set)
+        title = f"{view.styles[loss].title} {check_results.mark(failed[loss])}".strip()
+        _write_heading(panel, shorten(title, 40), mean_lines, style_of_set, spectra[loss])
     outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
     return Picture(
         "directions" if point == "trained" else f"directions_{point}",
         f"Comparison of directions through {PLACES[point]}",
-        _caption(point) + check_results.sentence(marks),
+        joined(_caption(point), check_results.sentence(failed)),
         "Risk against Euclidean distance, one line per set of directions, one panel per loss.",
         figure,
         "lines",
@@ -85,13 +88,11 @@ def _mean_lines(view: View, runs: tuple[StoredRun, ...], point: str) -> list[Mea
     for line_set in view.lines[:_SETS]:
         loss_lines = bundle(runs, line_set, point, "risk", relative=True)
         length = statistics.median([_line_length(run, line_set, point) for run in runs])
-        if loss_lines is None or not np.isfinite(length) or length <= 0:
-            continue
-        mean = summary(loss_lines.values)[0]
-        curvature = statistics.median([_curvature(run, line_set, point) for run in runs])
-        mean_lines.append(
-            MeanLine(line_set.label, length * loss_lines.coordinates, mean, curvature)
-        )
+        if loss_lines is not None and np.isfinite(length) and length > 0:
+            mean = summary(loss_lines.values)[0]
+            curvature = statistics.median([_curvature(run, line_set, point) for run in runs])
+            distance = length * loss_lines.coordinates
+            mean_lines.append(MeanLine(line_set.label, distance, mean, curvature))
     return mean_lines
 
 
@@ -115,9 +116,8 @@ def _curvature(run: StoredRun, line_set: StoredSet, point: str) -> float:
 
 def _spectrum(runs: tuple[StoredRun, ...], point: str) -> str:
     """Describes the largest and the mean eigenvalue, the median over runs; empty if unknown."""
-    at_point = (run.curvature.at(point) for run in runs if run.curvature)
-    curvatures = [curvature for curvature in at_point if curvature]
-    hessians = [(p.spectra["hessian"], p) for p in curvatures if "hessian" in p.spectra]
+    at_point = [run.curvature.at(point) for run in runs if run.curvature]
+    hessians = [(p.spectra["hessian"], p) for p in at_point if p and "hessian" in p.spectra]
     if not hessians:
         return ""
     largest = statistics.median([matrix.largest[0] for matrix, _ in hessians])
@@ -125,11 +125,12 @@ def _spectrum(runs: tuple[StoredRun, ...], point: str) -> str:
     return f"λ max {words.scientific(largest)}, trace/N {words.scientific(mean)}"
 
 
-def _draw_lines(panel: Axes, mean_lines: list[MeanLine], colors: dict, end: float) -> None:
+def _draw_lines(panel: Axes, mean_lines: list[MeanLine], style_of_set: dict[str, Style]) -> None:
+    """Draws the lines up to the end of the shortest one."""
+    end = min(float(np.abs(line.distance).max()) for line in mean_lines)
     visible = []
     for line in mean_lines:
-        style = colors[line.label]
-        panel.plot(line.distance, line.risk, **style.line())
+        panel.plot(line.distance, line.risk, **style_of_set[line.label].line())
         inside = np.abs(line.distance) <= end * (1 + 1e-6)
         visible.append(line.risk[inside & np.isfinite(line.risk)])
     values = np.concatenate(visible)
@@ -143,7 +144,11 @@ def _draw_lines(panel: Axes, mean_lines: list[MeanLine], colors: dict, end: floa
 
 
 def _write_heading(
-    panel: Axes, title: str, mean_lines: list[MeanLine], colors: dict, spectrum: str
+    panel: Axes,
+    title: str,
+    mean_lines: list[MeanLine],
+    style_of_set: dict[str, Style],
+    spectrum: str,
 ) -> None:
     """Writes above a panel: the loss, each set with its curvature in its color, the spectrum."""
     line_width = int(panel.get_position().width * WIDTH / _CHARACTER)
@@ -151,7 +156,7 @@ def _write_heading(
     for line in mean_lines:
         value = words.scientific(line.curvature)
         name = shorten(line.label, max(line_width - len(value) - 2, 8))
-        lines.append((f"{name}: {value}", colors[line.label].color))
+        lines.append((f"{name}: {value}", style_of_set[line.label].color))
     lines += [(spectrum, "black")] if spectrum else []
     figure = panel.get_figure()
     assert isinstance(figure, Figure)
@@ -165,10 +170,9 @@ def _write_heading(
 def _caption(point: str) -> str:
     return (
         f"The risk on the evaluation set along every set of directions through {PLACES[point]}, "
-        "the "
-        "mean over directions and seeds. The Euclidean distance is comparable between sets; the "
-        "frame ends with the shortest line. Next to each set is its curvature d'Hd / |d|² at the "
-        "center (median over seeds, in the loss's own units). In N parameters a random direction "
-        "shows only the mean curvature trace(H) / N; an eigenvector shows how sharp the risk can "
-        "be."
+        "the mean over directions and seeds. The Euclidean distance is comparable between sets; "
+        "the frame ends with the shortest line. Next to each set is its curvature d'Hd / |d|² at "
+        "the center (median over seeds, in the loss's own units). In N parameters a random "
+        "direction shows only the mean curvature trace(H) / N; an eigenvector shows how sharp the "
+        "risk can be."
     )

@@ -7,7 +7,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from landscape.report import words
 from landscape.report.figures.style import (
@@ -17,12 +16,14 @@ from landscape.report.figures.style import (
     Style,
     columns_for,
     few_ticks,
+    legend_line,
     outer_labels,
     panels,
     plain,
+    replace_panel,
     shorten,
 )
-from landscape.report.figures.view import Array, Picture
+from landscape.report.figures.view import Array, Picture, finite_values
 from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
 _EXCESS = colormaps["YlGnBu"]
@@ -33,20 +34,18 @@ _NAME = 22
 
 def excess(matrix: ExcessMatrix, metric: str) -> Picture:
     """Draws the relative excess of each solution under each loss, and the task metric beside it."""
-    figure, panel = _map(
-        matrix.losses, matrix.excess, _EXCESS, (-0.2, 1.2), "relative excess", ("min", "max"), 1
+    figure, panel = _draw_map(
+        matrix.losses, matrix.excess, _EXCESS, (-0.2, 1.2), "relative excess", extra_columns=1
     )
-    panel.set_ylabel("solution of")
     _metric_column(figure, panel, matrix, words.metric_label(metric))
     seeds_text = f"median over {matrix.seeds} seeds" if matrix.seeds > 1 else "one seed"
     caption = (
-        "The solution of each loss (row) evaluated under every other loss (column): "
-        "(risk - risk of that loss's own solution) / (risk of the untrained model - risk of its "
-        f"own solution), {seeds_text}. At 0 the solution is as good as that loss's own, at 1 as "
-        "bad as no "
+        "The solution of each loss (row) evaluated under every other loss (column): (risk - risk "
+        "of that loss's own solution) / (risk of the untrained model - risk of its own solution), "
+        f"{seeds_text}. At 0 the solution is as good as that loss's own, at 1 as bad as no "
         "training, below 0 better than that loss's own. The excess has no unit, so all cells share "
-        f"one scale; colors are cut at {words.MINUS}0.2 and 1.2, numbers are not. "
-        "The last column is the task metric of each solution."
+        f"one scale; colors are cut at {words.MINUS}0.2 and 1.2, numbers are not. The last column "
+        "is the task metric of each solution."
     )
     return Picture(
         "across",
@@ -64,15 +63,13 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
     for segment in segments:
         (other,) = set(segment.losses) - {segment.under}
         values[losses.index(other), losses.index(segment.under)] = segment.height
-    figure, panel = _map(losses, values, _HEIGHT, (0, 1), "barrier (drops)", ("neither", "max"))
-    panel.set_ylabel("solution of")
+    figure, _ = _draw_map(losses, values, _HEIGHT, (0, 1), "barrier (drops)")
     caption = (
         "The height of the barrier on the straight segment between the solutions of two losses "
-        "with "
-        "the same initial parameters (row and column), under the loss of the column: the largest "
-        "rise above the chord between both ends, relative to the drop of the risk in training, "
-        f"median over seeds. Heights below {BARRIER:g} are not called a barrier. Colors are cut at "
-        "1."
+        "with the same initial parameters (row and column), under the loss of the column: the "
+        "largest rise above the chord between both ends, relative to the drop of the risk in "
+        f"training, median over seeds. Heights below {BARRIER:g} are not called a barrier. Colors "
+        "are cut at 1."
     )
     return Picture(
         "interpolations_losses",
@@ -84,13 +81,13 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
     )
 
 
-def _map(
+def _draw_map(
     losses: Sequence[str],
     values: Array,
     colors: Colormap,
     ends: tuple[float, float],
     label: str,
-    extend: tuple[str, str],
+    *,
     extra_columns: int = 0,
 ) -> tuple[Figure, Axes]:
     """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
@@ -108,10 +105,11 @@ def _map(
     panel.grid(visible=False)
     panel.set_facecolor(_UNKNOWN)
     norm = Normalize(*ends, clip=True)
-    clipped = np.ma.masked_invalid(np.clip(values, *ends))
-    image = panel.imshow(clipped, cmap=colors, norm=norm, aspect="auto")
+    finite = np.ma.masked_invalid(np.clip(values, *ends))
+    image = panel.imshow(finite, cmap=colors, norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        dark = np.isfinite(value) and _luminance(colors(norm(value))) < 0.5
+        red, green, blue, _ = colors(norm(value))
+        dark = np.isfinite(value) and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         panel.text(
             column,
             row,
@@ -122,11 +120,11 @@ def _map(
             fontsize=8 if cell_width > 0.4 else 6.5,
         )
     panel.set_yticks(range(count), names)
-    panel.set_xticks(range(count), names, rotation=35, ha="left", rotation_mode="anchor")
-    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    panel.set_ylabel("solution of")
     panel.set_xlabel("under the loss")
     panel.xaxis.set_label_position("top")
-    _lines_between(panel, count, count)
+    _name_columns(panel, names)
+    _separate_cells(panel, count, count)
     position = panel.get_position()
     right = position.x1 + (1.2 * extra_columns * cell_width + 0.14) / WIDTH
     axes = figure.add_axes((right, position.y0, 0.09 / WIDTH, position.height))
@@ -136,9 +134,14 @@ def _map(
     return figure, panel
 
 
-def _lines_between(panel: Axes, rows: int, columns: int) -> None:
-    for spine in panel.spines.values():
-        spine.set_visible(False)
+def _name_columns(panel: Axes, names: Sequence[str]) -> None:
+    """Writes the names above the columns, and removes all tick marks."""
+    panel.set_xticks(range(len(names)), names, rotation=35, ha="left", rotation_mode="anchor")
+    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+
+
+def _separate_cells(panel: Axes, rows: int, columns: int) -> None:
+    panel.spines[:].set_visible(False)
     for row in range(1, rows):
         panel.axhline(row - 0.5, color="white", linewidth=1)
     for column in range(1, columns):
@@ -156,13 +159,8 @@ def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str
     for row, value in enumerate(matrix.metric):
         column.text(0, row, words.decimal(value), ha="center", va="center")
     column.set_yticks([])
-    column.set_xticks([0], [plain(label)], rotation=35, ha="left", rotation_mode="anchor")
-    column.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    _lines_between(column, count, 1)
-
-
-def _luminance(color: tuple[float, ...]) -> float:
-    return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
+    _name_columns(column, [plain(label)])
+    _separate_cells(column, count, 1)
 
 
 def _number(value: float) -> str:
@@ -182,11 +180,11 @@ def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, Style
         _draw_segments(panel, segment, style.color)
         panel.set_title(f"{style.title}\n{_barrier_text(segment)}", loc="left")
     outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45)
-    keys = [
-        Line2D([], [], color="black", label="mean"),
-        Line2D([], [], color="black", linewidth=0.5, alpha=0.6, label="one pair of seeds"),
+    handles = [
+        legend_line("mean", color="black"),
+        legend_line("one pair of seeds", color="black", linewidth=0.5, alpha=0.6),
     ]
-    figure.legend(handles=keys, loc="lower center", ncols=2)
+    figure.legend(handles=handles, loc="lower center", ncols=2)
     caption = (
         "The risk on the straight segment between the solutions of two seeds: (risk - risk of the "
         "better end) / drop of the risk in training (mean of both ends), so 1 is as bad as no "
@@ -211,16 +209,12 @@ def _barrier_text(segment: Interpolations) -> str:
 
 
 def _draw_segments(panel: Axes, segment: Interpolations, color: str) -> None:
-    lines = np.where(np.isfinite(segment.lines), segment.lines, np.nan)
-    for line in lines:
+    lines = finite_values(segment.lines)
+    for _, line in lines.iterrows():
         panel.plot(segment.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
-    known = ~np.isnan(lines).all(axis=0)
-    mean = np.full(len(segment.coordinates), np.nan)
-    mean[known] = np.nanmean(lines[:, known], axis=0)
-    panel.plot(segment.coordinates, mean, color=color, linewidth=1.8)
-    if not known.any():
-        panel.text(0.5, 0.5, "no finite value", ha="center", transform=panel.transAxes)
-        panel.set_yticks([])
+    panel.plot(segment.coordinates, lines.mean(), color=color, linewidth=1.8)
+    if lines.isna().all(axis=None):
+        replace_panel(panel, "no finite value")
     else:
         panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)
         low, high = panel.get_ylim()
