@@ -1,6 +1,6 @@
-"""Evaluates one example at many points: in float64, as the machine computes it, and its states.
+"""Evaluates a subject at many points: in float64, in its training dtypes, and its states.
 
-A state is what a switching operation decides at a point: a sign, an index, a whole number. Between
+A state is the decision of a switching operation at a point: a sign, an index, an integer. Between
 two points of equal states the program is one smooth formula.
 """
 
@@ -20,14 +20,14 @@ from landscape.audit.static.reader import Site
 from landscape.numerics.compiling import compile_once
 
 Array = np.ndarray
+State = Callable[[Any, list], Any]
 CHUNK = 256
 _NOT_A_NUMBER = 7.7e300  # a state in place of NaN, so that states compare
 _COMPILERS = ThreadPoolExecutor(2, thread_name_prefix="compile")
 
 
 class Derivatives(NamedTuple):
-    """At each point: value, what autodiff gives as gradient, and its first three derivatives along
-    the direction."""
+    """Value, gradient by autodiff, and three derivatives along a direction, at each point."""
 
     value: Array
     gradient: Array
@@ -37,40 +37,41 @@ class Derivatives(NamedTuple):
 
 
 class Probe:
-    """The programs of a subject, compiled when first asked for; arrays in and out are NumPy."""
+    """The compiled programs of a subject; each is compiled on first use."""
 
     def __init__(self, subject: Subject, sites: Sequence[Site]):
         self.subject = subject
         self.sites = [site for site in sites if _can_be_observed(site)]
         self._numbers = {site.number for site in self.sites}
+        self._natives: dict[str, Future] = {}
 
     def scan(self, points: Array, target: Target) -> tuple[Array, Array]:
-        """Values `(n,)` and states `(n, states)` in float64."""
+        """Returns values `(n,)` and states `(n, states)` in float64."""
         return self._run(self._scanner, np.float64, target, points)
 
     def values(self, points: Array, target: Target) -> Array:
-        """Values `(n,)` in float64."""
+        """Returns values `(n,)` in float64."""
         return self.scan(points, target)[0]
 
     def derivatives(self, points: Array, directions: Array, target: Target) -> Derivatives:
-        """All derivatives along the directions, of the program that autodiff makes, in float64."""
+        """Returns the derivatives along these directions in float64."""
         return Derivatives(*self._run(self._differentiator, np.float64, target, points, directions))
 
     def gradients(self, points: Array, target: Target) -> tuple[Array, Array]:
-        """Values `(n,)` and gradients `(n, *shape)` in float64."""
-        found = self.derivatives(points, np.zeros_like(points), target)
-        return found.value, found.gradient
+        """Returns values `(n,)` and gradients `(n, *shape)` in float64."""
+        derivatives = self.derivatives(points, np.zeros_like(points), target)
+        return derivatives.value, derivatives.gradient
 
     def native(self, points: Array, target: Target, dtype: Any) -> tuple[Array, Array]:
-        """Values and gradients as the machine computes them in this dtype, as float64 arrays.
+        """Returns values and gradients computed in this dtype, as float64 arrays.
 
-        Whatever the function raises in that dtype is raised.
+        Raises the error of the function if it fails in the dtype.
         """
         return self._run(self._native(dtype), dtype, target, points)
 
     @cached_property
     def owners(self) -> Array:
-        """For each state, the position of its site in `sites`."""
+        """The position in `sites` of the site of each state."""
         return np.array([i for i, n in enumerate(self._counts) for _ in range(n)], int)
 
     @cached_property
@@ -99,10 +100,9 @@ class Probe:
 
     @cached_property
     def _differentiator(self) -> Callable:
-        """The highest derivatives that are needed and that there are; NaN for those beyond.
+        """The program of the derivatives, NaN for those that do not exist or are not needed.
 
-        A third one is needed where something may switch; some operations, such as a max pooling,
-        have no second one.
+        Only a subject with sites needs the third; some operations, as max pooling, have no second.
         """
         for order in (3, 2, 1) if self.sites else (2, 1):
             try:
@@ -113,7 +113,7 @@ class Probe:
         raise AssertionError("the last order returns or raises")
 
     def _along(self, order: int) -> Callable:
-        """`(x, direction, target) -> value, gradient, and three derivatives` up to an order."""
+        """Returns a function of x, direction and target to all derivatives up to an order."""
 
         def first(x: Any, d: Any, t: Any, s: Any) -> tuple:
             value, gradient = interpreter.evaluate(self.subject.gradient, [x + s * d, t])[0]
@@ -121,9 +121,10 @@ class Probe:
 
         def raised(lower: Callable) -> Callable:
             def higher(x: Any, d: Any, t: Any, s: Any) -> tuple:
-                one = jnp.ones(())
-                (known, kept), (slopes, _) = jax.jvp(lambda u: lower(x, d, t, u), (s,), (one,))
-                return (*known, slopes[-1]), kept
+                unit = jnp.ones(())
+                primal, (slopes, _) = jax.jvp(lambda u: lower(x, d, t, u), (s,), (unit,))
+                derivatives, value_and_gradient = primal
+                return (*derivatives, slopes[-1]), value_and_gradient
 
             return higher
 
@@ -132,37 +133,30 @@ class Probe:
             program = raised(program)
 
         def at_zero(x: Any, d: Any, t: Any) -> tuple:
-            known, (value, gradient) = program(x, d, t, jnp.zeros(()))
+            derivatives, (value, gradient) = program(x, d, t, jnp.zeros(()))
             missing = (jnp.full((), jnp.nan),) * (3 - order)
-            return value, gradient, *known, *missing
+            return value, gradient, *derivatives, *missing
 
         return at_zero
 
     def prepare(self, dtypes: Sequence[Any]) -> None:
-        """Starts compiling for these dtypes beside other work."""
-        for dtype in dtypes:
-            key = np.dtype(dtype).name
-            if key in self._natives:
+        """Starts compiling value and gradient for these dtypes in the background."""
+        for name in (np.dtype(dtype).name for dtype in dtypes):
+            if name in self._natives:
                 continue
             try:
-                lowered = self._lowered(self._quiet_gradient, dtype, 1)
-                self._natives[key] = _COMPILERS.submit(compile_once, lowered)
-            except Exception as error:
-                failed: Future = Future()
-                failed.set_exception(error)
-                self._natives[key] = failed
+                lowered = self._lowered(self._quiet_gradient, np.dtype(name), 1)
+                self._natives[name] = _COMPILERS.submit(compile_once, lowered)
+            except Exception as error:  # raised when the program is used
+                self._natives[name] = Future()
+                self._natives[name].set_exception(error)
 
     def _quiet_gradient(self, x: Any, t: Any) -> tuple:
-        """Value and gradient as the function computes them, without what it prints."""
+        """Returns value and gradient in the dtype of x, without printing."""
         both = jax.value_and_grad(self.subject.row)
         if not self.subject.calls_back:
             return both(x, t)
-        value, gradient = interpreter.evaluate(jax.make_jaxpr(both)(x, t), [x, t], wide=False)[0]
-        return value, gradient
-
-    @cached_property
-    def _natives(self) -> dict[str, Future]:
-        return {}
+        return tuple(interpreter.evaluate(jax.make_jaxpr(both)(x, t), [x, t], wide=False)[0])
 
     def _native(self, dtype: Any) -> Callable:
         self.prepare([dtype])
@@ -172,7 +166,7 @@ class Probe:
         return compile_once(self._lowered(function, np.float64, arrays))
 
     def _lowered(self, function: Callable, dtype: Any, arrays: int) -> Any:
-        """The function of `arrays` points and a target, over a chunk of points."""
+        """Returns the lowered function of chunks of `arrays` arrays of points, and a target."""
         with jax.enable_x64(np.dtype(dtype) == np.float64):
             point = jax.ShapeDtypeStruct((CHUNK, *self.subject.shape), dtype)
             target = self.subject.targets[0].cast(dtype)
@@ -181,22 +175,18 @@ class Probe:
 
     def _run(self, program: Callable, dtype: Any, target: Target, *points: Array) -> Any:
         count = len(points[0])
-        wide = np.dtype(dtype) == np.float64
-        cast = target.cast(dtype)
+        value = target.cast(dtype)
         chunks = []
-        with jax.enable_x64(wide):
+        with jax.enable_x64(np.dtype(dtype) == np.float64):
             for start in range(0, max(count, 1), CHUNK):
                 chunk = [_padded(p[start : start + CHUNK]).astype(dtype) for p in points]
-                chunks.append(program(*chunk, cast))
-            joined = [
-                np.concatenate([np.asarray(c[i]).astype(np.float64) for c in chunks])[:count]
-                for i in range(len(chunks[0]))
-            ]
-        return tuple(joined)
+                outputs = program(*chunk, value)
+                chunks.append([np.asarray(output).astype(np.float64) for output in outputs])
+        return tuple(np.concatenate(output)[:count] for output in zip(*chunks, strict=True))
 
 
 def _can_be_observed(site: Site) -> bool:
-    """Whether its states can be told: those inside a while loop have no fixed number."""
+    """Whether the states of a site have a fixed number, as none in a while loop have."""
     loops = any(eqn.primitive.name == "while" for eqn in site.calls)
     return site.equation.primitive.name in STATES and not loops
 
@@ -206,8 +196,9 @@ def _padded(points: Array) -> Array:
     return np.concatenate([points, np.repeat(points[-1:], missing, 0)]) if missing else points
 
 
-def _sign_of(eqn: Any, inputs: list) -> Any:
-    return jnp.sign(inputs[0])
+def _sign_around(*limits: float) -> State:
+    """Returns the states of an operation that switches if its operand passes a limit."""
+    return lambda eqn, inputs: sum(jnp.sign(inputs[0] - limit) for limit in limits)
 
 
 def _sign_of_difference(eqn: Any, inputs: list) -> Any:
@@ -217,25 +208,13 @@ def _sign_of_difference(eqn: Any, inputs: list) -> Any:
     return jnp.sign(a - b)
 
 
-def _above(limit: float) -> Callable[[Any, list], Any]:
-    return lambda eqn, inputs: jnp.sign(inputs[0] - limit)
-
-
-def _denominator(eqn: Any, inputs: list) -> Any:
-    return jnp.sign(inputs[1])
-
-
 def _clamped(eqn: Any, inputs: list) -> Any:
     low, value, high = inputs
     return jnp.sign(value - low) + jnp.sign(value - high)
 
 
-def _quotient(eqn: Any, inputs: list) -> Any:
-    return jnp.trunc(inputs[0] / inputs[1])
-
-
-def _largest(sign: float) -> Callable[[Any, list], Any]:
-    """Which element is the largest; -1 where two are."""
+def _largest(sign: float) -> State:
+    """Returns the index of the largest element times `sign`, -1 at a tie."""
 
     def state(eqn: Any, inputs: list) -> Any:
         x, axes = sign * inputs[0], tuple(eqn.params["axes"])
@@ -248,57 +227,36 @@ def _largest(sign: float) -> Callable[[Any, list], Any]:
     return state
 
 
-def _order(eqn: Any, inputs: list) -> Any:
-    return jnp.argsort(inputs[0], axis=eqn.params.get("dimension", -1))
-
-
-def _running(largest: Any) -> Callable[[Any, list], Any]:
+def _running(largest: Any) -> State:
     return lambda eqn, inputs: (
         largest(inputs[0], axis=eqn.params["axis"], reverse=eqn.params["reverse"]) == inputs[0]
     )
 
 
-def _top(eqn: Any, inputs: list) -> Any:
-    return jnp.argsort(-inputs[0], axis=-1)
-
-
-def _beyond(low: float, high: float) -> Callable[[Any, list], Any]:
-    return lambda eqn, inputs: jnp.sign(inputs[0] - low) + jnp.sign(inputs[0] - high)
-
-
-def _quantized(eqn: Any, inputs: list) -> Any:
-    return jax.lax.reduce_precision(inputs[0], **eqn.params)
-
-
-def _side(eqn: Any, inputs: list) -> Any:
-    return jnp.sign(inputs[0]) + 3 * jnp.sign(inputs[1])
-
-
-STATES: dict[str, Callable[[Any, list], Any]] = {
+# The decision of each operation that can switch, from its equation and operands.
+STATES: dict[str, State] = {
     **dict.fromkeys(
-        ("abs", "sign", "sqrt", "rsqrt", "log", "cbrt", "pow", "integer_pow"), _sign_of
+        ("abs", "sign", "sqrt", "rsqrt", "log", "cbrt", "pow", "integer_pow", "lgamma", "digamma"),
+        _sign_around(0.0),
     ),
     **dict.fromkeys(("max", "min", "lt", "le", "gt", "ge", "eq", "ne"), _sign_of_difference),
-    **dict.fromkeys(("lgamma", "digamma"), _sign_of),
     "clamp": _clamped,
-    "div": _denominator,
-    "log1p": _above(-1.0),
-    "acosh": _above(1.0),
-    **dict.fromkeys(("erf_inv", "atanh", "asin", "acos"), _beyond(-1.0, 1.0)),
+    "div": lambda eqn, inputs: jnp.sign(inputs[1]),
+    "log1p": _sign_around(-1.0),
+    "acosh": _sign_around(1.0),
+    **dict.fromkeys(("erf_inv", "atanh", "asin", "acos"), _sign_around(-1.0, 1.0)),
     "floor": lambda eqn, inputs: jnp.floor(inputs[0]),
     "ceil": lambda eqn, inputs: jnp.ceil(inputs[0]),
     "round": lambda eqn, inputs: jnp.round(inputs[0]),
     "convert_element_type": lambda eqn, inputs: jnp.trunc(inputs[0]),
-    "rem": _quotient,
-    "reduce_max": _largest(1.0),
-    "argmax": _largest(1.0),
-    "reduce_min": _largest(-1.0),
-    "argmin": _largest(-1.0),
-    "sort": _order,
+    "rem": lambda eqn, inputs: jnp.trunc(inputs[0] / inputs[1]),
+    **dict.fromkeys(("reduce_max", "argmax"), _largest(1.0)),
+    **dict.fromkeys(("reduce_min", "argmin"), _largest(-1.0)),
+    "sort": lambda eqn, inputs: jnp.argsort(inputs[0], axis=eqn.params.get("dimension", -1)),
     "cummax": _running(jax.lax.cummax),
     "cummin": _running(jax.lax.cummin),
-    "top_k": _top,
-    "atan2": _side,
+    "top_k": lambda eqn, inputs: jnp.argsort(-inputs[0], axis=-1),
+    "atan2": lambda eqn, inputs: jnp.sign(inputs[0]) + 3 * jnp.sign(inputs[1]),
     "tan": lambda eqn, inputs: jnp.floor(inputs[0] / jnp.pi + 0.5),
-    "reduce_precision": lambda eqn, inputs: _quantized(eqn, inputs),
+    "reduce_precision": lambda eqn, inputs: jax.lax.reduce_precision(inputs[0], **eqn.params),
 }

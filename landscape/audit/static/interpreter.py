@@ -24,18 +24,10 @@ Replacement = Callable[[list[Array]], list[Array]]
 Results = tuple[list[Array], list[Array]]
 
 # Called again instead of bound, since their parameters hold a program that was traced in float32.
-_SCATTERS = {
-    "scatter": lax.scatter,
-    "scatter-add": lax.scatter_add,
-    "scatter_add": lax.scatter_add,
-    "scatter-sub": lax.scatter_sub,
-    "scatter_sub": lax.scatter_sub,
-    "scatter-mul": lax.scatter_mul,
-    "scatter_mul": lax.scatter_mul,
-    "scatter-min": lax.scatter_min,
-    "scatter_min": lax.scatter_min,
-    "scatter-max": lax.scatter_max,
-    "scatter_max": lax.scatter_max,
+_SCATTERS = {"scatter": lax.scatter} | {
+    f"scatter{dash}{operation}": getattr(lax, f"scatter_{operation}")
+    for operation in ("add", "sub", "mul", "min", "max")
+    for dash in "-_"
 }
 _SCATTER_OPTIONS = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
 
@@ -158,7 +150,8 @@ class Interpreter:
 
 def _apply_wide(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
     name = eqn.primitive.name
-    if name in DTYPE_BOUND or (name == "scatter" and _has_body(eqn.params.get("update_jaxpr"))):
+    applies_function = name == "scatter" and getattr(eqn.params.get("update_jaxpr"), "eqns", None)
+    if name in DTYPE_BOUND or applies_function:
         return _apply_as_traced(eqn, inputs)
     params = {key: _wide_parameter(value) for key, value in eqn.params.items()}
     if name in _SCATTERS:
@@ -167,11 +160,6 @@ def _apply_wide(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
         return apply_equation(eqn, inputs, params)
     except Exception:  # an operation that is bound to the dtypes it was traced with
         return _apply_as_traced(eqn, inputs)
-
-
-def _has_body(program: Any) -> bool:
-    """Whether a scatter applies a function to elements instead of replacing them."""
-    return program is not None and bool(getattr(program, "eqns", ()))
 
 
 def _apply_as_traced(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
@@ -198,10 +186,5 @@ def widened(value: Array) -> Array:
     """Returns a float as float64, a complex number as complex128, and any other value unchanged."""
     if not isinstance(value, jax.Array | np.ndarray):
         value = np.asarray(value)
-    if jnp.issubdtype(value.dtype, jnp.complexfloating):
-        return value.astype(jnp.complex128)
-    return value.astype(jnp.float64) if _is_narrow_float(value) else value
-
-
-def _is_narrow_float(value: Array) -> bool:
-    return jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != jnp.float64
+    wide = _wide_parameter(value.dtype)
+    return value if wide == value.dtype else value.astype(wide)
