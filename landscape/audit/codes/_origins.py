@@ -37,7 +37,7 @@ def first_broken(
         return interpreter.evaluate(program, [x, t], observe, wide=False)[1]
 
     try:
-        seen = jit_once(look)(point.astype(dtype), cast_target(target, dtype))
+        seen = jit_once(look)(point.astype(dtype), target.cast(dtype))
     except Exception:  # an operation that cannot be taken out of its program
         return None
     rows = [np.asarray(row).reshape(-1, 3) for row in seen]
@@ -47,12 +47,6 @@ def first_broken(
             where = locate(eqn, calls, survey.source_file)
             return Origin(eqn.primitive.name, where)
     return None
-
-
-def cast_target(target: Target, dtype: Any) -> np.ndarray:
-    """The target in this dtype; integer labels unchanged."""
-    value = np.asarray(target.value)
-    return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
 def _all_finite(values: list) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape.audit.codes._nonfinite import gradient_failure, value_failure
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.codes._origins import cast_target, first_broken
+from landscape.audit.codes._origins import first_broken
 from landscape.audit.findings import Finding, Where
 from landscape.audit.measure.halves import HalfFailure, half_precision
 from landscape.audit.measure.survey import Survey
@@ -53,7 +53,7 @@ def find(survey: Survey) -> list[Finding]:
 
 def _place(survey: Survey, failure: HalfFailure) -> Where | None:
     row, dtype, target = survey.subject.row, failure.dtype, failure.target
-    arguments = failure.point.astype(dtype), cast_target(target, dtype)
+    arguments = failure.point.astype(dtype), target.cast(dtype)
     program = jax.make_jaxpr(lambda x, t: row(x, t))(*arguments)
     origin = first_broken(survey, program, failure.point, target, dtype)
     return (origin and origin.where) or survey.place_of_operation(OVERFLOWING)

@@ -16,18 +16,13 @@ import numpy as np
 from landscape.audit.measure import domains
 from landscape.audit.measure.domains import CLASSES
 from landscape.audit.measure.loss_subject import HEADS, loss_subject
-from landscape.audit.measure.signature import (
-    check_choice,
-    check_function_output,
-    count_inputs,
-    name_of,
-)
+from landscape.audit.measure.signature import check_choice, check_real, count_inputs, name_of
 from landscape.audit.measure.subject import CALLBACKS, Subject, checked
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
-from landscape.numerics.user_calls import guarded, last_user_line
+from landscape.numerics.user_calls import definition, guarded, last_user_line
 
 Array = Any
 KINDS = ("loss", "activation", "function")
@@ -131,7 +126,7 @@ def _function_subject(function: Callable, kind: str, domain: str, name: str) -> 
     inputs = count_inputs(function, kind)
     shapes: list[tuple[int, ...]] = [(3, FEATURES), (1, FEATURES), (FEATURES,)]
     if kind == "activation":
-        shapes = [(1,)] if _is_elementwise(function) else [(FEATURES,)]
+        shapes = [(1,) if _is_elementwise(function) else (FEATURES,)]
     shape, out = _accepted_shape(function, shapes, inputs, kind, label)
     stacked = shape if inputs == 1 else (inputs, *shape)
     weights = 1 + 0.5 * np.cos(1.0 + np.arange(max(int(np.prod(out.shape)), 1)))
@@ -172,6 +167,12 @@ def _accepted_shape(
         except UserError as error:
             errors.append(error)
             continue
-        check_function_output(out, shape, kind, label, function)
+        check_real(out, label, function)
+        if kind == "activation" and out.shape != shape:
+            raise UserError(
+                f"{label} returns shape {out.shape} for an input of shape {shape}",
+                place=definition(function),
+                hint="an activation is elementwise; for anything else use `--kind function`",
+            )
         return shape, out
     raise errors[0]

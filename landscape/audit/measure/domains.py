@@ -1,4 +1,4 @@
-"""Where predictions live, and what targets meet them: the points that an audit looks at."""
+"""Domains of predictions, and the targets and batches of each task."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,17 +8,18 @@ import numpy as np
 from landscape.errors import UserError, nearest
 
 Array = np.ndarray
+Draw = Callable[[np.random.Generator, int, "Target"], Array]
 DOMAINS = ("real", "unit", "simplex", "positive")
-PLAUSIBLE = 10.0  # logits and errors up to here are met in any training
+PLAUSIBLE = 10.0  # logits and errors up to here occur in any training,
 FAR = 30.0  # and up to here in a bad one
 EXTREME = 1e4
 CLASSES, MASK = 4, (3, 4)
 
 
 class Target(NamedTuple):
-    """One target: the array, its name for a reader, and the most wrong way to miss it.
+    """A target with its name, and the direction `away` from right predictions to wrong ones.
 
-    `away` points from right to wrong; for regression both ways are wrong.
+    For regression both directions are wrong.
     """
 
     name: str
@@ -32,59 +33,57 @@ class Target(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """`sample(rng, count, target)` draws plausible predictions, `(count, *shape)`; `low` and `high`
-    bound each component."""
+    """A domain of predictions, with the bounds of each component.
+
+    `sample(rng, count, target)` draws plausible predictions `(count, *shape)`, `wide` those of a
+    wider range.
+    """
 
     name: str
     low: float
     high: float
-    sample: Callable[[np.random.Generator, int, Target], Array]
-    wide: Callable[[np.random.Generator, int, Target], Array]
+    sample: Draw
+    wide: Draw
 
 
 def domain(name: str, shape: tuple[int, ...], centered: bool) -> Domain:
-    """The domain of that name; `centered`: predictions are spread around the target."""
+    """Returns the domain of this name; on the reals, predictions may be centered at the target.
+
+    Raises UserError if the name is unknown.
+    """
     if name not in DOMAINS:
-        raise UserError(f"there is no domain `{name}`", hint=nearest(name, DOMAINS))
+        raise UserError(f"unknown domain `{name}`", hint=nearest(name, DOMAINS))
 
-    def spread(width: float) -> Callable[[np.random.Generator, int, Target], Array]:
-        def sample(rng: np.random.Generator, count: int, target: Target) -> Array:
-            around = rng.uniform(-width, width, (count, *shape))
-            return around + target.value if centered else around
+    def uniform(low: float, high: float) -> Draw:
+        def draw(rng: np.random.Generator, count: int, target: Target) -> Array:
+            points = rng.uniform(low, high, (count, *shape))
+            return points + target.value if centered and name == "real" else points
 
-        return sample
-
-    def unit(rng: np.random.Generator, count: int, target: Target) -> Array:
-        return rng.uniform(0, 1, (count, *shape))
+        return draw
 
     def simplex(rng: np.random.Generator, count: int, target: Target) -> Array:
         return rng.dirichlet(np.ones(shape[-1]), (count, *shape[:-1]))
 
-    def positive(rng: np.random.Generator, count: int, target: Target) -> Array:
-        return rng.uniform(0, PLAUSIBLE, (count, *shape))
-
-    bounds = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf)}.get(name, (0.0, 1.0))
     if name == "real":
-        return Domain(name, *bounds, spread(PLAUSIBLE), spread(FAR))
-    found = {"unit": unit, "simplex": simplex, "positive": positive}[name]
-    return Domain(name, *bounds, found, found)
+        widths = uniform(-PLAUSIBLE, PLAUSIBLE), uniform(-FAR, FAR)
+        return Domain(name, -np.inf, np.inf, *widths)
+    if name == "positive":
+        return Domain(name, 0.0, np.inf, *[uniform(0, PLAUSIBLE)] * 2)
+    return Domain(name, 0.0, 1.0, *[simplex if name == "simplex" else uniform(0, 1)] * 2)
 
 
 def targets(task: str | None, form: str, shape: tuple[int, ...], name: str) -> list[Target]:
-    """Targets as they occur, and as they break things: zero, empty, full.
+    """Returns typical targets and critical ones, such as zero, empty and full masks.
 
-    `shape` is that of one example, `(rows, …)`.
+    `shape` is that of the predictions, `(rows, ...)`, and `name` that of their domain.
     """
-    rng = np.random.default_rng(7)
     if task is None:
         return [Target("", np.zeros(()), np.ones(shape))]
     if task == "regression":
         return _regression(shape, name)
     if task == "binary":
-        return _binary(form, shape, rng)
-    if task == "multiclass":
-        return _multiclass(form, shape, rng)
-    return _masks(shape, rng)
+        return _binary(form, shape)
+    return _multiclass(form, shape) if task == "multiclass" else _masks(shape)
 
 
 def _regression(shape: tuple[int, ...], name: str) -> list[Target]:
@@ -97,54 +96,53 @@ def _regression(shape: tuple[int, ...], name: str) -> list[Target]:
             Target("corner", corner, 1 - 2 * corner),
             Target("mixed", np.broadcast_to(mixed, shape).copy(), np.ones(shape)),
         ]
-    found = [Target(f"target {v:g}", np.full(shape, v), np.ones(shape)) for v in values]
+    targets = [Target(f"target {v:g}", np.full(shape, v), np.ones(shape)) for v in values]
     if shape[0] > 1:
-        found = found[:1]  # equal targets, as they break a variance
+        targets = targets[:1]  # equal targets, as they break a variance
     if np.prod(shape) > 1:
         varied = np.linspace(-1, 2, int(np.prod(shape))).reshape(shape)
         varied = np.clip(varied, 0.1, 0.9) if name == "unit" else varied
         varied = np.abs(varied) + 0.1 if name == "positive" else varied
-        found.insert(0, Target("varied targets", varied, np.ones(shape)))
-        found.append(Target("mirrored targets", varied[::-1].copy(), np.ones(shape)))
-    return found
+        targets.insert(0, Target("varied targets", varied, np.ones(shape)))
+        targets.append(Target("mirrored targets", varied[::-1].copy(), np.ones(shape)))
+    return targets
 
 
-def _binary(form: str, shape: tuple[int, ...], rng: np.random.Generator) -> list[Target]:
+def _binary(form: str, shape: tuple[int, ...]) -> list[Target]:
     low = -1.0 if form == "signed" else 0.0
     sign = {1.0: -1.0, low: 1.0}
-    found = [Target(f"target {v:g}", np.full(shape, v), np.full(shape, sign[v])) for v in sign]
+    targets = [Target(f"target {v:g}", np.full(shape, v), np.full(shape, sign[v])) for v in sign]
     if np.prod(shape) > 1:
         mixed = np.where(np.arange(np.prod(shape)).reshape(shape) % 2 == 0, 1.0, low)
-        found.insert(0, Target("mixed targets", mixed, np.where(mixed == 1.0, -1.0, 1.0)))
-    return found
+        targets.insert(0, Target("mixed targets", mixed, np.where(mixed == 1.0, -1.0, 1.0)))
+    return targets
 
 
-def _multiclass(form: str, shape: tuple[int, ...], rng: np.random.Generator) -> list[Target]:
+def _multiclass(form: str, shape: tuple[int, ...]) -> list[Target]:
     rows, classes = shape
-    found = []
+    targets = []
     for first in range(classes):
         labels = (first + np.arange(rows) // 2) % classes  # pairs, as contrastive losses need
         onehot = np.eye(classes)[labels]
-        away = np.where(onehot == 1, -1.0, 1.0)
         value = labels.astype(np.int32) if form == "labels" else onehot
-        found.append(Target(f"class {first}", value, away))
-    return found
+        targets.append(Target(f"class {first}", value, np.where(onehot == 1, -1.0, 1.0)))
+    return targets
 
 
-def _masks(shape: tuple[int, ...], rng: np.random.Generator) -> list[Target]:
-    half = (rng.permutation(int(np.prod(shape))).reshape(shape) % 2).astype(float)
-    one = np.zeros(shape)
-    one[(0,) * len(shape)] = 1.0
-    masks = {"half mask": half, "empty mask": np.zeros(shape), "full mask": np.ones(shape)}
-    masks["one pixel"] = one
+def _masks(shape: tuple[int, ...]) -> list[Target]:
+    order = np.random.default_rng(7).permutation(int(np.prod(shape))).reshape(shape)
+    pixel = np.zeros(shape)
+    pixel.flat[0] = 1.0
+    masks = {"half mask": (order % 2).astype(float), "empty mask": np.zeros(shape)}
+    masks |= {"full mask": np.ones(shape), "one pixel": pixel}
     return [Target(name, mask, 1 - 2 * mask) for name, mask in masks.items()]
 
 
 def wrong(task: str | None, form: str, name: str, points: Array, target: Target) -> Array:
-    """Which predictions, `(count, *shape)`, are mispredictions of the target.
+    """Returns which predictions, `(count, *shape)`, are mispredictions of the target.
 
-    Classification: the wrong side or the wrong largest class for most; regression: off by over 1
-    (by over 1/2 on probabilities).
+    In classification more than half of the classes are wrong; in regression a prediction is off by
+    more than 1, or 1/2 on probabilities. `name` is that of the domain.
     """
     middle = 0.0 if name == "real" else 0.5
     axes = tuple(range(1, points.ndim))
@@ -161,19 +159,15 @@ def wrong(task: str | None, form: str, name: str, points: Array, target: Target)
 
 
 def example_shape(task: str, rows: int, classes: int) -> tuple[int, ...]:
-    """The shape of the predictions of `rows` examples of a task."""
-    return {
-        "regression": (rows,),
-        "binary": (rows,),
-        "multiclass": (rows, classes),
-        "segmentation": (rows, *MASK),
-    }[task]
+    """Returns the shape of the predictions of `rows` examples of a task."""
+    return (rows, *{"multiclass": (classes,), "segmentation": MASK}.get(task, ()))
 
 
 def batch(task: str, form: str, domain: str, rows: int, classes: int) -> tuple[Array, Array]:
-    """Predictions and targets of a batch of `rows` examples, drawn at random, float32."""
+    """Returns random predictions and targets of a batch of `rows` examples, in float32."""
     rng = np.random.default_rng(11)
     shape = example_shape(task, rows, classes)
+    labeled = task == "multiclass" and form == "labels"
     predictions = rng.normal(size=shape)
     if domain != "real":
         predictions = rng.uniform(0.05, 0.95, shape)
@@ -181,11 +175,10 @@ def batch(task: str, form: str, domain: str, rows: int, classes: int) -> tuple[A
             predictions = predictions / predictions.sum(-1, keepdims=True)
     if task == "multiclass":
         labels = rng.integers(classes, size=rows)
-        values = labels.astype(np.int32) if form == "labels" else np.eye(classes)[labels]
+        values = labels if labeled else np.eye(classes)[labels]
     elif task == "regression":
         values = rng.normal(size=shape) if domain == "real" else rng.uniform(0.05, 0.95, shape)
     else:
-        values = rng.integers(2, size=shape).astype(float)
+        values = rng.integers(2, size=shape)
         values = 2 * values - 1 if form == "signed" else values
-    given = values if form == "labels" else values.astype(np.float32)
-    return predictions.astype(np.float32), given
+    return predictions.astype(np.float32), values.astype(np.int32 if labeled else np.float32)

@@ -1,4 +1,4 @@
-"""bfloat16 and float16 against float32: the first prediction at which only a half fails."""
+"""Compares bfloat16 and float16 with float32: the first prediction at which only a half fails."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ LOST = 0.02  # and if more than this share of the gradients is lost
 
 @dataclass(frozen=True)
 class HalfFailure:
-    """A prediction at which float32 is finite and the dtype is not, or loses the gradient.
+    """A prediction at which float32 is finite, but a dtype is not or loses the gradient.
 
-    `value` and `gradient` in that dtype, `wide_value` and `wide_norm` in float32.
+    `value` and `gradient` are in that dtype, `wide_value` and the norm of the gradient in float32.
     """
 
     dtype: Any
@@ -50,48 +50,33 @@ class _Group(NamedTuple):
     gradient: Array
 
 
-class _RefusedError(Exception):
-    """The function cannot be computed in a dtype."""
-
-
 @once
 def half_precision(survey: Survey) -> HalfPrecision:
     """Compares predictions up to 30 in each half with float32, until one fails."""
-    groups = [group for target in survey.subject.targets for group in _groups(survey, target)]
-    refusals: list[str] = []
+    groups, refusals = _groups(survey), []
     for dtype in HALVES:
         try:
-            failure = _first_failure(survey, groups, dtype)
-        except _RefusedError as refusal:
-            refusals.append(f"not tried in {np.dtype(dtype).name}: it refuses ({refusal})")
+            halves = [survey.probe.native(group.points, group.target, dtype) for group in groups]
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0][:120]
+            refusals.append(f"not tried in {np.dtype(dtype).name}: it refuses ({reason})")
             continue
+        failures = (_failure(survey, g, dtype, *h) for g, h in zip(groups, halves, strict=True))
+        failure = next(filter(None, failures), None)
         if failure is not None:
             return HalfPrecision(failure, tuple(refusals))
     return HalfPrecision(None, tuple(refusals))
 
 
-def _groups(survey: Survey, target: Target) -> list[_Group]:
-    near = [special_points(survey, target)]
-    near += [s.points for s in survey.plausible if s.target.name == target.name]
-    groups = [_Group(target, p, *survey.probe.native(p, target, np.float32)) for p in near]
-    for path in survey.paths:
-        if path.target.name == target.name:
-            chosen = np.abs(path.steps) <= FAR
-            arrays = path.points[chosen], path.value32[chosen], path.gradient32[chosen]
-            groups.append(_Group(target, *arrays))
+def _groups(survey: Survey) -> list[_Group]:
+    groups = []
+    for sample, path in zip(survey.plausible, survey.paths, strict=True):
+        target, near = sample.target, np.abs(path.steps) <= FAR
+        for points in (special_points(survey, target), sample.points):
+            groups += [_Group(target, points, *survey.probe.native(points, target, np.float32))]
+        arrays = path.points[near], path.value32[near], path.gradient32[near]
+        groups.append(_Group(target, *arrays))
     return groups
-
-
-def _first_failure(survey: Survey, groups: list[_Group], dtype: Any) -> HalfFailure | None:
-    for group in groups:
-        try:
-            values, slopes = survey.probe.native(group.points, group.target, dtype)
-        except Exception as error:
-            raise _RefusedError(str(error).strip().split("\n")[0][:120]) from error
-        failure = _failure(survey, group, dtype, values, slopes)
-        if failure is not None:
-            return failure
-    return None
 
 
 def _failure(

@@ -13,7 +13,8 @@ from landscape.audit.measure import domains
 from landscape.audit.measure.domains import batch, example_shape
 from landscape.audit.measure.signature import (
     check_choice,
-    check_output,
+    check_loss_shape,
+    check_real,
     infer_domain,
     infer_task,
     takes_targets_first,
@@ -173,7 +174,8 @@ def _count_rows(loss: _Loss, form: str) -> int:
     arrays = loss.batch(form)
     label = f"loss `{loss.name}`"
     out = guarded(lambda: jax.eval_shape(loss.batched, *arrays), label, loss.function)
-    check_output(out, arrays[0].shape, label, loss.function)
+    check_real(out, label, loss.function)
+    check_loss_shape(out, arrays[0].shape, label, loss.function)
     if out.shape != ():
         return 1
     together_and_alone = jit_once(

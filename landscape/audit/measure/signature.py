@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from landscape.errors import UserError, nearest
 from landscape.numerics.user_calls import definition
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _ORDERS = ("auto", "predictions-first", "targets-first")
 _FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
 _FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
@@ -60,11 +61,10 @@ def _first_two_arguments(function: Callable) -> list[str]:
 
     Raises UserError if more are required, or fewer accepted.
     """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+    parameters = _parameters(function)
+    if parameters is None:
         return []
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [p for p in parameters if p.kind in _POSITIONAL]
     if len(positional) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
         names = ", ".join(p.name for p in positional) or "none"
         raise UserError(
@@ -77,6 +77,14 @@ def _first_two_arguments(function: Callable) -> list[str]:
         function, [*positional[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
     )
     return [p.name for p in positional[:2]]
+
+
+def _parameters(function: Callable) -> list[inspect.Parameter] | None:
+    """Returns the parameters of a function; None if its signature is unknown."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
@@ -114,21 +122,37 @@ def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
 
 def infer_domain(function: Callable, task: str | None) -> str:
     """Returns `unit` or `simplex` if `from_logits` defaults to False, else `real`."""
-    with contextlib.suppress(TypeError, ValueError):
-        from_logits = inspect.signature(function).parameters.get("from_logits")
-        if from_logits is not None and from_logits.default is False:
-            return "simplex" if task == "multiclass" else "unit"
+    if any(p.name == "from_logits" and p.default is False for p in _parameters(function) or []):
+        return "simplex" if task == "multiclass" else "unit"
     return "real"
 
 
-def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
-    """Raises UserError unless a loss returns real numbers of an expected shape."""
+def count_inputs(function: Callable, kind: str) -> int:
+    """Returns the number of arrays that an activation or a function takes.
+
+    Raises UserError if a keyword-only argument is required, or an activation takes several arrays.
+    """
+    parameters = _parameters(function) or []
+    required = [p.name for p in parameters if p.kind in _POSITIONAL and p.default is p.empty]
+    _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
+    if kind == "activation" and len(required) > 1:
+        raise UserError(
+            f"`{name_of(function)}` takes {', '.join(required)}; an activation takes one array",
+            place=definition(function),
+            hint="use `--kind function` for several arrays, or bind an argument with `--option`",
+        )
+    return max(len(required), 1)
+
+
+def check_real(out: Any, label: str, function: Callable) -> None:
+    """Raises UserError unless a function returns an array of real floating-point numbers."""
     place = definition(function)
     if not hasattr(out, "shape") or not hasattr(out, "dtype"):
-        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
+        kind = "None (is a `return` missing?)" if out is None else f"a {type(out).__name__}"
+        raise UserError(f"{label} returns {kind}, not an array", place=place)
     if jnp.issubdtype(out.dtype, jnp.complexfloating):
         raise UserError(
-            f"{label} returns complex numbers; a loss must be real",
+            f"{label} returns complex numbers; the result must be real",
             place=place,
             hint="take jnp.abs or jnp.real of the result",
         )
@@ -138,59 +162,14 @@ def check_output(out: Any, shape: tuple[int, ...], label: str, function: Callabl
             place=place,
             hint="compute in floating point; a count or a comparison cannot be trained",
         )
-    pairs = {(shape[0], shape[0]), (shape[0], 1), (1, shape[0])}
-    if out.shape not in {(), shape[:1], shape} | pairs and out.shape != shape[:-1]:
+
+
+def check_loss_shape(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
+    """Raises UserError unless a loss returns a scalar, or values per example or prediction."""
+    rows = shape[:1]
+    if out.shape not in {(), rows, shape, rows * 2, (*rows, 1), (1, *rows), shape[:-1]}:
         raise UserError(
             f"{label} returns shape {out.shape} for predictions of shape {shape}",
-            place=place,
-            hint="return a scalar, one value per example, or one per prediction",
-        )
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None (is a `return` missing?)"
-    return f"a {type(value).__name__}"
-
-
-def count_inputs(function: Callable, kind: str) -> int:
-    """Returns the number of arrays that an activation or a function takes.
-
-    Raises UserError if a keyword-only argument is required, or an activation takes several arrays.
-    """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return 1
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in positional if p.default is p.empty]
-    _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
-    if kind == "activation" and len(required) > 1:
-        names = ", ".join(p.name for p in required)
-        raise UserError(
-            f"`{name_of(function)}` takes {names}; an activation takes one array",
             place=definition(function),
-            hint="use `--kind function` for several arrays, or bind an argument with `--option`",
-        )
-    return max(len(required), 1)
-
-
-def check_function_output(
-    out: Any, shape: tuple[int, ...], kind: str, label: str, function: Callable
-) -> None:
-    """Raises UserError unless the function returns real numbers, an activation one per input."""
-    place = definition(function)
-    if not hasattr(out, "shape"):
-        raise UserError(f"{label} returns {_kind(out)}, not an array", place=place)
-    if not jnp.issubdtype(out.dtype, jnp.floating):
-        raise UserError(
-            f"{label} returns {out.dtype}; no gradient flows through it",
-            place=place,
-            hint="return floating-point numbers",
-        )
-    if kind == "activation" and out.shape != shape:
-        raise UserError(
-            f"{label} returns shape {out.shape} for an input of shape {shape}",
-            place=place,
-            hint="an activation is elementwise; for anything else use `--kind function`",
+            hint="return a scalar, one value per example, or one per prediction",
         )
