@@ -1,4 +1,4 @@
-"""What the runs' checks of their own numbers say: the table, the marks beside figures, clauses."""
+"""Reports the runs' checks of their own numbers: the table, marks in figures, sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ import pandas as pd
 
 from landscape.report import words
 from landscape.report.results import StoredRun
-from landscape.report.tables import TableColumn
+from landscape.report.tables import TableColumn, value_column
 from landscape.storage.records import Check
 
 WARNING = "\N{WARNING SIGN}"
-NAMES = {
+_CHECKS = {
     "center": "the middle of a slice is the risk that was recorded at the point",
     "second_difference": "second differences along the directions of a slice are d'Hd",
     "mean_curvature": "the mean curvature over random directions is trace(H) / N",
@@ -22,70 +22,69 @@ NAMES = {
 }
 
 
-def failed(runs: Iterable[StoredRun], where: str) -> list[str]:
-    """The names of the checks that some run failed at a place, or at the point that it lies at."""
-    found = [
-        check.name
-        for run in runs
-        for check in run.checks
-        if check.passed is False and _concerns(check, where)
-    ]
-    return sorted(set(found))
+def failed(runs: Iterable[StoredRun], where: str = "") -> list[str]:
+    """Returns the names of the checks that failed in a run, sorted.
+
+    `where` limits them to a set of slices or a matrix, with the checks of the point it belongs to.
+    """
+    return sorted(
+        {
+            check.name
+            for run in runs
+            for check in run.checks
+            if check.passed is False and (not where or f"{where}/".startswith(f"{check.where}/"))
+        }
+    )
 
 
-def _concerns(check: Check, where: str) -> bool:
-    return f"{where}/".startswith(f"{check.where}/")
+def columns(runs: Iterable[StoredRun], where: str = "") -> dict[str, str]:
+    """Returns the column of a table with the names of the failed checks: `center, finite`."""
+    return {"checks_failed": ", ".join(failed(runs, where))}
 
 
 def failed_column(table: pd.DataFrame) -> list[TableColumn]:
-    """The column that marks the rows whose numbers failed a check, where there are any."""
-    if not (table["checks_failed"] != "").any():
+    """Returns the column that marks rows with failed checks, in a list; empty if none failed."""
+    if not table["checks_failed"].any():
         return []
 
-    def text(row: pd.Series) -> str:
-        return mark([row["checks_failed"]]) if row["checks_failed"] else words.MISSING
+    def text(names: str) -> str:
+        return words.or_missing(mark([names] if names else []))
 
-    return [TableColumn("checks", text, "checks that failed in some run behind this row")]
+    definition = "checks that failed in a run behind this row"
+    return [value_column("checks", definition, text, "checks_failed")]
 
 
 def mark(names: Sequence[str]) -> str:
-    """What stands in a panel's title: `⚠ center`; empty where nothing failed."""
+    """Returns the mark in the title of a panel, such as `⚠ center`; empty if no check failed."""
     return f"{WARNING} {', '.join(names)}" if names else ""
 
 
-def sentence(marked: Mapping[str, Sequence[str]]) -> str:
-    """What a caption says of the panels that are marked; `marked` by loss."""
-    parts = [f"{loss}: {', '.join(names)}" for loss, names in marked.items() if names]
+def sentence(failed_of: Mapping[str, Sequence[str]]) -> str:
+    """Returns the sentence of a caption on the failed checks by loss; empty if none failed."""
+    parts = [f"{loss}: {', '.join(names)}" for loss, names in failed_of.items() if names]
     return f" A check failed (see Checks) for {'; '.join(parts)}." if parts else ""
 
 
-def columns(runs: Iterable[StoredRun]) -> dict[str, str]:
-    """The checks that failed in any of the runs, for the comparison: `center, finite`."""
-    names = {check.name for run in runs for check in run.checks if check.passed is False}
-    return {"checks_failed": ", ".join(sorted(names))}
-
-
 def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
-    """A row for each loss, check and place: how often it passed, and the worst that was found.
+    """Returns one row per loss, check and place: results over runs, and the worst of them.
 
-    What failed comes first, then what could not be decided.
+    Failed checks come first, then undecided ones.
     """
     rows = []
     for loss, runs in groups.items():
-        found: dict[tuple[str, str], list[tuple[StoredRun, Check]]] = {}
+        results: dict[tuple[str, str], list[tuple[StoredRun, Check]]] = {}
         for run in runs:
             for check in run.checks:
-                found.setdefault((check.where, check.name), []).append((run, check))
-        rows += [_row(loss, pairs) for pairs in found.values()]
+                results.setdefault((check.where, check.name), []).append((run, check))
+        rows += [_row(loss, pairs) for pairs in results.values()]
+    rows.sort(key=lambda row: (not row["failed"], not row["undecided"]))
     names = ["loss", "check", "where", "passed", "failed", "undecided", "worst", "run", "message"]
-    made = pd.DataFrame(rows, columns=names)
-    grave = 2 * (made["failed"] == 0) + (made["undecided"] == 0)
-    return made.iloc[np.argsort(grave.to_numpy(), kind="stable")].reset_index(drop=True)
+    return pd.DataFrame(rows, columns=names)
 
 
 def _row(loss: str, pairs: Sequence[tuple[StoredRun, Check]]) -> dict[str, Any]:
     answers = [check.passed for _, check in pairs]
-    run, worst = max(pairs, key=lambda pair: _badness(pair[1]))
+    run, worst = max(pairs, key=lambda pair: _severity(pair[1]))
     return {
         "loss": loss,
         "check": worst.name,
@@ -99,15 +98,15 @@ def _row(loss: str, pairs: Sequence[tuple[StoredRun, Check]]) -> dict[str, Any]:
     }
 
 
-def _badness(check: Check) -> tuple[int, float]:
-    """Failed before undecided before passed; then by how far off it is, in tolerances."""
+def _severity(check: Check) -> tuple[int, float]:
+    """Orders failed after undecided after passed checks, then by the error in tolerances."""
     rank = {False: 2, None: 1, True: 0}[check.passed]
-    off = abs(check.value - check.expected) / check.tolerance if check.tolerance else np.nan
-    return rank, float(off) if np.isfinite(off) else (np.inf if rank == 2 else -1.0)
+    error = abs(check.value - check.expected) / check.tolerance if check.tolerance else np.nan
+    return rank, float(error) if np.isfinite(error) else (np.inf if rank == 2 else -1.0)
 
 
 def folded(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with one row for all places at which a loss passed a check in every run."""
+    """Returns the table with one row for all places at which a loss passed a check in every run."""
     passed = (table["failed"] == 0) & (table["undecided"] == 0)
     rows = [table[~passed]]
     for _, group in table[passed].groupby(["loss", "check"], sort=False):
@@ -119,28 +118,20 @@ def folded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 COLUMNS = (
-    TableColumn("loss", lambda row: str(row["loss"]), "the candidate, by its label"),
-    TableColumn(
-        "check",
-        lambda row: str(row["check"]),
-        f"what was compared ({'; '.join(f'{name}: {text}' for name, text in NAMES.items())})",
+    value_column("loss", "label of the loss"),
+    value_column(
+        "check", f"what was compared ({'; '.join(f'{k}: {v}' for k, v in _CHECKS.items())})"
     ),
-    TableColumn(
-        "where",
-        lambda row: str(row["where"]),
-        "the point, or its set of lines or planes; places at which all passed share a row",
-    ),
-    TableColumn("passed", lambda row: words.count(row["passed"]), "runs in which it passed"),
-    TableColumn("failed", lambda row: words.count(row["failed"]), "runs in which it failed"),
-    TableColumn(
+    value_column("where", "point, or set of lines or planes; passed places share one row"),
+    value_column("passed", "number of runs in which it passed", words.count),
+    value_column("failed", "number of runs in which it failed", words.count),
+    value_column(
         "undecided",
-        lambda row: words.count(row["undecided"]),
-        "runs in which it could not be decided; this is no failure",
+        "number of runs in which it could not be decided, which is not a failure",
+        words.count,
     ),
-    TableColumn(
-        "worst",
-        lambda row: words.scientific(row["worst"]),
-        "the value farthest from what was expected, in tolerances",
+    value_column(
+        "worst", "the value farthest from the expected value, in tolerances", words.scientific
     ),
-    TableColumn("message", lambda row: row["message"] or words.MISSING, "what the worst one found"),
+    value_column("message", "message of the worst one", words.or_missing),
 )

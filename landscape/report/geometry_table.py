@@ -1,6 +1,7 @@
 """Tables of the geometry of lines and of planes: medians over runs, per loss."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_pl
 from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
-from landscape.report.tables import TableColumn
+from landscape.report.tables import TableColumn, value_column, varying_column
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
 _SHARES = (
@@ -21,7 +22,6 @@ _SHARES = (
     "nonconvex_share",
 )
 _ROUNDING = 1e-9
-_LABELS = ("loss", "set", "at", "unit", "runs", "checks_failed")
 Numbers = Mapping[str, float]
 
 
@@ -85,61 +85,39 @@ def table(
 ) -> pd.DataFrame:
     """Returns one row per set, point and loss: the median over runs of `geometry`."""
     rows: list[dict[str, Any]] = []
-    for slice_set in sets:
-        for point in PLACES:
-            unit = " | ".join(dict.fromkeys(axis.unit(point)[0] for axis in slice_set.axes))
-            for loss, runs in groups.items():
-                numbers_of_runs = [
-                    numbers
-                    for run in runs
-                    if (numbers := geometry(run, slice_set, point)) is not None
-                ]
-                if not numbers_of_runs:
-                    continue
-                row: dict[str, Any] = {
-                    "loss": loss,
-                    "set": slice_set.label,
-                    "at": point,
-                    "unit": unit,
-                }
-                medians = {
-                    name: statistics.median([numbers[name] for numbers in numbers_of_runs])
-                    for name in numbers_of_runs[0]
-                }
-                failed_checks = ", ".join(check_results.failed(runs, slice_set.where(point)))
+    for stored_set, point in product(sets, PLACES):
+        unit = " | ".join(dict.fromkeys(axis.unit(point)[0] for axis in stored_set.axes))
+        labels = {"set": stored_set.label, "at": point, "unit": unit}
+        for loss, runs in groups.items():
+            numbers = pd.DataFrame(filter(None, (geometry(run, stored_set, point) for run in runs)))
+            if len(numbers):
                 rows.append(
-                    row
-                    | {"runs": len(numbers_of_runs)}
-                    | medians
-                    | {"checks_failed": failed_checks}
+                    {"loss": loss, **labels, "runs": len(numbers)}
+                    | {name: statistics.median(numbers[name]) for name in numbers}
+                    | check_results.columns(runs, stored_set.where(point))
                 )
     return pd.DataFrame(rows)
 
 
 def columns(table: pd.DataFrame) -> list[TableColumn]:
     """Returns the columns to show, without those that are the same or empty in every row."""
-    shown = [TableColumn("loss", lambda row: str(row["loss"]), "label of the loss")]
-    if table["set"].nunique() > 1:
-        definition = "label of the set of directions"
-        shown.append(TableColumn("set", lambda row: str(row["set"]), definition))
-    if table["at"].nunique() > 1:
-        shown.append(TableColumn("at", lambda row: str(row["at"]), "the point in parameter space"))
+    shown = [
+        value_column("loss", "label of the loss"),
+        *varying_column(table, "set", "label of the set of directions"),
+        *varying_column(table, "at", "the point in parameter space"),
+    ]
     if "basin_width" in table:
-        definition = "the distance 1 along the axis"
-        shown.append(TableColumn("unit", lambda row: str(row["unit"]), definition))
-    names = [name for name in table.columns if name not in _LABELS]
-    shown += [_geometry_column(name) for name in names if table[name].notna().any()]
-    return shown + check_results.failed_column(table)
+        shown.append(value_column("unit", "the distance 1 along the axis"))
+    names = [name for name in table.columns if name in DEFINITIONS and table[name].notna().any()]
+    return [*shown, *map(_geometry_column, names), *check_results.failed_column(table)]
 
 
 def _geometry_column(name: str) -> TableColumn:
     heading = name.removeprefix("plane_").replace("_", " ")
-    format_value = _share if name in _SHARES else _count if name in _COUNTS else _short
+    to_text = words.percentage if name in _SHARES else _count if name in _COUNTS else _short
     definition = DEFINITIONS[name]
     formula = definition.formula[0].lower() + definition.formula[1:]
-    return TableColumn(
-        heading, lambda row: format_value(row[name]), f"{formula} [{definition.unit}]"
-    )
+    return value_column(heading, f"{formula} [{definition.unit}]", to_text, name)
 
 
 def _short(value: float) -> str:
@@ -149,8 +127,3 @@ def _short(value: float) -> str:
 
 def _count(value: float) -> str:
     return words.MISSING if np.isnan(value) else f"{value:.1f}".removesuffix(".0")
-
-
-def _share(value: float) -> str:
-    text = words.percent(value)
-    return text if text == words.MISSING else f"{text} %"

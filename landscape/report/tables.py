@@ -37,6 +37,13 @@ def value_column(
     return TableColumn(heading, lambda row: to_text(row[key]), definition)
 
 
+def varying_column(
+    table: pd.DataFrame, name: str, definition: str, to_text: Callable[[Any], str] = str
+) -> list[TableColumn]:
+    """Returns the column in a list, which is empty if all rows have the same value."""
+    return [value_column(name, definition, to_text)] if table[name].nunique() > 1 else []
+
+
 class ReportTable(NamedTuple):
     """A table with its raw numbers in `rows` and the columns to show; `name` names its files.
 
@@ -71,13 +78,16 @@ _FINDING = (
 def columns(table: pd.DataFrame) -> list[TableColumn]:
     """Returns the columns of the full comparison, without those that are empty in every row."""
     metric = words.metric_label(str(table["metric"].iloc[0]))
-    columns = [TableColumn("loss", lambda row: str(row["loss"]), "label of the loss")]
-    columns += [
-        TableColumn(key, _plain_text(key), "value of the swept option") for key in _swept(table)
+    swept = table.columns[1 : table.columns.get_loc("metric")]
+    columns = [
+        value_column("loss", "label of the loss"),
+        *(value_column(key, "value of the swept option") for key in swept),
+        *_outcome_columns(metric),
+        *_gradient_columns(),
+        *_slice_columns(),
+        *(_audit_columns() if "audit_verdict" in table else ()),
+        value_column("finding", _FINDING),
     ]
-    columns += _outcome_columns(metric) + _gradient_columns() + _slice_columns()
-    columns += _audit_columns() if "audit_verdict" in table else []
-    columns.append(TableColumn("finding", lambda row: str(row["finding"]), _FINDING))
     rows = [row for _, row in table.iterrows()]
     return [column for column in columns if any(_has_content(column, row) for row in rows)]
 
@@ -89,12 +99,6 @@ def _has_content(column: TableColumn, row: pd.Series) -> bool:
     return text not in (words.MISSING, ignored.get(column.heading))
 
 
-def _swept(table: pd.DataFrame) -> list[str]:
-    """Returns the swept keys: the columns between the loss and the metric."""
-    names = list(table.columns)
-    return names[1 : names.index("metric")]
-
-
 def _outcome_columns(metric: str) -> list[TableColumn]:
     return [
         TableColumn(
@@ -104,119 +108,113 @@ def _outcome_columns(metric: str) -> list[TableColumn]:
             "bootstrap interval; a diverged run counts with the value of its untrained model, "
             "and a failed run does not count",
         ),
-        TableColumn("seeds", lambda row: words.count(row["seeds"]), "number of runs that count"),
+        value_column("seeds", "number of runs that count", words.count),
         TableColumn(
             "reached",
             reached_text,
             "number of runs that met the target at a recorded step, out of the runs that count; "
             "runs that diverged later are excluded",
         ),
-        TableColumn(
+        value_column(
             "steps",
-            lambda row: words.count(row["steps_to_target"]),
             "first recorded step at which the target was met, median over the runs that met it",
+            words.count,
+            "steps_to_target",
         ),
-        TableColumn(
+        value_column(
             "diverged",
-            lambda row: _percentage(row["diverged"]),
             "share of the counted runs in which the risk or a gradient became NaN or infinite",
+            words.percentage,
         ),
-        TableColumn(
-            "failed",
-            lambda row: words.count(row["failed"]),
-            "number of runs that ended with an error",
-        ),
-        TableColumn(
-            "unfinished",
-            lambda row: words.count(row["unfinished"]),
-            "number of runs that have not finished",
-        ),
-        TableColumn(
+        value_column("failed", "number of runs that ended with an error", words.count),
+        value_column("unfinished", "number of runs that have not finished", words.count),
+        value_column(
             "p",
-            lambda row: words.decimal(row["p_value"]),
             "two-sided exact sign-flip permutation test of the mean difference to the best "
             "loss, paired by seed; with n seeds p is at least 2/2^n; not corrected for the "
             "number of losses, nor for selecting the best loss by the same numbers",
+            words.decimal,
+            "p_value",
         ),
     ]
 
 
 def _gradient_columns() -> list[TableColumn]:
-    dead = [
-        TableColumn(
-            f"dead {name}",
-            _percentage_of(f"dead_{name}"),
-            f"{text}; last recorded value, median over runs",
-        )
-        for name, text in words.DEAD.items()
-    ]
     return [
-        TableColumn(
+        value_column(
             "gradient norm, start",
-            lambda row: words.scientific(row["gradient_start"]),
             "Euclidean norm of the batch gradient of the risk before the first update, "
             "median over runs; in the loss's own units",
+            words.scientific,
+            "gradient_start",
         ),
-        TableColumn(
+        value_column(
             "gradient norm, end",
-            lambda row: words.scientific(row["gradient_end"]),
             "the same at the last recorded step with a finite norm",
+            words.scientific,
+            "gradient_end",
         ),
-        TableColumn(
+        value_column(
             "vanishing",
-            lambda row: _percentage(row["vanishing"]),
             "share of the steps with a mean absolute gradient below the threshold of the "
             "experiment, median over runs",
+            words.percentage,
         ),
-        TableColumn(
+        value_column(
             "exploding",
-            lambda row: _percentage(row["exploding"]),
             "share of the steps with a gradient norm above the threshold of the experiment, "
             "median over runs",
+            words.percentage,
         ),
-        *dead,
+        *(
+            value_column(
+                f"dead {name}",
+                f"{text}; last recorded value, median over runs",
+                words.percentage,
+                f"dead_{name}",
+            )
+            for name, text in words.DEAD.items()
+        ),
     ]
 
 
 def _slice_columns() -> list[TableColumn]:
     return [
-        TableColumn(
+        value_column(
             "relative rise",
-            lambda row: words.decimal(row["relative_rise"]),
             "rise of the risk from the trained point to the ends of its lines, relative to the "
             "decrease achieved by training: (mean of both ends - center) / (initial risk "
             "- center), mean over directions, median over runs; 1 undoes all of the training; "
             "undefined if training did not decrease the risk; for the first set of lines",
+            words.decimal,
+            "relative_rise",
         ),
-        TableColumn(
+        value_column(
             "roughness",
-            lambda row: words.decimal(row["roughness"]),
             "total variation of a line beyond that of a single valley, relative to its range: "
             "(sum of |differences| - (first + last - 2 min)) / (max - min), mean over "
             "directions, median over runs; 0 for a line that falls and then rises; depends on "
             "the grid spacing, so compare only equal grids; for the first set of lines",
+            words.decimal,
         ),
     ]
 
 
 def _audit_columns() -> list[TableColumn]:
+    definitions = {
+        "verdict": "verdict of the audit, without training: trainable, care or untrainable",
+        "findings": "codes of the errors and warnings behind the verdict, explained in the section "
+        "on the audit",
+        "agrees": f"whether training agrees with the audit: {audits.RULE}",
+    }
     return [
-        TableColumn(
-            "audit",
-            lambda row: row["audit_verdict"] or words.MISSING,
-            "verdict of the audit, without training: trainable, care or untrainable",
-        ),
-        TableColumn(
-            "audit findings",
-            lambda row: row["audit_findings"] or words.MISSING,
-            "codes of the errors and warnings behind the verdict, explained in the section on the "
-            "audit",
-        ),
-        TableColumn(
-            "audit agrees",
-            lambda row: row["audit_agrees"] or words.MISSING,
-            f"whether training agrees with the audit: {audits.RULE}",
-        ),
+        value_column(
+            "audit" if name == "verdict" else f"audit {name}",
+            definition,
+            words.or_missing,
+            f"audit_{name}",
+        )
+        for name, definition in definitions.items()
     ]
 
 
@@ -233,19 +231,6 @@ def reached_text(row: pd.Series) -> str:
     if math.isnan(row["reached"]):
         return words.MISSING
     return f"{row['reached_runs']}/{row['seeds']}"
-
-
-def _plain_text(name: str) -> Callable[[pd.Series], str]:
-    return lambda row: str(row[name])
-
-
-def _percentage_of(name: str) -> Callable[[pd.Series], str]:
-    return lambda row: _percentage(row[name])
-
-
-def _percentage(share: float) -> str:
-    text = words.percent(share)
-    return text if text == words.MISSING else f"{text} %"
 
 
 def display(comparison: pd.DataFrame) -> pd.DataFrame:

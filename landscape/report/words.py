@@ -24,8 +24,7 @@ DEAD = {
     "examples": "share of examples whose gradient with respect to the prediction is zero in every "
     "component; these examples do not contribute to training",
     "components": "share of the components of all predictions whose gradient is zero; with a "
-    "softmax "
-    "every class gets a gradient, with a hard maximum only one",
+    "softmax every class gets a gradient, with a hard maximum only one",
     "weights": "share of the parameters whose gradient over the whole evaluation set is zero",
     "units": "share of the units or filters for which the gradients of all incoming weights are "
     "zero",
@@ -91,6 +90,16 @@ def percent(value: float) -> str:
     if 0.99 < value < 1:
         return ">99"
     return f"{100 * value:.0f}"
+
+
+def percentage(share: float) -> str:
+    """Formats `97 %`; no unit if the share is not finite."""
+    return f"{percent(share)} %" if math.isfinite(share) else MISSING
+
+
+def or_missing(text: str) -> str:
+    """Returns the text, or a dash if it is empty."""
+    return text or MISSING
 
 
 def minus(text: str) -> str:
