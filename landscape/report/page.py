@@ -182,21 +182,10 @@ def _flatten(value: Any, prefix: str, pairs: list[tuple[str, str]]) -> None:
 
 
 def versions(results: Results) -> list[tuple[str, str]]:
-    """Returns versions, device and durations from the records of the runs, with all values."""
-    finished = [run for run in results.runs if run.counted]
-    values_of: dict[str, dict[str, None]] = {}
-    for run in finished:
-        known = {"device": run.meta.device, "git": run.meta.git, **run.meta.versions}
-        for key, value in known.items():
-            if value:
-                values_of.setdefault(key, {})[value] = None
-    rows = [(key, " | ".join(values)) for key, values in values_of.items()]
-    return rows + _seconds(results)
-
-
-def _seconds(results: Results) -> list[tuple[str, str]]:
-    total: dict[str, float] = {}
-    for run in results.runs:
-        for stage, value in run.meta.seconds.items():
-            total[stage] = total.get(stage, 0.0) + value
-    return [(f"seconds, {stage} (all runs)", f"{value:.1f}") for stage, value in total.items()]
+    """Returns devices, revisions and versions of the finished runs, and seconds per stage."""
+    metas = [run.meta for run in results.runs if run.counted]
+    records = pd.DataFrame({"device": m.device, "git": m.git, **m.versions} for m in metas)
+    values = ((name, filter(None, records[name].dropna().unique())) for name in records)
+    rows = [(str(name), text) for name, texts in values if (text := " | ".join(texts))]
+    seconds = pd.DataFrame(dict(run.meta.seconds) for run in results.runs).sum()
+    return rows + [(f"seconds, {stage} (all runs)", f"{s:.1f}") for stage, s in seconds.items()]

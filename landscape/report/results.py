@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,20 +28,12 @@ from landscape.storage.records import (
     SummaryRecord,
 )
 
-Read = TypeVar("Read")
+Content = TypeVar("Content")
 
 COUNTED = store.FINISHED
 STATES = (*COUNTED, "failed", "unfinished", "unreadable")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    UserError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, UserError, RecursionError)
+_UNREADABLE = (*_ERRORS, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class StoredRun:
 
     `status` is done, diverged or failed, as the run recorded it; unfinished if it recorded nothing
     yet; unreadable if its files are damaged, with the reason in `error`. A run that counts has a
-    config, a trace and a summary. `problem` says which of its other files cannot be read.
+    config, a trace and a summary. `problem` names its other files that cannot be read.
     """
 
     name: str
@@ -69,7 +62,7 @@ class StoredRun:
 
     @property
     def point(self) -> str:
-        """The swept values as one text: equal for runs of the same point of the sweep."""
+        """The swept values as one text, equal for all runs at one point of the sweep."""
         return json.dumps(dict(self.swept), sort_keys=True, default=str)
 
     @property
@@ -78,7 +71,7 @@ class StoredRun:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """The run's comparisons of its own numbers."""
+        """The checks of the run's own numbers."""
         return () if self.summary is None else self.summary.checks
 
     @property
@@ -89,7 +82,7 @@ class StoredRun:
         return float(self.trace["step"].iloc[-1] if step is None else step)
 
     def column(self, name: str) -> np.ndarray:
-        """A column of the trace as float64; NaN throughout where it was not recorded."""
+        """Returns a column of the trace as float64; all NaN if it was not recorded."""
         if name not in self.trace:
             return np.full(len(self.trace), np.nan)
         return self.trace[name].to_numpy(dtype=np.float64)
@@ -98,23 +91,23 @@ class StoredRun:
         return float(self.column(name)[0])
 
     def last(self, name: str) -> float:
-        """The last finite value: a diverged run ends with non-finite values."""
+        """Returns the last finite value, since a diverged run ends with non-finite values."""
         values = self.column(name)
         values = values[np.isfinite(values)]
         return float(values[-1]) if len(values) else np.nan
 
     def outcome(self, metric: str) -> float:
-        """The metric that counts: at the end, or at the start if the run diverged.
+        """Returns the metric at the end, or at the start if the run diverged.
 
-        A diverged run leaves no usable model. Dropping it would flatter its loss and its last
-        value before the end would hide the failure, so it counts as if it had learned nothing.
+        A diverged run leaves no usable model. Dropping it would flatter its loss, and its last
+        finite value would hide the failure, so it counts as if it had learned nothing.
         """
         return self.first(metric) if self.status == "diverged" else float(self.column(metric)[-1])
 
 
 @dataclass(frozen=True)
 class Results:
-    """All runs of an experiment, what they have in common, and what was measured between them.
+    """All runs of an experiment, their common settings, and the measurements across runs.
 
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     """
@@ -132,26 +125,27 @@ class Results:
 
     @property
     def unreadable(self) -> dict[str, str]:
-        """Why each unreadable run is unreadable, by name."""
+        """The names of the unreadable runs, each with the reason."""
         return {run.name: run.error for run in self.runs if run.status == "unreadable"}
 
     @property
-    def groups(self) -> dict[tuple[str, str], tuple[StoredRun, ...]]:
+    def groups(self) -> dict[tuple[str, str], list[StoredRun]]:
         """Runs by loss and point of the sweep, losses in the config's order."""
-        runs = [run for run in self.runs if run.loss]
-        keys = sorted({(run.loss, run.point) for run in runs}, key=self._position(runs))
-        return {key: tuple(run for run in runs if (run.loss, run.point) == key) for key in keys}
 
-    def _position(self, runs: list[StoredRun]) -> Any:
-        values = {
-            run.point: tuple(_order(run.swept.get(key)) for key in self.swept) for run in runs
-        }
-        return lambda key: (self.losses.index(key[0]), values[key[1]])
+        def position(run: StoredRun) -> tuple[Any, ...]:
+            return self.losses.index(run.loss), *(_order(run.swept.get(key)) for key in self.swept)
+
+        groups: dict[tuple[str, str], list[StoredRun]] = {}
+        for run in sorted((run for run in self.runs if run.loss), key=position):
+            groups.setdefault((run.loss, run.point), []).append(run)
+        return groups
 
 
-def _order(value: object) -> tuple[int, float, str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, float(value), "") if number else (1, 0.0, str(value))  # type: ignore[arg-type]
+def _order(value: object) -> tuple[bool, float, str]:
+    """Returns the sort key of a swept value: numbers first, then texts."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return False, float(value), ""
+    return True, 0.0, str(value)
 
 
 def read(directory: Path) -> Results:
@@ -159,13 +153,13 @@ def read(directory: Path) -> Results:
     if not directory.is_dir():
         raise UserError(
             f"`{directory}` is not a folder",
-            hint="give the folder of an experiment: runs/<experiment>",
+            hint="pass the folder of an experiment: runs/<experiment>",
         )
     folders = [store.run_folder(directory, name) for name in _plan(directory)]
     if not folders:
         raise UserError(
             f"`{directory}` has no runs: `{directory / 'runs'}` is empty",
-            hint="make some with `landscape run CONFIG`",
+            hint="train some with `landscape run CONFIG`",
         )
     runs = tuple(_read_run(path) for path in folders)
     summary = next((run.summary for run in runs if run.counted), None)
@@ -174,10 +168,12 @@ def read(directory: Path) -> Results:
             _nothing_finished(directory, runs),
             hint="see error.txt in the run folders, then run the experiment again",
         )
-    settings, metric = _settings(directory), summary.primary_metric
-    across, problem = _optional(
-        directory / "across.json", lambda path: store.read_record(path, CrossRunRecord)
+    metric = summary.primary_metric
+    problems: list[str] = []
+    settings = _read_optional(
+        directory / "experiment.yaml", lambda path: config.experiment_from(_text(path)), []
     )
+    across = _read_optional(directory / "across.json", _record(CrossRunRecord), problems)
     return Results(
         directory=directory,
         title=(settings and settings.title) or directory.resolve().name,
@@ -188,7 +184,7 @@ def read(directory: Path) -> Results:
         metric=metric,
         higher_is_better=summary.higher_is_better.get(metric, True),
         across=across,
-        problem=problem,
+        problem="; ".join(problems),
     )
 
 
@@ -203,22 +199,15 @@ def _plan(directory: Path) -> list[str]:
 
 
 def _nothing_finished(directory: Path, runs: tuple[StoredRun, ...]) -> str:
-    states = [run.status for run in runs]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    text = f"no run in `{directory}` has finished: {counts}"
+    states = sorted(Counter(run.status for run in runs).items())
+    counts = ", ".join(f"{number} {state}" for state, number in states)
     reason = next((last_line(run.error) for run in runs if run.error), "")
-    return f"{text}. The first says: {reason}" if reason else text
-
-
-def _settings(directory: Path) -> Experiment | None:
-    try:
-        return config.experiment_from((directory / "experiment.yaml").read_text(encoding="utf-8"))
-    except _UNREADABLE:
-        return None
+    first_error = f". The first error: {reason}" if reason else ""
+    return f"no run in `{directory}` has finished: {counts}{first_error}"
 
 
 def _losses(settings: Experiment | None, runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
-    """The labels in the config's order, then those that the config does not name."""
+    """Returns the labels in the config's order, then those that the config does not have."""
     configured = [] if settings is None else [loss.label for loss in settings.losses]
     trained = {run.loss for run in runs if run.loss}
     return tuple(dict.fromkeys([x for x in configured if x in trained] + sorted(trained)))
@@ -228,10 +217,9 @@ def _read_run(folder: Path) -> StoredRun:
     if not (folder / "config.yaml").exists() and store.read_status(folder) is None:
         return StoredRun(folder.name, "", None, {}, "unfinished")
     try:
-        run = config.run_from((folder / "config.yaml").read_text(encoding="utf-8"))
-    except _UNREADABLE as error:
-        reason = _reason("config.yaml", error)
-        return StoredRun(folder.name, "", None, {}, "unreadable", error=reason)
+        run = _read(folder / "config.yaml", lambda path: config.run_from(_text(path)))
+    except ValueError as error:
+        return StoredRun(folder.name, "", None, {}, "unreadable", error=str(error))
     stored = StoredRun(folder.name, run.loss.label, run.seed, run.swept, "unfinished", run)
     try:
         return _read_results(stored, folder)
@@ -242,7 +230,7 @@ def _read_run(folder: Path) -> StoredRun:
 def _read_results(run: StoredRun, folder: Path) -> StoredRun:
     if not (folder / "status.json").exists():
         return run
-    status = _required(folder / "status.json", StatusRecord).status
+    status = _read(folder / "status.json", _record(StatusRecord)).status
     if status == store.TRAINED:
         return run
     if status not in COUNTED:
@@ -252,61 +240,73 @@ def _read_results(run: StoredRun, folder: Path) -> StoredRun:
     if changed := store.changed(folder):
         text = f"damaged: {', '.join(changed)}; `landscape run` recreates it"
         return replace(run, status="unreadable", error=printable(text))
-    trace, (summary, without_checks) = _trace(folder), _summary(folder / "summary.json")
-    metric = summary.primary_metric
-    if metric not in trace:
-        raise ValueError(f"the trace has no column `{metric}`, the run's primary metric")
-    slices, without_slices = _optional(
-        folder / "slices.npz", lambda p: array_files.read_slices(p.parent)
-    )
-    audit, without_audit = _optional(
-        folder / "audit.json", lambda path: audits.parse(path.read_text(encoding="utf-8"))
-    )
-    curvature, without_curvature = _optional(
-        folder / "curvature.json", lambda path: store.read_record(path, CurvatureRecord)
-    )
-    meta, without_meta = _optional(
-        folder / "meta.json", lambda path: store.read_record(path, MetaRecord)
-    )
-    problems = (without_slices, without_audit, without_curvature, without_checks, without_meta)
-    return replace(
+    problems: list[str] = []
+    trace = _read(folder / "trace.parquet", _trace)
+    summary = _summary(folder / "summary.json", problems)
+    if summary.primary_metric not in trace:
+        raise ValueError(
+            f"the trace has no column `{summary.primary_metric}`, the run's primary metric"
+        )
+    run = replace(
         run,
         status=status,
         trace=trace,
         summary=summary,
-        slices=slices or {},
-        audit=audit,
-        curvature=curvature,
-        meta=meta or MetaRecord(),
-        problem="; ".join(filter(None, problems)),
+        slices=_read_optional(
+            folder / "slices.npz", lambda path: array_files.read_slices(path.parent), problems
+        )
+        or {},
+        audit=_read_optional(
+            folder / "audit.json", lambda path: audits.parse(_text(path)), problems
+        ),
+        curvature=_read_optional(folder / "curvature.json", _record(CurvatureRecord), problems),
+        meta=_read_optional(folder / "meta.json", _record(MetaRecord), problems) or MetaRecord(),
     )
+    return replace(run, problem="; ".join(problems))
 
 
-def _summary(path: Path) -> tuple[SummaryRecord, str]:
-    """Returns the summary of a run, without its checks if they are damaged, and the damage."""
+def _summary(path: Path, problems: list[str]) -> SummaryRecord:
+    """Returns the summary of a run, without its checks if they are damaged."""
     try:
-        return store.read_record(path, SummaryRecord), ""
+        return store.read_record(path, SummaryRecord)
     except _UNREADABLE as error:
-        outcome = _required(path, OutcomeRecord)
-        return SummaryRecord(**vars(outcome)), _reason("the checks in summary.json", error)
+        outcome = _read(path, _record(OutcomeRecord))
+        problems.append(_reason("the checks in summary.json", error))
+        return SummaryRecord(**vars(outcome))
 
 
-def _trace(folder: Path) -> pd.DataFrame:
-    try:
-        trace = array_files.read_trace(folder)
-        if not len(trace) or "step" not in trace:
-            raise ValueError("it has no steps")
-    except _UNREADABLE as error:
-        raise ValueError(_reason("trace.parquet", error)) from error
+def _trace(path: Path) -> pd.DataFrame:
+    trace = array_files.read_trace(path.parent)
+    if not len(trace) or "step" not in trace:
+        raise ValueError("it has no steps")
     return trace
 
 
-def _optional(path: Path, read: Callable[[Path], Read]) -> tuple[Read | None, str]:
-    """Returns the content of a file, None if it is missing or damaged, and its damage in words."""
+def _record(kind: type[Content]) -> Callable[[Path], Content]:
+    return lambda path: store.read_record(path, kind)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _read(path: Path, read: Callable[[Path], Content]) -> Content:
+    """Returns the content of a file; raises ValueError with its name if it cannot be read."""
     try:
-        return (read(path) if path.exists() else None), ""
-    except (*_UNREADABLE, RecursionError) as error:
-        return None, _reason(path.name, error)
+        return read(path)
+    except _UNREADABLE as error:
+        raise ValueError(_reason(path.name, error)) from error
+
+
+def _read_optional(
+    path: Path, read: Callable[[Path], Content], problems: list[str]
+) -> Content | None:
+    """Returns the content of a file; None if it is missing or damaged, which adds a problem."""
+    try:
+        return read(path) if path.exists() else None
+    except _UNREADABLE as error:
+        problems.append(_reason(path.name, error))
+        return None
 
 
 def _reason(name: str, error: Exception) -> str:
@@ -316,10 +316,3 @@ def _reason(name: str, error: Exception) -> str:
         text = last_line(str(error)) or type(error).__name__
     text = printable(text)
     return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
-
-
-def _required(path: Path, kind: type[Read]) -> Read:
-    try:
-        return store.read_record(path, kind)
-    except _UNREADABLE as error:
-        raise ValueError(_reason(path.name, error)) from error

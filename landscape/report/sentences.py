@@ -25,23 +25,21 @@ def sentence(row: Row, error: str) -> str:
     if row["seeds"] == 0:
         return _without_result(row, error)
     if row["diverged"] == 1:
-        return _clauses([_diverged(row), *_failed_runs(row), *_failed_checks(row)])
+        return _join(_diverged(row), _failed_runs(row), _failed_checks(row))
     learned = learns(row)
-    outcome = _learning(row) if learned else _not_learning(row)
-    dead = [*_dead_units(row), *_dead_examples(row)] if learned else []
-    some_diverged = [_diverged(row)] if row["diverged"] > 0 else []
     is_best = row["best"] == row["name"]
-    rank = (_single_best(row) if learned else []) if is_best else _against_best(row)
-    clauses = [
-        outcome,
-        *_below_mean(row),
-        *dead,
-        *_gradient_steps(row),
-        *some_diverged,
-        *_failed_runs(row),
-        *rank,
-    ]
-    return _clauses([*clauses, *_failed_checks(row)])
+    return _join(
+        _learning(row) if learned else _not_learning(row),
+        _below_mean(row),
+        _dead_units(row) if learned else "",
+        _dead_examples(row) if learned else "",
+        _gradient_steps(row, "vanishing", "vanishing but not zero"),
+        _gradient_steps(row, "exploding", "exploding"),
+        _diverged(row) if row["diverged"] > 0 else "",
+        _failed_runs(row),
+        _against_best(row) if not is_best else _single_best(row) if learned else "",
+        _failed_checks(row),
+    )
 
 
 def learns(row: Row) -> bool:
@@ -57,8 +55,8 @@ def learns(row: Row) -> bool:
     return bool(row["gain"] >= LEARNS_GAIN and enough)
 
 
-def _clauses(parts: list[str]) -> str:
-    return "; ".join(part for part in parts if part)
+def _join(*clauses: str) -> str:
+    return "; ".join(filter(None, clauses))
 
 
 def _runs(number: float, row: Row) -> str:
@@ -71,10 +69,8 @@ def _runs(number: float, row: Row) -> str:
 def _without_result(row: Row, error: str) -> str:
     if row["failed"]:
         total = int(row["failed"] + row["unfinished"])
-        share = (
-            f"all {total} runs" if row["failed"] == total else f"{row['failed']} of {total} runs"
-        )
-        return f"failed in {share}: {error}" if error else f"failed in {share}"
+        share = "all" if row["failed"] == total else f"{row['failed']} of"
+        return f"failed in {share} {total} runs" + (f": {error}" if error else "")
     return "no run has finished" if row["unfinished"] else "no run has a finite task metric"
 
 
@@ -111,67 +107,59 @@ def _not_learning(row: Row) -> str:
         return f"{text}: the gradient is exactly zero at {share} % of the steps (median)"
     if row["dead_examples"] >= MOST_EXAMPLES:
         return f"{text}: {words.percent(row['dead_examples'])} % of the examples give no gradient"
-    if row["dead_units"] >= MENTION_DEAD_UNITS:
-        return f"{text}: {words.percent(row['dead_units'])} % of the units are dead at the end"
-    return text
+    return f"{text}: {dead_units}" if (dead_units := _dead_units(row)) else text
 
 
-def _below_mean(row: Row) -> list[str]:
+def _below_mean(row: Row) -> str:
     below = words.metric_kind(row["metric"]) == "r2" and row["value"] < 0
-    return ["still worse than always predicting the mean"] if below else []
+    return "still worse than always predicting the mean" if below else ""
 
 
-def _dead_units(row: Row) -> list[str]:
+def _dead_units(row: Row) -> str:
     share = row["dead_units"]
     text = f"{words.percent(share)} % of the units are dead at the end"
-    return [text] if share >= MENTION_DEAD_UNITS else []
+    return text if share >= MENTION_DEAD_UNITS else ""
 
 
-def _dead_examples(row: Row) -> list[str]:
+def _dead_examples(row: Row) -> str:
     share = row["dead_examples"]
     text = f"at the end {words.percent(share)} % of the examples give no gradient"
-    return [text] if share >= MENTION_DEAD_EXAMPLES else []
+    return text if share >= MENTION_DEAD_EXAMPLES else ""
 
 
-def _gradient_steps(row: Row) -> list[str]:
-    kinds = (("vanishing", "vanishing but not zero"), ("exploding", "exploding"))
-    return [
-        f"gradients {text} in {words.percent(row[name])} % of the steps"
-        for name, text in kinds
-        if row[name] >= MENTION_STEPS and row["zero_runs"] == 0
-    ]
+def _gradient_steps(row: Row, name: str, text: str) -> str:
+    if row[name] >= MENTION_STEPS and row["zero_runs"] == 0:
+        return f"gradients {text} in {words.percent(row[name])} % of the steps"
+    return ""
 
 
-def _failed_runs(row: Row) -> list[str]:
+def _failed_runs(row: Row) -> str:
     number = int(row["failed"])
-    return [f"{number} more {'run' if number == 1 else 'runs'} failed"] if number else []
+    return f"{number} more {'run' if number == 1 else 'runs'} failed" if number else ""
 
 
-def _failed_checks(row: Row) -> list[str]:
+def _failed_checks(row: Row) -> str:
     names = row.get("checks_failed", "")
-    return [f"check failed: {names} (see Checks)"] if names else []
+    return f"check failed: {names} (see Checks)" if names else ""
 
 
-def _single_best(row: Row) -> list[str]:
-    """Returns the clause of the single best loss; nothing if there is a tie or only one loss."""
+def _single_best(row: Row) -> str:
+    """Returns the clause of the single best loss; empty if there is a tie or only one loss."""
     alone = row["rivals"] and not row["ties"]
-    return [f"best {words.metric_label(row['metric'])} of all"] if alone else []
+    return f"best {words.metric_label(row['metric'])} of all" if alone else ""
 
 
-def _against_best(row: Row) -> list[str]:
+def _against_best(row: Row) -> str:
     best, pairs = row["best"], int(row["pairs"])
     if not best:
-        return []
+        return ""
     if pairs == 0:
-        return [f"has no seed in common with {best}"]
+        return f"has no seed in common with {best}"
     if not can_be_significant(pairs):
-        return [f"inconclusive against {best}: {pairs} paired {_seeds(pairs)} are too few"]
+        seeds = "seed" if pairs == 1 else "seeds"
+        return f"inconclusive against {best}: {pairs} paired {seeds} are too few"
     p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
     if row["p_value"] > SIGNIFICANT:
-        return [f"inconclusive against {best} ({p})"]
+        return f"inconclusive against {best} ({p})"
     better = (row["difference"] > 0) == row["higher_is_better"]
-    return [f"{'better' if better else 'worse'} than {best} ({p})"]
-
-
-def _seeds(number: int) -> str:
-    return "seed" if number == 1 else "seeds"
+    return f"{'better' if better else 'worse'} than {best} ({p})"
