@@ -65,17 +65,19 @@ def build(experiment_dir: Path) -> Report:
     comparison = shown_points(table)
     failures = tables.failures(results)
     shown = view(results, table)
-    judged = audits.audit_rows(shown.runs, comparison)
+    audit_rows = audits.audit_rows(shown.runs, comparison)
     groups = solutions.groups(results, table)
     report_tables = _tables(results, table, comparison, shown, groups)
-    _write_tables(directory, report_tables, {"failures": failures, "audit": audits.table(judged)})
+    _write_tables(
+        directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
+    )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
     pictures = _write_figures(directory, results, table)
     notes = _notes(results, shown, len(comparison) < len(table))
     index = directory / "index.html"
     sentences = _sentences_across(results, groups)
     text = page(
-        results, shown, comparison, report_tables, failures, notes, pictures, judged, sentences
+        results, shown, comparison, report_tables, failures, notes, pictures, audit_rows, sentences
     )
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]

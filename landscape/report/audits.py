@@ -1,5 +1,6 @@
-"""The verdicts of the audits beside what training showed."""
+"""Compares the verdicts of the audits with the results of training."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -20,14 +21,11 @@ from landscape.storage.audit_records import (
     Verdict,
 )
 
-# The name of the figure that shows the shapes of the losses, in the audit's own section.
+# The name of the figure of the shapes of the losses, in the section on the audit.
 FIGURE = "audit"
-# The verdict on a loss that could not be audited.
-NONE = "not audited"
-VERDICTS = get_args(Verdict)
-SEVERITIES = get_args(Severity)
-# Whether training agrees with the audit.
-YES, NO, NO_CLAIM, NO_RUNS = "yes", "no", "no claim", "not trained"
+NOT_AUDITED = "not audited"
+# Answers to whether training agrees with the audit.
+_YES, _NO, _NO_CLAIM, _NO_RUNS = "yes", "no", "no claim", "not trained"
 COLUMNS = ("audit_verdict", "audit_findings", "audit_agrees")
 RULE = (
     "an untrainable loss is predicted not to learn and a trainable one to learn, by the rule of "
@@ -36,7 +34,10 @@ RULE = (
 
 
 class AuditRow(NamedTuple):
-    """A loss or point of a sweep: its audit beside what training showed."""
+    """A row of the comparison: its audit beside the result of training.
+
+    A finding consists of code, severity, and message with its source line.
+    """
 
     loss: str
     verdict: str
@@ -48,21 +49,25 @@ class AuditRow(NamedTuple):
     @property
     def text(self) -> str:
         """All findings as one text."""
-        found = "; ".join(f"{code} ({severity}): {said}" for code, severity, said in self.findings)
-        return self.error or found or words.MISSING
+        findings = "; ".join(
+            f"{code} ({severity}): {text}" for code, severity, text in self.findings
+        )
+        return words.or_missing(self.error or findings)
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> AuditRecord:
-    """Returns the audit that audit.json holds, one object for equal texts; raises ValueError."""
+    """Returns the audit in the text of audit.json, one object for equal texts.
+
+    Raises ValueError if the text is not an audit.
+    """
     return schema.from_text(text, AuditRecord)
 
 
 def of(audits: Iterable[AuditRecord | None]) -> AuditRecord | None:
     """Returns the audit of runs of one loss: the first with a verdict, else the first."""
-    present = [audit for audit in audits if audit is not None]
-    judged = (audit for audit in present if isinstance(audit, Audit))
-    return next(judged, present[0] if present else None)
+    present = (audit for audit in audits if audit is not None)
+    return min(present, key=lambda audit: isinstance(audit, FailedAudit), default=None)
 
 
 def columns(audit: AuditRecord | None) -> dict[str, str]:
@@ -70,38 +75,34 @@ def columns(audit: AuditRecord | None) -> dict[str, str]:
     if audit is None:
         return {"audit_verdict": "", "audit_findings": ""}
     if isinstance(audit, FailedAudit):
-        return {"audit_verdict": NONE, "audit_findings": _first_line(audit.error)}
+        lines = (line.strip() for line in audit.error.splitlines())
+        first_line = next(filter(None, lines), "")
+        return {"audit_verdict": NOT_AUDITED, "audit_findings": first_line}
     codes = {finding.code for finding in audit.findings if finding.severity != "note"}
     return {"audit_verdict": audit.verdict, "audit_findings": ", ".join(sorted(codes))}
 
 
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
 def agrees(verdict: str, row: Mapping[str, Any]) -> str:
-    """Whether training showed what the audit predicts, by `RULE`; empty without a verdict."""
-    if verdict not in VERDICTS:
+    """Returns whether training agrees with the audit, by `RULE`; empty without a verdict."""
+    if verdict not in get_args(Verdict):
         return ""
     if verdict == "care":
-        return NO_CLAIM
+        return _NO_CLAIM
     if row["seeds"] == 0:
-        return NO_RUNS
-    return YES if learns(row) == (verdict == "trainable") else NO
+        return _NO_RUNS
+    return _YES if learns(row) == (verdict == "trainable") else _NO
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """`audit: untrainable (D101, G201)`; empty where there is no audit."""
-    verdict, found = row.get("audit_verdict", ""), row.get("audit_findings", "")
-    if not verdict:
-        return ""
-    if verdict == NONE:
-        return f"{verdict}: {found}"
-    return f"audit: {verdict} ({found})" if found else f"audit: {verdict}"
+    """Returns `audit: untrainable (D101, G201)`; empty without an audit."""
+    verdict, findings = row.get("audit_verdict", ""), row.get("audit_findings", "")
+    if not verdict or verdict == NOT_AUDITED:
+        return verdict and f"{verdict}: {findings}"
+    return f"audit: {verdict} ({findings})" if findings else f"audit: {verdict}"
 
 
 def audit_rows(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> list[AuditRow]:
-    """A row for each row of the comparison that has an audit; `runs` by the name of the row."""
+    """Returns one row per row of the comparison that has an audit; `runs` by name of the row."""
     rows = []
     for _, row in comparison.iterrows():
         audit = of(run.audit for run in runs.get(row["name"], ()))
@@ -111,19 +112,19 @@ def audit_rows(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> l
                 AuditRow(
                     loss=str(row["name"]),
                     verdict=verdict,
-                    findings=_findings(audit),
+                    findings=_findings(audit) if isinstance(audit, Audit) else (),
                     error=audit.error if isinstance(audit, FailedAudit) else "",
                     training=str(row["finding"]),
-                    agrees=agrees(verdict, row) or words.MISSING,
+                    agrees=words.or_missing(agrees(verdict, row)),
                 )
             )
     return rows
 
 
-def _findings(audit: AuditRecord) -> tuple[tuple[str, str, str], ...]:
-    """Code, severity and message with its place, the gravest first."""
-    findings = audit.findings if isinstance(audit, Audit) else ()
-    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+def _findings(audit: Audit) -> tuple[tuple[str, str, str], ...]:
+    """Returns the findings, the most severe first."""
+    severities = get_args(Severity)
+    ordered = sorted(audit.findings, key=lambda finding: severities.index(finding.severity))
     return tuple((finding.code, finding.severity, _message(finding)) for finding in ordered)
 
 
@@ -135,26 +136,27 @@ def _message(finding: Finding) -> str:
 
 
 def tally(rows: Sequence[AuditRow]) -> str:
-    """How often the audit made a claim, and how often training agrees."""
-    answers = [row.agrees for row in rows]
-    claims = answers.count(YES) + answers.count(NO)
+    """Returns a sentence on how many claims the audit makes, and how many training confirms."""
+    answers = Counter(row.agrees for row in rows)
+    claims = answers[_YES] + answers[_NO]
     if not claims:
         return "The audit makes no claim that these runs could test."
-    what = "claim" if claims == 1 else "claims"
-    return f"Training agrees with {answers.count(YES)} of {claims} {what} of the audit."
+    noun = "claim" if claims == 1 else "claims"
+    return f"Training agrees with {answers[_YES]} of {claims} {noun} of the audit."
 
 
 def table(rows: Sequence[AuditRow]) -> pd.DataFrame:
-    """The rows as texts, for the files."""
+    """Returns the rows as texts, for the files."""
     names = ["loss", "audit", "findings", "training", "agree"]
     cells = [(row.loss, row.verdict, row.text, row.training, row.agrees) for row in rows]
     return pd.DataFrame(cells, columns=names)
 
 
 def drawn(runs: Mapping[str, Sequence[Any]]) -> list[AuditRecord]:
-    """Returns the audits, named as in the comparison; one per loss that a sweep does not change.
+    """Returns the audits to draw, named as in the comparison; empty if none has shapes.
 
-    Empty if none has shapes. Audits that failed are in the list: a figure names them.
+    One audit stands for all points of a sweep that does not change it. Failed audits are included,
+    since the figure names them.
     """
     by_loss: dict[str, dict[str, AuditRecord]] = {}
     for name, group in runs.items():

@@ -98,7 +98,7 @@ def page(
     failures: pd.DataFrame,
     notes: Sequence[str],
     pictures: Sequence[RenderedPicture],
-    judged: Sequence[audits.AuditRow],
+    audit_rows: Sequence[audits.AuditRow],
     sentences: Sequence[str],
 ) -> str:
     """Returns the whole page as text; `sentences` introduce the section across losses."""
@@ -121,10 +121,10 @@ def page(
         errors=[run for run in results.runs if run.error],
         notes=notes,
         sections=_sections(section_pictures, report_tables, sentences),
-        judged=judged,
+        audit_rows=audit_rows,
         shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
         colors={name: style.color for name, style in view.styles.items()},
-        tally=audits.tally(judged),
+        tally=audits.tally(audit_rows),
         rule=audits.RULE,
         surfaces=data if data["items"] else None,
         plotly=interactive.plotly_source() if data["items"] else "",
