@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from landscape.report import words
+from landscape.report.figures import style
 from landscape.report.figures.audit_curves import (
     Curve,
     Interval,
@@ -20,15 +21,6 @@ from landscape.report.figures.audit_curves import (
     share_outside,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit
-from landscape.report.figures.style import (
-    GRAY,
-    WIDTH,
-    Style,
-    columns_for,
-    few_ticks,
-    legend_line,
-    plain,
-)
 
 LEFT, RIGHT = 0.72, 0.15
 # Inches from the left edge to the y labels; leaves space for numbers of six digits.
@@ -89,7 +81,7 @@ def curves_by_target(curves: Mapping[str, Sequence[Curve]]) -> list[TargetCurves
 
 def height(count: int) -> float:
     """Returns the height in inches of the panels of `count` targets."""
-    rows = -(-count // columns_for(count, _COLUMNS)) if count else 0
+    rows = -(-count // style.columns_for(count, _COLUMNS)) if count else 0
     return rows * (TOP + _VALUE + _BETWEEN + _GRADIENT + _BOTTOM)
 
 
@@ -99,7 +91,7 @@ def curve_panels(
     targets: Sequence[TargetCurves],
     quantity: str,
     *,
-    end: float = WIDTH - RIGHT,
+    end: float = style.WIDTH - RIGHT,
     foot: float = 0.0,
 ) -> list[CurvePanels]:
     """Returns empty panels with frames, titles and labels, up to `end` inches from the left.
@@ -108,7 +100,7 @@ def curve_panels(
     """
     if not targets:
         return []
-    column_count = columns_for(len(targets), _COLUMNS)
+    column_count = style.columns_for(len(targets), _COLUMNS)
     lines_of = {
         name: [[getattr(line, name) for line in target.curves.values()] for target in targets]
         for name in ("value", "gradient")
@@ -129,7 +121,7 @@ def curve_panels(
         gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {target.label}")
         frames = limits["value"][index], limits["gradient"][index]
         cut = _frame(target, (value, gradient), frames, width)
-        gradient.set_xlabel(plain(fit(target.x_label, width)))
+        gradient.set_xlabel(style.plain(fit(target.x_label, width)))
         _label_outer(value, gradient, quantity, column == 0, shared, width)
         panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
     return panels
@@ -148,13 +140,15 @@ def _frame(
         )
         panel.set_xlim(low, high)
         panel.set_ylim(*limits)
-        few_ticks(panel.xaxis, 4 if width > 2 else 3)
-        few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
+        style.few_ticks(panel.xaxis, 4 if width > 2 else 3)
+        style.few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
         if cuts[-1]:
-            panel.set_title(f"{words.percent(cuts[-1])} % cut", loc="right", color=GRAY, size=8)
+            panel.set_title(
+                f"{words.percent(cuts[-1])} % cut", loc="right", color=style.GRAY, size=8
+            )
     room = width - (0.6 if cuts[0] else 0.0)
-    panels[0].set_title(plain(fit(target.label, room, size=8.5)), loc="left")
-    panels[1].axhline(0, color=GRAY, linewidth=0.6, zorder=1)
+    panels[0].set_title(style.plain(fit(target.label, room, size=8.5)), loc="left")
+    panels[1].axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
     return cuts[0], cuts[1]
 
 
@@ -177,7 +171,7 @@ def draw_line(panel: Axes, curve: Curve, quantity: str, **look: Any) -> None:
     panel.plot(x, clipped(y, (low, high)), gid=f"line {quantity}", **look)
 
 
-def draw_single_loss(panels: CurvePanels, style: Style) -> None:
+def draw_single_loss(panels: CurvePanels, loss_style: style.Style) -> None:
     """Draws a single loss at this target: spans, line, circles at the gaps, marks."""
     (curve,) = panels.curves.values()
     for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
@@ -185,9 +179,9 @@ def draw_single_loss(panels: CurvePanels, style: Style) -> None:
             for low, high in curve.spans[name]:
                 panel.axvspan(low, high, gid=name, linewidth=0, zorder=0.5, **look)
         for mark in curve.marks[:_CIRCLES]:
-            panel.axvline(mark.x, color=GRAY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
-        draw_line(panel, curve, quantity, color=style.color, zorder=3)
-        _draw_circles(panel, curve, quantity, style.color)
+            panel.axvline(mark.x, color=style.GRAY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+        draw_line(panel, curve, quantity, color=loss_style.color, zorder=3)
+        _draw_circles(panel, curve, quantity, loss_style.color)
         _draw_glyphs(panel, curve)
         _mark_not_finite(panel, curve, quantity)
 
@@ -251,7 +245,7 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
         _, word = _GLYPHS.get(code, _OTHER)
-        entries.append(legend_line(f"{word} ({code})", **_glyph(code)))
+        entries.append(style.legend_line(f"{word} ({code})", **_glyph(code)))
     circles = [
         circle
         for curve in shown
@@ -260,9 +254,9 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     ]
     for filled, label in ((False, "limit from one side"), (True, "at the point itself")):
         if any(circle.sampled == filled for circle in circles):
-            entries.append(legend_line(label, **_circle(color, filled)))
+            entries.append(style.legend_line(label, **_circle(color, filled)))
     if any(not np.isfinite([curve.value, curve.gradient]).all() for curve in shown):
-        entries.append(legend_line("not finite", color="black", linewidth=3))
+        entries.append(style.legend_line("not finite", color="black", linewidth=3))
     return entries
 
 

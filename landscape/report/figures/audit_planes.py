@@ -10,14 +10,9 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from landscape.report import words
+from landscape.report.figures import plane_panels
 from landscape.report.figures.audit_curves import drawable, frame
-from landscape.report.figures.plane_panels import (
-    COLORS,
-    Heights,
-    dot_region,
-    draw_contours,
-    heights,
-)
+from landscape.report.figures.plane_panels import Heights
 from landscape.report.figures.style import TICK, few_ticks
 from landscape.report.figures.view import Array, joined
 from landscape.storage.audit_records import Audit, AuditRecord, LimitTable
@@ -64,14 +59,14 @@ def draw_gradient_field(
     """Draws contours and about `arrows` x `arrows` arrows that point down the gradient."""
     panel.grid(visible=False)
     panel.set_facecolor("#d9d9d9")
-    height = heights(plane.value)
+    height = plane_panels.heights(plane.value)
     filled = None
     if height.values.count() and not height.flat:
-        filled = draw_contours(panel, plane.x, plane.y, height, _LEVELS)
+        filled = plane_panels.draw_contours(panel, plane.x, plane.y, height, _LEVELS)
     elif height.values.count():
         flat = np.ma.masked_array(np.full(plane.value.shape, 0.5), height.values.mask)
-        panel.contourf(plane.x, plane.y, flat, levels=[0, 1], colors=[COLORS(0.5)])
-    dot_region(panel, plane.x, plane.y, plane.zero_gradient)
+        panel.contourf(plane.x, plane.y, flat, levels=[0, 1], colors=[plane_panels.COLORS(0.5)])
+    plane_panels.dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     _draw_arrows(panel, plane, arrows)
     panel.set_xlim(plane.x[0], plane.x[-1])
     panel.set_ylim(plane.y[0], plane.y[-1])

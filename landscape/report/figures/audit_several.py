@@ -2,16 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from landscape.report.figures import audit_panels
+from landscape.report.figures import audit_panels, audit_text
 from landscape.report.figures.audit_curves import curves
-from landscape.report.figures.audit_panels import (
-    LABEL,
-    LEFT,
-    RIGHT,
-    CurvePanels,
-    TargetCurves,
-    draw_line,
-)
 from landscape.report.figures.audit_planes import (
     GradientField,
     arrows_sentence,
@@ -19,21 +11,13 @@ from landscape.report.figures.audit_planes import (
     gradient_field,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
-from landscape.report.figures.audit_text import (
-    ROW,
-    draw_verdict,
-    loss_name,
-    most_severe_first,
-    property_value,
-    verdict,
-)
 from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, plain, styles
 from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 _MARGIN = 0.12
 # Left edges of the columns of the table, in inches from the margin.
-_KEY, _LOSS, _VERDICT = 0.0, 0.45, 2.28
+_LOSS, _VERDICT = 0.45, 2.28
 _PROPERTIES = {
     "smoothness": ("smoothness", 3.22),
     "convex": ("convex", 4.1),
@@ -57,7 +41,7 @@ def draw(audits: Sequence[AuditRecord]) -> Picture:
     lanes = _dead_lanes(targets)
     curves_height = audit_panels.height(len(targets))
     table_top = curves_height + _planes_height(len(planes)) + 0.05
-    sheet = Sheet(table_top + ROW * (len(audits) + 1 + bool(lanes)) + 0.12)
+    sheet = Sheet(table_top + audit_text.ROW * (len(audits) + 1 + bool(lanes)) + 0.12)
     kinds = {audit.kind for audit in audits if isinstance(audit, Audit)}
     quantity = "loss" if kinds <= {"loss"} else "value"
     panels = audit_panels.curve_panels(sheet, 0.0, targets, quantity, foot=min(lanes * _LANE, 0.5))
@@ -68,7 +52,9 @@ def draw(audits: Sequence[AuditRecord]) -> Picture:
     if lanes:
         text = "Bars below a gradient: dead, gradient 0 although the loss is above its minimum."
         sheet.text(_MARGIN, sheet.height - 0.1, text, color=GRAY)
-    verdicts = "; ".join(f"{one_line(name)}: {verdict(audit)}" for name, audit in audit_of.items())
+    verdicts = "; ".join(
+        f"{one_line(name)}: {audit_text.verdict(audit)}" for name, audit in audit_of.items()
+    )
     return Picture(
         "audit",
         "Shapes of the losses",
@@ -80,7 +66,7 @@ def draw(audits: Sequence[AuditRecord]) -> Picture:
 
 def _caption(
     audit_of: Mapping[str, AuditRecord],
-    panels: Sequence[CurvePanels],
+    panels: Sequence[audit_panels.CurvePanels],
     planes: Sequence[GradientField],
     *,
     dead: bool,
@@ -102,14 +88,14 @@ def _caption(
     )
 
 
-def _draw_lines(panels: CurvePanels, style_of: Mapping[str, Style]) -> None:
+def _draw_lines(panels: audit_panels.CurvePanels, style_of: Mapping[str, Style]) -> None:
     dead = {name: curve for name, curve in panels.curves.items() if curve.spans["dead"]}
     for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
         for index, (name, curve) in enumerate(panels.curves.items()):
             stride = max(len(curve.x) // 5, 1)
             first = int(stride * (index + 0.5) / len(panels.curves))
             look = style_of[name].marked(markevery=(first, stride))
-            draw_line(panel, curve, quantity, **look)
+            audit_panels.draw_line(panel, curve, quantity, **look)
     for lane, (name, curve) in enumerate(dead.items()):
         for low, high in curve.spans["dead"]:
             panels.gradient.axvspan(
@@ -123,7 +109,7 @@ def _draw_lines(panels: CurvePanels, style_of: Mapping[str, Style]) -> None:
             )
 
 
-def _dead_lanes(targets: Sequence[TargetCurves]) -> int:
+def _dead_lanes(targets: Sequence[audit_panels.TargetCurves]) -> int:
     """Returns the largest number of losses with dead spans at one target."""
     dead = [[bool(curve.spans["dead"]) for curve in target.curves.values()] for target in targets]
     return max(map(sum, dead), default=0)
@@ -132,7 +118,7 @@ def _dead_lanes(targets: Sequence[TargetCurves]) -> int:
 def _plane_layout(count: int) -> tuple[int, float]:
     """Returns the number of planes per row, and the side of each in inches."""
     across = columns_for(count, 4)
-    free_width = WIDTH - LEFT - RIGHT - _ACROSS * (across - 1)
+    free_width = WIDTH - audit_panels.LEFT - audit_panels.RIGHT - _ACROSS * (across - 1)
     return across, min(free_width / across, _PLANE)
 
 
@@ -152,17 +138,17 @@ def _draw_planes(
     across, side = _plane_layout(len(planes))
     for index, (name, plane) in enumerate(planes.items()):
         row, column = divmod(index, across)
-        left = LEFT + column * (side + _ACROSS)
+        left = audit_panels.LEFT + column * (side + _ACROSS)
         upper = top + row * (_ABOVE + side + _BELOW) + _ABOVE
         panel = sheet.axes(left, upper, side, side, label=f"plane: {name}")
         draw_gradient_field(panel, plane, 9)
-        title = plain(loss_name(name, side, size=8.5))
+        title = plain(audit_text.loss_name(name, side, size=8.5))
         panel.set_title(title, loc="left", color=style_of[name].color)
         if index + across >= len(planes):
             panel.set_xlabel(plain(fit(plane.x_label, side)))
         if column == 0:
             panel.set_ylabel(plain(fit(plane.y_label, side)))
-            panel.yaxis.set_label_coords((LABEL - LEFT) / side, 0.5)
+            panel.yaxis.set_label_coords((audit_panels.LABEL - audit_panels.LEFT) / side, 0.5)
 
 
 def _draw_table(
@@ -172,10 +158,10 @@ def _draw_table(
     for title, left in heads:
         sheet.text(_MARGIN + left, top + 0.12, title, color=GRAY)
     for row, (name, audit) in enumerate(audits.items()):
-        line = top + 0.12 + ROW * (row + 1)
+        line = top + 0.12 + audit_text.ROW * (row + 1)
         sheet.stroke(_MARGIN, _MARGIN + _END, line - 0.135, color="#e3e3e3", linewidth=0.6)
-        sheet.text(_MARGIN + _LOSS, line, loss_name(name, _VERDICT - _LOSS - 0.08))
-        draw_verdict(sheet, _MARGIN + _VERDICT, line, verdict(audit))
+        sheet.text(_MARGIN + _LOSS, line, audit_text.loss_name(name, _VERDICT - _LOSS - 0.08))
+        audit_text.draw_verdict(sheet, _MARGIN + _VERDICT, line, audit_text.verdict(audit))
         if isinstance(audit, FailedAudit):
             left = _PROPERTIES["smoothness"][1]
             sheet.text(_MARGIN + left, line, fit(audit.error, _END - left), color=GRAY)
@@ -193,13 +179,15 @@ def _draw_key(sheet: Sheet, style: Style, line: float) -> None:
 def _draw_cells(sheet: Sheet, audit: Audit, line: float) -> None:
     _, *ends = [*(left for _, left in _PROPERTIES.values()), _FINDINGS]
     for (name, (_, left)), end in zip(_PROPERTIES.items(), ends, strict=True):
-        sheet.text(_MARGIN + left, line, fit(property_value(audit, name), end - left - 0.05))
+        sheet.text(
+            _MARGIN + left, line, fit(audit_text.property_value(audit, name), end - left - 0.05)
+        )
     sheet.text(_MARGIN + _FINDINGS, line, _codes(audit))
 
 
 def _codes(audit: Audit) -> str:
     """Returns the codes of the findings, most severe first, as many as fit."""
-    codes = list(dict.fromkeys(finding.code for finding in most_severe_first(audit)))
+    codes = list(dict.fromkeys(finding.code for finding in audit_text.most_severe_first(audit)))
     for count in range(len(codes), 0, -1):
         suffix = f" +{len(codes) - count}" if count < len(codes) else ""
         text = " ".join(codes[:count]) + suffix

@@ -12,29 +12,8 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import check_results, words
-from landscape.report.figures import paths
-from landscape.report.figures.plane_panels import (
-    COLORS,
-    OBLIQUE,
-    Heights,
-    Plane,
-    dot_region,
-    draw_contours,
-    finish,
-    heights,
-    planes,
-    scale_note,
-    title_height,
-)
-from landscape.report.figures.style import (
-    WIDTH,
-    PanelGrid,
-    color_scale,
-    columns_for,
-    legend_line,
-    outer_labels,
-    panels,
-)
+from landscape.report.figures import paths, plane_panels, style
+from landscape.report.figures.plane_panels import Heights, Plane
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
@@ -49,12 +28,12 @@ _NOT_FINITE: dict[str, Any] = {
 
 def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws contours of the plane of each loss, with the point and the path of training."""
-    shown_planes = planes(view, plane_set, point)
+    shown_planes = plane_panels.planes(view, plane_set, point)
     if not shown_planes:
         return None
-    columns = columns_for(len(shown_planes), 3)
-    figure, axes = panels(len(shown_planes), layout(shown_planes, columns), foot=0.25)
-    scales = [heights(plane.values) for plane in shown_planes]
+    columns = style.columns_for(len(shown_planes), 3)
+    figure, axes = style.panels(len(shown_planes), layout(shown_planes, columns), foot=0.25)
+    scales = [plane_panels.heights(plane.values) for plane in shown_planes]
     for panel, plane, height in zip(axes, shown_planes, scales, strict=True):
         _draw_contour(figure, panel, plane, height)
     label_axes(axes, shown_planes, columns)
@@ -70,14 +49,14 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
 
 
-def layout(shown_planes: list[Plane], columns: int) -> PanelGrid:
+def layout(shown_planes: list[Plane], columns: int) -> style.PanelGrid:
     """Returns a grid of square panels, each with room for a color scale beside it."""
     differ = _labels_differ(shown_planes)
     across = 1.12 if differ else 0.9
-    side = (WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
-    top = title_height(shown_planes)
+    side = (style.WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
+    top = plane_panels.title_height(shown_planes)
     down = 0.17 + top + (0.14 if differ else 0.0)
-    return PanelGrid(columns, side, 0.62, 0.72, top, across=across, down=down, most=side)
+    return style.PanelGrid(columns, side, 0.62, 0.72, top, across=across, down=down, most=side)
 
 
 def _labels_differ(shown_planes: list[Plane]) -> bool:
@@ -88,13 +67,13 @@ def _labels_differ(shown_planes: list[Plane]) -> bool:
 def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) -> None:
     """Labels the axes: each panel if the labels differ, else the outer panels only."""
     if not _labels_differ(shown_planes):
-        outer_labels(axes, columns, *shown_planes[0].axes, away=0.4)
+        style.outer_labels(axes, columns, *shown_planes[0].axes, away=0.4)
         return
     for panel, plane in zip(axes, shown_planes, strict=True):
         x, y = (name.replace(" of the path)", ")") for name in plane.axes)
         panel.set_xlabel(x, labelpad=1)
         panel.set_ylabel(y, labelpad=1)
-        panel.yaxis.set_label_coords(-0.4 / (WIDTH * panel.get_position().width), 0.5)
+        panel.yaxis.set_label_coords(-0.4 / (style.WIDTH * panel.get_position().width), 0.5)
 
 
 def plane_title(view: View, quantity: str, plane_set: StoredSet, point: str) -> str:
@@ -117,7 +96,10 @@ def _lower_first(text: str) -> str:
 
 
 def _caption(
-    plane_set: StoredSet, point: str, shown_planes: list[Plane], scales: list[Heights]
+    plane_set: StoredSet,
+    point: str,
+    shown_planes: list[Plane],
+    scales: list[Heights],
 ) -> str:
     first, second = (axis.phrase(point) for axis in plane_set.axes)
     same = first == second
@@ -132,7 +114,7 @@ def _caption(
         any(height.share for height in scales)
         and "A few very high cells are cut in the drawing, not in the data; the share cut is "
         "printed above each panel.",
-        any(abs(plane.cosine) > OBLIQUE for plane in shown_planes)
+        any(abs(plane.cosine) > plane_panels.OBLIQUE for plane in shown_planes)
         and "If a cosine is given, the directions are not orthogonal and the plane is drawn "
         "distorted.",
         paths.caption({plane.loss: plane.path for plane in shown_planes if plane.path is not None}),
@@ -150,15 +132,17 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
     if height.flat and height.values.count():
         _draw_flat(panel, plane, height)
     elif height.values.count():
-        filled = draw_contours(panel, plane.x, plane.y, height, _LEVELS)
+        filled = plane_panels.draw_contours(panel, plane.x, plane.y, height, _LEVELS)
         beside = panel.get_position()
-        axes = figure.add_axes((beside.x1 + 0.07 / WIDTH, beside.y0, 0.09 / WIDTH, beside.height))
+        axes = figure.add_axes(
+            (beside.x1 + 0.07 / style.WIDTH, beside.y0, 0.09 / style.WIDTH, beside.height)
+        )
         ticks = MaxNLocator(4, integer=height.logarithmic)
-        color_scale(axes, filled, ticks=ticks, format=height.ticks)
-    dot_region(panel, plane.x, plane.y, plane.zero_gradient)
+        style.color_scale(axes, filled, ticks=ticks, format=height.ticks)
+    plane_panels.dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     if plane.path is not None:
         paths.draw_path(panel, plane.path)
-    finish(panel, plane, scale_note(height))
+    plane_panels.finish(panel, plane, plane_panels.scale_note(height))
 
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
@@ -167,7 +151,7 @@ def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
         plane.x,
         plane.y,
         middle_color,
-        cmap=COLORS,
+        cmap=plane_panels.COLORS,
         norm=Normalize(0, 1),
         shading="nearest",
         rasterized=True,
@@ -184,7 +168,7 @@ def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
 
 
 def _legend(shown_planes: list[Plane], scales: list[Heights], center: str) -> list[Artist]:
-    cross = legend_line(
+    cross = style.legend_line(
         center, marker="+", color="black", markersize=9, markeredgewidth=1.3, linestyle="none"
     )
     entries: list[Artist] = [cross]

@@ -9,18 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from landscape.report import statistics, words
 from landscape.report.comparison import GRADIENT
-from landscape.report.figures.style import (
-    GRAY,
-    PanelGrid,
-    Style,
-    columns_for,
-    few_ticks,
-    legend_line,
-    logarithmic,
-    loss_legend,
-    outer_labels,
-    panels,
-)
+from landscape.report.figures import style
 from landscape.report.figures.view import (
     Array,
     Picture,
@@ -44,13 +33,13 @@ CROSS: dict[str, Any] = {
 }
 # Positive risks that span more than this factor are drawn on a logarithmic scale.
 _LOGARITHMIC = 30
-_TARGET: dict[str, Any] = {"color": GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
+_TARGET: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
 def learning_curves(view: View) -> Picture:
     """Draws the task metric: interquartile mean over seeds and its bootstrap interval."""
-    handles = loss_legend(view.drawn_styles) + target_legend(view)
-    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), legend=handles)
+    handles = style.loss_legend(view.drawn_styles) + target_legend(view)
+    figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
     draw_learning_curves(panel, view)
     panel.set_xlabel(UPDATES)
     line = "one seed"
@@ -72,7 +61,7 @@ def draw_learning_curves(panel: Axes, view: View) -> None:
     """Draws one line and band per loss, and the target."""
     lowest = []
     for index, (loss, runs) in enumerate(view.runs.items()):
-        style = view.styles[loss]
+        loss_style = view.styles[loss]
         steps, values = series(runs, view.metric, metric=True)
         known = np.isfinite(values).all(axis=0)
         center = np.full(len(steps), np.nan)
@@ -80,8 +69,8 @@ def draw_learning_curves(panel: Axes, view: View) -> None:
         low, high = (np.full(len(steps), np.nan) for _ in range(2))
         if known.any():
             low[known], high[known] = statistics.interval(values[:, known])
-        panel.fill_between(steps, low, high, color=style.color, alpha=0.16, linewidth=0)
-        panel.plot(steps, center, **style.marked_sparsely(index, len(steps)))
+        panel.fill_between(steps, low, high, color=loss_style.color, alpha=0.16, linewidth=0)
+        panel.plot(steps, center, **loss_style.marked_sparsely(index, len(steps)))
         lowest.append(center[known])
     if np.isfinite(view.target):
         panel.axhline(view.target, zorder=1, **_TARGET)
@@ -94,7 +83,7 @@ def target_legend(view: View) -> list[Line2D]:
     """Returns the legend entry of the target line, if there is a target."""
     if not np.isfinite(view.target):
         return []
-    return [legend_line(f"target {words.decimal(view.target)}", **_TARGET)]
+    return [style.legend_line(f"target {words.decimal(view.target)}", **_TARGET)]
 
 
 def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
@@ -109,16 +98,16 @@ def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
 
 def risks(view: View) -> Picture:
     """Draws the risk in the units of each loss, one panel per loss."""
-    columns = columns_for(len(view.runs), 4)
-    grid = PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
-    figure, axes = panels(len(view.runs), grid, foot=0.25)
+    columns = style.columns_for(len(view.runs), 4)
+    grid = style.PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
+    figure, axes = style.panels(len(view.runs), grid, foot=0.25)
     for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
         _draw_risk(panel, runs, view.styles[loss])
-    outer_labels(axes, columns, UPDATES, "risk (own units)")
+    style.outer_labels(axes, columns, UPDATES, "risk (own units)")
     handles = [
-        legend_line("evaluation set, median", color="black"),
-        legend_line("one seed", color="black", linewidth=0.5, alpha=0.5),
-        legend_line("training batch, median", color=GRAY, linestyle=":"),
+        style.legend_line("evaluation set, median", color="black"),
+        style.legend_line("one seed", color="black", linewidth=0.5, alpha=0.5),
+        style.legend_line("training batch, median", color=style.GRAY, linestyle=":"),
         *diverged_legend(view),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=4)
@@ -129,29 +118,29 @@ def risks(view: View) -> Picture:
     return Picture("risk", "Risk", caption, "Risk over updates, one panel per loss.", figure)
 
 
-def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], style: Style) -> None:
+def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], loss_style: style.Style) -> None:
     steps, values = series(runs, "risk/evaluation")
     _, batch = series(runs, "risk/batch")
     for row in values:
-        panel.plot(steps, row, color=style.color, linewidth=0.5, alpha=0.5)
-    panel.plot(steps, median_and_range(batch)[0], color=GRAY, linestyle=":", linewidth=1.1)
-    panel.plot(steps, median_and_range(values)[0], color=style.color)
+        panel.plot(steps, row, color=loss_style.color, linewidth=0.5, alpha=0.5)
+    panel.plot(steps, median_and_range(batch)[0], color=style.GRAY, linestyle=":", linewidth=1.1)
+    panel.plot(steps, median_and_range(values)[0], color=loss_style.color)
     for step, value in last_finite(runs, "risk/evaluation"):
         panel.plot(step, value, **CROSS)
     positive = np.concatenate([values.ravel(), median_and_range(batch)[0]])
     positive = positive[np.isfinite(positive)]
     if len(positive) and positive.min() > 0 and positive.max() > _LOGARITHMIC * positive.min():
-        logarithmic(panel, float(positive.min()), float(positive.max()))
+        style.logarithmic(panel, float(positive.min()), float(positive.max()))
     else:
-        few_ticks(panel.yaxis, 4)
-    few_ticks(panel.xaxis)
-    panel.set_title(style.title, loc="left")
+        style.few_ticks(panel.yaxis, 4)
+    style.few_ticks(panel.xaxis)
+    panel.set_title(loss_style.title, loc="left")
 
 
 def gradients(view: View) -> Picture:
     """Draws the norm of the batch gradient on a logarithmic scale, zeros on a separate line."""
-    handles = loss_legend(view.drawn_styles) + diverged_legend(view)
-    figure, (panel,) = panels(1, PanelGrid(1, 3.0, top=0.12), legend=handles)
+    handles = style.loss_legend(view.drawn_styles) + diverged_legend(view)
+    figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
     draw_gradients(panel, view)
     panel.set_xlabel(UPDATES)
     caption = (
@@ -175,12 +164,12 @@ def draw_gradients(panel: Axes, view: View) -> None:
     zeros = bool((all_values == 0).any())
     floor = low - max(0.08 * (high - low), 0.2)
     for index, (loss, (steps, values)) in enumerate(data.items()):
-        style = view.styles[loss]
+        loss_style = view.styles[loss]
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.where(values == 0, floor, np.log10(values))
         center, bottom, top = median_and_range(logs)
-        panel.fill_between(steps, bottom, top, color=style.color, alpha=0.14, linewidth=0)
-        panel.plot(steps, center, **style.marked_sparsely(index, len(steps)))
+        panel.fill_between(steps, bottom, top, color=loss_style.color, alpha=0.14, linewidth=0)
+        panel.plot(steps, center, **loss_style.marked_sparsely(index, len(steps)))
         for step, value in last_finite(view.runs[loss], GRADIENT):
             panel.plot(step, np.log10(value) if value > 0 else floor, **CROSS)
     _decades(panel, low, high, floor if zeros else None)
@@ -203,14 +192,14 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 def dead_fractions(view: View) -> Picture:
     """Draws the four dead fractions, one panel per definition with all losses."""
-    grid = PanelGrid(2, 1.75, down=0.45, across=0.35)
-    figure, axes = panels(4, grid, legend=loss_legend(view.drawn_styles))
+    grid = style.PanelGrid(2, 1.75, down=0.45, across=0.35)
+    figure, axes = style.panels(4, grid, legend=style.loss_legend(view.drawn_styles))
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
         draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
         if index % 2:
             panel.set_yticklabels([])
-    outer_labels(axes, 2, UPDATES, "share with zero gradient")
+    style.outer_labels(axes, 2, UPDATES, "share with zero gradient")
     meanings = "; ".join(f"{name}: {text}" for name, text in words.DEAD.items())
     caption = (
         "The share of the gradient that is exactly zero (or within the tolerance of the "
@@ -228,10 +217,10 @@ def draw_dead_fraction(panel: Axes, view: View, name: str) -> None:
     extra_width = min(0.9, 6 / count)
     for index, (loss, runs) in enumerate(view.runs.items()):
         steps, values = series(runs, f"dead/{name}")
-        style = view.styles[loss].marked_sparsely(index, len(steps)) | {"linestyle": "-"}
+        loss_style = view.styles[loss].marked_sparsely(index, len(steps)) | {"linestyle": "-"}
         width = 1.4 + extra_width * (count - 1 - index)
         median = median_and_range(values)[0]
-        panel.plot(steps, median, linewidth=width, solid_capstyle="butt", **style)
+        panel.plot(steps, median, linewidth=width, solid_capstyle="butt", **loss_style)
     panel.margins(x=0.01)
     panel.set_ylim(-0.06, 1.06)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
@@ -243,4 +232,4 @@ def _diverged(view: View) -> bool:
 
 def diverged_legend(view: View) -> list[Line2D]:
     """Returns the legend entry of the mark for diverged runs, if there are any."""
-    return [legend_line("diverged", **CROSS)] if _diverged(view) else []
+    return [style.legend_line("diverged", **CROSS)] if _diverged(view) else []

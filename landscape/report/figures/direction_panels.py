@@ -7,20 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landscape.report import check_results, statistics, words
+from landscape.report.figures import style
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.line_panels import draw_center_line
-from landscape.report.figures.style import (
-    WIDTH,
-    PanelGrid,
-    Style,
-    columns_for,
-    few_ticks,
-    outer_labels,
-    panels,
-    plain,
-    shorten,
-    styles,
-)
 from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
@@ -50,8 +39,8 @@ def directions(view: View, point: str) -> Picture | None:
     }
     if not lines_by_loss:
         return None
-    style_of_set = styles([line_set.label for line_set in view.lines][:_SETS])
-    columns = columns_for(len(lines_by_loss), 3)
+    style_of_set = style.styles([line_set.label for line_set in view.lines][:_SETS])
+    columns = style.columns_for(len(lines_by_loss), 3)
     spectra = {loss: _spectrum(view.runs[loss], point) for loss in lines_by_loss}
     row_count = max(map(len, lines_by_loss.values())) + 1 + any(spectra.values())
     failed = {
@@ -65,13 +54,13 @@ def directions(view: View, point: str) -> Picture | None:
         for loss in lines_by_loss
     }
     top = 0.14 + _LINE * row_count
-    grid = PanelGrid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
-    figure, axes = panels(len(lines_by_loss), grid)
+    grid = style.PanelGrid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
+    figure, axes = style.panels(len(lines_by_loss), grid)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         _draw_lines(panel, mean_lines, style_of_set)
         title = f"{view.styles[loss].title} {check_results.mark(failed[loss])}".strip()
-        _write_heading(panel, shorten(title, 40), mean_lines, style_of_set, spectra[loss])
-    outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
+        _write_heading(panel, style.shorten(title, 40), mean_lines, style_of_set, spectra[loss])
+    style.outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
     return Picture(
         "directions" if point == "trained" else f"directions_{point}",
         f"Comparison of directions through {PLACES[point]}",
@@ -125,7 +114,9 @@ def _spectrum(runs: tuple[StoredRun, ...], point: str) -> str:
     return f"λ max {words.scientific(largest)}, trace/N {words.scientific(mean)}"
 
 
-def _draw_lines(panel: Axes, mean_lines: list[MeanLine], style_of_set: dict[str, Style]) -> None:
+def _draw_lines(
+    panel: Axes, mean_lines: list[MeanLine], style_of_set: dict[str, style.Style]
+) -> None:
     """Draws the lines up to the end of the shortest one."""
     end = min(float(np.abs(line.distance).max()) for line in mean_lines)
     visible = []
@@ -139,23 +130,23 @@ def _draw_lines(panel: Axes, mean_lines: list[MeanLine], style_of_set: dict[str,
         panel.set_ylim(values.min() - 0.06 * room, values.max() + 0.06 * room)
     panel.set_xlim(-end, end)
     draw_center_line(panel)
-    few_ticks(panel.xaxis)
-    few_ticks(panel.yaxis, 4)
+    style.few_ticks(panel.xaxis)
+    style.few_ticks(panel.yaxis, 4)
 
 
 def _write_heading(
     panel: Axes,
     title: str,
     mean_lines: list[MeanLine],
-    style_of_set: dict[str, Style],
+    style_of_set: dict[str, style.Style],
     spectrum: str,
 ) -> None:
     """Writes above a panel: the loss, each set with its curvature in its color, the spectrum."""
-    line_width = int(panel.get_position().width * WIDTH / _CHARACTER)
+    line_width = int(panel.get_position().width * style.WIDTH / _CHARACTER)
     lines = []
     for line in mean_lines:
         value = words.scientific(line.curvature)
-        name = shorten(line.label, max(line_width - len(value) - 2, 8))
+        name = style.shorten(line.label, max(line_width - len(value) - 2, 8))
         lines.append((f"{name}: {value}", style_of_set[line.label].color))
     lines += [(spectrum, "black")] if spectrum else []
     figure = panel.get_figure()
@@ -163,7 +154,7 @@ def _write_heading(
     panel_height = figure.get_figheight() * panel.get_position().height
     for index, (text, color) in enumerate(reversed(lines)):
         y = 1 + (0.05 + _LINE * index) / panel_height
-        panel.text(0, y, plain(text), color=color, transform=panel.transAxes, va="bottom")
+        panel.text(0, y, style.plain(text), color=color, transform=panel.transAxes, va="bottom")
     panel.set_title(title, loc="left", pad=72 * (0.07 + _LINE * len(lines)))
 
 

@@ -8,21 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
+from landscape.report.figures import style
 from landscape.report.figures.bundles import Bundle, LinesByLoss, lines_by_loss, summary
-from landscape.report.figures.style import (
-    GRAY,
-    PanelGrid,
-    Style,
-    columns_for,
-    few_ticks,
-    legend_line,
-    logarithmic,
-    loss_legend,
-    outer_labels,
-    panels,
-    replace_panel,
-    set_title_lines,
-)
 from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
@@ -46,24 +33,24 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
     if lines is None:
         return None
     count, relative = len(lines.bundles), lines.distance.relative
-    columns = columns_for(count, 4)
+    columns = style.columns_for(count, 4)
     extra_height = 0.15 * (relative + any(lines.failed.values()))
-    grid = PanelGrid(
+    grid = style.PanelGrid(
         columns,
         1.35 if count > 1 else 2.6,
         top=0.3 + extra_height,
         down=0.42 + extra_height,
         across=0.5,
     )
-    figure, axes = panels(count, grid, foot=0.25)
+    figure, axes = style.panels(count, grid, foot=0.25)
     any_cut = False
     for panel, (loss, bundle) in zip(axes, lines.bundles.items(), strict=True):
         any_cut |= _draw_lines(panel, bundle, view.styles[loss])
         radius = f"radius {words.scientific(bundle.radius)}" if relative else ""
-        set_title_lines(
+        style.set_title_lines(
             panel, view.styles[loss].title, radius, check_results.mark(lines.failed[loss])
         )
-    outer_labels(axes, columns, lines.distance.label, "risk (own units)", whole=True)
+    style.outer_labels(axes, columns, lines.distance.label, "risk (own units)", whole=True)
     figure.legend(handles=_legend(lines), loc="lower center", ncols=4)
     return Picture(
         line_set.file("slices_risk", point),
@@ -106,35 +93,37 @@ def _caption(line_set: StoredSet, point: str, lines: LinesByLoss) -> str:
     )
 
 
-def _draw_lines(panel: Axes, bundle: Bundle, style: Style) -> bool:
+def _draw_lines(panel: Axes, bundle: Bundle, loss_style: style.Style) -> bool:
     """Draws mean, band and extremes; returns whether the frame cuts the extremes."""
     mean, low, high, lowest, highest = summary(bundle.values)
-    panel.fill_between(bundle.coordinates, low, high, color=style.color, alpha=0.2, linewidth=0)
+    panel.fill_between(
+        bundle.coordinates, low, high, color=loss_style.color, alpha=0.2, linewidth=0
+    )
     for extreme in (lowest, highest):
-        panel.plot(bundle.coordinates, extreme, color=style.color, linewidth=0.5)
-    panel.plot(bundle.coordinates, mean, color=style.color)
+        panel.plot(bundle.coordinates, extreme, color=loss_style.color, linewidth=0.5)
+    panel.plot(bundle.coordinates, mean, color=loss_style.color)
     draw_center_line(panel)
     cut = _frame(panel, np.concatenate([mean, low, high]), np.concatenate([lowest, highest]))
     _mark_not_finite(panel, bundle)
-    few_ticks(panel.xaxis)
+    style.few_ticks(panel.xaxis)
     return cut
 
 
 def draw_center_line(panel: Axes) -> None:
     """Draws a faint line at distance 0."""
-    panel.axvline(0, color=GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
+    panel.axvline(0, color=style.GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
 
 
 def _frame(panel: Axes, band: Array, extremes: Array) -> bool:
     band, extremes = band[np.isfinite(band)], extremes[np.isfinite(extremes)]
     if not len(band):
-        replace_panel(panel, "no finite value")
+        style.replace_panel(panel, "no finite value")
         return False
     low, high = float(band.min()), float(band.max())
     if low > 0 and high > HEAVY * np.median(band):
-        logarithmic(panel, low, high)
+        style.logarithmic(panel, low, high)
         return False
-    few_ticks(panel.yaxis, 4)
+    style.few_ticks(panel.yaxis, 4)
     room = (high - low) or max(abs(high), 1.0) * 0.05
     cut = extremes.min() < low - _BEYOND * room or extremes.max() > high + _BEYOND * room
     if not cut:
@@ -152,15 +141,15 @@ def _mark_not_finite(panel: Axes, bundle: Bundle) -> None:
 
 
 def _legend(lines: LinesByLoss) -> list[Artist]:
-    entries: list[Artist] = [legend_line("risk", color="black")]
+    entries: list[Artist] = [style.legend_line("risk", color="black")]
     if lines.average:
         entries = [
-            legend_line("mean", color="black"),
+            style.legend_line("mean", color="black"),
             Patch(color="black", alpha=0.2, linewidth=0, label="10th to 90th percentile"),
-            legend_line("extremes", color="black", linewidth=0.5),
+            style.legend_line("extremes", color="black", linewidth=0.5),
         ]
     if not all(np.isfinite(bundle.values).all() for bundle in lines.bundles.values()):
-        entries.append(legend_line("some not finite", **_NOT_FINITE))
+        entries.append(style.legend_line("some not finite", **_NOT_FINITE))
     return entries
 
 
@@ -169,8 +158,8 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
     lines = lines_by_loss(view, line_set, point, view.metric)
     if lines is None:
         return None
-    grid = PanelGrid(1, 2.8, top=0.12)
-    figure, (panel,) = panels(1, grid, legend=loss_legend(view.drawn_styles))
+    grid = style.PanelGrid(1, 2.8, top=0.12)
+    figure, (panel,) = style.panels(1, grid, legend=style.loss_legend(view.drawn_styles))
     draw_metric_along_lines(panel, view, lines)
     mean = f": mean {lines.average}{band(view)}" if lines.average else ""
     caption = joined(
@@ -200,11 +189,11 @@ def band(view: View) -> str:
 def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None:
     """Draws one mean and band per loss."""
     for index, (loss, bundle) in enumerate(lines.bundles.items()):
-        x, style = bundle.coordinates, view.styles[loss]
+        x, loss_style = bundle.coordinates, view.styles[loss]
         mean, low, high, *_ = summary(bundle.values)
         if len(lines.bundles) <= _BANDS:
-            panel.fill_between(x, low, high, color=style.color, alpha=0.09, linewidth=0)
-        panel.plot(x, mean, **style.marked_sparsely(index, len(mean)))
+            panel.fill_between(x, low, high, color=loss_style.color, alpha=0.09, linewidth=0)
+        panel.plot(x, mean, **loss_style.marked_sparsely(index, len(mean)))
     if words.metric_kind(view.metric) in words.SHARES:
         panel.set_ylim(-0.02, 1.02)
     draw_center_line(panel)

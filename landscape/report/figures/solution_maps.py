@@ -9,20 +9,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from landscape.report import words
-from landscape.report.figures.style import (
-    GRAY,
-    WIDTH,
-    PanelGrid,
-    Style,
-    columns_for,
-    few_ticks,
-    legend_line,
-    outer_labels,
-    panels,
-    plain,
-    replace_panel,
-    shorten,
-)
+from landscape.report.figures import style
 from landscape.report.figures.view import Array, Picture, finite_values
 from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
@@ -92,16 +79,20 @@ def _draw_map(
 ) -> tuple[Figure, Axes]:
     """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
     count = len(losses)
-    names = [plain(shorten(loss, _NAME)) for loss in losses]
+    names = [style.plain(style.shorten(loss, _NAME)) for loss in losses]
     left = 0.55 + 0.075 * max(map(len, names))
     top = 0.32 + 0.048 * max(map(len, names))
-    cell_width = min(0.62, (WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
+    cell_width = min(0.62, (style.WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
     cell_height = max(0.34, min(cell_width, 0.42))
     width, height = cell_width * count, cell_height * count
-    start = max(left, (WIDTH - width - 1.2 * extra_columns * cell_width - 0.7 + left - 0.9) / 2)
+    start = max(
+        left, (style.WIDTH - width - 1.2 * extra_columns * cell_width - 0.7 + left - 0.9) / 2
+    )
     total = top + height + 0.15
-    figure = Figure(figsize=(WIDTH, total))
-    panel = figure.add_axes((start / WIDTH, 0.15 / total, width / WIDTH, height / total))
+    figure = Figure(figsize=(style.WIDTH, total))
+    panel = figure.add_axes(
+        (start / style.WIDTH, 0.15 / total, width / style.WIDTH, height / total)
+    )
     panel.grid(visible=False)
     panel.set_facecolor(_UNKNOWN)
     norm = Normalize(*ends, clip=True)
@@ -126,8 +117,8 @@ def _draw_map(
     _name_columns(panel, names)
     _separate_cells(panel, count, count)
     position = panel.get_position()
-    right = position.x1 + (1.2 * extra_columns * cell_width + 0.14) / WIDTH
-    axes = figure.add_axes((right, position.y0, 0.09 / WIDTH, position.height))
+    right = position.x1 + (1.2 * extra_columns * cell_width + 0.14) / style.WIDTH
+    axes = figure.add_axes((right, position.y0, 0.09 / style.WIDTH, position.height))
     axes.grid(visible=False)
     bar = figure.colorbar(image, cax=axes, label=label)
     bar.ax.tick_params(width=0.5, length=2, pad=2)
@@ -159,7 +150,7 @@ def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str
     for row, value in enumerate(matrix.metric):
         column.text(0, row, words.decimal(value), ha="center", va="center")
     column.set_yticks([])
-    _name_columns(column, [plain(label)])
+    _name_columns(column, [style.plain(label)])
     _separate_cells(column, count, 1)
 
 
@@ -170,19 +161,21 @@ def _number(value: float) -> str:
     return words.minus("0.00" if text == "-0.00" else text)
 
 
-def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, Style]) -> Picture:
+def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, style.Style]) -> Picture:
     """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
-    columns = columns_for(len(segments), 3)
-    grid = PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
-    figure, axes = panels(len(segments), grid, foot=0.25)
+    columns = style.columns_for(len(segments), 3)
+    grid = style.PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
+    figure, axes = style.panels(len(segments), grid, foot=0.25)
     for panel, segment in zip(axes, segments, strict=True):
-        style = styles[segment.under]
-        _draw_segments(panel, segment, style.color)
-        panel.set_title(f"{style.title}\n{_barrier_text(segment)}", loc="left")
-    outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45)
+        loss_style = styles[segment.under]
+        _draw_segments(panel, segment, loss_style.color)
+        panel.set_title(f"{loss_style.title}\n{_barrier_text(segment)}", loc="left")
+    style.outer_labels(
+        axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45
+    )
     handles = [
-        legend_line("mean", color="black"),
-        legend_line("one pair of seeds", color="black", linewidth=0.5, alpha=0.6),
+        style.legend_line("mean", color="black"),
+        style.legend_line("one pair of seeds", color="black", linewidth=0.5, alpha=0.6),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2)
     caption = (
@@ -214,11 +207,11 @@ def _draw_segments(panel: Axes, segment: Interpolations, color: str) -> None:
         panel.plot(segment.coordinates, line, color=color, linewidth=0.5, alpha=0.6)
     panel.plot(segment.coordinates, lines.mean(), color=color, linewidth=1.8)
     if lines.isna().all(axis=None):
-        replace_panel(panel, "no finite value")
+        style.replace_panel(panel, "no finite value")
     else:
-        panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)
+        panel.axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
         low, high = panel.get_ylim()
         panel.set_ylim(min(low, -0.02), max(high, 5 * BARRIER))
-        few_ticks(panel.yaxis, 4)
+        style.few_ticks(panel.yaxis, 4)
     panel.set_xlim(0, 1)
-    few_ticks(panel.xaxis, 2)
+    style.few_ticks(panel.xaxis, 2)

@@ -9,20 +9,8 @@ from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
 from landscape.report.curvature_table import MATRICES, drop_of
+from landscape.report.figures import style
 from landscape.report.figures.curves import UPDATES
-from landscape.report.figures.style import (
-    GRAY,
-    PanelGrid,
-    Style,
-    columns_for,
-    few_ticks,
-    legend_line,
-    logarithmic,
-    outer_labels,
-    panels,
-    replace_panel,
-    set_title_lines,
-)
 from landscape.report.figures.view import Picture, View, joined, median_and_range, typical
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
@@ -42,7 +30,7 @@ _EIGENVALUES: dict[str, Any] = {
 _ALONG_TRAINING: dict[str, dict[str, Any]] = {
     "largest": {"color": "#D55E00", "marker": "o", "markersize": 2.5, "linewidth": 1.2},
     "smallest": {"color": "#0072B2", "marker": "s", "markersize": 2.5, "linewidth": 1.2},
-    "trace/N": {"color": GRAY, "linestyle": _DASHED, "linewidth": 1.2},
+    "trace/N": {"color": style.GRAY, "linestyle": _DASHED, "linewidth": 1.2},
 }
 
 
@@ -54,27 +42,29 @@ def spectrum(view: View, point: str) -> Picture | None:
     run_of = typical(view, candidates)
     if not run_of:
         return None
-    columns = columns_for(len(run_of), 3)
+    columns = style.columns_for(len(run_of), 3)
     failed = {loss: _failed_checks(view.runs[loss], point) for loss in run_of}
     extra_height = 0.15 * any(failed.values())
-    grid = PanelGrid(columns, 1.5, top=0.84 + extra_height, down=1.1 + extra_height, across=0.5)
-    figure, axes = panels(len(run_of), grid, foot=0.25)
+    grid = style.PanelGrid(
+        columns, 1.5, top=0.84 + extra_height, down=1.1 + extra_height, across=0.5
+    )
+    figure, axes = style.panels(len(run_of), grid, foot=0.25)
     any_gauss_newton = False
     for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
-        curvature, style = _curvature_at(run, point), view.styles[loss]
+        curvature, loss_style = _curvature_at(run, point), view.styles[loss]
         assert curvature is not None
-        any_gauss_newton |= _draw_spectrum(panel, curvature, style)
+        any_gauss_newton |= _draw_spectrum(panel, curvature, loss_style)
         matrix = _main_matrix(curvature)
         low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
         seed = f"seed {run.seed}, " if run.seed is not None else ""
         extent = f"{seed}from {low} to {high}"
-        set_title_lines(panel, style.title, extent, check_results.mark(failed[loss]))
-    outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
+        style.set_title_lines(panel, loss_style.title, extent, check_results.mark(failed[loss]))
+    style.outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
     handles = [
-        legend_line("Hessian", color=GRAY),
-        Patch(color=GRAY, alpha=0.3, linewidth=0, label="band over probes"),
-        legend_line("outermost eigenvalues", color=GRAY, **_EIGENVALUES),
-        *([legend_line("Gauss-Newton", **_GAUSS_NEWTON)] if any_gauss_newton else []),
+        style.legend_line("Hessian", color=style.GRAY),
+        Patch(color=style.GRAY, alpha=0.3, linewidth=0, label="band over probes"),
+        style.legend_line("outermost eigenvalues", color=style.GRAY, **_EIGENVALUES),
+        *([style.legend_line("Gauss-Newton", **_GAUSS_NEWTON)] if any_gauss_newton else []),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=4)
     return Picture(
@@ -102,7 +92,7 @@ def _main_matrix(curvature: CurvaturePoint) -> OperatorRecord:
     return curvature.spectra.get("hessian") or next(iter(curvature.spectra.values()))
 
 
-def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, style: Style) -> bool:
+def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, loss_style: style.Style) -> bool:
     """Draws density, band and eigenvalues; returns whether it drew a Gauss-Newton matrix."""
     matrix = _main_matrix(curvature)
     density = matrix.density
@@ -110,26 +100,28 @@ def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, style: Style) -> bool
     values = mean[np.isfinite(mean)]
     all_zero = not (any(matrix.largest) or any(matrix.smallest))
     if all_zero or not len(values) or not (values > 0).any():
-        replace_panel(panel, "every eigenvalue is 0" if all_zero else "no finite value")
+        style.replace_panel(panel, "every eigenvalue is 0" if all_zero else "no finite value")
         panel.set_xticks([])
         return False
     top = float(values.max())
     floor = min(_floor(density.width, curvature.parameters, top), 0.1 * top)
     low, mean, high = (np.maximum(line, floor / 10) for line in (low, mean, high))
-    panel.fill_between(density.eigenvalue, low, high, color=style.color, alpha=0.2, linewidth=0)
-    panel.plot(density.eigenvalue, mean, color=style.color)
+    panel.fill_between(
+        density.eigenvalue, low, high, color=loss_style.color, alpha=0.2, linewidth=0
+    )
+    panel.plot(density.eigenvalue, mean, color=loss_style.color)
     gauss_newton = curvature.spectra.get("gauss_newton", matrix)
     if gauss_newton is not matrix:
         mean = np.maximum(gauss_newton.density.mean, floor / 10)
         panel.plot(gauss_newton.density.eigenvalue, mean, **_GAUSS_NEWTON)
-    logarithmic(panel, floor, 3 * top)
+    style.logarithmic(panel, floor, 3 * top)
     panel.set_ylim(floor, 3 * top)
     foot: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "clip_on": False}
     for eigenvalues in (matrix.largest, matrix.smallest):
         heights = np.full(len(eigenvalues), 0.035)
-        panel.plot(eigenvalues, heights, color=style.color, **_EIGENVALUES, **foot)
-    panel.axvline(0, color=GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
-    few_ticks(panel.xaxis, 2)
+        panel.plot(eigenvalues, heights, color=loss_style.color, **_EIGENVALUES, **foot)
+    panel.axvline(0, color=style.GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
+    style.few_ticks(panel.xaxis, 2)
     _add_scale_free_axis(panel, curvature)
     return gauss_newton is not matrix
 
@@ -150,7 +142,7 @@ def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
     upper_axis.grid(visible=False)
     upper_axis.spines["top"].set_visible(True)
     upper_axis.set_xlim(*(scale * end for end in panel.get_xlim()))
-    few_ticks(upper_axis.xaxis, 2)
+    style.few_ticks(upper_axis.xaxis, 2)
     upper_axis.tick_params(pad=1)
     upper_axis.set_xlabel("eigenvalue · |θ|² / drop", labelpad=3)
 
@@ -177,14 +169,14 @@ def curvature_along_training(view: View) -> Picture | None:
             courses_of_loss[loss] = courses
     if not courses_of_loss:
         return None
-    columns = columns_for(len(courses_of_loss), 3)
-    grid = PanelGrid(columns, 1.5, down=0.42, across=0.55)
-    figure, axes = panels(len(courses_of_loss), grid, foot=0.25)
+    columns = style.columns_for(len(courses_of_loss), 3)
+    grid = style.PanelGrid(columns, 1.5, down=0.42, across=0.55)
+    figure, axes = style.panels(len(courses_of_loss), grid, foot=0.25)
     for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
         _draw_eigenvalues(panel, courses, view.styles[loss])
         panel.set_title(view.styles[loss].title, loc="left")
-    outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
-    handles = [legend_line(name, **look) for name, look in _ALONG_TRAINING.items()]
+    style.outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
+    handles = [style.legend_line(name, **look) for name, look in _ALONG_TRAINING.items()]
     figure.legend(handles=handles, loc="lower center", ncols=3)
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
@@ -215,7 +207,7 @@ def _eigenvalues_by_step(run: StoredRun) -> dict[int, tuple[float, float, float]
     return eigenvalues
 
 
-def _draw_eigenvalues(panel: Axes, courses: list[dict], style: Style) -> None:
+def _draw_eigenvalues(panel: Axes, courses: list[dict], loss_style: style.Style) -> None:
     steps = np.array(sorted({step for course in courses for step in course}))
     missing = (np.nan,) * 3
     values = np.array([[course.get(step, missing) for step in steps] for course in courses])
@@ -223,8 +215,8 @@ def _draw_eigenvalues(panel: Axes, courses: list[dict], style: Style) -> None:
         center, low, high = median_and_range(values[:, :, index])
         panel.fill_between(steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
         panel.plot(steps, center, **look)
-    panel.axhline(0, color=GRAY, linewidth=0.6, zorder=1)
+    panel.axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
     if not np.isfinite(values).any():
         panel.text(0.5, 0.6, "no finite value", ha="center", transform=panel.transAxes)
-    few_ticks(panel.xaxis)
-    few_ticks(panel.yaxis, 4)
+    style.few_ticks(panel.xaxis)
+    style.few_ticks(panel.yaxis, 4)

@@ -3,15 +3,8 @@
 import numpy as np
 
 from landscape.report import words
+from landscape.report.figures import curves
 from landscape.report.figures.bundles import lines_by_loss
-from landscape.report.figures.curves import (
-    UPDATES,
-    diverged_legend,
-    draw_dead_fraction,
-    draw_gradients,
-    draw_learning_curves,
-    target_legend,
-)
 from landscape.report.figures.line_panels import band, draw_metric_along_lines
 from landscape.report.figures.style import PanelGrid, loss_legend, panels
 from landscape.report.figures.view import Picture, View, series
@@ -28,15 +21,17 @@ def summary(view: View) -> Picture:
     ]
     point, lines = at_points[0] if at_points else ("", None)
     grid = PanelGrid(2 if lines else 3, 1.85, top=0.25, down=0.62, across=0.62)
-    handles = loss_legend(view.drawn_styles) + target_legend(view) + diverged_legend(view)
+    handles = (
+        loss_legend(view.drawn_styles) + curves.target_legend(view) + curves.diverged_legend(view)
+    )
     figure, axes = panels(4 if lines else 3, grid, legend=handles)
-    draw_learning_curves(axes[0], view)
-    draw_gradients(axes[1], view)
+    curves.draw_learning_curves(axes[0], view)
+    curves.draw_gradients(axes[1], view)
     name = _dead_name(view)
-    draw_dead_fraction(axes[2], view, name)
+    curves.draw_dead_fraction(axes[2], view, name)
     axes[2].set_ylabel(f"share of {name}")
     for panel in axes[:3]:
-        panel.set_xlabel(UPDATES)
+        panel.set_xlabel(curves.UPDATES)
     titles = [view.label, "gradient norm", f"dead {name}"]
     slice_caption = ""
     if lines:

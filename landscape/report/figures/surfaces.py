@@ -6,16 +6,9 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report import check_results
+from landscape.report.figures import plane_panels
 from landscape.report.figures.contours import plane_title
-from landscape.report.figures.plane_panels import (
-    COLORS,
-    Plane,
-    heights,
-    planes,
-    scale_note,
-    title,
-    title_height,
-)
+from landscape.report.figures.plane_panels import Plane
 from landscape.report.figures.style import PanelGrid, columns_for, panels, shorten
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
@@ -23,11 +16,11 @@ from landscape.report.sets import PLACES, StoredSet
 
 def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws the planes of the contours as surfaces."""
-    shown_planes = planes(view, plane_set, point)
+    shown_planes = plane_panels.planes(view, plane_set, point)
     if not shown_planes:
         return None
     columns = columns_for(len(shown_planes), 3)
-    top = title_height(shown_planes) - 0.09
+    top = plane_panels.title_height(shown_planes) - 0.09
     grid = PanelGrid(
         columns,
         2.0 if columns == 3 else 2.9,
@@ -60,14 +53,14 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
 
 
 def _draw_surface(panel: Axes3D, plane: Plane) -> None:
-    height = heights(plane.values)
+    height = plane_panels.heights(plane.values)
     x, y = np.meshgrid(plane.x, plane.y)
     low, high = (height.low, height.high) if not height.flat else (height.low - 1, height.high + 1)
     panel.plot_surface(
         x,
         y,
         height.values.filled(np.nan),
-        cmap=COLORS,
+        cmap=plane_panels.COLORS,
         norm=Normalize(low, high),
         rstride=1,
         cstride=1,
@@ -98,7 +91,7 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
         axis.set_label_text(_short_label(name))
         axis.labelpad = -7
     panel.zaxis.set_major_formatter(height.ticks)
-    panel.set_title(title(plane, scale_note(height)), loc="left", y=0.98)
+    panel.set_title(plane_panels.title(plane, plane_panels.scale_note(height)), loc="left", y=0.98)
 
 
 def _short_label(name: str) -> str:
