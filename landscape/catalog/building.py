@@ -90,14 +90,12 @@ def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return {}, True
-    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    runtime = {p.name for p in by_name[: RUNTIME.get(family, 0)]}
-    options = {}
-    for p in parameters:
-        if p.name in runtime or p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-            continue
-        required = p.default is p.empty
-        options[p.name] = Option(_annotation(p, family), Expression("…"), required)
+    named = [p for p in parameters[RUNTIME.get(family, 0) :] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    named += [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    options = {
+        p.name: Option(_annotation(p, family), Expression("…"), required=p.default is p.empty)
+        for p in named
+    }
     return options, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 

@@ -23,11 +23,8 @@ _TYPES: dict[str, Any] = {
     "Path": Path,
     "Sequence": collections.abc.Sequence,
 }
-_ABSTRACT = ("Callable", "Mapping", "Sequence")
-_TYPES |= {f"collections.abc.{name}": _TYPES[name] for name in _ABSTRACT}
-_TYPES |= {"pathlib.Path": Path}
-_TYPES |= {f"typing.{name}": kind for name, kind in _TYPES.items() if "." not in name}
 _TYPES |= {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
+_MODULES = ("collections.abc", "pathlib", "typing")
 _FINITE = ConfigDict(allow_inf_nan=False)
 _DESCRIPTIONS = {
     bool: "true or false",
@@ -58,8 +55,10 @@ def _read(node: ast.expr) -> Any:
             return value
         case ast.Subscript(ast.Name("Literal") | ast.Attribute(attr="Literal"), index):
             return typing.Literal[ast.literal_eval(index)]
-        case ast.Name() | ast.Attribute():
-            return _TYPES[ast.unparse(node)]
+        case ast.Name(name):
+            return _TYPES[name]
+        case ast.Attribute(module, name) if ast.unparse(module) in _MODULES:
+            return _TYPES[name]
         case ast.Call(ast.Name("Between"), bounds, keywords):
             nodes = [*bounds, *(keyword.value for keyword in keywords)]
             low, high = (ast.literal_eval(node) for node in nodes)

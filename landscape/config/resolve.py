@@ -11,6 +11,7 @@ from landscape.catalog import Spec, bind
 from landscape.config.fields import Experiment
 from landscape.config.overrides import locate
 from landscape.config.parts import Frozen, Part
+from landscape.config.run_identity import TRAINING_FIELDS
 from landscape.config.structure import PlacedPart, loss_labels, normalize, parts
 from landscape.config.validation_errors import translate
 from landscape.config.yaml_source import (
@@ -28,18 +29,10 @@ from landscape.errors import UserError, nearest, raise_all
 
 Model = TypeVar("Model", bound=Frozen)
 
-# Keys that determine a training, except lists that are compared as a whole.
-SWEEPABLE = (
-    "dataset",
-    "model",
-    "optimizer",
-    "losses",
-    "steps",
-    "batch_size",
-    "record_every",
-    "evaluation",
-    "gradients",
-    "targets",
+# Runs are comparable only with the same metrics and checkpoints.
+_FIXED = ("metrics", "checkpoints")
+SWEEPABLE = tuple(
+    "losses" if name == "loss" else name for name in TRAINING_FIELDS if name not in _FIXED
 )
 
 
@@ -178,16 +171,13 @@ def _hint_at_field(option: str, hint: str | None, model: type[Part]) -> str | No
 
 def _check_losses(experiment: Experiment, tree: Node) -> list[UserError]:
     errors = []
-    losses = experiment.losses
-    for index, loss in enumerate(losses):
+    for index, loss in enumerate(experiment.losses):
         place = deepest_node(tree, ("losses", index)).place
-        for earlier in losses[:index]:
-            if (earlier.name, earlier.options) == (loss.name, loss.options):
-                message = f"the loss `{loss.name}` is listed twice with the same options"
-                errors.append(UserError(message, place=place, hint="remove one of them"))
-                break
-            if earlier.label == loss.label:
-                message = f"two losses have the label `{loss.label}`"
-                errors.append(UserError(message, place=place, hint="change one `label:`"))
-                break
+        earlier = experiment.losses[:index]
+        if any((other.name, other.options) == (loss.name, loss.options) for other in earlier):
+            message = f"the loss `{loss.name}` is listed twice with the same options"
+            errors.append(UserError(message, place=place, hint="remove one of them"))
+        elif any(other.label == loss.label for other in earlier):
+            message = f"two losses have the label `{loss.label}`"
+            errors.append(UserError(message, place=place, hint="change one `label:`"))
     return errors

@@ -49,7 +49,8 @@ def visit(
 ) -> Node:
     """Returns the tree with `change` applied to every node that a model describes.
 
-    A node is changed before its children, which are those of the changed node.
+    A node is changed before its children, which are those of the changed node. A single mapping in
+    place of a list becomes a list, unless it is a part.
     """
     node = change(path, node, model)
     if not isinstance(node.value, dict):
@@ -61,7 +62,10 @@ def visit(
             continue
         if not is_list(field.annotation):
             children[name] = visit(child, change, inner, (*path, name))
-        elif isinstance(child.value, list):
+            continue
+        if isinstance(child.value, dict) and not issubclass(inner, Part):
+            child = replace(child, value=[child])
+        if isinstance(child.value, list):
             items = enumerate(child.value)
             visited = [visit(item, change, inner, (*path, name, index)) for index, item in items]
             children[name] = replace(child, value=visited)
@@ -71,31 +75,15 @@ def visit(
 def normalize(tree: Node) -> Node:
     """Returns the tree with each part as a mapping of its name, its fields and its options.
 
-    A single item in place of a list becomes a list, unless it is a part. Values of the wrong shape
-    are left for the models to report.
+    Values of the wrong shape are left for the models to report.
     """
-    return visit(tree, lambda _, node, model: _normalize_lists(_normalize_part(node, model), model))
+    return visit(tree, _normalize_part)
 
 
-def _normalize_lists(node: Node, model: type[BaseModel]) -> Node:
-    if not isinstance(node.value, dict):
-        return node
-    children = dict(node.value)
-    for name, field in model.model_fields.items():
-        inner, child = model_in(field.annotation), children.get(name)
-        if inner is None or issubclass(inner, Part) or not is_list(field.annotation):
-            continue
-        if child is not None and isinstance(child.value, dict):
-            children[name] = replace(child, value=[child])
-    return replace(node, value=children)
-
-
-def _normalize_part(node: Node, model: type[BaseModel]) -> Node:
-    if not issubclass(model, Part):
-        return node
-    if isinstance(node.value, str):
+def _normalize_part(_: KeyPath, node: Node, model: type[BaseModel]) -> Node:
+    if issubclass(model, Part) and isinstance(node.value, str):
         return replace(node, value={"name": Node(node.value, node.place)})
-    if not isinstance(node.value, dict):
+    if not issubclass(model, Part) or not isinstance(node.value, dict):
         return node
     fields = {key: child for key, child in node.value.items() if key in model.model_fields}
     options = {key: child for key, child in node.value.items() if key not in model.model_fields}

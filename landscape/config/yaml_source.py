@@ -102,21 +102,21 @@ class _Builder:
 
     def build(self, node: Any, key: Place | None, above: tuple[int, ...]) -> Node:
         place = self.place(node.start_mark)
+        value: Any = None
         if id(node) in above:
-            self.errors.append(UserError("found an alias that contains itself", place=place))
-            return Node(None, place, key)
-        above = (*above, id(node))
-        plain = (TAG + "map", TAG + "seq")
-        if isinstance(node, ScalarNode):
+            self._report("found an alias that contains itself", place)
+        elif isinstance(node, ScalarNode):
             value = self._scalar(node, place)
-        elif str(node.tag) not in plain:
-            self._refuse_tag(node, place)
-            value = None
+        elif str(node.tag) not in (TAG + "map", TAG + "seq"):
+            self._report_tag(node, place)
         elif isinstance(node, MappingNode):
-            value = self._mapping(node, above)
+            value = self._mapping(node, (*above, id(node)))
         else:
-            value = [self.build(item, None, above) for item in node.value]
+            value = [self.build(item, None, (*above, id(node))) for item in node.value]
         return Node(value, place, key)
+
+    def _report(self, message: str, place: Place, hint: str | None = None) -> None:
+        self.errors.append(UserError(message, place=place, hint=hint))
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
         match str(node.tag).removeprefix(TAG):
@@ -125,24 +125,23 @@ class _Builder:
             case "bool":
                 return self.scalars.construct_yaml_bool(node)
             case "int" if len(node.value) > 100:
-                self.errors.append(UserError("found a number of more than 100 digits", place=place))
+                self._report("found a number of more than 100 digits", place)
                 return 0
             case "int":
                 return self.scalars.construct_yaml_int(node)
             case "float":
                 value = self.scalars.construct_yaml_float(node)
                 if not math.isfinite(value):
-                    message = f"found `{node.value}`, expected a finite number"
-                    self.errors.append(UserError(message, place=place))
+                    self._report(f"found `{node.value}`, expected a finite number", place)
                 return value
             case "str" | "timestamp" | "value" | "merge":
                 return node.value
-        self._refuse_tag(node, place)
+        self._report_tag(node, place)
         return None
 
-    def _refuse_tag(self, node: Any, place: Place) -> None:
-        message = f"found the tag `{str(node.tag).replace(TAG, '!!')}`, expected a plain value"
-        self.errors.append(UserError(message, place=place))
+    def _report_tag(self, node: Any, place: Place) -> None:
+        tag = str(node.tag).replace(TAG, "!!")
+        self._report(f"found the tag `{tag}`, expected a plain value", place)
 
     def _mapping(self, node: MappingNode, above: tuple[int, ...]) -> dict[str, Node]:
         direct: dict[str, Node] = {}
@@ -150,13 +149,14 @@ class _Builder:
         for key_node, value_node in node.value:
             place = self.place(key_node.start_mark)
             if not isinstance(key_node, ScalarNode):
-                self.errors.append(
-                    UserError("found a mapping or a list as a key, expected text", place=place)
-                )
+                self._report("found a mapping or a list as a key, expected text", place)
             elif str(key_node.tag) == TAG + "merge":
                 merged = {**self._merge(value_node, place, above), **merged}
             elif key_node.value in direct:
-                self.errors.append(_duplicate(key_node.value, place, direct[key_node.value]))
+                first = direct[key_node.value].key
+                message = f"duplicate key `{key_node.value}`, first on line {first and first.line}"
+                hint = "remove one of them; the last one would silently win"
+                self._report(message, place, hint)
             else:
                 direct[key_node.value] = self.build(value_node, place, above)
         return {**merged, **direct}
@@ -169,18 +169,8 @@ class _Builder:
             if isinstance(built.value, dict):
                 merged = {**built.value, **merged}
             else:
-                message = f"found {describe(built)}, expected a mapping to merge"
-                self.errors.append(UserError(message, place=place))
+                self._report(f"found {describe(built)}, expected a mapping to merge", place)
         return merged
-
-
-def _duplicate(key: str, place: Place, first: Node) -> UserError:
-    line = first.key.line if first.key else None
-    return UserError(
-        f"duplicate key `{key}`, first on line {line}",
-        place=place,
-        hint="remove one of them; the last one would silently win",
-    )
 
 
 def describe(node: Node) -> str:
@@ -214,10 +204,10 @@ def placed(value: Any, place: Place) -> Node:
 def deepest_node(tree: Node, path: Iterable[Any]) -> Node:
     """Returns the node at a path, or the last node on the way if the path leaves the tree."""
     for step in path:
-        try:
-            tree = tree.value[step]
-        except (KeyError, IndexError, TypeError):
-            return tree
+        child = node_at(tree, (step,))
+        if child is None:
+            break
+        tree = child
     return tree
 
 

@@ -6,7 +6,6 @@ of range or the point lacks the values that a direction needs.
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -196,27 +195,18 @@ def _draw(
 ) -> list[jax.Array]:
     moving = [i for i, axis in enumerate(axes) if axis is not None or biases]
     drawn = [jnp.zeros_like(leaf) for leaf in leaves]
-    if not moving:
-        return drawn
-
-    def joined(arrays: list[jax.Array]) -> jax.Array:
-        return jnp.concatenate([arrays[i].ravel() for i in moving])
-
     # One draw for all arrays compiles ten times faster than one per array.
-    ends = list(itertools.accumulate(leaves[i].size for i in moving))
-    dtype = jnp.result_type(*(leaves[i] for i in moving))
-    flat = jax.random.normal(key, (ends[-1],), dtype)
+    params, unravel = ravel_pytree([leaves[i] for i in moving])
+    flat = jax.random.normal(key, params.shape, params.dtype)
     if normalization == "whole":
-        other = None if beside is None else joined(beside)
-        flat = _with_norms_of(joined(leaves), flat, other, None)
-    for i, part in zip(moving, jnp.split(flat, ends[:-1]), strict=True):
-        drawn[i] = part.reshape(leaves[i].shape).astype(leaves[i].dtype)
-    if normalization in ("whole", "none"):
-        return drawn
-    for i in moving:
-        axis = axes[i] if normalization == "filter" else None
-        other = None if beside is None else beside[i]
-        drawn[i] = _with_norms_of(leaves[i], drawn[i], other, axis)
+        other = None if beside is None else ravel_pytree([beside[i] for i in moving])[0]
+        flat = _with_norms_of(params, flat, other, None)
+    for i, array in zip(moving, unravel(flat), strict=True):
+        drawn[i] = array
+        if normalization in ("filter", "layer"):
+            axis = axes[i] if normalization == "filter" else None
+            other = None if beside is None else beside[i]
+            drawn[i] = _with_norms_of(leaves[i], array, other, axis)
     return drawn
 
 
