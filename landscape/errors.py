@@ -1,4 +1,4 @@
-"""Errors for users: what was found, where, what was expected and what to do."""
+"""Errors for users: place, what was found, what was expected, and a hint."""
 
 import difflib
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ class Place:
 class UserError(Exception):
     """A mistake in a config, a data file or user-defined code.
 
-    `message` says what was found and what was expected, `hint` what to do about it. The text is
-    printed unchanged, without a traceback.
+    `message`: what was found and what was expected; `hint`: what to do. The text is printed
+    unchanged, without a traceback.
     """
 
     def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None):
@@ -69,7 +69,7 @@ class CombinedError(UserError):
 
 
 def raise_all(errors: Iterable[UserError]) -> None:
-    """Raises the errors as one, sorted by place; returns if there are none."""
+    """Raises the errors as one, sorted by place; returns if the list is empty."""
     flat = [inner for error in errors for inner in getattr(error, "errors", (error,))]
     unique = {str(error): error for error in flat}
     ordered = sorted(unique.values(), key=_order)

@@ -71,7 +71,7 @@ class Entry:
 
 
 def check_family(family: str) -> str:
-    """Returns the family. Raises UserError if there is none of that name, with the nearest one."""
+    """Returns the family. Raises UserError if it does not exist, with the nearest valid name."""
     if family not in FAMILIES:
         raise UserError(f"there is no family `{family}`", hint=nearest(family, FAMILIES))
     return family

@@ -51,7 +51,7 @@ def _points(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _variants(experiment: Experiment, point: dict[str, Any], index: int) -> Iterator[_Variant]:
-    """Yields the variants of one loss at a point of the shared sweep, one per point of its own."""
+    """Yields the variants of a loss at a point of the shared sweep, one per value of its sweep."""
     tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
     paths = {key: locate(tree, key) for key in experiment.sweep}
     of_loss = {key: v for key, v in experiment.sweep.items() if paths[key][:2] == ("losses", index)}

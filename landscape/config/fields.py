@@ -163,7 +163,7 @@ class Run(Frozen):
 
     `id` names the run and depends on everything that affects its training: options, seed, the text
     of the user's code, the content of data files; not on title, label, folder, slices, curvature or
-    audit. `measurement` is the digest of everything that affects what is measured afterwards.
+    audit. `measurement` is the digest of everything that affects the measurements afterwards.
     """
 
     id: str

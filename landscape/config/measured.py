@@ -1,4 +1,4 @@
-"""The models of what is measured: slices, curvature, and comparisons across runs."""
+"""The models of measurements: slices, curvature, and comparisons across runs."""
 
 import math
 from typing import Annotated, Any, Literal

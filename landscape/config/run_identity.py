@@ -45,7 +45,7 @@ def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def measurement_digest(experiment: Experiment) -> str:
-    """Returns the digest of everything that determines what is measured after training."""
+    """Returns the digest of everything that determines the measurements after training."""
     folder = experiment.folder
     slices = _identity(experiment.slices, folder)
     if slices is not None:

@@ -49,8 +49,8 @@ def read(path: Path) -> Node:
         raise UserError(f"cannot read this file: {error.strerror}", place=place) from None
     tree = parse(text, str(path))
     if not isinstance(tree.value, dict):
-        found = "nothing" if tree.value is None else describe(tree)
-        message = f"found {found}, expected a mapping of keys such as `dataset: digits`"
+        content = "nothing" if tree.value is None else describe(tree)
+        message = f"found {content}, expected a mapping of keys such as `dataset: digits`"
         raise UserError(message, place=tree.place)
     return tree
 
@@ -202,7 +202,7 @@ def placed(value: Any, place: Place) -> Node:
 
 
 def deepest_node(tree: Node, path: Iterable[Any]) -> Node:
-    """Returns the node at a path, or the last node on the way if the path leaves the tree."""
+    """Returns the node at a path, or the last node before the path leaves the tree."""
     for step in path:
         child = node_at(tree, (step,))
         if child is None:
@@ -212,7 +212,7 @@ def deepest_node(tree: Node, path: Iterable[Any]) -> Node:
 
 
 def node_at(tree: Node, path: Iterable[Any]) -> Node | None:
-    """Returns the node at a path, None if there is none."""
+    """Returns the node at a path, None if the path leaves the tree."""
     for step in path:
         try:
             tree = tree.value[step]
@@ -224,7 +224,7 @@ def node_at(tree: Node, path: Iterable[Any]) -> Node | None:
 def put(tree: Node, path: KeyPath, new: Node) -> Node:
     """Returns the tree with another node at a path.
 
-    Missing mappings on the way are created; a missing list gets the new node as its only item.
+    Missing mappings are created; a missing list gets the new node as its only item.
     """
     if not path:
         return new

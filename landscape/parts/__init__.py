@@ -1,1 +1,1 @@
-"""What a config can name: one module or folder per family, whose public functions are its menu."""
+"""Parts of a config: one module or folder per family, whose public functions are its menu."""

@@ -178,7 +178,7 @@ def interpolation() -> Direction:
 
     def direction(key: jax.Array, point: Point) -> PyTree:
         if point.target is None:
-            raise UserError("there is no other end of training to interpolate to")
+            raise UserError("the other end of training is not known at this point")
         return jax.tree.map(lambda end, start: end - start, point.target, point.params)
 
     return direction

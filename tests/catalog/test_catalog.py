@@ -48,7 +48,7 @@ def test_a_name_in_two_tasks_is_two_entries():
 
 
 @pytest.mark.parametrize("family", catalog.FAMILIES)
-def test_what_is_read_is_what_python_sees(family, tmp_path):
+def test_entries_agree_with_the_imported_functions(family, tmp_path):
     """The entries agree with the imported functions, found by inspection instead of by parsing."""
     for entry in catalog.entries(family):
         function = catalog.build(
@@ -91,14 +91,14 @@ def test_menu_leaves_out_classes_imports_and_private_names():
     assert "nearest" not in catalog.menu("models")
 
 
-def test_runtime_arguments_are_no_options_but_the_learning_rate_is():
+def test_only_the_learning_rate_is_an_option_among_runtime_arguments():
     assert catalog.menu("models")["linear"].options == {}
     assert "predictions" not in catalog.menu("losses", "regression")["huber"].options
     assert catalog.menu("optimizers")["adam"].options["learning_rate"].annotation == "float"
     assert "learning_rate" not in catalog.menu("schedules")["cosine"].options
 
 
-def test_unknown_family_and_task_name_the_nearest():
+def test_an_unknown_family_or_task_suggests_the_nearest():
     assert "`losses`" in refused(catalog.menu, "loses").hint
     assert "`binary`" in refused(catalog.menu, "losses", "binry").hint
 
@@ -136,17 +136,17 @@ def test_build_refuses_options_of_the_wrong_type(options, wrong, tmp_path):
 
 
 @pytest.mark.parametrize("widths", [[2.0], [True], 8, "8", [[8]]])
-def test_a_list_of_whole_numbers_is_nothing_else(widths, tmp_path):
+def test_only_a_list_of_whole_numbers_is_accepted_as_one(widths, tmp_path):
     error = refused(build, "models", "mlp", tmp_path, widths=widths)
     assert "whole number" in error.message
 
 
-def test_a_choice_names_the_nearest(tmp_path):
+def test_an_unknown_choice_suggests_the_nearest(tmp_path):
     error = refused(build, "directions", "random", tmp_path, normalization="filtr")
     assert "did you mean `filter`?" in error.hint
 
 
-def test_build_names_the_nearest_option_and_part(tmp_path):
+def test_build_suggests_the_nearest_option_and_part(tmp_path):
     assert "`widths`" in refused(build, "models", "mlp", tmp_path, width=[8]).hint
     assert "did you mean `mlp`?" in refused(build, "models", "mpl", tmp_path).hint
     error = refused(build, "optimizers", "optax:lamb", tmp_path, learning_rate=1.0, weight_dcay=0)
@@ -171,7 +171,7 @@ def test_a_caller_may_override_the_learning_rate(tmp_path):
     assert optimizer(learning_rate="a schedule") == "a schedule"
 
 
-def test_learning_rate_is_the_one_bound_or_the_default(tmp_path):
+def test_the_learning_rate_is_the_bound_value_or_the_default(tmp_path):
     assert catalog.learning_rate(build("optimizers", "sgd", tmp_path, learning_rate=0.5)) == 0.5
     default = inspect.signature(build("optimizers", "adam", tmp_path)).parameters["learning_rate"]
     assert catalog.learning_rate(build("optimizers", "adam", tmp_path)) == default.default
@@ -180,7 +180,7 @@ def test_learning_rate_is_the_one_bound_or_the_default(tmp_path):
     assert "learning rate" in refused(catalog.learning_rate, without).message
 
 
-def test_a_required_option_must_be_given(tmp_path):
+def test_a_missing_required_option_is_refused(tmp_path):
     assert "`learning_rate`" in refused(build, "optimizers", "optax:lamb", tmp_path).message
 
 
@@ -203,7 +203,7 @@ def test_module_names_reach_the_current_folder(tmp_path, monkeypatch):
     assert build("losses", "in_current_folder:mine", tmp_path)(0, 0) == 8
 
 
-def test_a_missing_module_or_name_is_said(tmp_path):
+def test_a_missing_module_or_name_is_reported(tmp_path):
     error = refused(build, "losses", "no_such_package.losses:mine", tmp_path)
     assert "no module `no_such_package`" in error.message
     assert "install" in error.hint
@@ -212,7 +212,7 @@ def test_a_missing_module_or_name_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["optax.losses:", ":mine", "a b:c d", "mine.py:two words"])
-def test_a_name_that_is_none(name, tmp_path):
+def test_a_malformed_name_is_refused(name, tmp_path):
     assert "does not name a part" in refused(build, "losses", name, tmp_path).message
 
 
@@ -231,7 +231,7 @@ def test_a_users_file_is_found_beside_the_config(tmp_path):
     assert not list(tmp_path.glob("__pycache__/losses*"))
 
 
-def test_a_file_is_loaded_once_for_each_content(tmp_path):
+def test_a_file_is_loaded_once_per_content(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def mine(predictions, targets): return 1")
     first = build("losses", "mine.py:mine", tmp_path).func
@@ -252,7 +252,7 @@ def test_a_users_file_may_define_dataclasses(tmp_path):
     assert build("losses", "mine.py:mine", tmp_path)(0, 0) == 4
 
 
-def test_a_part_that_is_no_plain_function_is_built_too(tmp_path):
+def test_a_callable_that_is_not_a_plain_function_is_built_too(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import functools\n"
         "def _power(predictions, targets, *, p=2): return (predictions - targets) ** p\n"
@@ -271,7 +271,7 @@ def test_a_function_under_a_condition_is_found(tmp_path):
     assert build("losses", "mine.py:mine", tmp_path)(0, 0) == 9
 
 
-def test_a_missing_function_names_the_nearest_without_running_the_file(tmp_path):
+def test_a_missing_function_suggests_the_nearest_without_running_the_file(tmp_path):
     (tmp_path / "mine.py").write_text("def clipped_dice(p, t): return p\nraise RuntimeError\n")
     error = refused(catalog.find, "losses", "mine.py:cliped_dice", tmp_path)
     assert "did you mean `clipped_dice`?" in error.hint
@@ -285,7 +285,7 @@ def test_a_syntax_error_has_line_and_column(tmp_path):
     assert error.place.text.startswith("def mine(p, t)")
 
 
-def test_an_exception_while_importing_is_at_the_users_own_line(tmp_path):
+def test_an_exception_on_import_is_reported_at_the_users_line(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import math\n\ndef _check():\n    return math.sqrt(-1)\n\n"
         "limit = _check()\ndef mine(p, t): return p\n"
@@ -296,19 +296,19 @@ def test_an_exception_while_importing_is_at_the_users_own_line(tmp_path):
     assert (error.place.line, error.place.text) == (4, "return math.sqrt(-1)")
 
 
-def test_a_file_that_leaves_python_is_an_error(tmp_path):
+def test_a_file_that_exits_python_is_an_error(tmp_path):
     (tmp_path / "mine.py").write_text("def mine(p, t): return p\nraise SystemExit(0)\n")
     assert refused(build, "losses", "mine.py:mine", tmp_path).place.line == 2
 
 
-def test_an_import_that_fails_inside_a_users_file_is_at_its_line(tmp_path):
+def test_a_failed_import_in_a_users_file_is_reported_at_its_line(tmp_path):
     (tmp_path / "mine.py").write_text("\nimport not_installed_here\ndef mine(p, t): return p\n")
     error = refused(build, "losses", "mine.py:mine", tmp_path)
     assert "not_installed_here" in error.message
     assert error.place.line == 2
 
 
-def test_an_import_that_fails_inside_a_users_module_is_at_its_line(tmp_path):
+def test_a_failed_import_in_a_users_module_is_reported_at_its_line(tmp_path):
     (tmp_path / "broken_module.py").write_text("\n\nimport not_installed_here\n")
     error = refused(build, "losses", "broken_module:mine", tmp_path)
     assert "not_installed_here" in error.message
@@ -329,7 +329,7 @@ def test_paths_are_made_absolute_against_the_folder(tmp_path):
     assert str(tmp_path / "none.csv") in error.message
 
 
-def test_an_activation_of_the_users_own(tmp_path):
+def test_a_user_defined_activation(tmp_path):
     (tmp_path / "mine.py").write_text("def cube(x): return x ** 3\n")
     function = build("models", "mlp", tmp_path, activation="mine.py:cube")
     assert function.keywords["activation"](2) == 8
@@ -339,7 +339,7 @@ def test_an_activation_of_the_users_own(tmp_path):
     assert contents == {"activation": "def cube(x): return x ** 3\n"}
 
 
-def test_source_is_the_text_of_a_users_file_only(tmp_path):
+def test_only_a_users_file_has_source_text(tmp_path):
     (tmp_path / "mine.py").write_text("def mine(p, t): return p\n")
     assert catalog.source(Part("mine.py:mine"), tmp_path) == "def mine(p, t): return p\n"
     assert catalog.source(Part("optax.losses:huber_loss"), tmp_path) is None
@@ -376,7 +376,7 @@ def test_bind_accepts_a_loss_that_any_task_accepts(tmp_path):
     assert catalog.bind("losses", Part("focal", {"gama": 1.0}), tmp_path).problems
 
 
-def test_defaults_of_a_loss_in_several_tasks_are_filled_in_where_they_agree(tmp_path):
+def test_defaults_of_a_loss_in_several_tasks_are_filled_in_if_they_agree(tmp_path):
     for name in {entry.name for entry in catalog.entries("losses")}:
         tables = [
             {option: spec.default for option, spec in entry.options.items()}

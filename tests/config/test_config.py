@@ -1,4 +1,4 @@
-"""YAML into experiments and runs: what is accepted, what is refused and where, what ids hold."""
+"""Configs: accepted and refused YAML, places of mistakes, expansion and run ids."""
 
 import json
 import pickle
@@ -125,11 +125,11 @@ def test_an_empty_file(text, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["- digits\n", "digits\n"])
-def test_a_file_that_is_no_mapping(text, tmp_path):
+def test_a_file_that_is_not_a_mapping(text, tmp_path):
     assert "expected a mapping" in refused(tmp_path, text).message
 
 
-def test_a_file_that_is_not_there_or_is_a_folder_or_no_text(tmp_path):
+def test_a_file_that_is_missing_or_a_folder_or_not_text(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         config.load(tmp_path / "none.yaml")
     with pytest.raises(UserError, match="folder"):
@@ -142,7 +142,7 @@ def test_a_file_nested_too_deeply(tmp_path):
     assert "too deeply" in refused(tmp_path, "[" * 5000).message
 
 
-def test_a_tab_is_named(tmp_path):
+def test_a_tab_is_reported(tmp_path):
     error = refused(tmp_path, BASE + "evaluation:\n\tsplit: test\n")
     assert (error.place.line, error.place.column) == (5, 1)
     assert "spaces" in error.hint
@@ -265,7 +265,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("added", "line", "column", "message", "hint"), WRONG)
-def test_what_is_wrong_is_said_with_its_place(added, line, column, message, hint, tmp_path):
+def test_a_mistake_is_reported_with_its_place(added, line, column, message, hint, tmp_path):
     error = refused(tmp_path, BASE + added + "\n")
     assert not isinstance(error, CombinedError)
     assert message in error.message
@@ -302,7 +302,7 @@ WRONG_LINES = [
 
 
 @pytest.mark.parametrize(("written", "column", "message", "hint"), WRONG_LINES)
-def test_what_is_wrong_with_a_part_is_said_with_its_place(written, column, message, hint, tmp_path):
+def test_a_mistake_in_a_part_is_reported_with_its_place(written, column, message, hint, tmp_path):
     (tmp_path / "own.py").write_text(
         "def mine(predictions, targets, *, scale: float = 1.0): return predictions\n"
         "def needy(predictions, targets, *, scale): return predictions\n"
@@ -316,19 +316,19 @@ def test_what_is_wrong_with_a_part_is_said_with_its_place(written, column, messa
     assert (error.place.line, error.place.column) == (lines.index(written) + 1, column)
 
 
-def test_a_missing_key_is_named(tmp_path):
+def test_a_missing_key_is_reported(tmp_path):
     error = refused(tmp_path, "dataset: digits\nlosses: [brier]\n")
     assert error.message == "the key `model` is missing"
 
 
-def test_a_syntax_error_in_a_users_file_is_at_its_own_place(tmp_path):
+def test_a_syntax_error_in_a_users_file_is_reported_at_its_place(tmp_path):
     (tmp_path / "own.py").write_text("def mine(p, t)\n    return p\n")
     error = refused(tmp_path, BASE.replace("brier", "own.py:mine"))
     assert error.place.file == str(tmp_path / "own.py")
     assert (error.place.line, error.place.column) == (1, 15)
 
 
-def test_all_that_is_wrong_is_reported_in_the_order_of_the_file(tmp_path):
+def test_all_mistakes_are_reported_in_the_order_of_the_file(tmp_path):
     text = (
         "dataset: digts\nmodel: {name: mlp, widths: 3}\nlosses: [brier]\nstepz: 3\nbatch_size: 0\n"
     )
@@ -346,7 +346,7 @@ def test_a_repeated_auto_label_falls_back_on_the_full_name(tmp_path):
     assert [loss.label for loss in load(tmp_path, text).losses] == ["one.py:mine", "two.py:mine"]
 
 
-def test_a_swept_option_may_not_stand_in_an_automatic_label(tmp_path):
+def test_a_swept_option_cannot_be_part_of_an_automatic_label(tmp_path):
     losses = "[focal, {name: focal, gamma: 3}]"
     text = BASE.replace("[softmax_cross_entropy, brier]", losses)
     error = refused(tmp_path, text + 'sweep: {"losses.focal[gamma=3].gamma": [4, 5]}\n')
@@ -434,7 +434,7 @@ def test_a_label_may_have_dots(tmp_path):
     assert [loss.options["gamma"] for loss in experiment.losses] == [2.0, 5.0]
 
 
-def test_an_override_takes_the_place_of_a_sweep_over_its_key(tmp_path):
+def test_an_override_replaces_a_sweep_over_its_key(tmp_path):
     text = BASE + "sweep: {steps: [1, 2], batch_size: [3, 4]}\n"
     experiment = load(tmp_path, text, "steps=5")
     assert (experiment.steps, experiment.sweep) == (5, {"batch_size": (3, 4)})
@@ -464,7 +464,7 @@ def test_an_override_takes_the_place_of_a_sweep_over_its_key(tmp_path):
         ("slices.lines.pints=5", "no key `slices.lines.pints`", "`slices.lines.points`"),
     ],
 )
-def test_a_wrong_override_is_named_itself(argument, message, hint, tmp_path):
+def test_a_wrong_override_is_reported_as_the_place(argument, message, hint, tmp_path):
     error = refused(tmp_path, BASE, argument)
     assert message in error.message
     assert hint in (error.hint or "")
@@ -489,7 +489,7 @@ def test_expansion_is_ordered_by_point_then_seed_then_loss(tmp_path):
     assert runs == config.expand(load(tmp_path, BASE, "seeds=3,1", "steps=1,2"))
 
 
-def test_a_sweep_of_one_losss_option_multiplies_that_loss_alone(tmp_path):
+def test_a_sweep_over_an_option_of_a_loss_multiplies_only_that_loss(tmp_path):
     text = BASE.replace("brier", "focal")
     runs = config.expand(load(tmp_path, text, "seeds=1", "losses.focal.gamma=1,2,3", "steps=5,6"))
     found = [(run.steps, run.loss.label, run.loss.options.get("gamma"), run.swept) for run in runs]
@@ -510,7 +510,7 @@ def test_a_swept_part_is_set_before_its_options(tmp_path):
     assert found == {("sgd", 0.1), ("sgd", 0.2), ("adam", 0.1), ("adam", 0.2)}
 
 
-def test_a_point_that_does_not_fit_together_is_named(tmp_path):
+def test_an_inconsistent_sweep_point_is_reported(tmp_path):
     experiment = load(tmp_path, BASE, "model=mlp,linear", "model.widths=[8],[16]")
     with pytest.raises(UserError) as caught:
         config.expand(experiment)
@@ -525,7 +525,7 @@ def test_the_same_training_twice_is_refused(tmp_path):
 
 
 def own_parts(folder: Path) -> str:
-    """A config of parts outside of the menu, whose defaults may not change these ids."""
+    """Returns a config of parts outside of the menu, whose defaults must not change these ids."""
     (folder / "own.py").write_text("def mine(p, t, *, scale: float = 1.0): return scale * p\n")
     return (
         'dataset: "mine.data:numbers"\nmodel: "mine.models:small"\n'
@@ -538,7 +538,7 @@ def ids(folder: Path, *overrides: str, text: str = "") -> list[str]:
 
 
 def test_ids_are_stable(tmp_path):
-    """A change here orphans every stored run: make one only if the training changes with it."""
+    """A change of an id orphans every stored run, so ids change only if the training does."""
     assert ids(tmp_path) == ["mine-seed0-aae173d9"]
 
 
@@ -570,7 +570,7 @@ def test_ids_are_stable(tmp_path):
         "checkpoints=5",
     ],
 )
-def test_whatever_decides_the_training_changes_the_id(override, tmp_path):
+def test_settings_that_affect_the_training_change_the_id(override, tmp_path):
     before, after = ids(tmp_path), ids(tmp_path, override)
     assert before[0][-8:] != after[0][-8:]
 
@@ -590,11 +590,11 @@ def test_whatever_decides_the_training_changes_the_id(override, tmp_path):
         "optimizer.schedule=null",
     ],
 )
-def test_what_does_not_decide_the_training_leaves_the_id(override, tmp_path):
+def test_settings_that_do_not_affect_the_training_keep_the_id(override, tmp_path):
     assert ids(tmp_path) == ids(tmp_path, override)
 
 
-def test_ids_follow_content_and_not_place(tmp_path):
+def test_ids_depend_on_content_and_not_on_paths(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
@@ -605,7 +605,7 @@ def test_ids_follow_content_and_not_place(tmp_path):
     assert [run.id for run in config.expand(load(two, text))] != before
 
 
-def test_ids_follow_the_content_of_data_files(tmp_path):
+def test_ids_depend_on_the_content_of_data_files(tmp_path):
     dataset = "{name: csv, path: PATH, target: y, task: regression}"
     text = own_parts(tmp_path).replace('"mine.data:numbers"', dataset)
     for name, value in (("a.csv", 2), ("b.csv", 2), ("c.csv", 3)):
@@ -615,7 +615,7 @@ def test_ids_follow_the_content_of_data_files(tmp_path):
     assert a != c
 
 
-def test_measurement_changes_with_the_slices_and_the_audit_alone(tmp_path):
+def test_measurement_changes_only_with_the_slices_and_the_audit(tmp_path):
     def measurement(*overrides):
         return config.expand(load(tmp_path, own_parts(tmp_path), *overrides))[0].measurement
 
@@ -646,7 +646,7 @@ def test_ids_are_readable_short_and_safe_as_file_names(tmp_path):
         assert re.fullmatch(r"[A-Za-z0-9_=.+-]+", name)
 
 
-def test_a_run_is_read_back_without_its_parts(tmp_path):
+def test_a_run_is_loaded_without_its_parts(tmp_path):
     run = config.expand(load(tmp_path, own_parts(tmp_path), "steps=5,6"))[1]
     (tmp_path / "config.yaml").write_text(config.dump(run))
     (tmp_path / "own.py").unlink()
@@ -665,7 +665,7 @@ def test_a_damaged_run_is_a_users_error(tmp_path):
         config.run_from("{")
 
 
-def test_experiments_and_runs_are_frozen_and_travel_between_processes(tmp_path):
+def test_experiments_and_runs_are_frozen_and_can_be_pickled(tmp_path):
     experiment = load(tmp_path)
     with pytest.raises(ValueError, match="frozen"):
         experiment.steps = 3
@@ -753,7 +753,7 @@ def folder(tmp_path_factory):
 
 @given(_experiments)
 @_many
-def test_what_is_dumped_reads_back_equal(folder, experiment):
+def test_a_dumped_experiment_loads_as_an_equal_value(folder, experiment):
     experiment = experiment.model_copy(update={"folder": folder})
     assert load(folder, config.dump(experiment)) == experiment
 
@@ -770,7 +770,7 @@ def test_the_number_of_runs_is_the_product(folder, experiment):
         assert config.run_from(config.dump(run)) == run
 
 
-def test_the_loaded_experiment_is_written_in_full_and_reads_back(tmp_path):
+def test_a_loaded_experiment_is_dumped_in_full_and_loads_again(tmp_path):
     text = BASE + "optimizer: {learning_rate: 0.1, schedule: cosine}\nsweep: {steps: [1, 2]}\n"
     experiment = load(tmp_path, text)
     keys = re.findall(r"^(\w+):", config.dump(experiment), re.MULTILINE)
@@ -782,7 +782,7 @@ def test_the_loaded_experiment_is_written_in_full_and_reads_back(tmp_path):
     assert [run.id for run in config.expand(again)] == [r.id for r in config.expand(experiment)]
 
 
-def test_schema_describes_what_is_written_by_hand():
+def test_the_schema_describes_configs_as_users_write_them():
     schema = config.schema()
     assert set(schema["required"]) == {"dataset", "model", "losses"}
     assert json.loads(json.dumps(schema)) == schema

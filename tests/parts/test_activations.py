@@ -106,7 +106,7 @@ def test_selu_keeps_mean_and_variance_of_standard_normal_inputs():
 
 
 @every_activation
-def test_the_docstring_says_what_who_and_when(name):
+def test_the_docstring_has_formula_source_and_use(name):
     first, blank, *rest = inspect.getdoc(MENU[name]).splitlines()
     assert len(first) <= 90 and first.endswith(".") and blank == ""
     assert re.search(r"Source: .*\b(19|20)\d\d\b", " ".join(rest))

@@ -1,4 +1,4 @@
-"""Convolutions against scipy, and their derivatives against those of XLA's own convolution."""
+"""Convolutions against scipy, and their derivatives against those of XLA's convolution."""
 
 import jax
 import jax.numpy as jnp

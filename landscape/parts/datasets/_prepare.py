@@ -1,4 +1,4 @@
-"""Datasets as the program uses them, and what all of them share: split, standardize, cast."""
+"""The type of a dataset, and steps that all datasets share: split, standardize, cast."""
 
 import zlib
 from collections.abc import Sequence
@@ -127,8 +127,8 @@ def finish(
     """Standardizes raw splits with training statistics, casts them and describes them.
 
     Tables are standardized per column. Images have one mean and one standard deviation over all
-    pixels: a pixel near the border is (almost) constant, and dividing by its own scale would blow
-    up the few examples that differ there.
+    pixels: a pixel near the border is (almost) constant, and dividing by its scale would blow up
+    the few examples that differ there.
     """
     axis = 0 if train.inputs.ndim == 2 else None
     inputs = standardize(

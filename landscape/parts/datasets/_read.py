@@ -43,7 +43,7 @@ def read_csv(path: Path, delimiter: str) -> dict[str, NamedArray]:
 
 
 def read_parquet(path: Path) -> dict[str, NamedArray]:
-    """Returns the columns of a parquet file: float64, or text where a missing value is empty."""
+    """Returns the columns of a parquet file: float64, or text with missing values empty."""
     import pandas
     import pyarrow
 

@@ -81,7 +81,7 @@ def digit_masks(
     Each scene is smoothed noise, fragments of other digits as bright as a digit, and one whole
     digit on top, at a random position in a `canvas` of 28 or more pixels. Brightness varies, so no
     threshold separates digit from clutter: the best has a mean IoU of about 0.55 at the default
-    canvas. The mask is 1 where the intensity of the digit is above half. Training and test scenes
+    canvas. The mask is 1 if the intensity of the digit is above half. Training and test scenes
     are made of different MNIST digits.
     Inputs (1, canvas, canvas), standardized with one mean and one standard deviation over all
     training pixels; targets (canvas, canvas) 0 or 1; `size` counts the scenes of both splits.

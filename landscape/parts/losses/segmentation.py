@@ -24,7 +24,7 @@ def dice(predictions: jax.Array, targets: jax.Array, *, smooth: float = 1.0) -> 
 
     1 - (2 I + s) / (2 I + FP + FN + s) with s = 2 smooth. `smooth` is in pixels, as in
     `optax.losses.dice_loss`: dice is tversky with both weights 1/2. Source: Milletari et al. 2016
-    (who square p and m in the sums; here they are not squared, as in Sudre et al. 2017). Choose it
+    (who square p and m in the sums; not squared here, as in Sudre et al. 2017). Choose it
     if the object is small: background is not counted.
     """
     return tversky(predictions, targets, alpha=0.5, beta=0.5, smooth=smooth)
@@ -83,7 +83,7 @@ def focal_tversky(
     """tversky^(1 / gamma), gamma 4/3 by default; one value per image.
 
     alpha, beta and smooth as in tversky. gamma above 1 raises the weight of nearly correct images;
-    at exactly 0 value and gradient are 0. Source: Abraham and Khan 2019, whose alpha is beta here
+    at exactly 0 value and gradient are 0. Source: Abraham and Khan 2019, whose alpha is this beta
     (weight of FN). Choose it for small objects on which plain tversky stops improving.
     """
     check_in("(0, inf)", gamma=gamma)

@@ -30,8 +30,8 @@ def unet(
     """U-Net for segmentation: (batch, channels, height, width) -> logits (batch, height, width).
 
     `depth` times the image is halved (strided convolution) and the channels doubled, starting from
-    `channels`; then, as many times, upsampled (nearest neighbor), cropped to the size on the way
-    down, concatenated with the image there and convolved twice. Convolutions are padded, so any
+    `channels`; then, as often, upsampled (nearest neighbor), cropped to the size before halving,
+    concatenated with the image of that size and convolved twice. Convolutions are padded, so any
     image with sides of at least 2^depth fits. One output: one mask. Source: Ronneberger et al.
     2015, scaled down. Choose it for segmentation.
     """

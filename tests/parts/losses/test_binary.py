@@ -1,4 +1,4 @@
-"""Binary losses against scipy, scikit-learn and formulas of their own, in float64."""
+"""Binary losses against scipy, scikit-learn and independent formulas, in float64."""
 
 import jax
 import jax.numpy as jnp

@@ -169,7 +169,7 @@ def test_gradient_matches_central_differences(name, loss, shape):
 
 
 @every_loss
-def test_gradient_is_zero_everywhere_only_where_that_is_the_point(name, loss):
+def test_only_negative_controls_have_zero_gradient_everywhere(name, loss):
     predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
     assert np.any(slopes(loss, predictions, targets)) == (name not in FLAT)
 
@@ -206,7 +206,7 @@ def test_integer_and_boolean_targets_count_as_numbers(name, loss, shape):
 
 
 @every_loss
-def test_options_may_be_traced(name, loss):
+def test_options_can_be_traced(name, loss):
     predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
     options = numeric_options(loss)
     traced = jax.jit(lambda given: loss(predictions, targets, **given))
@@ -216,7 +216,7 @@ def test_options_may_be_traced(name, loss):
 
 @every_loss
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "two"])
-def test_an_option_that_is_no_usable_number_is_refused(name, loss, bad):
+def test_an_option_that_is_not_a_valid_number_is_refused(name, loss, bad):
     predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
     for option in numeric_options(loss):
         with pytest.raises(UserError, match=f"`{option}` is {bad!r}"):
@@ -241,7 +241,7 @@ def test_integer_predictions_are_refused(name, loss):
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name.startswith("multiclass")])
-def test_multiclass_refuses_what_is_not_one_hot(name):
+def test_multiclass_refuses_targets_that_are_not_one_hot(name):
     logits = np.zeros((6, 4), np.float32)
     with pytest.raises(UserError, match="one-hot") as caught:
         LOSSES[name](logits, np.zeros(6, np.int32))
@@ -259,7 +259,7 @@ def test_segmentation_refuses_other_ranks(name):
 
 
 @every_loss
-def test_the_docstring_says_what_who_and_when(name, loss):
+def test_the_docstring_has_formula_source_and_use(name, loss):
     first, blank, *rest = inspect.getdoc(loss).splitlines()
     assert len(first) <= 90 and first.endswith(".") and blank == ""
     text = " ".join(rest)

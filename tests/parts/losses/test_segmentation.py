@@ -125,7 +125,7 @@ def test_dice_and_jaccard_are_tversky():
     )
 
 
-def test_hard_dice_ignores_how_sure_the_prediction_is():
+def test_hard_dice_ignores_the_confidence_of_the_prediction():
     np.testing.assert_array_equal(
         values(segmentation.hard_dice), values(segmentation.hard_dice, LOGITS / 1000)
     )
@@ -200,7 +200,7 @@ def test_an_empty_prediction_of_an_empty_mask_costs_nothing(loss, level):
 
 @pytest.mark.parametrize("loss", SOFT_REGION_LOSSES)
 @pytest.mark.parametrize("level", [-3.0, 0.0, 3.0])
-def test_an_empty_mask_pushes_every_pixel_down(loss, level):
+def test_an_empty_mask_lowers_every_logit(loss, level):
     logits = (level + RNG.normal(size=EMPTY.shape)).astype(np.float32)
     assert np.all(slopes(loss, logits, EMPTY.astype(np.float32)) > 0)
 
