@@ -1,8 +1,9 @@
-"""How fast the audit is: a cold start of the command, and each loss of the menus in one process.
+"""Measures the audit: cold starts of the command, and every built-in loss in one process.
 
 `make bench` runs this, prints a table, and writes benchmarks/results/audit.json.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -22,7 +23,7 @@ from landscape import catalog
 from landscape.audit import by_name
 
 RESULTS = Path(__file__).parent / "results" / "audit.json"
-COLD = {
+COMMANDS = {
     "landscape audit huber": [str(Path(sys.executable).with_name("landscape")), "audit", "huber"],
     "import jax": [sys.executable, "-c", "import jax"],
 }
@@ -31,18 +32,18 @@ TIME_LIMIT = 60.0
 
 
 def cold_starts() -> dict[str, list[float]]:
-    """Wall seconds of each command, started afresh, in turns so that a busy machine hits both."""
-    found: dict[str, list[float]] = {name: [] for name in COLD}
+    """Returns wall seconds per command; they take turns, so that load affects all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(STARTS):
-        for name, command in COLD.items():
+        for name, command in COMMANDS.items():
             start = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True)
-            found[name].append(time.perf_counter() - start)
-    return found
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
 
 
 def each_loss() -> list[dict[str, str | float]]:
-    """Seconds for every loss of the menus, one after the other; the first pays for the imports."""
+    """Returns the seconds of every built-in loss; those of the first include the imports."""
     rows: list[dict[str, str | float]] = []
     for entry in catalog.entries("losses"):
         options = by_name.AuditOptions("loss", entry.task, "real", None, "auto", "auto", None, {})
@@ -57,6 +58,7 @@ def each_loss() -> list[dict[str, str | float]]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     machine = _machine()
     starts, losses = cold_starts(), each_loss()
     seconds = [float(row["seconds"]) for row in losses[1:]]
@@ -67,8 +69,8 @@ def main() -> None:
         f"all {len(losses)} menu losses, one process": sum(float(r["seconds"]) for r in losses),
     }
     RESULTS.parent.mkdir(exist_ok=True)
-    found = {"machine": machine, "summary": summary, "cold_starts": starts, "losses": losses}
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    results = {"machine": machine, "summary": summary, "cold_starts": starts, "losses": losses}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     table = Table("what", "seconds", box=box.SIMPLE_HEAD)
     for name, value in summary.items():
         table.add_row(name, f"{value:.2f}")
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def _machine() -> dict[str, Any]:
-    """What the numbers were measured on; a load above 0 means that others were at work."""
+    """Describes the machine; a load above 0 means that other processes were running."""
     return {
         "python": platform.python_version(),
         "jax": version("jax"),
@@ -87,6 +89,7 @@ def _machine() -> dict[str, Any]:
 
 
 def slowest(losses: list[dict[str, str | float]]) -> str:
+    """Returns task and name of the slowest loss."""
     row = max(losses, key=lambda row: float(row["seconds"]))
     return f"{row['task']} {row['loss']}"
 

@@ -1,4 +1,4 @@
-"""How the time of a slice and of a sweep grows: exponents of points, parameters, examples, runs."""
+"""Measures how the time of slices and sweeps grows: exponents of points, width, examples, runs."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
-from landscape.config import ModelPart as Named
+from landscape.config import ModelPart
 from landscape.numerics import slices
 from landscape.numerics.compiling import use_all_cores
 from landscape.numerics.loss import Loss
@@ -33,8 +33,8 @@ LOSSES = ("softmax_cross_entropy", "brier", "focal", "poly", "multiclass_hinge")
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for every quantity: what was tried, the seconds, and the fitted exponent."""
-    sizes: list[tuple[str, Sequence[int], Callable[[int], float]]] = [
+    """Returns one row per quantity: its sizes, the seconds, and the fitted exponent."""
+    quantities: list[tuple[str, Sequence[int], Callable[[int], float]]] = [
         ("points", (250, 1000, 4000), lambda n: _slice(n, 128, 1000, rounds)),
         ("width of the mlp", (128, 256, 512), lambda n: _slice(100, n, 1000, rounds)),
         ("examples", (1000, 4000, 16000), lambda n: _slice(100, 128, n, rounds)),
@@ -42,35 +42,36 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         ("losses", (1, 2, 5), lambda n: _sweep(n, 2)),
     ]
     rows = []
-    for name, tried, seconds_of in sizes:
-        seconds = [seconds_of(n) for n in tried]
-        slope = float(np.polyfit(np.log(tried), np.log(seconds), 1)[0])
-        rows.append({"grows with": name, "tried": tried, "seconds": seconds, "exponent": slope})
+    for name, sizes, seconds_of in quantities:
+        seconds = [seconds_of(n) for n in sizes]
+        exponent = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+        rows.append({"grows with": name, "tried": sizes, "seconds": seconds, "exponent": exponent})
     return rows
 
 
 def _slice(points: int, width: int, examples: int, rounds: int) -> float:
+    """Returns the median seconds of a slice of an MLP."""
     make = catalog.build(
-        "models", Named(name="mlp", options={"widths": [width] * 2}), folder=Path()
+        "models", ModelPart(name="mlp", options={"widths": [width] * 2}), folder=Path()
     )
     model = make((width,), 10)
     params, *directions = (model.init(jax.random.key(n)) for n in range(3))
     rng = np.random.default_rng(0)
     labels = jax.nn.one_hot(rng.integers(0, 10, examples), 10)
     inputs = rng.normal(size=(examples, width)).astype(np.float32)
-    along = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
+    slice_points = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
     loss, coordinates = Loss(softmax_cross_entropy), rng.normal(size=(points, 2))
     point_arguments = (loss, params, tuple(directions), coordinates.astype(np.float32))
     seconds = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        along(*point_arguments, Examples(jnp.asarray(inputs), labels))
+        slice_points(*point_arguments, Examples(jnp.asarray(inputs), labels))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))
 
 
 def _sweep(losses: int, seeds: int) -> float:
-    """Seconds of `landscape run` with compiled programs at hand, imports and report included."""
+    """Returns the seconds of `landscape run` with cached programs, imports and report included."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "sweep.yaml"
         config.write_text(CONFIG % (", ".join(LOSSES[:losses]), seeds))

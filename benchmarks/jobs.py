@@ -1,4 +1,4 @@
-"""The quickstart with one and two jobs, and what each executor adds to a run."""
+"""Times the quickstart with one and two jobs, and the overhead of each executor per run."""
 
 import os
 import statistics
@@ -16,44 +16,44 @@ EXECUTORS = {
     "processes, 2 jobs": ["--executor", "processes", "--jobs", "2"],
     "ray, 2 jobs": ["--executor", "ray", "--jobs", "2"],
 }
-# The quickstart itself is timed with one and with two jobs.
-WHOLE = ("serial", "processes, 2 jobs")
-# Two steps of a tiny model, nothing measured: what is left is what a run costs in any case.
+# The executors with which the whole quickstart is timed.
+QUICKSTART = ("serial", "processes, 2 jobs")
+# Two steps of a tiny model without measurements: only the overhead of a run remains.
 TINY = ["seeds={}", "losses=[brier]", "slices=null", "steps=2", "model.widths=[2]"]
 FEW, MANY = 20, 220
 OVERHEAD = """
 import sys, time
 from landscape import load, run
 config, out, executor, jobs, few, many, *overrides = sys.argv[1:]
-for number, count in enumerate((few, few, many)):  # the first one imports and compiles
-    began = time.perf_counter()
-    chosen = [text.format(count) for text in overrides]
-    run(load(config, *chosen), f"{out}/{number}", executor=executor, jobs=int(jobs),
+for number, count in enumerate((few, few, many)):  # the first imports and compiles
+    start = time.perf_counter()
+    settings = [text.format(count) for text in overrides]
+    run(load(config, *settings), f"{out}/{number}", executor=executor, jobs=int(jobs),
         tell=lambda line: None)
-    print(time.perf_counter() - began)
+    print(time.perf_counter() - start)
 """
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for each executor: seconds of the quickstart, and milliseconds of a run."""
-    whole: dict[str, list[float]] = {name: [] for name in WHOLE}
-    each: dict[str, list[float]] = {name: [] for name in EXECUTORS}
+    """Returns one row per executor: seconds of the quickstart, and milliseconds per run."""
+    quickstart: dict[str, list[float]] = {name: [] for name in QUICKSTART}
+    overhead: dict[str, list[float]] = {name: [] for name in EXECUTORS}
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"XDG_CACHE_HOME": cache}
-        for name in WHOLE:  # so that all programs are compiled for each number of devices
+        for name in QUICKSTART:  # compiles all programs for each number of devices
             _quickstart(name, environment)
         for _ in range(rounds):
-            for name in WHOLE:
-                whole[name].append(_quickstart(name, environment))
+            for name in QUICKSTART:
+                quickstart[name].append(_quickstart(name, environment))
             for name in EXECUTORS:
-                each[name].append(_overhead(name, environment))
-    medians = {name: statistics.median(seconds) for name, seconds in whole.items()}
+                overhead[name].append(_overhead(name, environment))
+    medians = {name: statistics.median(seconds) for name, seconds in quickstart.items()}
     return [
         {
             "executor": name,
             "seconds": medians.get(name),
-            "milliseconds a run": statistics.median(each[name]),
-            "rounds": {"quickstart": whole.get(name), "milliseconds a run": each[name]},
+            "milliseconds per run": statistics.median(overhead[name]),
+            "rounds": {"quickstart": quickstart.get(name), "milliseconds per run": overhead[name]},
         }
         for name in EXECUTORS
     ]
@@ -62,24 +62,26 @@ def measure(rounds: int) -> list[dict[str, Any]]:
 def _quickstart(name: str, environment: Any) -> float:
     command = [sys.executable, "-m", "landscape.cli", "run", "configs/quickstart.yaml"]
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        _called([*command, *EXECUTORS[name], "--out", folder], environment)
-        return time.perf_counter() - began
+        start = time.perf_counter()
+        _output([*command, *EXECUTORS[name], "--out", folder], environment)
+        return time.perf_counter() - start
 
 
 def _overhead(name: str, environment: Any) -> float:
-    """Milliseconds that one more run takes: starting the executor is no part of it."""
+    """Returns the milliseconds of an additional run, without the start of the executor."""
     executor = EXECUTORS[name][1]
     jobs = EXECUTORS[name][-1] if len(EXECUTORS[name]) > 2 else "1"
     with tempfile.TemporaryDirectory() as folder:
         words = ["configs/quickstart.yaml", folder, executor, jobs, str(FEW), str(MANY), *TINY]
-        told = _called([sys.executable, "-c", OVERHEAD, *words], environment)
-    few, many = (float(line) for line in told.split()[-2:])
+        output = _output([sys.executable, "-c", OVERHEAD, *words], environment)
+    few, many = (float(line) for line in output.split()[-2:])
     return (many - few) / (MANY - FEW) * 1000
 
 
-def _called(command: list[str], environment: Any) -> str:
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
-    return done.stdout
+def _output(command: list[str], environment: Any) -> str:
+    """Returns the standard output of a command. Raises RuntimeError if it fails."""
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        code = process.returncode
+        raise RuntimeError(f"{' '.join(command)} exited with {code}: {process.stderr}")
+    return process.stdout

@@ -1,4 +1,4 @@
-"""Peak memory of a large plane: a million parameters, 60,000 examples, points of 51 by 51."""
+"""Measures the peak memory of a plane: a million parameters, 60,000 examples, 51 x 51 points."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ model = make((784,), 10)
 params, *directions = (model.init(jax.random.key(n)) for n in range(3))
 inputs = jax.random.normal(jax.random.key(3), (60000, 784))
 labels = jax.nn.one_hot(jnp.arange(60000) % 10, 10)
-along = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
+slice_points = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
 loss = Loss(softmax_cross_entropy)
 grid = slices.grid((51, 51), 1.0)
 points = grid.points[:POINTS]
 start = time.perf_counter()
-risk = along(loss, params, tuple(directions), points, Examples(inputs, labels))["risk"]
+risk = slice_points(loss, params, tuple(directions), points, Examples(inputs, labels))["risk"]
 assert np.isfinite(risk).all() and len(risk) == len(points)
 size = sum(leaf.size for leaf in jax.tree.leaves(params))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -35,12 +35,12 @@ print(size, len(points), time.perf_counter() - start, peak)
 
 
 def measure(rounds: int, points: int = 160) -> list[dict[str, Any]]:
-    """One row: several groups of points, since a group decides the memory of all 2601."""
+    """Returns one row. A few groups of points suffice: memory depends on the size of a group."""
     program = f"POINTS = {points}\n{PROGRAM}"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
-    size, count, seconds, peak = map(float, done.stdout.split())
+    size, count, seconds, peak = map(float, process.stdout.split())
     return [
         {
             "parameters": int(size),

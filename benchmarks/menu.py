@@ -1,4 +1,4 @@
-"""Nothing of the menu is slower hoisted than not: planes and gradients of every model."""
+"""Compares hoisted and plain slices, with and without gradients, for every built-in model."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from planes import stored
 from race import agree, race
 
 POINTS = 5
-MORE: dict[str, tuple[str, dict[str, Any], int]] = {
+MODELS: dict[str, tuple[str, dict[str, Any], int]] = {
     "linear": ("linear", {}, 1000),
     "mlp": ("mlp", {"widths": [64]}, 1000),
     "deep mlp": ("mlp", {"widths": [64, 64, 64, 64]}, 1000),
@@ -18,28 +18,28 @@ MORE: dict[str, tuple[str, dict[str, Any], int]] = {
     "resnet": ("resnet", {"depth": 8, "width": 8}, 100),
     "no shortcuts": ("resnet", {"depth": 8, "width": 8, "skip": False}, 100),
 }
-# Under names of their own, here and in the processes that import this for `plane`.
-problems.PROBLEMS.update({f"menu: {name}": problem for name, problem in MORE.items()})
+# Registered on import, since the processes that call `plane` import this module too.
+problems.PROBLEMS.update({f"menu: {name}": problem for name, problem in MODELS.items()})
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for every model, for values alone and with gradients."""
+    """Returns one row per model without gradients, and one with gradients."""
     return [
-        _of(name, gradients, rounds)
-        for name in MORE
+        _measure_model(name, gradients, rounds)
+        for name in MODELS
         for gradients in (False, True)
-        if not (gradients and name == "no shortcuts")  # minutes of compilation for the same loop
+        if not (gradients and name == "no shortcuts")  # compiles for minutes, for the same loop
     ]
 
 
-def _of(name: str, gradients: bool, rounds: int) -> dict[str, Any]:
+def _measure_model(name: str, gradients: bool, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         ours, _ = stored(f"menu: {name}", Path(folder))
-        given = {**ours, "points": POINTS, "gradients": gradients}
+        settings = {**ours, "points": POINTS, "gradients": gradients}
         timings = race(
             {
-                "hoisted": ("menu:plane", {**given, "hoist": True}),
-                "plain": ("menu:plane", {**given, "hoist": False}),
+                "hoisted": ("menu:plane", {**settings, "hoist": True}),
+                "plain": ("menu:plane", {**settings, "hoist": False}),
             },
             rounds,
         )
@@ -52,7 +52,7 @@ def _of(name: str, gradients: bool, rounds: int) -> dict[str, Any]:
 
 
 def plane(**settings: Any) -> Any:
-    """As `ours.plane`, for these models, three times over so that small ones can be timed."""
+    """Like `ours.plane` for these models; repeats three times, so that small ones can be timed."""
     import ours
 
     work = ours.plane(**settings)

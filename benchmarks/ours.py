@@ -1,4 +1,4 @@
-"""Landscape's side of the races."""
+"""The contestants of landscape."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ from landscape.parts.optimizers import adam
 
 use_all_cores()
 METRICS = [metrics.accuracy, metrics.f1]
-HEALTH = [metrics.gradient_norm, metrics.update_ratio, metrics.dead_gradients]
+GRADIENT_METRICS = [metrics.gradient_norm, metrics.update_ratio, metrics.dead_gradients]
 
 
 def plane(
@@ -36,28 +36,28 @@ def plane(
     scores: bool = False,
     gradients: bool = False,
 ) -> Callable[[], np.ndarray]:
-    """The mean cross-entropy on a plane, as `landscape run` computes it."""
+    """Computes the mean cross entropy on a plane as `landscape run` does."""
     model, data = problems.model(problem), problems.data(problem)
     params, *directions = problems.load(model, Path(weights))
     grid = slices.grid((points, points), 1.0)
     loss = Loss(softmax_cross_entropy, classes=problems.CLASSES)
     metrics = [make() for make in METRICS] if scores else []
-    along = slices.slicer(
+    slice_points = slices.slicer(
         slices.PointMeasure(model, metrics, problems.EVALUATION_BATCH, gradients, hoist)
     )
     examples = Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels))
-    return lambda: along(loss, params, tuple(directions), grid.points, examples)["risk"]
+    return lambda: slice_points(loss, params, tuple(directions), grid.points, examples)["risk"]
 
 
 def training(
     problem: str, weights: str, order: str, steps: int, record_every: int
 ) -> Callable[[], np.ndarray]:
-    """Adam with everything that `landscape run` records; returns risks on the evaluation set."""
+    """Trains by Adam with all records of `landscape run`; returns risks on the evaluation set."""
     model, data = problems.model(problem), problems.data(problem)
     params = problems.load(model, Path(weights))[0]
     record_at = recorded_steps(steps, record_every)
     recording = Recording(
-        [make() for make in [*METRICS, *HEALTH]], problems.EVALUATION_BATCH, 1e-7, 1e3
+        [make() for make in [*METRICS, *GRADIENT_METRICS]], problems.EVALUATION_BATCH, 1e-7, 1e3
     )
     pure = trainer(model, lambda numbers: adam(), recording)
     loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=1))

@@ -1,4 +1,4 @@
-"""Planes of three models: landscape, with and without hoisting, against PyTorch and the tool."""
+"""Times planes of three models: landscape with and without hoisting, PyTorch, loss-landscapes."""
 
 import tempfile
 from pathlib import Path
@@ -13,25 +13,25 @@ OURS = "landscape"
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for every model."""
-    return [_of(problem, rounds) for problem in POINTS]
+    """Returns one row per model."""
+    return [_measure_model(problem, rounds) for problem in POINTS]
 
 
-def _of(problem: str, rounds: int) -> dict[str, Any]:
+def _measure_model(problem: str, rounds: int) -> dict[str, Any]:
     points = POINTS[problem]
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = stored(problem, Path(folder))
-        given = {**ours, "points": points}
-        peer = {**theirs, "points": points}
+        settings = {**ours, "points": points}
+        peer_settings = {**theirs, "points": points}
         timings = race(
             {
-                OURS: ("ours:plane", {**given, "hoist": True}),
-                "not hoisted": ("ours:plane", {**given, "hoist": False}),
-                "with scores": ("ours:plane", {**given, "hoist": True, "scores": True}),
-                "loss-landscapes": ("theirs:published_plane", {**peer, "batches": True}),
-                # Its documentation hands its own metric the whole set.
-                "as documented": ("theirs:published_plane", {**peer, "batches": False}),
-                "PyTorch loop": ("theirs:plane", peer),
+                OURS: ("ours:plane", {**settings, "hoist": True}),
+                "not hoisted": ("ours:plane", {**settings, "hoist": False}),
+                "with scores": ("ours:plane", {**settings, "hoist": True, "scores": True}),
+                "loss-landscapes": ("theirs:published_plane", {**peer_settings, "batches": True}),
+                # Its documentation passes the whole set to its metric.
+                "as documented": ("theirs:published_plane", {**peer_settings, "batches": False}),
+                "PyTorch loop": ("theirs:plane", peer_settings),
             },
             rounds,
         )
@@ -56,7 +56,7 @@ def _of(problem: str, rounds: int) -> dict[str, Any]:
 
 
 def stored(problem: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What each side is given, with weights and data in files that both read."""
+    """Stores weights and data for both sides; returns the settings of ours and of theirs."""
     weights, data = folder / "weights.npz", folder / "data.npz"
     problems.save(problem, weights)
     np.savez(data, **problems.data(problem)._asdict())
@@ -67,7 +67,7 @@ def stored(problem: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def forward_flops(problem: str) -> float:
-    """Arithmetic of every layer of a forward pass on all examples, as if nothing were hoisted."""
+    """Returns the arithmetic operations of a forward pass on all examples, without hoisting."""
     import jax
 
     model, data = problems.model(problem), problems.data(problem)
@@ -77,7 +77,7 @@ def forward_flops(problem: str) -> float:
 
 
 def operations_of(jaxpr: Any) -> float:
-    """About how many arithmetic operations a program takes; the body of a loop counts once."""
+    """Returns the approximate arithmetic operations of a program; a loop body counts once."""
     from landscape.numerics.primitives import arithmetic_operations, called_program
 
     total = 0.0
@@ -88,7 +88,7 @@ def operations_of(jaxpr: Any) -> float:
 
 
 def peak() -> float:
-    """Operations per second of a large float32 matrix product in XLA: the best of some."""
+    """Returns operations per second of a large float32 matrix product in XLA, best of ten."""
     import time
 
     import jax

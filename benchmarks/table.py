@@ -1,4 +1,4 @@
-"""Results as Markdown tables, printed and written into docs/speed.md."""
+"""Formats results as Markdown tables and writes them into docs/speed.md."""
 
 import json
 from collections.abc import Callable
@@ -61,7 +61,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
         },
     ),
     "menu": (
-        "Hoisted against not hoisted",
+        "Speed with hoisting relative to without",
         {
             "model": _text("model"),
             "gradients": lambda row: "yes" if row["gradients"] else "no",
@@ -69,10 +69,10 @@ TABLES: dict[str, tuple[str, Columns]] = {
         },
     ),
     "quickstart": (
-        "The whole quickstart, seconds of the process",
+        "The whole quickstart, process time in seconds",
         {
             "first time": _rate("seconds", "first time"),
-            "again": _rate("seconds", "again"),
+            "again, cached programs": _rate("seconds", "again"),
             "PyTorch script": _rate("seconds", "PyTorch script"),
             "times PyTorch, first time": _times("times PyTorch, first time"),
             "again, times PyTorch": _times("times PyTorch, again"),
@@ -80,18 +80,18 @@ TABLES: dict[str, tuple[str, Columns]] = {
         },
     ),
     "jobs": (
-        "The whole quickstart by executor, programs compiled before; and what one more run costs",
+        "The whole quickstart by executor with cached programs, and the cost of an additional run",
         {
             "executor": _text("executor"),
             "quickstart, s": lambda row: f"{row['seconds']:.3g}" if row["seconds"] else "",
-            "ms a run": _number("milliseconds a run"),
+            "ms per run": _number("milliseconds per run"),
         },
     ),
     "growth": (
-        "Growth: seconds are about size to the exponent",
+        "Growth: the time is approximately proportional to size^exponent",
         {
             "grows with": _text("grows with"),
-            "tried": _list("tried"),
+            "sizes": _list("tried"),
             "seconds": _list("seconds"),
             "exponent": _times("exponent"),
         },
@@ -113,18 +113,18 @@ TABLES: dict[str, tuple[str, Columns]] = {
 }
 
 
-def of(name: str, found: dict[str, Any]) -> str:
-    """The Markdown table of one part."""
+def markdown(name: str, results: dict[str, Any]) -> str:
+    """Returns the Markdown table of one part."""
     title, columns = TABLES[name]
     lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(cell(row) for cell in columns.values()) for row in found["rows"]]
+    lines += [" | ".join(cell(row) for cell in columns.values()) for row in results["rows"]]
     return "\n".join([f"**{title}**", "", *(f"| {line} |" for line in lines)])
 
 
 def write(results: Path) -> None:
-    """Puts the tables of all results that there are into docs/speed.md."""
+    """Writes the tables of all stored results into docs/speed.md."""
     parts = [
-        of(name, json.loads((results / f"{name}.json").read_text()))
+        markdown(name, json.loads((results / f"{name}.json").read_text()))
         for name in TABLES
         if (results / f"{name}.json").is_file()
     ]

@@ -1,4 +1,4 @@
-"""PyTorch's side of the races, plain and with the published tool."""
+"""The contestants in PyTorch: plain loops, and the published tool loss-landscapes."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,8 @@ def _stored(path: str, number: int) -> dict[str, np.ndarray]:
 
 def _module(problem: str, options: dict, weights: str, data: str) -> torch.nn.Module:
     shape = _data(data)[0].shape[1:]
-    made = getattr(torch_models, problem)(shape, CLASSES, **options)
-    return torch_models.load(made, _stored(weights, 0))
+    module = getattr(torch_models, problem)(shape, CLASSES, **options)
+    return torch_models.load(module, _stored(weights, 0))
 
 
 def _data(path: str) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +32,7 @@ def _data(path: str) -> tuple[np.ndarray, np.ndarray]:
 def published_plane(
     problem: str, options: dict, weights: str, data: str, points: int, batches: bool
 ) -> Callable[[], np.ndarray]:
-    """loss-landscapes on a random plane of its own; in the batches that suit it best, or whole."""
+    """Runs loss-landscapes on a random plane, in its fastest batch size or on the whole set."""
     module, (inputs, labels) = _module(problem, options, weights, data), _data(data)
     size = torch_models.BATCH[problem] if batches else None
     return lambda: torch_planes.loss_landscapes_plane(
@@ -43,7 +43,7 @@ def published_plane(
 def plane(
     problem: str, options: dict, weights: str, data: str, points: int
 ) -> Callable[[], np.ndarray]:
-    """A plain loop over the points of landscape's own plane."""
+    """Runs a plain loop over the points of the plane that landscape uses."""
     module, (inputs, labels) = _module(problem, options, weights, data), _data(data)
     directions = [_stored(weights, 1), _stored(weights, 2)]
     axis = np.linspace(-1, 1, points, dtype=np.float32)
@@ -62,9 +62,9 @@ def training(
     steps: int,
     record_every: int,
 ) -> Callable[[], np.ndarray]:
-    """The usual loop, recording what landscape records."""
-    (inputs, labels), numbers = _data(data), np.load(order)
-    few = len(labels) // 4
+    """Runs the usual training loop with the records of landscape."""
+    (inputs, labels), batches = _data(data), np.load(order)
+    evaluated = len(labels) // 4
 
     def work() -> np.ndarray:
         module = _module(problem, options, weights, data)
@@ -72,9 +72,9 @@ def training(
             module,
             inputs,
             labels,
-            numbers,
-            inputs[:few],
-            labels[:few],
+            batches,
+            inputs[:evaluated],
+            labels[:evaluated],
             steps,
             record_every,
             batch_size=torch_models.BATCH[problem],

@@ -1,7 +1,7 @@
-"""PyTorch twins of landscape's `mlp`, `cnn` and `resnet` with ReLU, with landscape's own weights.
+"""PyTorch versions of the models `mlp`, `cnn` and `resnet` of landscape with ReLU.
 
-Submodules are named as landscape's parameters are, so that `layers/0/weight` there is
-`layers.0.weight` here.
+Submodules have the names of the parameters of landscape: `layers/0/weight` there is
+`layers.0.weight` here, so that weights can be copied.
 """
 
 import math
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The batch in which each model takes a set fastest on a CPU, None for the whole set: what the
-# convolutions of a larger one pass on no longer fits into the cache.
+# The fastest batch size of each model on a CPU, None for the whole set: with larger batches the
+# outputs of the convolutions no longer fit into the cache.
 BATCH = {"mlp": None, "cnn": 125, "resnet": 50}
 
 
@@ -76,7 +76,7 @@ class Normalized(nn.Module):
 
 
 class Block(nn.Module):
-    """relu(x + f(x)), with the shortcut without parameters: every second pixel, zero channels."""
+    """relu(x + f(x)); the shortcut has no parameters, but skips pixels and pads channels with 0."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -112,20 +112,20 @@ class Resnet(nn.Module):
         return self.output(x.mean((2, 3)))
 
 
-# By landscape's names.
+# By the names in landscape.
 mlp, cnn, resnet = Mlp, Cnn, Resnet
 
 
 def load(module: nn.Module, params: Mapping[str, np.ndarray]) -> nn.Module:
-    """The module, with landscape's weights copied in."""
+    """Copies the weights of landscape into the module and returns it."""
     module.load_state_dict(named(module, params))
     return module
 
 
 def named(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Arrays that are named and shaped as landscape's parameters, as the module's are."""
+    """Returns arrays in the layout of landscape by the names and in the shapes of the module."""
     return {
-        # The bias of landscape's convolutions has two axes of one pixel that it has not here.
+        # In landscape, biases of convolutions have two additional axes of length 1.
         name: torch.tensor(arrays[name.replace(".", "/")]).reshape(parameter.shape)
         for name, parameter in module.named_parameters()
     }

@@ -1,4 +1,4 @@
-"""Mean cross-entropy on a plane of parameter space: the published tool, and plain PyTorch."""
+"""The mean cross entropy on a plane of parameter space: loss-landscapes and plain PyTorch."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 class BatchedLoss(Metric):
-    """Mean cross-entropy on a set, batch by batch; the tool's own `Loss` takes it as a whole."""
+    """Mean cross entropy on a set, batch by batch; `Loss` of the tool evaluates it as a whole."""
 
     def __init__(self, inputs: Tensor, labels: Tensor, batch_size: int | None) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ def loss_landscapes_plane(
     distance: float = 1.0,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """`(points, points)` losses by loss_landscapes on a random filter-normalized plane.
+    """Returns `(points, points)` losses by loss_landscapes on a random filter-normalized plane.
 
-    It draws its own directions, so the values are not comparable, only the work. The module is
-    copied, since the tool leaves the one that it walks with elsewhere. It divides by zero where all
-    biases of a layer are zero, as before training.
+    The tool draws its directions, so only the work is comparable, not the values. The module is
+    copied, since the tool does not restore its parameters. The tool divides by zero if all biases
+    of a layer are zero, as before training.
     """
     metric = BatchedLoss(torch.tensor(inputs), torch.tensor(labels).long(), batch_size)
     with torch.inference_mode():
@@ -55,10 +55,10 @@ def torch_plane(
     *,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """`(P,)` losses at `params + sum(c_i * d_i)` for the rows of `coordinates` `(P, m)`.
+    """Returns `(P,)` losses at `params + sum(c_i * d_i)` for the rows of `coordinates` `(P, m)`.
 
-    `directions` are named as landscape's parameters are. The weights are written into the module
-    point by point, each computed afresh, and are back in place at the end.
+    `directions` have the names of the parameters in landscape. Each point is computed independently
+    and written into the module; at the end the weights are restored.
     """
     parts = batches(torch.tensor(inputs), torch.tensor(labels).long(), batch_size)
     parameters = list(module.parameters())
@@ -79,15 +79,15 @@ def torch_plane(
 def batches(
     inputs: Tensor, labels: Tensor, batch_size: int | None
 ) -> list[tuple[Tensor, Tensor, float]]:
-    """Inputs, labels and share of the set of each batch; the whole set at once without a size."""
+    """Returns inputs, labels and share of each batch; one batch if `batch_size` is None."""
     size = batch_size or len(labels)
     split = zip(inputs.split(size), labels.split(size), strict=True)
-    return [(few, known, len(known) / len(labels)) for few, known in split]
+    return [(batch, targets, len(targets) / len(labels)) for batch, targets in split]
 
 
 def mean_loss(
     predict: Callable[[Tensor], Tensor], parts: Sequence[tuple[Tensor, Tensor, float]]
 ) -> Tensor:
-    """Mean cross-entropy over all batches."""
-    losses = [functional.cross_entropy(predict(few), known) * share for few, known, share in parts]
+    """Returns the mean cross entropy over all batches."""
+    losses = [functional.cross_entropy(predict(x), labels) * share for x, labels, share in parts]
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()

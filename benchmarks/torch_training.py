@@ -1,4 +1,4 @@
-"""Training in plain PyTorch that records what landscape records at a step."""
+"""Training in plain PyTorch with the records of landscape."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,12 +11,13 @@ from torch.nn import functional
 from torch.nn.utils import vector_to_parameters
 
 LEARNING_RATE = 1e-3
-# A gradient whose mean magnitude is below the one vanishes, whose norm is above the other explodes.
+# A gradient vanishes if its mean magnitude is below the first; it explodes if its norm is above the
+# second.
 VANISHING, EXPLODING = 1e-7, 1e3
 
 
 class Trace(NamedTuple):
-    """Columns by landscape's names for them, and the trained parameters by the module's."""
+    """Columns by their names in landscape, and trained parameters by their names in the module."""
 
     columns: dict[str, np.ndarray]
     params: dict[str, np.ndarray]
@@ -34,26 +35,27 @@ def train_steps(
     *,
     batch_size: int | None = None,
 ) -> Trace:
-    """Adam on the batches of `order`; rows after 0, `record_every`, … and `steps` updates.
+    """Trains by Adam on the batches of `order`.
 
-    The last row describes the batch of row `steps` of `order`, or of its last row where there are
-    only `steps`. `batch_size` is that of the evaluation.
+    Records rows after 0, `record_every`, … and `steps` updates. The last row describes the batch of
+    row `steps` of `order`, or of its last row if there are only `steps`. `batch_size` is that of
+    the evaluation.
     """
-    examples, known = torch.tensor(inputs), torch.tensor(labels).long()
+    examples, targets = torch.tensor(inputs), torch.tensor(labels).long()
     evaluation = torch.tensor(evaluation_inputs), torch.tensor(evaluation_labels).long()
-    numbers = torch.tensor(order).long()
+    batches = torch.tensor(order).long()
     parameters, parts = list(module.parameters()), layer_parts(module)
     optimizer = torch.optim.Adam(parameters, LEARNING_RATE, fused=True)
-    # Norms of the gradient at every step, in which its vanishing and exploding is counted later.
-    ones, twos = torch.zeros(steps + 1), torch.zeros(steps + 1)
+    # Norms of the gradient at every step, to count vanishing and exploding gradients.
+    absolute_sums, norms = torch.zeros(steps + 1), torch.zeros(steps + 1)
     rows = []
     for step in range(steps + 1):
-        few = numbers[min(step, len(numbers) - 1)]
-        risk = functional.cross_entropy(module(examples[few]), known[few])
+        batch = batches[min(step, len(batches) - 1)]
+        risk = functional.cross_entropy(module(examples[batch]), targets[batch])
         optimizer.zero_grad()
         risk.backward()
         gradient = flat(parameter.grad for parameter in parameters)
-        ones[step], twos[step] = vector_norm(gradient, 1), vector_norm(gradient)
+        absolute_sums[step], norms[step] = vector_norm(gradient, 1), vector_norm(gradient)
         if step % record_every and step != steps:
             optimizer.step()
             continue
@@ -64,15 +66,15 @@ def train_steps(
         update = flat(parameters) - before
         for name, part in parts.items():
             row[f"gradient_norm{name or '/global'}"] = vector_norm(gradient[part])
-            moved = vector_norm(update[part])
-            ratio = moved / vector_norm(before[part])
-            # Parameters of zero that stay have not moved at all.
-            row[f"update_ratio{name}"] = torch.where(moved == 0, moved, ratio)
+            size = vector_norm(update[part])
+            ratio = size / vector_norm(before[part])
+            # 0 instead of 0 / 0, for parameters that are zero and stay zero.
+            row[f"update_ratio{name}"] = torch.where(size == 0, size, ratio)
         rows.append(row)
-    # The last step was only proposed.
+    # The update after the last row is measured but not part of training.
     vector_to_parameters(before, parameters)
     columns = {name: torch.stack([row[name] for row in rows]).numpy() for name in rows[0]}
-    columns |= counts(columns["step"], ones.numpy() / len(before), twos.numpy())
+    columns |= counts(columns["step"], absolute_sums.numpy() / len(before), norms.numpy())
     trained = {name: value.numpy().copy() for name, value in module.state_dict().items()}
     return Trace(columns, trained)
 
@@ -82,7 +84,7 @@ def flat(tensors: Iterable[Tensor]) -> Tensor:
 
 
 def layer_parts(module: nn.Module) -> dict[str, slice]:
-    """Where a vector of all parameters has each layer's, and all, by the ends of columns' names."""
+    """Returns the entries of each layer in a vector of all parameters, by suffix of the column."""
     parts, start = {"": slice(None)}, 0
     for path, parameter in module.named_parameters():
         name = "/layer/" + path.rpartition(".")[0].replace(".", "/")
@@ -93,16 +95,16 @@ def layer_parts(module: nn.Module) -> dict[str, slice]:
 
 
 def evaluate(module: nn.Module, inputs: Tensor, labels: Tensor, size: int) -> dict[str, Tensor]:
-    """Risk, scores, gradient norm, and shares of exactly zero gradients, batch by batch."""
+    """Returns risk, scores, gradient norm and shares of zero gradients, batch by batch."""
     parameters = list(module.parameters())
     gradients = [torch.zeros_like(parameter) for parameter in parameters]
     risks, predicted, slopes = [], [], []
-    for few, known in zip(inputs.split(size), labels.split(size), strict=True):
-        logits = module(few)
-        risk = functional.cross_entropy(logits, known, reduction="sum")
-        # One backward pass gives both gradients, of the predictions and of the parameters.
-        slope, *more = torch.autograd.grad(risk, [logits, *parameters])
-        torch._foreach_add_(gradients, more)
+    for batch, targets in zip(inputs.split(size), labels.split(size), strict=True):
+        logits = module(batch)
+        risk = functional.cross_entropy(logits, targets, reduction="sum")
+        # One backward pass gives the gradients of predictions and of parameters.
+        slope, *gradients_of_batch = torch.autograd.grad(risk, [logits, *parameters])
+        torch._foreach_add_(gradients, gradients_of_batch)
         risks.append(risk.detach())
         predicted.append(logits.argmax(1))
         slopes.append(slope)
@@ -123,16 +125,16 @@ def evaluate(module: nn.Module, inputs: Tensor, labels: Tensor, size: int) -> di
 
 
 def scores(predicted: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Accuracy, and F1 as the mean over the classes that are predicted or true."""
+    """Returns accuracy, and F1 as the mean over the classes that are predicted or true."""
     pairs = torch.bincount(labels * classes + predicted, minlength=classes**2)
     confusion = pairs.view(classes, classes)
     both, total = confusion.diagonal(), confusion.sum(0) + confusion.sum(1)
-    found = total > 0
-    return both.sum() / len(labels), (2 * both[found] / total[found]).mean()
+    present = total > 0
+    return both.sum() / len(labels), (2 * both[present] / total[present]).mean()
 
 
 def counts(recorded: np.ndarray, means: np.ndarray, norms: np.ndarray) -> dict[str, np.ndarray]:
-    """Steps before each recorded one whose gradient vanished, exploded, or was zero."""
+    """Returns how many steps before each row had a vanishing, exploding or zero gradient."""
     dead = means == 0
-    seen = {"vanishing": (means < VANISHING) & ~dead, "exploding": norms > EXPLODING, "dead": dead}
-    return {f"steps/{name}": (np.cumsum(one) - one)[recorded] for name, one in seen.items()}
+    steps = {"vanishing": (means < VANISHING) & ~dead, "exploding": norms > EXPLODING, "dead": dead}
+    return {f"steps/{name}": (np.cumsum(seen) - seen)[recorded] for name, seen in steps.items()}

@@ -1,4 +1,4 @@
-"""Training with recording: landscape's compiled loop against the usual PyTorch loop."""
+"""Times training with records: the compiled loop of landscape and the usual PyTorch loop."""
 
 import tempfile
 from pathlib import Path
@@ -10,15 +10,15 @@ from planes import stored
 from race import agree, race
 
 STEPS = {"mlp on digits": 1000, "cnn": 100}
-BATCH, EVERY = 64, 20
+BATCH, RECORD_EVERY = 64, 20
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """A row for every model."""
-    return [_of(problem, rounds) for problem in STEPS]
+    """Returns one row per model."""
+    return [_measure_model(problem, rounds) for problem in STEPS]
 
 
-def _of(problem: str, rounds: int) -> dict[str, Any]:
+def _measure_model(problem: str, rounds: int) -> dict[str, Any]:
     steps = STEPS[problem]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -26,17 +26,20 @@ def _of(problem: str, rounds: int) -> dict[str, Any]:
         examples = len(problems.data(problem).labels)
         order = np.random.default_rng(0).integers(0, examples, (steps + 1, BATCH)).astype(np.int32)
         np.save(folder / "order.npy", order)
-        more = {"order": str(folder / "order.npy"), "steps": steps}
+        training = {"order": str(folder / "order.npy"), "steps": steps}
         timings = race(
             {
-                "landscape": ("ours:training", {**ours, **more, "record_every": EVERY}),
-                # Nothing is recorded between the first and the last step.
-                "recording nothing": ("ours:training", {**ours, **more, "record_every": steps}),
-                "PyTorch": ("theirs:training", {**theirs, **more, "record_every": EVERY}),
+                "landscape": ("ours:training", {**ours, **training, "record_every": RECORD_EVERY}),
+                # Records only the first and the last step.
+                "recording nothing": ("ours:training", {**ours, **training, "record_every": steps}),
+                "PyTorch": (
+                    "theirs:training",
+                    {**theirs, **training, "record_every": RECORD_EVERY},
+                ),
             },
             rounds,
         )
-    # Two trainings part as rounding grows; the first recorded rows are the same computation.
+    # Rounding makes trainings diverge; the first recorded rows are still comparable.
     first = {name: t._replace(values=t.values[:3]) for name, t in timings.items()}
     difference = agree(first, ("landscape", "PyTorch"), 1e-3)
     rates = {name: steps / timing.median for name, timing in timings.items()}
@@ -44,7 +47,7 @@ def _of(problem: str, rounds: int) -> dict[str, Any]:
         "model": problem,
         "steps": steps,
         "batch": BATCH,
-        "recorded every": EVERY,
+        "recorded every": RECORD_EVERY,
         "steps per second": rates,
         "times PyTorch": rates["landscape"] / rates["PyTorch"],
         "cost of recording": 1 - rates["landscape"] / rates["recording nothing"],

@@ -21,8 +21,8 @@ def test_the_page_on_speed_shows_the_stored_results():
     text = (ROOT / "docs" / "speed.md").read_text()
     measured = text.partition(table.BEGIN)[2].partition(table.END)[0]
     for name in table.TABLES:
-        found = json.loads((RESULTS / f"{name}.json").read_text())
-        assert table.of(name, found) in measured, f"{name}: run benchmarks/run.py"
+        results = json.loads((RESULTS / f"{name}.json").read_text())
+        assert table.markdown(name, results) in measured, f"{name}: run benchmarks/run.py"
 
 
 def test_stored_ratios_are_those_of_the_medians():
