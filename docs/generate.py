@@ -17,7 +17,7 @@ PAGES = sorted(Path(__file__).parent.glob("*.md"))
 
 
 def updated(page: str) -> str:
-    """Returns the text of a page with its tables generated anew."""
+    """Returns the text of a page with its tables regenerated."""
     return re.sub(
         r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)",
         lambda match: match[1] + TABLES[match[2]]() + match[3],
