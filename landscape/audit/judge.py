@@ -14,9 +14,10 @@ import numpy as np
 from landscape.audit.code_menu import finders
 from landscape.audit.findings import SEVERITIES, Audit, Finding, verdict_of
 from landscape.audit.measure.build_subject import build
+from landscape.audit.measure.domains import CLASSES
 from landscape.audit.measure.halves import HALVES, half_precision
 from landscape.audit.measure.shapes import shapes
-from landscape.audit.measure.subject import Subject
+from landscape.audit.measure.subject import Subject, SubjectOptions
 from landscape.audit.measure.survey import Survey
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites
@@ -53,17 +54,9 @@ def audit(
     `outputs` is the number of classes, 4 by default. The same arguments give the same audit.
     Raises UserError if the function cannot be audited, and names its line at fault.
     """
-    subject = build(
-        loss,
-        kind=kind,
-        task=task,
-        domain=domain,
-        head=head,
-        order=order,
-        form=targets,
-        outputs=outputs,
-        name=name,
-    )
+    outputs, name = outputs or CLASSES, name or ""
+    options = SubjectOptions(kind, task, domain, head, order, targets, outputs, name)
+    subject = build(loss, options)
     with np.errstate(all="ignore"):
         return _judge(_survey(subject, seed))
 

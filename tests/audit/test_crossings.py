@@ -1,4 +1,4 @@
-"""Switch points with closed forms: where they are, what jumps there, and by how much."""
+"""Checks crossings with closed forms: the point, the order and the height of the jump."""
 
 import functools
 
@@ -44,8 +44,8 @@ def smallest(x):
     return jnp.sort(jnp.stack([x, 0 * x + 0.75]))[0]
 
 
-# Each a function of one number, with all of its switches: where, the lowest derivative that jumps,
-# and by how much from left to right.
+# Functions of a number with all of their switches: the point, the lowest derivative that jumps, and
+# the height of the jump from left to right.
 FUNCTIONS = {
     "|x - 3/8|": (lambda x: jnp.abs(x - 0.375), [(0.375, KINK, 2)]),
     "|x^2 - 2|": (
@@ -73,7 +73,7 @@ FUNCTIONS = {
 
 
 def probed(function, shape):
-    """The probe of a function of an array."""
+    """Returns the probe of a function of an array."""
     subject = Subject(
         name="f",
         kind="function",
@@ -94,16 +94,16 @@ def line(probe, base, direction, steps):
 
 
 @functools.cache
-def all_of_them():
-    """All functions as one, each of a component of its own, so that all compile at once."""
+def sum_of_functions():
+    """Returns the sum of all functions, each of another element, so that all compile at once."""
     functions = [function for function, _ in FUNCTIONS.values()]
     return probed(lambda x: sum(f(x[i]) for i, f in enumerate(functions)), (len(functions),))
 
 
 @functools.cache
 def crossings_of(name, trusted=True):
-    """The crossings along the axis of one of the functions, as points of that axis."""
-    probe, number = all_of_them(), list(FUNCTIONS).index(name)
+    """Returns the crossings of a function along its axis, with their points on it."""
+    probe, number = sum_of_functions(), list(FUNCTIONS).index(name)
     base, direction = np.full(len(FUNCTIONS), 0.6180339887), np.eye(len(FUNCTIONS))[number]
     base[number] = 0.0
     steps = np.concatenate([np.linspace(LOW, HIGH, 41), [500.0, 2000.0]])
@@ -112,7 +112,7 @@ def crossings_of(name, trusted=True):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_switches_are_found_where_they_are(name):
+def test_switches_are_found_at_their_points(name):
     found = crossings_of(name)
     for point, order, size in FUNCTIONS[name][1]:
         near = [c for x, c in found if abs(x - point) <= 1e-12 * max(1, abs(point))]
@@ -123,7 +123,7 @@ def test_switches_are_found_where_they_are(name):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_nothing_is_found_elsewhere(name):
+def test_no_switch_is_found_elsewhere(name):
     points = [point for point, *_ in FUNCTIONS[name][1]]
     if name == "floor":
         points = list(range(-3, 4)) + list(range(500, 2001))
@@ -135,7 +135,7 @@ def test_nothing_is_found_elsewhere(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_from_values_alone_jumps_and_kinks_are_the_same(name):
-    """Where autodiff is not to be trusted; higher derivatives cannot be told then."""
+    """Without trusted gradients; higher derivatives cannot be compared then."""
     found = crossings_of(name, trusted=False)
     for point, order, size in FUNCTIONS[name][1]:
         orders = [c.order for x, c in found if abs(x - point) <= 1e-12 * max(1, abs(point))]
@@ -146,7 +146,7 @@ def test_from_values_alone_jumps_and_kinks_are_the_same(name):
 
 
 @pytest.mark.parametrize("name", ["|x - 3/8|", "huber", "clip", "sign", "one value alone"])
-def test_points_that_are_met_exactly_are_told(name):
+def test_points_met_exactly_are_ties(name):
     points = {point for point, order, _ in FUNCTIONS[name][1] if order < SMOOTH}
     exact = {float(x) for x, c in crossings_of(name) if c.tie and c.order < SMOOTH}
     assert exact == points
@@ -169,8 +169,8 @@ def test_both_sides_are_those_of_the_function():
     np.testing.assert_allclose(found.right[3], 6)
 
 
-def test_sites_that_switch_together_are_told():
-    """Of the two of relu(x - 1) - relu(1 - x), each sees the other."""
+def test_a_crossing_names_all_sites_that_switch_with_it():
+    """Both of relu(x - 1) - relu(1 - x) switch at the same point."""
     found = [c for _, c in crossings_of("relu - relu")]
     assert {c.switched for c in found} == {frozenset(c.site for c in found)}
     assert len({c.site for c in found}) == 2
@@ -194,7 +194,7 @@ def test_two_planes_in_four_dimensions():
         if -40 < s < 41
     }
     met = {tuple(np.round(c.point, 9)): c for c in found}
-    # No more than three crossings of one line and six of one target are looked at.
+    # At most three crossings per line and six per target are examined.
     assert len(met) == min(len(expected), 6) and met.keys() <= expected.keys()
     assert moved == {0}
     for point, crossing in met.items():
@@ -211,7 +211,7 @@ def test_sorting_in_four_dimensions():
         probe, [line(probe, base, direction, np.linspace(-0.8, 8, 23))], STEADY, trusted=True
     )
     met = {round(float(c.point[0]), 9): c for c in found}
-    # x_0 has the weight of its rank, which rises as it passes one of the others.
+    # x_0 has the weight of its rank, which rises as it passes another element.
     expected = {1.0: 1.0, 3.0: 2.0, 6.0: 4.0}
     assert met.keys() == expected.keys()
     for point, crossing in met.items():
@@ -220,12 +220,12 @@ def test_sorting_in_four_dimensions():
 
 
 def steep(width):
-    """Rises by 1 within a width, without a jump."""
+    """Returns a function that rises by 1 within a width, without a jump."""
     return lambda x: jnp.clip(x / width, 0.0, 1.0) + 0 * jnp.abs(x)
 
 
 @pytest.mark.parametrize("width", [1e-2, 1e-4, 1e-6, 1e-7])
-def test_a_cliff_is_no_jump(width):
+def test_a_steep_slope_is_not_a_jump(width):
     probe = probed(lambda x: jnp.sum(steep(width)(x)), (1,))
     found, _ = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-3.1, 3.3, 40))], STEADY, trusted=True
@@ -235,7 +235,7 @@ def test_a_cliff_is_no_jump(width):
     assert any(crossing.order == KINK for crossing in found)
 
 
-def test_where_one_side_is_no_number_there_is_an_edge():
+def test_a_side_that_is_not_finite_is_an_edge():
     probe = probed(lambda x: jnp.sum(jnp.log(x)), (1,))
     found, moved = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-1.05, 2, 30))], STEADY, trusted=True
@@ -252,7 +252,7 @@ def test_a_pole_runs_to_infinity():
     assert all(abs(c.point[0] - 0.5) < 1e-12 and np.isinf(c.size) for c in found)
 
 
-def test_what_never_switches_is_not_found():
+def test_a_site_that_never_switches_has_no_crossing():
     probe = probed(lambda x: jnp.sum(jnp.abs(x - 5)), (1,))
     found, moved = find_crossings(
         probe, [line(probe, [0], [1], np.linspace(-3.1, 3.3, 40))], STEADY, trusted=True
@@ -260,8 +260,8 @@ def test_what_never_switches_is_not_found():
     assert not found and not moved
 
 
-def test_a_point_that_no_line_meets_is_judged_when_it_is_given():
-    """A norm at zero: smooth along lines that pass it by, a kink along those through it."""
+def test_a_singular_point_is_classified():
+    """A norm at zero: a kink along lines through it, smooth along all others."""
     probe = probed(lambda x: jnp.sqrt(jnp.sum(x**2)), (3,))
     (target,) = probe.subject.targets
     units = np.array([[1.0, 0, 0], [0.6, 0, 0.8]])
@@ -270,7 +270,7 @@ def test_a_point_that_no_line_meets_is_judged_when_it_is_given():
         assert crossing.order == KINK and crossing.size == pytest.approx(2)
 
 
-def test_the_typical_scale_is_that_of_the_middle():
+def test_the_typical_scale_consists_of_medians():
     rng = np.random.default_rng(1)
     value = np.concatenate([rng.normal(size=101) * 3 + 100, [INF, np.nan]])
     slopes = [np.concatenate([c * (1 + rng.uniform(size=101)), [1e9, np.nan]]) for c in (1, 2, 4)]

@@ -1,4 +1,4 @@
-"""The evaluator against the functions themselves, and places in sources written for the purpose.
+"""Checks the interpreter against the functions, and the places of operations in test sources.
 
 A program traced in float32 and evaluated in float64 is what the function computes when it is given
 float64. Arguments and constants are numbers that float32 holds exactly.
@@ -245,7 +245,7 @@ def traced(name):
 
 @functools.cache
 def computed(dtype):
-    """What each operation gives in a dtype, evaluated and by itself; an exception where it fails.
+    """Returns the result of each operation in a dtype, evaluated and direct, or its exception.
 
     All of them are one program, since compiling is what takes the time.
     """
@@ -282,7 +282,7 @@ def result_of(name, dtype):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_in_float64_it_is_the_function_of_float64(name):
+def test_wide_evaluation_equals_the_function_in_float64(name):
     found, true = result_of(name, "float64")
     assert len(found) == len(true) > 0
     for a, b in zip(found, true, strict=True):
@@ -291,7 +291,7 @@ def test_in_float64_it_is_the_function_of_float64(name):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_as_it_stands_it_is_the_function_of_float32(name):
+def test_evaluation_as_traced_equals_the_function_in_float32(name):
     found, true = result_of(name, "float32")
     for a, b in zip(found, true, strict=True):
         assert a.dtype == b.dtype
@@ -301,7 +301,7 @@ def test_as_it_stands_it_is_the_function_of_float32(name):
             np.testing.assert_array_equal(a, b)
 
 
-# Programs whose parts are tied to the precision or to the numbers that they were traced with.
+# Programs with parts that are bound to the dtype or the constants of their trace.
 DIFFICULT = {
     "scatter with a function": lambda m: jnp.sin(m).at[INDEX].apply(jnp.cos),
     "scatter that subtracts": lambda m: m.at[INDEX].subtract(jnp.sin(m)),
@@ -312,12 +312,12 @@ DIFFICULT = {
 }
 
 
-# Programs of their own inside an operation are computed as they were traced, in float32.
+# Programs inside an operation are evaluated in float32, as traced.
 AS_TRACED = ("scatter with a function", "a linear solve", "a reduction of one's own")
 
 
 @pytest.mark.parametrize("name", DIFFICULT)
-def test_parts_that_are_tied_to_a_precision(name):
+def test_operations_bound_to_a_dtype_are_evaluated(name):
     closed = jax.make_jaxpr(DIFFICULT[name])(M)
     found = run(lambda m: interpreter.evaluate(closed, [m])[0][0], M.astype(float))
     true = run(DIFFICULT[name], M.astype(float))
@@ -327,7 +327,7 @@ def test_parts_that_are_tied_to_a_precision(name):
 
 
 def nested(x):
-    """One operation in each kind of program, and one after it."""
+    """Has an operation in each kind of nested program, and one after it."""
     y = jax.jit(lambda v: jnp.sin(v) * jax.nn.relu(v))(x)
     y = lax.scan(lambda c, v: (c + jnp.cos(v), jnp.tanh(c)), y[0], y)[1]
     y = lax.cond(y[0] > 0, lambda v: jnp.exp(v), lambda v: jnp.log1p(v * v) + v, y)
@@ -354,7 +354,7 @@ def test_equations_and_observations_have_the_same_numbers():
     assert all(seen[number] is eqn for number, eqn in listed.items())
 
 
-def test_the_calls_around_an_equation_are_told_from_the_outside_in():
+def test_the_calls_around_an_equation_are_outermost_first():
     def function(x):
         turn = jax.jit(lambda c, v: (lax.cond(v > 0, jnp.sin, jnp.cos, c), v))
         return lax.scan(turn, x[0], x)[0]
@@ -374,7 +374,7 @@ def test_the_calls_around_an_equation_are_told_from_the_outside_in():
     assert around["max"][0] == "jit" and "custom_jvp_call" in around["max"]
 
 
-def test_numbers_go_on_after_a_loop_that_is_not_looked_into():
+def test_numbers_continue_after_a_loop_that_is_not_observed():
     def function(x):
         y = lax.while_loop(lambda v: v[0] < 4, lambda v: v + jnp.exp(v), x)
         return jnp.sinh(y)
@@ -391,7 +391,7 @@ def test_numbers_go_on_after_a_loop_that_is_not_looked_into():
     assert seen == {name: listed[name] for name in ("while", "sinh")}
 
 
-def test_observations_are_collected_in_order_with_a_row_for_each_turn():
+def test_observations_of_a_loop_have_one_row_per_iteration():
     def function(x):
         y = lax.scan(lambda c, v: (c + v, c * v), 0 * x[0], x)[1]
         return lax.cond(x[0] > 0, jnp.sin, jax.jit(lambda v: jnp.cos(v) - 1), x) + y
@@ -403,7 +403,7 @@ def test_observations_are_collected_in_order_with_a_row_for_each_turn():
     seen = run(lambda v: interpreter.evaluate(closed, [v], observe)[1], V.astype(float))
     carry = np.concatenate([[0], np.cumsum(V.astype(float))[:-1]])
     wide = V.astype(float)
-    # Of the start, of each turn, of both branches (the jit after what is in it), of the sum.
+    # Of the start, each iteration, both branches (the jit after its body), the sum.
     both = [np.cos(wide), np.cos(wide) - 1, np.sin(wide)]
     expected = [0.0, carry + wide, carry * wide, *both, np.sin(wide) + carry * wide]
     assert len(seen) == len(expected)
@@ -412,7 +412,7 @@ def test_observations_are_collected_in_order_with_a_row_for_each_turn():
 
 
 @pytest.mark.parametrize("wide", [True, False])
-def test_an_operation_is_replaced_wherever_it_stands(wide):
+def test_an_operation_is_replaced_at_any_depth(wide):
     closed = jax.make_jaxpr(nested)(V)
     numbers = {eqn.primitive.name: n for n, eqn, _ in equations(closed)}
     replacements = {
@@ -488,7 +488,7 @@ def distance(a, b):
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """The file of a loss, which uses another file of its author's."""
+    """Writes a file with losses and one with their helpers."""
     (tmp_path / "helpers.py").write_text(HELPERS)
     (tmp_path / "losses.py").write_text(LOSSES)
     monkeypatch.syspath_prepend(tmp_path)
@@ -497,7 +497,7 @@ def source(tmp_path, monkeypatch):
 
 
 def places(file, names):
-    """(operation, file, line, what stands there) of the operations, in their order."""
+    """Returns (operation, file, line, marked text) of the operations in order."""
     with jax.numpy_dtype_promotion("standard"):
         closed = jax.make_jaxpr(load_file(file).loss)(V, V)
     found = []
@@ -508,7 +508,7 @@ def places(file, names):
     return found
 
 
-def test_places_are_lines_and_columns_of_the_user(source):
+def test_places_are_lines_and_columns_of_user_code(source):
     def shown(where):
         text = where.text[where.column - 1 : where.end_column - 1] if where.column else None
         return where.file.rpartition("/")[2], where.line, text
@@ -520,7 +520,7 @@ def test_places_are_lines_and_columns_of_the_user(source):
     relu = ("losses.py", 8, "jax.nn.relu(p - t)")
     clips = [("losses.py", 12, "jnp.clip(p, 0, 1)"), ("losses.py", 12, "jnp.clip(t, -1, 1)")]
     assert found["max"][0] == relu
-    assert found["max"][1] == ("losses.py", 9, None)  # it goes on in the next line
+    assert found["max"][1] == ("losses.py", 9, None)  # it continues on the next line
     assert found["max"][2:4] == found["min"] == clips
     assert found["abs"][0] == ("losses.py", 13, "jnp.abs(v)")
     assert found["sqrt"] == [("helpers.py", 5, None)] * 2
@@ -531,7 +531,7 @@ def test_places_are_lines_and_columns_of_the_user(source):
     assert found["sign"][-1] == ("losses.py", 21, "jnp.sign(v)")
 
 
-def test_an_operation_of_ones_own_is_told_from_one_inside_a_function_of_a_library(source):
+def test_user_operations_are_distinguished_from_those_of_library_functions(source):
     told = {}
     for eqn, _, where in places(source, ("max", "gt", "abs", "floor", "reduce_max")):
         told.setdefault((eqn.primitive.name, where.line), set()).add(
@@ -541,7 +541,7 @@ def test_an_operation_of_ones_own_is_told_from_one_inside_a_function_of_a_librar
     assert told[("max", 8)] == told[("max", 9)] == told[("reduce_max", 14)] == {False}
 
 
-def test_columns_of_an_expression_that_goes_on_below_are_not_told(tmp_path):
+def test_an_expression_over_several_lines_has_no_columns(tmp_path):
     file = tmp_path / "long.py"
     file.write_text(
         "import jax.numpy as jnp\n\n\ndef loss(p, t):\n"
@@ -552,7 +552,7 @@ def test_columns_of_an_expression_that_goes_on_below_are_not_told(tmp_path):
     assert (where.line, where.column, where.end_column) == (5, None, None)
 
 
-def test_a_file_of_a_library_is_somebodys_own_if_it_is_asked_for(source):
+def test_a_library_file_is_user_code_if_it_is_audited(source):
     called = [found for found in places(source, ("max",)) if found[2].line == 8]
     (eqn, around, _), *_ = called
     library = next(

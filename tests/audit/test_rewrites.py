@@ -105,7 +105,7 @@ def shifted_far(p, t):
 
 
 @pytest.mark.parametrize("loss", [with_dice, shifted_far])
-def test_sums_that_are_no_padding_stay(loss):
+def test_sums_that_are_not_padding_are_unchanged(loss):
     found = changed(loss, "binary")
     np.testing.assert_allclose(
         run(found, LOGITS[2:7], TARGETS[2:7]), run(loss, LOGITS[2:7], TARGETS[2:7]), rtol=1e-4
@@ -203,7 +203,7 @@ def test_decisions_on_the_target_stay_hard():
     np.testing.assert_allclose(run(found, p, t), np.where(t > 0.5, 3, 1) * expit(p), rtol=1e-6)
 
 
-def test_a_change_works_inside_jit_and_on_batches_of_any_size():
+def test_a_rewrite_works_inside_jit_and_on_batches_of_any_size():
     found = changed(averaged, "binary")
     for size in (1, 9):
         p, t = LOGITS[-size:], TARGETS[-size:]
@@ -227,7 +227,7 @@ def test_a_change_works_inside_jit_and_on_batches_of_any_size():
         (lambda p, t: (p - t) ** 2, "regression", ALL, None),
     ],
 )
-def test_changes_are_offered_for_what_they_mend(loss, task, codes, said):
+def test_rewrites_are_offered_for_the_codes_that_they_remove(loss, task, codes, said):
     offered = [rewrite.change for rewrite in rewrites(surveyed(loss, task), codes)]
     assert len(offered) == (said is not None)
     assert all(said in what for what in offered)

@@ -1,4 +1,4 @@
-"""What the rules say of single operations, against NumPy: ranges, curvature, smoothness, switches.
+"""Checks the rules of single operations against NumPy: ranges, curvature, smoothness, switches.
 
 Each operation is traced once; then ranges of its arguments are drawn, and points inside them.
 Whole programs are in `test_static_programs`.
@@ -39,7 +39,7 @@ INDEX = jnp.array([2, 0])
 
 @dataclass(frozen=True)
 class Case:
-    """An operation of vectors of three elements, as JAX and as NumPy have it.
+    """An operation on vectors of three elements, in JAX and in NumPy.
 
     `broken(*ranges)`: whether some point of the ranges is one where the function is known not to be
     infinitely differentiable. `more` marks a second case of the same primitive.
@@ -65,12 +65,12 @@ def two(primitive, function, truth, broken=lambda a, b: False, more=""):
 
 
 def inside(*points):
-    """A kink or jump at these points; at an end of the range there is only one side of it."""
+    """A kink or jump at these points; an end of the range has only one side."""
     return lambda a: any(a[0] < point < a[1] for point in points)
 
 
 def reaches(limit):
-    """Not defined, or with an infinite slope, at this point and below."""
+    """Undefined, or with an infinite slope, at this point and below."""
     return lambda a: a[0] <= limit
 
 
@@ -221,12 +221,12 @@ CASES = [
     kept("copy", lambda x: jnp.array(x, copy=True), lambda x: x),
     kept("optimization_barrier", lambda x: lax.optimization_barrier(x), lambda x: x),
 ]
-# Rules of no one or two floats, and other names of operations above.
+# Rules whose operands are not one or two floats, and aliases of operations above.
 NOT_DRIVEN = {"iota", "add_any", "stack", "expand_dims", "copy_p", "real"}
 NOT_DRIVEN |= {"sharding_constraint"}
 
 
-def test_every_rule_is_driven():
+def test_every_rule_has_a_case():
     assert {case.primitive for case in CASES} == rules.RULES.keys() - NOT_DRIVEN
 
 
@@ -237,13 +237,13 @@ def traced(case):
     return closed
 
 
-# Open ends are those that the rules make: above 0 and -1 from below, below 0 and 1 from above.
+# Open ends are those that the rules produce: above 0 and -1 from below, below 0 and 1 from above.
 small = st.integers(-5000, 5000).map(lambda n: n / 100)
 anywhere = st.sampled_from([-1e30, -8.0, -1.0, 0.0, 1e-4, 0.5, 1.0, 8.0, 41.0]) | small
 lows = st.sampled_from([-INF, -iv.BELOW_ONE, iv.ABOVE_ZERO]) | anywhere
 highs = st.sampled_from([INF, -iv.ABOVE_ZERO, iv.BELOW_ONE, 1e30]) | anywhere
 ranges = st.tuples(lows, highs).filter(lambda ends: ends[0] < ends[1])
-# Where the points of a range lie in it: its ends, its middle, near its ends, at random.
+# Positions of points in a range: its ends, its middle, near its ends, at random.
 SHARES = np.random.default_rng(3).choice(
     [0, 1, 0.5, 1e-9, 1 - 1e-9, *np.linspace(0, 1, 16)], (24, 2, N)
 )
@@ -280,7 +280,7 @@ def test_the_true_value_lies_in_the_claimed_range(bounds):
 @laws
 @given(bounds=st.tuples(ranges, ranges), fixed=st.booleans())
 def test_midpoints_confirm_the_claimed_curvature(bounds, fixed):
-    """`fixed`: the second argument is a target, and does not move."""
+    """`fixed`: the second argument is a target and does not vary."""
     for case in CASES:
         found = claim(case, bounds, fixed)
         assert bends_as_claimed(found.convexity, *ends_and_middle(case, bounds, fixed)), str(case)
@@ -288,7 +288,7 @@ def test_midpoints_confirm_the_claimed_curvature(bounds, fixed):
 
 @laws
 @given(bounds=st.tuples(ranges, ranges))
-def test_smooth_is_claimed_only_where_the_function_is(bounds):
+def test_only_smooth_functions_are_claimed_smooth(bounds):
     for case in CASES:
         if case.broken(*bounds[: case.arity]):
             found = claim(case, bounds)
@@ -296,7 +296,7 @@ def test_smooth_is_claimed_only_where_the_function_is(bounds):
 
 
 def claim(case, bounds, fixed=False):
-    """What the rules say of an operation of affine values in these ranges."""
+    """Returns the claims about an operation on affine values in these ranges."""
     inputs = [varying(b) for b in bounds]
     if fixed:
         inputs[1] = AbstractValue(range=bounds[1], uses_target=True)
@@ -305,13 +305,13 @@ def claim(case, bounds, fixed=False):
 
 
 def values(case, bounds):
-    """The true values at some points of the ranges."""
+    """Returns the true values at points of the ranges."""
     rows = [at(case, points(bounds, shares)) for shares in SHARES]
     return np.array(rows, float)
 
 
 def ends_and_middle(case, bounds, fixed):
-    """The true values at pairs of points, and at their midpoints."""
+    """Returns the true values at pairs of points and at their midpoints."""
     found = []
     for first, second in itertools.pairwise(SHARES):
         a, b = points(bounds, first), points(bounds, second)
@@ -328,8 +328,8 @@ def at(case, arguments):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_smooth_is_claimed_somewhere(case):
-    """The rules are of use: far from its switches, each operation is known to be smooth."""
+def test_each_case_is_claimed_smooth_on_some_range(case):
+    """Far from its switches, each operation is proved smooth."""
     found = claim(case, ((3.25, 3.5), (7.25, 7.5)))
     never = ("reduce_max", "reduce_min", "floor", "ceil", "round", "reduce_precision")
     jumps = case.primitive in never or str(case).endswith(("whole numbers", "to bool"))
@@ -392,13 +392,13 @@ def least(bounds):
     return max(bounds[0], -bounds[1], 0.0)
 
 
-def test_every_switch_is_driven():
+def test_every_switch_has_a_case():
     assert HOLDS.keys() == SWITCHES.keys()
 
 
 @laws
 @given(bounds=st.tuples(ranges, ranges))
-def test_no_switch_is_overlooked(bounds):
+def test_no_switch_is_missed(bounds):
     for name, (_, holds) in HOLDS.items():
         arity = holds.__code__.co_argcount
         reading = reader.read(switching(name, arity), list(map(varying, bounds))[:arity])
@@ -411,7 +411,7 @@ def switching(name, arity):
     return jax.make_jaxpr(HOLDS[name][0])(*[F32] * arity)
 
 
-def test_a_switch_of_the_target_is_one_of_the_target_only():
+def test_a_switch_of_the_target_has_the_status_target_only():
     read = functools.partial(reader.read, traced(next(c for c in CASES if str(c) == "abs")))
     (site,) = read([AbstractValue(range=(-INF, INF), uses_target=True)]).sites
     assert site.status == reader.TARGET_ONLY
@@ -421,7 +421,7 @@ def test_a_switch_of_the_target_is_one_of_the_target_only():
 
 @laws
 @given(a=ranges, b=ranges)
-def test_intervals_are_ordered_as_their_numbers_are(a, b):
+def test_the_order_of_intervals_is_that_of_their_numbers(a, b):
     x, y = within(a, SHARES[:, 0]), within(b, SHARES[:, 1])
     if iv.below(a, b):
         assert np.max(x) < np.min(y) or {a[1], b[0]} & {iv.ABOVE_ZERO, -iv.ABOVE_ZERO, iv.BELOW_ONE}
@@ -429,7 +429,7 @@ def test_intervals_are_ordered_as_their_numbers_are(a, b):
         assert np.max(x) <= np.min(y)
 
 
-def test_open_ends_stay_open_and_no_more_than_that():
+def test_open_ends_stay_open_and_closed_ends_closed():
     positive, share = (iv.ABOVE_ZERO, INF), (iv.ABOVE_ZERO, iv.BELOW_ONE)
     assert iv.add(positive, positive)[0] == iv.ABOVE_ZERO
     assert iv.multiply(positive, (5.0, 5.0))[0] == iv.ABOVE_ZERO
@@ -441,7 +441,7 @@ def test_open_ends_stay_open_and_no_more_than_that():
     assert iv.power(share, 3) == share
     assert iv.multiply((0.0, 1.0), positive)[0] == 0.0
     assert iv.below(share, (1.0, 2.0)) and not iv.below((0.0, 1.0), (1.0, 2.0))
-    # Beyond 40 a sigmoid is above BELOW_ONE, so nothing is known of two of them.
+    # Beyond 40 a sigmoid is above BELOW_ONE, so the order of two of them is unknown.
     high = iv.image((40.0, INF), lambda x: 1 / (1 + math.exp(-x)), iv.ABOVE_ZERO, iv.BELOW_ONE)
     assert not iv.not_above(share, high)
 
@@ -458,7 +458,7 @@ def test_rounding_never_makes_a_range_narrower():
     assert iv.image((800.0, 900.0), math.exp, iv.ABOVE_ZERO, INF)[0] < INF
 
 
-def test_is_finite_is_true_of_the_domain_alone():
+def test_is_finite_holds_only_inside_the_domain():
     def told(function):
         return reader.read(jax.make_jaxpr(function)(F32), [varying((0.0, 1.0))]).outputs[0]
 

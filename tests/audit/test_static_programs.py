@@ -1,4 +1,4 @@
-"""What the rules say of whole programs: nothing that brute force contradicts.
+"""Checks the claims of the rules about whole programs against brute force.
 
 Each program of the table was, or could be, taken for something better than it is. A witness shows
 what it really is: a point with a kink, three points that are not convex, a value out of a range.
@@ -25,22 +25,22 @@ X = np.array([0.25, -1.5, 0.75, 2.0])
 
 
 def value(function, *arguments):
-    """The value in float64."""
+    """Returns the value in float64."""
     return float(run(function, *(np.asarray(a, np.float64) for a in arguments)))
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program, and a witness of what it is not.
+    """A program, with counterexamples to the properties that it lacks.
 
-    `kink`: a point and a direction along which the slope jumps; `bent`: two points between which it
-    lies above its chord; `values`: points whose values lie in the range, as they must. `exact` is
+    `kink`: a point and a direction along which the slope jumps; `chord`: two points between which
+    the value lies above the chord; `values`: points whose values must lie in the range. `exact` is
     the same function in a form that float64 computes well.
     """
 
     function: Callable
     kink: tuple | None = None
-    bent: tuple | None = None
+    chord: tuple | None = None
     values: tuple = ()
     bounds: tuple = REAL
     target: tuple | None = None
@@ -62,7 +62,7 @@ def by_hand(x, constant=jnp.max, times=1):
 
 @jax.custom_jvp
 def logaddexp(a, b):
-    """Not the library's, though it is called so."""
+    """A user function with the name of one of the library."""
     return jnp.maximum(a, b)
 
 
@@ -145,7 +145,7 @@ def late_branch(x):
 
 
 def counted(x):
-    """Counts until the prediction is passed."""
+    """Counts up to the prediction."""
     return lax.while_loop(lambda n: n < x[0], lambda n: n + 1, jnp.zeros_like(x[0]))
 
 
@@ -156,7 +156,7 @@ def written(x):
 
 
 def exponentials(x):
-    """log(e^x + e^-x - 1): convex before the 1 is taken away."""
+    """log(e^x + e^-x - 1): convex only without the -1."""
     return jnp.log(jnp.sum(jnp.stack([jnp.exp(x[0]), jnp.exp(-x[0]), -jnp.ones_like(x[0])])))
 
 
@@ -261,36 +261,36 @@ PROGRAMS = {
         kink=(0.5 * ONES, E1),
         exact=lambda x: jnp.sum(jnp.abs(x - 0.5)),
     ),
-    "a negative constant among exponentials": Program(exponentials, bent=(E1, 4 * E1)),
+    "a negative constant among exponentials": Program(exponentials, chord=(E1, 4 * E1)),
     "joined with a negative constant": Program(
-        inverse_of_joined, bent=(ZERO, np.array([0, 0, 5, 5]))
+        inverse_of_joined, chord=(ZERO, np.array([0, 0, 5, 5]))
     ),
-    "a sum of sigmoids": Program(added_sigmoids, bent=(10 * E1, 20 * E1), values=(FAR, -FAR)),
+    "a sum of sigmoids": Program(added_sigmoids, chord=(10 * E1, 20 * E1), values=(FAR, -FAR)),
     "two sigmoids": Program(
         lambda x: -jnp.log(jax.nn.sigmoid(x[0] + 20) + jax.nn.sigmoid(x[0] - 20)),
-        bent=(10 * E1, 20 * E1),
+        chord=(10 * E1, 20 * E1),
     ),
     "an exponential and what falls": Program(
-        lambda x: jnp.log(jnp.exp(x[0]) + 10 * jax.nn.relu(-x[0]) + 1), bent=(-9 * E1, -1 * E1)
+        lambda x: jnp.log(jnp.exp(x[0]) + 10 * jax.nn.relu(-x[0]) + 1), chord=(-9 * E1, -1 * E1)
     ),
     "a logarithm of something convex": Program(
-        lambda x: -jnp.log(1 + x[0] ** 2), bent=(-3 * E1, 3 * E1)
+        lambda x: -jnp.log(1 + x[0] ** 2), chord=(-3 * E1, 3 * E1)
     ),
     "an exponential of something concave": Program(
-        lambda x: jnp.expm1(-(x[0] ** 2)), bent=(-0.5 * E1, 0.5 * E1)
+        lambda x: jnp.expm1(-(x[0] ** 2)), chord=(-0.5 * E1, 0.5 * E1)
     ),
     "the inverse of something convex": Program(
-        lambda x: 1 / (1 + x[0] ** 2), bent=(-0.5 * E1, 0.5 * E1)
+        lambda x: 1 / (1 + x[0] ** 2), chord=(-0.5 * E1, 0.5 * E1)
     ),
     "a whole quotient": Program(
-        halves, target=POSITIVE, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+        halves, target=POSITIVE, given=(ZERO,), chord=(-ONES, ONES), values=(3 * ONES,)
     ),
     "whole numbers that wrap": Program(
-        wrapped, target=UNIT, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+        wrapped, target=UNIT, given=(ZERO,), chord=(-ONES, ONES), values=(3 * ONES,)
     ),
-    "zero where it is infinite": Program(finite_or_zero, bounds=UNIT, bent=(ZERO, ONES)),
+    "zero where it is infinite": Program(finite_or_zero, bounds=UNIT, chord=(ZERO, ONES)),
     "a weight where the target is infinite": Program(
-        weighted, target=UNIT, given=(ZERO,), bent=(-ONES, ONES), values=(3 * ONES,)
+        weighted, target=UNIT, given=(ZERO,), chord=(-ONES, ONES), values=(3 * ONES,)
     ),
     "the square of a complex number": Program(complex_square, values=(ONES,)),
     "a value for what is out of bounds": Program(filled, values=(ZERO,)),
@@ -314,12 +314,12 @@ PROGRAMS = {
         values=(14 * FAR, -24 * FAR),
         exact=lambda x: jnp.sum(jnp.exp(-x / 2)),
     ),
-    "x times -x": Program(lambda x: jnp.sum(x * -x), bent=(-ONES, ONES), values=(X,)),
+    "x times -x": Program(lambda x: jnp.sum(x * -x), chord=(-ONES, ONES), values=(X,)),
 }
 
 
 def is_kinked(function, point, direction, given):
-    """Whether the slope along a direction jumps at a point: it does not shrink with the step."""
+    """Whether the slope along a direction jumps at a point: its change does not shrink."""
 
     def jump(step):
         ends = [value(function, point + s * step * direction, *given) for s in (-1, 0, 1)]
@@ -334,7 +334,7 @@ def is_bent(function, a, b, given):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_nothing_false_is_said(name):
+def test_no_claim_is_false(name):
     program = PROGRAMS[name]
     (found,) = read(program.function, program.bounds, program.target).outputs
     truth = program.exact or program.function
@@ -342,12 +342,12 @@ def test_nothing_false_is_said(name):
     if program.kink is not None:
         assert is_kinked(truth, *program.kink, program.given), "it is no witness"
         assert not found.smooth
-    if program.bent is not None:
-        assert is_bent(truth, *program.bent, program.given), "it is no witness"
+    if program.chord is not None:
+        assert is_bent(truth, *program.chord, program.given), "it is no witness"
         assert not iv.is_convex(found.convexity)
     for point in program.values:
         assert found.range[0] <= value(truth, point, *program.given) <= found.range[1]
-    assert program.kink or program.bent or program.values
+    assert program.kink or program.chord or program.values
 
 
 def logsumexp(x):
@@ -355,11 +355,11 @@ def logsumexp(x):
 
 
 def safe_log(x):
-    """The double where: log is given 1 where the target chooses the other branch."""
+    """The double `where`: log gets 1 if the target selects the other branch."""
     return jnp.log(jnp.where(jnp.arange(4) < 2, 1 + x**2, 1.0))
 
 
-# Proved smooth, and convex where it says so: the rules are of use.
+# Proved smooth, and convex if so marked.
 PROVED = {
     "logsumexp by hand": (by_hand, True),
     "logsumexp": (logsumexp, True),
@@ -402,7 +402,7 @@ PROVED = {
 
 
 @pytest.mark.parametrize("name", PROVED)
-def test_what_is_true_is_proved(name):
+def test_true_claims_are_proved(name):
     function, convex = PROVED[name]
     (found,) = read(function).outputs
     smooth = name != "a shift that is taken back"
@@ -433,14 +433,14 @@ def test_a_switch_on_the_target_leaves_the_prediction_smooth(name):
     assert {site.status for site in reading.sites} <= {reader.TARGET_ONLY, reader.UNREACHABLE}
 
 
-def test_the_constant_of_a_softmax_does_no_harm_and_is_told_apart():
+def test_the_shift_of_a_softmax_is_recognized_as_harmless():
     reading = read(by_hand)
     (number,) = reading.softmax_shifts
     assert {s.number: s.operation for s in reading.sites}[number] == "reduce_max"
     assert not read(lambda x: jnp.max(x) + jnp.sum(jnp.exp(x))).softmax_shifts
 
 
-def test_what_works_on_the_prediction_is_told_from_the_rest():
+def test_equations_that_depend_on_the_prediction_are_recorded():
     def function(x, t):
         return jnp.sum(jnp.exp(t) * jnp.sin(x))
 

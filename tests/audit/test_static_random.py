@@ -1,4 +1,4 @@
-"""Random compositions: the rules say nothing of them that values in NumPy contradict."""
+"""Checks the claims of the rules about random compositions against values in NumPy."""
 
 import functools
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jax import lax
 from truth import POSITIVE, REAL, UNIT, bends_as_claimed, read
 
-# Random compositions. Rows of points stand along the first axis of what NumPy is given.
+# Random compositions. In NumPy the points are rows along the first axis.
 UNARY = {
     "neg": (lambda v: -v, lambda v: -v),
     "exp": (jnp.exp, np.exp),
@@ -75,7 +75,7 @@ trees = st.recursive(
 
 
 def grown(tree, which, x, t):
-    """The value of a tree; `which` is 0 for JAX, 1 for NumPy."""
+    """Returns the value of a tree; `which` is 0 for JAX, 1 for NumPy."""
     if not isinstance(tree, tuple):
         return {"x": x, "t": t}.get(tree, tree + 0 * x if isinstance(tree, float) else None)
     name, *inner = tree
@@ -92,7 +92,7 @@ few = settings(
 
 @few
 @given(tree=trees, bounds=domains, target=domains)
-def test_nothing_false_is_said_of_random_compositions(tree, bounds, target):
+def test_no_claim_about_a_random_composition_is_false(tree, bounds, target):
     (found,) = read(functools.partial(grown, tree, 0), bounds, target, size=3).outputs
     low, high = np.clip(bounds, -3, 3)
     rng = np.random.default_rng(5)
@@ -134,12 +134,12 @@ def true_value(tree, t, x):
 
 
 def is_smooth(truth, a, b):
-    """Whether no slope jumps on the way from any point to another: second differences shrink."""
+    """Whether no slope jumps between the points: second differences shrink."""
     worst = []
     for count in (401, 4001):
         ways = np.linspace(0, 1, count)[:, None, None]
         along = truth((a + ways * (b - a)).reshape(-1, 3)).reshape(count, -1)
-        along = along[:, np.isfinite(along).any(0)]  # the target can forbid an element altogether
+        along = along[:, np.isfinite(along).any(0)]  # an element can be undefined for a target
         if not np.isfinite(along).all():
             return bool(np.nanmax(np.abs(along)) > 1e100)  # it only left the range of floats
         slope = np.abs(np.diff(along, axis=0)).max(0) + 1e-9

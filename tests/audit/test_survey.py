@@ -1,4 +1,4 @@
-"""Samples, paths and fractions: inside the domain, of the right kind, and the same every time."""
+"""Checks that samples and paths lie in the domain and are reproducible, and how numbers read."""
 
 import functools
 import json
@@ -13,6 +13,7 @@ from landscape.audit.codes._numbers import brief, interval, quote
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.probes import CHUNK
+from landscape.audit.measure.subject import SubjectOptions
 from landscape.audit.measure.survey import Survey, norms, route
 from landscape.audit.measure.switching import lowest_values
 from landscape.audit.static import intervals as iv
@@ -27,7 +28,7 @@ def test_the_interval_is_that_of_wilson(trials):
         assert interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-7)
 
 
-def test_the_interval_of_no_trial_is_everything():
+def test_the_interval_without_trials_is_everything():
     assert interval(0, 0) == (0.0, 1.0)
 
 
@@ -37,9 +38,7 @@ def squared(p, t):
 
 @functools.cache
 def subject_of(task, domain="real", function=squared, kind="loss"):
-    return build(
-        function, kind=kind, task=task, domain=domain, head=None, order="auto", form="auto"
-    )
+    return build(function, SubjectOptions(kind, task, domain))
 
 
 SUBJECTS = [
@@ -113,7 +112,7 @@ def surveyed(seed=0, task="binary", domain="real", function=squared):
     return Survey(subject, *readings, seed)
 
 
-def test_samples_are_measured_as_the_function_is():
+def test_samples_hold_the_derivatives_of_the_function():
     survey = surveyed(task="multiclass")
     assert len(survey.samples) == 2 * len(survey.subject.targets)
     assert len(survey.plausible) == len(survey.subject.targets)
@@ -168,7 +167,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_same_audit_is_the_same_and_another_seed_judges_alike(name):
+def test_audits_are_reproducible_and_seeds_agree_on_the_verdict(name):
     function, task, verdict = LOSSES[name]
     found = [audit(function, task=task, name=name, seed=seed) for seed in (0, 0, 5)]
     texts = [json.dumps(a.to_json(with_shapes=True), sort_keys=True) for a in found]
@@ -179,7 +178,7 @@ def test_the_same_audit_is_the_same_and_another_seed_judges_alike(name):
     assert properties[0] == properties[2]
 
 
-def test_numbers_are_quoted_to_the_last_digit_and_told_briefly():
+def test_quoted_numbers_are_exact_and_messages_round_them():
     assert quote(np.float64(0.1)) == 0.1 and isinstance(quote(np.array([[2]])), float)
     assert quote(np.array([[1.0, 2.0]])) == [[1.0, 2.0]]
     assert brief(1 / 3) == "0.3333"

@@ -1,4 +1,4 @@
-"""What the rules say of a program, and whether values at midpoints agree with a curvature."""
+"""Readings of functions, and whether values at midpoints agree with a claimed curvature."""
 
 import math
 
@@ -17,7 +17,7 @@ _CONCAVE = {iv.CONSTANT, iv.AFFINE, iv.CONCAVE, iv.LOG_CONCAVE}
 
 
 def read(function, bounds=REAL, target=None, size=4):
-    """The reading of a function of a vector, and of a second one that is a target."""
+    """Returns the reading of a function of a vector and a target."""
     inputs = [AbstractValue(range=bounds, varies=True, convexity=iv.AFFINE)]
     if target is not None:
         inputs.append(AbstractValue(range=target, uses_target=True))

@@ -14,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit.measure import domains
-from landscape.audit.measure.domains import CLASSES
 from landscape.audit.measure.loss_subject import HEADS, loss_subject
 from landscape.audit.measure.signature import check_choice, check_real, count_inputs, name_of
-from landscape.audit.measure.subject import CALLBACKS, Subject, checked
+from landscape.audit.measure.subject import CALLBACKS, Subject, SubjectOptions, checked
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
@@ -30,47 +29,25 @@ FORMS = ("auto", "onehot", "labels", "signed", "zero_one")
 FEATURES = 4
 
 
-def build(
-    function: Callable,
-    *,
-    kind: str,
-    task: str | None,
-    domain: str | None,
-    head: str | None,
-    order: str,
-    form: str,
-    outputs: int | None = None,
-    name: str | None = None,
-) -> Subject:
+def build(function: Callable, options: SubjectOptions) -> Subject:
     """Returns the subject of an audit.
 
     Raises UserError if the function cannot be audited, with its line.
     """
-    name = name or name_of(function)
+    options = options._replace(name=options.name or name_of(function))
     if inspect.isclass(function):
         raise UserError(
-            f"`{name}` is a class, not a function",
+            f"`{options.name}` is a class, not a function",
             hint="name a function, or a callable instance of the class",
         )
-    check_choice(kind, KINDS, "kind")
-    check_choice(form, FORMS, "form of targets")
-    if head is not None:
-        check_choice(head, tuple(HEADS), "head")
+    check_choice(options.kind, KINDS, "kind")
+    check_choice(options.form, FORMS, "form of targets")
+    if options.head is not None:
+        check_choice(options.head, tuple(HEADS), "head")
     printed = _Printed()
     with contextlib.redirect_stdout(printed):
-        if kind == "loss":
-            subject = loss_subject(
-                function,
-                name=name,
-                task=task,
-                domain=domain,
-                head=head,
-                order=order,
-                form=form,
-                classes=outputs or CLASSES,
-            )
-        else:
-            subject = _function_subject(function, kind, domain or "real", name)
+        build_kind = loss_subject if options.kind == "loss" else _function_subject
+        subject = build_kind(function, options)
     notes = (*subject.notes, *printed.notes(), *_callback_notes(subject))
     return replace(subject, notes=notes)
 
@@ -120,9 +97,10 @@ def _is_elementwise(function: Callable) -> bool:
     return True
 
 
-def _function_subject(function: Callable, kind: str, domain: str, name: str) -> Subject:
+def _function_subject(function: Callable, options: SubjectOptions) -> Subject:
     """Returns the subject of an activation, or of a weighted sum of the outputs of a function."""
-    label = f"{kind} `{name}`"
+    kind, domain = options.kind, options.domain or "real"
+    label = f"{kind} `{options.name}`"
     inputs = count_inputs(function, kind)
     shapes: list[tuple[int, ...]] = [(3, FEATURES), (1, FEATURES), (FEATURES,)]
     if kind == "activation":
@@ -142,7 +120,7 @@ def _function_subject(function: Callable, kind: str, domain: str, name: str) -> 
     notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []
     return checked(
         Subject(
-            name=name,
+            name=options.name,
             kind=kind,
             domain=domains.domain(domain, stacked, centered=False),
             shape=stacked,

@@ -19,7 +19,7 @@ from landscape.audit.measure.signature import (
     infer_task,
     takes_targets_first,
 )
-from landscape.audit.measure.subject import Subject, checked, row_of
+from landscape.audit.measure.subject import Subject, SubjectOptions, checked, row_of
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.user_calls import guarded
@@ -33,22 +33,20 @@ _MIXED_ROWS = 4  # examples in the subject of a loss that mixes the examples of 
 
 @dataclass(frozen=True)
 class _Loss:
-    """A loss and all settings of its subject except the form of its targets.
+    """A loss with its task and domain; only the form of its targets is not settled.
 
     `batched(predictions, targets)` is `function` after the head, with its arguments in this order.
     """
 
     function: Callable
     batched: Callable[[Array, Array], Array]
-    name: str
+    options: SubjectOptions
     task: str
     domain: str
-    head: str | None
-    classes: int
 
     def batch(self, form: str) -> tuple[Array, Array]:
         """Returns predictions and targets of a small batch."""
-        return batch(self.task, form, "unit", _BATCH, self.classes)
+        return batch(self.task, form, "unit", _BATCH, self.options.outputs)
 
     def accepts(self, form: str) -> bool:
         """Whether the loss accepts targets of this form."""
@@ -59,14 +57,14 @@ class _Loss:
 
     def subject(self, form: str, rows: int) -> Subject:
         """Returns the subject of `rows` examples with targets of this form."""
-        shape = example_shape(self.task, rows, self.classes)
+        shape = example_shape(self.task, rows, self.options.outputs)
         return checked(
             Subject(
-                name=self.name,
+                name=self.options.name,
                 kind="loss",
                 task=self.task,
                 form=form,
-                head=self.head,
+                head=self.options.head,
                 domain=domains.domain(self.domain, shape, centered=self.task == "regression"),
                 shape=shape,
                 targets=domains.targets(self.task, form, shape, self.domain),
@@ -77,51 +75,37 @@ class _Loss:
         )
 
 
-def loss_subject(
-    function: Callable,
-    *,
-    name: str,
-    task: str | None,
-    domain: str | None,
-    head: str | None,
-    order: str,
-    form: str,
-    classes: int,
-) -> Subject:
+def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
     """Returns the subject of a loss, with a note for each setting that was inferred.
 
     Raises UserError if the loss cannot be audited.
     """
     notes: list[str] = []
-    targets_first = takes_targets_first(function, order)
-    batched = _predictions_first(function, targets_first)
-    if targets_first and order == "auto":
+    task, domain, head, form = options.task, options.domain, options.head, options.form
+    targets_first = takes_targets_first(function, options.order)
+
+    def ordered(predictions: Array, targets: Array) -> Array:
+        both = (targets, predictions) if targets_first else (predictions, targets)
+        return function(*both)
+
+    def batched(predictions: Array, targets: Array) -> Array:
+        return ordered(predictions if head is None else HEADS[head](predictions), targets)
+
+    if targets_first and options.order == "auto":
         notes.append("it takes the target first, by the names of its arguments (--order decides)")
     if task is None:
-        task, reason = infer_task(function, batched)
+        task, reason = infer_task(function, ordered)
         notes.append(f"taken as a {task} loss: {reason} (--task decides)")
     check_choice(task, TASKS, "task")
     if domain is None:
         domain = infer_domain(function, task) if head is None else "real"
         if domain != "real":
             notes.append("predictions are probabilities: from_logits is False (--domain decides)")
-    if head is not None:
-        batched = _after_head(batched, HEADS[head])
-    loss = _Loss(function, batched, name, task, domain, head, classes)
+    loss = _Loss(function, batched, options, task, domain)
     subject = _with_accepted_form(loss, form, notes)
     if task == "binary" and form == "auto":
         subject = _signed_if_needed(loss, subject)
     return subject
-
-
-def _predictions_first(function: Callable, targets_first: bool) -> Callable:
-    if targets_first:
-        return lambda predictions, targets: function(targets, predictions)
-    return lambda predictions, targets: function(predictions, targets)
-
-
-def _after_head(loss: Callable, head: Callable) -> Callable:
-    return lambda predictions, targets: loss(head(predictions), targets)
 
 
 def _with_accepted_form(loss: _Loss, form: str, notes: list[str]) -> Subject:
@@ -172,7 +156,7 @@ def _count_rows(loss: _Loss, form: str) -> int:
     Raises UserError if the loss returns no array of an expected shape.
     """
     arrays = loss.batch(form)
-    label = f"loss `{loss.name}`"
+    label = f"loss `{loss.options.name}`"
     out = guarded(lambda: jax.eval_shape(loss.batched, *arrays), label, loss.function)
     check_real(out, label, loss.function)
     check_loss_shape(out, arrays[0].shape, label, loss.function)

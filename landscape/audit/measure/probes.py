@@ -72,18 +72,15 @@ class Probe:
     @cached_property
     def owners(self) -> Array:
         """The position in `sites` of the site of each state."""
-        return np.array([i for i, n in enumerate(self._counts) for _ in range(n)], int)
 
-    @cached_property
-    def _counts(self) -> list[int]:
+        def states(x: Any, t: Any) -> list:
+            return interpreter.evaluate(self.subject.value, [x, t], self._observe)[1]
+
         with jax.enable_x64(True):
             x = jax.ShapeDtypeStruct(self.subject.shape, jnp.float64)
-
-            def states(x: Any, t: Any) -> list:
-                return interpreter.evaluate(self.subject.value, [x, t], self._observe)[1]
-
             shapes = jax.eval_shape(states, x, self.subject.targets[0].cast(np.float64))
-            return [int(np.prod(s.shape)) for s in shapes]
+        sizes = np.array([np.prod(shape.shape) for shape in shapes], int)
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     def _observe(self, number: int, eqn: Any, inputs: list, outputs: list) -> list:
         return [STATES[eqn.primitive.name](eqn, inputs)] if number in self._numbers else []

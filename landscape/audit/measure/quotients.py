@@ -1,4 +1,4 @@
-"""Autodiff against difference quotients, where nothing switches between the two points."""
+"""Compares autodiff with difference quotients of points between which nothing switches."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,11 @@ STEPS = (1e-4, 1e-5)  # of the two central difference quotients, relative to the
 TOLERANCE = 1e-3  # relative difference between slope and quotient, and between the two quotients
 ROUNDING = 1e-9  # of values, relative
 SHARE = 0.005  # of the points must disagree,
-LEAST = 3  # and so many at least
+LEAST = 3  # and at least this many
 
 
 class Disagreement(NamedTuple):
-    """`points` of `trials` disagree, `opposed` of them by a slope of the other sign; one example
-    with its target's name."""
+    """At `points` of `trials` the slope is wrong, at `opposed` its sign; with one such point."""
 
     points: int
     opposed: int
@@ -28,17 +27,9 @@ class Disagreement(NamedTuple):
     quotient: float
 
 
-class _Comparison(NamedTuple):
-    """Slopes and quotients at the points of a sample; only those at `comparable` points count."""
-
-    slopes: Array
-    quotients: Array
-    comparable: Array
-
-
 @once
 def disagreement(survey: Survey) -> Disagreement | None:
-    """Slopes of autodiff that differ from the limit of the difference quotient, if enough do."""
+    """Returns how slopes of autodiff differ from the difference quotients, if enough do."""
     points, opposed, trials, example = 0, 0, 0, None
     for sample in survey.plausible:
         for directions in (sample.directions, _uphill(sample)):
@@ -65,15 +56,18 @@ def is_trusted(survey: Survey) -> bool:
 
 
 def _uphill(sample: Sample) -> Array:
-    """Unit vectors along the gradients; the random directions where there is no gradient."""
+    """Returns unit vectors along the gradients, and the random directions if these are zero."""
     sizes = sample.norms.reshape(-1, *(1,) * (sample.points.ndim - 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         units = sample.derivatives.gradient / sizes
     return np.where(np.isfinite(units) & (sizes > 0), units, sample.directions)
 
 
-def _compare(survey: Survey, sample: Sample, directions: Array) -> _Comparison:
-    """Points are comparable if states are equal on both sides and the quotients have settled."""
+def _compare(survey: Survey, sample: Sample, directions: Array) -> tuple[Array, Array, Array]:
+    """Returns slopes, difference quotients, and whether they are comparable at each point.
+
+    They are if the states on both sides are equal and the quotients have converged.
+    """
     rows = (-1, *(1,) * (sample.points.ndim - 1))
     units = directions / norms(directions).reshape(rows)
     count = len(units)
@@ -89,4 +83,4 @@ def _compare(survey: Survey, sample: Sample, directions: Array) -> _Comparison:
     coarse, fine = quotients
     noise = ROUNDING * (1 + np.abs(sample.derivatives.value))
     settled = np.abs(coarse - fine) <= TOLERANCE * (np.abs(coarse) + np.abs(fine)) + noise
-    return _Comparison(slopes, fine, steady & settled & np.isfinite(slopes) & np.isfinite(fine))
+    return slopes, fine, steady & settled & np.isfinite(slopes) & np.isfinite(fine)

@@ -27,7 +27,8 @@ def shapes(survey: Survey) -> LossShapes:
     subject = survey.subject
     low, high = _window(survey)
     x = np.linspace(low, high, _POINTS)
-    lines = [_drawn_line(survey, t, x) for t in subject.targets[: _curve_count(subject.task)]]
+    drawn = subject.targets[: 1 if subject.task == "multiclass" else 3]
+    lines = [_drawn_line(survey, target, x) for target in drawn]
     marks = [_marks(survey, line) for line in lines]
     x = np.unique(np.concatenate([x, *([mark.x for mark in row] for row in marks)]))
     return LossShapes(
@@ -40,11 +41,6 @@ def shapes(survey: Survey) -> LossShapes:
         plane=_plane(survey) if subject.size > 1 else None,
         limit=_limit(survey),
     )
-
-
-def _curve_count(task: str | None) -> int:
-    """Returns for how many targets a curve is drawn: classes have equal curves."""
-    return 1 if task == "multiclass" else 3
 
 
 def _label(survey: Survey) -> str:

@@ -1,7 +1,7 @@
-"""Points that no line crosses, solved for: where an argument reaches the end of its domain.
+"""Solves for points at which an argument touches the limit of its domain.
 
-The norm at its center, the root of a square, the pole of 1 / x^2: the argument touches its limit
-without changing sign, so no state changes on any line.
+At the center of a norm, the root of a square or the pole of 1 / x^2 the argument does not change
+sign, so no state changes on any line.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from landscape.audit.static import interpreter
 from landscape.numerics.compiling import jit_once
 
 Array = np.ndarray
-_STARTS, _STEPS, _MOST = 24, 70, 4
+_STARTS, _STEPS, _MAX_SITES = 24, 70, 4
 _REACHED = 1e-18
-# How far the argument of each operation is from its limit.
+# The distance of the argument of each operation from its limit.
 _DISTANCES: dict[str, Callable[[list], Any]] = {
     **dict.fromkeys(("sqrt", "rsqrt", "log", "cbrt", "pow", "integer_pow"), lambda xs: xs[0]),
     "div": lambda xs: xs[1],
@@ -30,26 +30,25 @@ _DISTANCES: dict[str, Callable[[list], Any]] = {
 
 
 def solve(survey: Survey, target: Target, sites: Sequence[int]) -> list[tuple[int, Array]]:
-    """Sites, and points at which their arguments reach their limits.
+    """Returns sites, and points at which their arguments reach their limits.
 
-    Steps of Polyak (1969) toward the known minimum 0 of the distance, from plausible predictions;
-    points are rounded where the rounded one is a solution too.
+    Takes steps of Polyak (1969) toward the known minimum 0 of the distance, from plausible
+    predictions; a point is rounded if the rounded one is also a solution.
     """
-    found: list[tuple[int, Array]] = []
-    wanted = [s for s in sites if survey.probe.sites[s].operation in _DISTANCES][:_MOST]
-    for site in wanted:
+    solutions: list[tuple[int, Array]] = []
+    for site in [s for s in sites if survey.probe.sites[s].operation in _DISTANCES][:_MAX_SITES]:
         distance = _distance(survey, survey.probe.sites[site].number)
-        found += [(site, point) for point in _descend(survey, target, distance)]
-    return found
+        solutions += [(site, point) for point in _descend(survey, target, distance)]
+    return solutions
 
 
 def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
     def distance(x: Any, t: Any) -> Any:
-        def observe(here: int, eqn: Any, inputs: list, outputs: list) -> list:
-            return [_DISTANCES[eqn.primitive.name](inputs)] if here == number else []
+        def observe(position: int, eqn: Any, inputs: list, outputs: list) -> list:
+            return [_DISTANCES[eqn.primitive.name](inputs)] if position == number else []
 
-        (seen,) = interpreter.evaluate(survey.subject.value, [x, t], observe)[1]
-        return jnp.min(jnp.abs(seen))
+        (distances,) = interpreter.evaluate(survey.subject.value, [x, t], observe)[1]
+        return jnp.min(jnp.abs(distances))
 
     return distance
 
@@ -61,16 +60,15 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
     starts = domain.sample(rng, _STARTS, target)
 
     def follow(x: Any, t: Any) -> tuple:
-        def step(_: int, x: Any) -> Any:
-            far, way = jax.value_and_grad(distance)(x, t)
-            size = jnp.vdot(way, way)
-            move = jnp.where(size > 0, far / jnp.where(size > 0, size, 1), 0)
-            return jnp.clip(x - move * way, low, high)
+        def polyak(_: int, x: Any) -> Any:
+            value, slope = jax.value_and_grad(distance)(x, t)
+            size = jnp.vdot(slope, slope)
+            step = jnp.where(size > 0, value / jnp.where(size > 0, size, 1), 0)
+            return jnp.clip(x - step * slope, low, high)
 
-        x = jax.lax.fori_loop(0, _STEPS, step, x)
+        x = jax.lax.fori_loop(0, _STEPS, polyak, x)
         rounded = jnp.round(x * 1e6) / 1e6
-        exact = distance(rounded, t) == 0
-        end = jnp.where(exact, rounded, x)
+        end = jnp.where(distance(rounded, t) == 0, rounded, x)
         return end, distance(end, t)
 
     with jax.enable_x64(True):

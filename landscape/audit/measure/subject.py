@@ -3,20 +3,36 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit.measure.domains import Domain, Target
+from landscape.audit.measure.domains import CLASSES, Domain, Target
 from landscape.audit.static.equations import equations
 from landscape.errors import Place, UserError
 from landscape.numerics.user_calls import definition, guarded
 
 Array = Any
 CALLBACKS = ("debug_callback", "debug_print", "io_callback")
+
+
+class SubjectOptions(NamedTuple):
+    """How to audit a function; None, "auto" and an empty name are inferred.
+
+    `form` is that of the targets, `outputs` the number of classes.
+    """
+
+    kind: str = "loss"
+    task: str | None = None
+    domain: str | None = None
+    head: str | None = None
+    order: str = "auto"
+    form: str = "auto"
+    outputs: int = CLASSES
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +88,7 @@ class Subject:
 
     @property
     def size(self) -> int:
-        """The number of components of the predictions."""
+        """The number of elements of the predictions."""
         return int(np.prod(self.shape))
 
     @property
@@ -86,12 +102,12 @@ class Subject:
 
 
 def row_of(batched: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
-    """Returns the function of one example: the sum over what a batch of it returns."""
+    """Returns the function of one example: the sum of the result for a batch of it."""
     return lambda x, target: jnp.sum(batched(x, target))
 
 
 def checked(subject: Subject) -> Subject:
-    """Returns the subject, traced; raises UserError if it is random or has no gradient."""
+    """Returns the traced subject. Raises UserError if it is random or has no gradient."""
     value = guarded(lambda: subject.value, subject.label, subject.function)
     again = guarded(lambda: replace(subject).value, subject.label, subject.function)
     if str(value) != str(again) or not _same_constants(value, again):

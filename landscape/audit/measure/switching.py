@@ -18,6 +18,7 @@ from landscape.audit.measure.crossings import (
 )
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.quotients import is_trusted
+from landscape.audit.measure.subject import Subject
 from landscape.audit.measure.survey import Survey, norms, once
 from landscape.audit.measure.walks import Line, lines
 
@@ -80,11 +81,10 @@ def special_points(survey: Survey, target: Target) -> Array:
 
     A perfect prediction, equal predictions, zeros, corners, and solved singular points.
     """
-    return _special_points(survey, target, switching(survey).solved)
+    return _special_points(survey.subject, target, switching(survey).solved)
 
 
-def _special_points(survey: Survey, target: Target, solved: Solved) -> Array:
-    subject = survey.subject
+def _special_points(subject: Subject, target: Target, solved: Solved) -> Array:
     shape, name = subject.shape, subject.domain.name
     fills = {"real": (0.0, 1.0, -1.0), "positive": (0.0, 1.0), "unit": (0.0, 0.5, 1.0)}
     points = [np.full(shape, fill) for fill in fills.get(name, (1 / shape[-1],))]
@@ -106,7 +106,7 @@ def _solve(survey: Survey, moved: set[int]) -> Solved:
     probe, solved = survey.probe, {}
     unmoved = [i for i in range(len(probe.sites)) if i not in moved]
     for target in survey.subject.targets[:_TARGETS_SOLVED] if unmoved else []:
-        states = probe.scan(_special_points(survey, target, {}), target)[1]
+        states = probe.scan(_special_points(survey.subject, target, {}), target)[1]
         met = set(probe.owners[np.flatnonzero((states == 0).any(0))])
         unmet = [site for site in unmoved if site not in met]
         solved[target.name] = singular_points.solve(survey, target, unmet)
@@ -117,7 +117,7 @@ def _at_special_points(survey: Survey, solved: Solved, rng: np.random.Generator)
     """Crosses each tie at a special point, and each singular point, in random directions."""
     subject, crossings = survey.subject, []
     for target in subject.targets:
-        ties = _ties(survey, target, _special_points(survey, target, solved))
+        ties = _ties(survey, target, _special_points(subject, target, solved))
         points = [(*tie, True) for tie in ties]
         points += [(*solution, False) for solution in solved.get(target.name, [])]
         if not points:

@@ -140,9 +140,9 @@ def power(args: Sequence[AbstractValue], exponent: float) -> AbstractValue:
     integer = exponent == int(exponent)
     bounds = iv.power(a.range, exponent) if integer or low >= 0 else iv.EVERYTHING
     value = depending_on(args, bounds, _power_convexity(a, exponent))
-    smooth = (integer and exponent >= 0) or low > 0 or (integer and high < 0)
-    finite = exponent >= 0 and (integer or low >= 0)
-    finite = finite or low > 0 or (integer and high < 0)
+    nonzero = low > 0 or (integer and high < 0)
+    smooth = nonzero or (integer and exponent >= 0)
+    finite = nonzero or (exponent >= 0 and (integer or low >= 0))
     return _inside_domain(value, a.varies, smooth, finite)
 
 
@@ -213,9 +213,8 @@ def _inside_domain(value: AbstractValue, varies: bool, smooth: bool, finite: boo
 def log1p(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     """Returns log(1 + x)."""
     a = args[0]
-    convexity = iv.composed_convexity(iv.CONCAVE, True, a.convexity)
-    if a.convexity == iv.LOG_CONVEX:
-        convexity = iv.CONVEX
+    composed = iv.composed_convexity(iv.CONCAVE, True, a.convexity)
+    convexity = iv.CONVEX if a.convexity == iv.LOG_CONVEX else composed
     bounds = iv.image(a.range, math.log1p, -math.inf, math.inf)
     inside = a.range[0] > -1
     return _inside_domain(depending_on(args, bounds, convexity), a.varies, inside, inside)

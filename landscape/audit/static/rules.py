@@ -1,4 +1,4 @@
-"""What each operation does to abstract values: range, convexity and smoothness of its result.
+"""Rules of all operations: range, convexity and smoothness of their results.
 
 The rules of smooth operations are in `arithmetic`; those of operations that choose, compare, round
 or move elements are here, with the table of all rules.

@@ -18,8 +18,7 @@ def always(eqn: Any, args: Sequence[AbstractValue]) -> bool:
     return True
 
 
-def _at(point: float) -> CanSwitch:
-    """Returns whether the operand can be equal to a point."""
+def _can_equal(point: float) -> CanSwitch:
     return lambda eqn, args: args[0].range[0] <= point <= args[0].range[1]
 
 
@@ -62,12 +61,12 @@ def _to_integer(eqn: Any, args: Sequence[AbstractValue]) -> bool:
 
 
 def _division(eqn: Any, args: Sequence[AbstractValue]) -> bool:
-    """Returns whether the denominator can be zero."""
+    """Whether the denominator can be zero."""
     return args[1].varies and args[1].range[0] <= 0 <= args[1].range[1]
 
 
 def _power(eqn: Any, args: Sequence[AbstractValue]) -> bool:
-    """Returns whether the base can be zero or negative, where the exponent does not allow it."""
+    """Whether the base can be zero or negative, and the exponent does not allow it."""
     low = args[0].range[0]
     if eqn.primitive.name == "integer_pow":
         return eqn.params["y"] < 0 and low <= 0 <= args[0].range[1]
@@ -80,7 +79,7 @@ def _power(eqn: Any, args: Sequence[AbstractValue]) -> bool:
 # For each operation that can switch, whether it can for these operands.
 SWITCHES: dict[str, CanSwitch] = {
     "abs": _abs,
-    "sign": _at(0.0),
+    "sign": _can_equal(0.0),
     "max": _operands_can_tie,
     "min": _operands_can_tie,
     "clamp": _clamp,
@@ -96,7 +95,7 @@ SWITCHES: dict[str, CanSwitch] = {
     "div": _division,
     "pow": _power,
     "integer_pow": _power,
-    "cbrt": _at(0.0),
+    "cbrt": _can_equal(0.0),
     **dict.fromkeys(("erf_inv", "atanh", "asin", "acos"), _outside(-1.0, 1.0)),
     "acosh": _at_or_below(1.0),
     "atan2": always,
