@@ -18,18 +18,12 @@ from landscape.numerics import hoist
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.curvature import hessian_product
 from landscape.numerics.loss import Loss
-from landscape.numerics.risk import (
-    BatchMeasure,
-    Examples,
-    batch_measure,
-    evaluator,
-    over_batches,
-)
+from landscape.numerics.risk import BatchMeasure, Examples, batch_measure, evaluator, over_batches
 from landscape.parts.models import Model
 
 PyTree = Any
 
-# Steps of the second differences, in units of the distance that a ray is followed.
+# Steps of the second differences, in units of the distance up to which a ray is followed.
 STEPS = 1e-2 * 8.0 ** -np.arange(6)
 
 
@@ -37,7 +31,7 @@ class Rays(NamedTuple):
     """Measurements along K directions, R of them at several distances.
 
     `near` (R, S) is the risk on the evaluation set, `first` and `second` (R, G) that on each half
-    of it. (K,) each, at the point: `slope` d'g, `curvature` d'Hd, `bend` ||Hd||.
+    of it. (K,) each, at the point: `slope` d'g, `curvature` d'Hd, `product_norm` ||Hd||.
     """
 
     near: np.ndarray
@@ -45,7 +39,7 @@ class Rays(NamedTuple):
     second: np.ndarray
     slope: np.ndarray
     curvature: np.ndarray
-    bend: np.ndarray
+    product_norm: np.ndarray
 
 
 RayTracer = Callable[[Loss, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]
@@ -56,48 +50,11 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
 
     `directions` are like `params` with a leading axis; the first R are followed: to `distances`
     (R, S) on all examples, to `grid` (R, G) on each half of them. If the number of examples is
-    odd, the one in the middle is in neither half; of a single example both halves are that one.
+    odd, the one in the middle is in neither half; a single example is in both.
     """
-    measure_batch = batch_measure(model, gradients=False)
-    hessian = hessian_product(model, batch_size=batch_size)
-    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
+    compiled = jit_loop(_tracer(model, batch_size))
 
-    @jit_loop
     def trace(
-        loss: Loss,
-        params: PyTree,
-        directions: PyTree,
-        distances: jax.Array,
-        grid: jax.Array,
-        everything: Examples,
-        halves: Examples,
-    ) -> Rays:
-        measure = functools.partial(measure_batch, loss)
-        gradient = evaluate(loss, params, everything).gradients
-
-        def derivatives(direction: PyTree) -> tuple[jax.Array, ...]:
-            image = hessian(loss, params, direction, everything)
-            along = (optax.tree.vdot(direction, a) for a in (gradient, image))
-            return (*along, optax.tree.norm(image))
-
-        def risks(direction: PyTree, distances: jax.Array, examples: Examples) -> jax.Array:
-            def over_distances(batch: Examples) -> BatchMeasure:
-                at = hoist.evaluator(measure, params, (direction,), batch)
-                risk = lax.map(lambda distance: at(distance[None]).means["risk"], distances)
-                return BatchMeasure({"risk": risk}, {})
-
-            return over_batches(over_distances, examples, batch_size).means["risk"]
-
-        def follow(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
-            direction, near, far = ray
-            by_half = lax.map(lambda half: risks(direction, far, half), halves)
-            return (risks(direction, near, everything), *by_half)
-
-        followed = jax.tree.map(lambda d: d[: len(distances)], directions)
-        rays = lax.map(follow, (followed, distances, grid))
-        return Rays(*rays, *lax.map(derivatives, directions))
-
-    def trace_in_float64(
         loss: Loss,
         params: PyTree,
         directions: PyTree,
@@ -107,17 +64,57 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
     ) -> Rays:
         half = max(len(examples.targets) // 2, 1)
         with jax.enable_x64(True):
-            whole = _wide(examples)
-            halves = jax.tree.map(lambda a: jnp.stack([a[:half], a[-half:]]), whole)
-            near, far = jnp.asarray(distances), jnp.asarray(grid)
-            rays = trace(loss, _wide(params), _wide(directions), near, far, whole, halves)
-            return Rays(*(np.asarray(values) for values in rays))
+            params, directions, distances, grid, examples = jax.tree.map(
+                _float64, (params, directions, distances, grid, examples)
+            )
+            halves = jax.tree.map(lambda a: jnp.stack([a[:half], a[-half:]]), examples)
+            rays = compiled(loss, params, directions, distances, grid, examples, halves)
+            return Rays(*map(np.asarray, rays))
 
-    return trace_in_float64
+    return trace
 
 
-def _wide(tree: PyTree) -> PyTree:
-    return jax.tree.map(_float64, tree)
+def _tracer(model: Model, batch_size: int) -> Callable[..., Rays]:
+    """Same as the result of `ray_tracer`, of arrays in float64 and the `halves` of the examples."""
+    measure_batch = batch_measure(model, gradients=False)
+    hessian = hessian_product(model, batch_size=batch_size)
+    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
+
+    def trace(
+        loss: Loss,
+        params: PyTree,
+        directions: PyTree,
+        distances: jax.Array,
+        grid: jax.Array,
+        examples: Examples,
+        halves: Examples,
+    ) -> Rays:
+        measure = functools.partial(measure_batch, loss)
+        gradient = evaluate(loss, params, examples).gradients
+
+        def derivatives(direction: PyTree) -> tuple[jax.Array, ...]:
+            product = hessian(loss, params, direction, examples)
+            along = (optax.tree.vdot(direction, a) for a in (gradient, product))
+            return (*along, optax.tree.norm(product))
+
+        def risks(direction: PyTree, distances: jax.Array, examples: Examples) -> jax.Array:
+            def over_distances(batch: Examples) -> BatchMeasure:
+                evaluate = hoist.evaluator(measure, params, (direction,), batch)
+                risk = lax.map(lambda distance: evaluate(distance[None]).means["risk"], distances)
+                return BatchMeasure({"risk": risk}, {})
+
+            return over_batches(over_distances, examples, batch_size).means["risk"]
+
+        def follow(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
+            direction, near, far = ray
+            by_half = lax.map(lambda half: risks(direction, far, half), halves)
+            return (risks(direction, near, examples), *by_half)
+
+        followed = jax.tree.map(lambda d: d[: len(distances)], directions)
+        rays = lax.map(follow, (followed, distances, grid))
+        return Rays(*rays, *lax.map(derivatives, directions))
+
+    return trace
 
 
 def _float64(array: Any) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Each check passes on what is right, fails on what is wrong, and says when it cannot tell."""
+"""Each check passes on correct numbers, fails on wrong ones, and can be undecided."""
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ def second(function, steps=STEPS):
     ],
 )
 def test_second_differences_settle_at_the_second_derivative(function, exact):
-    found = second(function)
-    assert found.settled
-    np.testing.assert_allclose(found.value, exact, rtol=1e-3, atol=1e-6 + 4 * found.rounding)
+    limit = second(function)
+    assert limit.settled
+    np.testing.assert_allclose(limit.value, exact, rtol=1e-3, atol=1e-6 + 4 * limit.rounding)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_finite():
     values[0, :5] = np.inf
     assert checks.finite("w", values).passed is True
     values[1] = np.nan
-    found = checks.finite("w", values)
-    assert (found.passed, found.value) == (False, 0.15)
+    check = checks.finite("w", values)
+    assert (check.passed, check.value) == (False, 0.15)
 
 
 def quadratic_samples(matrix, count):
@@ -82,7 +82,7 @@ def quadratic_samples(matrix, count):
     sphere = RNG.normal(size=(count, size))
     sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
     signs = RNG.choice([-1.0, 1.0], size=(count, size)) / np.sqrt(size)
-    along = [checks.Settled(v @ matrix @ v, 0.0, True) for v in sphere]
+    along = [checks.SecondDifference(v @ matrix @ v, 0.0, True) for v in sphere]
     return along, np.array([v @ matrix @ v for v in signs]), np.linalg.norm(signs @ matrix, axis=1)
 
 
@@ -92,18 +92,20 @@ def test_mean_curvature_of_a_quadratic_is_its_trace_over_its_size():
     matrix = basis @ np.diag(np.r_[[80.0, 30.0], RNG.exponential(size=size - 2)]) @ basis.T
     passed = []
     for _ in range(40):
-        along, probes, bends = quadratic_samples(matrix, 12)
-        found = checks.mean_curvature("w", along, probes, bends, size)
-        passed.append(found.passed)
+        along, probes, product_norms = quadratic_samples(matrix, 12)
+        check = checks.mean_curvature("w", along, probes, product_norms, size)
+        passed.append(check.passed)
         shifted = [s._replace(value=s.value + 5 * np.trace(matrix) / size) for s in along]
-        assert checks.mean_curvature("w", shifted, probes, bends, size).passed is False
+        assert checks.mean_curvature("w", shifted, probes, product_norms, size).passed is False
     assert all(passed)
-    # Few probes that happen to agree are no reason to trust their spread of nothing.
-    lucky = [checks.Settled(1.0, 0.0, True)] * 12
-    assert checks.mean_curvature("w", lucky, np.full(12, 1.4), bends, size).passed is True
-    assert checks.mean_curvature("w", lucky, np.full(12, 1.4), 0 * bends, size).passed is False
+    # Few probes that happen to agree must not give a standard error of zero.
+    lucky = [checks.SecondDifference(1.0, 0.0, True)] * 12
+    assert checks.mean_curvature("w", lucky, np.full(12, 1.4), product_norms, size).passed is True
+    assert (
+        checks.mean_curvature("w", lucky, np.full(12, 1.4), 0 * product_norms, size).passed is False
+    )
     unsettled = [s._replace(settled=False) for s in along[:7]] + along[7:]
-    assert checks.mean_curvature("w", unsettled, probes, bends, size).passed is None
+    assert checks.mean_curvature("w", unsettled, probes, product_norms, size).passed is None
 
 
 def test_evaluation_noise_is_half_the_difference_of_the_halves_over_the_range():
@@ -111,10 +113,10 @@ def test_evaluation_noise_is_half_the_difference_of_the_halves_over_the_range():
     shape = np.stack([x**2, 3 * x**2])
     assert checks.evaluation_noise("w", (shape, shape + 7.0), 4).value == 0
     ripple = np.where(np.arange(9) % 2 == 1, 0.1, 0.0)
-    found = checks.evaluation_noise("w", (shape + ripple, shape - ripple), 4)
+    check = checks.evaluation_noise("w", (shape + ripple, shape - ripple), 4)
     rms = 0.1 * np.sqrt(4 / 9)
-    np.testing.assert_allclose(found.value, (rms / 1 + rms / 3) / 2, rtol=1e-12)
-    assert found.passed is True
+    np.testing.assert_allclose(check.value, (rms / 1 + rms / 3) / 2, rtol=1e-12)
+    assert check.passed is True
     loud = checks.evaluation_noise("w", (shape + 9 * ripple, shape - 9 * ripple), 4)
     assert loud.passed is False
     flat = checks.evaluation_noise("w", (np.ones((1, 9)), np.ones((1, 9))), 4)

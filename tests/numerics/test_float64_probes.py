@@ -22,7 +22,7 @@ def quartic(predictions, targets):
     return jnp.sum(predictions**4, axis=1) + targets * predictions[:, 0] ** 2
 
 
-def test_halves_slope_curvature_and_bend_are_exact():
+def test_halves_slope_curvature_and_norm_are_exact():
     inputs = SCALES.astype(np.float32)
     targets = RNG.normal(size=11).astype(np.float32)
     w = RNG.normal(size=3).astype(np.float32)
@@ -40,8 +40,8 @@ def test_halves_slope_curvature_and_bend_are_exact():
     x, t, w, d = (a.astype(np.float64) for a in (inputs, targets, w, directions))
 
     def risk(point, part):
-        made = x[part] * point
-        return np.mean(np.sum(made**4, axis=1) + t[part] * made[:, 0] ** 2)
+        outputs = x[part] * point
+        return np.mean(np.sum(outputs**4, axis=1) + t[part] * outputs[:, 0] ** 2)
 
     assert rays.near.shape == (2, 5)
     for row in range(2):
@@ -56,4 +56,4 @@ def test_halves_slope_curvature_and_bend_are_exact():
     hessian = np.diag(12 * fourth * w**2 + 2 * square)
     np.testing.assert_allclose(rays.slope, d @ gradient, rtol=1e-10)
     np.testing.assert_allclose(rays.curvature, np.sum(d @ hessian * d, axis=1), rtol=1e-10)
-    np.testing.assert_allclose(rays.bend, np.linalg.norm(d @ hessian, axis=1), rtol=1e-10)
+    np.testing.assert_allclose(rays.product_norm, np.linalg.norm(d @ hessian, axis=1), rtol=1e-10)

@@ -201,7 +201,7 @@ def checks(loss: Any, seed: int) -> list[dict[str, Any]]:
     where = f"trained/lines/{RANDOM}"
     failed = bool(loss.ripples) and seed % 2 == 0
     return [
-        _check("center", where, True, 0.25, 0.25, 1e-5, "the middle of the slice is the risk"),
+        _check("center", where, True, 0.25, 0.25, 1e-5, "the center of the slice is the risk"),
         _check(
             "second_difference",
             where,

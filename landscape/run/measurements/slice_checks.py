@@ -50,7 +50,7 @@ def check_slices(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Chec
 class _ProbedSet(NamedTuple):
     """Float64 probes of one set: of its followed directions, and derivatives along all."""
 
-    settled: list[checks.Settled]
+    settled: list[checks.SecondDifference]
     halves: tuple[np.ndarray, np.ndarray]
     slope: np.ndarray
     curvature: np.ndarray
@@ -59,7 +59,7 @@ class _ProbedSet(NamedTuple):
 class _MeanProbes(NamedTuple):
     """Probes of the mean curvature per unit length: of followed directions, and of signs."""
 
-    settled: list[checks.Settled]
+    settled: list[checks.SecondDifference]
     curvature: np.ndarray
     bend: np.ndarray
 
@@ -114,11 +114,11 @@ def _probe(point: MeasuredPoint, sets: list[SliceSet]) -> tuple[list[_ProbedSet]
 class _Part(NamedTuple):
     """The rays of one group of directions; those that were not followed have no `settled`."""
 
-    settled: list[checks.Settled]
+    settled: list[checks.SecondDifference]
     rays: Rays
 
 
-def _split(rays: Rays, settled: list[checks.Settled], groups: list[int]) -> list[_Part]:
+def _split(rays: Rays, settled: list[checks.SecondDifference], groups: list[int]) -> list[_Part]:
     """Splits the rays by groups of directions, in their order."""
     ends = np.cumsum(groups)
     parts = []
@@ -141,7 +141,7 @@ def _mean_probes(sphere: _Part, signs: _Part, unit: float) -> _MeanProbes:
     settled = [
         s._replace(value=s.value / unit**2, rounding=s.rounding / unit**2) for s in sphere.settled
     ]
-    return _MeanProbes(settled, signs.rays.curvature / unit**2, signs.rays.bend / unit)
+    return _MeanProbes(settled, signs.rays.curvature / unit**2, signs.rays.product_norm / unit)
 
 
 def _distances(radius: float) -> np.ndarray:
@@ -149,7 +149,7 @@ def _distances(radius: float) -> np.ndarray:
     return radius * np.concatenate([-STEPS, STEPS, [0.0]])
 
 
-def _settled(risk: np.ndarray, radius: float) -> checks.Settled:
+def _settled(risk: np.ndarray, radius: float) -> checks.SecondDifference:
     count = len(STEPS)
     left, right = risk[:count], risk[count : 2 * count]
     return checks.second_difference(STEPS * radius, left, float(risk[-1]), right)
