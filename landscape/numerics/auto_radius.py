@@ -6,20 +6,20 @@ import numpy as np
 
 # The searched range, and the radius if the risk never rises that far.
 SMALLEST, LARGEST, DEFAULT = 2.0**-10, 2.0**6, 1.0
-# Coordinates per search, the same in all, so that every search runs the same compiled program.
+# Coordinates per search, always the same number, so that all searches share a compiled program.
 SAMPLES = 41
 
 
 def find_radius(
     risk_along: Callable[[np.ndarray], np.ndarray], center: float, rise: float
 ) -> tuple[float, bool]:
-    """Returns the smallest radius at which the mean risk has risen by `rise`, and if it was found.
+    """Returns the smallest radius at which the mean risk has risen by `rise`, and if it exists.
 
     `risk_along(coordinates)` is the risk `(directions, len(coordinates))`; the mean is over
     directions and both signs of a coordinate. A risk that is not finite counts as risen. Searches
     two geometric grids: from 2^-10 to 2^6, then inside the interval in which the risk rose, to
-    about 3 %. Not found: a risk that never rises that far gives 1, and one that has already risen
-    at the smallest radius gives that radius.
+    about 3 %. If it does not exist, a risk that never rises that far gives 1, and one that has
+    already risen at the smallest radius gives that radius.
     """
     if not np.isfinite(rise) or rise <= 0:
         return DEFAULT, False

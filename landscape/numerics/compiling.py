@@ -20,13 +20,13 @@ _ONCE_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
 }
-# For the loops of training and slices on a CPU: the fusion emitters took a good part of the
-# compilation time and sped up none of the measured loops. The tests lower the level.
+# For the loops of training and slices on a CPU: the fusion emitters took much of the compilation
+# time and did not speed up any measured loop. The tests lower the level.
 _LOOP_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": int(os.environ.get("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")),
     "xla_cpu_use_fusion_emitters": False,
 }
-# The most CPU devices in a process, and the threads that share one operation.
+# Largest number of CPU devices in a process, and number of threads that share one operation.
 MOST_DEVICES = 8
 # jax evicts the oldest programs when the cache folder grows beyond this.
 _MAX_CACHE_BYTES = 2**30
@@ -67,8 +67,8 @@ def jit_loop(function: Callable, **options: Any) -> Callable:
 def concurrency() -> int:
     """Returns how many runs this process carries out concurrently.
 
-    On a CPU compilation, Python and file access leave room for a second run; the memory of other
-    devices is for one run.
+    On a CPU, compilation, Python and file access leave room for a second run; on other devices a
+    run needs all the memory.
     """
     return min(_cores(), 2) if jax.default_backend() == "cpu" else 1
 
@@ -150,6 +150,5 @@ def _processor() -> str:
         features = {line for line in lines if line.startswith(("flags", "Features", "model"))}
     except OSError:
         features = {platform.processor()}
-    return hashlib.sha256("\n".join([platform.machine(), *sorted(features)]).encode()).hexdigest()[
-        :12
-    ]
+    text = "\n".join([platform.machine(), *sorted(features)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,15 +1,15 @@
 """Hoists constant and affine computations out of the loop over points.
 
 Along a slice the parameters are `p0 + sum(c_i * d_i)`, and so is everything that a model computes
-from them before its first nonlinearity, with its own coefficients: `W x` is `W0 x` plus
+from them before its first nonlinearity, with other coefficients: `W x` is `W0 x` plus
 `c_i * D_i x` for each direction. The coefficients are computed once. At every point only their
 combination and the operations after it remain: for an MLP the first layer, most of the arithmetic,
 leaves the loop.
 
-A program is followed operation by operation. An operation that is not known to be linear, such as
+A program is traced operation by operation. An operation that is not known to be linear, such as
 any nonlinearity and any loop, stays in the loop: that is always correct, and at worst no faster.
-Products of two affine values are not followed as polynomials: the loss of a linear model would save
-little, and tied weights are rare.
+Products of two affine values are not expanded as polynomials: this would save little for the loss
+of a linear model, and tied weights are rare.
 """
 
 import math
@@ -40,8 +40,8 @@ _COMBINATION_COST = 2.0
 
 
 @dataclass(eq=False, slots=True)
-class _Value:
-    """A value of the program: `constant`, or affine with `coefficients`, or neither.
+class _TracedValue:
+    """A value of the program: `constant`, affine with `coefficients`, or neither.
 
     The leading axis of the coefficients is the constant term, then one term per direction. `work`
     is the number of arithmetic operations to compute an affine value at one point.
@@ -50,7 +50,7 @@ class _Value:
     size: int
     constant: Any = None
     coefficients: Any = None
-    operation: "_Operation | None" = None
+    operation: "_VaryingOperation | None" = None
     work: float = 0.0
 
     @property
@@ -59,10 +59,10 @@ class _Value:
 
 
 @dataclass(eq=False, slots=True)
-class _Operation:
+class _VaryingOperation:
     eqn: jex.JaxprEqn
-    inputs: list[_Value]
-    outputs: list[_Value] = field(default_factory=list)
+    inputs: list[_TracedValue]
+    outputs: list[_TracedValue] = field(default_factory=list)
 
 
 def evaluator(
@@ -84,16 +84,18 @@ def evaluator(
     if closed.effects or narrow:
         return plain_evaluator(function, params, directions, *constants)
     leaves = zip(*map(jax.tree.leaves, (params, *directions)), strict=True)
-    arguments = [_Value(jnp.size(leaf[0]), coefficients=jnp.stack(leaf)) for leaf in leaves]
-    arguments += [_Value(jnp.size(leaf), constant=leaf) for leaf in jax.tree.leaves(constants)]
-    operations: list[_Operation] = []
+    arguments = [_TracedValue(jnp.size(leaf[0]), coefficients=jnp.stack(leaf)) for leaf in leaves]
+    arguments += [
+        _TracedValue(jnp.size(leaf), constant=leaf) for leaf in jax.tree.leaves(constants)
+    ]
+    operations: list[_VaryingOperation] = []
     outputs = _follow(closed, arguments, operations)
     in_loop = _in_loop(outputs, len(directions))
 
     def evaluate(coordinates: jax.Array) -> PyTree:
         computed: dict[int, Any] = {}
 
-        def get(value: _Value) -> Any:
+        def get(value: _TracedValue) -> Any:
             if id(value) not in computed:
                 affine = value.coefficients is not None
                 computed[id(value)] = (
@@ -137,18 +139,18 @@ def combine(coefficients: jax.Array, coordinates: jax.Array) -> jax.Array:
 
 
 def _follow(
-    closed: jex.ClosedJaxpr, arguments: Sequence[_Value], operations: list[_Operation]
-) -> list[_Value]:
+    closed: jex.ClosedJaxpr, arguments: Sequence[_TracedValue], operations: list[_VaryingOperation]
+) -> list[_TracedValue]:
     """Returns the outputs of a program, and appends what varies across points to `operations`."""
     jaxpr = closed.jaxpr
-    values: dict[Any, _Value] = {}
+    values: dict[Any, _TracedValue] = {}
     for variable, constant in zip(jaxpr.constvars, closed.consts, strict=True):
-        values[variable] = _Value(size_of(variable), constant=constant)
+        values[variable] = _TracedValue(size_of(variable), constant=constant)
     values.update(zip(jaxpr.invars, arguments, strict=True))
 
-    def get(variable: Any) -> _Value:
+    def get(variable: Any) -> _TracedValue:
         if isinstance(variable, jex.Literal):
-            return _Value(size_of(variable), constant=variable.val)
+            return _TracedValue(size_of(variable), constant=variable.val)
         return values[variable]
 
     for eqn in jaxpr.eqns:
@@ -158,7 +160,9 @@ def _follow(
             outputs = _follow(called, inputs[-len(called.jaxpr.invars) :], operations)
         elif not any(value.varies for value in inputs):
             arrays = apply_equation(eqn, [value.constant for value in inputs])
-            outputs = [_Value(size_of(v), a) for v, a in zip(eqn.outvars, arrays, strict=True)]
+            outputs = [
+                _TracedValue(size_of(v), a) for v, a in zip(eqn.outvars, arrays, strict=True)
+            ]
         else:
             outputs = _varying_outputs(eqn, inputs, operations)
         values.update(zip(eqn.outvars, outputs, strict=True))
@@ -166,23 +170,23 @@ def _follow(
 
 
 def _varying_outputs(
-    eqn: jex.JaxprEqn, inputs: list[_Value], operations: list[_Operation]
-) -> list[_Value]:
+    eqn: jex.JaxprEqn, inputs: list[_TracedValue], operations: list[_VaryingOperation]
+) -> list[_TracedValue]:
     """Appends an equation to `operations` and returns its outputs, affine if it is linear."""
-    operation = _Operation(eqn, inputs)
+    operation = _VaryingOperation(eqn, inputs)
     operations.append(operation)
-    operation.outputs = [_Value(size_of(v), operation=operation) for v in eqn.outvars]
+    operation.outputs = [_TracedValue(size_of(v), operation=operation) for v in eqn.outvars]
     operands = _linear_operands(eqn, inputs)
     if operands is not None:
-        cost = arithmetic_operations(eqn) + sum(inputs[i].work for i in operands)
+        work = arithmetic_operations(eqn) + sum(inputs[i].work for i in operands)
         stacks = _output_coefficients(eqn, inputs, operands)
         for value, coefficients in zip(operation.outputs, stacks, strict=True):
-            value.coefficients, value.work = coefficients, cost
+            value.coefficients, value.work = coefficients, work
     return operation.outputs
 
 
-def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_Value]) -> tuple[int, ...] | None:
-    """The operands in which an equation is jointly linear, or None if others vary as well."""
+def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_TracedValue]) -> tuple[int, ...] | None:
+    """Returns the operands in which an equation is jointly linear; None if others vary as well."""
     varying = tuple(i for i, value in enumerate(inputs) if value.varies)
     if any(inputs[i].coefficients is None for i in varying):
         return None
@@ -191,11 +195,11 @@ def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_Value]) -> tuple[int, ...]
         return None
     if name in BILINEAR:
         return varying if len(varying) == 1 else None
-    everything = tuple(range(len(inputs)))
+    all_operands = tuple(range(len(inputs)))
     if name in LINEAR_OPERANDS:
-        operands = LINEAR_OPERANDS[name] or everything
+        operands = LINEAR_OPERANDS[name] or all_operands
     elif name == "select_n":
-        operands = everything[1:]
+        operands = all_operands[1:]
     elif (name == "div" and _is_literal_number(inputs[1].constant)) or (
         name == "convert_element_type" and _is_widening(eqn)
     ):
@@ -206,27 +210,27 @@ def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_Value]) -> tuple[int, ...]
 
 
 def _is_literal_number(value: Any) -> bool:
-    """Whether this is a finite number other than zero that is known while tracing, not an array."""
+    """Whether the value is a finite nonzero number that is known while tracing, not an array."""
     known = value is not None and not isinstance(value, jax.Array) and np.ndim(value) == 0
     return known and math.isfinite(value) and value != 0
 
 
 def _calls_a_function_or_fills(eqn: jex.JaxprEqn) -> bool:
-    """Whether it is `.at[].apply(f)`, a scatter that calls f, or a gather with a fill value."""
+    """Whether the equation is `.at[].apply(f)`, a scatter that calls f, or a gather that fills."""
     name, params = eqn.primitive.name, eqn.params
     applies = name == "scatter" and params["update_jaxpr"] is not None
     return applies or (name == "gather" and params["fill_value"] not in (None, 0))
 
 
 def _is_narrow(eqn: jex.JaxprEqn) -> bool:
-    """Whether it computes in half precision: hoisting would change the rounding under study."""
+    """Whether the equation computes in half precision: hoisting would change its rounding."""
     variables: Any = (*eqn.invars, *eqn.outvars)
     dtypes = [variable.aval.dtype for variable in variables]
     return any(jnp.issubdtype(d, jnp.floating) and d not in _WIDE_FLOATS for d in dtypes)
 
 
 def _is_widening(eqn: jex.JaxprEqn) -> bool:
-    """Whether a conversion is from one floating type to one that is at least as precise."""
+    """Whether a conversion is between floating types, to one that is at least as precise."""
     variables: Any = (*eqn.invars, *eqn.outvars)
     before, after = (variable.aval.dtype for variable in variables)
     floats = jnp.issubdtype(before, jnp.floating) and jnp.issubdtype(after, jnp.floating)
@@ -234,7 +238,7 @@ def _is_widening(eqn: jex.JaxprEqn) -> bool:
 
 
 def _output_coefficients(
-    eqn: jex.JaxprEqn, inputs: list[_Value], operands: tuple[int, ...]
+    eqn: jex.JaxprEqn, inputs: list[_TracedValue], operands: tuple[int, ...]
 ) -> list[Any]:
     """Applies a linear equation to the coefficients of its operands, one by one."""
     stacks = (inputs[i].coefficients for i in operands)
@@ -247,8 +251,8 @@ def _output_coefficients(
     return jax.vmap(lambda *values: apply_equation(eqn, values), in_axes=axes)(*arguments)
 
 
-def _with_coefficients(value: _Value, count: int) -> jax.Array:
-    """The coefficients of a value; those of a constant are itself, then zeros."""
+def _with_coefficients(value: _TracedValue, count: int) -> jax.Array:
+    """Returns the coefficients of a value; those of a constant are itself, then zeros."""
     if value.coefficients is not None:
         return value.coefficients
     constant = jnp.asarray(value.constant)
@@ -256,20 +260,20 @@ def _with_coefficients(value: _Value, count: int) -> jax.Array:
     return jnp.concatenate([constant[None], zeros])
 
 
-def _in_loop(outputs: Sequence[_Value], directions: int) -> set[int]:
+def _in_loop(outputs: Sequence[_TracedValue], directions: int) -> set[int]:
     """Returns the identities of the operations that are performed at every point.
 
     An affine value is combined from its coefficients if that is less work than computing it.
     """
     in_loop: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        value = waiting.pop()
+    pending = list(outputs)
+    while pending:
+        value = pending.pop()
         operation = value.operation
         if operation is None or id(operation) in in_loop:
             continue
         cheap = _COMBINATION_COST * directions * value.size < value.work
         if value.coefficients is None or not cheap:
             in_loop.add(id(operation))
-            waiting += operation.inputs
+            pending += operation.inputs
     return in_loop

@@ -1,4 +1,4 @@
-"""How many points are evaluated side by side: found by a short trial, and remembered."""
+"""The number of points that are evaluated side by side: measured once, then cached."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ from typing import Literal
 import jax
 import platformdirs
 
-# Candidate widths. On a CPU only 1: results must not depend on timing, and little can be won, since
+# Candidate widths. On a CPU only 1: results must not depend on timing, and the gain is small, since
 # a batch of convolutions with different weights becomes a grouped one.
 CANDIDATES = {"cpu": (1,)}
 OTHER_CANDIDATES = (1, 4, 16, 64)
-# A larger width must take less than this share of the time, since its results need more memory.
+# A larger width must take less than this share of the time, since it needs more memory.
 WORTH = 0.9
 
 
@@ -28,10 +28,10 @@ def fastest(seconds_of: Callable[[int], float], candidates: Sequence[int]) -> in
 
 
 class PointWidth:
-    """How many points a program evaluates side by side: as configured, else as measured.
+    """The number of points that a program evaluates side by side: as configured, else as measured.
 
-    The measured width is remembered in the user's cache folder; if that cannot be written, every
-    process measures again. `known` is None until slices are computed.
+    The measured width is stored in the user's cache folder; if that is not writable, every process
+    measures again. `known` is None until slices are computed.
     """
 
     def __init__(self, setting: int | Literal["auto"], program: str) -> None:
@@ -43,23 +43,18 @@ class PointWidth:
 
     def __call__(self, seconds_of: Callable[[int], float]) -> int:
         if self.known is None:
-            self.known = self._remembered() or self._measured(seconds_of)
+            widths = _read()
+            if widths.get(self._key) not in self._candidates:
+                widths[self._key] = fastest(seconds_of, self._candidates)
+                _write(widths)
+            self.known = widths[self._key]
         return self.known
-
-    def _remembered(self) -> int | None:
-        width = _read().get(self._key)
-        return width if width in self._candidates else None
-
-    def _measured(self, seconds_of: Callable[[int], float]) -> int:
-        width = fastest(seconds_of, self._candidates)
-        _write(_read() | {self._key: width})
-        return width
 
 
 def seeds_together(setting: int | str) -> int:
     """Returns how many runs are trained side by side: as configured, else 1 on a CPU, 16 elsewhere.
 
-    On a CPU there is little to win, and a program is compiled for every number of runs.
+    On a CPU the gain is small, and a program is compiled for every number of runs.
     """
     if isinstance(setting, int):
         return setting
@@ -81,8 +76,8 @@ def _read() -> dict[str, int]:
 def _write(widths: dict[str, int]) -> None:
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
-        fresh = _file().with_suffix(".new")
-        fresh.write_text(json.dumps(widths, indent=2))
-        fresh.replace(_file())
+        temporary = _file().with_suffix(".new")
+        temporary.write_text(json.dumps(widths, indent=2))
+        temporary.replace(_file())
     except OSError:
         return

@@ -1,4 +1,4 @@
-"""jax's primitives: their names in every supported version, by what they do, and their cost."""
+"""Properties of jax's primitives, by name: calls, linearity, dependence on dtypes, and cost."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.extend.core as jex
 
-# Calls that add nothing to the program they call.
+# Calls of a single program. Names of all supported versions of jax.
 CALLS = (
     "jit",
     "pjit",
@@ -19,37 +19,20 @@ CALLS = (
     "custom_vjp_call",
     "custom_vjp_call_jaxpr",
 )
-# Operations that hold a program, but do more than call it once.
+# Operations that contain a program, but do more than call it once.
 _USES_OF_PROGRAMS = ("scan", "while", "cond", "reduce", "reduce_window", "custom_linear_solve")
 # The operands in which an operation is jointly linear if the others are constant (None: all).
 LINEAR_OPERANDS: dict[str, tuple[int, ...] | None] = {
-    "neg": (0,),
-    "reshape": (0,),
-    "transpose": (0,),
-    "broadcast_in_dim": (0,),
-    "squeeze": (0,),
-    "slice": (0,),
-    "split": (0,),
-    "rev": (0,),
-    "copy": (0,),
-    "copy_p": (0,),
-    "reduce_sum": (0,),
-    "reduce_window_sum": (0,),
-    "cumsum": (0,),
-    "dynamic_slice": (0,),
-    "gather": (0,),
-    "add": (0, 1),
-    "add_any": (0, 1),
-    "sub": (0, 1),
-    "pad": (0, 1),
-    "dynamic_update_slice": (0, 1),
-    "scatter": (0, 2),
-    "scatter-add": (0, 2),
+    **dict.fromkeys(("neg", "reshape", "transpose", "broadcast_in_dim", "squeeze"), (0,)),
+    **dict.fromkeys(("slice", "split", "rev", "copy", "copy_p", "dynamic_slice", "gather"), (0,)),
+    **dict.fromkeys(("reduce_sum", "reduce_window_sum", "cumsum"), (0,)),
+    **dict.fromkeys(("add", "add_any", "sub", "pad", "dynamic_update_slice"), (0, 1)),
+    **dict.fromkeys(("scatter", "scatter-add"), (0, 2)),
     "concatenate": None,
 }
 # Linear in either operand if the other is constant.
 BILINEAR = ("mul", "dot_general", "conv_general_dilated")
-# Operations that mean something else in wider dtypes than those they were traced with.
+# Operations whose meaning depends on the dtypes they were traced with.
 DTYPE_BOUND = (
     "bitcast_convert_type",
     "nextafter",
@@ -80,13 +63,13 @@ def called_program(eqn: jex.JaxprEqn) -> jex.ClosedJaxpr | None:
 def apply_equation(
     eqn: jex.JaxprEqn, inputs: Sequence[Any], params: dict | None = None
 ) -> list[Any]:
-    """Returns the outputs of an equation on these inputs; `params` replaces its own parameters."""
+    """Returns the outputs of an equation on these inputs; `params` replaces its parameters."""
     outputs = eqn.primitive.bind(*inputs, **(eqn.params if params is None else params))
     return list(outputs) if eqn.primitive.multiple_results else [outputs]
 
 
 def arithmetic_operations(eqn: jex.JaxprEqn) -> float:
-    """Returns approximately how many arithmetic operations an equation takes."""
+    """Returns the approximate number of arithmetic operations of an equation."""
     size = sum(size_of(v) for v in eqn.outvars)
     if eqn.primitive.name == "dot_general":
         (contracted, _), _ = eqn.params["dimension_numbers"]

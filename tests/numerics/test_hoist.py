@@ -1,4 +1,4 @@
-"""What leaves the loop over points changes no value, and it does leave."""
+"""Hoisting moves computations out of the loop over points and preserves all values."""
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,7 @@ def built(name):
     return make(shape, 1 if menu == "unet" else 3), shape
 
 
-def test_every_model_of_the_menu_is_held_to_the_law():
+def test_every_model_of_the_menu_is_tested():
     assert {menu for menu, _, _ in MODELS.values()} == set(catalog.menu("models"))
 
 
@@ -45,16 +45,16 @@ def plain(function, params, directions, coordinates, *constants):
 
 
 def agree(function, params, directions, constants, tolerance=1e-11):
-    # As one program each: operation by operation a large model takes minutes to compile.
+    # Jitted: compiling a large model operation by operation takes minutes.
     defined, at = (
         jit_once(function),
         jit_once(hoist.evaluator(function, params, directions, *constants)),
     )
     for coordinates in (RNG.normal(size=len(directions)), np.zeros(len(directions))):
-        wanted = plain(defined, params, directions, coordinates, *constants)
-        found = at(jnp.asarray(coordinates))
-        assert jax.tree.structure(found) == jax.tree.structure(wanted)
-        for f, w in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        expected = plain(defined, params, directions, coordinates, *constants)
+        computed = at(jnp.asarray(coordinates))
+        assert jax.tree.structure(computed) == jax.tree.structure(expected)
+        for f, w in zip(jax.tree.leaves(computed), jax.tree.leaves(expected), strict=True):
             assert f.dtype == w.dtype and f.shape == w.shape
             scale = max(float(jnp.max(jnp.abs(jnp.where(jnp.isfinite(w), w, 0)), initial=0)), 1.0)
             np.testing.assert_allclose(f, w, rtol=tolerance, atol=tolerance * scale)
@@ -89,18 +89,18 @@ def test_in_float32_the_difference_is_rounding(name):
 
 
 def operations(at, count):
-    """The operations of one point, those inside calls too."""
-    found = []
+    """Returns the operations of one point, including those inside calls."""
+    names = []
 
     def walk(jaxpr):
         for eqn in jaxpr.eqns:
-            found.append(eqn.primitive.name)
+            names.append(eqn.primitive.name)
             for value in eqn.params.values():
                 if hasattr(value, "jaxpr"):
                     walk(value.jaxpr)
 
     walk(jax.make_jaxpr(at)(jnp.zeros(count)).jaxpr)
-    return found
+    return names
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_first_layer_leaves_the_loop(name, heavy, plainly, left):
 W = RNG.normal(size=(4, 6))
 X = RNG.normal(size=(6, 3))
 MASK = RNG.normal(size=(4, 6)) > 0
-# Each is linear in the parameters, and costs more than a combination of coefficients does.
+# Each is linear in the parameters, and costs more than combining coefficients.
 LINEAR = {
     "dot": lambda w: w @ X,
     "dot from the left": lambda w: X.T @ w.T,
@@ -156,7 +156,7 @@ LINEAR = {
     "called": lambda w: jax.jit(lambda v: v @ X)(w),
     "remembered": lambda w: jax.checkpoint(lambda v: v @ X)(w),
 }
-# None of these is: they must stay.
+# None of these is linear: they must stay in the loop.
 OTHERS = {
     "square": lambda w: (w**2) @ X,
     "product of two": lambda w: w @ w.T,
@@ -183,7 +183,7 @@ OTHERS = {
 
 @pytest.fixture(params=[hoist._COMBINATION_COST, -1.0], ids=["where it pays", "always"])
 def combining(request, monkeypatch):
-    """Small arrays would leave most rules unused: the second time every coefficient is used."""
+    """Small arrays would leave most rules unused, so the second case combines every coefficient."""
     monkeypatch.setattr(hoist, "_COMBINATION_COST", request.param)
 
 
@@ -210,7 +210,7 @@ def test_all_other_operations_keep_their_values(name, combining):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_random_programs_keep_their_values(seed, combining):
-    """Ten operations, of both kinds, on whatever was computed so far."""
+    """Ten operations, linear and nonlinear, on values that were computed before."""
     rng = np.random.default_rng(seed)
     fixed = [rng.normal(size=(4, 4)) for _ in range(2)]
     menu = [
@@ -245,13 +245,13 @@ def test_random_programs_keep_their_values(seed, combining):
         agree(program, params, directions, (jnp.asarray(fixed[0]),), 1e-9)
 
 
-def test_infinite_constants_beside_parameters_stay_infinite():
+def test_infinite_constantsbeside_parameters_stay_infinite():
     mask = jnp.where(jnp.asarray([True, False, True]), 0.0, -jnp.inf)
     narrow, weights = jnp.asarray(X, jnp.float32), jnp.asarray(W, jnp.float32)
     agree(lambda w: w @ narrow + mask[None], weights, [weights], (), 1e-5)
 
 
-def test_a_program_with_effects_is_performed_as_it_stands():
+def test_a_program_with_effects_is_not_hoisted():
     seen = []
 
     def loud(w):
@@ -264,16 +264,16 @@ def test_a_program_with_effects_is_performed_as_it_stands():
     assert seen == [6.0]
 
 
-def test_what_is_cheap_is_not_taken_out_of_the_loop():
-    """A bias that meets every example would be read from a large array instead of a small one."""
+def test_cheap_operations_stay_in_the_loop():
+    """A bias added to every example would be read from a large array instead of a small one."""
     bias = jnp.ones(6)
     at = hoist.evaluator(lambda b: jnp.tanh(jnp.broadcast_to(b, (50, 6))), bias, [bias])
-    given = jax.make_jaxpr(at)(jnp.zeros(1)).jaxpr.constvars
-    assert [v.aval.shape for v in given] == [(2, 6)]
+    constants = jax.make_jaxpr(at)(jnp.zeros(1)).jaxpr.constvars
+    assert [v.aval.shape for v in constants] == [(2, 6)]
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_half_precision_is_left_as_it_is(dtype, combining):
+def test_half_precision_is_not_hoisted(dtype, combining):
     narrow, weights = jnp.asarray(X, dtype), jnp.asarray(W, jnp.float32)
 
     def inside(w):

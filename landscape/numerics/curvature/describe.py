@@ -1,4 +1,4 @@
-"""The estimates of one operator as a record."""
+"""Summarizes the estimates of one operator in a record."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,8 +25,8 @@ def describe(
 ) -> OperatorRecord:
     """Returns the record of one operator, in float64.
 
-    `iterations` are those requested for `extremes`; the record holds those performed, at most the
-    number of parameters. `points` and `width` are as in `density`.
+    `iterations` is the number requested for `extremes`; the record holds that performed, at most
+    the number of parameters. `points` and `width` are as in `density`.
     """
     estimates = mean_and_error(samples)
     sizes = {name: int(size) for name, size in samples.sizes.items()}

@@ -1,4 +1,4 @@
-"""Products of a curvature matrix with a vector, which never need the matrix itself."""
+"""Products of a curvature matrix with a vector, computed without the matrix."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,9 +25,9 @@ def hessian_product(model: Model, *, batch_size: int) -> LossProduct:
     """`product(loss, params, vector, examples) = H vector`, H the Hessian of the risk.
 
     Forward over reverse (Pearlmutter 1994), over batches that are weighted by their count, so
-    memory is bounded by one batch. Costs about two gradients. Choose it to measure how the risk
-    itself bends; H may have negative eigenvalues. At a kink it is the Hessian of the piece that
-    automatic differentiation takes there.
+    memory is bounded by one batch. Costs about two gradients. Choose it to measure the curvature
+    of the risk; H may have negative eigenvalues. At a kink it is the Hessian of the piece that
+    automatic differentiation selects.
     """
     risk = mean_risk(model)
 
@@ -42,8 +42,8 @@ def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
 
     J is the Jacobian of the predictions, L the Hessian of the batch's mean loss in the predictions
     (Schraudolph 2002); batches as in `hessian_product`. Choose it if the loss is convex in the
-    prediction: then no eigenvalue is negative. It leaves out the curvature of the model, which is
-    all the curvature of a piecewise linear loss: there it is 0.
+    prediction: then no eigenvalue is negative. It omits the curvature of the model, which is the
+    only curvature of a piecewise linear loss: there it is 0.
     """
 
     def on_batch(loss: Loss, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
@@ -55,8 +55,8 @@ def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
 
         predictions, pull_back = jax.vjp(apply, params)
         tangent = jax.jvp(apply, (params,), (vector,))[1]
-        curved = jax.jvp(jax.grad(mean_loss), (predictions,), (tangent,))[1]
-        return pull_back(curved)[0]
+        curvature = jax.jvp(jax.grad(mean_loss), (predictions,), (tangent,))[1]
+        return pull_back(curvature)[0]
 
     return _averaged(on_batch, batch_size)
 

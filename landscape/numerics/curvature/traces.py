@@ -15,7 +15,7 @@ PyTree = Any
 
 
 class TraceSamples(NamedTuple):
-    """One unbiased sample a probe, each (probes,); `sizes` counts the parameters of each layer."""
+    """One unbiased sample per probe, (probes,) each; `sizes` counts the parameters per layer."""
 
     trace: jax.Array
     squared_frobenius: jax.Array
@@ -41,43 +41,42 @@ class Estimates(NamedTuple):
 def traces(
     product: Product, *, probes: int
 ) -> Callable[[jax.Array, PyTree, Examples], TraceSamples]:
-    """`sample(key, params, examples) -> TraceSamples`, one product a probe.
+    """`sample(key, params, examples) -> TraceSamples`, one product per probe.
 
     For signs z, z'Hz has the mean trace(H), ||Hz||^2 has ||H||_F^2, and z_l'(Hz)_l the trace of
     the diagonal block of layer l (Hutchinson 1990); the samples of the layers add up to that of the
     whole. Layers are named as by the metric `gradient_norm`: paths without their last part. The
-    number of probes is fixed: stopping once the error looks small would favor lucky draws.
+    number of probes is fixed: stopping when the error looks small would favor lucky draws.
     """
 
     def sample(key: jax.Array, params: PyTree, examples: Examples) -> TraceSamples:
         vector, _, unravel = flat(product, params, examples)
 
-        def one(probe: jax.Array) -> tuple[jax.Array, jax.Array, dict[str, jax.Array]]:
-            signs = unravel(jax.random.rademacher(probe, vector.shape, vector.dtype))
+        def one_probe(key: jax.Array) -> tuple[jax.Array, jax.Array, dict[str, jax.Array]]:
+            signs = unravel(jax.random.rademacher(key, vector.shape, vector.dtype))
             image = product(params, signs, examples)
-            parts: dict[str, jax.Array] = {}
-            pairs = zip(_layers(signs), _layers(image), strict=True)
-            for (layer, z), (_, hz) in pairs:
-                part = jnp.vdot(z, hz, precision=PRECISION)
-                parts[layer] = parts.get(layer, jnp.zeros((), z.dtype)) + part
-            whole = jnp.sum(jnp.stack(list(parts.values())))
+            layers: dict[str, jax.Array] = {}
+            for (layer, z), (_, hz) in zip(_layers(signs), _layers(image), strict=True):
+                term = jnp.vdot(z, hz, precision=PRECISION)
+                layers[layer] = layers.get(layer, jnp.zeros((), z.dtype)) + term
+            trace = jnp.sum(jnp.stack(list(layers.values())))
             squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(image)]
-            return whole, jnp.sum(jnp.stack(squares)), parts
+            return trace, jnp.sum(jnp.stack(squares)), layers
 
-        whole, squares, layers = lax.map(one, jax.random.split(key, probes))
+        trace, squares, layers = lax.map(one_probe, jax.random.split(key, probes))
         sizes: dict[str, int] = {}
         for layer, leaf in _layers(params):
             sizes[layer] = sizes.get(layer, 0) + leaf.size
-        return TraceSamples(whole, squares, layers, sizes)
+        return TraceSamples(trace, squares, layers, sizes)
 
     return sample
 
 
 def mean_and_error(samples: TraceSamples) -> Estimates:
-    """Means over probes with their standard errors, deviation / sqrt(probes).
+    """Returns means over probes with their standard errors, deviation / sqrt(probes).
 
     The Frobenius norm is the root of a mean, so its error is that of the mean divided by twice the
-    root (delta method), and 0 for a matrix of zeros. A single probe has no error: NaN.
+    root (delta method), and 0 for a matrix of zeros. The error of a single probe is NaN.
     """
     value, error = _mean(samples.squared_frobenius)
     root = float(np.sqrt(value))
@@ -95,7 +94,7 @@ def _mean(samples: jax.Array) -> Estimate:
 
 
 def _layers(tree: PyTree) -> list[tuple[str, jax.Array]]:
-    """Each array with the name of its layer: its path without the last part, if it has more."""
+    """Returns each array with the name of its layer: its path without the last of its parts."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     names = [jax.tree_util.keystr(p[:-1] or p, simple=True, separator="/") for p, _ in leaves]
     return [(n or "parameters", leaf) for n, (_, leaf) in zip(names, leaves, strict=True)]

@@ -126,8 +126,8 @@ def quadrature(name, iterations):
     [(name, 1000, dtype) for name in MATRICES for dtype in ("float32", "float64")]
     + [(name, 12, "float32") for name in FEW_VALUES],
 )
-def test_extremes_are_the_eigenvalues_as_often_as_they_occur(name, iterations, dtype):
-    """With an iteration for each parameter, or with fewer where the matrix has few eigenvalues."""
+def test_extremes_are_the_eigenvalues_with_their_multiplicity(name, iterations, dtype):
+    """With one iteration per parameter, or fewer if the matrix has few eigenvalues."""
     matrix = MATRICES[name]
     with in_precision(dtype):
         rounding = float(jnp.finfo(dtype).eps) * size(matrix)
@@ -145,9 +145,9 @@ def test_extremes_are_the_eigenvalues_as_often_as_they_occur(name, iterations, d
         )
         value = np.asarray(getattr(found, side), np.float64)
         residual = np.linalg.norm(vectors @ matrix - value[:, None] * vectors, axis=1)
-        told = np.asarray(getattr(found, f"{side}_residuals"))
-        np.testing.assert_allclose(told, residual, rtol=0, atol=20 * rounding)
-        assert (told <= 100 * rounding).all()
+        reported = np.asarray(getattr(found, f"{side}_residuals"))
+        np.testing.assert_allclose(reported, residual, rtol=0, atol=20 * rounding)
+        assert (reported <= 100 * rounding).all()
 
 
 def test_vectors_are_the_principal_axes_of_the_bowl():
@@ -160,7 +160,7 @@ def test_vectors_are_the_principal_axes_of_the_bowl():
     np.testing.assert_allclose(smallest[:3], np.eye(3), atol=1e-5)
 
 
-def test_too_few_iterations_stay_inside_the_spectrum_and_say_how_far_they_are_off():
+def test_too_few_iterations_stay_inside_the_spectrum_with_correct_residuals():
     matrix = rotated(np.linspace(-1, 2, SIZE))
     values = np.linalg.eigvalsh(matrix)
     for number in range(5):
@@ -189,12 +189,12 @@ def test_one_parameter_has_one_eigenvalue():
     found = curvature.extremes(product, count=5, iterations=30)(
         jax.random.key(0), {"a": jnp.asarray(0.7)}, examples
     )
-    wanted = -(math.sin(0.7) + 4 * math.sin(1.4)) / 2
-    np.testing.assert_allclose(found.largest, [wanted], rtol=1e-6)
-    np.testing.assert_allclose(found.smallest, [wanted], rtol=1e-6)
+    expected_product = -(math.sin(0.7) + 4 * math.sin(1.4)) / 2
+    np.testing.assert_allclose(found.largest, [expected_product], rtol=1e-6)
+    np.testing.assert_allclose(found.smallest, [expected_product], rtol=1e-6)
 
 
-def test_what_is_not_finite_is_told_as_such():
+def test_a_risk_that_is_not_finite_has_eigenvalues_that_are_not_finite():
     broken = np.full((SIZE, SIZE), np.nan)
     params = as_params(POINT.astype("float32"))
     found = find_extremes(12)(jax.random.key(0), params, as_examples(broken))
@@ -206,7 +206,7 @@ def test_what_is_not_finite_is_told_as_such():
 
 @pytest.mark.parametrize("name", MATRICES)
 @pytest.mark.parametrize("iterations", [6, 1000])
-def test_quadrature_invents_no_eigenvalue_and_is_a_gauss_rule(name, iterations):
+def test_quadrature_is_a_gauss_rule_whose_nodes_are_eigenvalues(name, iterations):
     """For signs z and a diagonal matrix, z'A^p z = trace(A^p) for every probe, so the rule must
     give it up to degree 11 with six nodes; for any matrix it may not leave the spectrum."""
     matrix, (nodes, weights) = MATRICES[name], quadrature(name, iterations)
@@ -235,19 +235,19 @@ def test_density_integrates_to_one_and_has_the_moments_of_the_spectrum(name):
     assert abs(np.trapezoid(mean, grid) - 1) < 2e-6
     for power, samples, beyond in ((1, first, 0), (2, second, width**2)):
         error = samples.std(ddof=1) / np.sqrt(len(samples))
-        wanted = np.mean(values**power) + beyond
-        assert abs(np.trapezoid(mean * grid**power, grid) - wanted) <= 5 * error + 1e-5
+        expected_product = np.mean(values**power) + beyond
+        assert abs(np.trapezoid(mean * grid**power, grid) - expected_product) <= 5 * error + 1e-5
 
 
-def test_density_of_single_eigenvalues_is_a_sum_of_bells():
+def test_density_of_single_eigenvalues_is_a_sum_of_gaussians():
     curve = curvature.density([[0.0, 2.0], [0.0, 2.0], [1.0, 2.0]], [[0.25, 0.75]] * 3, width=0.1)
 
     def bell(center):
         return np.exp(-((curve.eigenvalue - center) ** 2) / 0.02) / (0.1 * np.sqrt(2 * np.pi))
 
     assert curve.width == 0.1
-    wanted = 0.75 * bell(2) + 0.25 * (2 * bell(0) + bell(1)) / 3
-    np.testing.assert_allclose(curve.mean, wanted, atol=1e-12)
+    expected_product = 0.75 * bell(2) + 0.25 * (2 * bell(0) + bell(1)) / 3
+    np.testing.assert_allclose(curve.mean, expected_product, atol=1e-12)
     assert curve.high[np.argmin(np.abs(curve.eigenvalue))] > 0.7
     assert curve.low[np.argmin(np.abs(curve.eigenvalue - 1))] < 1e-3
     sharp = curvature.density([[0.0, 1.0]], [[0.5, 0.5]], points=60, width=1e-9)
@@ -264,7 +264,7 @@ def sample_often(keys, params, examples):
 
 
 def estimate_often(matrix, repetitions):
-    """Truth, and the estimates with their errors, (repetitions, 2), by what is estimated."""
+    """Returns, per quantity, its true value and estimates with errors, (repetitions, 2)."""
     keys = jax.random.split(jax.random.key(6), repetitions)
     params = as_params(POINT.astype("float32"))
     samples = jax.device_get(sample_often(keys, params, as_examples(matrix)))
@@ -279,7 +279,7 @@ def estimate_often(matrix, repetitions):
         yield np.trace(matrix[part, part]), np.array([f.layers[layer] for f in found])
 
 
-def test_standard_errors_are_honest():
+def test_standard_errors_have_the_right_coverage():
     """About 68% and 95% of the estimates lie within one and two of their errors."""
     for truth, found in estimate_often(MATRICES["both signs"], 2000):
         value, error = found.T
@@ -319,7 +319,7 @@ def test_linear_regression_has_the_curvature_of_its_inputs_in_batches_too(make):
 
 
 @pytest.mark.parametrize("operator", ["hessian", "gauss_newton"])
-def test_every_example_weighs_the_same_whatever_its_batch(operator):
+def test_every_example_has_the_same_weight_in_every_batch(operator):
     matrices = np.random.default_rng(2).normal(size=(19, SIZE, SIZE))
     matrices = matrices + matrices.transpose(0, 2, 1)
     with in_precision("float64"):
@@ -327,8 +327,8 @@ def test_every_example_weighs_the_same_whatever_its_batch(operator):
     np.testing.assert_allclose(found, matrices.mean(axis=0), rtol=1e-12, atol=1e-12)
 
 
-def test_a_loss_over_the_whole_batch_is_bent_across_examples():
-    """The mean over batches of (sum of the predictions)^2 / 2, where L is a matrix of ones."""
+def test_a_loss_over_the_whole_batch_has_curvature_across_examples():
+    """The mean over batches of (sum of the predictions)^2 / 2, for which L is a matrix of ones."""
     inputs = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
     model = Model(lambda key: None, lambda p, x: x @ p, lambda params: None)
     product = functools.partial(
@@ -337,11 +337,11 @@ def test_a_loss_over_the_whole_batch_is_bent_across_examples():
     )
     found = curvature.dense(product)(jnp.ones(3), Examples(jnp.asarray(inputs), jnp.zeros(5)))
     first, last = inputs[:4].sum(axis=0, dtype=float), inputs[4].astype(float)
-    wanted = (4 * np.outer(first, first) + np.outer(last, last)) / 5
-    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    expected_product = (4 * np.outer(first, first) + np.outer(last, last)) / 5
+    np.testing.assert_allclose(found, expected_product, rtol=1e-5)
 
 
-def test_everything_is_computed_in_full_precision_on_every_device():
+def test_products_have_full_precision_on_every_device():
     model = linear((3,), 2)
     params, key = model.init(jax.random.key(0)), jax.random.key(1)
     examples = Examples(jnp.ones((9, 3)), jnp.ones((9, 2)))
@@ -393,7 +393,7 @@ def menu_losses(predictions, onehot):
 
 
 @jax.jit
-def bends(predictions, onehot):
+def loss_curvature(predictions, onehot):
     """Second derivatives of every loss in the prediction: (losses, examples, classes, classes)."""
     one = jax.hessian(lambda p, t: menu_losses(p[None], t[None])[:, 0])
     return jnp.moveaxis(jax.vmap(one)(predictions, onehot), 1, 0)
@@ -427,8 +427,10 @@ def network(name):
 
         hessians = jax.jit(jax.hessian(lambda v: menu_losses(predict(v), t).mean(axis=1)))(point)
         jacobian = np.asarray(jax.jit(jax.jacfwd(predict))(point))
-        bent = np.asarray(bends(predict(point), t))
-    gauss_newtons = np.einsum("nap,lnab,nbq->lpq", jacobian, bent, jacobian, optimize=True) / COUNT
+        loss_curvatures = np.asarray(loss_curvature(predict(point), t))
+    gauss_newtons = (
+        np.einsum("nap,lnab,nbq->lpq", jacobian, loss_curvatures, jacobian, optimize=True) / COUNT
+    )
     named = (dict(zip(MENU, np.asarray(m), strict=True)) for m in (hessians, gauss_newtons))
     return Network(model, params, examples, *named)
 
@@ -452,7 +454,7 @@ def hundred_probes(product):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("loss", MENU)
 def test_outermost_eigenvalues_of_networks_are_those_of_the_dense_hessian(name, loss):
-    """The smallest are often many zeros, of which a single start sees one after the other."""
+    """The smallest are often many zeros, which a single start yields one by one."""
     net = network(name)
     find = network_program(name, three_outermost, "hessian")
     found = jax.device_get(find(jax.random.key(0), net.params, net.examples[loss]))
@@ -468,7 +470,7 @@ def test_outermost_eigenvalues_of_networks_are_those_of_the_dense_hessian(name, 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("loss", MENU)
-def test_gauss_newton_of_networks_is_that_of_the_definition(name, loss):
+def test_gauss_newton_of_networks_equals_the_definition(name, loss):
     net = network(name)
     matrix = np.asarray(
         network_program(name, curvature.dense, "gauss_newton")(net.params, net.examples[loss])
@@ -485,7 +487,7 @@ def test_gauss_newton_of_networks_is_that_of_the_definition(name, loss):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", MENU)
-def test_traces_of_layers_are_those_of_the_blocks_of_the_dense_hessian(loss):
+def test_traces_of_layers_equal_those_of_blocks_of_the_dense_hessian(loss):
     net = network("cnn")
     sample = network_program("cnn", hundred_probes, "hessian")
     samples = jax.device_get(sample(jax.random.key(4), net.params, net.examples[loss]))
@@ -514,30 +516,30 @@ def test_traces_of_layers_are_those_of_the_blocks_of_the_dense_hessian(loss):
         assert holds(estimate, diagonal[mine].sum())
 
 
-def test_description_is_json_with_the_numbers_that_were_found():
+def test_the_record_has_the_computed_numbers():
     params, examples = as_params(POINT.astype("float32")), as_examples(MATRICES["both signs"])
     found = find_extremes(1000)(jax.random.key(1), params, examples)
     samples = curvature.traces(products["hessian"], probes=4)(jax.random.key(2), params, examples)
     nodes, weights = quadrature("both signs", 1000)
     record = curvature.describe(found, samples, nodes, weights, iterations=60, points=30)
-    told = to_plain(record)
-    assert from_text(json.dumps(told), OperatorRecord) == record
-    assert told["iterations"] == SIZE
+    values = to_plain(record)
+    assert from_text(json.dumps(values), OperatorRecord) == record
+    assert values["iterations"] == SIZE
     for key in ("largest", "smallest", "largest_residuals", "smallest_residuals"):
-        assert told[key] == [float(value) for value in getattr(found, key)]
+        assert values[key] == [float(value) for value in getattr(found, key)]
     trace = np.asarray(samples.trace, float)
-    assert told["trace"]["value"] == trace.mean()
-    assert told["trace"]["error"] == pytest.approx(trace.std(ddof=1) / 2, rel=1e-12)
-    assert told["frobenius"]["value"] == pytest.approx(
+    assert values["trace"]["value"] == trace.mean()
+    assert values["trace"]["error"] == pytest.approx(trace.std(ddof=1) / 2, rel=1e-12)
+    assert values["frobenius"]["value"] == pytest.approx(
         np.sqrt(np.mean(np.asarray(samples.squared_frobenius, float))), rel=1e-12
     )
-    assert told["layers"]["first"]["parameters"] == 12
-    assert told["layers"]["second"]["parameters"] == 8
-    assert told["layers"]["first"]["value"] + told["layers"]["second"]["value"] == pytest.approx(
-        told["trace"]["value"], rel=1e-5
-    )
+    assert values["layers"]["first"]["parameters"] == 12
+    assert values["layers"]["second"]["parameters"] == 8
+    assert values["layers"]["first"]["value"] + values["layers"]["second"][
+        "value"
+    ] == pytest.approx(values["trace"]["value"], rel=1e-5)
     curve = curvature.density(nodes, weights, points=30)
-    assert told["density"] == {
+    assert values["density"] == {
         "eigenvalue": curve.eigenvalue.tolist(),
         "mean": curve.mean.tolist(),
         "low": curve.low.tolist(),

@@ -26,8 +26,8 @@ def product(params, vector, examples):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def its_own_rules():
-    """The other library promotes ranks and warns as it likes."""
+def matfree_rules():
+    """Allows rank promotion and warnings, which matfree needs."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
 

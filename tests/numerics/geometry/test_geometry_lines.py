@@ -86,22 +86,22 @@ SHARES = {
 def describe(line, x=X, initial=None, zero_gradient=None):
     center = line[len(line) // 2]
     initial = center + 2.0 if initial is None else initial
-    given_ = None if zero_gradient is None else [zero_gradient]
-    found = describe_lines([line], x, center, initial, given_)
-    return {key: float(value[0]) for key, value in found.items()}
+    gradients = None if zero_gradient is None else [zero_gradient]
+    numbers = describe_lines([line], x, center, initial, gradients)
+    return {key: float(value[0]) for key, value in numbers.items()}
 
 
-def assert_same(found, expected, **tolerance):
+def assert_same(numbers, expected, **tolerance):
     for key, value in expected.items():
-        assert found[key] == pytest.approx(value, nan_ok=True, **tolerance), key
+        assert numbers[key] == pytest.approx(value, nan_ok=True, **tolerance), key
 
 
-def test_every_number_has_its_laws_written_down():
+def test_every_number_has_laws():
     assert describe(X**2).keys() == UNCHANGED.keys()
     assert all(value.dtype == np.float64 for value in describe_lines([X], X, 0, 1).values())
 
 
-def test_the_description_is_made_of_the_numbers():
+def test_describe_lines_returns_every_number():
     lines = np.stack([shape(X) for shape in MENU.values()])
     expected = {
         "relative_rise": relative_rise(lines, 0.1, 2.0),
@@ -118,8 +118,8 @@ def test_the_description_is_made_of_the_numbers():
         "largest_kink": largest_kink(lines, share=1e-3),
         "plateau_share": plateau_share(lines, lines > 0.5),
     }
-    found = describe_lines(lines, X, 0.1, 2.0, lines > 0.5)
-    assert_same(found, expected, rel=0, abs=0)
+    numbers = describe_lines(lines, X, 0.1, 2.0, lines > 0.5)
+    assert_same(numbers, expected, rel=0, abs=0)
 
 
 # Laws over every number
@@ -132,8 +132,8 @@ def test_the_unit_of_the_loss_does_not_matter(name, scale, offset):
     flat = np.gradient(line) == 0
     initial = line[20] + 2.0
     for zero_gradient in (None, flat):
-        found = describe(scale * line + offset, X, scale * initial + offset, zero_gradient)
-        assert_same(found, describe(line, X, initial, zero_gradient), rel=1e-6, abs=1e-9)
+        numbers = describe(scale * line + offset, X, scale * initial + offset, zero_gradient)
+        assert_same(numbers, describe(line, X, initial, zero_gradient), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", MENU)
@@ -157,16 +157,16 @@ def test_stretching_the_axis_stretches_the_width_and_nothing_else(name):
 def test_a_finer_grid_changes_little(name):
     coarse, fine = np.linspace(-1, 1, 81), np.linspace(-1, 1, 161)
     functions = SMOOTH | KINKED
-    found, expected = (
+    numbers, expected = (
         describe(functions[name](fine), fine),
         describe(functions[name](coarse), coarse),
     )
     if name in KINKED:
         del expected["second_difference_energy"]
     # Shares of points move by two points of 81; other numbers by a few percent of their value.
-    assert_same(found, expected, rel=0.06, abs=0.03)
-    assert found["kinks"] == expected["kinks"]
-    assert found["local_minima"] == expected["local_minima"]
+    assert_same(numbers, expected, rel=0.06, abs=0.03)
+    assert numbers["kinks"] == expected["kinks"]
+    assert numbers["local_minima"] == expected["local_minima"]
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ lines_of_floats = st.integers(0, 12).flatmap(
 def test_any_line_has_numbers_and_none_of_them_depends_on_its_unit(values, initial):
     line = np.array(values)
     x = np.linspace(-1, 1, len(line)) if len(line) > 1 else np.zeros(1)
-    found = describe_lines([line, line[::-1]], x, line[len(line) // 2], initial)
+    numbers = describe_lines([line, line[::-1]], x, line[len(line) // 2], initial)
     # Doubling is exact in binary, so nothing may differ at all.
     again = describe_lines([2 * line], x, 2 * line[len(line) // 2], 2 * initial)
-    for key, value in found.items():
+    for key, value in numbers.items():
         assert value.shape == (2,), key
         np.testing.assert_allclose(value[0], value[1], rtol=1e-7, atol=1e-9, err_msg=key)
         assert np.array_equal(value[:1], again[key], equal_nan=True), key
@@ -212,8 +212,8 @@ def test_any_line_has_numbers_and_none_of_them_depends_on_its_unit(values, initi
 def test_a_value_that_is_not_finite_takes_its_line_alone(bad, place):
     lines = np.stack([X**2, X**2])
     lines[0, place] = bad
-    found, whole = describe_lines(lines, X, 0.0, 2.0), describe(X**2)
-    for key, value in found.items():
+    numbers, whole = describe_lines(lines, X, 0.0, 2.0), describe(X**2)
+    for key, value in numbers.items():
         assert value[1] == whole[key], key
         if key not in ("relative_rise", "basin_width", "basin_bounded"):
             assert np.isnan(value[0]), key
@@ -222,24 +222,24 @@ def test_a_value_that_is_not_finite_takes_its_line_alone(bad, place):
 @pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 6])
 def test_few_points_are_no_crash(points):
     x = np.linspace(-1, 1, points) if points > 1 else np.zeros(1)
-    found = describe_lines([x, 0 * x, x + 1e300, np.full(points, np.nan)], x, 0.0, 1.0)
-    assert all(value.shape == (4,) for value in found.values())
+    numbers = describe_lines([x, 0 * x, x + 1e300, np.full(points, np.nan)], x, 0.0, 1.0)
+    assert all(value.shape == (4,) for value in numbers.values())
     assert describe_lines(np.empty((0, points)), x, 0.0, 1.0)["kinks"].shape == (0,)
-    assert np.isnan(found["kinks"][0]) == (points < 6)
-    assert np.isnan(found["second_difference_energy"][0]) == (points < 3)
+    assert np.isnan(numbers["kinks"][0]) == (points < 6)
+    assert np.isnan(numbers["second_difference_energy"][0]) == (points < 3)
 
 
-def test_huge_values_are_no_warning():
+def test_huge_values_raise_no_warning():
     describe_lines([1e300 * X, 1.7e308 * (-1.0) ** np.arange(41)], X, -1.7e308, 1.7e308)
 
 
 def test_a_constant_line_has_no_shape():
     noise = np.random.default_rng(0).normal(size=41)
     for line in (np.full(41, 0.9), np.zeros(41), 0.9 + 1e-8 * noise):
-        found = describe(line)
-        assert found.pop("plateau_share") == 1
-        assert found.pop("basin_width") == 2
-        assert_same(found, dict.fromkeys(found, 0.0), abs=1e-6)
+        numbers = describe(line)
+        assert numbers.pop("plateau_share") == 1
+        assert numbers.pop("basin_width") == 2
+        assert_same(numbers, dict.fromkeys(numbers, 0.0), abs=1e-6)
 
 
 def test_lines_and_coordinates_must_fit():
@@ -289,9 +289,9 @@ def test_ends_that_are_not_finite_stay_so():
 @pytest.mark.parametrize("radius", [0.0, 0.02, 0.3, 0.31, 0.777, 1.0])
 def test_a_rise_inside_the_line_is_the_mean_of_both_sides(radius):
     lines = np.stack([np.exp(X), X**3 - X, np.abs(X)])
-    found = relative_rise(lines, 0.5, 2.5, coordinates=X.astype(np.float32), radius=radius)
+    numbers = relative_rise(lines, 0.5, 2.5, coordinates=X.astype(np.float32), radius=radius)
     sides = [np.mean(np.interp([-radius, radius], X, line)) for line in lines]
-    assert found == pytest.approx((np.array(sides) - 0.5) / 2, rel=1e-6)
+    assert numbers == pytest.approx((np.array(sides) - 0.5) / 2, rel=1e-6)
 
 
 def test_a_rise_at_the_end_of_the_line_is_that_of_the_ends():
@@ -395,7 +395,7 @@ def test_a_single_valley_or_a_monotone_line_is_smooth(shape):
     assert roughness([line, line[::-1]]) == pytest.approx([0, 0], abs=1e-12)
 
 
-def test_no_line_is_smoother_than_smooth():
+def test_roughness_is_never_negative():
     # The sums of a monotone line are equal, but for rounding of either sign.
     lines = np.random.default_rng(0).random((200, 41)).cumsum(axis=1)
     assert (roughness(lines) >= 0).all() and roughness(lines).max() < 1e-12
@@ -418,7 +418,7 @@ def test_roughness_of_a_sine():
 
 
 @pytest.mark.parametrize("name", MENU)
-def test_a_line_drawn_with_more_points_is_as_rough(name):
+def test_added_points_do_not_change_roughness(name):
     fine = np.interp(np.linspace(-1, 1, 401), X, MENU[name](X))
     for number in (roughness, normalized_variation, smad, local_minima):
         assert number([fine]) == pytest.approx(number([MENU[name](X)]), abs=1e-9)
@@ -480,13 +480,13 @@ def test_negative_curvature_of_known_lines():
     assert negative_curvature_share(lines) == pytest.approx([0, 0, 0, 1, 0, 1 / 39])
 
 
-def test_a_wave_is_concave_half_the_way():
+def test_a_wave_is_concave_on_half_of_its_length():
     x = np.linspace(0, 1, 2001)
     waves = [np.sin(2 * np.pi * x), np.cos(6 * np.pi * x), (2 * x - 1) ** 3]
     assert negative_curvature_share(waves) == pytest.approx([0.5] * 3, abs=2e-3)
 
 
-def test_rounding_is_no_curvature():
+def test_rounding_is_not_curvature():
     straight = (1000 + 0.01 * X).astype(np.float32)
     assert np.any(np.diff(straight.astype(float), 2) < 0)
     assert negative_curvature_share([straight]) == [0]
@@ -501,7 +501,7 @@ def test_smad_is_the_mean_climb_out_of_the_lesser_minima():
     assert smad([X**2, X, np.full(41, 2.0)]) == pytest.approx([0, 0, 0])
 
 
-def test_two_wells_are_parted_by_their_barrier():
+def test_two_wells_are_separated_by_their_barrier():
     # (x^2 - 1)^2 on [-2, 2]: minima 0 at -1 and 1, barrier 1, range 9.
     x = np.linspace(-2, 2, 41)
     assert smad([(x**2 - 1) ** 2]) == pytest.approx([1 / 9])
@@ -509,7 +509,7 @@ def test_two_wells_are_parted_by_their_barrier():
 
 
 @pytest.mark.parametrize("periods", [1, 3, 6])
-def test_a_cosine_has_a_minimum_a_period(periods):
+def test_a_cosine_has_one_minimum_per_period(periods):
     x = np.linspace(0, 1, 20 * periods + 1)
     assert local_minima([np.cos(2 * np.pi * periods * x)]) == [periods]
     # From a crest of -cos at either end: the ends are minima as well.
@@ -524,19 +524,19 @@ def test_shallow_minima_are_not_counted():
     assert local_minima([1000 + 1e-4 * np.array(line)]) == [0]
 
 
-def test_every_line_that_moves_has_a_minimum():
+def test_every_line_that_is_not_constant_has_a_minimum():
     assert local_minima([X, -X, X**2, -(X**2), 0 * X]).tolist() == [1, 1, 1, 2, 0]
 
 
 # Kinks
 
 
-def test_an_absolute_value_has_one_kink_wherever_it_lies():
+def test_an_absolute_value_has_one_kink_at_every_position():
     places = np.linspace(-0.9 + H, 0.9 - H, 301)
-    found = slope_jumps([np.abs(X - place) for place in places])
-    assert (found.number == 1).all()
+    numbers = slope_jumps([np.abs(X - place) for place in places])
+    assert (numbers.number == 1).all()
     # Slopes run from -1 to 1, so the jump is all of their range.
-    assert found.largest == pytest.approx(np.ones(301))
+    assert numbers.largest == pytest.approx(np.ones(301))
 
 
 def test_largest_is_the_jump_over_the_range_of_slopes():
@@ -562,7 +562,7 @@ def test_a_kink_stands_out_from_the_curvature_around_it(place):
         assert kinks([line]) == [number]
 
 
-def test_corners_five_samples_apart_are_told_apart():
+def test_corners_five_samples_apart_are_distinguished():
     for shift in np.linspace(0, 1, 11):
         corners = (np.arange(-15, 16, 5) + shift) * H
         line = sum((-1) ** i * np.abs(X - c) for i, c in enumerate(corners))
@@ -599,8 +599,8 @@ def test_smooth_curves_have_no_kinks(points):
         *(x**n for n in range(1, 30)),
         *(np.sqrt((x - c) ** 2 + (2 * h) ** 2) for c in shifts),
     ]
-    found = slope_jumps(np.array(curves).astype(np.float32))
-    assert not found.number.any() and not found.largest.any()
+    numbers = slope_jumps(np.array(curves).astype(np.float32))
+    assert not numbers.number.any() and not numbers.largest.any()
 
 
 def test_sums_of_waves_have_no_kinks():
@@ -610,14 +610,14 @@ def test_sums_of_waves_have_no_kinks():
     assert not kinks(waves.sum(axis=1)).any()
 
 
-def test_a_bend_that_ends_abruptly_is_no_kink():
+def test_a_jump_of_curvature_is_not_a_kink():
     # Huber: the curvature jumps, the slope does not.
     for width in (4 * H, 0.3, 0.5):
         line = np.where(np.abs(X) < width, X**2 / 2, width * np.abs(X) - width**2 / 2)
         assert kinks([line]) == [0]
 
 
-def test_what_a_grid_cannot_tell_it_may_tell_when_it_is_finer():
+def test_a_finer_grid_resolves_bends_and_weak_kinks():
     def number(points, curve):
         x = np.linspace(-1, 1, points)
         return kinks([curve(x)])[0]
@@ -640,10 +640,10 @@ def test_slight_kinks_are_not_counted():
 # Plateaus
 
 
-def test_a_plateau_is_where_the_line_is_level():
+def test_a_plateau_is_a_level_part_of_the_line():
     hinge = np.maximum(0, X)
-    found = plateau_share([hinge, hinge + 100, X, -X, 0 * X])
-    assert found == pytest.approx([0.5, 0.5, 0, 0, 1])
+    numbers = plateau_share([hinge, hinge + 100, X, -X, 0 * X])
+    assert numbers == pytest.approx([0.5, 0.5, 0, 0, 1])
 
 
 def test_measured_gradients_decide():
@@ -652,7 +652,7 @@ def test_measured_gradients_decide():
     assert plateau_share(lines, zero) == pytest.approx([20 / 41, 0, 1])
 
 
-def test_differences_of_rounding_are_level():
+def test_rounding_differences_are_level():
     assert plateau_share([1 + 1e-7 * X, 1 + 1e-4 * X]).tolist() == [1, 0]
 
 
@@ -666,7 +666,7 @@ def test_the_barrier_of_two_wells_is_known():
     assert barrier_height((x**2 - 1) ** 2, t).shape == ()
 
 
-def test_a_tilt_is_no_barrier():
+def test_a_tilt_is_not_a_barrier():
     t = np.linspace(0, 1, 41)
     wells = ((2 * t - 1) ** 2 - 1) ** 2
     lines = np.stack([wells, wells + 5 * t - 3, 3 * wells, wells[::-1], 5 * t, t**2, -(t**2)])
@@ -680,19 +680,19 @@ def test_a_tilt_is_no_barrier():
 def test_a_barrier_in_drops():
     t = np.linspace(0, 1, 41)
     wells = np.stack([((2 * t - 1) ** 2 - 1) ** 2] * 4)
-    found = barrier_height(wells, t, drop=[2.0, 0.0, -1.0, np.nan])
-    assert found[0] == pytest.approx(0.5) and np.isnan(found[1:]).all()
+    numbers = barrier_height(wells, t, drop=[2.0, 0.0, -1.0, np.nan])
+    assert numbers[0] == pytest.approx(0.5) and np.isnan(numbers[1:]).all()
     assert barrier_height(wells[0], t, drop=4.0) == pytest.approx(0.25)
 
 
 def test_barriers_of_values_that_are_not_finite():
     lines = [[0, np.inf, 0], [np.inf, 0, 0], [0, 0, np.nan], [0, np.nan, 0], [0, -np.inf, 0]]
-    found = barrier_height(lines, [0, 0.5, 1])
-    assert np.isposinf(found[0]) and np.isnan(found[1:4]).all() and found[4] == 0
+    numbers = barrier_height(lines, [0, 0.5, 1])
+    assert np.isposinf(numbers[0]) and np.isnan(numbers[1:4]).all() and numbers[4] == 0
     assert np.isnan(barrier_height([1.0], [0.0]))
 
 
-def test_the_numbers_of_lines_are_those_that_are_defined():
+def test_every_number_of_lines_is_defined():
     assert [number.__name__ for number in LINE_NUMBERS] == list(UNCHANGED)
 
 

@@ -51,7 +51,7 @@ MENU = SMOOTH | {"rough": rough, "walls": with_walls, "constant": lambda x, y: 0
 
 
 def eigenvalues(values):
-    """Numbers that look like eigenvalues and follow the plane when it is turned over."""
+    """Returns numbers like eigenvalues, which are flipped together with the plane."""
     smallest = np.where(np.isfinite(values), values, 0.0) - 0.3
     return smallest, np.abs(smallest) + 1
 
@@ -62,14 +62,14 @@ def describe(values, initial=3.1416, scale=1.0, around=None):
     return describe_plane(values, center, center + initial, scale * smallest, scale * largest)
 
 
-def assert_same(found, expected, **tolerance):
-    assert found.keys() == expected.keys()
+def assert_same(numbers, expected, **tolerance):
+    assert numbers.keys() == expected.keys()
     for key, value in expected.items():
-        assert found[key] == pytest.approx(value, nan_ok=True, **tolerance), key
+        assert numbers[key] == pytest.approx(value, nan_ok=True, **tolerance), key
 
 
 def levels_between(values):
-    """How many pools born by one level are still apart at a later one, for every two levels."""
+    """Counts pools born by one level that are still separate at a later one, for all pairs."""
     values = np.asarray(values, dtype=float)
     thresholds = np.unique(values[np.isfinite(values)])
     touching = np.ones((3,) * values.ndim)
@@ -128,7 +128,7 @@ def test_persistence_is_that_of_floods(data, columns, rows):
         np.testing.assert_array_equal(persistence(other), persistence(values))
 
 
-def test_persistence_of_a_line_is_read_off_it():
+def test_persistence_of_a_line_with_known_climbs():
     # 1 climbs to 2, 0.5 to 4, and the global minimum to the top.
     assert persistence([3, 0, 2, 1, 4, 0.5, 5]).tolist() == [[0, 5], [0.5, 4], [1, 2]]
 
@@ -150,7 +150,7 @@ def test_a_flat_array_has_one_pool_without_height():
     assert persistence(np.full((2, 2), np.nan)).shape == (0, 2)
 
 
-def test_persistence_is_of_lines_and_planes():
+def test_other_shapes_have_no_persistence():
     with pytest.raises(ValueError, match="shape"):
         persistence(np.zeros((2, 2, 2)))
 
@@ -165,7 +165,7 @@ def test_numbers_of_lines_and_planes_agree():
 # Closed forms
 
 
-def test_two_wells_are_parted_by_their_barrier():
+def test_two_wells_are_separated_by_their_barrier():
     # Minima 0 at x = -1 and 1, the saddle between them at height 1, the corners at the maximum.
     wells = plane(lambda x, y: (x**2 - 1) ** 2 + y**2)
     top = (1.5**2 - 1) ** 2 + 1.5**2
@@ -185,9 +185,9 @@ def test_total_persistence_adds_where_smad_averages():
 
 
 def test_a_bowl_has_one_basin():
-    found = describe(plane(SMOOTH["bowl"]))
-    assert found["plane_smad"] == found["total_persistence"] == 0
-    assert found["plane_local_minima"] == 1
+    numbers = describe(plane(SMOOTH["bowl"]))
+    assert numbers["plane_smad"] == numbers["total_persistence"] == 0
+    assert numbers["plane_local_minima"] == 1
 
 
 def test_shallow_and_rounded_minima_are_not_counted():
@@ -224,7 +224,7 @@ def test_the_basin_of_a_bowl_is_a_disc():
     assert basin_share(bowl, 0.0, 4.0, level=0.2) == pytest.approx(np.pi * 0.8 / 4, rel=0.01)
 
 
-def test_the_basin_hangs_together_with_the_center():
+def test_the_basin_is_connected_to_the_center():
     values = np.array([[0, 9, 0, 0, 0], [0, 9, 0, 9, 9], [0, np.nan, 9, 0, -np.inf]], dtype=float)
     # From the center (1, 2): three above, not the column on the left, nor (2, 3) but over a corner.
     assert basin_share(values, 0.0, 10.0) == pytest.approx(5 / 15)
@@ -233,11 +233,11 @@ def test_the_basin_hangs_together_with_the_center():
     assert np.isnan(basin_share(values.T[::-1][:, :1] * np.nan, 0.0, 10.0))
 
 
-def test_without_a_drop_a_plane_has_no_heights_but_a_shape():
+def test_without_a_drop_only_the_heights_are_missing():
     values = plane(SMOOTH["two wells"])
-    found = describe(values, initial=-1.0)
-    assert np.isnan(found["border_rise"]) and np.isnan(found["basin_share"])
-    assert found["plane_local_minima"] == 2
+    numbers = describe(values, initial=-1.0)
+    assert np.isnan(numbers["border_rise"]) and np.isnan(numbers["basin_share"])
+    assert numbers["plane_local_minima"] == 2
 
 
 # Convexity
@@ -266,22 +266,22 @@ def test_the_ratio_of_a_saddle_is_that_of_its_hessian():
         assert eigenvalue_ratios(*np.linalg.eigvalsh(matrix @ matrix.T + np.eye(5))[[0, -1]]) == 0
 
 
-def test_the_number_of_a_map_is_its_median():
+def test_the_convexity_ratio_is_a_median_over_cells():
     smallest = np.array([[-1.0, -2.0, np.nan], [5.0, -40.0, -np.inf]])
-    found = describe_plane(np.ones((2, 3)), 0, 1, smallest, np.full((2, 3), 4.0))
-    assert found["convexity_ratio"] == pytest.approx((0.25 + 0.5) / 2)
-    assert found["nonconvex_share"] == pytest.approx(3 / 4)
+    numbers = describe_plane(np.ones((2, 3)), 0, 1, smallest, np.full((2, 3), 4.0))
+    assert numbers["convexity_ratio"] == pytest.approx((0.25 + 0.5) / 2)
+    assert numbers["nonconvex_share"] == pytest.approx(3 / 4)
 
 
-def test_eigenvalues_must_fit_each_other():
+def test_eigenvalues_of_different_shapes_are_rejected():
     with pytest.raises(ValueError, match="shape"):
         eigenvalue_ratios([-1.0, 2.0], [1.0])
 
 
 def test_without_eigenvalues_their_numbers_are_missing():
-    found = describe_plane(plane(SMOOTH["bowl"]), 0.0, 1.0)
-    assert np.isnan([found["convexity_ratio"], found["nonconvex_share"]]).all()
-    assert found.keys() == describe(plane(SMOOTH["bowl"])).keys()
+    numbers = describe_plane(plane(SMOOTH["bowl"]), 0.0, 1.0)
+    assert np.isnan([numbers["convexity_ratio"], numbers["nonconvex_share"]]).all()
+    assert numbers.keys() == describe(plane(SMOOTH["bowl"])).keys()
 
 
 # Laws over every number
@@ -297,7 +297,7 @@ def test_the_unit_of_the_loss_does_not_matter(name, scale, offset):
 
 @pytest.mark.parametrize("name", MENU)
 @pytest.mark.parametrize("turn", [np.flipud, np.fliplr, np.transpose, np.rot90])
-def test_a_plane_turned_over_is_the_same(name, turn):
+def test_flips_and_swapped_axes_change_nothing(name, turn):
     values = plane(MENU[name])
     assert_same(describe(turn(values)), describe(values), rel=1e-9)
 
@@ -319,27 +319,27 @@ def test_a_finer_grid_changes_little(name):
     st.sampled_from([(3, 5), (5, 3), (1, 15), (15, 1)]),
     st.sampled_from([1.0, -3.0, np.nan, np.inf]),
 )
-def test_any_plane_has_numbers_and_none_of_them_depends_on_its_unit(drawn, shape, initial):
+def test_numbers_of_any_plane_do_not_depend_on_its_unit(drawn, shape, initial):
     values = np.array(drawn).reshape(shape)
     center = values[shape[0] // 2, shape[1] // 2]
-    found = describe_plane(values, center, initial, values, -values)
+    numbers = describe_plane(values, center, initial, values, -values)
     again = describe_plane(2 * values, 2 * center, 2 * initial, 2 * values, -2 * values)
-    assert_same(again, found, rel=0, abs=0)
-    assert all(isinstance(value, float) for value in found.values())
+    assert_same(again, numbers, rel=0, abs=0)
+    assert all(isinstance(value, float) for value in numbers.values())
     for key in ("basin_share", "plane_smad", "nonconvex_share"):
-        assert np.isnan(found[key]) or 0 <= found[key] <= 1, key
+        assert np.isnan(numbers[key]) or 0 <= numbers[key] <= 1, key
     if not np.isfinite(values).any():
-        assert np.isnan(list(found.values())).all()
+        assert np.isnan(list(numbers.values())).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_plane_of_walls_has_no_numbers(value):
     walls = np.full((3, 5), value)
-    found = describe_plane(walls, value, 1.0, walls, walls)
-    assert np.isnan(list(found.values())).all()
+    numbers = describe_plane(walls, value, 1.0, walls, walls)
+    assert np.isnan(list(numbers.values())).all()
 
 
-def test_huge_values_are_no_warning():
+def test_huge_values_raise_no_warning():
     values = np.resize([1.7e308, -1.7e308, 0.0], (5, 5))
     describe_plane(values, -1.7e308, 1.7e308, -values, values)
 
