@@ -40,20 +40,20 @@ class Where(OmitsNull):
 
 @record
 class Finding:
-    """One reason why a loss is hard or impossible to train, or worth knowing."""
+    """A reason why a loss is hard or impossible to train, or a note about it."""
 
     code: str
     """Code of the finding, such as `D101`; see docs/audit.md."""
     severity: Severity
     """`error`, `warning` or `note`."""
     message: str
-    """What it is and what it means for training."""
+    """The finding and its effect on training."""
     where: Where | None = None
-    """The operation at fault; null if no single one is."""
+    """The responsible operation; null if there is no single one."""
     evidence: Mapping[str, Value] = field(default_factory=dict)
-    """Numbers from which anyone can recompute the finding."""
+    """Numbers from which the finding can be recomputed."""
     suggestion: str | None = None
-    """What to write instead."""
+    """A replacement for the code."""
 
 
 @record
@@ -68,7 +68,7 @@ class Property:
 
 @record
 class Suspect:
-    """An operation that can switch, and the outcome of the suspicion."""
+    """An operation that can switch, and whether it does."""
 
     operation: str
     """Name of the operation."""
@@ -154,7 +154,7 @@ class LimitTable:
     right: Vector
     """(f(x + h) - f(x)) / h."""
     autodiff: Number
-    """What automatic differentiation returns at the point."""
+    """The derivative at the point by automatic differentiation."""
 
     @model_validator(mode="after")
     def _same_length(self) -> "LimitTable":
@@ -164,7 +164,7 @@ class LimitTable:
 
 @record
 class LossShapes:
-    """What a figure of the audit draws."""
+    """Data of the figure of an audit."""
 
     x: Vector
     """Predictions along the axis of the curves."""
@@ -173,9 +173,9 @@ class LossShapes:
     x_label: str = ""
     """Name of the axis."""
     plane: LossPlane | None = None
-    """The loss over two predictions, if it has several."""
+    """The loss over two predictions; null if it has a single one."""
     limit: LimitTable | None = None
-    """The point that matters most, if any is suspect."""
+    """The most important suspect point; null if there is none."""
 
     @model_validator(mode="after")
     def _same_length(self) -> "LossShapes":
@@ -189,13 +189,13 @@ class Audit:
     """The judgment of one loss, activation or function; docs/audit.md explains every code."""
 
     loss: str
-    """Name of what was audited."""
+    """Name of the loss, activation or function."""
     kind: str
     """`loss`, `activation` or `function`."""
     task: str | None
     """Task it was audited for; null if none."""
     domain: str
-    """Where predictions live: `real`, `unit`, `simplex` or `positive`."""
+    """Set of valid predictions: `real`, `unit`, `simplex` or `positive`."""
     head: str | None
     """`sigmoid` or `softmax` if one feeds the loss."""
     verdict: Verdict
@@ -205,20 +205,20 @@ class Audit:
     findings: tuple[Finding, ...]
     """The most severe first."""
     suspects: tuple[Suspect, ...] = ()
-    """Operations that can switch, and the outcome of each suspicion."""
+    """Operations that can switch, and whether they do."""
     targets: Mapping[str, Value] = field(default_factory=dict)
-    """The targets that the evidence names."""
+    """Targets that the evidence refers to."""
     notes: tuple[str, ...] = ()
     """Tests that were not possible, and caveats."""
     shapes: LossShapes | None = None
-    """What a figure draws; not part of `landscape audit --json`."""
+    """Data of the figure; not part of `landscape audit --json`."""
 
     def codes(self) -> set[str]:
         """Returns the codes of all findings."""
         return {finding.code for finding in self.findings}
 
     def to_json(self, *, with_shapes: bool = False) -> dict[str, Any]:
-        """Returns plain values for JSON; `with_shapes` adds what a figure draws."""
+        """Returns plain values for JSON; `with_shapes` adds the data of the figure."""
         values = to_plain(self)
         if not with_shapes:
             del values["shapes"]
@@ -230,7 +230,7 @@ class FailedAudit:
     """A loss that could not be audited."""
 
     loss: str
-    """Name of what was to be audited."""
+    """Name of the loss, activation or function."""
     error: str
     """Why it could not be audited."""
 

@@ -76,7 +76,7 @@ class OperatorRecord:
 
     @property
     def residual(self) -> float:
-        """The largest finite residual of both ends; NaN if there is none."""
+        """The largest finite residual at either end; NaN if there is none."""
         residuals = self.largest_residuals + self.smallest_residuals
         return max(filter(math.isfinite, residuals), default=math.nan)
 
@@ -86,7 +86,7 @@ class OmittedOperator:
     """A matrix that was requested but has no meaning for the loss."""
 
     reason: str
-    """Why it was left out."""
+    """Why it was omitted."""
 
 
 def _operator_kind(value: Any) -> str:
@@ -121,13 +121,13 @@ class CurvaturePoint:
 
     @property
     def spectra(self) -> dict[str, OperatorRecord]:
-        """The operators that were computed, by name."""
+        """The spectra that were computed, by name of the operator."""
         items = self.operators.items()
         return {name: item for name, item in items if isinstance(item, OperatorRecord)}
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why the other operators were omitted, by name."""
+        """The reasons for omitted operators, by name."""
         items = self.operators.items()
         return {name: item.reason for name, item in items if isinstance(item, OmittedOperator)}
 
@@ -151,11 +151,11 @@ class CurvatureRecord:
     twice_differentiable: bool | None = None
     """Whether the loss has second derivatives everywhere; null if unknown."""
     note: str = ""
-    """A caution for readers of the Hessian; empty if there is none."""
+    """A caveat about the Hessian; empty if there is none."""
     convex: bool | None = None
     """Whether the loss is convex in its prediction; null if unknown."""
     smoothness: LossSmoothness | None = None
-    """What `twice_differentiable` rests on."""
+    """The basis of `twice_differentiable`."""
 
     def at(self, place: str) -> CurvaturePoint | None:
         """Returns the first point of that place."""

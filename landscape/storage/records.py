@@ -61,7 +61,7 @@ class ProgressRecord(OmitsNull):
     host: str
     """Host name."""
     step: int | None = None
-    """Step of training recorded last; missing outside of training."""
+    """Last recorded step of training; missing outside of training."""
     steps: int | None = None
     """Steps of the whole training."""
     steps_per_second: float | None = None
@@ -85,7 +85,7 @@ class Holder:
 
 @record
 class MetaRecord:
-    """`meta.json` of a run: how and where it was made. No result depends on it."""
+    """`meta.json` of a run: how and where it was performed. No result depends on it."""
 
     started: str = ""
     """UTC, ISO 8601."""
@@ -100,7 +100,7 @@ class MetaRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Version of Python and of the packages that numbers depend on."""
     git: str | None = None
-    """Revision of the config's work tree, with a + if it has changes."""
+    """Git revision of the folder of the config, with a + if it has changes."""
     trained_together: int | None = None
     """Number of runs that were trained side by side in one program, this one included."""
     side_by_side: int | None = None
@@ -109,7 +109,7 @@ class MetaRecord:
 
 @record
 class Check:
-    """One comparison of two ways to compute the same number."""
+    """A comparison of two methods that compute the same number."""
 
     name: str
     """What was compared, such as `center` or `lanczos`."""
@@ -118,9 +118,9 @@ class Check:
     passed: bool | None
     """Null if the check is undecided."""
     value: Number
-    """The number that is checked; NaN if it is undefined, like the two below."""
+    """The number that is checked; this and the next two are NaN if undefined."""
     expected: Number
-    """The same number by the other way."""
+    """The same number, computed by the other method."""
     tolerance: Number
     """Largest difference that passes."""
     message: str
@@ -129,14 +129,14 @@ class Check:
 
 @record
 class OutcomeRecord:
-    """How a run ended, and what it was about."""
+    """The outcome of a run, and the properties of its task."""
 
     status: str
     """`done` or `diverged`."""
     primary_metric: str
-    """The metric that decides, a column of the trace."""
+    """The metric by which losses are compared, a column of the trace."""
     higher_is_better: Mapping[str, bool]
-    """Direction of each metric."""
+    """Whether larger values are better, by metric."""
     diverged_step: int | None = None
     """Step at which training diverged; null if it did not."""
     task: str = ""
@@ -159,7 +159,7 @@ class SummaryRecord(OutcomeRecord):
 
 @record
 class SolutionRecord:
-    """A trained point under the losses of all runs that share its seed and start."""
+    """A trained point under the losses of all runs with the same seed and initial point."""
 
     run: str
     """Run id."""
@@ -192,17 +192,17 @@ class InterpolationRecord:
     metric: Vector
     """The primary metric at each position, the mean over the evaluation sets of both ends."""
     risks: Mapping[str, Vector]
-    """Risk at each position under the loss and on the evaluation set of either end, by run id."""
+    """Risk at each position under the loss and on the evaluation set of each end, by run id."""
     drops: Mapping[str, Number]
-    """Initial risk minus trained risk of either end, by run id; NaN if that is not positive."""
+    """Initial risk minus trained risk of each end, by run id; NaN if that is not positive."""
     from_loss: str = ""
     """Label of the loss of the first end."""
     to_loss: str = ""
-    """Label of the loss of the other end."""
+    """Label of the loss of the second end."""
     from_seed: int | None = None
     """Seed of the first end."""
     to_seed: int | None = None
-    """Seed of the other end."""
+    """Seed of the second end."""
     swept: Mapping[str, Value] = field(default_factory=dict)
     """Swept values of both runs, by dotted key."""
 
@@ -218,7 +218,7 @@ class InterpolationRecord:
 
 @record
 class CrossRunRecord:
-    """`across.json` of an experiment: what was measured between its runs."""
+    """`across.json` of an experiment: measurements between its runs."""
 
     metric: str
     """The primary metric."""
@@ -227,6 +227,6 @@ class CrossRunRecord:
     interpolations: tuple[InterpolationRecord, ...]
     """Lines between solutions."""
     problems: tuple[str, ...] = ()
-    """What could not be measured, and why."""
+    """Measurements that failed, with the reason."""
     key: str | None = None
-    """Identifies the settings and the runs behind the file; null if there are problems."""
+    """Identifies the settings and runs of these measurements; null if there are problems."""

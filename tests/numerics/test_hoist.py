@@ -44,7 +44,7 @@ def plain(function, params, directions, coordinates, *constants):
     return function(moved, *constants)
 
 
-def agree(function, params, directions, constants, tolerance=1e-11):
+def assert_same_as_plain(function, params, directions, constants, tolerance=1e-11):
     # Jitted: compiling a large model operation by operation takes minutes.
     defined, at = (
         jit_once(function),
@@ -76,8 +76,8 @@ def test_models_and_their_gradients_are_equal_to_the_plain_evaluation(name, coun
     with jax.enable_x64(True):
         params, *directions = (wide(model.init(jax.random.key(i))) for i in range(count + 1))
         inputs = jnp.asarray(RNG.normal(size=(3, *shape)))
-        agree(model.apply, params, directions, (inputs,))
-        agree(with_gradient, params, directions, (inputs,))
+        assert_same_as_plain(model.apply, params, directions, (inputs,))
+        assert_same_as_plain(with_gradient, params, directions, (inputs,))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -85,7 +85,7 @@ def test_in_float32_the_difference_is_rounding(name):
     model, shape = built(name)
     params, *directions = (model.init(jax.random.key(i)) for i in range(3))
     inputs = jnp.asarray(RNG.normal(size=(7, *shape)), jnp.float32)
-    agree(model.apply, params, directions, (inputs,), tolerance=2e-5)
+    assert_same_as_plain(model.apply, params, directions, (inputs,), tolerance=2e-5)
 
 
 def operations(at, count):
@@ -192,7 +192,7 @@ def test_linear_operations_leave_the_loop_with_their_values(name):
     with jax.enable_x64(True):
         params, *directions = (jnp.asarray(RNG.normal(size=(4, 6))) for _ in range(3))
         tolerance = 1e-6 if name == "widened" else 1e-12
-        agree(lambda w: LINEAR[name](w), params, directions, (), tolerance)
+        assert_same_as_plain(lambda w: LINEAR[name](w), params, directions, (), tolerance)
         if name == "widened":
             return
         at = hoist.evaluator(lambda w: LINEAR[name](w), params, directions)
@@ -205,7 +205,7 @@ def test_linear_operations_leave_the_loop_with_their_values(name):
 def test_all_other_operations_keep_their_values(name, combining):
     with jax.enable_x64(True):
         params, *directions = (jnp.asarray(RNG.normal(size=(4, 6))) for _ in range(3))
-        agree(lambda w: OTHERS[name](w), params, directions, ())
+        assert_same_as_plain(lambda w: OTHERS[name](w), params, directions, ())
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -242,13 +242,13 @@ def test_random_programs_keep_their_values(seed, combining):
             {"a": jnp.asarray(rng.normal(size=(4, 4))), "b": jnp.asarray(rng.normal(size=(4, 4)))}
             for _ in range(3)
         )
-        agree(program, params, directions, (jnp.asarray(fixed[0]),), 1e-9)
+        assert_same_as_plain(program, params, directions, (jnp.asarray(fixed[0]),), 1e-9)
 
 
-def test_infinite_constantsbeside_parameters_stay_infinite():
+def test_infinite_constants_beside_parameters_stay_infinite():
     mask = jnp.where(jnp.asarray([True, False, True]), 0.0, -jnp.inf)
     narrow, weights = jnp.asarray(X, jnp.float32), jnp.asarray(W, jnp.float32)
-    agree(lambda w: w @ narrow + mask[None], weights, [weights], (), 1e-5)
+    assert_same_as_plain(lambda w: w @ narrow + mask[None], weights, [weights], (), 1e-5)
 
 
 def test_a_program_with_effects_is_not_hoisted():

@@ -341,7 +341,8 @@ def test_a_plane_of_walls_has_no_numbers(value):
 
 def test_huge_values_raise_no_warning():
     values = np.resize([1.7e308, -1.7e308, 0.0], (5, 5))
-    describe_plane(values, -1.7e308, 1.7e308, -values, values)
+    numbers = describe_plane(values, -1.7e308, 1.7e308, -values, values)
+    assert len(numbers) == len(PLANE_NUMBERS)
 
 
 def test_every_plane_number_is_defined_and_unchanged_by_every_transformation():
