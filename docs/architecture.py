@@ -60,10 +60,10 @@ def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
     return {
         folder: {
             target
-            for target in found
-            if not any(target in reachable(other) for other in found - {target})
+            for target in imported
+            if not any(target in reachable(other) for other in imported - {target})
         }
-        for folder, found in targets.items()
+        for folder, imported in targets.items()
     }
 
 
@@ -79,7 +79,7 @@ def draw() -> None:
         folder: axes.text(*place, folder, ha="center", va="center", fontsize=12, bbox=style)
         for folder, place in PLACES.items()
     }
-    figure.canvas.draw()  # the boxes have no outline to end an arrow at before they are drawn
+    figure.canvas.draw()  # boxes have no outline, at which arrows end, until drawn
     for folder, targets in direct(imports()).items():
         for target in targets:
             axes.annotate(
