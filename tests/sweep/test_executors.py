@@ -31,7 +31,7 @@ from landscape.errors import StorageError, UserError
 from landscape.sweep import session
 from landscape.sweep.executors import processes, worker
 from landscape.sweep.executors.affinity_queue import AffinityQueue, choose_program
-from landscape.sweep.executors.pool import Limits, WorkerPool
+from landscape.sweep.executors.pool import WorkerPool
 from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost, Note, Prepared, Started
 from landscape.sweep.executors.selection import select_executor
 
@@ -272,7 +272,7 @@ class FakeSlot:
         future = Future()
         if function is worker.prepare:
             keys = {run.id: run.loss.label for run in arguments[0]}
-            future.set_result(worker.PreparedPrograms(keys, 1))
+            future.set_result((keys, 1))
         else:
             (run, _, name) = arguments
             self._log.append((name, run.loss.label, run.seed))
@@ -298,7 +298,7 @@ def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, w
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
     slots = [FakeSlot(f"w{number}", log) for number in range(workers)]
-    pool = WorkerPool(slots, Limits(None, 0))
+    pool = WorkerPool(slots, None, 0)
     assert prepared(pool, runs) == 3
     events = [*pool.perform(runs, tmp_path, threading.Event())]
     assert len(log) == 12 and len({(loss, seed) for _, loss, seed in log}) == 12
@@ -334,7 +334,7 @@ def test_a_run_whose_worker_dies_after_the_last_write_is_done(tmp_path):
     overrides = ("losses=[brier]", "slices=null", "steps=2")
     _, results = run_sweep(path, *overrides, executor="serial")
     runs = config.expand(config.load(path, overrides))
-    pool = WorkerPool([DiesAfterWriting("w", [], results)], Limits(None, 0))
+    pool = WorkerPool([DiesAfterWriting("w", [], results)], None, 0)
     prepared(pool, runs)
     assert statuses(pool.perform(runs, tmp_path / "late", threading.Event())) == ["done"] * 2
 
@@ -355,7 +355,7 @@ class TrainsSideBySide(FakeSlot):
         if function is worker.prepare:
             keys = {run.id: "same" for run in arguments[0]}
             future = Future()
-            future.set_result(worker.PreparedPrograms(keys, 3))
+            future.set_result((keys, 3))
         return future
 
     def why_failed(self, error):
@@ -367,7 +367,7 @@ def test_other_workers_leave_runs_that_train_side_by_side_alone(tmp_path, lost):
     runs = config.expand(config.load(write_config(tmp_path), ("losses=[brier]", "seeds=4")))
     log = []
     slots = [TrainsSideBySide("a", log), TrainsSideBySide("b", log)]
-    pool = WorkerPool(slots, Limits(None, 0))
+    pool = WorkerPool(slots, None, 0)
     prepared(pool, runs)
 
     def end():
@@ -406,18 +406,17 @@ class NeverReady(FakeSlot):
 def test_a_worker_that_never_starts_does_not_block_the_others(tmp_path):
     path = write_config(tmp_path)
     runs = config.expand(config.load(path, ("losses=[brier]",)))
-    pool = WorkerPool([FakeSlot("w", []), NeverReady("x", [])], Limits(None, 0))
+    pool = WorkerPool([FakeSlot("w", []), NeverReady("x", [])], None, 0)
     prepared(pool, runs)
     assert statuses(pool.perform(runs, tmp_path, threading.Event())) == ["done"] * 2
     stopped = threading.Event()
     stopped.set()
-    alone = WorkerPool([NeverReady("x", [])], Limits(None, 0))
+    alone = WorkerPool([NeverReady("x", [])], None, 0)
     prepared(alone, runs, stopped)
 
 
 def test_an_idle_worker_helps_with_the_program_that_has_most_runs():
     queue = AffinityQueue({"a": [1, 2, 3], "b": [4]}, {"one": {"a"}})
-    queue.begin("two", "b")
     assert queue.take("two") == ("b", [4])
     queue.take("two")[1].pop()
     assert queue.take("two") == ("a", [1, 2, 3])

@@ -39,16 +39,16 @@ class AffinityQueue:
         self._compiled = {worker: set(keys) for worker, keys in compiled.items()}
         self._begun = set().union(*self._compiled.values())
 
-    def begin(self, worker: str, key: str) -> None:
-        """Records that a worker has compiled a program or is about to."""
-        self._begun.add(key)
-        self._compiled.setdefault(worker, set()).add(key)
-
     def take(self, worker: str) -> tuple[str, list[Run]] | None:
         """Returns the program that the worker continues with, and its waiting runs."""
         counts = {key: len(runs) for key, runs in self._waiting.items()}
-        key = choose_program(counts, self._compiled.get(worker, ()), self._begun)
-        return None if key is None else (key, self._waiting[key])
+        compiled = self._compiled.setdefault(worker, set())
+        key = choose_program(counts, compiled, self._begun)
+        if key is None:
+            return None
+        self._begun.add(key)
+        compiled.add(key)  # or is about to be
+        return key, self._waiting[key]
 
     def forget(self, worker: str) -> None:
         """Records that a worker died: its replacement has compiled nothing."""

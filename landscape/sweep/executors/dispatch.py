@@ -105,4 +105,6 @@ def _result(slot: Slot, future: Future) -> tuple[Any, str | None]:
     if error is None:
         return future.result(), None
     reason = slot.why_failed(error)
+    if isinstance(reason, KeyboardInterrupt):  # by a loss: workers themselves ignore Ctrl-C
+        reason = "KeyboardInterrupt raised"
     return (None, reason) if isinstance(reason, str) else (reason, None)

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from landscape import config
 from landscape.config import AcrossSettings, Run
@@ -18,18 +17,15 @@ from landscape.sweep.executors.dispatch import Begun, Outcome, Task, dispatch
 from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Prepared, Slot, Started
 
 
-class Limits(NamedTuple):
-    """The time limit of a run in seconds, and how often it is retried after its worker died."""
-
-    seconds: float | None
-    retries: int
-
-
 class WorkerPool:
-    """Workers, each in its slot, and the programs that each of them has compiled."""
+    """Workers, each in its slot, and the programs that each of them has compiled.
 
-    def __init__(self, slots: Sequence[Slot], limits: Limits) -> None:
-        self._slots, self._limits = slots, limits
+    `time_limit`: the most seconds of a run. `retries`: how often it is retried after its worker
+    died.
+    """
+
+    def __init__(self, slots: Sequence[Slot], time_limit: float | None, retries: int) -> None:
+        self._slots, self._time_limit, self._retries = slots, time_limit, retries
         self._keys: dict[str, str] = {}
         self._compiled: dict[str, set[str]] = {}
         self._together = 1
@@ -48,27 +44,24 @@ class WorkerPool:
             if not groups:
                 return None
             key, group = groups.pop(0)
-            return Task(worker.prepare, (group,), group, key, self._limits.seconds)
+            return Task(worker.prepare, (group,), group, key, self._time_limit)
 
         for item in dispatch(self._slots, next_task, lambda: bool(groups), stop):
             if isinstance(item, Note):
                 yield item
             if not isinstance(item, Outcome):
                 continue
-            outcome = _interruption_as_loss(item)
-            if outcome.lost:
-                self._compiled.pop(outcome.slot.name, None)
-                self._keys |= {run.id: outcome.task.key for run in outcome.task.runs}
-            elif isinstance(outcome.value, UserError):
-                errors.append(outcome.value)
-            elif isinstance(outcome.value, BaseException):
-                raise outcome.value
+            if item.lost:
+                self._compiled.pop(item.slot.name, None)
+                self._keys |= {run.id: item.task.key for run in item.task.runs}
+            elif isinstance(item.value, UserError):
+                errors.append(item.value)
+            elif isinstance(item.value, BaseException):
+                raise item.value
             else:
-                self._keys |= outcome.value.keys
-                self._together = outcome.value.together
-                self._compiled.setdefault(outcome.slot.name, set()).update(
-                    outcome.value.keys.values()
-                )
+                keys, self._together = item.value
+                self._keys |= keys
+                self._compiled.setdefault(item.slot.name, set()).update(keys.values())
         raise_all(errors)
         yield Prepared(len(set(self._keys.values())))
 
@@ -82,23 +75,22 @@ class WorkerPool:
         directory = directory.absolute()  # a worker may have another current folder
         groups = grouped(runs, self._keys)
         waiting = AffinityQueue(groups, self._compiled)
-        tasks = _TaskQueue(groups, waiting, directory, self._limits.seconds, self._together)
+        tasks = _TaskQueue(groups, waiting, directory, self._time_limit, self._together)
         for item in dispatch(self._slots, tasks.next, lambda: len(tasks.waiting) > 0, stop):
             if isinstance(item, Note):
                 yield item
             elif isinstance(item, Begun):
                 if item.task.function is worker.perform:
                     yield Started(item.task.runs[0], item.slot.name)
+            elif isinstance(item.value, BaseException):
+                raise item.value
             else:
-                outcome = _interruption_as_loss(item)
-                if isinstance(outcome.value, BaseException):
-                    raise outcome.value
-                if outcome.lost is not None:
-                    tasks.waiting.forget(outcome.slot.name)
-                if outcome.task.function is worker.perform:
-                    yield self._ended(outcome, tasks)
+                if item.lost is not None:
+                    tasks.waiting.forget(item.slot.name)
+                if item.task.function is worker.perform:
+                    yield self._ended(item, tasks)
                 else:
-                    yield from _trained(outcome, tasks)
+                    yield from _trained(item, tasks)
 
     def _ended(self, outcome: Outcome, tasks: "_TaskQueue") -> Event:
         """Records the outcome of a run; a lost run is requeued while retries remain."""
@@ -111,7 +103,7 @@ class WorkerPool:
         assert lost is not None
         store.append_log(folder, f"the worker was lost: {lost}")
         tasks.attempts[run.id] += 1
-        if tasks.attempts[run.id] <= self._limits.retries:
+        if tasks.attempts[run.id] <= self._retries:
             store.clear_progress(folder)
             tasks.waiting.put_back(outcome.task.key, run)
             return Lost(run, outcome.slot.name, lost)
@@ -168,7 +160,6 @@ class _TaskQueue:
         if program is None:
             return None
         key, runs = program
-        self.waiting.begin(slot.name, key)
         untrained = self._untrained.get(key, set())
         batch = [run for run in runs if run.id in untrained][: self._together]
         untrained -= {run.id for run in batch}
@@ -189,16 +180,6 @@ def _trained(outcome: Outcome, tasks: _TaskQueue) -> Iterator[Note]:
     if outcome.lost is not None:
         subject = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
         yield Note(f"{subject}: {outcome.lost}; training them one by one")
-
-
-def _interruption_as_loss(outcome: Outcome) -> Outcome:
-    """Treats a KeyboardInterrupt raised by a loss as the death of its worker.
-
-    Workers ignore Ctrl-C, so that no other interruption reaches this place.
-    """
-    if isinstance(outcome.value, KeyboardInterrupt):
-        return outcome._replace(value=None, lost="KeyboardInterrupt raised")
-    return outcome
 
 
 def _record_failure(run: Run, folder: Path, reason: str, attempts: int) -> None:

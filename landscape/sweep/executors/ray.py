@@ -54,9 +54,11 @@ class RaySlot:
         fault.
         """
         if self._actor is None:
-            self._actor = (
-                ray.remote(Worker).options(**_actor_options(self._resources)).remote(self._settings)
+            wanted = self._resources
+            options = ray.remote(Worker).options(
+                num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=wanted.memory
             )
+            self._actor = options.remote(self._settings)
             self._start = self._actor.call.remote(worker.ready)
         if not ray.wait([self._start], timeout=0)[0]:
             return False
@@ -123,12 +125,16 @@ def cluster(
     connect = not ray.is_initialized()
     if connect:
         _refuse_unreachable(address)
+        local: dict[str, Any] = {}
+        if address is None:
+            cores = jobs and max(math.ceil(jobs * resources.cpus), 1)
+            local = {"include_dashboard": False, "num_cpus": cores}
         try:
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                **_local_cluster(jobs, resources) if address is None else {},
+                **local,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _no_cluster(address, str(error).splitlines()[0]) from error
@@ -174,12 +180,6 @@ def _slots(
     return [RaySlot(f"worker {number}", settings, resources) for number in numbers]
 
 
-def _local_cluster(jobs: int | None, resources: Resources) -> dict[str, Any]:
-    """Returns the options of a new cluster on this machine with room for `jobs` workers."""
-    cpus = {} if jobs is None else {"num_cpus": max(math.ceil(jobs * resources.cpus), 1)}
-    return {"include_dashboard": False, **cpus}
-
-
 @contextlib.contextmanager
 def _clean_stdout() -> Iterator[None]:
     """Keeps Ray from printing the death of a worker to stdout, where the results go.
@@ -196,13 +196,6 @@ def _clean_stdout() -> Iterator[None]:
     finally:
         if before is not None:
             internals.print_to_stdstream = before
-
-
-def _actor_options(resources: Resources) -> dict[str, Any]:
-    options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
-    if resources.memory is not None:
-        options["memory"] = resources.memory
-    return options
 
 
 def _describe(resources: Resources) -> str:

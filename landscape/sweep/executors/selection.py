@@ -55,15 +55,14 @@ def running_executor(
 
         yield Serial(experiment.seeds_together)
         return
-    from landscape.sweep.executors.pool import Limits, WorkerPool
+    from landscape.sweep.executors.pool import WorkerPool
 
     limits, together = experiment.execution, experiment.seeds_together
-    pool_limits = Limits(limits.time_limit, limits.retries)
     if spec.executor == "processes":
         from landscape.sweep.executors import processes
 
         slots = processes.slots(spec.jobs or 1, limits.memory_limit, together)
-        with contextlib.closing(WorkerPool(slots, pool_limits)) as pool:
+        with contextlib.closing(WorkerPool(slots, limits.time_limit, limits.retries)) as pool:
             yield pool
         return
     from landscape.sweep.executors import ray
@@ -72,5 +71,5 @@ def running_executor(
         spec.address, spec.jobs, limits.memory_limit, together, experiment.resources
     ) as actors:
         ray.check_shared(directory)
-        with contextlib.closing(WorkerPool(actors, pool_limits)) as pool:
+        with contextlib.closing(WorkerPool(actors, limits.time_limit, limits.retries)) as pool:
             yield pool

@@ -30,13 +30,6 @@ _PR_SET_PDEATHSIG = 1
 OUT_OF_MEMORY = 75  # the exit code of a worker that exceeded its memory limit
 
 
-class PreparedPrograms(NamedTuple):
-    """The program key of each run id, and how many runs are trained side by side on this device."""
-
-    keys: dict[str, str]
-    together: int
-
-
 class Settings(NamedTuple):
     """The resources of a worker.
 
@@ -98,16 +91,18 @@ def ready() -> str:
     return socket.gethostname()
 
 
-def prepare(runs: "Sequence[Run]") -> PreparedPrograms:
-    """Builds and checks the programs of the runs. Raises UserError that lists every mistake."""
+def prepare(runs: "Sequence[Run]") -> tuple[dict[str, str], int]:
+    """Builds and checks the programs of the runs. Raises UserError that lists every mistake.
+
+    Returns the program key of each run id, and how many runs this device trains side by side.
+    """
     from landscape.numerics.point_width import seeds_together
     from landscape.run import program_cache
 
     cache = _program_cache()
     with _output_discarded():
         program_cache.prepare(runs, cache)
-    keys = {run.id: cache.key(run) for run in runs}
-    return PreparedPrograms(keys, seeds_together(_settings.together))
+    return {run.id: cache.key(run) for run in runs}, seeds_together(_settings.together)
 
 
 def train_together(runs: "Sequence[Run]", directory: Path) -> None:
