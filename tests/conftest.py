@@ -5,6 +5,7 @@ compiled code restore the usual options: see `optimized_loops`.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -29,6 +30,10 @@ import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# Tracing creates many objects that live long: the collector would visit them over and over.
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 
 # Compiled programs are kept for later modules until the process is larger than this.
 MAX_RESIDENT_BYTES = 2.5e9

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +60,8 @@ def open_session(
             experiment_folder.refuse_foreign(directory)
         plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
         if not fresh:
-            _refuse_links(directory, plans)
+            names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
+            disk.refuse_links(experiment_folder.written_paths(directory, sorted(names)))
             for run_id in plans:  # left by a process that has ended
                 store.clear_progress(store.run_folder(directory, run_id))
         yield Session(experiment, directory, runs, plans, fresh, stale)
@@ -109,12 +110,6 @@ def _measure_across(
         yield Note(str(error))
 
 
-def _refuse_links(directory: Path, plans: dict[str, Planned]) -> None:
-    """Raises UserError if a file or folder that would be written or moved is a symbolic link."""
-    names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
-    disk.refuse_links(experiment_folder.written_paths(directory, sorted(names)))
-
-
 def _update_folder(session: Session) -> None:
     """Writes the experiment and its plan, and gives stored runs the names in the config."""
     directory = session.directory
@@ -123,12 +118,8 @@ def _update_folder(session: Session) -> None:
     experiment_folder.write_plan(directory, [run.id for run in session.runs])
     if session.experiment.across is None:
         (directory / "across.json").unlink(missing_ok=True)
-    _rename(session.runs, session.plan, directory)
-
-
-def _rename(runs: Sequence[Run], plans: dict[str, Planned], directory: Path) -> None:
-    for run in runs:
-        planned = plans[run.id]
+    for run in session.runs:
+        planned = session.plan[run.id]
         if planned.folder != run.id:
             experiment_folder.move_run(directory, planned.folder, run.id)
         if planned.renamed and not planned.pending:
