@@ -1,4 +1,4 @@
 """Measurements of the program: probes at points, walks along lines, crossings of its switches.
 
-Judging what was measured belongs to `codes/`.
+Judgments of the measurements belong to `codes/`.
 """

@@ -1,4 +1,4 @@
-"""The subject of an audit: one example of a function, its targets and its traced programs."""
+"""The subject of an audit: a function of one example, its targets and its traced programs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

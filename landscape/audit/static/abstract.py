@@ -1,4 +1,4 @@
-"""Abstract values: what is known of a value of a program without evaluating it."""
+"""Abstract values: facts about the values of a program that hold for all predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from landscape.audit.static.intervals import Interval
 
 
 class NonFinite(IntEnum):
-    """What can make elements of a value infinite or NaN.
+    """What makes elements of a value infinite or NaN.
 
     `BY_CONSTANT`: the target or a constant, whatever the prediction is. `BY_PREDICTION`: some
     predictions.
@@ -67,7 +67,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class AbstractValue:
-    """What is known of all elements of a value, as a function of the prediction.
+    """Facts about all elements of a value, as a function of the prediction.
 
     `varies`: depends on the prediction; `uses_target`: depends on the target. `smooth`: infinitely
     differentiable in the prediction. Values with the same `id` are equal; `stopped` is set behind

@@ -48,11 +48,11 @@ class Site(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the rules prove about the outputs of a program, and its suspects in order.
+    """Proofs about the outputs of a program, and its suspects in order.
 
-    `varying` are the numbers of the equations with operands that depend on the prediction.
-    `softmax_shifts` are those of the suspects that only choose the constant by which a softmax is
-    shifted, which is harmless.
+    `varying` are the numbers of the equations with operands that depend on the prediction,
+    `softmax_shifts` those of suspects that only choose the constant shift of a softmax, which is
+    harmless.
     """
 
     outputs: tuple[AbstractValue, ...]
@@ -81,7 +81,7 @@ def read(closed: jex.ClosedJaxpr, inputs: Sequence[AbstractValue]) -> Reading:
 class _Position(NamedTuple):
     """The number of an equation and the calls around it.
 
-    `cancels`: switches in here are known to cancel, by a rule for the function around them.
+    `cancels`: switches inside cancel, by a rule for the function around them.
     """
 
     number: int = 0
@@ -106,11 +106,11 @@ class _Reader:
         return self.last_id
 
     def fresh(self, value: AbstractValue) -> AbstractValue:
-        """Returns a value that is not known to be equal to any other."""
+        """Returns the value with a new id, equal to no other value."""
         return replace(value, id=self.new_id(), stopped=None)
 
     def per_element(self, value: AbstractValue) -> AbstractValue:
-        """Returns only what holds for each element of a value by itself."""
+        """Returns the facts that hold for each element of a value by itself."""
         return self.fresh(abstract.rearranged(value, None))
 
     def run(self, closed: jex.ClosedJaxpr, arguments: Values, position: _Position) -> Values:

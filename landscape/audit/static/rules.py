@@ -58,10 +58,6 @@ def _reduce_max(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     return replace(value, smooth=a.smooth if of_one_element else not a.varies)
 
 
-def _reduce_min(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
-    return neg(eqn, (_reduce_max(eqn, (neg(eqn, args),)),))
-
-
 def _select(eqn: Any, args: Sequence[AbstractValue]) -> AbstractValue:
     which, *cases = args
     if which.range[0] == which.range[1] and not which.varies:
@@ -225,7 +221,7 @@ RULES: dict[str, Rule] = {
     "clamp": _clamp,
     "reduce_sum": arithmetic.reduce_sum,
     "reduce_max": _reduce_max,
-    "reduce_min": _reduce_min,
+    "reduce_min": lambda eqn, args: neg(eqn, (_reduce_max(eqn, (neg(eqn, args),)),)),
     "cumsum": arithmetic.cumsum,
     "dot_general": arithmetic.dot,
     "select_n": _select,

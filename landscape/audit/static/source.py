@@ -1,4 +1,4 @@
-"""Where in the user's source the equations of a traced program come from."""
+"""Locates the equations of a traced program in the user's source."""
 
 import linecache
 import site
@@ -59,14 +59,14 @@ def calls_directly(eqn: jex.JaxprEqn, user_file: str | None) -> bool:
         return False
     for code in trace.raw_frames()[0]:
         file = code.co_filename
-        if _is_users(file, user_file):
+        if _is_user_file(file, user_file):
             return True
         if file.startswith(_COMPOSITE_FILES) or not file.startswith(_BETWEEN):
             return False
     return False
 
 
-def _is_users(file: str, user_file: str | None) -> bool:
+def _is_user_file(file: str, user_file: str | None) -> bool:
     return file == user_file or not file.startswith(_LIBRARIES)
 
 
@@ -77,7 +77,7 @@ def _user_line(eqn: jex.JaxprEqn, user_file: str | None) -> Where | None:
     for code, instruction in zip(*trace.raw_frames(), strict=True):
         if code.co_name.startswith("trace_to_jaxpr"):
             return None
-        if _is_users(code.co_filename, user_file):
+        if _is_user_file(code.co_filename, user_file):
             return _where(trace, code, instruction)
     return None
 

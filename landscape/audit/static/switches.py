@@ -1,4 +1,4 @@
-"""Which operations can switch, and whether they can for what is known of their operands.
+"""Conditions on the operands under which operations can switch.
 
 A switch is a point at which an operation is not smooth: a kink, a jump, or a singularity.
 """
@@ -42,10 +42,6 @@ def _elements_can_tie(eqn: Any, args: Sequence[AbstractValue]) -> bool:
     return size > sum(v.aval.size for v in eqn.outvars[:1])
 
 
-def _abs(eqn: Any, args: Sequence[AbstractValue]) -> bool:
-    return args[0].range[0] < 0 < args[0].range[1]
-
-
 def _clamp(eqn: Any, args: Sequence[AbstractValue]) -> bool:
     low, value, high = args
     return not (iv.not_above(low.range, value.range) and iv.not_above(value.range, high.range))
@@ -54,10 +50,6 @@ def _clamp(eqn: Any, args: Sequence[AbstractValue]) -> bool:
 def _comparison(eqn: Any, args: Sequence[AbstractValue]) -> bool:
     answer = RULES[eqn.primitive.name](eqn, args)
     return answer.varies and answer.range[0] != answer.range[1]
-
-
-def _to_integer(eqn: Any, args: Sequence[AbstractValue]) -> bool:
-    return eqn.outvars[0].aval.dtype.kind in "biu"
 
 
 def _division(eqn: Any, args: Sequence[AbstractValue]) -> bool:
@@ -78,7 +70,7 @@ def _power(eqn: Any, args: Sequence[AbstractValue]) -> bool:
 
 # For each operation that can switch, whether it can for these operands.
 SWITCHES: dict[str, CanSwitch] = {
-    "abs": _abs,
+    "abs": lambda eqn, args: args[0].range[0] < 0 < args[0].range[1],
     "sign": _can_equal(0.0),
     "max": _operands_can_tie,
     "min": _operands_can_tie,
@@ -88,7 +80,7 @@ SWITCHES: dict[str, CanSwitch] = {
     **dict.fromkeys(("reduce_window_max", "reduce_window_min"), always),
     **dict.fromkeys(("floor", "ceil", "round", "rem", "reduce_precision"), always),
     **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _comparison),
-    "convert_element_type": _to_integer,
+    "convert_element_type": lambda eqn, args: eqn.outvars[0].aval.dtype.kind in "biu",
     "is_finite": lambda eqn, args: args[0].nonfinite == NonFinite.BY_PREDICTION,
     **dict.fromkeys(("sqrt", "rsqrt", "log", "lgamma", "digamma"), _at_or_below(0.0)),
     "log1p": _at_or_below(-1.0),
