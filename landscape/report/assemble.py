@@ -18,7 +18,7 @@ from landscape.report import (
 )
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
 from landscape.report.figures import all_figures, rendering
-from landscape.report.figures.view import View, view
+from landscape.report.figures.view import View, make_view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk
@@ -64,7 +64,7 @@ def build(experiment_dir: Path) -> Report:
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
-    shown = view(results, table)
+    shown = make_view(results, table)
     audit_rows = audits.audit_rows(shown.runs, comparison)
     groups = solutions.groups(results, table)
     report_tables = _tables(results, table, comparison, shown, groups)

@@ -9,7 +9,7 @@ from synthetic_runs import LOSSES, Loss, write_experiment
 from landscape.report import check_results
 from landscape.report.comparison import compare
 from landscape.report.figures import direction_panels, line_panels, rendering, spectrum_panels
-from landscape.report.figures.view import view
+from landscape.report.figures.view import make_view
 from landscape.report.results import read
 from landscape.report.tables import display, failures
 from landscape.storage import schema
@@ -32,7 +32,7 @@ def titles(picture):
 
 def shown(directory):
     results = read(directory)
-    return view(results, compare(results))
+    return make_view(results, compare(results))
 
 
 def test_the_table_counts_and_names_the_worst(experiment):

@@ -20,7 +20,7 @@ from landscape.report.figures import (
     plane_panels,
     rendering,
 )
-from landscape.report.figures.view import view
+from landscape.report.figures.view import make_view
 from landscape.report.results import read
 from landscape.report.sets import labels, sets, slugs
 from landscape.report.tables import failures
@@ -35,7 +35,7 @@ HOSTILE = {
 
 def looked(directory):
     results = read(directory)
-    return view(results, compare(results))
+    return make_view(results, compare(results))
 
 
 def rewrite(directory, change):
@@ -305,7 +305,7 @@ def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):
         np.savez(path, **arrays)
     results = read(directory)
     with rendering.report_style():
-        shown = view(results, compare(results))
+        shown = make_view(results, compare(results))
         found = plane_panels.planes(shown, shown.planes[0], "trained")
         picture = contours.contours(shown, shown.planes[0], "trained")
     assert [plane.draw for plane in found] == [(1, 2), (2, 2)] * 2

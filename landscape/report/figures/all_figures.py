@@ -20,7 +20,7 @@ from landscape.report.figures import (
     surfaces,
     sweep_panels,
 )
-from landscape.report.figures.view import Picture, View, view
+from landscape.report.figures.view import Picture, View, make_view
 from landscape.report.results import Results
 from landscape.report.sets import PLACES
 
@@ -65,38 +65,38 @@ def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
 
 def _pictures(results: Results, table: pd.DataFrame) -> Iterator[Picture | None]:
     """Yields each figure, None for figures without data."""
-    shown = view(results, table)
-    if audit_records := audits.drawn(shown.runs):
+    view = make_view(results, table)
+    if audit_records := audits.drawn(view.runs):
         yield audit_figure.shapes(audit_records)
-    yield summary.summary(shown)
-    yield curves.learning_curves(shown)
+    yield summary.summary(view)
+    yield curves.learning_curves(view)
     if results.swept:
         yield sweep_panels.metric_over_sweep(table, results.swept, results.losses)
-    yield curves.risks(shown)
-    yield curves.gradients(shown)
-    yield curves.dead_fractions(shown)
+    yield curves.risks(view)
+    yield curves.gradients(view)
+    yield curves.dead_fractions(view)
     for point in PLACES:
-        yield from _slices(shown, point)
+        yield from _slices(view, point)
     for point in PLACES:
-        yield spectrum_panels.spectrum(shown, point)
-    yield spectrum_panels.curvature_along_training(shown)
-    yield from _across_runs(results, table, shown)
+        yield spectrum_panels.spectrum(view, point)
+    yield spectrum_panels.curvature_along_training(view)
+    yield from _across_runs(results, table, view)
 
 
-def _slices(shown: View, point: str) -> Iterator[Picture | None]:
+def _slices(view: View, point: str) -> Iterator[Picture | None]:
     """Yields the lines of all sets, then the planes of all sets."""
-    for index, line_set in enumerate(shown.lines):
-        yield line_panels.risk_along_lines(shown, line_set, point)
+    for index, line_set in enumerate(view.lines):
+        yield line_panels.risk_along_lines(view, line_set, point)
         if index == 0 or line_set.random:
-            yield line_panels.metric_along_lines(shown, line_set, point)
-    yield direction_panels.directions(shown, point)
-    for plane_set in shown.planes:
-        yield contours.contours(shown, plane_set, point)
-        yield surfaces.surfaces(shown, plane_set, point)
-        yield convexity_maps.convexity(shown, plane_set, point)
+            yield line_panels.metric_along_lines(view, line_set, point)
+    yield direction_panels.directions(view, point)
+    for plane_set in view.planes:
+        yield contours.contours(view, plane_set, point)
+        yield surfaces.surfaces(view, plane_set, point)
+        yield convexity_maps.convexity(view, plane_set, point)
 
 
-def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator[Picture]:
+def _across_runs(results: Results, table: pd.DataFrame, view: View) -> Iterator[Picture]:
     """Yields the figures across runs, for the group of losses that contains the best one."""
     groups = solutions.groups(results, table)
     best = table["best"].iloc[0]
@@ -105,8 +105,8 @@ def _across_runs(results: Results, table: pd.DataFrame, shown: View) -> Iterator
         return
     if matrix := solutions.matrix(group):
         yield solution_maps.excess(matrix, results.metric)
-    known = set(group.names) <= set(shown.styles)
-    styles = shown.styles if known else style.styles(group.names)
+    known = set(group.names) <= set(view.styles)
+    styles = view.styles if known else style.styles(group.names)
     if between_seeds := solutions.interpolations(group, "seeds"):
         yield solution_maps.between_seeds(between_seeds, styles)
     if between_losses := solutions.interpolations(group, "losses"):

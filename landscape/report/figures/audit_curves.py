@@ -22,18 +22,18 @@ BREAKS = {
     "gradient": frozenset({"D101", "D102", "N301", "N302"}),
 }
 # Larger numbers are clipped to this, so that differences and slopes do not overflow.
-_HUGE = 1e200
+_MAX_DRAWABLE = 1e200
 # A curve is cut if it deviates from its median by more than this many typical deviations ...
-_FAR = 15.0
+_OUTLIER = 15.0
 # ... and then shown up to this many.
-_SHOWN = 12.0
+_CUT = 12.0
 # No curve of several may stretch the frame beyond this many times the median extent.
-_TALLER = 2.5
+_EXTENT_FACTOR = 2.5
 # Neighboring panels share a frame, unless one of them would fill less than this share of it.
-_FLAT = 0.2
+_MIN_FILL = 0.2
 _PADDING = 0.1
 # How far beyond the frame lines are drawn, in frame heights: enough to look vertical.
-_BEYOND = 20.0
+_OVERSHOOT = 20.0
 
 
 class Curve(NamedTuple):
@@ -63,7 +63,7 @@ class GapCircle(NamedTuple):
 def drawable(values: ArrayLike) -> Array:
     """Converts to float64 and clips finite values to what can be drawn."""
     array = np.asarray(values, np.float64)
-    return np.where(np.isfinite(array), np.clip(array, -_HUGE, _HUGE), array)
+    return np.where(np.isfinite(array), np.clip(array, -_MAX_DRAWABLE, _MAX_DRAWABLE), array)
 
 
 def curves(audit: AuditRecord) -> list[Curve]:
@@ -110,7 +110,7 @@ def _limit(x: Array, y: Array, cut: float) -> float:
     return float(y[-1] + slope * (cut - x[-1]))
 
 
-def gapped(x: Array, y: Array, cuts: Sequence[float]) -> tuple[Array, Array]:
+def with_gaps(x: Array, y: Array, cuts: Sequence[float]) -> tuple[Array, Array]:
     """Returns the line extrapolated to each cut from both sides, with NaN between the sides."""
     ends = [np.nan, *cuts, np.nan]
     parts_x, parts_y = [np.empty(0)], [np.empty(0)]
@@ -128,7 +128,7 @@ def gap_circles(curve: Curve, quantity: str) -> list[GapCircle]:
     """Returns the circles at the gaps, as in textbooks; a limit that is attained has none."""
     y, cuts = getattr(curve, quantity), curve.cuts(quantity)
     pieces = list(zip(*_pieces(curve.x, y, cuts), strict=True))
-    low, high = frame([y])
+    low, high = axis_limits([y])
     circles = []
     for cut, (left_x, left), (right_x, right) in zip(cuts, pieces, pieces[1:], strict=False):
         sampled = y[_is_at(curve.x, cut)][:1]
@@ -140,7 +140,7 @@ def gap_circles(curve: Curve, quantity: str) -> list[GapCircle]:
     return [circle for circle in circles if low <= circle.y <= high]
 
 
-def frame(lines: Sequence[Array]) -> Interval:
+def axis_limits(lines: Sequence[Array]) -> Interval:
     """Returns axis limits that show the shape of every line despite outliers and infinities.
 
     A line is cut at 12 typical deviations from its median (third quartile of the nonzero ones) if
@@ -158,7 +158,7 @@ def common_frames(rows: Sequence[Sequence[Array]], zero: bool) -> list[Interval]
     if zero:
         extents = [(min(low, 0.0), max(high, 0.0)) for low, high in extents]
     low, high = min(extent[0] for extent in extents), max(extent[1] for extent in extents)
-    if all(not 0 < extent[1] - extent[0] < _FLAT * (high - low) for extent in extents):
+    if all(not 0 < extent[1] - extent[0] < _MIN_FILL * (high - low) for extent in extents):
         return [_padded((low, high))] * len(extents)
     return [_padded(extent) for extent in extents]
 
@@ -176,7 +176,7 @@ def _extent(lines: Sequence[Array]) -> Interval:
         return 0.0, 0.0
     low, high = min(bounds[0] for bounds in ranges), max(bounds[1] for bounds in ranges)
     center = float(np.median([bounds[2] for bounds in ranges]))
-    extent = _TALLER * float(
+    extent = _EXTENT_FACTOR * float(
         np.median([max(bounds[1] - center, center - bounds[0]) for bounds in ranges])
     )
     if len(ranges) > 2 and extent > 0:
@@ -193,8 +193,11 @@ def _range_and_median(line: Array) -> tuple[float, float, float]:
     if not deviation.any():
         return low, high, middle
     typical = float(np.percentile(deviation[deviation > 0], 75))
-    if deviation.max() > _FAR * typical:
-        low, high = max(low, middle - _SHOWN * typical), min(high, middle + _SHOWN * typical)
+    if deviation.max() > _OUTLIER * typical:
+        low, high = (
+            max(low, middle - _CUT * typical),
+            min(high, middle + _CUT * typical),
+        )
     return low, high, middle
 
 
@@ -206,7 +209,7 @@ def share_outside(lines: Sequence[Array], limits: Interval) -> float:
     return float(np.mean((all_values < limits[0]) | (all_values > limits[1])))
 
 
-def clipped(line: Array, limits: Interval) -> Array:
+def clip_line(line: Array, limits: Interval) -> Array:
     """Clips a line far outside the frame, where renderers would overflow."""
     height = limits[1] - limits[0]
-    return np.clip(line, limits[0] - _BEYOND * height, limits[1] + _BEYOND * height)
+    return np.clip(line, limits[0] - _OVERSHOOT * height, limits[1] + _OVERSHOOT * height)

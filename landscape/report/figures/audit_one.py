@@ -22,10 +22,10 @@ _MARGIN = 0.12
 _HEADING = 0.5
 # Sides of the pictures in a separate row, and of the one beside the curves of a single target.
 _SIDE, _LARGE = 1.7, 2.2
-_ABOVE, _BELOW = 0.28, 0.72
-_BESIDE = 4.2
-_LIMIT = 2.65
-_SCALE = 0.55
+_TITLE_HEIGHT, _LABEL_HEIGHT = 0.28, 0.72
+_BESIDE_LEFT = 4.2
+_LIMIT_WIDTH = 2.65
+_SCALE_WIDTH = 0.55
 _LEGEND_COLUMNS = 3
 
 
@@ -44,12 +44,12 @@ def draw(audit: AuditRecord) -> Picture:
     audit_text.heading(sheet, audit, _MARGIN, WIDTH - _MARGIN)
     quantity = "loss" if isinstance(audit, FailedAudit) or audit.kind == "loss" else "value"
     targets = audit_panels.curves_by_target({audit.loss: lines})
-    end = _BESIDE - 0.8 if beside else WIDTH - RIGHT
+    end = _BESIDE_LEFT - 0.8 if beside else WIDTH - RIGHT
     panels = audit_panels.curve_panels(sheet, _HEADING, targets, quantity, end=end)
     for target_panels in panels:
         audit_panels.draw_single_loss(target_panels, style)
     for picture in beside:
-        _draw_picture(sheet, picture, (_BESIDE, _HEADING + audit_panels.TOP), _LARGE)
+        _draw_picture(sheet, picture, (_BESIDE_LEFT, _HEADING + audit_panels.TOP), _LARGE)
     if handles:
         sheet.figure.legend(
             handles=handles,
@@ -103,9 +103,9 @@ def _pictures(audit: AuditRecord) -> list[GradientField | LimitTable]:
 
 def _band_height(audit: AuditRecord, pictures: list[GradientField | LimitTable]) -> float:
     """Returns the height of the pictures and properties; these are beside a single picture."""
-    row = (_ABOVE + _SIDE + _BELOW) * bool(pictures)
+    row = (_TITLE_HEIGHT + _SIDE + _LABEL_HEIGHT) * bool(pictures)
     rows = -(-len(audit_text.properties(audit)) // 3)
-    return row + (0.0 if len(pictures) == 1 else audit_text.ROW * rows)
+    return row + (0.0 if len(pictures) == 1 else audit_text.ROW_HEIGHT * rows)
 
 
 def _draw_band(
@@ -113,12 +113,12 @@ def _draw_band(
 ) -> None:
     left, end = LEFT, WIDTH - _MARGIN
     for picture in pictures:
-        left += _draw_picture(sheet, picture, (left, top + _ABOVE), _SIDE)
+        left += _draw_picture(sheet, picture, (left, top + _TITLE_HEIGHT), _SIDE)
     if len(pictures) == 1:
         start = max(left + 0.3, end - 3.2)
-        audit_text.draw_properties(sheet, audit, start, top + _ABOVE - 0.05, end - start, 1)
+        audit_text.draw_properties(sheet, audit, start, top + _TITLE_HEIGHT - 0.05, end - start, 1)
     else:
-        below = top + (_ABOVE + _SIDE + _BELOW) * bool(pictures)
+        below = top + (_TITLE_HEIGHT + _SIDE + _LABEL_HEIGHT) * bool(pictures)
         audit_text.draw_properties(sheet, audit, _MARGIN, below, end - _MARGIN, 3)
 
 
@@ -128,20 +128,20 @@ def _draw_picture(
     """Draws contours or the limit; returns the width used, with space for the next axis."""
     if isinstance(picture, GradientField):
         _draw_plane(sheet, picture, corner, side)
-        return side + _SCALE + 0.75
+        return side + _SCALE_WIDTH + 0.75
     _draw_limit(sheet, picture, corner, side)
-    return _LIMIT
+    return _LIMIT_WIDTH
 
 
 def _draw_limit(
     sheet: Sheet, limit: LimitTable, corner: tuple[float, float], height: float
 ) -> None:
-    panel = sheet.axes(*corner, _LIMIT, height, label="limit")
+    panel = sheet.axes(*corner, _LIMIT_WIDTH, height, label="limit")
     draw_limit(panel, limit)
-    panel.set_title(plain(fit(limit.label, _LIMIT, size=8.5)), loc="left")
+    panel.set_title(plain(fit(limit.label, _LIMIT_WIDTH, size=8.5)), loc="left")
     panel.set_xlabel("shrinking step")
     panel.set_ylabel("difference quotient")
-    panel.yaxis.set_label_coords((LABEL - LEFT) / _LIMIT, 0.5)
+    panel.yaxis.set_label_coords((LABEL - LEFT) / _LIMIT_WIDTH, 0.5)
     panel.legend(
         loc="upper center",
         ncols=3,
@@ -160,7 +160,7 @@ def _draw_plane(
     filled, height = draw_gradient_field(panel, plane, 10)
     scale = ", logarithmic" if height.logarithmic else ""
     scale = f", {words.percent(height.share)} % cut" if height.share else scale
-    title_width = side + _SCALE - inches(scale, size=8.5)
+    title_width = side + _SCALE_WIDTH - inches(scale, size=8.5)
     panel.set_title(plain(fit(plane.label, title_width, size=8.5) + scale), loc="left")
     panel.set_xlabel(plain(fit(plane.x_label, side)))
     panel.set_ylabel(plain(fit(plane.y_label, side)))

@@ -14,11 +14,11 @@ from landscape.report.figures import style
 from landscape.report.figures.audit_curves import (
     Curve,
     Interval,
-    clipped,
+    clip_line,
     common_frames,
     gap_circles,
-    gapped,
     share_outside,
+    with_gaps,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit
 
@@ -27,11 +27,11 @@ LEFT, RIGHT = 0.72, 0.15
 LABEL = 0.19
 TOP = 0.26
 _BETWEEN, _BOTTOM = 0.2, 0.5
-_TOGETHER, _APART = 0.34, 0.54
+_SHARED_GAP, _SEPARATE_GAP = 0.34, 0.54
 _VALUE, _GRADIENT = 1.45, 1.1
-_COLUMNS = 4
+_MAX_COLUMNS = 4
 # Circles on a panel with more marks than this would hide the line.
-_CIRCLES = 24
+_MAX_CIRCLES = 24
 _SPANS: dict[str, dict[str, Any]] = {
     "saturated": {"facecolor": "#f7e3ae", "edgecolor": "none"},
     "idle": {"facecolor": "#e4eef5", "edgecolor": "none"},
@@ -49,7 +49,7 @@ _GLYPHS = {
     "D103": ("o", "curvature jumps"),
     "D104": ("s", "no subgradient"),
 }
-_OTHER = ("P", "suspect point")
+_OTHER_GLYPH = ("P", "suspect point")
 
 
 class CurvePanels(NamedTuple):
@@ -81,7 +81,7 @@ def curves_by_target(curves: Mapping[str, Sequence[Curve]]) -> list[TargetCurves
 
 def height(count: int) -> float:
     """Returns the height in inches of the panels of `count` targets."""
-    rows = -(-count // style.columns_for(count, _COLUMNS)) if count else 0
+    rows = -(-count // style.columns_for(count, _MAX_COLUMNS)) if count else 0
     return rows * (TOP + _VALUE + _BETWEEN + _GRADIENT + _BOTTOM)
 
 
@@ -100,7 +100,7 @@ def curve_panels(
     """
     if not targets:
         return []
-    column_count = style.columns_for(len(targets), _COLUMNS)
+    column_count = style.columns_for(len(targets), _MAX_COLUMNS)
     lines_of = {
         name: [[getattr(line, name) for line in target.curves.values()] for target in targets]
         for name in ("value", "gradient")
@@ -110,7 +110,7 @@ def curve_panels(
         (low - (high - low) * foot / (1 - foot), high) for low, high in limits["gradient"]
     ]
     shared = all(len(set(rows)) == 1 for rows in limits.values())
-    gap = _TOGETHER if shared else _APART
+    gap = _SHARED_GAP if shared else _SEPARATE_GAP
     width = (end - LEFT - (column_count - 1) * gap) / column_count
     panels = []
     for index, target in enumerate(targets):
@@ -164,21 +164,21 @@ def _label_outer(
             panel.tick_params(labelleft=False)
 
 
-def draw_line(panel: Axes, curve: Curve, quantity: str, **look: Any) -> None:
+def draw_line(panel: Axes, curve: Curve, quantity: str, **props: Any) -> None:
     """Draws the value or the gradient as a line that stops on both sides of its gaps."""
-    x, y = gapped(curve.x, getattr(curve, quantity), curve.cuts(quantity))
+    x, y = with_gaps(curve.x, getattr(curve, quantity), curve.cuts(quantity))
     low, high = panel.get_ylim()
-    panel.plot(x, clipped(y, (low, high)), gid=f"line {quantity}", **look)
+    panel.plot(x, clip_line(y, (low, high)), gid=f"line {quantity}", **props)
 
 
 def draw_single_loss(panels: CurvePanels, loss_style: style.Style) -> None:
     """Draws a single loss at this target: spans, line, circles at the gaps, marks."""
     (curve,) = panels.curves.values()
     for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
-        for name, look in _SPANS.items():
+        for name, props in _SPANS.items():
             for low, high in curve.spans[name]:
-                panel.axvspan(low, high, gid=name, linewidth=0, zorder=0.5, **look)
-        for mark in curve.marks[:_CIRCLES]:
+                panel.axvspan(low, high, gid=name, linewidth=0, zorder=0.5, **props)
+        for mark in curve.marks[:_MAX_CIRCLES]:
             panel.axvline(mark.x, color=style.GRAY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
         draw_line(panel, curve, quantity, color=loss_style.color, zorder=3)
         _draw_circles(panel, curve, quantity, loss_style.color)
@@ -189,23 +189,23 @@ def draw_single_loss(panels: CurvePanels, loss_style: style.Style) -> None:
 def _draw_circles(panel: Axes, curve: Curve, quantity: str, color: str) -> None:
     """Draws open circles at one-sided limits and filled ones at the value of the function."""
     count = len(curve.cuts(quantity))
-    if count > _CIRCLES:
+    if count > _MAX_CIRCLES:
         return
     for circle in gap_circles(curve, quantity):
-        look = _circle(color, circle.sampled, markersize=4.2 if count <= 8 else 3)
-        panel.plot([circle.x], [circle.y], gid="filled" if circle.sampled else "open", **look)
+        props = _circle(color, circle.sampled, markersize=4.2 if count <= 8 else 3)
+        panel.plot([circle.x], [circle.y], gid="filled" if circle.sampled else "open", **props)
 
 
 def _circle(color: str, filled: bool, **extra: Any) -> dict[str, Any]:
     face = color if filled else "white"
-    look = {"markerfacecolor": face, "markeredgecolor": color, "markersize": 4.2, "zorder": 4}
-    return {"marker": "o", "linestyle": "none"} | look | extra
+    props = {"markerfacecolor": face, "markeredgecolor": color, "markersize": 4.2, "zorder": 4}
+    return {"marker": "o", "linestyle": "none"} | props | extra
 
 
 def _glyph(code: str, **extra: Any) -> dict[str, Any]:
-    marker, _ = _GLYPHS.get(code, _OTHER)
-    look = {"marker": marker, "linestyle": "none", "color": "black", "markeredgewidth": 0}
-    return look | {"markersize": 3.8 if marker == "D" else 4.6} | extra
+    marker, _ = _GLYPHS.get(code, _OTHER_GLYPH)
+    props = {"marker": marker, "linestyle": "none", "color": "black", "markeredgewidth": 0}
+    return props | {"markersize": 3.8 if marker == "D" else 4.6} | extra
 
 
 def _draw_glyphs(panel: Axes, curve: Curve) -> None:
@@ -213,8 +213,8 @@ def _draw_glyphs(panel: Axes, curve: Curve) -> None:
     count_at: Counter[float] = Counter()
     foot = {"transform": panel.get_xaxis_transform(), "clip_on": False, "zorder": 6}
     for mark in curve.marks:
-        look = _glyph(mark.code, gid=f"mark {mark.code}", **foot)
-        panel.plot([mark.x], [count_at[mark.x] % 2], **look)
+        props = _glyph(mark.code, gid=f"mark {mark.code}", **foot)
+        panel.plot([mark.x], [count_at[mark.x] % 2], **props)
         count_at[mark.x] += 1
 
 
@@ -239,12 +239,12 @@ def _mark_not_finite(panel: Axes, curve: Curve, quantity: str) -> None:
 def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     """Returns the legend entries for the marks of these curves."""
     entries: list[Artist] = [
-        Patch(linewidth=0, label=_MEANINGS[name], **look)
-        for name, look in reversed(_SPANS.items())
+        Patch(linewidth=0, label=_MEANINGS[name], **props)
+        for name, props in reversed(_SPANS.items())
         if any(curve.spans[name] for curve in shown)
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
-        _, word = _GLYPHS.get(code, _OTHER)
+        _, word = _GLYPHS.get(code, _OTHER_GLYPH)
         entries.append(style.legend_line(f"{word} ({code})", **_glyph(code)))
     circles = [
         circle

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landscape.report import words
 from landscape.report.figures import plane_panels
-from landscape.report.figures.audit_curves import drawable, frame
+from landscape.report.figures.audit_curves import axis_limits, drawable
 from landscape.report.figures.plane_panels import Heights
 from landscape.report.figures.style import TICK, few_ticks
 from landscape.report.figures.view import Array, joined
@@ -19,10 +19,10 @@ from landscape.storage.audit_records import Audit, AuditRecord, LimitTable
 
 _LEVELS = 12
 # Shorter arrows than this share of the longest are omitted: they look like the zero-gradient dots.
-_SHORTEST = 0.15
+_MIN_ARROW_SHARE = 0.15
 # Difference quotients that grow by more than this factor get a logarithmic scale.
-_GROWS = 30.0
-_DECADES = 30
+_GROWTH_FACTOR = 30.0
+_MAX_DECADES = 30
 _LEFT, _RIGHT, _AUTODIFF = "#0072B2", "#D55E00", "black"
 
 
@@ -97,7 +97,7 @@ def _draw_arrows(panel: Axes, plane: GradientField, arrows: int) -> None:
         return
     x, y = np.meshgrid(plane.x[pick_x], plane.y[pick_y])
     typical = np.percentile(size[known], 90)
-    known &= size > _SHORTEST**2 * typical
+    known &= size > _MIN_ARROW_SHARE**2 * typical
     length = np.sqrt(np.minimum(size[known] / typical, 1.0))
     panel.quiver(
         x[known],
@@ -119,9 +119,9 @@ def _draw_arrows(panel: Axes, plane: GradientField, arrows: int) -> None:
     )
 
 
-def _spaced_indices(count: int, most: int) -> NDArray[np.intp]:
-    """Returns at most `most` evenly spaced indices, about half a space from both edges."""
-    step = max(1, -(-(count - 1) // most))
+def _spaced_indices(count: int, max_count: int) -> NDArray[np.intp]:
+    """Returns at most `max_count` evenly spaced indices, about half a space from both edges."""
+    step = max(1, -(-(count - 1) // max_count))
     inside = max(1, (count - 1) // step)
     start = (count - 1 - (inside - 1) * step) // 2
     return np.arange(start, start + inside * step, step)
@@ -132,7 +132,7 @@ def draw_limit(panel: Axes, limit: LimitTable) -> None:
     steps = drawable(limit.steps)
     sides = {"left": drawable(limit.left), "right": drawable(limit.right)}
     autodiff = float(drawable(limit.autodiff))
-    looks: dict[str, dict[str, Any]] = {
+    props_of_side: dict[str, dict[str, Any]] = {
         "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
         "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
     }
@@ -140,7 +140,7 @@ def draw_limit(panel: Axes, limit: LimitTable) -> None:
     for side, quotients in sides.items():
         drawn = np.where(np.isfinite(quotients), quotients, np.nan)
         label = f"{side} {_number(quotients[np.argmin(steps)])}"
-        panel.plot(steps, drawn, linewidth=1.1, label=label, **looks[side])
+        panel.plot(steps, drawn, linewidth=1.1, label=label, **props_of_side[side])
     label = f"autodiff {_number(autodiff)}"
     if np.isfinite(autodiff):
         dashes = (0, (3, 2))
@@ -160,7 +160,7 @@ def _scale_y(panel: Axes, steps: Array, lines: list[Array]) -> None:
     sizes = [size for size in sizes if np.isfinite(size) and size > 0]
     magnitudes = np.abs(np.concatenate(lines))
     magnitudes = magnitudes[np.isfinite(magnitudes)]
-    if sizes and magnitudes.max() > _GROWS * max(sizes):
+    if sizes and magnitudes.max() > _GROWTH_FACTOR * max(sizes):
         decades = _decades(max(sizes), np.concatenate(lines))
         smallest = min(abs(tick) for tick in decades if tick)
         panel.set_yscale("symlog", linthresh=smallest, linscale=0.6)
@@ -169,7 +169,7 @@ def _scale_y(panel: Axes, steps: Array, lines: list[Array]) -> None:
         panel.yaxis.set_major_formatter(TICK)
         panel.margins(y=0.08)
         return
-    low, high = frame([np.concatenate(lines)])
+    low, high = axis_limits([np.concatenate(lines)])
     panel.set_ylim(low, high)
     few_ticks(panel.yaxis, 4)
 
@@ -178,7 +178,7 @@ def _decades(start: float, values: Array) -> list[float]:
     """Returns zero and at most four powers of ten, from about `start`, per side with values."""
     finite = values[np.isfinite(values)]
     last = int(np.ceil(np.log10(np.abs(finite).max())))
-    first = max(int(np.floor(np.log10(start))), last - _DECADES)
+    first = max(int(np.floor(np.log10(start))), last - _MAX_DECADES)
     powers = [10.0**power for power in range(first, last + 1, -(-(last - first) // 3))]
     below = [-power for power in powers if finite.min() < 0]
     return [*below, 0.0, *(power for power in powers if finite.max() > 0)]

@@ -27,9 +27,9 @@ _PROPERTIES = {
 _FINDINGS = 5.8
 _END = WIDTH - 2 * _MARGIN
 # The height of a bar below a gradient, as a share of the panel.
-_LANE = 0.05
-_PLANE, _ACROSS = 1.85, 0.42
-_ABOVE, _BELOW = 0.28, 0.3
+_LANE_HEIGHT = 0.05
+_MAX_PLANE_SIDE, _PLANE_GAP = 1.85, 0.42
+_TITLE_HEIGHT, _LABEL_HEIGHT = 0.28, 0.3
 
 
 def draw(audits: Sequence[AuditRecord]) -> Picture:
@@ -41,10 +41,12 @@ def draw(audits: Sequence[AuditRecord]) -> Picture:
     lanes = _dead_lanes(targets)
     curves_height = audit_panels.height(len(targets))
     table_top = curves_height + _planes_height(len(planes)) + 0.05
-    sheet = Sheet(table_top + audit_text.ROW * (len(audits) + 1 + bool(lanes)) + 0.12)
+    sheet = Sheet(table_top + audit_text.ROW_HEIGHT * (len(audits) + 1 + bool(lanes)) + 0.12)
     kinds = {audit.kind for audit in audits if isinstance(audit, Audit)}
     quantity = "loss" if kinds <= {"loss"} else "value"
-    panels = audit_panels.curve_panels(sheet, 0.0, targets, quantity, foot=min(lanes * _LANE, 0.5))
+    panels = audit_panels.curve_panels(
+        sheet, 0.0, targets, quantity, foot=min(lanes * _LANE_HEIGHT, 0.5)
+    )
     for target_panels in panels:
         _draw_lines(target_panels, style_of)
     _draw_planes(sheet, planes, style_of, curves_height)
@@ -94,15 +96,15 @@ def _draw_lines(panels: audit_panels.CurvePanels, style_of: Mapping[str, Style])
         for index, (name, curve) in enumerate(panels.curves.items()):
             stride = max(len(curve.x) // 5, 1)
             first = int(stride * (index + 0.5) / len(panels.curves))
-            look = style_of[name].marked(markevery=(first, stride))
-            audit_panels.draw_line(panel, curve, quantity, **look)
+            props = style_of[name].marked(markevery=(first, stride))
+            audit_panels.draw_line(panel, curve, quantity, **props)
     for lane, (name, curve) in enumerate(dead.items()):
         for low, high in curve.spans["dead"]:
             panels.gradient.axvspan(
                 low,
                 high,
-                lane * _LANE + 0.005,
-                (lane + 1) * _LANE - 0.005,
+                lane * _LANE_HEIGHT + 0.005,
+                (lane + 1) * _LANE_HEIGHT - 0.005,
                 gid=f"dead {name}",
                 facecolor=style_of[name].color,
                 linewidth=0,
@@ -117,16 +119,16 @@ def _dead_lanes(targets: Sequence[audit_panels.TargetCurves]) -> int:
 
 def _plane_layout(count: int) -> tuple[int, float]:
     """Returns the number of planes per row, and the side of each in inches."""
-    across = columns_for(count, 4)
-    free_width = WIDTH - audit_panels.LEFT - audit_panels.RIGHT - _ACROSS * (across - 1)
-    return across, min(free_width / across, _PLANE)
+    columns = columns_for(count, 4)
+    free_width = WIDTH - audit_panels.LEFT - audit_panels.RIGHT - _PLANE_GAP * (columns - 1)
+    return columns, min(free_width / columns, _MAX_PLANE_SIDE)
 
 
 def _planes_height(count: int) -> float:
     if not count:
         return 0.0
-    across, side = _plane_layout(count)
-    return -(-count // across) * (_ABOVE + side + _BELOW) + 0.2
+    columns, side = _plane_layout(count)
+    return -(-count // columns) * (_TITLE_HEIGHT + side + _LABEL_HEIGHT) + 0.2
 
 
 def _draw_planes(
@@ -135,16 +137,16 @@ def _draw_planes(
     """Draws small contours, one panel per loss, with labels on the outer axes."""
     if not planes:
         return
-    across, side = _plane_layout(len(planes))
+    columns, side = _plane_layout(len(planes))
     for index, (name, plane) in enumerate(planes.items()):
-        row, column = divmod(index, across)
-        left = audit_panels.LEFT + column * (side + _ACROSS)
-        upper = top + row * (_ABOVE + side + _BELOW) + _ABOVE
+        row, column = divmod(index, columns)
+        left = audit_panels.LEFT + column * (side + _PLANE_GAP)
+        upper = top + row * (_TITLE_HEIGHT + side + _LABEL_HEIGHT) + _TITLE_HEIGHT
         panel = sheet.axes(left, upper, side, side, label=f"plane: {name}")
         draw_gradient_field(panel, plane, 9)
         title = plain(audit_text.loss_name(name, side, size=8.5))
         panel.set_title(title, loc="left", color=style_of[name].color)
-        if index + across >= len(planes):
+        if index + columns >= len(planes):
             panel.set_xlabel(plain(fit(plane.x_label, side)))
         if column == 0:
             panel.set_ylabel(plain(fit(plane.y_label, side)))
@@ -154,13 +156,22 @@ def _draw_planes(
 def _draw_table(
     sheet: Sheet, audits: Mapping[str, AuditRecord], style_of: Mapping[str, Style], top: float
 ) -> None:
-    heads = [("loss", _LOSS), ("verdict", _VERDICT), *_PROPERTIES.values(), ("findings", _FINDINGS)]
+    heads = [
+        ("loss", _LOSS),
+        ("verdict", _VERDICT),
+        *_PROPERTIES.values(),
+        ("findings", _FINDINGS),
+    ]
     for title, left in heads:
         sheet.text(_MARGIN + left, top + 0.12, title, color=GRAY)
     for row, (name, audit) in enumerate(audits.items()):
-        line = top + 0.12 + audit_text.ROW * (row + 1)
+        line = top + 0.12 + audit_text.ROW_HEIGHT * (row + 1)
         sheet.stroke(_MARGIN, _MARGIN + _END, line - 0.135, color="#e3e3e3", linewidth=0.6)
-        sheet.text(_MARGIN + _LOSS, line, audit_text.loss_name(name, _VERDICT - _LOSS - 0.08))
+        sheet.text(
+            _MARGIN + _LOSS,
+            line,
+            audit_text.loss_name(name, _VERDICT - _LOSS - 0.08),
+        )
         audit_text.draw_verdict(sheet, _MARGIN + _VERDICT, line, audit_text.verdict(audit))
         if isinstance(audit, FailedAudit):
             left = _PROPERTIES["smoothness"][1]

@@ -15,10 +15,10 @@ from matplotlib.textpath import text_to_path
 
 from landscape.report.figures.style import WIDTH, plain, shorten
 
-LINE = 0.155
-_POINTS = 72
+LINE_HEIGHT = 0.155
+_POINTS_PER_INCH = 72
 # Renderers round the advance of each letter to pixels.
-_SAFE = 1.03
+_WIDTH_MARGIN = 1.03
 _REPLACEMENT = "\N{WHITE SQUARE}"
 
 
@@ -58,7 +58,7 @@ def inches(text: str, **font: Any) -> float:
 def _inches(text: str, font: tuple[tuple[str, Any], ...]) -> float:
     properties = FontProperties(**dict(font))
     width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)
-    return _SAFE * width / _POINTS
+    return _WIDTH_MARGIN * width / _POINTS_PER_INCH
 
 
 def one_line(text: object, **font: Any) -> str:
@@ -81,8 +81,8 @@ def fit(text: str, width: float, **font: Any) -> str:
     return shorten(text, low)
 
 
-def wrap(text: str, width: float, most: int, **font: Any) -> list[str]:
-    """Wraps the text to `width` inches; the last of at most `most` lines is shortened."""
+def wrap(text: str, width: float, max_lines: int, **font: Any) -> list[str]:
+    """Wraps the text to `width` inches; the last of at most `max_lines` lines is shortened."""
     lines = [""]
     for word in one_line(text, **font).split(" "):
         longer = f"{lines[-1]} {word}".strip()
@@ -91,8 +91,8 @@ def wrap(text: str, width: float, most: int, **font: Any) -> list[str]:
             continue
         *full_lines, last = _pieces(word, width, **font)
         lines = [*(line for line in lines if line), *full_lines, last]
-    if len(lines) > most:
-        lines = [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), width, **font)]
+    if len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], fit(" ".join(lines[max_lines - 1 :]), width, **font)]
     return lines
 
 

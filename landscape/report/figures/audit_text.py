@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from matplotlib.path import Path
 
 from landscape.report import words
-from landscape.report.figures.audit_sheet import LINE, Sheet, fit, inches, one_line, wrap
+from landscape.report.figures.audit_sheet import LINE_HEIGHT, Sheet, fit, inches, one_line, wrap
 from landscape.report.figures.style import GRAY
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, Finding, Where
 
@@ -44,12 +44,12 @@ _PROPERTIES = {
     "dead_fraction": "dead",
     "coverage": "coverage",
 }
-_SHARES = ("dead_fraction", "coverage")
+_PERCENT = ("dead_fraction", "coverage")
 # Limits on findings and on lines per message; the terminal shows all of them.
-_MOST = 12
-_LINES = 4
+_MAX_FINDINGS = 12
+_MAX_LINES = 4
 _GAP = 0.05
-ROW = 0.19
+ROW_HEIGHT = 0.19
 
 
 def verdict(audit: AuditRecord) -> str:
@@ -114,7 +114,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else words.decimal(value)
     if isinstance(value, int | float):
-        return f"{words.percent(value)} %" if name in _SHARES else words.scientific(float(value))
+        return f"{words.percent(value)} %" if name in _PERCENT else words.scientific(float(value))
     return one_line(value)
 
 
@@ -127,7 +127,7 @@ def draw_properties(
     column_width = (width - 0.25 * (columns - 1)) / columns
     for index, (label, value, basis) in enumerate(shown):
         column, row = divmod(index, rows)
-        start, line = left + column * (column_width + 0.25), top + 0.12 + ROW * row
+        start, line = left + column * (column_width + 0.25), top + 0.12 + ROW_HEIGHT * row
         sheet.text(start, line, label, color=GRAY)
         basis_width = inches(basis)
         sheet.text(start + 0.74, line, fit(value, column_width - 0.8 - basis_width))
@@ -145,10 +145,10 @@ class FindingText(NamedTuple):
 
     @property
     def height(self) -> float:
-        return LINE * (len(self.lines) + bool(self.place)) + _GAP
+        return LINE_HEIGHT * (len(self.lines) + bool(self.place)) + _GAP
 
 
-_CODE, _SEVERITY, _MESSAGE = 0.16, 0.58, 1.16
+_CODE_LEFT, _SEVERITY_LEFT, _MESSAGE_LEFT = 0.16, 0.58, 1.16
 
 
 def finding_texts(audit: AuditRecord, width: float) -> list[FindingText]:
@@ -158,17 +158,17 @@ def finding_texts(audit: AuditRecord, width: float) -> list[FindingText]:
     ordered = most_severe_first(audit)
     entries = [
         FindingText(
-            wrap(finding.message, width - _MESSAGE, _LINES),
+            wrap(finding.message, width - _MESSAGE_LEFT, _MAX_LINES),
             finding.code,
             finding.severity,
-            _source_line(finding.where, width - _MESSAGE),
+            _source_line(finding.where, width - _MESSAGE_LEFT),
         )
-        for finding in ordered[:_MOST]
+        for finding in ordered[:_MAX_FINDINGS]
     ]
     if not ordered:
         entries.append(FindingText(["No findings."]))
-    if len(ordered) > _MOST:
-        rest = f"… and {len(ordered) - _MOST} more findings, none more severe."
+    if len(ordered) > _MAX_FINDINGS:
+        rest = f"… and {len(ordered) - _MAX_FINDINGS} more findings, none more severe."
         entries.append(FindingText([rest]))
     return entries
 
@@ -193,13 +193,13 @@ def draw_findings(sheet: Sheet, entries: list[FindingText], left: float, top: fl
         line = top + 0.12
         start = left
         if entry.severity:
-            start += _MESSAGE
+            start += _MESSAGE_LEFT
             sign = SEVERITIES.get(entry.severity, _UNKNOWN)
             sheet.mark(left + 0.05, line - 0.035, sign.marker, sign.color)
-            sheet.text(left + _CODE, line, entry.code, weight="bold")
-            sheet.text(left + _SEVERITY, line, entry.severity, color=GRAY)
+            sheet.text(left + _CODE_LEFT, line, entry.code, weight="bold")
+            sheet.text(left + _SEVERITY_LEFT, line, entry.severity, color=GRAY)
         for text in entry.lines:
             sheet.text(start, line, text)
-            line += LINE
+            line += LINE_HEIGHT
         sheet.text(start, line, entry.place, color=GRAY, family="monospace")
         top += entry.height

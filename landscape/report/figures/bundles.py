@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.report import check_results, statistics, words
-from landscape.report.figures.view import Array, View, finite_values
+from landscape.report import statistics, words
+from landscape.report.figures.view import Array, View, failed_checks, finite_values
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
 
 # Radii that differ by less than this share count as equal.
-_ALIKE = 1e-5
+_RADIUS_TOLERANCE = 1e-5
 
 
 class Bundle(NamedTuple):
@@ -62,7 +62,7 @@ def distance(view: View, line_set: StoredSet, point: str) -> Distance:
         and line_set.array(point, "radius") in run.slices
     ]
     radii = [radius for radius in radii if np.isfinite(radius) and radius > 0]
-    if not radii or max(radii) - min(radii) <= _ALIKE * max(radii):
+    if not radii or max(radii) - min(radii) <= _RADIUS_TOLERANCE * max(radii):
         return Distance(False, f"distance ({unit})", sentence)
     radius_median = words.scientific(statistics.median(radii))
     separator = "; " if unit.startswith("1 =") else " "
@@ -119,8 +119,7 @@ def lines_by_loss(view: View, line_set: StoredSet, point: str, name: str) -> Lin
         direction = f"{directions} random directions"
     averaged = ["directions"] * (directions > 1) + ["seeds"] * several_seeds
     average = f"over {' and '.join(averaged)}" if averaged else ""
-    where = line_set.where(point)
-    failed = {loss: check_results.failed(view.runs[loss], where) for loss in bundle_of}
+    failed = failed_checks(view, bundle_of, [line_set.where(point)])
     return LinesByLoss(bundle_of, axis, direction, average, failed)
 
 

@@ -52,11 +52,11 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
 def layout(shown_planes: list[Plane], columns: int) -> style.PanelGrid:
     """Returns a grid of square panels, each with room for a color scale beside it."""
     differ = _labels_differ(shown_planes)
-    across = 1.12 if differ else 0.9
-    side = (style.WIDTH - 1.34 - across * (columns - 1)) / columns if columns == 3 else 2.15
+    gap_x = 1.12 if differ else 0.9
+    side = (style.WIDTH - 1.34 - gap_x * (columns - 1)) / columns if columns == 3 else 2.15
     top = plane_panels.title_height(shown_planes)
-    down = 0.17 + top + (0.14 if differ else 0.0)
-    return style.PanelGrid(columns, side, 0.62, 0.72, top, across=across, down=down, most=side)
+    gap_y = 0.17 + top + (0.14 if differ else 0.0)
+    return style.PanelGrid(columns, side, 0.62, 0.72, top, gap_x=gap_x, gap_y=gap_y, max_width=side)
 
 
 def _labels_differ(shown_planes: list[Plane]) -> bool:
@@ -114,7 +114,7 @@ def _caption(
         any(height.share for height in scales)
         and "A few very high cells are cut in the drawing, not in the data; the share cut is "
         "printed above each panel.",
-        any(abs(plane.cosine) > plane_panels.OBLIQUE for plane in shown_planes)
+        any(abs(plane.cosine) > plane_panels.MAX_COSINE for plane in shown_planes)
         and "If a cosine is given, the directions are not orthogonal and the plane is drawn "
         "distorted.",
         paths.caption({plane.loss: plane.path for plane in shown_planes if plane.path is not None}),

@@ -15,7 +15,7 @@ from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
 _COLORS = colormaps["magma_r"]
-_UNKNOWN = "#9fb4c7"
+_UNKNOWN_COLOR = "#9fb4c7"
 
 
 def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
@@ -29,7 +29,7 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     for panel, plane in zip(axes, shown_planes, strict=True):
         ratio = np.ma.masked_invalid(np.minimum(eigenvalue_ratios(*plane.extremes), 1.0))
         unknown = unknown or bool(np.ma.is_masked(ratio))
-        panel.set_facecolor(_UNKNOWN)
+        panel.set_facecolor(_UNKNOWN_COLOR)
         panel.grid(visible=False)
         cells = panel.pcolormesh(plane.x, plane.y, ratio, shading="nearest", rasterized=True)
         cells.set(cmap=_COLORS, norm=Normalize(0, 1))

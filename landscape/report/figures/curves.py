@@ -32,7 +32,7 @@ CROSS: dict[str, Any] = {
     "zorder": 5,
 }
 # Positive risks that span more than this factor are drawn on a logarithmic scale.
-_LOGARITHMIC = 30
+_LOG_RANGE = 30
 _TARGET: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
@@ -99,7 +99,7 @@ def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
 def risks(view: View) -> Picture:
     """Draws the risk in the units of each loss, one panel per loss."""
     columns = style.columns_for(len(view.runs), 4)
-    grid = style.PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, down=0.42, across=0.5)
+    grid = style.PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, gap_y=0.42, gap_x=0.5)
     figure, axes = style.panels(len(view.runs), grid, foot=0.25)
     for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
         _draw_risk(panel, runs, view.styles[loss])
@@ -129,7 +129,7 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], loss_style: style.Style
         panel.plot(step, value, **CROSS)
     positive = np.concatenate([values.ravel(), median_and_range(batch)[0]])
     positive = positive[np.isfinite(positive)]
-    if len(positive) and positive.min() > 0 and positive.max() > _LOGARITHMIC * positive.min():
+    if len(positive) and positive.min() > 0 and positive.max() > _LOG_RANGE * positive.min():
         style.logarithmic(panel, float(positive.min()), float(positive.max()))
     else:
         style.few_ticks(panel.yaxis, 4)
@@ -192,7 +192,7 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 def dead_fractions(view: View) -> Picture:
     """Draws the four dead fractions, one panel per definition with all losses."""
-    grid = style.PanelGrid(2, 1.75, down=0.45, across=0.35)
+    grid = style.PanelGrid(2, 1.75, gap_y=0.45, gap_x=0.35)
     figure, axes = style.panels(4, grid, legend=style.loss_legend(view.drawn_styles))
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
         draw_dead_fraction(panel, view, name)

@@ -10,15 +10,15 @@ from landscape.report import check_results, statistics, words
 from landscape.report.figures import style
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.line_panels import draw_center_line
-from landscape.report.figures.view import Array, Picture, View, joined
+from landscape.report.figures.view import Array, Picture, View, failed_checks, joined
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
 
 # More sets than this on one panel cannot be distinguished.
-_SETS = 6
+_MAX_SETS = 6
 # Height of a line and width of a character above a panel, in inches.
-_LINE = 0.15
-_CHARACTER = 0.066
+_LINE_HEIGHT = 0.15
+_CHARACTER_WIDTH = 0.066
 
 
 class MeanLine(NamedTuple):
@@ -39,22 +39,13 @@ def directions(view: View, point: str) -> Picture | None:
     }
     if not lines_by_loss:
         return None
-    style_of_set = style.styles([line_set.label for line_set in view.lines][:_SETS])
+    style_of_set = style.styles([line_set.label for line_set in view.lines][:_MAX_SETS])
     columns = style.columns_for(len(lines_by_loss), 3)
     spectra = {loss: _spectrum(view.runs[loss], point) for loss in lines_by_loss}
     row_count = max(map(len, lines_by_loss.values())) + 1 + any(spectra.values())
-    failed = {
-        loss: sorted(
-            {
-                name
-                for line_set in view.lines
-                for name in check_results.failed(view.runs[loss], line_set.where(point))
-            }
-        )
-        for loss in lines_by_loss
-    }
-    top = 0.14 + _LINE * row_count
-    grid = style.PanelGrid(columns, 1.5, top=top, down=0.25 + top, across=0.55)
+    failed = failed_checks(view, lines_by_loss, [lines.where(point) for lines in view.lines])
+    top = 0.14 + _LINE_HEIGHT * row_count
+    grid = style.PanelGrid(columns, 1.5, top=top, gap_y=0.25 + top, gap_x=0.55)
     figure, axes = style.panels(len(lines_by_loss), grid)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         _draw_lines(panel, mean_lines, style_of_set)
@@ -74,7 +65,7 @@ def directions(view: View, point: str) -> Picture | None:
 def _mean_lines(view: View, runs: tuple[StoredRun, ...], point: str) -> list[MeanLine]:
     """Returns the mean lines of the sets with known norms, over Euclidean distance."""
     mean_lines = []
-    for line_set in view.lines[:_SETS]:
+    for line_set in view.lines[:_MAX_SETS]:
         loss_lines = bundle(runs, line_set, point, "risk", relative=True)
         length = statistics.median([_line_length(run, line_set, point) for run in runs])
         if loss_lines is not None and np.isfinite(length) and length > 0:
@@ -142,7 +133,7 @@ def _write_heading(
     spectrum: str,
 ) -> None:
     """Writes above a panel: the loss, each set with its curvature in its color, the spectrum."""
-    line_width = int(panel.get_position().width * style.WIDTH / _CHARACTER)
+    line_width = int(panel.get_position().width * style.WIDTH / _CHARACTER_WIDTH)
     lines = []
     for line in mean_lines:
         value = words.scientific(line.curvature)
@@ -153,9 +144,9 @@ def _write_heading(
     assert isinstance(figure, Figure)
     panel_height = figure.get_figheight() * panel.get_position().height
     for index, (text, color) in enumerate(reversed(lines)):
-        y = 1 + (0.05 + _LINE * index) / panel_height
+        y = 1 + (0.05 + _LINE_HEIGHT * index) / panel_height
         panel.text(0, y, style.plain(text), color=color, transform=panel.transAxes, va="bottom")
-    panel.set_title(title, loc="left", pad=72 * (0.07 + _LINE * len(lines)))
+    panel.set_title(title, loc="left", pad=72 * (0.07 + _LINE_HEIGHT * len(lines)))
 
 
 def _caption(point: str) -> str:

@@ -14,11 +14,11 @@ from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
 # The frame cuts extremes that lie further out than this many ranges of the band.
-_BEYOND = 3.0
+_CUT = 3.0
 # Bands are not drawn for more losses than this: they would hide each other.
-_BANDS = 6
+_MAX_BANDS = 6
 # Positive risks whose highest values exceed their median by this factor need a logarithmic scale.
-HEAVY = 20.0
+LOGARITHMIC_FACTOR = 20.0
 _NOT_FINITE: dict[str, Any] = {
     "color": "black",
     "marker": "|",
@@ -39,8 +39,8 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
         columns,
         1.35 if count > 1 else 2.6,
         top=0.3 + extra_height,
-        down=0.42 + extra_height,
-        across=0.5,
+        gap_y=0.42 + extra_height,
+        gap_x=0.5,
     )
     figure, axes = style.panels(count, grid, foot=0.25)
     any_cut = False
@@ -120,12 +120,12 @@ def _frame(panel: Axes, band: Array, extremes: Array) -> bool:
         style.replace_panel(panel, "no finite value")
         return False
     low, high = float(band.min()), float(band.max())
-    if low > 0 and high > HEAVY * np.median(band):
+    if low > 0 and high > LOGARITHMIC_FACTOR * np.median(band):
         style.logarithmic(panel, low, high)
         return False
     style.few_ticks(panel.yaxis, 4)
     room = (high - low) or max(abs(high), 1.0) * 0.05
-    cut = extremes.min() < low - _BEYOND * room or extremes.max() > high + _BEYOND * room
+    cut = extremes.min() < low - _CUT * room or extremes.max() > high + _CUT * room
     if not cut:
         low, high = min(low, float(extremes.min())), max(high, float(extremes.max()))
         room = (high - low) or room
@@ -181,7 +181,7 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
 
 def band(view: View) -> str:
     """Describes the band of `draw_metric_along_lines`; empty if it is not drawn."""
-    if len(view.runs) > _BANDS:
+    if len(view.runs) > _MAX_BANDS:
         return ""
     return ", with a band from the 10th to the 90th percentile"
 
@@ -191,7 +191,7 @@ def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None
     for index, (loss, bundle) in enumerate(lines.bundles.items()):
         x, loss_style = bundle.coordinates, view.styles[loss]
         mean, low, high, *_ = summary(bundle.values)
-        if len(lines.bundles) <= _BANDS:
+        if len(lines.bundles) <= _MAX_BANDS:
             panel.fill_between(x, low, high, color=loss_style.color, alpha=0.09, linewidth=0)
         panel.plot(x, mean, **loss_style.marked_sparsely(index, len(mean)))
     if words.metric_kind(view.metric) in words.SHARES:

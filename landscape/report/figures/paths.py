@@ -22,7 +22,7 @@ _START: dict[str, Any] = {
     "markeredgecolor": "white",
     "markeredgewidth": 0.7,
 }
-_STEPS: dict[str, Any] = {"marker": "o", "markersize": 2.4, "linewidth": 1.1, "color": _COLOR}
+_CHECKPOINTS: dict[str, Any] = {"marker": "o", "markersize": 2.4, "linewidth": 1.1, "color": _COLOR}
 
 
 class TrainingPath(NamedTuple):
@@ -82,14 +82,14 @@ def _share_off(
 def draw_path(panel: Axes, path: TrainingPath) -> None:
     """Draws a line with one dot per checkpoint and a square at the first."""
     panel.plot(path.x, path.y, color="white", linewidth=2.6, solid_capstyle="round")
-    panel.plot(path.x, path.y, markeredgecolor="white", markeredgewidth=0.4, **_STEPS)
+    panel.plot(path.x, path.y, markeredgecolor="white", markeredgewidth=0.4, **_CHECKPOINTS)
     panel.plot(path.x[:1], path.y[:1], **_START)
 
 
 def path_legend() -> list[Line2D]:
     """Returns the legend entries of a path."""
     return [
-        legend_line("checkpoints of training", **_STEPS),
+        legend_line("checkpoints of training", **_CHECKPOINTS),
         legend_line("first checkpoint", **_START),
     ]
 

@@ -10,19 +10,19 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from landscape.report import check_results, words
-from landscape.report.figures.line_panels import HEAVY
+from landscape.report.figures.line_panels import LOGARITHMIC_FACTOR
 from landscape.report.figures.paths import TrainingPath, path
 from landscape.report.figures.style import few_ticks, plain, shorten
-from landscape.report.figures.view import Array, View, typical
+from landscape.report.figures.view import Array, View, representative_runs
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
 
 COLORS = colormaps["viridis"]
 # Heights above the 95th percentile are cut if they stretch the scale by more than this factor.
-_STRETCH = 2.5
-_ROUNDING = 1e-6
+_STRETCH_FACTOR = 2.5
+_FLAT_TOLERANCE = 1e-6
 # A plane whose axes have a larger cosine than this is not drawn at right angles.
-OBLIQUE = 0.1
+MAX_COSINE = 0.1
 _EXTREMES = ("eigenvalue/smallest", "eigenvalue/largest")
 
 
@@ -64,7 +64,7 @@ class Heights(NamedTuple):
 
     @property
     def flat(self) -> bool:
-        return self.high - self.low <= _ROUNDING * max(abs(self.low), abs(self.high))
+        return self.high - self.low <= _FLAT_TOLERANCE * max(abs(self.low), abs(self.high))
 
     @property
     def ticks(self) -> FuncFormatter:
@@ -87,20 +87,20 @@ def heights(values: Array) -> Heights:
     finite = masked.compressed()
     low, highest = float(finite.min()), float(finite.max())
     middle, high = (float(value) for value in np.percentile(finite, [50, 95]))
-    if low > 0 and high > HEAVY * middle:
+    if low > 0 and high > LOGARITHMIC_FACTOR * middle:
         return Heights(np.ma.log10(masked), np.log10(low), np.log10(highest), logarithmic=True)
-    if high <= low or highest - low <= _STRETCH * (high - low):
+    if high <= low or highest - low <= _STRETCH_FACTOR * (high - low):
         return Heights(masked, low, highest)
     return Heights(np.ma.minimum(masked, high), low, high, float(np.mean(finite > high)))
 
 
 def planes(view: View, plane_set: StoredSet, point: str) -> list[Plane]:
-    """Returns all draws of the planes of a set, for the `typical` run of each loss."""
+    """Returns all draws of the planes of a set, for the representative run of each loss."""
     name = plane_set.array(point, "risk")
     candidates = {loss: [r for r in runs if name in r.slices] for loss, runs in view.runs.items()}
     return [
         plane
-        for loss, run in typical(view, candidates).items()
+        for loss, run in representative_runs(view, candidates).items()
         for plane in _draws(view, loss, run, plane_set, point)
     ]
 
@@ -165,7 +165,9 @@ def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> t
 def title(plane: Plane, *notes: str) -> str:
     """Returns the loss; below it seed, draw, `notes` and the cosine; below these failed checks."""
     seed = seed_and_draw(plane)
-    cosine = f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > OBLIQUE else ""
+    cosine = (
+        f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > MAX_COSINE else ""
+    )
     second = ", ".join(filter(None, (seed, *notes, cosine)))
     lines = [shorten(plane.loss, 24), second, shorten(check_results.mark(plane.failed), 32)]
     return "\n".join(plain(line) for line in lines if line)

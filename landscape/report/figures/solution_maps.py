@@ -13,16 +13,21 @@ from landscape.report.figures import style
 from landscape.report.figures.view import Array, Picture, finite_values
 from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
-_EXCESS = colormaps["YlGnBu"]
-_HEIGHT = colormaps["YlOrBr"]
-_UNKNOWN = "#ececec"
-_NAME = 22
+_EXCESS_MAP = colormaps["YlGnBu"]
+_HEIGHT_MAP = colormaps["YlOrBr"]
+_UNKNOWN_COLOR = "#ececec"
+_NAME_LENGTH = 22
 
 
 def excess(matrix: ExcessMatrix, metric: str) -> Picture:
     """Draws the relative excess of each solution under each loss, and the task metric beside it."""
     figure, panel = _draw_map(
-        matrix.losses, matrix.excess, _EXCESS, (-0.2, 1.2), "relative excess", extra_columns=1
+        matrix.losses,
+        matrix.excess,
+        _EXCESS_MAP,
+        (-0.2, 1.2),
+        "relative excess",
+        extra_columns=1,
     )
     _metric_column(figure, panel, matrix, words.metric_label(metric))
     seeds_text = f"median over {matrix.seeds} seeds" if matrix.seeds > 1 else "one seed"
@@ -50,7 +55,7 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
     for segment in segments:
         (other,) = set(segment.losses) - {segment.under}
         values[losses.index(other), losses.index(segment.under)] = segment.height
-    figure, _ = _draw_map(losses, values, _HEIGHT, (0, 1), "barrier (drops)")
+    figure, _ = _draw_map(losses, values, _HEIGHT_MAP, (0, 1), "barrier (drops)")
     caption = (
         "The height of the barrier on the straight segment between the solutions of two losses "
         "with the same initial parameters (row and column), under the loss of the column: the "
@@ -79,7 +84,7 @@ def _draw_map(
 ) -> tuple[Figure, Axes]:
     """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
     count = len(losses)
-    names = [style.plain(style.shorten(loss, _NAME)) for loss in losses]
+    names = [style.plain(style.shorten(loss, _NAME_LENGTH)) for loss in losses]
     left = 0.55 + 0.075 * max(map(len, names))
     top = 0.32 + 0.048 * max(map(len, names))
     cell_width = min(0.62, (style.WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
@@ -94,7 +99,7 @@ def _draw_map(
         (start / style.WIDTH, 0.15 / total, width / style.WIDTH, height / total)
     )
     panel.grid(visible=False)
-    panel.set_facecolor(_UNKNOWN)
+    panel.set_facecolor(_UNKNOWN_COLOR)
     norm = Normalize(*ends, clip=True)
     finite = np.ma.masked_invalid(np.clip(values, *ends))
     image = panel.imshow(finite, cmap=colors, norm=norm, aspect="auto")
@@ -164,7 +169,7 @@ def _number(value: float) -> str:
 def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, style.Style]) -> Picture:
     """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
     columns = style.columns_for(len(segments), 3)
-    grid = style.PanelGrid(columns, 1.4, top=0.42, down=0.62, across=0.55)
+    grid = style.PanelGrid(columns, 1.4, top=0.42, gap_y=0.62, gap_x=0.55)
     figure, axes = style.panels(len(segments), grid, foot=0.25)
     for panel, segment in zip(axes, segments, strict=True):
         loss_style = styles[segment.under]

@@ -1,6 +1,5 @@
 """Draws the spectrum of the Hessian at a point, and its extremes along training."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,14 @@ from landscape.report import check_results, words
 from landscape.report.curvature_table import MATRICES, drop_of
 from landscape.report.figures import style
 from landscape.report.figures.curves import UPDATES
-from landscape.report.figures.view import Picture, View, joined, median_and_range, typical
+from landscape.report.figures.view import (
+    Picture,
+    View,
+    failed_checks,
+    joined,
+    median_and_range,
+    representative_runs,
+)
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
 from landscape.storage.curvature_records import CurvaturePoint, OperatorRecord
@@ -35,18 +41,19 @@ _ALONG_TRAINING: dict[str, dict[str, Any]] = {
 
 
 def spectrum(view: View, point: str) -> Picture | None:
-    """Draws the spectral density of each loss at the `typical` seed."""
+    """Draws the spectral density of each loss at a representative seed."""
     candidates = {
         loss: [run for run in runs if _curvature_at(run, point)] for loss, runs in view.runs.items()
     }
-    run_of = typical(view, candidates)
+    run_of = representative_runs(view, candidates)
     if not run_of:
         return None
     columns = style.columns_for(len(run_of), 3)
-    failed = {loss: _failed_checks(view.runs[loss], point) for loss in run_of}
+    places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
+    failed = failed_checks(view, run_of, places)
     extra_height = 0.15 * any(failed.values())
     grid = style.PanelGrid(
-        columns, 1.5, top=0.84 + extra_height, down=1.1 + extra_height, across=0.5
+        columns, 1.5, top=0.84 + extra_height, gap_y=1.1 + extra_height, gap_x=0.5
     )
     figure, axes = style.panels(len(run_of), grid, foot=0.25)
     any_gauss_newton = False
@@ -75,12 +82,6 @@ def spectrum(view: View, point: str) -> Picture | None:
         figure,
         "curvature",
     )
-
-
-def _failed_checks(runs: Sequence[StoredRun], point: str) -> list[str]:
-    """Returns the failed checks of the point and of its matrices."""
-    places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
-    return sorted({name for place in places for name in check_results.failed(runs, place)})
 
 
 def _curvature_at(run: StoredRun, point: str) -> CurvaturePoint | None:
@@ -116,10 +117,10 @@ def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, loss_style: style.Sty
         panel.plot(gauss_newton.density.eigenvalue, mean, **_GAUSS_NEWTON)
     style.logarithmic(panel, floor, 3 * top)
     panel.set_ylim(floor, 3 * top)
-    foot: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "clip_on": False}
+    on_axis: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "clip_on": False}
     for eigenvalues in (matrix.largest, matrix.smallest):
         heights = np.full(len(eigenvalues), 0.035)
-        panel.plot(eigenvalues, heights, color=loss_style.color, **_EIGENVALUES, **foot)
+        panel.plot(eigenvalues, heights, color=loss_style.color, **_EIGENVALUES, **on_axis)
     panel.axvline(0, color=style.GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
     style.few_ticks(panel.xaxis, 2)
     _add_scale_free_axis(panel, curvature)
@@ -170,13 +171,13 @@ def curvature_along_training(view: View) -> Picture | None:
     if not courses_of_loss:
         return None
     columns = style.columns_for(len(courses_of_loss), 3)
-    grid = style.PanelGrid(columns, 1.5, down=0.42, across=0.55)
+    grid = style.PanelGrid(columns, 1.5, gap_y=0.42, gap_x=0.55)
     figure, axes = style.panels(len(courses_of_loss), grid, foot=0.25)
     for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
         _draw_eigenvalues(panel, courses, view.styles[loss])
         panel.set_title(view.styles[loss].title, loc="left")
     style.outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
-    handles = [style.legend_line(name, **look) for name, look in _ALONG_TRAINING.items()]
+    handles = [style.legend_line(name, **props) for name, props in _ALONG_TRAINING.items()]
     figure.legend(handles=handles, loc="lower center", ncols=3)
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
@@ -211,10 +212,10 @@ def _draw_eigenvalues(panel: Axes, courses: list[dict], loss_style: style.Style)
     steps = np.array(sorted({step for course in courses for step in course}))
     missing = (np.nan,) * 3
     values = np.array([[course.get(step, missing) for step in steps] for course in courses])
-    for index, look in enumerate(_ALONG_TRAINING.values()):
+    for index, props in enumerate(_ALONG_TRAINING.values()):
         center, low, high = median_and_range(values[:, :, index])
-        panel.fill_between(steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
-        panel.plot(steps, center, **look)
+        panel.fill_between(steps, low, high, color=props["color"], alpha=0.14, linewidth=0)
+        panel.plot(steps, center, **props)
     panel.axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
     if not np.isfinite(values).any():
         panel.text(0.5, 0.6, "no finite value", ha="center", transform=panel.transAxes)

@@ -121,7 +121,7 @@ def shorten(text: str, width: int) -> str:
 class PanelGrid(NamedTuple):
     """The layout of a grid of panels: margins, gaps and panel sizes in inches.
 
-    `across` and `down` are the gaps between panels, `most` is the largest width of a panel.
+    `gap_x` and `gap_y` lie between panels, which are at most `max_width` wide.
     """
 
     columns: int
@@ -130,9 +130,9 @@ class PanelGrid(NamedTuple):
     right: float = 0.12
     top: float = 0.3
     bottom: float = 0.45
-    across: float = 0.5
-    down: float = 0.62
-    most: float = 7.0
+    gap_x: float = 0.5
+    gap_y: float = 0.62
+    max_width: float = 7.0
 
 
 def panels(
@@ -149,16 +149,16 @@ def panels(
         )
         foot = 0.08 + 0.17 * -(-len(labels) // legend_columns)
     columns, rows = min(grid.columns, count), -(-count // grid.columns)
-    free = WIDTH - grid.left - grid.right - (columns - 1) * grid.across
-    width = min(free / columns, grid.most)
+    free = WIDTH - grid.left - grid.right - (columns - 1) * grid.gap_x
+    width = min(free / columns, grid.max_width)
     start = grid.left + (free - columns * width) / 2
-    total = grid.top + rows * grid.height + (rows - 1) * grid.down + grid.bottom + foot
+    total = grid.top + rows * grid.height + (rows - 1) * grid.gap_y + grid.bottom + foot
     figure = Figure(figsize=(WIDTH, total))
     axes_list = []
     for i in range(count):
         row, column = divmod(i, columns)
-        x = start + column * (width + grid.across)
-        y = total - grid.top - (row + 1) * grid.height - row * grid.down
+        x = start + column * (width + grid.gap_x)
+        y = total - grid.top - (row + 1) * grid.height - row * grid.gap_y
         rectangle = (x / WIDTH, y / total, width / WIDTH, grid.height / total)
         axes_list.append(figure.add_axes(rectangle, **axes))
     if legend:
@@ -175,9 +175,9 @@ def panels(
     return figure, axes_list
 
 
-def columns_for(count: int, most: int) -> int:
-    """Returns the number of columns, at most `most`, that fills the rows evenly."""
-    rows = -(-count // most)
+def columns_for(count: int, max_columns: int) -> int:
+    """Returns the number of columns, at most `max_columns`, that fills the rows evenly."""
+    rows = -(-count // max_columns)
     return -(-count // rows)
 
 
@@ -217,9 +217,9 @@ def set_title_lines(panel: Axes, title: str, *extra_lines: str) -> None:
     panel.set_title("\n".join([title, *lines]), loc="left")
 
 
-def few_ticks(axis: Axis, most: int = 3) -> None:
-    """Sets at most `most` + 1 ticks at round numbers, in short form."""
-    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
+def few_ticks(axis: Axis, max_intervals: int = 3) -> None:
+    """Sets at most `max_intervals` + 1 ticks at round numbers, in short form."""
+    axis.set_major_locator(MaxNLocator(max_intervals, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(TICK)
 
 

@@ -20,7 +20,7 @@ def summary(view: View) -> Picture:
         if (lines := lines_by_loss(view, line_set, point, view.metric))
     ]
     point, lines = at_points[0] if at_points else ("", None)
-    grid = PanelGrid(2 if lines else 3, 1.85, top=0.25, down=0.62, across=0.62)
+    grid = PanelGrid(2 if lines else 3, 1.85, top=0.25, gap_y=0.62, gap_x=0.62)
     handles = (
         loss_legend(view.drawn_styles) + curves.target_legend(view) + curves.diverged_legend(view)
     )

@@ -28,9 +28,9 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         right=0.5,
         top=top,
         bottom=0.28,
-        across=0.3,
-        down=0.14 + top,
-        most=3.2,
+        gap_x=0.3,
+        gap_y=0.14 + top,
+        max_width=3.2,
     )
     figure, axes = panels(len(shown_planes), grid, projection="3d", computed_zorder=False)
     for panel, plane in zip(axes, shown_planes, strict=True):
@@ -72,8 +72,8 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
     middle = height.values[len(plane.y) // 2, len(plane.x) // 2]
     if middle is not np.ma.masked:
         edge = {"markeredgecolor": "white", "markeredgewidth": 0.6}
-        look = {"marker": "o", "color": "#D55E00", "markersize": 4, "zorder": 5}
-        panel.plot([0], [0], [middle], **look, **edge)
+        props = {"marker": "o", "color": "#D55E00", "markersize": 4, "zorder": 5}
+        panel.plot([0], [0], [middle], **props, **edge)
     panel.set_zlim(low, high)
     panel.set_box_aspect((1, 1, 0.72), zoom=1.08)
     panel.view_init(elev=32, azim=-58)

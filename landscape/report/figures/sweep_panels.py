@@ -31,7 +31,7 @@ def metric_over_sweep(
     if not numeric:
         return None
     style_of = styles(losses)
-    grid = PanelGrid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, across=0.55)
+    grid = PanelGrid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, gap_x=0.55)
     figure, axes = panels(len(numeric), grid, legend=loss_legend(style_of.values()))
     metric = words.metric_label(str(table["metric"].iloc[0]))
     for panel, key in zip(axes, numeric, strict=True):

@@ -1,6 +1,6 @@
 """The data behind the figures: the runs of each loss or sweep point, aligned by step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.report import words
+from landscape.report.check_results import failed
 from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, StoredRun
@@ -59,7 +60,7 @@ class View:
         return [self.styles[loss] for loss in self.runs]
 
 
-def view(results: Results, table: pd.DataFrame) -> View:
+def make_view(results: Results, table: pd.DataFrame) -> View:
     """Returns the view of the rows that `shown_points` selects, in the order of the config."""
     selected = set(shown_points(table)["name"])
     groups = zip(table["name"], results.groups.values(), strict=True)
@@ -81,7 +82,9 @@ def view(results: Results, table: pd.DataFrame) -> View:
     )
 
 
-def typical(view: View, candidates: Mapping[str, Sequence[StoredRun]]) -> dict[str, StoredRun]:
+def representative_runs(
+    view: View, candidates: Mapping[str, Sequence[StoredRun]]
+) -> dict[str, StoredRun]:
     """Returns one run per loss, all of the same seed if the losses have one in common.
 
     Losses of one seed share directions and initial parameters, so that they can be compared. The
@@ -104,6 +107,14 @@ def typical(view: View, candidates: Mapping[str, Sequence[StoredRun]]) -> dict[s
     return {
         loss: next((run for run in runs if run.seed == seed), runs[(len(runs) - 1) // 2])
         for loss, runs in ranked.items()
+    }
+
+
+def failed_checks(view: View, losses: Iterable[str], places: Iterable[str]) -> dict[str, list[str]]:
+    """Returns by loss the names of the checks that a run failed at one of the places."""
+    return {
+        loss: sorted({name for place in places for name in failed(view.runs[loss], place)})
+        for loss in losses
     }
 
 
