@@ -20,7 +20,6 @@ from landscape.storage import schema
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
 _STARTING = 20.0  # seconds for a fresh process to start
-_FAMILIES = {"loss": "losses", "activation": "activations", "function": "activations"}
 
 
 class AuditOptions(NamedTuple):
@@ -49,10 +48,6 @@ class AuditOutcome(NamedTuple):
         """The audit, or the name of the function and the error."""
         return self.audit or FailedAudit(self.loss, str(self.error))
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the record as plain values for JSON, without its shapes."""
-        return self.record.to_json()
-
 
 def audit_each(
     names: Sequence[str], options: AuditOptions, folder: Path, seconds: float
@@ -78,13 +73,8 @@ def _audit_in_thread(
 
     def work() -> None:
         # A note of the audit reports what a function prints; stdout is for the report itself.
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                outcomes.append(_outcome(name, options, folder))
-        except BaseException as error:  # such as sys.exit() in a user's function
-            place = last_user_line(traceback.extract_tb(error.__traceback__))
-            user_error = UserError(f"`{name}` raises {type(error).__name__}", place=place)
-            outcomes.append(AuditOutcome(name, None, user_error))
+        with contextlib.redirect_stdout(io.StringIO()):
+            outcomes.append(_outcome(name, options, folder))
 
     thread = threading.Thread(target=work, name=f"audit of {name}", daemon=True)
     thread.start()
@@ -143,46 +133,35 @@ def _outcome(name: str, options: AuditOptions, folder: Path) -> AuditOutcome:
 
     try:
         function, task = _function(name, options, folder)
-        result = audit(
-            function,
-            task=task,
-            kind=options.kind,
-            domain=options.domain,
-            head=options.head,
-            order=options.order,
-            targets=options.targets,
-            outputs=options.outputs,
-            name=name,
-        )
+        settings = options._asdict() | {"task": task, "name": name}
+        del settings["arguments"]
+        return AuditOutcome(name, audit(function, **settings), None)
     except UserError as error:
         return AuditOutcome(name, None, error)
-    except Exception as error:
+    except BaseException as error:  # such as sys.exit() in a user's function
         place = last_user_line(traceback.extract_tb(error.__traceback__))
-        first = (str(error).strip() or type(error).__name__).split("\n")[0]
-        wrapped = UserError(f"`{name}` cannot be audited: {first}", place=place)
-        return AuditOutcome(name, None, wrapped)
-    return AuditOutcome(name, result, None)
+        message = f"raises {type(error).__name__}"
+        if isinstance(error, Exception):
+            first_line = (str(error).strip() or type(error).__name__).split("\n")[0]
+            message = f"cannot be audited: {first_line}"
+        return AuditOutcome(name, None, UserError(f"`{name}` {message}", place=place))
 
 
 def _function(name: str, options: AuditOptions, folder: Path) -> tuple[Any, str | None]:
     """Returns the function with its options, and its task: the requested one, or the menu's."""
-    family, task = _FAMILIES[options.kind], options.task
-    if ":" not in name:
-        if options.kind == "function":
-            raise UserError(
-                f"`{name}` does not name a function", hint="write `module:name` or `file.py:name`"
-            )
-        entries = catalog.find(family, name, folder, task)
-        part = catalog.Spec(name, options.arguments)
-        if len(entries) > 1:
-            tasks = ", ".join(str(entry.task) for entry in entries)
-            raise UserError(
-                f"`{name}` exists for several tasks: {tasks}", hint="choose one with --task"
-            )
-        task = task or entries[0].task
-        return catalog.build(family, part, folder=folder, task=task), task
-    function = catalog.load(name, folder)
-    return _bound(function, name, options.arguments), task
+    task = options.task
+    if ":" in name or options.kind == "function":
+        return _bound(catalog.load(name, folder), name, options.arguments), task
+    family = "losses" if options.kind == "loss" else "activations"
+    entries = catalog.find(family, name, folder, task)
+    if len(entries) > 1:
+        tasks = ", ".join(str(entry.task) for entry in entries)
+        raise UserError(
+            f"`{name}` exists for several tasks: {tasks}", hint="choose one with --task"
+        )
+    task = task or entries[0].task
+    part = catalog.Spec(name, options.arguments)
+    return catalog.build(family, part, folder=folder, task=task), task
 
 
 def _bound(function: Any, name: str, options: Mapping[str, Any]) -> Any:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 from landscape.storage.audit_records import AuditRecord, FailedAudit, Property
 from landscape.storage.curvature_records import CurvaturePoint, CurvatureRecord, LossSmoothness
 
-# Classes of smoothness that are twice differentiable everywhere.
-TWICE = ("smooth", "C2")
+TWICE = ("smooth", "C2")  # classes that are twice differentiable everywhere
 
 
 class Smoothness(NamedTuple):
@@ -31,8 +30,8 @@ class Smoothness(NamedTuple):
             return ""
         consequence = {
             "C1": "its slope has corners, where the Hessian jumps",
-            "C0": "it has kinks, and the Hessian, which is taken between them, misses their share",
-        }.get(self.value, "it jumps, and neither gradient nor Hessian sees the jumps")
+            "C0": "it has kinks, whose curvature the Hessian, evaluated between them, misses",
+        }.get(self.value, "it jumps, which neither the gradient nor the Hessian shows")
         return f"the loss is not twice differentiable ({self.value}, {self.how}): {consequence}"
 
     @property

@@ -4,30 +4,36 @@ Two halves need each other. The rules of composition, applied to the traced prog
 cases and list suspect operations in the others; measurement at exactly those operations decides.
 """
 
+import functools
+import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from landscape.audit.code_menu import finders
-from landscape.audit.findings import SEVERITIES, Audit, Finding, verdict_of
 from landscape.audit.measure.build_subject import build
+from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
 from landscape.audit.measure.domains import CLASSES
 from landscape.audit.measure.halves import HALVES, half_precision
 from landscape.audit.measure.shapes import shapes
 from landscape.audit.measure.subject import Subject, SubjectOptions
 from landscape.audit.measure.survey import Survey
+from landscape.audit.measure.switching import crossings, switching
 from landscape.audit.properties import properties
 from landscape.audit.rewrites import rewrites
 from landscape.audit.static import reader
 from landscape.audit.static.abstract import AbstractValue
 from landscape.audit.static.intervals import AFFINE
-from landscape.audit.suspects import suspects
+from landscape.audit.static.reader import OPEN, Site
+from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, Verdict
 
-# The codes that a change of the program is meant to remove.
-_MENDED = {"D101", "G201", "G202", "G204", "G205", "N301", "N302"}
+_CODES = Path(__file__).parent / "codes"
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+# The codes that a rewrite is meant to remove.
+_REWRITABLE = {"D101", "G201", "G202", "G204", "G205", "N301", "N302"}
 _SQUASHING = {"logistic", "exp", "tanh", "erf"}
 
 
@@ -62,29 +68,25 @@ def audit(
 
 
 def _survey(subject: Subject, seed: int) -> Survey:
-    inputs = [_prediction(subject), _target(subject)]
-    reading = reader.read(subject.value, inputs)
-    slopes = reader.read(subject.gradient, inputs)
+    domain = subject.domain
+    prediction = AbstractValue(range=(domain.low, domain.high), varies=True, convexity=AFFINE)
+    target = AbstractValue(range=_target_range(subject), uses_target=subject.task is not None)
+    reading = reader.read(subject.value, [prediction, target])
+    slopes = reader.read(subject.gradient, [prediction, target])
     survey = Survey(subject, reading, slopes, seed)
     survey.probe.prepare([*HALVES, "float32"])
     return survey
 
 
-def _prediction(subject: Subject) -> AbstractValue:
-    domain = subject.domain
-    return AbstractValue(range=(domain.low, domain.high), varies=True, convexity=AFFINE)
-
-
-def _target(subject: Subject) -> AbstractValue:
+def _target_range(subject: Subject) -> tuple[float, float]:
     if subject.form == "signed":
-        return AbstractValue(range=(-1.0, 1.0), uses_target=True)
+        return -1.0, 1.0
     if subject.form == "labels":
-        return AbstractValue(range=(0.0, math.inf), uses_target=True)
+        return 0.0, math.inf
     if subject.task == "regression" and subject.domain.name != "real":
-        return AbstractValue(range=(subject.domain.low, subject.domain.high), uses_target=True)
+        return subject.domain.low, subject.domain.high
     bounded = subject.task in ("binary", "multiclass", "segmentation")
-    bounds = (0.0, 1.0) if bounded else (-math.inf, math.inf)
-    return AbstractValue(range=bounds, uses_target=subject.task is not None)
+    return (0.0, 1.0) if bounded else (-math.inf, math.inf)
 
 
 def _judge(survey: Survey) -> Audit:
@@ -96,10 +98,10 @@ def _judge(survey: Survey) -> Audit:
         task=subject.task,
         domain=subject.domain.name,
         head=subject.head,
-        verdict=verdict_of(findings),
-        properties=properties(survey, findings),
+        verdict=_verdict_of(findings),
+        properties=properties(survey),
         findings=tuple(sorted(findings, key=_rank)),
-        suspects=tuple(suspects(survey)),
+        suspects=tuple(_suspects(survey)),
         targets={target.name: target.value for target in subject.targets},
         notes=(
             *subject.notes,
@@ -111,13 +113,27 @@ def _judge(survey: Survey) -> Audit:
 
 
 def _findings(survey: Survey) -> list[Finding]:
-    """Returns the findings of every code."""
     return [finding for find in finders().values() for finding in find(survey)]
+
+
+@functools.cache
+def finders() -> dict[str, Callable[[Survey], list[Finding]]]:
+    """Returns the function `find` per code; the folder `codes` has one module per code."""
+    names = sorted(path.stem for path in _CODES.glob("[!_]*.py"))
+    modules = {name: importlib.import_module(f"landscape.audit.codes.{name}") for name in names}
+    return {name.partition("_")[0].upper(): module.find for name, module in modules.items()}
 
 
 def _rank(finding: Finding) -> tuple[int, str]:
     """A sort key: most severe first, then by code."""
-    return SEVERITIES.index(finding.severity), finding.code
+    return _SEVERITIES.index(finding.severity), finding.code
+
+
+def _verdict_of(findings: Iterable[Finding]) -> Verdict:
+    severities = {finding.severity for finding in findings}
+    if "error" in severities:
+        return "untrainable"
+    return "care" if "warning" in severities else "trainable"
 
 
 def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
@@ -125,10 +141,10 @@ def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
     subject = survey.subject
     if subject.domain.name != "real" or subject.task in (None, "regression"):
         return []
-    if survey.operations() & _SQUASHING or verdict_of(findings) != "untrainable":
+    if survey.operations() & _SQUASHING or _verdict_of(findings) != "untrainable":
         return []
     return [
-        "no operation turns logits into probabilities: if it expects probabilities, audit it with "
+        "no operation turns logits into probabilities: if the loss expects them, audit it with "
         "--domain unit (or simplex), or with the --head before it"
     ]
 
@@ -138,25 +154,51 @@ def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
     if survey.subject.kind != "loss":
         return findings
     codes = {finding.code for finding in findings}
-    for change, loss in rewrites(survey, codes):
-        after = _findings_after(survey, loss)
-        if after is None:
-            continue
-        gone = (codes & _MENDED) - {finding.code for finding in after}
-        if not gone:
-            continue
-        effect = (
-            f"{change}, it is {verdict_of(after)}: {', '.join(sorted(gone))} gone (audited as well)"
-        )
-        worst = min((f for f in findings if f.code in gone), key=lambda f: _rank(f)[0])
-        extended = replace(worst, suggestion=f"{worst.suggestion}; {effect}")
-        findings = [extended if finding is worst else finding for finding in findings]
+    for change, loss in rewrites(survey, codes).items():
+        try:
+            after = _findings(_survey(survey.subject.replaced(loss), survey.seed))
+        except Exception:
+            after = findings  # the rewrite does not fit this program, so it removes nothing
+        removed = (codes & _REWRITABLE) - {finding.code for finding in after}
+        if removed:
+            effect = f"{change}, the verdict is {_verdict_of(after)}, without "
+            effect += f"{', '.join(sorted(removed))} (audited as well)"
+            worst = min((f for f in findings if f.code in removed), key=lambda f: _rank(f)[0])
+            extended = replace(worst, suggestion=f"{worst.suggestion}; {effect}")
+            findings = [extended if finding is worst else finding for finding in findings]
     return findings
 
 
-def _findings_after(survey: Survey, loss: Callable[..., Any]) -> list[Finding] | None:
-    """Returns the findings of the rewritten loss; None if it cannot be audited."""
-    try:
-        return _findings(_survey(survey.subject.replaced(loss), survey.seed))
-    except Exception:  # the rewrite does not fit this program, so no effect is claimed
-        return None
+def _suspects(survey: Survey) -> list[Suspect]:
+    """Returns the operations that can switch, with the result of measuring at their switches."""
+    positions = {site.number: i for i, site in enumerate(survey.probe.sites)}
+    return [_suspect(survey, site, positions.get(site.number)) for site in survey.reading.sites]
+
+
+def _suspect(survey: Survey, site: Site, position: int | None) -> Suspect:
+    if site.status != OPEN:
+        fate, detail = site.status, site.reason
+    elif position is None:
+        fate, detail = "inconclusive", "no rule and no measurement applies to it"
+    else:
+        orders = [c.order for c in crossings(survey) if c.site == position]
+        fate, detail = _fate(orders, position in switching(survey).moved)
+    return Suspect(site.operation, fate, detail, survey.place_of(site))
+
+
+def _fate(orders: Sequence[int], moved: bool) -> tuple[str, str]:
+    """Returns the fate of a site with crossings of these orders, and the reason."""
+    broken = [order for order in orders if order in CODES]
+    if broken:
+        codes = sorted({CODES[order] for order in broken})
+        return "confirmed", f"{', '.join(codes)} at {len(broken)} of {len(orders)} switches"
+    smooth = sum(order == SMOOTH for order in orders)
+    if smooth:
+        return "cancelled", f"smooth across {smooth} switches to the third derivative"
+    if any(order == UNCLEAR for order in orders):
+        return "inconclusive", "between a jump and a steep slope"
+    if orders:
+        return "unreachable", "only at the edge of the region where the function is finite"
+    if moved:
+        return "inconclusive", "it switches, but its switches could not be separated"
+    return "unreachable", "never switched on any line"

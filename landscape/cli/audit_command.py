@@ -111,7 +111,7 @@ def audit(
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
     if as_json:
-        records = [outcome.to_json() for outcome in outcomes]
+        records = [outcome.record.to_json() for outcome in outcomes]
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=2))
     if figure is not None:
         _draw(outcomes, figure)

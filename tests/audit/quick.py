@@ -1,4 +1,4 @@
-"""Runs small functions a few times; what takes the time is compiling them, so that is done once."""
+"""Runs small functions several times, but compiles each only once."""
 
 import functools
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from landscape.numerics.compiling import compile_once
 
 
 def run(function: Callable, *arguments: Any) -> Any:
-    """The function of arrays, as NumPy arrays, compiled without optimization."""
+    """Returns the outputs as NumPy arrays; compiles without optimization."""
     arrays = [np.asarray(a) for a in arguments]
     with jax.enable_x64(any(a.dtype == np.float64 for a in arrays)):
-        found = _compiled(function, *((a.shape, a.dtype) for a in arrays))(*arrays)
-        return jax.tree.map(np.asarray, found)
+        outputs = _compiled(function, *((a.shape, a.dtype) for a in arrays))(*arrays)
+        return jax.tree.map(np.asarray, outputs)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What docs/audit.md says is computed: its surprises, and all of its tables but one."""
+"""docs/audit.md is true: its surprises and all of its tables but one are computed."""
 
 import jax
 import jax.numpy as jnp
@@ -27,16 +27,16 @@ def plain(cell: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_loss_of_the_experiments_has_the_verdict_that_the_audit_gives(name):
-    workshop, found = ProgramCache(), {}
+    cache, judgments = ProgramCache(), {}
     for run in config.expand(config.load(ROOT / "configs" / f"{name}.yaml", ["seeds=1"])):
-        judged = audits.columns(workshop.audit(run))
-        found[run.loss.label] = (judged["audit_verdict"], judged["audit_findings"] or "none")
-    told = {
+        judged = audits.columns(cache.audit(run))
+        judgments[run.loss.label] = (judged["audit_verdict"], judged["audit_findings"] or "none")
+    documented = {
         plain(row["loss"]): (row["audit"], row["errors and warnings"])
         for row in VERDICTS
         if row["experiment"] == name
     }
-    assert told == found
+    assert documented == judgments
 
 
 def test_care_makes_no_claim_and_the_claims_are_counted():
@@ -49,7 +49,7 @@ def test_care_makes_no_claim_and_the_claims_are_counted():
 
 
 @pytest.mark.parametrize("row", RULES, ids=lambda row: f"{row['loss']} {row['task']}")
-def test_the_rules_prove_what_the_table_says(row):
+def test_the_table_lists_what_the_rules_prove(row):
     options = by_name.AuditOptions(
         "loss", row["task"], "real", None, "auto", "auto", outputs=None, arguments={}
     )
@@ -65,15 +65,15 @@ def test_the_rules_prove_what_the_table_says(row):
 
 
 @pytest.mark.parametrize("row", TIES, ids=lambda row: f"{row['f(x)']} at {row['at']}")
-def test_autodiff_returns_at_a_tie_what_the_table_says(row):
+def test_the_table_lists_what_autodiff_returns_at_ties(row):
     value, at, step = function(row["f(x)"], "x"), float(row["at"]), 2.0**-20
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        below, here, above = (float(value(jnp.float64(at + h))) for h in (-step, 0, step))
+        below, center, above = (float(value(jnp.float64(at + h))) for h in (-step, 0, step))
     with jax.numpy_dtype_promotion("standard"):
         slope = float(jax.grad(value)(jnp.float32(at)))
-    found = [(here - below) / step, (above - here) / step, slope]
-    told = [float(row[column]) for column in ("slope left", "slope right", "autodiff")]
-    assert np.allclose(found, told, atol=1e-6, equal_nan=True)
+    slopes = [(center - below) / step, (above - center) / step, slope]
+    documented = [float(row[column]) for column in ("slope left", "slope right", "autodiff")]
+    assert np.allclose(slopes, documented, atol=1e-6, equal_nan=True)
 
 
 def test_difference_quotients_are_those_of_the_table():
@@ -99,9 +99,9 @@ def test_the_compiler_takes_the_epsilon_away():
 
     z = jnp.float32(18)
     rows = table("-log(1 - p + 1e-8)", "value", "gradient")
-    told = [[float(row["value"]), float(row["gradient"])] for row in rows]
+    documented = [[float(row["value"]), float(row["gradient"])] for row in rows]
     called, compiled = [loss(z), jax.grad(loss)(z)], [jax.jit(loss)(z), jax.jit(jax.grad(loss))(z)]
-    assert np.allclose([called, compiled], told, atol=0.01, equal_nan=True)
+    assert np.allclose([called, compiled], documented, atol=0.01, equal_nan=True)
     assert whole(z, jnp.float32(1)) == 0
     assert jnp.isnan(jax.jit(whole)(z, jnp.float32(1)))
 

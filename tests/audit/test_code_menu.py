@@ -1,4 +1,4 @@
-"""Every code has one module, and every module of the folder finds one code."""
+"""Every code has one module, and every module of the folder reports one code."""
 
 import ast
 import inspect
@@ -9,7 +9,7 @@ import pytest
 from page import PAGE
 
 import landscape.audit
-from landscape.audit.code_menu import finders
+from landscape.audit.judge import finders
 
 AUDIT = Path(landscape.audit.__file__).parent
 MODULES = sorted((AUDIT / "codes").glob("[!_]*.py"))
@@ -17,20 +17,20 @@ each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.ste
 
 
 def codes_of_findings(path):
-    """The codes that a module gives to findings, each as a literal."""
+    """Returns the codes of the findings that a module builds, which must be literals."""
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     findings = [call for call in calls if ast.unparse(call.func) == "Finding"]
-    assert all(not call.args for call in findings), f"{path.name} gives a Finding by position"
+    assert all(not call.args for call in findings), f"{path.name} builds a Finding by position"
     return [
         ast.literal_eval(k.value) for call in findings for k in call.keywords if k.arg == "code"
     ]
 
 
-def test_only_modules_of_codes_make_findings_and_each_code_has_one_module():
-    makers = {path: set(codes_of_findings(path)) for path in AUDIT.rglob("*.py")}
-    makers = {path: codes for path, codes in makers.items() if codes}
-    assert makers == {path: {path.stem.partition("_")[0].upper()} for path in MODULES}
-    assert len(MODULES) == len({code for codes in makers.values() for code in codes})
+def test_only_modules_of_codes_build_findings_and_each_code_has_one_module():
+    builders = {path: set(codes_of_findings(path)) for path in AUDIT.rglob("*.py")}
+    builders = {path: codes for path, codes in builders.items() if codes}
+    assert builders == {path: {path.stem.partition("_")[0].upper()} for path in MODULES}
+    assert len(MODULES) == len({code for codes in builders.values() for code in codes})
 
 
 def test_the_menu_is_the_folder():
@@ -53,9 +53,9 @@ def test_a_module_has_a_docstring_and_one_public_function(path):
 
 
 @pytest.mark.parametrize(
-    ("room", "above"), [("static", ("measure", "codes")), ("measure", ("codes",))]
+    ("folder", "above"), [("static", ("measure", "codes")), ("measure", ("codes",))]
 )
-def test_rules_and_measurements_do_not_depend_on_judgments(room, above):
-    for path in (AUDIT / room).glob("*.py"):
+def test_rules_and_measurements_do_not_depend_on_judgments(folder, above):
+    for path in (AUDIT / folder).glob("*.py"):
         for name in above:
             assert f"landscape.audit.{name}" not in path.read_text(), path.name

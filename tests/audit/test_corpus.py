@@ -1,15 +1,15 @@
-"""Losses as people write them, broken and sound: what the audit must find, and at which line.
+"""Losses as people write them, broken and sound: the codes that the audit must report, by line.
 
-The expectation stands beside each function of corpus/*.py. A comment right above its `def` says how
-it is audited and what is true of it as a whole:
+The expectation is beside each function of corpus/*.py. A comment right above its `def` gives the
+options of its audit and the codes of the whole function:
 
     # task: regression  domain: unit  fine  also: S401  maybe: N303  verdict: care
 
-`also`: codes that are true and must be found, wherever they point. `maybe`: codes whose truth is a
-matter of taste. `fine`: no warning and no error. A marker at the end of a line, `# <- D101 G201`,
-names codes that must be found at this line; where a code is marked on several lines of a function,
-each of them is right. Markers of a helper belong to the first audited function below it. Every
-other code is a false alarm.
+`also`: codes that must be reported, at any line. `maybe`: codes that may be reported. `fine`: no
+warning and no error. A marker at the end of a line, `# <- D101 G201`, names codes that must be
+reported at this line; if a code is marked on several lines of a function, each of them is right.
+Markers of a helper belong to the first audited function below it. Every other code is a false
+alarm.
 """
 
 import ast
@@ -39,7 +39,7 @@ MARKER = re.compile(r"#\s*<-\s*(.+)$")
 
 @dataclass(frozen=True)
 class Case:
-    """One audited function and what is expected of it."""
+    """One audited function and its expectation."""
 
     file: Path
     name: str
@@ -55,7 +55,7 @@ class Case:
 
 
 def read_case(file: Path, header: str, name: str) -> Case:
-    """What the comment above a `def` says."""
+    """Parses the comment above a `def`."""
     entries: dict[str, list[str]] = {"": []}
     key = ""
     for word in header.lstrip("# ").split():
@@ -80,7 +80,7 @@ def read_case(file: Path, header: str, name: str) -> Case:
 
 
 def read_cases(file: Path) -> list[Case]:
-    """All audited functions of a file; those without a header are helpers."""
+    """Returns all audited functions of a file; those without a header are helpers."""
     lines = file.read_text().splitlines()
     cases: list[Case] = []
     start = 0
@@ -90,8 +90,8 @@ def read_cases(file: Path) -> list[Case]:
             continue
         case = read_case(file, above, node.name)
         for number, line in enumerate(lines[start : node.end_lineno], start + 1):
-            if found := MARKER.search(line):
-                for code in found[1].split():
+            if marker := MARKER.search(line):
+                for code in marker[1].split():
                     case.marked.setdefault(code, set()).add(number)
         cases.append(case)
         start = node.end_lineno
@@ -102,15 +102,15 @@ CASES = [case for file in sorted(CORPUS.glob("*.py")) for case in read_cases(fil
 
 
 def complaints(case: Case, result) -> list[str]:
-    """Where an audit differs from what is written beside the function."""
-    found: dict[str, list] = {}
+    """Returns the differences between an audit and the expectation beside the function."""
+    findings: dict[str, list] = {}
     for finding in result.findings:
-        found.setdefault(finding.code, []).append(finding)
-    wrong = [f"{code} is not found" for code in {*case.marked, *case.also} - found.keys()]
-    for code in found.keys() - {*case.marked, *case.also, *case.maybe}:
-        wrong += [f"false alarm {code} {f.severity}: {f.message}" for f in found[code]]
-    for code in found.keys() & case.marked.keys():
-        places = {place_of(case, finding.where) for finding in found[code]}
+        findings.setdefault(finding.code, []).append(finding)
+    wrong = [f"{code} is not found" for code in {*case.marked, *case.also} - findings.keys()]
+    for code in findings.keys() - {*case.marked, *case.also, *case.maybe}:
+        wrong += [f"false alarm {code} {f.severity}: {f.message}" for f in findings[code]]
+    for code in findings.keys() & case.marked.keys():
+        places = {place_of(case, finding.where) for finding in findings[code]}
         if not places <= case.marked[code]:
             wrong.append(f"{code} points to {places}, not to line {case.marked[code]}")
     if case.fine:
@@ -123,7 +123,7 @@ def complaints(case: Case, result) -> list[str]:
 
 
 def place_of(case: Case, where) -> int | str:
-    """The line, if it is one of the function's own file."""
+    """Returns the line if it is in the file of the function, else the file and the line."""
     if where is None:
         return "no line"
     same = Path(where.file).resolve() == case.file.resolve()
@@ -131,9 +131,9 @@ def place_of(case: Case, where) -> int | str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_audit_says_what_is_written_beside_the_function(case: Case):
+def test_audit_agrees_with_the_expectation_beside_the_function(case: Case):
     function = getattr(load_file(case.file), case.name)
-    # Users' code promotes as NumPy does, whatever the tests of this repository forbid themselves.
+    # Code of users may promote as NumPy does, which the tests of this repository forbid.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         result = audit(function, **case.options)
     wrong = complaints(case, result)
@@ -168,17 +168,17 @@ def test_complaints_name_what_is_missing_misplaced_or_false():
     case = next(case for case in CASES if case.name == "hard_dice")
     (line,) = case.marked["D101"]
 
-    def said(code, severity="warning", line=line, file=case.file):
+    def finding_at(code, severity="warning", line=line, file=case.file):
         where = SimpleNamespace(file=str(file), line=line)
         return SimpleNamespace(code=code, severity=severity, message="", where=where)
 
-    def heard(*findings, verdict="untrainable"):
+    def complaints_about(*findings, verdict="untrainable"):
         return complaints(case, SimpleNamespace(findings=findings, verdict=verdict))
 
-    right = [said("D101"), said("G201", "error"), said("S401", "note", line=1)]
-    assert heard(*right) == []
-    assert heard(*right[1:]) == ["D101 is not found"]
-    assert "D101 points to" in heard(said("D101", line=line + 1), *right)[0]
-    assert "points to" in heard(said("D101", file="other.py"), *right[1:])[0]
-    assert "false alarm N301" in heard(*right, said("N301"))[0]
-    assert "the verdict is care" in heard(*right, verdict="care")[0]
+    right = [finding_at("D101"), finding_at("G201", "error"), finding_at("S401", "note", line=1)]
+    assert complaints_about(*right) == []
+    assert complaints_about(*right[1:]) == ["D101 is not found"]
+    assert "D101 points to" in complaints_about(finding_at("D101", line=line + 1), *right)[0]
+    assert "points to" in complaints_about(finding_at("D101", file="other.py"), *right[1:])[0]
+    assert "false alarm N301" in complaints_about(*right, finding_at("N301"))[0]
+    assert "the verdict is care" in complaints_about(*right, verdict="care")[0]

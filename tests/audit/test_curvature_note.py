@@ -23,22 +23,22 @@ def audited(value, convex):
         (None, None, "leaves open"),
     ],
 )
-def test_what_is_twice_differentiable(value, twice, words):
-    found = curvature_note.of_loss(audited(value, True))
-    assert found.twice_differentiable is twice
-    assert bool(found.note) == bool(words)
-    assert words in found.note
+def test_smooth_and_c2_losses_are_twice_differentiable(value, twice, words):
+    smoothness = curvature_note.of_loss(audited(value, True))
+    assert smoothness.twice_differentiable is twice
+    assert bool(smoothness.note) == bool(words)
+    assert words in smoothness.note
 
 
 @pytest.mark.parametrize(
     ("convex", "reason"), [(True, None), (False, "not convex"), (None, "leaves open")]
 )
 def test_gauss_newton_needs_a_convex_loss(convex, reason):
-    found = curvature_note.of_loss(audited("smooth", convex)).against_gauss_newton
-    assert found is None if reason is None else reason in found
+    objection = curvature_note.of_loss(audited("smooth", convex)).against_gauss_newton
+    assert objection is None if reason is None else reason in objection
 
 
-def test_an_audit_that_failed_tells_nothing():
-    found = curvature_note.of_loss(FailedAudit("x", "boom"))
-    assert found.record([]).twice_differentiable is None
-    assert found.against_gauss_newton
+def test_a_failed_audit_leaves_everything_unknown():
+    smoothness = curvature_note.of_loss(FailedAudit("x", "boom"))
+    assert smoothness.record([]).twice_differentiable is None
+    assert smoothness.against_gauss_newton

@@ -1,4 +1,4 @@
-"""The audit against the tables: what is known of each loss and activation, found by itself."""
+"""The audit reproduces the tables of the known properties of each loss and activation."""
 
 import importlib
 import inspect
@@ -32,7 +32,7 @@ def audited(row):
     function = getattr(importlib.import_module(module), name)
     if row.options:
         function = partial(function, **row.options)
-    # The functions of others rely on what the tests of this program forbid.
+    # Functions of libraries rely on promotions that the tests of this program forbid.
     lenient = jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard")
     with lenient[0], lenient[1], warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -41,25 +41,25 @@ def audited(row):
 
 @every_row
 def test_audit_finds_what_is_known(row):
-    found = audited(row)
+    result = audited(row)
     wrong = [
-        *wrong_findings(row, found.findings),
-        *wrong_properties(row, found.properties),
-        *wrong_verdict(row, found),
+        *wrong_findings(row, result.findings),
+        *wrong_properties(row, result.properties),
+        *wrong_verdict(row, result),
     ]
     assert not wrong, "\n".join([row.name, *wrong])
 
 
 def wrong_findings(row: Row, findings) -> list[str]:
-    found = {(finding.code, finding.severity) for finding in findings}
-    codes = {code for code, _ in found}
+    reported = {(finding.code, finding.severity) for finding in findings}
+    codes = {code for code, _ in reported}
     wrong = [
         f"missing: {code} {severity}"
         for code, severity in row.expected.items()
         if (severity == "any" and code not in codes)
-        or (severity != "any" and (code, severity) not in found)
+        or (severity != "any" and (code, severity) not in reported)
     ]
-    for code, severity in sorted(found - row.allowed):
+    for code, severity in sorted(reported - row.allowed):
         alarming = severity != "note" or code in FACTS
         if alarming and row.expected.get(code) not in (severity, "any"):
             message = next(f.message for f in findings if (f.code, f.severity) == (code, severity))
@@ -69,48 +69,48 @@ def wrong_findings(row: Row, findings) -> list[str]:
 
 def wrong_properties(row: Row, properties) -> list[str]:
     accepted = (row.smoothness,) if isinstance(row.smoothness, str) else row.smoothness
-    found = {name: entry.value for name, entry in properties.items()}
+    values = {name: entry.value for name, entry in properties.items()}
     checks = {
-        "smoothness": found["smoothness"] in accepted,
-        "convex": found["convex"] is row.convex,
-        "lipschitz": supremum_agrees(found["lipschitz"], row.lipschitz),
-        "curvature": supremum_agrees(found["curvature"], row.curvature),
+        "smoothness": values["smoothness"] in accepted,
+        "convex": values["convex"] is row.convex,
+        "lipschitz": supremum_agrees(values["lipschitz"], row.lipschitz),
+        "curvature": supremum_agrees(values["curvature"], row.curvature),
         "range": row.range is None
-        or all(map(limit_agrees, found["range"], row.range, (False, True))),
+        or all(map(limit_agrees, values["range"], row.range, (False, True))),
     }
     return [
-        f"{name} is {found[name]}, expected {getattr(row, name)}"
+        f"{name} is {values[name]}, expected {getattr(row, name)}"
         for name, right in checks.items()
         if not right
     ]
 
 
-def wrong_verdict(row: Row, found) -> list[str]:
-    by_rule = verdict_of({finding.severity for finding in found.findings})
-    severities = {(finding.code, finding.severity) for finding in found.findings}
+def wrong_verdict(row: Row, result) -> list[str]:
+    by_rule = verdict_of({finding.severity for finding in result.findings})
+    severities = {(finding.code, finding.severity) for finding in result.findings}
     left_open = severities & row.allowed or "any" in row.expected.values()
     right = by_rule if left_open else row.verdict
-    return [] if found.verdict == right else [f"verdict is {found.verdict}, expected {right}"]
+    return [] if result.verdict == right else [f"verdict is {result.verdict}, expected {right}"]
 
 
-def supremum_agrees(found, true):
+def supremum_agrees(measured, true):
     if true is None:
         return True
-    if found is None or true == FINITE:
-        return found is not None and math.isfinite(found)
+    if measured is None or true == FINITE:
+        return measured is not None and math.isfinite(measured)
     if math.isinf(true) or true == 0:
-        return found == true or abs(found - true) <= ABOVE
-    return true * (1 - BELOW) <= found <= true * (1 + ABOVE)
+        return measured == true or abs(measured - true) <= ABOVE
+    return true * (1 - BELOW) <= measured <= true * (1 + ABOVE)
 
 
-def limit_agrees(found, true, upper):
+def limit_agrees(measured, true, upper):
     if true is None:
         return True
-    if found is None or true == FINITE:
-        return found is not None and math.isfinite(found)
+    if measured is None or true == FINITE:
+        return measured is not None and math.isfinite(measured)
     if math.isinf(true):
-        return found == true
-    outward = found - true if upper else true - found
+        return measured == true
+    outward = measured - true if upper else true - measured
     return -BELOW * max(1, abs(true)) <= outward <= ROUNDING * max(1, abs(true))
 
 
@@ -152,8 +152,8 @@ def test_the_columns_of_a_row_agree_with_each_other(row):
     if isinstance(row.smoothness, str):
         assert row.smoothness in CLASSES
         marks = {"discontinuous": {"D101"}, "C0": {"D102"}, "C1": {"D103"}, "C2": {"D103"}}
-        found = {code for code in row.expected if code in ("D101", "D102", "D103")}
-        assert found == marks.get(row.smoothness, set())
+        breaks = {code for code in row.expected if code in ("D101", "D102", "D103")}
+        assert breaks == marks.get(row.smoothness, set())
 
 
 def test_names_of_rows_are_unique_and_codes_known():

@@ -1,5 +1,5 @@
 """One module per code, named after it: its thresholds, its text and `find(survey)`, its findings.
 
-The folder is the menu; helpers of several codes begin with an underscore. Nothing is measured here
-that a property or a figure needs as well: that belongs to `measure`.
+The folder is the menu; helpers of several codes begin with an underscore. Measurements that a
+property or a figure needs as well belong to `measure`.
 """

@@ -1,17 +1,17 @@
 """Predictions with exactly zero gradient and a loss above its minimum: for G202 and G205."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from landscape.audit.codes._cuts import cut_place
 from landscape.audit.codes._numbers import interval, quote
-from landscape.audit.findings import Where
 from landscape.audit.measure.crossings import CODES, Crossing
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Sample, Survey, norms, once
 from landscape.audit.measure.switching import crossings, lowest_values
+from landscape.storage.audit_records import Where
 
 Array = np.ndarray
 FADED = 1e-9  # a gradient below this share of the largest is underflowing, not cut
@@ -19,7 +19,7 @@ ABOVE = 1e-6  # how far above its minimum the loss must be, relative to its typi
 CONSTANT = 1e-12  # relative spread of the values of a constant loss
 FOLLOWED = 12  # dead points that are followed to the edge of their region
 _ROUNDS, _PARTS = 8, 8  # of the search for the edge, which divides its interval in each round
-_INSIDE = 0.05  # how far beyond the edge the gradient is compared, as a share of the way
+_INSIDE = 0.05  # distance beyond the edge at which the gradient is read, relative to what remains
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,25 @@ class DeadRegion:
     lowest: Any
     everywhere: bool
 
+    def evidence(self) -> dict[str, Any]:
+        """Returns the numbers by name, and the range of the sampled predictions."""
+        numbers = asdict(self)
+        del numbers["everywhere"]
+        numbers["interval"] = [round(end, 4) for end in self.interval]
+        return numbers | {"predictions": "up to 30" if self.wide else "plausible"}
+
 
 @once
 def dead_regions(survey: Survey) -> list[DeadRegion]:
-    """The dead region of each target that has one, in its narrowest sample."""
+    """Returns the dead region of each target that has one, in its narrowest sample."""
     regions = [_region_of(survey, target) for target in survey.subject.targets]
     return [region for region in regions if region is not None]
 
 
 def dead_place(survey: Survey, target: str, *, everywhere: bool = False) -> Where | None:
-    """The place of the cut: a switch with a slope on one side and none on the other.
+    """Returns the place of the cut: a switch with a nonzero gradient on one side only.
 
-    For a loss that is constant `everywhere`, the place of its last division or product.
+    For a loss that is constant `everywhere`, returns the place of its last division or product.
     """
     if everywhere:
         where = survey.place_of_operation(("div",), last=True)
@@ -76,42 +83,35 @@ def _region_of(survey: Survey, target: Target) -> DeadRegion | None:
     samples = [sample for sample in survey.samples if sample.target.name == target.name]
     constant = _is_constant(samples)
     for sample in samples:
-        harmful = _harmful(survey, sample, constant)
+        harmful = np.ones(len(sample.points), bool) if constant else _harmful(survey, sample)
         if harmful.any():
-            return _region(survey, sample, harmful, constant)
-    return None
-
-
-def _harmful(survey: Survey, sample: Sample, constant: bool) -> Array:
-    """Which points of a sample are dead although the loss there is above its minimum."""
-    value = sample.derivatives.value
-    if constant:
-        return np.ones(len(value), bool)
-    dead = ~np.any(_rows(sample), axis=1) & np.isfinite(value)
-    if survey.subject.kind == "loss":
-        lowest = lowest_values(survey)[sample.target.name]
-        dead &= value > lowest + 1e-9 + ABOVE * max(survey.scale.levels[0], abs(lowest) * 1e-6)
-    return _cut_off(survey, sample, dead)
-
-
-def _region(survey: Survey, sample: Sample, harmful: Array, constant: bool) -> DeadRegion:
+            break
+    else:
+        return None
+    points, values = sample.points[harmful], sample.derivatives.value[harmful]
     wrong = harmful & sample.wrong
     return DeadRegion(
-        target=sample.target.name,
+        target=target.name,
         share=float(harmful.mean()),
         interval=interval(int(harmful.sum()), len(harmful)),
         of_mispredicted=float(wrong.sum() / max(sample.wrong.sum(), 1)),
         wide=sample.wide,
-        example=quote(_nearest_to_zero(sample.points[harmful])),
-        value=quote(_first_finite(sample.derivatives.value[harmful])),
-        lowest=quote(lowest_values(survey)[sample.target.name]),
+        example=quote(points[np.argmin(np.abs(points).reshape(len(points), -1).max(1))]),
+        value=quote(next((value for value in values if np.isfinite(value)), values[0])),
+        lowest=quote(lowest_values(survey)[target.name]),
         everywhere=constant,
     )
 
 
-def _rows(sample: Sample) -> Array:
-    """The gradients, one row per point."""
-    return sample.derivatives.gradient.reshape(len(sample.points), -1)
+def _harmful(survey: Survey, sample: Sample) -> Array:
+    """Returns which points are dead, but neither at the minimum nor by a gradient that fades."""
+    value = sample.derivatives.value
+    alive = np.any(sample.derivatives.gradient.reshape(len(value), -1), axis=1)
+    dead = ~alive & np.isfinite(value)
+    if survey.subject.kind == "loss":
+        lowest = lowest_values(survey)[sample.target.name]
+        dead &= value > lowest + 1e-9 + ABOVE * max(survey.scale.levels[0], abs(lowest) * 1e-6)
+    return dead & (dead.any() and alive.any() and _is_cut(survey, sample, dead, alive))
 
 
 def _is_constant(samples: list[Sample]) -> bool:
@@ -123,40 +123,26 @@ def _is_constant(samples: list[Sample]) -> bool:
     return len(values) > 0 and bool(np.ptp(values) <= CONSTANT * np.abs(values).max())
 
 
-def _first_finite(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite[0]) if len(finite) else float(values[0])
+def _is_cut(survey: Survey, sample: Sample, dead: Array, alive: Array) -> bool:
+    """Whether the gradient is cut at the edge of the dead region instead of fading toward it.
 
-
-def _nearest_to_zero(points: Array) -> Array:
-    return points[np.argmin(np.abs(points).reshape(len(points), -1).max(1))]
-
-
-def _cut_off(survey: Survey, sample: Sample, dead: Array) -> Array:
-    """The dead points, none if the gradient fades toward their edge instead of being cut there.
-
-    Some of them are followed toward the nearest living point: just before the edge, a gradient that
-    fades is already almost gone.
+    Some dead points are followed toward the nearest living one: just before the edge, a gradient
+    that fades is almost zero.
     """
-    alive = np.flatnonzero(np.any(_rows(sample), axis=1))
-    if not dead.any():
-        return dead
-    if len(alive) == 0:
-        return np.zeros_like(dead)
-    chosen = np.flatnonzero(dead)[:FOLLOWED]
+    chosen, living = np.flatnonzero(dead)[:FOLLOWED], np.flatnonzero(alive)
     flat = sample.points.reshape(len(sample.points), -1)
-    nearest = [alive[np.argmin(norms(flat[alive] - flat[i]))] for i in chosen]
+    nearest = [living[np.argmin(norms(flat[living] - flat[i]))] for i in chosen]
     starts = sample.points[chosen]
     directions = sample.points[nearest] - starts
     edges = _edges(survey, sample.target, starts, directions)
     inside = edges + _INSIDE * (1 - edges)  # a gradient may be smooth at the edge and still be cut
     points = starts + inside.reshape(-1, *(1,) * (starts.ndim - 1)) * directions
     before = norms(survey.probe.gradients(points, sample.target)[1])
-    return dead if np.mean(before > FADED * survey.steepest) >= 0.5 else np.zeros_like(dead)
+    return bool(np.mean(before > FADED * survey.steepest) >= 0.5)
 
 
 def _edges(survey: Survey, target: Target, starts: Array, directions: Array) -> Array:
-    """The share of each way from dead to living at which the gradient begins."""
+    """Returns the share of each direction, from dead to living, at which the gradient begins."""
     count, rows = len(starts), np.arange(len(starts))
     low, high = np.zeros(count), np.ones(count)
     for _ in range(_ROUNDS):

@@ -5,26 +5,24 @@ the true value is no larger than 1e37: overflow of a squared error of 1e30 is ex
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.codes._origins import Origin, first_broken
-from landscape.audit.findings import Severity, Where
+from landscape.audit.codes._origins import first_broken
 from landscape.audit.measure.domains import FAR, Target
 from landscape.audit.measure.survey import Path, Survey, once
 from landscape.audit.measure.switching import special_points
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
+from landscape.storage.audit_records import Severity, Where
 
 Array = np.ndarray
 Part = Literal["value", "gradient"]
-REPRESENTABLE = 1e37  # a true value up to here is within float32
-COMMON = 0.01  # share of the plausible predictions of one target from which on it is an error
-_REFINEMENTS, _STEPS = 3, 65  # of the search for the smallest step of a path at which it happens
-
+REPRESENTABLE = 1e37  # a true value up to this is within float32
+COMMON = 0.01  # an error above this share of the plausible predictions of one target
+_REFINEMENTS, _STEPS = 3, 65  # of the search for the smallest step of a path that fails
 
 _FROM_LOGITS = "compute from logits: jax.nn.log_sigmoid(z), or optax.sigmoid_binary_cross_entropy"
 _LOGARITHM = "keep the argument of the logarithm away from 0, or compute it from logits"
@@ -40,119 +38,58 @@ _SUGGESTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Failure:
-    """The smallest prediction at which it happens, and the largest `share` over all targets."""
+class NonFiniteResult(NamedTuple):
+    """A failure at the smallest prediction: the fields of a finding, without its code."""
 
-    part: Part
-    target: Target
-    point: Array
-    shown: Any
-    float64: float
-    nan: bool
-    share: float
-    origin: Origin | None
-
-    @property
-    def severity(self) -> Severity:
-        return "error" if self.share > COMMON else "warning"
-
-    def message(self) -> str:
-        kind, name = "NaN" if self.nan else "infinite", self.target.name
-        if self.share > COMMON:
-            return (
-                f"the {self.part} is {kind} for {self.share:.0%} of plausible predictions of "
-                f"{name or 'any input'}, the smallest such prediction being {brief(self.point)} "
-                f"({name or 'input'}): one such example turns the whole batch into NaN"
-            )
-        return (
-            f"the {self.part} is {kind} at {brief(self.point)} ({name or 'input'}): one such "
-            "example spoils the whole batch"
-        )
-
-    def evidence(self) -> dict[str, Any]:
-        return {
-            "target": self.target.name,
-            "at": quote(self.point),
-            self.part: self.shown,
-            "float64": quote(self.float64),
-            "share": round(self.share, 4),
-            "dtype": "float32",
-        }
-
-    def where(self, survey: Survey) -> Where | None:
-        """The place of the operation that fails, or of the function's definition."""
-        return (self.origin and self.origin.where) or survey.definition
-
-    def suggestion(self, survey: Survey) -> str:
-        """What to write instead, by the operation that fails."""
-        advice = _SUGGESTIONS.get(_failing_operation(survey, self.origin), _GUARD)
-        if advice != _LOGARITHM:
-            return advice
-        if survey.place_of_operation(("logistic",)):
-            return _FROM_LOGITS
-        if survey.subject.domain.name == "real" and survey.subject.head is None:
-            return f"{advice}; if predictions are probabilities, audit with --domain unit"
-        return advice
-
-
-def _failing_operation(survey: Survey, origin: Origin | None) -> str:
-    """The primitive that fails; for one of autodiff's, the user's that it comes from, if known."""
-    if origin is None:
-        return ""
-    primitives = {
-        eqn.primitive.name
-        for _, eqn, calls in equations(survey.subject.value)
-        if locate(eqn, calls, survey.source_file) == origin.where
-    }
-    if origin.primitive in primitives:
-        return origin.primitive
-    return next((name for name in _SUGGESTIONS if name in primitives), "")
+    severity: Severity
+    message: str
+    where: Where | None
+    evidence: dict[str, Any]
+    suggestion: str
 
 
 @once
-def value_failure(survey: Survey) -> Failure | None:
-    """Where the value is not finite."""
-    return _failure(survey, "value")
+def non_finite_value(survey: Survey) -> NonFiniteResult | None:
+    """Returns the smallest prediction at which the value is not finite, if any."""
+    return _non_finite(survey, "value")
 
 
 @once
-def gradient_failure(survey: Survey) -> Failure | None:
-    """Where the gradient is not finite."""
-    return _failure(survey, "gradient")
+def non_finite_gradient(survey: Survey) -> NonFiniteResult | None:
+    """Returns the smallest prediction at which the gradient is not finite, if any."""
+    return _non_finite(survey, "gradient")
 
 
-def _failure(survey: Survey, part: Part) -> Failure | None:
-    hits = [hit for target in survey.subject.targets for hit in _hits(survey, target, part)]
-    if not hits:
+def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
+    failures = [f for target in survey.subject.targets for f in _failures(survey, target, part)]
+    if not failures:
         return None
-    common = [hit for hit in hits if hit.share > COMMON]
-    worst = min(common or hits, key=lambda hit: hit.distance)
+    common = [failure for failure in failures if failure.share > COMMON]
+    worst = min(common or failures, key=lambda failure: failure.distance)
+    share = max(failure.share for failure in failures)
     program = survey.subject.value if part == "value" else survey.subject.gradient
-    return Failure(
-        part=part,
-        target=worst.target,
-        point=worst.point,
-        shown="nan" if worst.nan else worst.shown,
-        float64=worst.float64,
-        nan=any(hit.nan for hit in common or [worst]),
-        share=max(hit.share for hit in hits),
-        origin=first_broken(survey, program, worst.point, worst.target, np.float32),
+    primitive, where = first_broken(survey, program, worst.point, worst.target, np.float32)
+    kind = "NaN" if any(failure.nan for failure in common or [worst]) else "infinite"
+    extent = f"for {share:.0%} of plausible predictions, such as" if common else "at"
+    point = f"{brief(worst.point)} ({worst.target.name or 'input'})"
+    return NonFiniteResult(
+        severity="error" if common else "warning",
+        message=(f"the {part} is {kind} {extent} {point}: one such example spoils the whole batch"),
+        where=where or survey.definition,
+        evidence={
+            "target": worst.target.name,
+            "at": quote(worst.point),
+            part: "nan" if worst.nan else worst.shown,
+            "float64": quote(worst.float64),
+            "share": round(share, 4),
+            "dtype": "float32",
+        },
+        suggestion=_suggestion(survey, _user_primitive(survey, primitive, where)),
     )
 
 
-class _Group(NamedTuple):
-    """Predictions with value and gradient in float32, and the value in float64."""
-
-    kind: Literal["special", "plausible", "wide", "path"]
-    points: Array
-    value: Array
-    gradient: Array
-    wide_value: Array
-
-
-class _Hit(NamedTuple):
-    """The prediction nearest to the target of those of a group at which it happens."""
+class _Failure(NamedTuple):
+    """The failing prediction nearest to its target, of a group; `share` of the plausible ones."""
 
     target: Target
     point: Array
@@ -163,65 +100,101 @@ class _Hit(NamedTuple):
     share: float
 
 
-def _groups(survey: Survey, target: Target) -> Iterator[_Group]:
+def _suggestion(survey: Survey, primitive: str) -> str:
+    """Returns what to write instead of the operation that fails."""
+    advice = _SUGGESTIONS.get(primitive, _GUARD)
+    if advice != _LOGARITHM:
+        return advice
+    if survey.place_of_operation(("logistic",)):
+        return _FROM_LOGITS
+    if survey.subject.domain.name == "real" and survey.subject.head is None:
+        return f"{advice}; if predictions are probabilities, audit with --domain unit"
+    return advice
+
+
+def _user_primitive(survey: Survey, primitive: str, where: Where | None) -> str:
+    """Returns the primitive of the user's line; for one that autodiff added, its source."""
+    primitives = {
+        eqn.primitive.name
+        for _, eqn, calls in equations(survey.subject.value)
+        if locate(eqn, calls, survey.source_file) == where
+    }
+    if not primitive or primitive in primitives:
+        return primitive
+    return next((name for name in _SUGGESTIONS if name in primitives), "")
+
+
+class _Float32Results(NamedTuple):
+    """Predictions of one kind with value and gradient in float32, and the value in float64."""
+
+    target: Target
+    points: Array
+    value: Array
+    gradient: Array
+    wide_value: Array
+    plausible: bool = False
+    path: Path | None = None
+
+
+def _results(survey: Survey, target: Target) -> Iterator[_Float32Results]:
     probe, points = survey.probe, special_points(survey, target)
     native = probe.native(points, target, np.float32)
-    yield _Group("special", points, *native, probe.values(points, target))
+    yield _Float32Results(target, points, *native, probe.values(points, target))
     for sample in survey.samples:
         if sample.target.name == target.name:
             native = probe.native(sample.points, target, np.float32)
-            kind: Literal["wide", "plausible"] = "wide" if sample.wide else "plausible"
-            yield _Group(kind, sample.points, *native, sample.derivatives.value)
+            arrays = sample.points, *native, sample.derivatives.value
+            yield _Float32Results(target, *arrays, plausible=not sample.wide)
     for path in survey.paths:
         if path.target.name == target.name:
-            yield _Group("path", path.points, path.value32, path.gradient32, path.value)
+            arrays = path.points, path.value32, path.gradient32, path.value
+            yield _Float32Results(target, *arrays, path=path)
 
 
-def _hits(survey: Survey, target: Target, part: Part) -> list[_Hit]:
-    groups = list(_groups(survey, target))
-    counted = [_counted(group, part) for group in groups]
-    pairs = list(zip(groups, counted, strict=True))
-    share = sum(float(which.mean()) for group, which in pairs if group.kind == "plausible")
-    return [_hit(survey, target, part, group, which, share) for group, which in pairs if any(which)]
+def _failures(survey: Survey, target: Target, part: Part) -> list[_Failure]:
+    pairs = [(results, _counted(results, part)) for results in _results(survey, target)]
+    share = sum(float(failing.mean()) for results, failing in pairs if results.plausible)
+    failing_pairs = [pair for pair in pairs if pair[1].any()]
+    return [_nearest_failure(survey, part, *pair, share) for pair in failing_pairs]
 
 
-def _counted(group: _Group, part: Part) -> Array:
-    """At which predictions it happens and is no expected overflow."""
-    bad, nan = _bad(group.value, group.gradient, part)
-    near = np.abs(group.points).reshape(len(group.points), -1).max(1) <= FAR
-    beyond = ~np.isfinite(group.wide_value) | (np.abs(group.wide_value) > REPRESENTABLE)
+def _counted(results: _Float32Results, part: Part) -> Array:
+    """Returns which predictions fail, without those whose overflow is expected."""
+    bad, nan = _bad(results.value, results.gradient, part)
+    near = np.abs(results.points).reshape(len(results.points), -1).max(1) <= FAR
+    beyond = ~np.isfinite(results.wide_value) | (np.abs(results.wide_value) > REPRESENTABLE)
     counted = bad & (near | nan | ~beyond)
-    return counted & (np.isfinite(group.value) | near | nan) if part == "gradient" else counted
+    return counted & (np.isfinite(results.value) | near | nan) if part == "gradient" else counted
 
 
 def _bad(values: Array, slopes: Array, part: Part) -> tuple[Array, Array]:
-    """Which results are not finite, and which are NaN."""
+    """Returns which results are not finite, and which are NaN."""
     rows = values[:, None] if part == "value" else slopes.reshape(len(slopes), -1)
     return ~np.isfinite(rows).all(1), np.isnan(rows).any(1)
 
 
-def _hit(
-    survey: Survey, target: Target, part: Part, group: _Group, counted: Array, share: float
-) -> _Hit:
-    center = target.value if survey.subject.task == "regression" else 0.0
-    distance = np.abs(group.points - center).reshape(len(group.points), -1).max(1)
-    i = int(np.flatnonzero(counted)[np.argmin(distance[counted])])
-    point = group.points[i]
-    if group.kind == "path" and distance[i] != 0:
-        point = _refined(survey, next(p for p in survey.paths if p.target is target), part, i)
-    return _Hit(
-        target=target,
+def _nearest_failure(
+    survey: Survey, part: Part, results: _Float32Results, failing: Array, share: float
+) -> _Failure:
+    center = results.target.value if survey.subject.task == "regression" else 0.0
+    distance = np.abs(results.points - center).reshape(len(results.points), -1).max(1)
+    i = int(np.flatnonzero(failing)[np.argmin(distance[failing])])
+    point = results.points[i]
+    if results.path and distance[i] != 0:
+        point = _refined(survey, results.path, part, i)
+    return _Failure(
+        target=results.target,
         point=point,
         distance=float(distance[i]),
-        nan=bool(_bad(group.value, group.gradient, part)[1][i]),
-        shown=quote(group.value[i] if part == "value" else group.gradient[i]),
-        float64=group.wide_value[i],
+        nan=bool(_bad(results.value, results.gradient, part)[1][i]),
+        shown=quote(results.value[i] if part == "value" else results.gradient[i]),
+        float64=results.wide_value[i],
         share=share,
     )
 
 
 def _refined(survey: Survey, path: Path, part: Part, i: int) -> Array:
-    """The smallest step of a path at which it happens, after the sample before `i`."""
+    """Returns the smallest failing step of a path, after the sample before `i`."""
     bad = _bad(path.value32, path.gradient32, part)[0]
     inner = i - int(np.sign(path.steps[i])) if 0 < i < len(path.steps) - 1 else i
     low, high = path.steps[inner], path.steps[i]

@@ -12,19 +12,19 @@ import numpy as np
 
 from landscape.audit.codes._batches import ROWS, random_batch
 from landscape.audit.codes._numbers import quote
-from landscape.audit.findings import Finding
 from landscape.audit.measure.survey import Survey
 from landscape.numerics.compiling import jit_once
+from landscape.storage.audit_records import Finding
 
 TOLERANCE = 1e-4  # relative change of the result of a loss
 PERMUTATION = np.array([3, 0, 4, 1, 2])
-SUM = 0.01  # a sum over the batch doubles with it to within this
+SUM = 0.01  # tolerance of the factor 2 by which a sum over the batch grows
 ELEMENTWISE = {"rtol": 1e-4, "atol": 1e-5}  # tolerances for an activation
 ORDERING = ("slice", "gather", "rev", "cumsum", "dynamic_slice", "concatenate", "iota", "sort")
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, on a batch of random examples."""
+    """Returns at most one finding, on a batch of random examples."""
     if survey.subject.kind == "activation":
         return _activation(survey)
     return _loss(survey) if survey.subject.kind == "loss" else []
@@ -34,13 +34,13 @@ def _loss(survey: Survey) -> list[Finding]:
     predictions, targets = random_batch(survey)
     function = survey.subject.batched
 
-    def three(p: Any, t: Any) -> tuple:
+    def variants(p: Any, t: Any) -> tuple:
         doubled = [jnp.concatenate([array, array]) for array in (p, t)]
         return function(p, t), function(p[PERMUTATION], t[PERMUTATION]), function(*doubled)
 
     try:
-        results = [np.asarray(v, np.float64) for v in jit_once(three)(predictions, targets)]
-    except Exception:  # the loss takes no such batch; what it takes has been checked before
+        results = [np.asarray(v, np.float64) for v in jit_once(variants)(predictions, targets)]
+    except Exception:  # the loss refuses such a batch; the shapes it accepts were checked before
         return []
     batch, permuted, _ = results
     means = [float(result.mean()) for result in results]
@@ -64,7 +64,7 @@ def _depends_on_order(survey: Survey, evidence: dict[str, float]) -> Finding:
         ),
         where=survey.place_of_operation(ORDERING) or survey.definition,
         evidence=evidence,
-        suggestion="treat every example alike: no weights by position, no neighbors in the batch",
+        suggestion="treat all examples alike: no weights by position, no neighbors in the batch",
     )
 
 
@@ -95,7 +95,7 @@ def _activation(survey: Survey) -> list[Finding]:
 
     try:
         together, alone = (np.asarray(v, np.float64) for v in jit_once(both)(x))
-    except Exception:  # it takes no vector of this length
+    except Exception:  # the function refuses a vector of this length
         return []
     if np.allclose(together, alone, equal_nan=True, **ELEMENTWISE):
         return []
@@ -109,8 +109,6 @@ def _activation(survey: Survey) -> list[Finding]:
             ),
             where=survey.definition,
             evidence={"together": quote(together), "alone": quote(alone)},
-            suggestion=(
-                "audit it as `--kind function`, or normalize over features instead of the batch"
-            ),
+            suggestion="audit it with `--kind function`, or normalize over features, not the batch",
         )
     ]

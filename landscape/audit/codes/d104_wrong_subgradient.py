@@ -1,47 +1,45 @@
-"""D104, a wrong slope at a tie: autodiff returns one that is on neither side nor between them.
+"""D104, a wrong slope at a tie: autodiff's slope is on neither side nor between them.
 
 A subgradient lies between the slopes of both sides. With several components, it may also be any
-slope that the function has close by. A step from the tie goes where the loss does not fall.
-A warning.
+slope that the function has close by. A step from the tie can increase the loss. A warning.
 """
 
 import numpy as np
 
-from landscape.audit.codes import _breaks
+from landscape.audit.codes._breaks import place_of, point_text
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.findings import Finding
 from landscape.audit.measure.crossings import EDGE, JUMP, UNCLEAR, Crossing
 from landscape.audit.measure.quotients import is_trusted
 from landscape.audit.measure.survey import Survey
 from landscape.audit.measure.switching import crossings
+from landscape.storage.audit_records import Finding
 
-Array = np.ndarray
-TOLERANCE = 1e-4  # how far outside, relative to the largest of the three slopes
-NEIGHBORS = 512  # points at which a function of several components is looked at,
-RADIUS = 1e-6  # with this standard deviation around the tie
+TOLERANCE = 1e-4  # distance from the interval of slopes, relative to the largest of the three
+NEIGHBORS = 512  # points around the tie at which slopes are sampled, for several components
+RADIUS = 1e-6  # standard deviation of those points
 FINE = slice(5, 8)  # indices into STEPS of the steps at which slopes must be finite
 
 
 def find(survey: Survey) -> list[Finding]:
-    """One finding for each line, for the tie at which the slope is farthest outside.
+    """Returns one finding per line, for the tie whose slope is farthest outside.
 
-    None where autodiff is wrong between the ties as well, which is G207.
+    Empty if autodiff is wrong between ties as well, which is G207.
     """
     if not is_trusted(survey):
         return []
-    worst: dict[int | None, tuple[float, Crossing]] = {}
+    worst: dict[int | None, tuple[float, Finding]] = {}
     for crossing in crossings(survey):
-        outside = _outside(survey, crossing)
-        if outside > 0:
-            place = _breaks.place_of(survey, crossing)
-            line = place.line if place else None
-            if line not in worst or worst[line][0] < outside:
-                worst[line] = outside, crossing
-    return [_finding(survey, crossing) for _, crossing in worst.values()]
+        distance = _distance_outside(survey, crossing)
+        if distance > 0:
+            finding = _finding(survey, crossing)
+            line = finding.where.line if finding.where else None
+            if line not in worst or worst[line][0] < distance:
+                worst[line] = distance, finding
+    return [finding for _, finding in worst.values()]
 
 
-def _outside(survey: Survey, crossing: Crossing) -> float:
-    """How far the slope at a tie lies outside of those around it; 0 within the tolerance."""
+def _distance_outside(survey: Survey, crossing: Crossing) -> float:
+    """Returns how far the slope at a tie is outside of those around it; 0 within the tolerance."""
     if not crossing.tie or crossing.order in (JUMP, EDGE, UNCLEAR):
         return 0.0
     left, right, slope = crossing.left[1][FINE], crossing.right[1][FINE], crossing.center[1]
@@ -49,25 +47,21 @@ def _outside(survey: Survey, crossing: Crossing) -> float:
         return 0.0
     low, high = sorted((left[-1], right[-1]))
     tolerance = TOLERANCE * max(abs(low), abs(high), abs(slope), survey.scale.levels[1])
-    if max(low - slope, slope - high) <= tolerance:
-        return 0.0
-    low, high = _extremes_nearby(survey, crossing, low, high)
-    outside = float(max(low - slope, slope - high))
-    return outside if outside > tolerance else 0.0
+    distance = float(max(low - slope, slope - high))
+    if distance > tolerance and survey.subject.size > 1:
+        nearby = _slopes_nearby(survey, crossing)
+        low, high = min(low, nearby.min(initial=low)), max(high, nearby.max(initial=high))
+        distance = float(max(low - slope, slope - high))
+    return distance if distance > tolerance else 0.0
 
 
-def _extremes_nearby(
-    survey: Survey, crossing: Crossing, low: float, high: float
-) -> tuple[float, float]:
-    """The least and the largest slope in the same direction at points close by."""
-    if survey.subject.size == 1:
-        return low, high
+def _slopes_nearby(survey: Survey, crossing: Crossing) -> np.ndarray:
+    """Returns the finite slopes in the same direction at points close by."""
     rng = np.random.default_rng([survey.seed, 104])
     near = crossing.point + RADIUS * rng.normal(size=(NEIGHBORS, *crossing.point.shape))
     directions = np.broadcast_to(crossing.unit, near.shape)
     slopes = survey.probe.derivatives(near, directions, crossing.target).first
-    slopes = slopes[np.isfinite(slopes)]
-    return min(low, slopes.min(initial=low)), max(high, slopes.max(initial=high))
+    return slopes[np.isfinite(slopes)]
 
 
 def _finding(survey: Survey, crossing: Crossing) -> Finding:
@@ -76,11 +70,11 @@ def _finding(survey: Survey, crossing: Crossing) -> Finding:
         code="D104",
         severity="warning",
         message=(
-            f"at {_breaks.point_text(crossing)} autodiff gives the slope {brief(slope)}, but the "
-            f"function has {brief(low)} on one side and {brief(high)} on the other: a step from "
-            "there goes where the loss does not fall"
+            f"at {point_text(crossing)} autodiff gives the slope {brief(slope)}, but the function "
+            f"has {brief(low)} on one side and {brief(high)} on the other: a step from there goes "
+            "where the loss does not fall"
         ),
-        where=_breaks.place_of(survey, crossing),
+        where=place_of(survey, crossing),
         evidence={
             "target": crossing.target.name,
             "at": quote(crossing.point),

@@ -1,9 +1,9 @@
 """G202, a dead region: the gradient is exactly zero although the loss is above its minimum.
 
-Judged for each target against the lowest value met for it, so that the flat side of a hinge is no
-finding; a gradient that fades before it is zero is G205. An example that starts there is never
-corrected. A warning; an error in classification if nearly all mispredictions are dead, also those
-of an untrained model; a note for activations and functions.
+Judged per target against its lowest measured value, so the flat side of a hinge is not a finding; a
+gradient that fades before it is zero is G205. An example that starts there is never corrected. A
+warning; an error in classification if nearly all mispredictions are dead, also those of an
+untrained model; a note for activations and functions.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.audit.codes._dead_regions import DeadRegion, dead_place, dead_regions
-from landscape.audit.codes._fading import fading
+from landscape.audit.codes._fading import Fading, fading
 from landscape.audit.codes._numbers import brief
-from landscape.audit.findings import Finding, Severity
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding, Severity
 
 NEARLY_ALL = 0.95  # of the mispredicted samples, and of predictions before training, for an error
 UNTRAINED = 1.0  # predictions of an untrained model are within this distance of 0
@@ -22,10 +22,10 @@ UNTRAINED_SAMPLES = 64
 
 
 def find(survey: Survey) -> list[Finding]:
-    """One finding for all constant targets, and one for all others that have dead regions.
+    """Returns one finding for all constant targets, and one for all others with dead regions.
 
-    Without any, one if every fading gradient is cut at the far end of its path, which is too small
-    a part of the domain for samples to meet.
+    Without any, one if every fading gradient is cut at the far end of its path, a part of the
+    domain that is too small for samples.
     """
     if survey.gradient_is_zero:
         return []
@@ -34,7 +34,7 @@ def find(survey: Survey) -> list[Finding]:
     if regions:
         return [_finding(survey, group) for group in groups if group]
     faded = fading(survey)
-    return [_far_end(survey)] if faded and all(side.cut for side in faded) else []
+    return [_far_end(survey, faded[0])] if faded and all(side.cut for side in faded) else []
 
 
 def _finding(survey: Survey, regions: Sequence[DeadRegion]) -> Finding:
@@ -45,44 +45,26 @@ def _finding(survey: Survey, regions: Sequence[DeadRegion]) -> Finding:
         severity=severity,
         message=message,
         where=dead_place(survey, worst.target, everywhere=worst.everywhere),
-        evidence={
-            "target": worst.target,
-            "share": worst.share,
-            "interval": [round(end, 4) for end in worst.interval],
-            "of_mispredicted": worst.of_mispredicted,
-            "wide": worst.wide,
-            "example": worst.example,
-            "value": worst.value,
-            "lowest": worst.lowest,
-            "predictions": "up to 30" if worst.wide else "plausible",
-        },
+        evidence=worst.evidence(),
         suggestion=suggestion,
     )
 
 
 def _judge(survey: Survey, worst: DeadRegion, targets: Sequence[str]) -> tuple[str, Severity, str]:
-    """Message, severity and suggestion."""
+    """Returns message, severity and suggestion."""
     low, high = worst.interval
     if survey.subject.kind != "loss":
         message = (
-            f"no gradient passes for {worst.share:.0%} of plausible inputs ({low:.0%} to "
-            f"{high:.0%}), such as {brief(worst.example)}: a unit that stays there on all examples "
-            "is dead"
+            f"the gradient is exactly zero for {worst.share:.0%} of plausible inputs ({low:.0%} to "
+            f"{high:.0%}), such as {brief(worst.example)}: a unit that stays there is dead"
         )
-        return (
-            message,
-            "note",
-            "a leak keeps a gradient: jax.nn.leaky_relu, jax.nn.elu or jax.nn.gelu",
-        )
+        return message, "note", "use a leak: jax.nn.leaky_relu, jax.nn.elu or jax.nn.gelu"
     if worst.everywhere:
         message = (
-            f"for {' and '.join(targets)} the loss is constant ({brief(worst.value)}): such "
-            "examples teach nothing, whatever is predicted"
+            f"for {' and '.join(targets)} the loss is constant ({brief(worst.value)}): nothing is "
+            "learned from such examples"
         )
-        suggestion = (
-            "let it depend on the prediction: a `smooth` term in numerator and denominator, or a "
-            "pixelwise loss beside it"
-        )
+        suggestion = "let it depend on the prediction: add a `smooth` term or a pixelwise loss"
         return message, "warning", suggestion
     message = (
         f"the gradient is exactly zero for {worst.share:.1%} of "
@@ -91,18 +73,14 @@ def _judge(survey: Survey, worst: DeadRegion, targets: Sequence[str]) -> tuple[s
         f"loss there, such as {brief(worst.value)} at {brief(worst.example)} ({worst.target}), is "
         f"above its minimum {brief(worst.lowest)}: an example that starts there is never corrected"
     )
-    nearly_all = worst.of_mispredicted > NEARLY_ALL and survey.subject.task != "regression"
-    severity: Severity = "error" if nearly_all and _dead_at_start(survey) else "warning"
-    return message, severity, _suggestion(survey)
-
-
-def _suggestion(survey: Survey) -> str:
+    suggestion = "keep a slope there: let the loss grow linearly (Huber) instead of cutting it off"
     if survey.place_of_operation(("logistic",)) and survey.place_of_operation(("log",)):
-        return (
+        suggestion = (
             "compute from logits without clipping: optax.sigmoid_binary_cross_entropy(logits, "
             "targets)"
         )
-    return "let the loss keep a slope there: grow linearly (Huber) instead of being cut off"
+    nearly_all = worst.of_mispredicted > NEARLY_ALL and survey.subject.task != "regression"
+    return message, "error" if nearly_all and _dead_at_start(survey) else "warning", suggestion
 
 
 def _dead_at_start(survey: Survey) -> bool:
@@ -118,17 +96,16 @@ def _dead_at_start(survey: Survey) -> bool:
     return float(np.mean(dead)) > NEARLY_ALL
 
 
-def _far_end(survey: Survey) -> Finding:
-    side = fading(survey)[0]
+def _far_end(survey: Survey, side: Fading) -> Finding:
     return Finding(
         code="G202",
         severity="warning" if survey.subject.kind == "loss" else "note",
         message=(
-            "the gradient is cut to exactly zero where the prediction is most wrong, at "
+            "the gradient is cut to exactly zero for the most wrong predictions, such as "
             f"{brief(side.end)} ({side.target or 'any input'}): an example that gets there is "
             "never corrected"
         ),
         where=dead_place(survey, side.target),
         evidence=side.evidence(),
-        suggestion="leave the prediction itself unclipped: compute from logits",
+        suggestion="do not clip the prediction itself: compute from logits",
     )

@@ -1,22 +1,28 @@
 """G205, a fading gradient: it is smallest where the prediction is most wrong.
 
 On the path from right to most wrong, the gradient at the far end is below 1 % of the largest and
-below half of what it is a sixth of the way to a prediction wrong by 30, and the loss there is above
-its minimum. Such examples are corrected slowly or never. A warning; a note if it falls slowly, and
-for activations and functions.
+below half of the gradient at a sixth of the distance to a prediction wrong by 30, and the loss
+there is above its minimum. Such examples are corrected slowly or never. A warning; a note if the
+gradient falls slowly, and for activations and functions.
 """
 
 from landscape.audit.codes._dead_regions import dead_regions
 from landscape.audit.codes._fading import Fading, fading
-from landscape.audit.findings import Finding
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding
 
 SLOW = 1e-3  # a gradient that is still this share of the largest at 30 falls slowly
 SATURATING = ("logistic", "tanh", "erf", "exp", "div", "log1p")
+SUGGESTIONS = {
+    "binary": "cross entropy from logits keeps its full gradient on confident mistakes",
+    "multiclass": "cross entropy from logits keeps its full gradient on confident mistakes",
+    "segmentation": "add a pixelwise cross entropy: it has a gradient where the overlap has none",
+}
+LINEAR = "a loss that grows at least linearly, such as huber, keeps its gradient"
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, for the side on which the gradient falls most."""
+    """Returns at most one finding, for the side on which the gradient falls most."""
     if survey.gradient_is_zero:
         return []
     sides = fading(survey)
@@ -29,26 +35,18 @@ def find(survey: Survey) -> list[Finding]:
 
 def _finding(survey: Survey, worst: Fading) -> Finding:
     is_loss, slow = survey.subject.kind == "loss", worst.at_30 >= SLOW
-    what = "predictions that are most wrong" if is_loss else "far inputs"
+    noun = "the most wrong predictions" if is_loss else "far inputs"
     zero = worst.zero_from
     exact = f", and is exactly zero in float32 from {zero:.4g} on" if zero is not None else ""
     return Finding(
         code="G205",
         severity="note" if slow or not is_loss else "warning",
         message=(
-            f"the gradient {'falls' if slow else 'vanishes'} for {what}: {worst.at_30:.2g} of its "
+            f"the gradient {'falls' if slow else 'vanishes'} for {noun}: {worst.at_30:.2g} of its "
             f"largest at {worst.place:.4g} ({worst.target or 'any input'}){exact}; such examples "
             "are corrected slowly or never"
         ),
         where=survey.place_of_operation(SATURATING) or survey.definition,
         evidence=worst.evidence(),
-        suggestion=_suggestion(survey) if is_loss else None,
+        suggestion=SUGGESTIONS.get(survey.subject.task or "", LINEAR) if is_loss else None,
     )
-
-
-def _suggestion(survey: Survey) -> str:
-    if survey.subject.task in ("binary", "multiclass"):
-        return "cross entropy from logits keeps its full gradient on confident mistakes"
-    if survey.subject.task == "segmentation":
-        return "add a pixelwise cross entropy: it keeps a gradient where the overlap has none"
-    return "a loss that grows at least linearly, such as huber, keeps pulling"

@@ -1,31 +1,29 @@
 """G207, a wrong gradient: autodiff disagrees with the difference quotient where nothing switches.
 
 Central difference quotients at steps 1e-4 and 1e-5 that have settled differ from the slope by more
-than 1e-3, at 0.5 % of the points and three at least (`measure.quotients`). Training follows another
-function than the one that is reported. A warning; an error if most such slopes have the other sign.
+than 1e-3, at 0.5 % of the points and three at least (`measure.quotients`). Training minimizes
+another function than the reported one. A warning; an error if most such slopes have the other sign.
 """
 
 from landscape.audit.codes._cuts import cut_place
 from landscape.audit.codes._numbers import quote
-from landscape.audit.findings import Finding
 from landscape.audit.measure.quotients import disagreement
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding
 
 MOSTLY = 0.5  # share of the disagreeing slopes that have the other sign, for an error
 CUSTOM = ("custom_vjp_call", "custom_jvp_call", "custom_vjp_call_jaxpr", "stop_gradient")
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, with one of the points as its evidence."""
+    """Returns at most one finding, with one of the points as its evidence."""
     measured = disagreement(survey)
     if measured is None:
         return []
     opposed = measured.opposed > MOSTLY * measured.points
-    effect = (
-        "it points the other way, so training moves away from the minimum"
-        if opposed
-        else "training follows another function than the one that is reported"
-    )
+    effect = "training minimizes another function than the reported one"
+    if opposed:
+        effect = "it points the other way, so training moves away from the minimum"
     return [
         Finding(
             code="G207",
@@ -45,8 +43,6 @@ def find(survey: Survey) -> list[Finding]:
                 "points": measured.points,
                 "trials": measured.trials,
             },
-            suggestion=(
-                "if intentional (straight-through), document it; otherwise fix the derivative rule"
-            ),
+            suggestion="if intentional (straight-through), document it; else fix the derivative",
         )
     ]

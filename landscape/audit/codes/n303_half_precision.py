@@ -7,25 +7,23 @@ Judged only if neither N301 nor N302 is found. A note.
 import jax
 import numpy as np
 
-from landscape.audit.codes._nonfinite import gradient_failure, value_failure
+from landscape.audit.codes._nonfinite import non_finite_gradient, non_finite_value
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.codes._origins import first_broken
-from landscape.audit.findings import Finding, Where
 from landscape.audit.measure.halves import HalfFailure, half_precision
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding, Where
 
 OVERFLOWING = ("log", "exp", "div", "sqrt", "pow", "integer_pow", "square", "mul")
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, for the smallest prediction of the first half that fails."""
+    """Returns at most one finding, for the smallest prediction of the first dtype that fails."""
     failure = half_precision(survey).failure
-    if failure is None or value_failure(survey) or gradient_failure(survey):
+    if failure is None or non_finite_value(survey) or non_finite_gradient(survey):
         return []
     name, target = np.dtype(failure.dtype).name, failure.target.name
-    effect = (
-        "the gradient underflows to exactly zero" if failure.finite else "the result is not finite"
-    )
+    effect = "the gradient underflows to zero" if failure.finite else "the result is not finite"
     return [
         Finding(
             code="N303",
@@ -44,9 +42,7 @@ def find(survey: Survey) -> list[Finding]:
                 "float32": quote(failure.wide_value),
                 "gradient": quote(failure.gradient),
             },
-            suggestion=(
-                "cast predictions to float32 before the loss: predictions.astype(jnp.float32)"
-            ),
+            suggestion="cast predictions to float32 first: predictions.astype(jnp.float32)",
         )
     ]
 
@@ -55,5 +51,5 @@ def _place(survey: Survey, failure: HalfFailure) -> Where | None:
     row, dtype, target = survey.subject.row, failure.dtype, failure.target
     arguments = failure.point.astype(dtype), target.cast(dtype)
     program = jax.make_jaxpr(lambda x, t: row(x, t))(*arguments)
-    origin = first_broken(survey, program, failure.point, target, dtype)
-    return (origin and origin.where) or survey.place_of_operation(OVERFLOWING)
+    _, where = first_broken(survey, program, failure.point, target, dtype)
+    return where or survey.place_of_operation(OVERFLOWING)

@@ -5,13 +5,13 @@ slow, but many good losses are not convex. A note.
 """
 
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.findings import Finding
 from landscape.audit.measure.midpoints import proved_convex, refuting_midpoint
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, for the clearest midpoint."""
+    """Returns at most one finding, for the clearest midpoint."""
     if survey.subject.kind != "loss" or proved_convex(survey):
         return []
     midpoint = refuting_midpoint(survey)

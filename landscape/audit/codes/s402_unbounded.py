@@ -1,4 +1,4 @@
-"""S402, unbounded below: the value falls without end along a path, at 1e2, 1e4, 1e6 and 1e8.
+"""S402, unbounded below: the value falls without bound along a path, at 1e2, 1e4, 1e6 and 1e8.
 
 The optimizer follows it to minus infinity. An error if that leads away from the target, a warning
 if it rewards a right prediction without limit, a note if it happens for regression targets of 0 and
@@ -11,18 +11,18 @@ import numpy as np
 
 from landscape.audit.codes._minima import result_place
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.findings import Finding, Severity
 from landscape.audit.measure.domains import Target
+from landscape.audit.measure.suprema import FAR
 from landscape.audit.measure.survey import Survey
+from landscape.storage.audit_records import Finding, Severity
 
 Array = np.ndarray
-FAR = np.array([1e2, 1e4, 1e6, 1e8])
-DROP = 1e-6  # the least fall from each to the next,
-LASTING = 0.5  # and the share of the fall before that the last one keeps
+DROP = 1e-6  # the least fall between two of the four values
+SUSTAINED = 0.5  # the last fall is at least this share of the previous one
 
 
 class _Fall(NamedTuple):
-    """A side of a path that falls without end; `sign` is 1 on the wrong side."""
+    """A side of a path that falls without bound; `sign` is 1 on the wrong side."""
 
     target: Target
     sign: int
@@ -31,7 +31,7 @@ class _Fall(NamedTuple):
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, preferably for a side that leads away from the target."""
+    """Returns at most one finding, preferably for a side that leads away from the target."""
     falls = _falls(survey)
     if not falls:
         return []
@@ -48,7 +48,7 @@ def find(survey: Survey) -> list[Finding]:
             message=(
                 f"unbounded below: {fall.values[1]:.4g} at {brief(fall.points[1])}, "
                 f"{fall.values[2]:.4g} at {brief(fall.points[2])} ({fall.target.name}), falling "
-                f"without end {direction}: the optimizer follows it to minus infinity"
+                f"without bound {direction}: the optimizer follows it to minus infinity"
             ),
             where=result_place(survey),
             evidence={
@@ -56,9 +56,7 @@ def find(survey: Survey) -> list[Finding]:
                 "at": [quote(point) for point in fall.points],
                 "values": [quote(value) for value in fall.values],
             },
-            suggestion=(
-                "check the sign of each term; a loss needs a lower bound, such as 0 at the target"
-            ),
+            suggestion="check the sign of each term: a loss needs a lower bound, such as 0",
         )
     ]
 
@@ -75,7 +73,7 @@ def _falls(survey: Survey) -> list[_Fall]:
                 continue
             values = survey.probe.values(points, path.target)
             drops = -np.diff(values)
-            lasting = (drops > DROP).all() and drops[2] > LASTING * drops[1]
-            if np.isneginf(values).any() or lasting:
+            sustained = (drops > DROP).all() and drops[2] > SUSTAINED * drops[1]
+            if np.isneginf(values).any() or sustained:
                 falls.append(_Fall(path.target, sign, points, values))
     return falls

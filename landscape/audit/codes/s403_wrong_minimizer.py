@@ -1,4 +1,4 @@
-"""S403, a wrong minimizer: the loss is lowest elsewhere than at its target.
+"""S403, a wrong minimizer: the loss is lower somewhere than at its target.
 
 Classification: an error if the lowest value lies on the wrong side. Regression: an error if
 predictions are not led to their targets; a warning if all are missed by about the same amount, or
@@ -7,16 +7,11 @@ only some are; a note if the minimizer grows with the target, as under a link su
 
 import numpy as np
 
-from landscape.audit.codes._minima import (
-    Minimizers,
-    judges_single_targets,
-    regression_minimizers,
-    result_place,
-)
+from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.findings import Finding, Severity
 from landscape.audit.measure.domains import EXTREME
 from landscape.audit.measure.survey import Path, Survey
+from landscape.storage.audit_records import Finding, Severity
 
 TOLERANCE = 1e-6  # of differences of values, relative to their spread
 NEIGHBORS = 120  # random points around varied targets, at each of two distances
@@ -24,26 +19,26 @@ DISTANCES = (0.03, 0.3)
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding."""
-    if not judges_single_targets(survey):
+    """Returns at most one finding."""
+    if not _minima.judges_single_targets(survey):
         return []
     if survey.subject.task == "regression":
-        finding = _regression(survey, regression_minimizers(survey)) or _lower_nearby(survey)
+        finding = _regression(survey) or _lower_nearby(survey)
         return [] if finding is None else [finding]
     findings = (_wrong_side(survey, path) for path in survey.paths)
     return [finding for finding in findings if finding is not None][:1]
 
 
 def _wrong_side(survey: Survey, path: Path) -> Finding | None:
-    """A classification loss that is lower for wrong predictions than for right ones."""
+    """Returns a finding if a classification loss is lower for wrong predictions than for right."""
     middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
     inside = np.isfinite(path.value) & (np.abs(path.steps) <= EXTREME)
     wrong, right = inside & (path.steps > middle), inside & (path.steps < middle)
     if not wrong.any() or not right.any():
         return None
     best_wrong, best_right = path.value[wrong].min(), path.value[right].min()
-    room = TOLERANCE * max(np.ptp(path.value[inside]), abs(best_right) * 1e-6)
-    if best_wrong >= best_right - room:
+    tolerance = TOLERANCE * max(np.ptp(path.value[inside]), abs(best_right) * 1e-6)
+    if best_wrong >= best_right - tolerance:
         return None
     point = path.points[np.flatnonzero(wrong)[np.argmin(path.value[wrong])]]
     return Finding(
@@ -54,7 +49,7 @@ def _wrong_side(survey: Survey, path: Path) -> Finding | None:
             f"than {best_right:.4g} for right predictions ({path.target.name}): training moves "
             "predictions away from their targets"
         ),
-        where=result_place(survey),
+        where=_minima.result_place(survey),
         evidence={
             "target": path.target.name,
             "wrong": quote(point),
@@ -65,12 +60,12 @@ def _wrong_side(survey: Survey, path: Path) -> Finding | None:
     )
 
 
-def _regression(survey: Survey, minimizers: Minimizers) -> Finding | None:
-    """Predictions of equal targets that are lowest elsewhere."""
+def _regression(survey: Survey) -> Finding | None:
+    """Returns a finding if predictions of equal targets are lowest elsewhere."""
+    minimizers = _minima.regression_minimizers(survey)
     if not minimizers.missed:
         return None
     severity, effect = _severity(minimizers)
-    targets, points = minimizers.ordered()
     first = minimizers.missed[0]
     return Finding(
         code="S403",
@@ -79,10 +74,10 @@ def _regression(survey: Survey, minimizers: Minimizers) -> Finding | None:
             f"the target is not the minimizer: {first.value:.4g} at {first.minimizer:.4g}, but "
             f"{first.value_at_target:.4g} at the target ({first.path.target.name}); {effect}"
         ),
-        where=result_place(survey),
+        where=_minima.result_place(survey),
         evidence={
-            "targets": quote(targets),
-            "minimizers": quote(points),
+            "targets": quote(minimizers.targets),
+            "minimizers": quote(minimizers.points),
             "value": quote(first.value),
             "value_at_target": quote(first.value_at_target),
         },
@@ -90,19 +85,20 @@ def _regression(survey: Survey, minimizers: Minimizers) -> Finding | None:
     )
 
 
-def _severity(minimizers: Minimizers) -> tuple[Severity, str]:
-    """The severity, and what it means for training."""
+def _severity(minimizers: _minima.Minimizers) -> tuple[Severity, str]:
+    """Returns the severity, and the effect on training."""
     if minimizers.linked:
         return "note", "it grows with the target, as for a link such as the logarithm"
     if minimizers.increase:
         return "warning", "predictions will be off by as much"
-    if minimizers.never_decrease and len(minimizers.missed) < len(minimizers.lowest):
-        return "warning", "some targets are not led to"
+    never_decrease = (np.diff(minimizers.points) >= -1e-9).all()
+    if never_decrease and len(minimizers.missed) < len(minimizers.targets):
+        return "warning", "predictions are not led to some of the targets"
     return "error", "predictions are not led to their targets"
 
 
 def _lower_nearby(survey: Survey) -> Finding | None:
-    """Predictions close to varied targets, or at their mean, that cost less than the targets."""
+    """Returns a finding if predictions near varied targets, or at their mean, cost less."""
     subject = survey.subject
     if subject.size == 1 or subject.domain.name != "real":
         return None
@@ -123,12 +119,12 @@ def _lower_nearby(survey: Survey) -> Finding | None:
             f"the targets are not the minimizer: {values[0]:.4g} at the targets, but "
             f"{values[low]:.4g} at {brief(points[low])}: predictions are not led to their targets"
         ),
-        where=result_place(survey),
+        where=_minima.result_place(survey),
         evidence={
             "targets": quote(target.value),
             "lower": quote(points[low]),
             "value": quote(values[low]),
             "value_at_target": quote(values[0]),
         },
-        suggestion="compare each prediction with its own target",
+        suggestion="compare each prediction with its target only",
     )

@@ -1,7 +1,7 @@
-"""S404, not monotone: on a straight way from a wrong prediction to the right one the loss rises.
+"""S404, not monotone: on a straight line from a wrong prediction to the right one the loss rises.
 
-Ways start far, near, and at random predictions. For classes, and under a link (S403), a way ends at
-its minimum: beyond it, rising is right. Training can stop short, in a wrong minimum. A warning.
+Lines start far, near, and at random predictions. For classes, and under a link (S403), a line ends
+at its minimum: beyond it, the loss may rise. Training can stop in a wrong minimum. A warning.
 """
 
 from collections.abc import Iterator
@@ -9,30 +9,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.audit.codes._minima import (
-    judges_single_targets,
-    regression_minimizers,
-    result_place,
-)
+from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.findings import Finding
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Path, Survey
 from landscape.audit.measure.walks import along
+from landscape.storage.audit_records import Finding
 
 Array = np.ndarray
-WIDTHS = (12.0, 1e3)  # of the ways along paths
-STARTS = 6  # random predictions per sample from which a way leads to the target
+WIDTHS = (12.0, 1e3)  # distances from the target at which approaches along paths start
+STARTS = 6  # random predictions per sample at which an approach starts
 SHARES = np.linspace(0, 1, 33)
-RIGHT_LOGIT = 40.0  # how far on its right side the goal of a classification loss is
-RISE = 1e-7  # the least rise, relative to the spread of the values on the way
-ROUNDING = 1e-12  # relative to the values,
-LEVEL_ROUNDING = 1e-9  # and to the typical spread of the loss
+RIGHT_LOGIT = 40.0  # distance at which the goal of a classification loss is on the right side
+RISE = 1e-7  # the least rise, relative to the spread of the values of an approach
+ROUNDING = 1e-12  # relative to the values
+LEVEL_ROUNDING = 1e-9  # relative to the typical spread of the loss
 WAVES = ("sin", "cos", "rem", "floor", "round")
 
 
-class _Way(NamedTuple):
-    """Points from far to near, and the values there."""
+class _Approach(NamedTuple):
+    """Points on a straight line toward a target, and the values there."""
 
     target: Target
     points: Array
@@ -40,62 +36,52 @@ class _Way(NamedTuple):
 
 
 def find(survey: Survey) -> list[Finding]:
-    """At most one finding, for the first way on which the loss rises."""
-    if not judges_single_targets(survey):
+    """Returns at most one finding, for the first approach on which the loss rises."""
+    if not _minima.judges_single_targets(survey):
         return []
-    for way in _ways(survey):
-        rise = _rise(way.value, LEVEL_ROUNDING * survey.scale.levels[0])
+    for approach in _approaches(survey):
+        rise = _rise(approach.value, LEVEL_ROUNDING * survey.scale.levels[0])
         if rise is not None:
-            return [_finding(survey, way, *rise)]
+            return [_finding(survey, approach, *rise)]
     return []
 
 
-def _finding(survey: Survey, way: _Way, low: int, high: int) -> Finding:
-    points, value = way.points, way.value
+def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Finding:
+    target, points, value = approach
     return Finding(
         code="S404",
         severity="warning",
         message=(
             f"not monotone toward the target: from {brief(points[low])} to {brief(points[high])}, "
-            f"nearer to {way.target.name}, the loss rises from {value[low]:.4g} to "
-            f"{value[high]:.4g}: training can stop short, in a wrong minimum"
+            f"nearer to {target.name}, the loss rises from {value[low]:.4g} to {value[high]:.4g}: "
+            "training can stop in a wrong minimum"
         ),
-        where=survey.place_of_operation(WAVES) or result_place(survey),
+        where=survey.place_of_operation(WAVES) or _minima.result_place(survey),
         evidence={
-            "target": way.target.name,
+            "target": target.name,
             "from": quote(points[low]),
             "to": quote(points[high]),
             "values": [quote(value[low]), quote(value[high])],
         },
-        suggestion="a loss that falls all the way to its target leaves no wrong minimum",
+        suggestion="a loss that falls all along the line to its target has no wrong minimum",
     )
 
 
-def _ways(survey: Survey) -> Iterator[_Way]:
-    """The ways along paths, then those from random predictions."""
+def _approaches(survey: Survey) -> Iterator[_Approach]:
+    """Yields the approaches along paths, then those from random predictions."""
+    linked = _minima.regression_minimizers(survey).linked
+    middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
     for path in survey.paths:
         for width in WIDTHS:
             near = (np.abs(path.steps) <= width) & np.isfinite(path.value)
             if survey.subject.task == "regression":
-                yield _from_one_side(survey, path, near & (path.steps >= 0))
-                yield _from_one_side(survey, path, near & (path.steps <= 0))
+                for side in (path.steps >= 0, path.steps <= 0):
+                    order = _descending(np.abs(path.steps), near & side)
+                    yield _along_path(path, order, order if linked else order[:0])
             else:
-                yield _from_wrong_to_right(survey, path, near)
-    yield from _random_ways(survey)
-
-
-def _from_one_side(survey: Survey, path: Path, side: Array) -> _Way:
-    """From one side of a regression path to the target; under a link, to the minimum."""
-    order = _descending(np.abs(path.steps), side)
-    linked = regression_minimizers(survey).linked
-    return _cut_at_minimum(path, order, order if linked else order[:0])
-
-
-def _from_wrong_to_right(survey: Survey, path: Path, near: Array) -> _Way:
-    """From the wrong end of a classification path to the minimum on its right half."""
-    middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
-    order = _descending(path.steps, near)
-    return _cut_at_minimum(path, order, order[path.steps[order] <= middle])
+                order = _descending(path.steps, near)
+                yield _along_path(path, order, order[path.steps[order] <= middle])
+    yield from _random_approaches(survey)
 
 
 def _descending(keys: Array, chosen: Array) -> Array:
@@ -103,16 +89,16 @@ def _descending(keys: Array, chosen: Array) -> Array:
     return indices[np.argsort(-keys[indices])]
 
 
-def _cut_at_minimum(path: Path, order: Array, last: Array) -> _Way:
-    """The way through these indices up to the lowest of `last`, or to its end if there are none."""
-    if len(last):
-        end = last[np.argmin(path.value[last])]
+def _along_path(path: Path, order: Array, ends: Array) -> _Approach:
+    """Returns the approach through these indices up to the lowest of `ends`, if there are any."""
+    if len(ends):
+        end = ends[np.argmin(path.value[ends])]
         order = order[: int(np.flatnonzero(order == end)[0]) + 1]
-    return _Way(path.target, path.points[order], path.value[order])
+    return _Approach(path.target, path.points[order], path.value[order])
 
 
-def _random_ways(survey: Survey) -> Iterator[_Way]:
-    """Straight from random predictions to the target, or beyond to its right side."""
+def _random_approaches(survey: Survey) -> Iterator[_Approach]:
+    """Yields lines from random predictions to the target, or to the far end of its right side."""
     subject = survey.subject
     if subject.size == 1 or subject.domain.name == "simplex":
         return
@@ -125,11 +111,11 @@ def _random_ways(survey: Survey) -> Iterator[_Way]:
             value = survey.probe.values(points, sample.target)
             if np.isfinite(value).all():
                 count = len(value) if regression else int(np.argmin(value)) + 1
-                yield _Way(sample.target, points[:count], value[:count])
+                yield _Approach(sample.target, points[:count], value[:count])
 
 
 def _goal(survey: Survey, target: Target) -> Array:
-    """Where predictions should go: the target, or 40 logits to its side."""
+    """Returns the right prediction, or the step of 40 logits to the right side."""
     subject = survey.subject
     if subject.task == "regression":
         return np.broadcast_to(target.value, subject.shape)
@@ -141,7 +127,7 @@ def _goal(survey: Survey, target: Target) -> Array:
 
 
 def _rise(value: Array, rounding: float) -> tuple[int, int] | None:
-    """Two positions between which a value rises most, if it rises by more than rounding."""
+    """Returns the positions between which a value rises most; None if only by rounding."""
     if len(value) < 3:
         return None
     risen = value - np.minimum.accumulate(value)

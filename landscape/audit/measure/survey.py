@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from landscape.audit.findings import Where
 from landscape.audit.measure import domains
 from landscape.audit.measure.crossings import Scale, typical_scale
 from landscape.audit.measure.domains import Target
@@ -16,6 +15,7 @@ from landscape.audit.measure.walks import Line, along
 from landscape.audit.static.equations import equations
 from landscape.audit.static.reader import Reading, Site
 from landscape.audit.static.source import locate
+from landscape.storage.audit_records import Where
 
 Array = np.ndarray
 T = TypeVar("T")
@@ -152,6 +152,12 @@ class Survey:
         gradients = [sample.derivatives.gradient for sample in self.samples]
         gradients += [path.gradient for path in self.paths]
         return not any(np.any(gradient != 0) for gradient in gradients)
+
+    @property
+    def gradient_proved_zero(self) -> bool:
+        """Whether the rules show the gradient's program to be zero for every input."""
+        slope = self.slopes.outputs[1]
+        return self.gradient_is_zero and not (slope.varies or slope.uses_target or any(slope.range))
 
     def place_of(self, site: Site) -> Where | None:
         """Returns the line of a suspect in the user's source."""

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.extend.core as jex
 
-from landscape.audit.findings import Where
 from landscape.audit.static.equations import Calls
+from landscape.storage.audit_records import Where
 
 _JAX = Path(jax.__file__).parent
 _LANDSCAPE = Path(__file__).parents[2]
