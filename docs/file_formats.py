@@ -28,7 +28,6 @@ _PLAIN = {"str": "text", "int": "integer", "float": "number", "bool": "true or f
 _PLAIN |= {"Number": "number", "Vector": "list of numbers", "Value": "any value"}
 _PLAIN |= {"Grid": "list of lists of numbers", "None": "null", "Interval": "[number, number]"}
 _PLAIN |= {"Severity": "text", "Verdict": "text"}
-_UNIONS = {"Operator": "OperatorRecord or OmittedOperator"}
 
 
 class Key(NamedTuple):
@@ -84,7 +83,7 @@ def _kind(annotation: ast.expr) -> str:
     """Describes a type in words."""
     match annotation:
         case ast.Name(name):
-            return _UNIONS.get(name) or _PLAIN.get(name, name)
+            return _PLAIN.get(name, name)
         case ast.Constant(None):
             return "null"
         case ast.BinOp(left, ast.BitOr(), right):

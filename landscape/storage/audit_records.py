@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import model_validator
 
 from landscape.storage.schema import (
     Grid,
@@ -239,12 +239,4 @@ class FailedAudit:
         return to_plain(self)
 
 
-def _audit_kind(value: Any) -> str:
-    failed = "error" in value if isinstance(value, dict) else isinstance(value, FailedAudit)
-    return "failure" if failed else "audit"
-
-
-AuditRecord = Annotated[
-    Annotated[Audit, Tag("audit")] | Annotated[FailedAudit, Tag("failure")],
-    Discriminator(_audit_kind),
-]
+AuditRecord = Audit | FailedAudit

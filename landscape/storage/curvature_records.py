@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from landscape.storage.schema import Number, Vector, check_equal_lengths, record
 
@@ -89,17 +89,6 @@ class OmittedOperator:
     """Why it was omitted."""
 
 
-def _operator_kind(value: Any) -> str:
-    omitted = "reason" in value if isinstance(value, dict) else isinstance(value, OmittedOperator)
-    return "omitted" if omitted else "spectrum"
-
-
-Operator = Annotated[
-    Annotated[OperatorRecord, Tag("spectrum")] | Annotated[OmittedOperator, Tag("omitted")],
-    Discriminator(_operator_kind),
-]
-
-
 @record
 class CurvaturePoint:
     """Curvature of the risk on the evaluation set at one point of training."""
@@ -116,7 +105,7 @@ class CurvaturePoint:
     """Mean loss over the evaluation set."""
     drop: Number
     """Initial risk minus trained risk; NaN if that is not positive."""
-    operators: Mapping[str, Operator]
+    operators: Mapping[str, OperatorRecord | OmittedOperator]
     """By name: `hessian`, `gauss_newton`."""
 
     @property

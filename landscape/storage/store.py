@@ -184,7 +184,7 @@ def read_progress(folder: Path) -> ProgressRecord | None:
 
 
 def clear_progress(folder: Path) -> None:
-    """Deletes the progress of a run that is no longer under way."""
+    """Deletes the progress of a run that has ended."""
     with disk.storing(folder / PROGRESS):
         (folder / PROGRESS).unlink(missing_ok=True)
 
@@ -209,7 +209,7 @@ def opened_log(folder: Path) -> Iterator[BinaryIO]:
 
 
 def read_log(folder: Path) -> list[str]:
-    """Returns the lines of a run's log; none if there is no log."""
+    """Returns the lines of a run's log; an empty list without a log."""
     try:
         return (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
