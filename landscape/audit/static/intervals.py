@@ -214,7 +214,7 @@ def scaled_convexity(a: str, factor: Interval) -> str:
 
 
 def without_sign(a: str) -> str:
-    """Returns the convexity of x if x is no longer known to be positive."""
+    """Returns the convexity of x if x may not be positive."""
     return {LOG_CONVEX: CONVEX, LOG_CONCAVE: UNKNOWN}.get(a, a)
 
 
