@@ -25,7 +25,7 @@ TIGHT = 1 - 1e-4  # share of a proved slope that a measured one must reach
 
 
 def properties(survey: Survey) -> dict[str, Property]:
-    """Returns the properties by name, with the value None if there is no finite measurement."""
+    """Returns the properties by name, with the value None if no measurement is finite."""
     return {name: measure(survey) for name, measure in _MEASURES.items()}
 
 

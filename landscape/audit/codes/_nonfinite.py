@@ -1,7 +1,7 @@
 """Predictions at which float32 gives NaN or infinity: for N301 (the value) and N302 (the gradient).
 
-Counted are predictions up to 30, and beyond them, up to 1e4, those at which the result is NaN or
-the true value is no larger than 1e37: overflow of a squared error of 1e30 is expected.
+All predictions up to 30 count; of those beyond, up to 1e4, only those at which the result is NaN or
+the true value is at most 1e37: overflow of a squared error of 1e30 is expected.
 """
 
 from collections.abc import Iterator

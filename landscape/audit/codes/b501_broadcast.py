@@ -1,6 +1,6 @@
-"""B501, a broadcast: predictions of all examples meet the targets of all others.
+"""B501, a broadcast: predictions of all examples are combined with the targets of all others.
 
-Such as shapes (n, 1) and (n,), which meet in (n, n). The minimum is at the mean of the targets. An
+Such as shapes (n, 1) and (n,), which give (n, n). The minimum is at the mean of the targets. An
 error.
 """
 
@@ -21,7 +21,7 @@ COMBINING = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "
 
 
 def find(survey: Survey) -> list[Finding]:
-    """Returns at most one finding, for the first such meeting in the traced program."""
+    """Returns at most one finding, for the first such combination in the traced program."""
     if survey.subject.kind != "loss":
         return []
     predictions, targets = random_batch(survey)
@@ -40,9 +40,9 @@ def find(survey: Survey) -> list[Finding]:
             code="B501",
             severity="error",
             message=(
-                f"predictions {predictions.shape} meet targets {targets.shape} in an array of "
-                f"shape {tuple(shape)}: every example is compared with the targets of all others, "
-                "so the minimum is at their mean"
+                f"predictions {predictions.shape} and targets {targets.shape} are combined in an "
+                f"array of shape {tuple(shape)}: every example is compared with the targets of "
+                "all others, so the minimum is at their mean"
             ),
             where=flow.meeting or flow.square or survey.definition,
             evidence={
@@ -51,7 +51,7 @@ def find(survey: Survey) -> list[Finding]:
                 "result": list(shape),
                 "returned": list(returned),
             },
-            suggestion="give both the same shape before they meet: reshape, or drop the [:, None]",
+            suggestion="give both the same shape before: reshape, or drop the [:, None]",
         )
     ]
 

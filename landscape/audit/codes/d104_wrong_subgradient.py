@@ -1,7 +1,7 @@
 """D104, a wrong slope at a tie: autodiff's slope is on neither side nor between them.
 
 A subgradient lies between the slopes of both sides. With several components, it may also be any
-slope that the function has close by. A step from the tie can increase the loss. A warning.
+slope that the function has close by. A step from the tie does not reduce the loss. A warning.
 """
 
 import numpy as np
@@ -71,8 +71,8 @@ def _finding(survey: Survey, crossing: Crossing) -> Finding:
         severity="warning",
         message=(
             f"at {point_text(crossing)} autodiff gives the slope {brief(slope)}, but the function "
-            f"has {brief(low)} on one side and {brief(high)} on the other: a step from there goes "
-            "where the loss does not fall"
+            f"has {brief(low)} on one side and {brief(high)} on the other: a step from there "
+            "does not reduce the loss"
         ),
         where=place_of(survey, crossing),
         evidence={

@@ -2,8 +2,8 @@
 
 Measured at predictions wrong by 1.25, 2.5, 5, ... 80: over one doubling it grows more than
 2^12-fold, and by an exponent at least one and a half times that of the doubling before. Otherwise
-for one target it is at least 1e5, and 1e5 times that of the others. One such prediction can make
-the parameters diverge. A warning.
+for one target it is at least 1e5, and 1e5 times that of the others. One bad example can ruin the
+parameters. A warning.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def _explosion(survey: Survey, target: str, slopes: dict[float, float]) -> Findi
         severity="warning",
         message=(
             f"the gradient grows faster than any polynomial: {shown} ({target or 'input'}): one "
-            "bad prediction can make the parameters diverge"
+            "bad example can ruin the parameters"
         ),
         where=survey.place_of_operation(GROWING) or survey.definition,
         evidence={"target": target, "gradient": {str(step): v for step, v in slopes.items()}},

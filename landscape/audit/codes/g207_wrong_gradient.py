@@ -1,8 +1,9 @@
 """G207, a wrong gradient: autodiff disagrees with the difference quotient where nothing switches.
 
 Central difference quotients at steps 1e-4 and 1e-5 that have settled differ from the slope by more
-than 1e-3, at 0.5 % of the points and three at least (`measure.quotients`). Training minimizes
-another function than the reported one. A warning; an error if most such slopes have the other sign.
+than 1e-3, at 0.5 % of the points and at least three (`measure.quotients`). Training minimizes a
+different function from the reported one. A warning; an error if most such slopes have the other
+sign.
 """
 
 from landscape.audit.codes._cuts import cut_place
@@ -21,7 +22,7 @@ def find(survey: Survey) -> list[Finding]:
     if measured is None:
         return []
     opposed = measured.opposed > MOSTLY * measured.points
-    effect = "training minimizes another function than the reported one"
+    effect = "training minimizes a different function from the reported one"
     if opposed:
         effect = "it points the other way, so training moves away from the minimum"
     return [
