@@ -194,10 +194,8 @@ def _range_and_median(line: Array) -> tuple[float, float, float]:
         return low, high, middle
     typical = float(np.percentile(deviation[deviation > 0], 75))
     if deviation.max() > _OUTLIER * typical:
-        low, high = (
-            max(low, middle - _CUT * typical),
-            min(high, middle + _CUT * typical),
-        )
+        reach = _CUT * typical
+        low, high = max(low, middle - reach), min(high, middle + reach)
     return low, high, middle
 
 

@@ -41,7 +41,7 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     figure.legend(handles=handles, loc="lower center", ncols=5, columnspacing=1.2)
     return Picture(
         plane_set.file("contours", point),
-        plane_title(view, "Risk on a plane", plane_set, point),
+        view.title("Risk on a plane", plane_set, point),
         _caption(plane_set, point, shown_planes, scales),
         "Contours of the risk, one panel per loss.",
         figure,
@@ -74,12 +74,6 @@ def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) ->
         panel.set_xlabel(x, labelpad=1)
         panel.set_ylabel(y, labelpad=1)
         panel.yaxis.set_label_coords(-0.4 / (style.WIDTH * panel.get_position().width), 0.5)
-
-
-def plane_title(view: View, quantity: str, plane_set: StoredSet, point: str) -> str:
-    """Returns the title of a figure of planes, with the label of the set if there are several."""
-    suffix = f": {plane_set.label}" if len(view.planes) > 1 else ""
-    return f"{quantity} through {PLACES[point]}{suffix}"
 
 
 def units(plane_set: StoredSet, point: str) -> str:
@@ -147,15 +141,8 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
     middle_color = np.ma.masked_array(np.full(plane.values.shape, 0.5), height.values.mask)
-    panel.pcolormesh(
-        plane.x,
-        plane.y,
-        middle_color,
-        cmap=plane_panels.COLORS,
-        norm=Normalize(0, 1),
-        shading="nearest",
-        rasterized=True,
-    )
+    cells = panel.pcolormesh(plane.x, plane.y, middle_color, shading="nearest", rasterized=True)
+    cells.set(cmap=plane_panels.COLORS, norm=Normalize(0, 1))
     panel.text(
         0.5,
         0.22,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_share
 from landscape.report import check_results, words
-from landscape.report.figures.contours import label_axes, layout, plane_title
+from landscape.report.figures.contours import label_axes, layout
 from landscape.report.figures.plane_panels import Plane, finish, planes
 from landscape.report.figures.style import WIDTH, color_scale, columns_for, panels
 from landscape.report.figures.view import Picture, View, joined
@@ -33,23 +33,20 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         panel.grid(visible=False)
         cells = panel.pcolormesh(plane.x, plane.y, ratio, shading="nearest", rasterized=True)
         cells.set(cmap=_COLORS, norm=Normalize(0, 1))
-        finish(panel, plane, _share_text(plane))
+        smallest, largest = plane.extremes
+        share = nonconvex_share(smallest, largest)
+        text = f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
+        finish(panel, plane, text)
     label_axes(axes, shown_planes, columns)
     _color_scale(figure)
     return Picture(
         plane_set.file("convexity", point),
-        plane_title(view, "Where the risk is not convex, on a plane", plane_set, point),
+        view.title("Where the risk is not convex, on a plane", plane_set, point),
         _caption(shown_planes, point, unknown),
         "Maps of the ratio of the smallest to the largest eigenvalue, one panel per loss.",
         figure,
         "planes",
     )
-
-
-def _share_text(plane: Plane) -> str:
-    smallest, largest = plane.extremes
-    share = nonconvex_share(smallest, largest)
-    return f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
 
 
 def _color_scale(figure: Figure) -> None:

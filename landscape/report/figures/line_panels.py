@@ -54,7 +54,7 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
     figure.legend(handles=_legend(lines), loc="lower center", ncols=4)
     return Picture(
         line_set.file("slices_risk", point),
-        _title(view, "Risk", line_set, point),
+        view.title("Risk along lines", line_set, point),
         joined(
             _caption(line_set, point, lines),
             any_cut and "The frame cuts extremes that lie far beyond the band.",
@@ -64,11 +64,6 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
         figure,
         "lines",
     )
-
-
-def _title(view: View, quantity: str, line_set: StoredSet, point: str) -> str:
-    suffix = f": {line_set.label}" if len(view.lines) > 1 else ""
-    return f"{quantity} along lines through {PLACES[point]}{suffix}"
 
 
 def _caption(line_set: StoredSet, point: str, lines: LinesByLoss) -> str:
@@ -171,7 +166,7 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
     )
     return Picture(
         line_set.file("slices_metric", point),
-        _title(view, view.label[0].upper() + view.label[1:], line_set, point),
+        view.title(f"{view.label[0].upper()}{view.label[1:]} along lines", line_set, point),
         caption,
         f"{view.label} against distance, one line per loss.",
         figure,

@@ -7,7 +7,6 @@ from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report import check_results
 from landscape.report.figures import plane_panels
-from landscape.report.figures.contours import plane_title
 from landscape.report.figures.plane_panels import Plane
 from landscape.report.figures.style import PanelGrid, columns_for, panels, shorten
 from landscape.report.figures.view import Picture, View, joined
@@ -44,7 +43,7 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
     return Picture(
         plane_set.file("surfaces", point),
-        plane_title(view, "Surface", plane_set, point),
+        view.title("Surface", plane_set, point),
         caption,
         "Surfaces of the risk, one panel per loss.",
         figure,

@@ -14,7 +14,7 @@ from landscape.report.check_results import failed
 from landscape.report.comparison import shown_points
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, StoredRun
-from landscape.report.sets import StoredSet, sets
+from landscape.report.sets import PLACES, StoredSet, sets
 
 Array = NDArray[np.float64]
 
@@ -54,6 +54,12 @@ class View:
     @property
     def label(self) -> str:
         return words.metric_label(self.metric)
+
+    def title(self, quantity: str, slice_set: StoredSet, point: str) -> str:
+        """Returns the title of a figure, with the label of the set if there are several."""
+        sets_of_kind = self.lines if slice_set.kind == "lines" else self.planes
+        suffix = f": {slice_set.label}" if len(sets_of_kind) > 1 else ""
+        return f"{quantity} through {PLACES[point]}{suffix}"
 
     @property
     def drawn_styles(self) -> list[Style]:
