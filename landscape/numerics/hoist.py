@@ -211,8 +211,9 @@ def _linear_operands(eqn: jex.JaxprEqn, inputs: list[_TracedValue]) -> tuple[int
 
 def _is_literal_number(value: Any) -> bool:
     """Whether the value is a finite nonzero number that is known while tracing, not an array."""
-    known = value is not None and not isinstance(value, jax.Array) and np.ndim(value) == 0
-    return known and math.isfinite(value) and value != 0
+    if value is None or isinstance(value, jax.Array) or np.ndim(value) > 0:
+        return False
+    return math.isfinite(value) and value != 0
 
 
 def _calls_a_function_or_fills(eqn: jex.JaxprEqn) -> bool:

@@ -14,8 +14,9 @@ def barrier_height(
     `values` (P,) or (K, P) is the risk on the path from one solution to another, `coordinates` (P,)
     runs from 0 to 1; the result has shape () or (K,). With a `drop`, initial risk - risk of a
     solution, () or (K,), the height is in units of it, and NaN if it is not positive. The chord
-    between the ends is subtracted, so that a worse solution at one end is no barrier. An infinite
-    value in between is an infinite barrier; an end that is not finite, or any NaN, gives NaN.
+    between the ends is subtracted, so that a worse solution at one end does not count as a barrier.
+    An infinite value in between is an infinite barrier; an end that is not finite, or any NaN,
+    gives NaN.
 
     Unit: loss, or drops of training
     Unchanged by: offset, axis, reversal; scale if a drop is given

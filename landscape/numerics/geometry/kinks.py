@@ -47,14 +47,14 @@ def slope_jumps(lines: ArrayLike, share: float = SHARE) -> SlopeJumps:
         limit = STANDS_OUT * np.maximum(_beside(differences), _pair_rounding(values))
         ramp = (first * second < 0) & (np.minimum(np.abs(first), np.abs(second)) > limit)
         bend = ~ramp & (np.abs(first + second) > limit)
-        either = np.maximum(np.abs(first), np.abs(second))
-        jump = np.where(ramp, either, np.abs(first + second - before - after))
+        larger = np.maximum(np.abs(first), np.abs(second))
+        jump = np.where(ramp, larger, np.abs(first + second - before - after))
         slopes = np.ptp(np.diff(values, axis=1), axis=1)[:, None]
         size = np.where(ramp | bend, jump, 0.0) / np.where(slopes > 0, slopes, 1.0)
         ramp, bend = ramp & (size > share), bend & (size > share)
         # A kink on a sample stands out in two pairs, the one before it and the one after.
-        again = np.pad(bend[:, :-1], ((0, 0), (1, 0)))
-        count = np.sum(bend & ~again, axis=1) + 2 * np.sum(ramp, axis=1)
+        repeated = np.pad(bend[:, :-1], ((0, 0), (1, 0)))
+        count = np.sum(bend & ~repeated, axis=1) + 2 * np.sum(ramp, axis=1)
         largest = np.max(np.where(size > share, size, 0.0), axis=1)
         return np.stack([count, np.minimum(largest, 1.0)], axis=1)
 

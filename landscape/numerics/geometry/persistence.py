@@ -24,7 +24,7 @@ def persistence(values: ArrayLike) -> NDArray[np.float64]:
     only equal values create, are left out, except the global one: a flat array gives one row.
 
     Cells that are not finite are walls. A pool behind a wall may meet no deeper one; it dies at the
-    maximum as well. Without a finite cell there is no row. Raises ValueError if `values` is neither
+    maximum as well. No rows if no cell is finite. Raises ValueError if `values` is neither
     a line nor a plane.
 
     Unit: that of the values. Multiplying them multiplies the rows, a constant shifts them; flips
