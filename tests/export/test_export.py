@@ -1,4 +1,4 @@
-"""What a tracker was handed is read back with the tracker's own reader."""
+"""Exported runs are read back with the reader of each tracker."""
 
 import json
 import math
@@ -95,10 +95,10 @@ def test_tensorboard_reads_back_what_was_exported(directory, tmp_path):
 
 
 def records(content, block=2**15):
-    """The records of a LevelDB log, the format of W&B's offline files, after its own header."""
+    """Yields the records of a LevelDB log, the format of offline files of W&B, after the header."""
     position, parts = 7, []
     while position + 7 <= len(content):
-        if block - position % block < 7:  # what is left of a block holds no header
+        if block - position % block < 7:  # the rest of a block has no room for a header
             position += block - position % block
             continue
         _, length, kind = struct.unpack("<IHB", content[position : position + 7])
@@ -151,7 +151,7 @@ def test_wandb_reads_back_what_was_exported(directory, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["runs", "runs/inner", "report"])
-def test_nothing_is_exported_into_the_results(directory, place):
+def test_a_destination_inside_the_results_is_refused(directory, place):
     before = sorted(directory.rglob("*"))
     with pytest.raises(UserError, match="inside the results of the experiment"):
         export(directory, "tensorboard", str(directory / place))
@@ -159,20 +159,20 @@ def test_nothing_is_exported_into_the_results(directory, place):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_server_that_does_not_answer_is_one_sentence(directory, monkeypatch):
+def test_an_unreachable_server_is_reported_in_one_sentence(directory, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError, match="export to mlflow failed"):
         export(directory, "mlflow", "http://127.0.0.1:9")
 
 
-def test_a_tracker_that_is_missing_says_what_to_install(directory, monkeypatch):
+def test_a_missing_tracker_names_the_package_to_install(directory, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "wandb", None)
     monkeypatch.delitem(__import__("sys").modules, "landscape.export.to_wandb", raising=False)
     with pytest.raises(UserError, match=r"pip install 'landscape\[wandb\]'"):
         export(directory, "wandb")
 
 
-def test_links_in_a_folder_of_somebody_elses_are_not_handed_on(directory, tmp_path):
+def test_symbolic_links_in_a_run_are_not_exported(directory, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("not yours")
     name = experiment_folder.read_plan(directory)[0]

@@ -1,4 +1,4 @@
-"""Audits made up from closed forms: what the figures draw, in the form that an audit is stored."""
+"""Synthetic audits from closed forms, in the form in which audits are stored."""
 
 import json
 
@@ -11,7 +11,7 @@ X = np.linspace(-10, 10, 401)
 
 
 def plain(values):
-    """Numbers as JSON holds them: infinity and NaN as text."""
+    """Returns numbers as stored in JSON, with infinity and NaN as text."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim > 1:
         return [plain(row) for row in values]
@@ -19,16 +19,16 @@ def plain(values):
 
 
 def record(audit):
-    """The audit as the store reads it."""
+    """Returns the audit as read by the store."""
     return schema.from_text(json.dumps(audit), AuditRecord)
 
 
 def line(label, value, gradient, marks=(), **spans):
     """A curve over `X`; marks as pairs of x and code."""
     empty = {"dead": [], "idle": [], "saturated": []}
-    found = [{"x": x, "code": code} for x, code in marks]
+    stored_marks = [{"x": x, "code": code} for x, code in marks]
     curve = {"label": label, "value": plain(value), "gradient": plain(gradient)}
-    return curve | empty | spans | {"marks": found}
+    return curve | empty | spans | {"marks": stored_marks}
 
 
 def finding(code, severity, message, text="return jnp.abs(predictions - targets)", number=12):
@@ -43,7 +43,7 @@ def finding(code, severity, message, text="return jnp.abs(predictions - targets)
     }
 
 
-def made(loss, lines, findings=(), x=X, plane=None, limit=None, **more):
+def audit(loss, lines, findings=(), x=X, plane=None, limit=None, **fields):
     """A whole audit; the verdict follows from the findings."""
     severities = {one["severity"] for one in findings}
     verdict = "untrainable" if "error" in severities else "trainable"
@@ -56,7 +56,7 @@ def made(loss, lines, findings=(), x=X, plane=None, limit=None, **more):
         "range": ([0.0, "inf"], "measured"),
         "dead_fraction": (0.0, "measured"),
         "coverage": (1.0, "measured"),
-    } | more.pop("properties", {})
+    } | fields.pop("properties", {})
     shapes = {"x_label": "prediction", "x": plain(x), "lines": list(lines)}
     audit = {
         "loss": loss,
@@ -69,8 +69,8 @@ def made(loss, lines, findings=(), x=X, plane=None, limit=None, **more):
         "findings": list(findings),
         "suspects": [],
         "notes": [],
-        "shapes": shapes | {"plane": plane, "limit": limit} | more.pop("shapes", {}),
-    } | more
+        "shapes": shapes | {"plane": plane, "limit": limit} | fields.pop("shapes", {}),
+    } | fields
     return json.loads(json.dumps(audit, allow_nan=False))
 
 
@@ -88,14 +88,14 @@ def huber():
         value = np.where(np.abs(r) <= 1, r**2 / 2, np.abs(r) - 0.5)
         marks = [(target - 1, "D103"), (target + 1, "D103")]
         lines.append(line(f"target {target:g}", value, np.clip(r, -1, 1), marks))
-    found = [
+    findings = [
         finding(
             "D103",
             "note",
             "the second derivative jumps from 1 to 0 where the residual is 1: the loss is C1",
         )
     ]
-    return made("huber", lines, found)
+    return audit("huber", lines, findings)
 
 
 def absolute():
@@ -103,7 +103,7 @@ def absolute():
     for target in (0.0, 1.0):
         r = X - target
         lines.append(line(f"target {target:g}", np.abs(r), np.sign(r), [(target, "D102")]))
-    found = [
+    findings = [
         finding(
             "D102",
             "note",
@@ -113,7 +113,7 @@ def absolute():
     ]
     shown = limit("target 1, x = 1", "D102", lambda h: np.full_like(h, -1.0), np.ones_like, 0.0)
     kink = {"smoothness": ("C0", "measured"), "curvature": ("inf", "measured")}
-    return made("absolute_error", lines, found, limit=shown, properties=kink)
+    return audit("absolute_error", lines, findings, limit=shown, properties=kink)
 
 
 def zero_one():
@@ -135,7 +135,7 @@ def zero_one():
             idle=[[-10.0, 0.0]],
         ),
     ]
-    found = [
+    findings = [
         finding("D101", "warning", "the value jumps by 1 where the prediction crosses 0"),
         finding(
             "G201",
@@ -147,7 +147,7 @@ def zero_one():
         ),
     ]
     shown = limit("target 1, x = 0", "D101", np.zeros_like, lambda h: -1 / h, 0.0)
-    more = {
+    properties = {
         "smoothness": ("discontinuous", "measured"),
         "convex": (False, "measured"),
         "lipschitz": ("inf", "measured"),
@@ -155,8 +155,8 @@ def zero_one():
         "range": ([0.0, 1.0], "measured"),
         "dead_fraction": (0.5, "measured"),
     }
-    audit = made("my_losses.py:zero_one", lines, found, limit=shown, properties=more)
-    return audit | {"task": "binary"}
+    audited = audit("my_losses.py:zero_one", lines, findings, limit=shown, properties=properties)
+    return audited | {"task": "binary"}
 
 
 def hinge():
@@ -167,11 +167,11 @@ def hinge():
         line("target 1", value, gradient, [(1.0, "D102")], idle=[[1.0, 10.0]]),
         line("target 0", flip_value, flip_gradient, [(-1.0, "D102")], idle=[[-10.0, -1.0]]),
     ]
-    found = [finding("D102", "note", "the slope jumps from -1 to 0 at a margin of 1")]
+    findings = [finding("D102", "note", "the slope jumps from -1 to 0 at a margin of 1")]
     shown = limit("target 1, x = 1", "D102", lambda h: np.full_like(h, -1), np.zeros_like, -0.5)
     kink = {"smoothness": ("C0", "measured"), "dead_fraction": (0.0, "measured")}
-    audit = made("hinge", lines, found, limit=shown, properties=kink)
-    return audit | {"task": "binary"}
+    audited = audit("hinge", lines, findings, limit=shown, properties=kink)
+    return audited | {"task": "binary"}
 
 
 def clipped_cross_entropy():
@@ -188,7 +188,7 @@ def clipped_cross_entropy():
         right = [[edge, 10.0]] if target else [[-10.0, -edge]]
         marks = [(-edge, "D102"), (edge, "D102")]
         lines.append(line(f"target {target:g}", -np.log(q), slope, marks, dead=wrong, idle=right))
-    found = [
+    findings = [
         finding(
             "G202",
             "warning",
@@ -201,25 +201,25 @@ def clipped_cross_entropy():
         ),
         finding("D102", "note", "the slope jumps from 0 to -3 where the clip begins", number=8),
     ]
-    more = {"dead_fraction": (0.23, "measured"), "smoothness": ("C0", "measured")}
-    more |= {"range": ([1e-7, 16.118], "measured"), "convex": (False, "measured")}
-    audit = made("my_losses.py:clipped_cross_entropy", lines, found, properties=more)
-    return audit | {"task": "binary", "head": "sigmoid"}
+    properties = {"dead_fraction": (0.23, "measured"), "smoothness": ("C0", "measured")}
+    properties |= {"range": ([1e-7, 16.118], "measured"), "convex": (False, "measured")}
+    audited = audit("my_losses.py:clipped_cross_entropy", lines, findings, properties=properties)
+    return audited | {"task": "binary", "head": "sigmoid"}
 
 
 def reciprocal():
     """1 / x: infinite at zero, NaN nowhere, falls without bound."""
     with np.errstate(divide="ignore"):
         value, gradient = 1 / X, -1 / X**2
-    found = [
+    findings = [
         finding(
             "N301", "error", "the value is infinite at a prediction of 0", "return 1 / predictions"
         ),
         finding("S402", "error", "unbounded below: it falls without end as x rises to 0"),
     ]
     lines = [line("target 0", value, gradient, [(0.0, "N301")], saturated=[[3.0, 10.0]])]
-    more = {"range": (["-inf", "inf"], "measured"), "lipschitz": ("inf", "measured")}
-    return made("reciprocal", lines, found, properties=more)
+    properties = {"range": (["-inf", "inf"], "measured"), "lipschitz": ("inf", "measured")}
+    return audit("reciprocal", lines, findings, properties=properties)
 
 
 def exponential():
@@ -228,9 +228,9 @@ def exponential():
         line("target 1", np.exp(-X), -np.exp(-X), saturated=[[6.0, 10.0]]),
         line("target 0", np.exp(X), np.exp(X), saturated=[[-10.0, -6.0]]),
     ]
-    found = [finding("G206", "warning", "the gradient grows faster than any polynomial")]
-    more = {"smoothness": ("smooth", "proved"), "lipschitz": ("inf", "measured")}
-    return made("exponential", lines, found, properties=more)
+    findings = [finding("G206", "warning", "the gradient grows faster than any polynomial")]
+    properties = {"smoothness": ("smooth", "proved"), "lipschitz": ("inf", "measured")}
+    return audit("exponential", lines, findings, properties=properties)
 
 
 def cauchy():
@@ -239,17 +239,17 @@ def cauchy():
         r = X - target
         value, slope = np.log1p(r**2), 2 * r / (1 + r**2)
         lines.append(line(f"target {target:g}", value, slope))
-    found = [finding("S401", "note", "not convex: the midpoint of 2 and 6 lies above the chord")]
-    more = {"smoothness": ("smooth", "proved"), "convex": (False, "measured")}
-    return made("cauchy", lines, found, properties=more)
+    findings = [finding("S401", "note", "not convex: the midpoint of 2 and 6 lies above the chord")]
+    properties = {"smoothness": ("smooth", "proved"), "convex": (False, "measured")}
+    return audit("cauchy", lines, findings, properties=properties)
 
 
 def squared():
     lines = [
         line(f"target {target:g}", (X - target) ** 2, 2 * (X - target)) for target in (0.0, 1.0)
     ]
-    more = {"smoothness": ("smooth", "proved"), "lipschitz": ("inf", "proved")}
-    return made("squared_error", lines, properties=more)
+    properties = {"smoothness": ("smooth", "proved"), "lipschitz": ("inf", "proved")}
+    return audit("squared_error", lines, properties=properties)
 
 
 def _plane(label, value, x_label="logit of class 0 (true)", y_label="logit of class 1"):
@@ -279,15 +279,15 @@ def softmax_cross_entropy():
     rest = np.log(2)
     p = 1 / (1 + np.exp(rest - X))
     lines = [line("class 0", -np.log(p), p - 1, saturated=[])]
-    more = {"smoothness": ("smooth", "proved"), "lipschitz": (float(np.sqrt(2)), "measured")}
-    audit = made(
+    properties = {"smoothness": ("smooth", "proved"), "lipschitz": (float(np.sqrt(2)), "measured")}
+    audited = audit(
         "softmax_cross_entropy",
         lines,
         plane=_plane("target (1, 0, 0)", value),
-        properties=more,
+        properties=properties,
         shapes={"x_label": "margin of the true class"},
     )
-    return audit | {"task": "multiclass"}
+    return audited | {"task": "multiclass"}
 
 
 def multiclass_hinge():
@@ -307,16 +307,16 @@ def multiclass_hinge():
         )
     ]
     shown = limit("class 0, margin 1", "D102", lambda h: np.full_like(h, -1), np.zeros_like, 0.0)
-    found = [finding("D102", "note", "the slope jumps from -1 to 0 at a margin of 1")]
-    audit = made(
+    findings = [finding("D102", "note", "the slope jumps from -1 to 0 at a margin of 1")]
+    audited = audit(
         "crammer_singer",
         lines,
-        found,
+        findings,
         plane=_plane("target (1, 0, 0)", value),
         limit=shown,
         shapes={"x_label": "margin of the true class"},
     )
-    return audit | {"task": "multiclass"}
+    return audited | {"task": "multiclass"}
 
 
 def holed():
@@ -329,10 +329,10 @@ def holed():
     plane = _plane("targets 1 and 1", value, "prediction 1", "prediction 2")
     with np.errstate(invalid="ignore", divide="ignore"):
         lines = [line("target 1", np.log(X) ** 2, 2 * np.log(X) / X)]
-    found = [
+    findings = [
         finding("N302", "error", "the gradient is not a number where the prediction is negative")
     ]
-    return made("squared_log", lines, found, plane=plane)
+    return audit("squared_log", lines, findings, plane=plane)
 
 
 def rounded():
@@ -341,12 +341,12 @@ def rounded():
     value = np.abs(np.round(X) - 1)
     dead = [[-10.0, 0.5], [1.5, 10.0]]
     lines = [line("target 1", value, np.zeros_like(X), jumps, dead=dead, idle=[[0.5, 1.5]])]
-    found = [finding("D101", "warning", "the value jumps by 1 at every half")]
-    return made("rounded", lines, found)
+    findings = [finding("D101", "warning", "the value jumps by 1 at every half")]
+    return audit("rounded", lines, findings)
 
 
 def refused(loss="my_losses.py:numpy_loss"):
-    """A loss that could not be audited."""
+    """Returns a failed audit."""
     return {
         "loss": loss,
         "error": "my_losses.py:7: the loss uses numpy.log, which cannot be differentiated: "
@@ -362,4 +362,4 @@ def many_targets():
         value, slope = np.maximum(0.1 * r, 0.9 * r), np.where(r > 0, 0.9, 0.1)
         marks = [(target, "D102"), (target, "D104")]
         lines.append(line(f"target {target:g}", value * (1 + target), slope, marks))
-    return made("pinball", lines, [finding("D104", "warning", "no subgradient at the kink")])
+    return audit("pinball", lines, [finding("D104", "warning", "no subgradient at the kink")])

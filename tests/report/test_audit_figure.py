@@ -1,4 +1,4 @@
-"""The figure of an audit: what is drawn is what the audit says, and nothing more."""
+"""The figure of an audit shows the content of the audit and nothing else."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-import synthetic_audits as made
+import synthetic_audits as synthetic
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 from matplotlib.colors import same_color, to_rgba
@@ -23,14 +23,14 @@ from landscape.report.figures import audit_text, rendering, style
 from landscape.report.figures.audit_figure import shapes
 
 
-def drawn(*audits):
+def draw(*audits):
     with rendering.report_style():
-        return shapes([made.record(audit) for audit in audits])
+        return shapes([synthetic.record(audit) for audit in audits])
 
 
 def panel(picture, name):
-    (found,) = (axes for axes in picture.figure.axes if axes.get_label() == name)
-    return found
+    (axes,) = (axes for axes in picture.figure.axes if axes.get_label() == name)
+    return axes
 
 
 def by_gid(axes, gid):
@@ -43,18 +43,18 @@ def the_line(axes, what):
 
 
 def crosses(x, point):
-    """Whether a segment of the line has the point strictly between its ends."""
+    """Returns whether the point lies strictly inside a segment of the line."""
     return any(a < point < b for a, b in pairwise(x) if np.isfinite([a, b]).all())
 
 
 def pieces(y):
-    """The number of unbroken pieces of a line."""
+    """Returns the number of unbroken pieces of a line."""
     known = np.isfinite(y).astype(int)
     return int(known[0] + (np.diff(known) == 1).sum())
 
 
 def texts(picture):
-    """Every text that is seen, with its box in pixels."""
+    """Returns every visible text with its box in pixels."""
     with rendering.report_style():
         FigureCanvasAgg(picture.figure).draw()
     hidden = {
@@ -65,82 +65,86 @@ def texts(picture):
         if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
         for label in (tick.label1, tick.label2)
     }
-    found = [text for text in picture.figure.findobj(Text) if text not in hidden]
-    found = [text for text in found if text.get_visible() and text.get_text().strip()]
-    return [(text, text.get_window_extent()) for text in found]
+    visible = [text for text in picture.figure.findobj(Text) if text not in hidden]
+    visible = [text for text in visible if text.get_visible() and text.get_text().strip()]
+    return [(text, text.get_window_extent()) for text in visible]
 
 
 def words(picture):
-    """What is written into the figure itself."""
+    """Returns the texts of the figure outside its panels."""
     return [text.get_text() for text in picture.figure.texts]
 
 
 def long_names():
-    """A loss and findings that are as long as anybody's, and full of dollars."""
-    audit = made.huber()
+    """Returns an audit with a very long name and long findings, full of dollar signs."""
+    audit = synthetic.huber()
     audit["loss"] = "my_package.losses:" + "quite_a_long_name_for_$one$_loss_" * 6
     audit["shapes"]["x_label"] = "prediction of something with a long description " * 4
     audit["shapes"]["lines"][0]["label"] = "target (1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1)"
     audit["findings"] += [
-        made.finding("N301", "error", "W" * 300, "x" * 300),
-        made.finding("G205", "warning", ("the $gradient$ of it_vanishes " * 12)[:300]),
+        synthetic.finding("N301", "error", "W" * 300, "x" * 300),
+        synthetic.finding("G205", "warning", ("the $gradient$ of it_vanishes " * 12)[:300]),
     ]
     return audit
 
 
 def crowd(count):
-    """Losses of all kinds, among them one that runs away and one that could not be audited."""
+    """Returns losses of all kinds, including one that diverges and one that failed."""
     everything = [
-        made.absolute(),
-        made.reciprocal(),
-        made.exponential(),
-        made.zero_one(),
+        synthetic.absolute(),
+        synthetic.reciprocal(),
+        synthetic.exponential(),
+        synthetic.zero_one(),
         long_names(),
-        made.refused(),
-        made.rounded(),
-        made.clipped_cross_entropy(),
+        synthetic.refused(),
+        synthetic.rounded(),
+        synthetic.clipped_cross_entropy(),
     ]
     return everything[:count]
 
 
 SETS = {
-    "curves alone": [made.huber()],
-    "limit": [made.absolute()],
-    "jump": [made.zero_one()],
-    "plane beside one target": [made.softmax_cross_entropy()],
-    "plane and limit": [made.multiclass_hinge()],
-    "holes": [made.holed()],
-    "infinite": [made.reciprocal()],
-    "six targets": [made.many_targets()],
+    "curves alone": [synthetic.huber()],
+    "limit": [synthetic.absolute()],
+    "jump": [synthetic.zero_one()],
+    "plane beside one target": [synthetic.softmax_cross_entropy()],
+    "plane and limit": [synthetic.multiclass_hinge()],
+    "holes": [synthetic.holed()],
+    "infinite": [synthetic.reciprocal()],
+    "six targets": [synthetic.many_targets()],
     "long": [long_names()],
-    "refused": [made.refused("x" * 200)],
+    "refused": [synthetic.refused("x" * 200)],
     "two": crowd(2),
     "five": crowd(5),
     "eight": crowd(8),
-    "three planes": [made.softmax_cross_entropy(), made.multiclass_hinge(), made.holed()],
-    "eight planes": [made.softmax_cross_entropy()] * 5 + [made.holed()] * 3,
+    "three planes": [
+        synthetic.softmax_cross_entropy(),
+        synthetic.multiclass_hinge(),
+        synthetic.holed(),
+    ],
+    "eight planes": [synthetic.softmax_cross_entropy()] * 5 + [synthetic.holed()] * 3,
 }
 
 
 @pytest.mark.parametrize("audits", SETS.values(), ids=SETS)
-def test_every_text_is_inside_readable_and_apart(audits):
-    picture = drawn(*audits)
+def test_texts_are_inside_the_figure_readable_and_do_not_overlap(audits):
+    picture = draw(*audits)
     width, height = picture.figure.bbox.size
     assert picture.figure.get_figwidth() == 7.0
-    found = texts(picture)
-    for text, box in found:
+    boxes = texts(picture)
+    for text, box in boxes:
         assert text.get_fontsize() >= 8, text
         assert box.x0 >= -1 and box.x1 <= width + 1, text
         assert box.y0 >= -1 and box.y1 <= height + 1, text
         assert not is_math_text(text.get_text()) or r"\mathdefault" in text.get_text(), text
-    for (one, box), (other, its) in combinations(found, 2):
+    for (one, box), (other, its) in combinations(boxes, 2):
         apart = box.x1 <= its.x0 + 1 or its.x1 <= box.x0 + 1
         apart = apart or box.y1 <= its.y0 + 2 or its.y1 <= box.y0 + 2
         assert apart, (one, other)
 
 
 def test_no_line_crosses_a_jump_and_both_sides_reach_it():
-    picture = drawn(made.zero_one())
+    picture = draw(synthetic.zero_one())
     x, y = the_line(panel(picture, "value: target 1"), "value")
     assert not crosses(x, 0.0)
     assert sorted(y[x == 0]) == [0.0, 1.0]
@@ -150,7 +154,7 @@ def test_no_line_crosses_a_jump_and_both_sides_reach_it():
 
 
 def test_a_kink_breaks_the_gradient_alone():
-    picture = drawn(made.absolute())
+    picture = draw(synthetic.absolute())
     x, y = the_line(panel(picture, "value: target 1"), "value")
     assert pieces(y) == 1 and crosses(x, 1.025)
     x, y = the_line(panel(picture, "gradient: target 1"), "gradient")
@@ -158,35 +162,35 @@ def test_a_kink_breaks_the_gradient_alone():
     assert sorted(y[x == 1]) == [-1.0, 1.0]
 
 
-def test_a_break_of_the_curvature_breaks_nothing():
-    picture = drawn(made.huber())
+def test_a_jump_of_the_curvature_breaks_no_line():
+    picture = draw(synthetic.huber())
     for what in ("value", "gradient"):
         _, y = the_line(panel(picture, f"{what}: target 1"), what)
         assert pieces(y) == 1
 
 
-def test_gaps_between_samples_are_led_up_to():
+def test_lines_are_extrapolated_to_gaps_between_samples():
     x = np.linspace(-1, 1, 20)  # no sample at the jump
     value = np.where(x > 0, 3 * x + 1, x)
-    line = made.line("target 1", value, np.where(x > 0, 3.0, 1.0), [(0.0, "D101")])
-    axes = panel(drawn(made.made("jump", [line], x=x)), "value: target 1")
+    line = synthetic.line("target 1", value, np.where(x > 0, 3.0, 1.0), [(0.0, "D101")])
+    axes = panel(draw(synthetic.audit("jump", [line], x=x)), "value: target 1")
     at, y = the_line(axes, "value")
     assert sorted(y[at == 0]) == pytest.approx([0, 1])
     assert by_gid(axes, "filled") == []
     assert len(by_gid(axes, "open")) == 2
 
 
-def test_circles_as_in_textbooks():
+def test_circles_mark_one_sided_limits_and_values():
     def circles(axes):
         return {
             gid: sorted(line.get_xydata()[0].tolist() for line in by_gid(axes, gid))
             for gid in ("open", "filled")
         }
 
-    picture = drawn(made.zero_one())
+    picture = draw(synthetic.zero_one())
     assert circles(panel(picture, "value: target 1")) == {"open": [[0, 0]], "filled": [[0, 1]]}
     assert circles(panel(picture, "value: target 0")) == {"open": [[0, 1]], "filled": [[0, 0]]}
-    kinked = circles(panel(drawn(made.hinge()), "gradient: target 1"))
+    kinked = circles(panel(draw(synthetic.hinge()), "gradient: target 1"))
     assert kinked["open"] == [pytest.approx([1, -1]), pytest.approx([1, 0])]
     assert kinked["filled"] == [pytest.approx([1, -0.5])]
     faces = [
@@ -197,14 +201,14 @@ def test_circles_as_in_textbooks():
 
 @pytest.mark.parametrize("kind", ["dead", "idle", "saturated"])
 def test_spans_equal_the_intervals(kind):
-    curve = made.line("target 1", made.X**2, 2 * made.X, dead=[], idle=[])
+    curve = synthetic.line("target 1", synthetic.X**2, 2 * synthetic.X, dead=[], idle=[])
     curve[kind] = [[-10.0, -4.5], ["-inf", -9.0], [2.25, 3.0]]
-    picture = drawn(made.made("spans", [curve]))
+    picture = draw(synthetic.audit("spans", [curve]))
     for what in ("value", "gradient"):
         axes = panel(picture, f"{what}: target 1")
         spans = by_gid(axes, kind)
-        found = [(span.get_x(), span.get_x() + span.get_width()) for span in spans]
-        assert found == [(-10, -4.5), (-10, -9), (2.25, 3)]
+        intervals = [(span.get_x(), span.get_x() + span.get_width()) for span in spans]
+        assert intervals == [(-10, -4.5), (-10, -9), (2.25, 3)]
         assert all(bool(span.get_hatch()) == (kind == "dead") for span in spans)
         others = {"dead", "idle", "saturated"} - {kind}
         assert not any(by_gid(axes, other) for other in others)
@@ -214,10 +218,10 @@ def test_spans_equal_the_intervals(kind):
         assert box.y1 >= axes.transData.transform((0, high))[1] - 1e-6
 
 
-def test_suspect_points_are_marked_where_they_are():
-    audit = made.huber()
+def test_suspect_points_are_marked_at_their_positions():
+    audit = synthetic.huber()
     audit["shapes"]["lines"][1]["marks"].append({"x": 11.0, "code": "D101"})  # out of sight
-    picture = drawn(audit)
+    picture = draw(audit)
     axes = panel(picture, "gradient: target 1")
     assert [line.get_xdata()[0] for line in by_gid(axes, "mark D103")] == [0.0, 2.0]
     assert by_gid(axes, "mark D101") == []
@@ -225,9 +229,9 @@ def test_suspect_points_are_marked_where_they_are():
     assert [text.get_text() for text in legend.get_texts()] == ["curvature jumps (D103)"]
 
 
-def test_infinity_does_not_set_the_limits_and_what_is_cut_is_told():
-    audit = made.reciprocal()
-    picture = drawn(audit)
+def test_infinity_does_not_set_the_limits_and_the_cut_share_is_reported():
+    audit = synthetic.reciprocal()
+    picture = draw(audit)
     told = re.findall(r"([<\d]+) % of the (value|gradient) at target 0", picture.caption)
     assert [what for _, what in told] == ["value", "gradient"]
     for share, what in told:
@@ -242,52 +246,52 @@ def test_infinity_does_not_set_the_limits_and_what_is_cut_is_told():
         assert axes.get_title("right") == f"{share} % cut"
         (bar,) = by_gid(axes, "not finite")
         places = bar.get_xdata()[np.isfinite(bar.get_ydata())]
-        assert places.tolist() == made.X[~np.isfinite(values)].tolist() == [0.0]
+        assert places.tolist() == synthetic.X[~np.isfinite(values)].tolist() == [0.0]
 
 
 def test_infinite_points_count_as_cut_and_missing_ones_do_not():
-    value = np.where(made.X < -5, np.inf, made.X**2)  # 100 of 401
+    value = np.where(synthetic.X < -5, np.inf, synthetic.X**2)  # 100 of 401
     value[-100:] = np.nan
-    picture = drawn(made.made("partly", [made.line("target 1", value, 2 * made.X)]))
+    picture = draw(synthetic.audit("partly", [synthetic.line("target 1", value, 2 * synthetic.X)]))
     assert "The frame cuts 33 % of the value at target 1:" in picture.caption
 
 
 def test_a_parabola_is_not_cut():
-    picture = drawn(made.squared())
+    picture = draw(synthetic.squared())
     assert "cut" not in picture.caption
     low, high = panel(picture, "value: target 1").get_ylim()
     assert low < 0 and high > 121
 
 
-def test_nothing_is_drawn_where_the_value_is_not_a_number():
-    axes = panel(drawn(made.holed()), "value: target 1")
+def test_nothing_is_drawn_at_nan_values():
+    axes = panel(draw(synthetic.holed()), "value: target 1")
     x, y = the_line(axes, "value")
     assert x[np.isfinite(y)].min() > 0
     (bar,) = by_gid(axes, "not finite")
     assert bar.get_xdata()[np.isfinite(bar.get_ydata())].max() == 0
 
 
-def test_huge_numbers_leave_the_others_in_sight():
-    value = made.X**2
+def test_huge_values_do_not_hide_the_others():
+    value = synthetic.X**2
     value[::100] = 1e308
-    line = made.line("target 1", value, 2 * made.X)
-    axes = panel(drawn(made.made("huge", [line])), "value: target 1")
+    line = synthetic.line("target 1", value, 2 * synthetic.X)
+    axes = panel(draw(synthetic.audit("huge", [line])), "value: target 1")
     assert 100 < axes.get_ylim()[1] < 1000
 
 
 def test_targets_share_their_axes_unless_one_would_be_flat():
-    picture = drawn(made.huber())
+    picture = draw(synthetic.huber())
     for what in ("value", "gradient"):
         axes = [panel(picture, f"{what}: target {target}") for target in (0, 1, -3)]
         assert len({one.get_ylim() for one in axes}) == 1
-    picture = drawn(made.many_targets())
+    picture = draw(synthetic.many_targets())
     limits = {t: panel(picture, f"value: target {t}").get_ylim() for t in (0, 50)}
     assert limits[0][0] > limits[50][1]
 
 
 @pytest.mark.parametrize("audits", SETS.values(), ids=SETS)
 def test_panels_without_numbers_have_the_axis_of_the_first(audits):
-    picture = drawn(*audits)
+    picture = draw(*audits)
     for what in ("value", "gradient"):
         row = [axes for axes in picture.figure.axes if axes.get_label().startswith(f"{what}: ")]
         silent = [axes for axes in row if not axes.yaxis.get_tick_params()["labelleft"]]
@@ -295,8 +299,8 @@ def test_panels_without_numbers_have_the_axis_of_the_first(audits):
 
 
 def test_several_losses_lie_on_the_same_axes():
-    audits = [made.hinge(), made.zero_one(), made.exponential(), made.refused()]
-    picture = drawn(*audits)
+    audits = [synthetic.hinge(), synthetic.zero_one(), synthetic.exponential(), synthetic.refused()]
+    picture = draw(*audits)
     for what in ("value", "gradient"):
         for target in (0, 1):
             lines = by_gid(panel(picture, f"{what}: target {target}"), f"line {what}")
@@ -311,9 +315,9 @@ def test_several_losses_lie_on_the_same_axes():
     assert not crosses(x, 0.0)
 
 
-def test_a_loss_that_runs_away_does_not_flatten_the_others():
-    alone = panel(drawn(made.exponential()), "value: target 1").get_ylim()
-    together = drawn(made.hinge(), made.clipped_cross_entropy(), made.exponential())
+def test_an_unbounded_loss_does_not_flatten_the_others():
+    alone = panel(draw(synthetic.exponential()), "value: target 1").get_ylim()
+    together = draw(synthetic.hinge(), synthetic.clipped_cross_entropy(), synthetic.exponential())
     low, high = panel(together, "value: target 1").get_ylim()
     assert alone[1] > 500
     assert 16.2 < high < 60 and low > -10
@@ -321,16 +325,16 @@ def test_a_loss_that_runs_away_does_not_flatten_the_others():
 
 
 def test_dead_regions_of_several_losses_are_bars_in_their_colors():
-    audits = [made.hinge(), made.zero_one(), made.clipped_cross_entropy()]
-    picture = drawn(*audits)
+    audits = [synthetic.hinge(), synthetic.zero_one(), synthetic.clipped_cross_entropy()]
+    picture = draw(*audits)
     axes = panel(picture, "gradient: target 1")
     colors = [line.get_color() for line in by_gid(axes, "line gradient")]
     bottoms, tops = [], []
     for audit, color in zip(audits, colors, strict=True):
         intervals = audit["shapes"]["lines"][0]["dead"]
         bars = by_gid(axes, f"dead {audit['loss']}")
-        found = [[bar.get_x(), bar.get_x() + bar.get_width()] for bar in bars]
-        assert found == intervals
+        bar_intervals = [[bar.get_x(), bar.get_x() + bar.get_width()] for bar in bars]
+        assert bar_intervals == intervals
         assert all(same_color(bar.get_facecolor(), color) for bar in bars)
         bottoms += [bar.get_y() for bar in bars]
         tops += [bar.get_y() + bar.get_height() for bar in bars]
@@ -342,36 +346,36 @@ def test_dead_regions_of_several_losses_are_bars_in_their_colors():
 def test_a_verdict_is_a_word_a_color_and_a_marker():
     looks = set()
     for audit, verdict in (
-        (made.squared(), "trainable"),
-        (made.exponential(), "care"),
-        (made.zero_one(), "untrainable"),
-        (made.refused(), "not audited"),
+        (synthetic.squared(), "trainable"),
+        (synthetic.exponential(), "care"),
+        (synthetic.zero_one(), "untrainable"),
+        (synthetic.refused(), "not audited"),
     ):
-        picture = drawn(audit)
+        picture = draw(audit)
         assert verdict in words(picture)
         mark = next(art for art in picture.figure.artists if isinstance(art, Line2D))
         looks.add((str(mark.get_marker()), to_rgba(mark.get_color())))
     assert len({marker for marker, _ in looks}) == len({color for _, color in looks}) == 4
 
 
-def test_what_could_not_be_audited_is_listed_and_not_drawn():
-    alone = drawn(made.refused())
+def test_failed_audits_are_listed_and_not_drawn():
+    alone = draw(synthetic.refused())
     assert alone.figure.axes == []
     assert "numpy.log" in " ".join(words(alone))
-    together = drawn(made.huber(), made.refused())
+    together = draw(synthetic.huber(), synthetic.refused())
     assert "my_losses.py:numpy_loss" in words(together)
     assert any("numpy.log" in text for text in words(together))
     assert len(by_gid(panel(together, "value: target 0"), "line value")) == 1
     assert "Not audited and not drawn: my_losses.py:numpy_loss." in together.caption
 
 
-def test_findings_are_told_the_gravest_first():
-    audit = made.huber()
+def test_findings_are_listed_most_severe_first():
+    audit = synthetic.huber()
     audit["findings"] += [
-        made.finding("N301", "error", "grave", "jnp.log(x)", 7),
-        *[made.finding(f"G2{i:02}", "warning", f"warned {i}") for i in range(12)],
+        synthetic.finding("N301", "error", "grave", "jnp.log(x)", 7),
+        *[synthetic.finding(f"G2{i:02}", "warning", f"warned {i}") for i in range(12)],
     ]
-    shown = words(drawn(audit))
+    shown = words(draw(audit))
     codes = [text for text in shown if re.fullmatch(r"[DGN]\d{3}", text)]
     assert codes == ["N301", *[f"G2{i:02}" for i in range(11)]]
     assert "my_losses.py:7 | jnp.log(x)" in shown
@@ -380,13 +384,13 @@ def test_findings_are_told_the_gravest_first():
 
 def test_a_message_is_wrapped_without_losing_a_word():
     message = " ".join(f"word{number}" for number in range(40))
-    audit = made.made("wordy", [], [made.finding("S401", "note", message)])
-    lines = [text for text in words(drawn(audit)) if text.startswith("word") and " " in text]
+    audit = synthetic.audit("wordy", [], [synthetic.finding("S401", "note", message)])
+    lines = [text for text in words(draw(audit)) if text.startswith("word") and " " in text]
     assert len(lines) > 1 and " ".join(lines) == message
 
 
-def test_properties_say_how_they_are_known():
-    shown = words(drawn(made.zero_one()))
+def test_properties_show_their_basis():
+    shown = words(draw(synthetic.zero_one()))
     start = shown.index("smoothness")
     assert shown[start : start + 3] == ["smoothness", "discontinuous", "measured"]
     start = shown.index("curvature")
@@ -396,11 +400,11 @@ def test_properties_say_how_they_are_known():
 
 
 def test_the_same_loss_twice_is_numbered():
-    assert {"huber", "huber (2)"} <= set(words(drawn(made.huber(), made.huber())))
+    assert {"huber", "huber (2)"} <= set(words(draw(synthetic.huber(), synthetic.huber())))
 
 
 def test_the_limit_shows_both_sides_and_autodiff():
-    axes = panel(drawn(made.absolute()), "limit")
+    axes = panel(draw(synthetic.absolute()), "limit")
     left, right, autodiff = axes.get_lines()
     assert left.get_ydata().tolist() == [-1] * 8 and right.get_ydata().tolist() == [1] * 8
     assert set(autodiff.get_ydata()) == {0}
@@ -411,15 +415,15 @@ def test_the_limit_shows_both_sides_and_autodiff():
     assert legend == ["left \N{MINUS SIGN}1", "right 1", "autodiff 0"]
 
 
-def test_a_quotient_that_grows_without_end_is_on_a_logarithmic_scale():
-    axes = panel(drawn(made.zero_one()), "limit")
+def test_a_diverging_quotient_has_a_logarithmic_scale():
+    axes = panel(draw(synthetic.zero_one()), "limit")
     assert axes.get_yscale() == "symlog"
     low, high = axes.get_ylim()
     assert low < -1e8 and high > 0
 
 
-def test_arrows_point_down_and_there_are_none_where_the_gradient_is_zero():
-    axes = panel(drawn(made.multiclass_hinge()), "plane")
+def test_arrows_point_down_and_are_omitted_at_zero_gradients():
+    axes = panel(draw(synthetic.multiclass_hinge()), "plane")
     (arrows,) = [child for child in axes.get_children() if isinstance(child, Quiver)]
     assert len(arrows.U) > 20
     active = 1 + arrows.Y - arrows.X > 0
@@ -427,7 +431,7 @@ def test_arrows_point_down_and_there_are_none_where_the_gradient_is_zero():
     assert (arrows.U > 0).all() and (arrows.V < 0).all()
     assert pytest.approx(-arrows.V) == arrows.U
     assert _hatched(axes) == ["...."]
-    assert _hatched(panel(drawn(made.softmax_cross_entropy()), "plane")) == []
+    assert _hatched(panel(draw(synthetic.softmax_cross_entropy()), "plane")) == []
 
 
 def _hatched(axes):
@@ -435,15 +439,17 @@ def _hatched(axes):
     return [one.hatches[0] for one in sets if one.hatches and one.hatches[0]]
 
 
-def test_contours_leave_out_what_is_not_finite():
-    axes = panel(drawn(made.holed()), "plane")
+def test_contours_omit_non_finite_values():
+    axes = panel(draw(synthetic.holed()), "plane")
     filled = next(child for child in axes.get_children() if isinstance(child, ContourSet))
     vertices = np.concatenate([path.vertices for path in filled.get_paths() if len(path.vertices)])
     assert (vertices.prod(axis=1) > 0).all()
 
 
 def test_planes_of_several_losses_share_their_axes():
-    picture = drawn(made.softmax_cross_entropy(), made.hinge(), made.multiclass_hinge())
+    picture = draw(
+        synthetic.softmax_cross_entropy(), synthetic.hinge(), synthetic.multiclass_hinge()
+    )
     planes = [axes for axes in picture.figure.axes if axes.get_label().startswith("plane")]
     assert [axes.get_label() for axes in planes] == [
         "plane: softmax_cross_entropy",
@@ -457,36 +463,36 @@ def test_planes_of_several_losses_share_their_axes():
 def test_the_same_audits_give_the_same_bytes(suffix, outlined_fonts, monkeypatch):
     monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", outlined_fonts)
     start = {".png": b"\x89PNG", "pdf": b"%PDF", ".SVG": b"<?xml"}[suffix]
-    audits = [made.multiclass_hinge(), made.zero_one()]
-    once, twice = (rendering.image_bytes(drawn(*audits), suffix) for _ in range(2))
+    audits = [synthetic.multiclass_hinge(), synthetic.zero_one()]
+    once, twice = (rendering.image_bytes(draw(*audits), suffix) for _ in range(2))
     assert once.startswith(start) and once == twice
     if suffix == "pdf":  # letters can be searched and edited, as journals ask
         assert b"/FontFile2" in once and b"/Type3" not in once
 
 
 @pytest.mark.parametrize("suffix", [".jpg", "", "gif"])
-def test_other_suffixes_are_an_error_that_names_the_right_ones(suffix):
+def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(suffix):
     with pytest.raises(UserError) as caught:
-        rendering.image_bytes(drawn(made.huber()), suffix)
+        rendering.image_bytes(draw(synthetic.huber()), suffix)
     assert all(kind in str(caught.value) for kind in (".png", ".pdf", ".svg"))
 
 
-def test_nothing_to_draw_is_an_error_of_the_user():
+def test_drawing_no_audits_is_a_user_error():
     with pytest.raises(UserError):
         shapes([])
 
 
-def test_matplotlib_is_left_as_it_was():
-    rendering.image_bytes(drawn(made.huber()), "svg")
+def test_matplotlib_settings_are_restored():
+    rendering.image_bytes(draw(synthetic.huber()), "svg")
     assert mpl.rcParams["svg.hashsalt"] == mpl.rcParamsDefault["svg.hashsalt"]
 
 
 def test_an_audit_is_drawn_without_jax():
     code = (
-        "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as made; "
+        "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as synthetic; "
         "from landscape.report.figures import rendering; "
         "from landscape.report.figures.audit_figure import shapes; "
-        "rendering.image_bytes(shapes([made.record(made.huber())]), 'png'); "
+        "rendering.image_bytes(shapes([synthetic.record(synthetic.huber())]), 'png'); "
         "names = {name.split('.')[0] for name in sys.modules}; "
         "assert not names & {'jax', 'optax', 'equinox'}; "
         "assert 'landscape.audit' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
@@ -495,7 +501,7 @@ def test_an_audit_is_drawn_without_jax():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
-def test_wrapping_keeps_every_line_within_its_room():
+def test_wrapped_lines_fit_the_width():
     with rendering.report_style():
         for text in ("W" * 300, "il " * 200, "a" * 30 + " " + "b" * 200):
             lines = audit_text.wrap(text, 2.0, 100)
