@@ -12,7 +12,9 @@ import tempfile
 
 # Processes that a test starts inherit these, and so compute the same bytes.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1",  # each part would repeat the work of LLVM's setup
 )
 os.environ.setdefault("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "0")
 os.environ.setdefault("NPROC", "2")  # threads per operation, see numerics/compiling.py
