@@ -23,7 +23,6 @@ from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk
 
-Columns = Callable[[pd.DataFrame], Sequence[tables.TableColumn]]
 # Tables that are written only if they have rows.
 _OPTIONAL_TABLES = (
     "sweep",
@@ -73,12 +72,18 @@ def build(experiment_dir: Path) -> Report:
     )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
     pictures = _write_figures(directory, results, table)
-    notes = _notes(results, shown, len(comparison) < len(table))
-    index = directory / "index.html"
-    sentences = _sentences_across(results, groups)
     text = page(
-        results, shown, comparison, report_tables, failures, notes, pictures, audit_rows, sentences
+        results,
+        shown,
+        comparison=comparison,
+        report_tables=report_tables,
+        failures=failures,
+        notes=_notes(results, shown, len(comparison) < len(table)),
+        pictures=pictures,
+        audit_rows=audit_rows,
+        sentences=_barrier_sentences(results, groups),
     )
+    index = directory / "index.html"
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     return Report(directory, index, comparison, failed, results.unreadable)
@@ -94,21 +99,23 @@ def _tables(
     """Returns every table that has rows, in the order of the page."""
     report_tables: list[tables.ReportTable] = []
 
-    def add(name: str, title: str, section: str, rows: pd.DataFrame, columns: Columns) -> None:
+    def add(
+        name: str,
+        title: str,
+        section: str,
+        rows: pd.DataFrame,
+        columns: Callable[[pd.DataFrame], Sequence[tables.TableColumn]],
+        shown: pd.DataFrame | None = None,
+    ) -> None:
         if len(rows):
-            report_tables.append(tables.ReportTable(name, title, section, columns(rows), rows))
+            table = tables.ReportTable(name, title, section, columns(rows), rows, shown)
+            report_tables.append(table)
 
     add("comparison", "Comparison", "numbers", comparison, tables.columns)
     if len(comparison) < len(table):
         add("sweep", "Sweep", "numbers", table, tables.columns)
-    runs_by_name = dict(zip(table["name"], results.groups.values(), strict=True))
-    add(
-        "curvature",
-        "Spectrum",
-        "curvature",
-        curvature_table.table(shown.runs),
-        curvature_table.columns,
-    )
+    spectra = curvature_table.table(shown.runs)
+    add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
     lines = geometry_table.table(shown.runs, shown.lines, geometry_table.lines_of)
     planes = geometry_table.table(shown.runs, shown.planes, geometry_table.planes_of)
     add("geometry", "Lines", "geometry", lines, geometry_table.columns)
@@ -119,19 +126,15 @@ def _tables(
     add("across", title, "across", excess, lambda rows: solutions.columns(rows, metric))
     title, barrier_columns = "Barriers between solutions", solutions.barrier_columns(metric)
     add("interpolations", title, "across", barriers, lambda rows: barrier_columns)
-    check_rows = check_results.table(runs_by_name)
-    if len(check_rows):
-        folded = check_results.folded(check_rows)
-        report_tables.append(
-            tables.ReportTable(
-                "checks", "Checks", "checks", check_results.COLUMNS, check_rows, folded
-            )
-        )
+    runs_by_name = dict(zip(table["name"], results.groups.values(), strict=True))
+    checks = check_results.table(runs_by_name)
+    folded = check_results.folded(checks)
+    add("checks", "Checks", "checks", checks, lambda rows: check_results.COLUMNS, folded)
     return report_tables
 
 
-def _sentences_across(results: Results, groups: Sequence[solutions.SolutionGroup]) -> list[str]:
-    """Returns sentences on the barriers between solutions, and what could not be measured."""
+def _barrier_sentences(results: Results, groups: Sequence[solutions.SolutionGroup]) -> list[str]:
+    """Returns sentences on the barriers between solutions, and on what could not be measured."""
     sentences = [
         sentence
         for group in groups
@@ -190,9 +193,8 @@ def _notes(results: Results, shown: View, selected: bool) -> list[str]:
     if selected:
         notes.append(
             "The comparison and the figures show each swept loss at the point of the sweep with "
-            "the "
-            f"best {metric}. The point was selected by the numbers shown, so these are slightly "
-            "optimistic; the sweep table has every point."
+            f"the best {metric}. The point was selected by the numbers shown, so these are "
+            "slightly optimistic; the sweep table has every point."
         )
     notes.append(
         "Losses are compared by the task metric, never by their own values, whose units differ. "

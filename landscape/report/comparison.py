@@ -1,5 +1,6 @@
 """Compares losses: one row of raw numbers per loss and point of the sweep."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,29 +68,27 @@ def audited(results: Results) -> bool:
 
 def best_points(table: pd.DataFrame) -> pd.DataFrame:
     """Returns one row per loss, best first: its sweep point with the best interquartile mean."""
-    ordered = _best_first(table)
-    return ordered.drop_duplicates("loss").reset_index(drop=True)
+    return _best_first(table).drop_duplicates("loss", ignore_index=True)
 
 
 def shown_points(table: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows to show, best first: all of them, or `best_points` if there are too many."""
     if len(table) <= MOST_POINTS:
-        return _best_first(table).reset_index(drop=True)
+        return _best_first(table)
     return best_points(table)
 
 
 def _best_first(table: pd.DataFrame) -> pd.DataFrame:
     ascending = not bool(table["higher_is_better"].iloc[0])
-    return table.sort_values("value", ascending=ascending, kind="stable", na_position="last")
+    return table.sort_values("value", ascending=ascending, kind="stable", ignore_index=True)
 
 
 def point_text(results: Results, run: StoredRun) -> str:
     """Formats the swept values; keys are shortened to their last word if that is unambiguous."""
-    words = [key.rsplit(".", 1)[-1] for key in results.swept]
-    names = words if len(set(words)) == len(words) else list(results.swept)
-    return ", ".join(
-        f"{name}={run.swept.get(key)}" for name, key in zip(names, results.swept, strict=True)
-    )
+    last_words = [key.rsplit(".", 1)[-1] for key in results.swept]
+    names = last_words if len(set(last_words)) == len(last_words) else results.swept
+    values = map(run.swept.get, results.swept)
+    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
 
 
 def target_value(results: Results, rows: Sequence[dict[str, Any]]) -> float:
@@ -148,17 +147,23 @@ def _row(results: Results, runs: Sequence[StoredRun]) -> dict[str, Any]:
     per_run = [run_measures(run, results.metric) for run in counted]
     finite = [values for values in per_run if np.isfinite(values["outcome"])]
     value, low, high = statistics.estimate([values["outcome"] for values in finite])
-    states = [run.status for run in runs]
-    row: dict[str, Any] = {"loss": runs[0].loss}
-    row |= {key: runs[0].swept.get(key) for key in results.swept}
-    row |= {"metric": results.metric, "higher_is_better": results.higher_is_better}
-    row |= {"value": value, "low": low, "high": high, "seeds": len(finite)}
-    row["start"] = statistics.estimate([values["start"] for values in finite]).value
-    row["diverged"] = states.count("diverged") / len(counted) if counted else np.nan
-    row |= {"failed": states.count("failed") + states.count("unreadable")}
-    row |= {"unfinished": states.count("unfinished")}
-    row |= {name: statistics.median([run[name] for run in per_run]) for name in MEASURES}
-    return row | {"zero_runs": sum(run["zero_gradient"] == 1 for run in per_run)}
+    states = Counter(run.status for run in runs)
+    return {
+        "loss": runs[0].loss,
+        **{key: runs[0].swept.get(key) for key in results.swept},
+        "metric": results.metric,
+        "higher_is_better": results.higher_is_better,
+        "value": value,
+        "low": low,
+        "high": high,
+        "seeds": len(finite),
+        "start": statistics.estimate([values["start"] for values in finite]).value,
+        "diverged": states["diverged"] / len(counted) if counted else np.nan,
+        "failed": states["failed"] + states["unreadable"],
+        "unfinished": states["unfinished"],
+        **{name: statistics.median([values[name] for values in per_run]) for name in MEASURES},
+        "zero_runs": sum(values["zero_gradient"] == 1 for values in per_run),
+    }
 
 
 def _best(rows: Sequence[dict[str, Any]], higher_is_better: bool) -> int:
@@ -200,10 +205,8 @@ def _against_best(
 ) -> dict[str, Any]:
     """Returns the gain relative to the best row, and the paired test against it by seed."""
     outcomes, best_outcomes = _outcomes(runs, results.metric), _outcomes(best_runs, results.metric)
-    differences = [
-        outcomes[seed] - best_outcomes[seed]
-        for seed in sorted(outcomes.keys() & best_outcomes.keys())
-    ]
+    seeds = sorted(outcomes.keys() & best_outcomes.keys())
+    differences = [outcomes[seed] - best_outcomes[seed] for seed in seeds]
     best_gain = best["value"] - best["start"]
     is_best = row is best
     return {
@@ -216,10 +219,12 @@ def _against_best(
 
 
 def _outcomes(runs: Sequence[StoredRun], metric: str) -> dict[int, float]:
-    outcomes = {
-        run.seed: run.outcome(metric) for run in runs if run.counted and run.seed is not None
+    """Returns the finite outcomes by seed."""
+    return {
+        run.seed: outcome
+        for run in runs
+        if run.counted and run.seed is not None and np.isfinite(outcome := run.outcome(metric))
     }
-    return {seed: value for seed, value in outcomes.items() if np.isfinite(value)}
 
 
 def run_table(results: Results, target: float) -> pd.DataFrame:
@@ -231,8 +236,9 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
         if run.counted:
             row |= run_measures(run, results.metric)
             row |= {"steps_to_target": run_steps_to_target(results, run, target)}
-            row |= {name: run.last(name) for name in _recorded_columns(run)}
-            parameters = None if run.summary is None else run.summary.parameters
+            names = ("risk/batch", "risk/evaluation", *(run.summary.metrics if run.summary else ()))
+            row |= {name: run.last(name) for name in names if name in run.trace}
+            parameters = run.summary and run.summary.parameters
             row |= {"parameters": np.nan if parameters is None else parameters}
             row |= curvature_table.run_measures(run) | check_results.columns([run])
         if audited(results):
@@ -241,9 +247,3 @@ def run_table(results: Results, target: float) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
     return table
-
-
-def _recorded_columns(run: StoredRun) -> list[str]:
-    """Returns the trace columns of the risks and metrics."""
-    names = ["risk/batch", "risk/evaluation", *(run.summary.metrics if run.summary else ())]
-    return [name for name in names if name in run.trace]

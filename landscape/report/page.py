@@ -1,6 +1,7 @@
 """Renders the page: one self-contained HTML file, from a template that escapes all text."""
 
 import base64
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -75,9 +76,8 @@ def _sections(
     sentences: Sequence[str],
 ) -> list[PageSection]:
     """Returns the sections that are not empty."""
-    sections = []
-    for name, title, text in _SECTIONS:
-        section = PageSection(
+    sections = [
+        PageSection(
             name,
             title,
             text,
@@ -85,14 +85,15 @@ def _sections(
             [shown for shown in pictures if shown.picture.section == name],
             [(table, table.texts) for table in report_tables if table.section == name],
         )
-        if section.pictures or section.tables or section.sentences:
-            sections.append(section)
-    return sections
+        for name, title, text in _SECTIONS
+    ]
+    return [item for item in sections if item.pictures or item.tables or item.sentences]
 
 
 def page(
     results: Results,
     view: View,
+    *,
     comparison: pd.DataFrame,
     report_tables: Sequence[ReportTable],
     failures: pd.DataFrame,
@@ -101,7 +102,7 @@ def page(
     audit_rows: Sequence[audits.AuditRow],
     sentences: Sequence[str],
 ) -> str:
-    """Returns the whole page as text; `sentences` introduce the section across losses."""
+    """Returns the whole page as text; `sentences` introduce the section `Across losses`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
@@ -151,14 +152,14 @@ def _verdicts(view: View, comparison: pd.DataFrame) -> list[dict[str, str]]:
 def facts(results: Results, view: View) -> list[str]:
     """Returns the facts below the title: parts, steps, batch size, and runs by status."""
     run = next(iter(view.runs.values()))[0]
-    states = [run.status for run in results.runs]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    states = Counter(run.status for run in results.runs)
+    counts = ", ".join(f"{states[state]} {state}" for state in STATES if state in states)
     texts = []
     if run.config is not None:
         texts += [f"dataset {run.config.dataset.name}", f"model {run.config.model.name}"]
         texts += [f"optimizer {run.config.optimizer.name}", f"{run.config.steps} steps"]
         texts.append(f"batches of {run.config.batch_size}")
-    return [*texts, f"{len(states)} runs: {counts}"]
+    return [*texts, f"{len(results.runs)} runs: {counts}"]
 
 
 def _settings(results: Results) -> list[tuple[str, str]]:

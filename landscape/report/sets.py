@@ -1,4 +1,4 @@
-"""The sets of lines and planes in `slices.npz`: labels, file names, units of distance."""
+"""Sets of lines and planes in `slices.npz`: their labels, file names and units of distance."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from landscape.report.results import StoredRun
 from landscape.report.words import TIMES
 
 PLACES = {"trained": "the trained point", "initial": "the initial point"}
-# The array that every set of a kind has.
+# The array that all sets of a kind have.
 _FIRST = {"lines": "coordinates", "planes": "x"}
 _RANDOM = "random"
 
@@ -24,11 +24,11 @@ class Axis(NamedTuple):
 
     @property
     def random(self) -> bool:
-        """Whether the direction is drawn, so that there can be several."""
+        """Whether the direction is drawn at random, so that a set can have several."""
         return self.name == _RANDOM
 
-    def label(self, at: str) -> str:
-        """The name of the axis in a figure."""
+    def label(self, point: str) -> str:
+        """Returns the label of the axis in a figure."""
         option = self.options.get
         if self.name == "eigenvector":
             index, end = option("index"), option("end")
@@ -37,24 +37,24 @@ class Axis(NamedTuple):
         if self.name == "trajectory":
             return f"trajectory {option('component')}"
         if self.name == "interpolation":
-            return "to the initialization" if at == "trained" else "to the trained point"
+            return "to the initialization" if point == "trained" else "to the trained point"
         return "random direction" if self.random else self.name
 
-    def phrase(self, at: str) -> str:
-        """The direction in a sentence."""
+    def phrase(self, point: str) -> str:
+        """Returns the direction as a phrase in a sentence."""
         if self.name == "trajectory":
             return f"component {self.options.get('component')} of the trajectory"
         if self.name == "interpolation":
-            return f"the line {self.label(at)}"
-        return f"a {self.label(at)}" if self.random else f"the {self.label(at)}"
+            return f"the line {self.label(point)}"
+        return f"a {self.label(point)}" if self.random else f"the {self.label(point)}"
 
-    def unit(self, at: str) -> tuple[str, str]:
-        """Returns the unit of a distance on the axis, and what a distance of 1 is in a sentence."""
+    def unit(self, point: str) -> tuple[str, str]:
+        """Returns the unit of distances on the axis, and a sentence that defines the distance 1."""
         if self.name == "trajectory":
             sentence = "At distance 1 lies the projection of the farthest checkpoint."
             return "1 = farthest checkpoint", sentence
         if self.name == "interpolation":
-            end = "initialization" if at == "trained" else "trained point"
+            end = "initialization" if point == "trained" else "trained point"
             return f"1 = {end}", f"At distance 1 lies the run's {end}."
         normalization = str(self.options.get("normalization"))
         if (self.name, normalization) in _UNSCALED:
@@ -65,7 +65,7 @@ class Axis(NamedTuple):
         return f"units of {self.name}", f"Distances are in units of the direction {self.name}."
 
 
-# How a normalization is written beside an axis, and what a distance of 1 means.
+# Unit and definition of the distance 1, by normalization of the direction.
 _UNITS = {
     "filter": (f"{TIMES} filter norms", "At distance 1 every filter has moved by its own norm."),
     "layer": (f"{TIMES} layer norms", "At distance 1 every layer has moved by its own norm."),
@@ -89,62 +89,61 @@ _UNSCALED = {
 
 
 class StoredSet(NamedTuple):
-    """A set of lines or planes; `slug` distinguishes its files and is empty for the first set."""
+    """A set of lines or planes; `slug` is part of its file names, and empty for the first set."""
 
     kind: str
     label: str
     slug: str
     axes: tuple[Axis, ...]
 
-    def array(self, at: str, measure: str) -> str:
-        """The name of an array in slices.npz."""
-        return f"{at}/{self.kind}/{self.label}/{measure}"
+    def array(self, point: str, measure: str) -> str:
+        """Returns the name of an array in slices.npz."""
+        return f"{self.where(point)}/{measure}"
 
-    def where(self, at: str) -> str:
-        """The name of the set in checks."""
-        return f"{at}/{self.kind}/{self.label}"
+    def where(self, point: str) -> str:
+        """Returns the place of the set, as named in checks."""
+        return f"{point}/{self.kind}/{self.label}"
 
-    def file(self, stem: str, at: str) -> str:
-        """The name of a figure of the set: nothing is added for the first set and `trained`."""
-        end = "" if at == "trained" else at
-        return "_".join(filter(None, (stem, self.slug, end)))
+    def file(self, stem: str, point: str) -> str:
+        """Returns the file name of a figure: slug and point follow unless empty and `trained`."""
+        return "_".join(filter(None, (stem, self.slug, "" if point == "trained" else point)))
 
     @property
     def random(self) -> bool:
-        """Whether one of its directions is drawn."""
+        """Whether one of its directions is drawn at random."""
         return any(axis.random for axis in self.axes)
 
 
 def labels(run: StoredRun, kind: str, places: Sequence[str] = tuple(PLACES)) -> list[str]:
     """Returns the labels of a run's sets of `lines` or `planes`, in the order of the file."""
-    names = []
-    for name in run.slices:
-        parts = name.split("/")
-        if len(parts) == 4 and parts[0] in places and parts[1] == kind and parts[3] == _FIRST[kind]:
-            names.append(parts[2])
-    return list(dict.fromkeys(names))
+    names = (name.split("/") for name in run.slices)
+    sets = [
+        parts[2]
+        for parts in names
+        if len(parts) == 4 and parts[1::2] == [kind, _FIRST[kind]] and parts[0] in places
+    ]
+    return list(dict.fromkeys(sets))
 
 
 def sets(runs: Iterable[StoredRun], kind: str) -> tuple[StoredSet, ...]:
-    """All sets of the runs, in the order of the files; the first is the one that matters most."""
-    known: dict[str, tuple[Axis, ...]] = {}
+    """Returns all sets of the runs, in the order of the files; the first is the main one."""
+    axes_of: dict[str, tuple[Axis, ...]] = {}
     for run in runs:
         stored, axes = labels(run, kind), _configured(run, kind)
         if len(axes) != len(stored):
             axes = [_axes_of_label(label, kind) for label in stored]
-        for label, pair in zip(stored, axes, strict=True):
-            known.setdefault(label, pair)
-    others = slugs(list(known)[1:])
+        axes_of |= {k: v for k, v in zip(stored, axes, strict=True) if k not in axes_of}
+    names = list(axes_of)
     return tuple(
-        StoredSet(kind, label, slug, axes)
-        for (label, axes), slug in zip(known.items(), ["", *others], strict=False)
+        StoredSet(kind, label, slug, axes_of[label])
+        for label, slug in zip(names, ["", *slugs(names[1:])], strict=False)
     )
 
 
 def slugs(texts: Sequence[str]) -> list[str]:
     """Returns a distinct file name for each text, of lowercase letters, digits and `_`.
 
-    None ends in the name of a place, since the place is the last part of a file name.
+    No name ends like a point, since file names end with the point.
     """
     names: list[str] = []
     for text in texts:
@@ -158,17 +157,17 @@ def slugs(texts: Sequence[str]) -> list[str]:
 
 
 def _configured(run: StoredRun, kind: str) -> list[tuple[Axis, ...]]:
-    """The axes of each set in the run's config."""
+    """Returns the axes of each set in the run's config."""
     settings = None if run.config is None else run.config.slices
     if settings is None:
         return []
-    usual = settings.direction
-    sets: list[tuple[DirectionPart, ...]]
+    default_part = settings.direction
+    parts: list[tuple[DirectionPart, ...]]
     if kind == "lines":
-        sets = [(lines.direction or usual,) for lines in settings.lines or ()]
+        parts = [(lines.direction or default_part,) for lines in settings.lines or ()]
     else:
-        sets = [planes.axes or (usual, usual) for planes in settings.planes or ()]
-    return [tuple(_axis(part.name, part.options) for part in parts) for parts in sets]
+        parts = [planes.axes or (default_part,) * 2 for planes in settings.planes or ()]
+    return [tuple(_axis(part.name, part.options) for part in axes) for axes in parts]
 
 
 def _axis(name: str, options: Mapping[str, Any]) -> Axis:
@@ -179,7 +178,7 @@ def _axis(name: str, options: Mapping[str, Any]) -> Axis:
 
 
 def _axes_of_label(label: str, kind: str) -> tuple[Axis, ...]:
-    """The axes that a label names, for a file that does not match its config."""
+    """Returns the axes that a label names, for a file that does not match its config."""
     names = [part.split("[")[0].strip() for part in label.split(TIMES)]
     count = 1 if kind == "lines" else 2
     return tuple(_axis(name, {}) for name in (names * count)[:count])

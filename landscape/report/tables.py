@@ -1,14 +1,14 @@
 """Formats the comparison for reading: headings, definitions, Markdown, LaTeX and terminal text."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from landscape.errors import last_line
 from landscape.report import audits, words
-from landscape.report.results import Results, StoredRun
+from landscape.report.results import Results
 from landscape.report.sentences import (
     LEARNS_GAIN,
     LEARNS_ROOM,
@@ -240,16 +240,15 @@ def display(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def _display_row(row: pd.Series) -> dict[str, str]:
     dead = [words.percent(row[f"dead_{name}"]) for name in words.DEAD]
-    gradient = [words.scientific(row[f"gradient_{end}"]) for end in ("start", "end")]
-    steps = words.count(row["steps_to_target"])
-    metric, unit = words.metric_label(str(row["metric"])), ""
-    if words.metric_kind(str(row["metric"])) in words.SHARES:
-        unit = " %"
+    steps, metric = words.count(row["steps_to_target"]), str(row["metric"])
+    unit = " %" if words.metric_kind(metric) in words.SHARES else ""
     return {
         "loss": str(row["name"]),
-        f"{metric}{unit} [95 % CI]": _short_estimate(row, in_percent=bool(unit)),
+        f"{words.metric_label(metric)}{unit} [95 % CI]": _short_estimate(
+            row, in_percent=bool(unit)
+        ),
         "reached": reached_text(row) + (f" in {steps}" if steps != words.MISSING else ""),
-        "gradient": "→".join(gradient),
+        "gradient": "→".join(words.scientific(row[f"gradient_{end}"]) for end in ("start", "end")),
         "dead % e/c/w/u": "/".join(dead) if len(set(dead)) > 1 else f"all {dead[0]}",
         "finding": "\n".join(filter(None, (str(row["finding"]), audits.line(row)))),
     }
@@ -268,77 +267,70 @@ def _short_estimate(row: pd.Series, in_percent: bool) -> str:
 
 def failures(results: Results) -> pd.DataFrame:
     """Returns one row per run that failed, has not finished, or has an unreadable file."""
-    rows = [_failure(run) for run in results.runs if not run.counted or run.problem]
+    rows = [
+        {
+            "run": run.name,
+            "loss": run.loss,
+            "seed": "" if run.seed is None else str(run.seed),
+            "status": run.status,
+            "reason": last_line(run.error) or run.problem or "the run has not finished",
+        }
+        for run in results.runs
+        if not run.counted or run.problem
+    ]
     return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
 
 
-def _failure(run: StoredRun) -> dict[str, str]:
-    reason = last_line(run.error) or run.problem or "the run has not finished"
-    seed = "" if run.seed is None else str(run.seed)
-    return {"run": run.name, "loss": run.loss, "seed": seed, "status": run.status, "reason": reason}
+_MARKDOWN = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_[]|~$"}
+    | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+)
+_LATEX = str.maketrans(
+    {mark: f"\\{mark}" for mark in "{}_&%$#"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "→": r"$\rightarrow$",
+        words.MINUS: r"$-$",
+        words.MISSING: "--",
+        "∞": r"$\infty$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "²": r"\textsuperscript{2}",
+        "λ": r"$\lambda$",
+        "θ": r"$\theta$",
+        "·": r"$\cdot$",
+        "±": r"$\pm$",
+        words.TIMES: r"$\times$",
+        "\n": " ",
+        "\r": " ",
+    }
+)
+# Columns that LaTeX sets as paragraphs.
+_WIDE = ("finding", "reason", "findings", "training", "message", "note")
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Returns a pipe table; characters with a meaning in Markdown or HTML are escaped."""
-    lines = [_markdown_line(table.columns), _markdown_line(["---"] * len(table.columns), str)]
-    lines += [_markdown_line(row) for row in table.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
+    lines = [f"| {' | '.join(cells)} |" for cells in _escaped(table, _MARKDOWN)]
+    lines.insert(1, f"| {' | '.join('---' for _ in table.columns)} |")
+    return "\n".join([*lines, ""])
 
 
-_MARKDOWN: dict[str, str | int | None] = {
-    **{mark: f"\\{mark}" for mark in "\\`*_[]|~$"},
-    **{"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "},
-}
-
-
-def _markdown_line(cells: Iterable[object], escape: Callable[[str], str] | None = None) -> str:
-    escape = escape or (lambda text: text.translate(str.maketrans(_MARKDOWN)))
-    return "| " + " | ".join(escape(str(cell)) for cell in cells) + " |"
-
-
-_LATEX: dict[str, str | int | None] = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "_": r"\_",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "→": r"$\rightarrow$",
-    words.MINUS: r"$-$",
-    words.MISSING: "--",
-    "∞": r"$\infty$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "²": r"\textsuperscript{2}",
-    "λ": r"$\lambda$",
-    "θ": r"$\theta$",
-    "·": r"$\cdot$",
-    "±": r"$\pm$",
-    words.TIMES: r"$\times$",
-    "\n": " ",
-    "\r": " ",
-}
-
-
-_WIDE = ("finding", "reason", "findings", "training", "message", "note")
-
-
-def latex(table: pd.DataFrame, wide: Sequence[str] = _WIDE) -> str:
-    r"""Returns a booktabs `tabular`; the columns in `wide` are set as paragraphs."""
-    formats = ["p{0.3\\linewidth}" if name in wide else "l" for name in table.columns]
-    lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{''.join(formats)}}}"]
-    lines += [r"\toprule", _latex_line(table.columns), r"\midrule"]
-    lines += [_latex_line(row) for row in table.itertuples(index=False)]
+def latex(table: pd.DataFrame) -> str:
+    r"""Returns a booktabs `tabular`; characters with a meaning in LaTeX are escaped."""
+    formats = ["p{0.3\\linewidth}" if name in _WIDE else "l" for name in table.columns]
+    head, *body = (" & ".join(cells) + r" \\" for cells in _escaped(table, _LATEX))
+    begin = rf"\begin{{tabular}}{{{''.join(formats)}}}"
+    lines = [r"% needs \usepackage{booktabs}", begin, r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _latex_line(cells: Iterable[object]) -> str:
-    escaped = (str(cell).translate(str.maketrans(_LATEX)) for cell in cells)
-    return " & ".join(escaped) + r" \\"
+def _escaped(table: pd.DataFrame, escapes: Mapping[int, str]) -> list[list[str]]:
+    """Returns the escaped cells of the header and of each row."""
+    rows = [table.columns, *table.itertuples(index=False)]
+    return [[str(cell).translate(escapes) for cell in row] for row in rows]

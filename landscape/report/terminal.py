@@ -117,20 +117,14 @@ def _source_lines(where: Where | None) -> Iterator[Text]:
     text = where.text
     if not text:
         return
-    first, last = where.column, where.end_column
-    width_limit = 58
+    first, last, width = where.column, where.end_column, 58
     start = 0
-    if (
-        first is not None
-        and last is not None
-        and first > width_limit // 2
-        and len(text) > width_limit
-    ):
-        start = min(first - 1, len(text) - width_limit)
-    shown = text[start : start + width_limit]
-    yield Text(f"  {'…' if start else ''}{shown}{'…' if start + width_limit < len(text) else ''}")
+    if first is not None and last is not None and first > width // 2 and len(text) > width:
+        start = min(first - 1, len(text) - width)
+    shown = text[start : start + width]
+    yield Text(f"  {'…' if start else ''}{shown}{'…' if start + width < len(text) else ''}")
     if first is not None and last is not None:
-        caret_width = max(1, min(last - first, width_limit - (first - 1 - start)))
+        caret_width = max(1, min(last - first, width - (first - 1 - start)))
         yield Text(" " * (first + 1 - start + bool(start)) + "^" * caret_width, style="bold")
 
 
