@@ -1,4 +1,4 @@
-"""What made-up runs measure in closed form: slices, curvature, checks, and what lies across."""
+"""Measurements of synthetic runs in closed form: slices, curvature, checks, across runs."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def radius(seed: int) -> float:
-    """The radius that `auto` found for the eigenvector: another one a seed."""
+    """The radius that `auto` finds for the eigenvector, a different one per seed."""
     return 0.2 + 0.05 * seed
 
 
@@ -62,7 +62,7 @@ def slices(loss: Any, seed: int, at: str, center: float, best: float) -> dict[st
     norm = np.sqrt(squared_norm(seed))
     sharp = center + 0.5 * sharpness(loss, seed) * (norm * radius(seed) * x) ** 2
     random, along = f"{at}/lines/{RANDOM}", f"{at}/lines/{EIGENVECTOR}"
-    found = {
+    arrays = {
         f"{at}/center/risk": np.array(center),
         f"{at}/center/accuracy": np.array(best),
         f"{random}/coordinates": x,
@@ -85,7 +85,7 @@ def slices(loss: Any, seed: int, at: str, center: float, best: float) -> dict[st
         f"{along}/radius": np.array(radius(seed)),
         f"{along}/radius_found": np.array(not loss.zero_gradient),
     }
-    return found | _planes(loss, seed, at, center, best)
+    return arrays | _planes(loss, seed, at, center, best)
 
 
 def _planes(loss: Any, seed: int, at: str, center: float, best: float) -> dict[str, np.ndarray]:
@@ -100,10 +100,10 @@ def _planes(loss: Any, seed: int, at: str, center: float, best: float) -> dict[s
         plane = np.where(grid_u + grid_v > 1.5, np.nan, bowl * np.exp(3 * (grid_u + grid_v)))
     accuracy = 0.1 + (best - 0.1) * np.exp(-(grid_u**2) - grid_v**2)
     norm = np.sqrt(squared_norm(seed))
-    found = {}
+    arrays = {}
     for label, scale, cosine in ((RANDOM, 1.0, 0.0), (PATH, 1.2, 0.42), (MIXED, 0.5, -0.03)):
         name = f"{at}/planes/{label}"
-        found |= {
+        arrays |= {
             f"{name}/x": scale * u,
             f"{name}/y": scale * v,
             f"{name}/risk": plane[None],
@@ -112,14 +112,14 @@ def _planes(loss: Any, seed: int, at: str, center: float, best: float) -> dict[s
             f"{name}/norm": np.array([[norm, 0.5 * norm]]),
             f"{name}/radius": np.array(scale),
         }
-    found[f"{at}/planes/{RANDOM}/dead/weights"] = dead[None]
+    arrays[f"{at}/planes/{RANDOM}/dead/weights"] = dead[None]
     largest = sharpness(loss, seed) * (1 + 0.2 * grid_u**2)
     smallest = sharpness(loss, seed) * (0.05 - 0.9 * loss.ripples * grid_u**2 - 0.1 * grid_v**2)
     if loss.diverges:
         smallest = np.where(grid_u + grid_v > 1.5, np.nan, smallest)
-    found[f"{at}/planes/{MIXED}/eigenvalue/smallest"] = smallest[None]
-    found[f"{at}/planes/{MIXED}/eigenvalue/largest"] = largest[None]
-    return found | _path(loss, seed, f"{at}/planes/{PATH}", center)
+    arrays[f"{at}/planes/{MIXED}/eigenvalue/smallest"] = smallest[None]
+    arrays[f"{at}/planes/{MIXED}/eigenvalue/largest"] = largest[None]
+    return arrays | _path(loss, seed, f"{at}/planes/{PATH}", center)
 
 
 def _path(loss: Any, seed: int, name: str, center: float) -> dict[str, np.ndarray]:
@@ -197,7 +197,7 @@ def _operator(top: float, bottom: float, bulk: float) -> dict[str, Any]:
 
 
 def checks(loss: Any, seed: int) -> list[dict[str, Any]]:
-    """All pass, but for ripples: a second difference that fails, and one that is undecided."""
+    """All checks pass; with ripples one fails and one is undecided."""
     where = f"trained/lines/{RANDOM}"
     failed = bool(loss.ripples) and seed % 2 == 0
     return [
@@ -238,67 +238,67 @@ def _check(name: str, where: str, passed: bool | None, *rest: Any) -> dict[str, 
 
 
 def across(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """across.json: `runs` are run, loss (the object), seed, swept, center, initial, metric."""
-    solutions, ways = [], []
-    for one in runs:
-        beside = [r for r in runs if (r["seed"], r["swept"]) == (one["seed"], one["swept"])]
+    """Returns across.json; `loss` of each run is the `Loss` object, not its name."""
+    solutions, interpolations = [], []
+    for run in runs:
+        beside = [r for r in runs if (r["seed"], r["swept"]) == (run["seed"], run["swept"])]
         solutions.append(
             {
-                "run": one["run"],
-                "loss": one["loss"].name,
-                "seed": one["seed"],
-                "swept": one["swept"],
-                "metric": one["metric"],
-                "risks": {other["run"]: _risk(one, other) for other in beside},
+                "run": run["run"],
+                "loss": run["loss"].name,
+                "seed": run["seed"],
+                "swept": run["swept"],
+                "metric": run["metric"],
+                "risks": {other["run"]: _risk(run, other) for other in beside},
                 "initial": {other["run"]: other["initial"] for other in beside},
             }
         )
         for other in runs:
-            ordered = runs.index(one) < runs.index(other) and one["swept"] == other["swept"]
-            same = one["loss"].name == other["loss"].name
-            if ordered and (same or one["seed"] == other["seed"]):
-                ways.append(_way(one, other, "seeds" if same else "losses"))
+            ordered = runs.index(run) < runs.index(other) and run["swept"] == other["swept"]
+            same = run["loss"].name == other["loss"].name
+            if ordered and (same or run["seed"] == other["seed"]):
+                interpolations.append(_interpolation(run, other, "seeds" if same else "losses"))
     return {
         "key": "made up",
         "metric": "accuracy",
         "higher_is_better": True,
         "solutions": solutions,
-        "interpolations": ways,
+        "interpolations": interpolations,
         "problems": ["<b>one</b> run could not be read"],
     }
 
 
-def _risk(one: dict[str, Any], other: dict[str, Any]) -> float | None:
-    """The excess grows with the difference of the accuracies that both losses end at."""
+def _risk(run: dict[str, Any], other: dict[str, Any]) -> float | None:
+    """The excess grows with the difference of the final accuracies of both losses."""
     if other["initial"] is None:
         return None
-    share = abs(one["loss"].final - other["loss"].final) * (1 + 0.1 * one["seed"])
+    share = abs(run["loss"].final - other["loss"].final) * (1 + 0.1 * run["seed"])
     drop = other["initial"] - other["center"]
     return other["center"] + share * drop
 
 
-def _way(one: dict[str, Any], other: dict[str, Any], kind: str) -> dict[str, Any]:
-    """A hill of half the drop times the loss's ripples and a tenth; none for the first loss."""
+def _interpolation(run: dict[str, Any], other: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A hill of 0.3 plus the ripples of the loss, in drops; no hill for the best loss."""
     t = np.linspace(0, 1, 25)
     hill = 4 * t * (1 - t)
     risks, drops = {}, {}
-    for end in (one, other):
+    for end in (run, other):
         drop = end["initial"] - end["center"]
         height = (0.3 + end["loss"].ripples) * (end["loss"].final < 0.96)
-        start, stop = _risk(one, end) or 0.0, _risk(other, end) or 0.0
+        start, stop = _risk(run, end) or 0.0, _risk(other, end) or 0.0
         risks[end["run"]] = (start + (stop - start) * t + height * drop * hill).tolist()
         drops[end["run"]] = drop if drop > 0 else None
     return {
         "kind": kind,
-        "from": one["run"],
+        "from": run["run"],
         "to": other["run"],
-        "from_loss": one["loss"].name,
+        "from_loss": run["loss"].name,
         "to_loss": other["loss"].name,
-        "from_seed": one["seed"],
+        "from_seed": run["seed"],
         "to_seed": other["seed"],
-        "swept": one["swept"],
+        "swept": run["swept"],
         "coordinates": t.tolist(),
-        "metric": (one["metric"] + (other["metric"] - one["metric"]) * t - 0.4 * hill).tolist(),
+        "metric": (run["metric"] + (other["metric"] - run["metric"]) * t - 0.4 * hill).tolist(),
         "risks": risks,
         "drops": drops,
     }

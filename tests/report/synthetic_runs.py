@@ -21,7 +21,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Loss:
-    """How a loss behaves: the accuracy it ends at, its speed, its gradients, its shape."""
+    """How a loss behaves: final accuracy, speed, gradients and shape."""
 
     name: str
     final: float = 0.95
@@ -190,8 +190,8 @@ def write_run(
         center, initial = (float(frame["risk/evaluation"].iloc[i]) for i in (-1, 0))
         best = accuracy(loss, seed, np.array([STEPS]))[0]
         np.savez(folder / "slices.npz", **measures.slices(loss, seed, "trained", center, best))
-        found = measures.curvature(loss, seed, center, initial - center)
-        (folder / "curvature.json").write_text(json.dumps(found))
+        record = measures.curvature(loss, seed, center, initial - center)
+        (folder / "curvature.json").write_text(json.dumps(record))
     (folder / "status.json").write_text(json.dumps({"status": status}))
 
 
@@ -207,7 +207,7 @@ def write_experiment(
 ) -> Path:
     """A whole experiment folder; with a sweep, the second value of the key is the better one.
 
-    `with_slices`: curvature, checks and what lies across runs as well.
+    `with_slices`: curvature, checks and measurements across runs as well.
     """
     directory.mkdir(parents=True)
     settings = {
@@ -239,7 +239,7 @@ def write_experiment(
 
 
 def _ends(name: str, loss: Loss, seed: int, swept: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a run's solution."""
+    """Returns the solution of a run, for `across`."""
     frame = trace(loss, seed)
     initial, center = (float(frame["risk/evaluation"].iloc[i]) for i in (0, -1))
     metric = float(frame["accuracy"].iloc[-1])

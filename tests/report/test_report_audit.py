@@ -1,4 +1,4 @@
-"""The audit beside what training showed: columns, section, agreement, and damaged files."""
+"""Audits compared with training: columns, section, agreement, and damaged files."""
 
 import csv
 import json
@@ -77,10 +77,10 @@ def audited(tmp_path_factory):
     return directory, build(directory)
 
 
-def test_the_comparison_has_the_verdict_what_it_rests_on_and_whether_training_agrees(audited):
+def test_the_comparison_has_verdict_findings_and_agreement(audited):
     table = audited[1].comparison.set_index("loss")
-    found = {name: tuple(row[list(audits.COLUMNS)]) for name, row in table.iterrows()}
-    assert found == {
+    cells = {name: tuple(row[list(audits.COLUMNS)]) for name, row in table.iterrows()}
+    assert cells == {
         "learns": ("trainable", "", "yes"),
         "sticks": ("untrainable", "D101, G201", "yes"),
         "lucky_<u>": ("untrainable", "N301", "no"),
@@ -105,7 +105,7 @@ def test_the_tables_of_the_comparison_show_it_escaped(audited):
     assert "& untrainable & D101, G201 & yes &" in tex and r"\textless{}i\textgreater{}" in tex
 
 
-def test_one_row_a_run_has_its_own_verdict(audited):
+def test_every_run_has_its_own_verdict(audited):
     stored = pd.read_csv(audited[0] / "report" / "results.csv", keep_default_na=False)
     columns = [name for name in stored.columns if name.startswith("audit")]
     assert columns == ["audit_verdict", "audit_findings"]
@@ -138,7 +138,7 @@ def test_the_table_of_the_audit_has_every_finding(audited):
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in markdown.splitlines()} == {6}
 
 
-def test_the_page_sets_the_audit_against_training(audited):
+def test_the_page_compares_the_audit_with_training(audited):
     text = audited[1].index.read_text()
     section = Section(text)
     header, *rows = section.rows
@@ -196,7 +196,7 @@ def test_a_terminal_gets_the_verdict_as_a_line_below_the_finding(audited):
     assert list(shown.columns) == list(without.columns)[1:]
 
 
-def test_nothing_is_said_of_audits_where_there_are_none(experiment):
+def test_without_audits_the_report_does_not_mention_them(experiment):
     directory, report = experiment
     assert not set(audits.COLUMNS) & set(report.comparison.columns)
     assert "audit" not in (directory / "report" / "results.csv").read_text().splitlines()[0]
@@ -246,7 +246,7 @@ def test_the_tally_counts_claims_alone():
     assert "no claim" in audits.tally(rows("no claim", "not trained"))
 
 
-def test_a_sweep_sets_every_point_against_the_audit_and_draws_it_once(tmp_path):
+def test_a_sweep_compares_every_point_with_the_audit_and_draws_it_once(tmp_path):
     losses = (Loss("a", audit=audit("trainable")), Loss("b", audit=audit("care", kink=1.0)))
     sweep = {"optimizer.learning_rate": [0.1, 0.01]}
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep)
@@ -258,7 +258,7 @@ def test_a_sweep_sets_every_point_against_the_audit_and_draws_it_once(tmp_path):
     assert [audit.shapes.lines[0].marks[0].x for audit in audits.drawn(runs)] == [0, 1]
 
 
-def test_points_whose_audits_differ_are_drawn_apart(tmp_path):
+def test_points_with_different_audits_are_drawn_separately(tmp_path):
     sweep = {"losses.a.width": [1.0, 2.0]}
     losses = (Loss("a", audit=audit("trainable")),)
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep)
@@ -280,7 +280,7 @@ def test_audits_that_failed_are_listed_by_the_figure_and_never_drawn_alone(tmp_p
     assert "a: not audited; b: care" in image["alt"]
 
 
-def test_an_audit_that_one_run_failed_to_make_is_taken_from_another(tmp_path):
+def test_a_failed_audit_is_replaced_by_the_audit_of_another_run(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("a", audit=GOOD),), 2, with_slices=False)
     (directory / "runs" / "a-0-0" / "audit.json").write_text(json.dumps(REFUSED))
     results = read(directory)
@@ -345,7 +345,7 @@ def test_a_damaged_audit_is_named_and_breaks_nothing(tmp_path, how):
     assert run_table(results, np.nan)["audit_verdict"].tolist() == ["", "care"]
 
 
-def test_a_report_is_made_where_every_audit_is_damaged(tmp_path):
+def test_the_report_is_built_if_every_audit_is_damaged(tmp_path):
     losses = (Loss("a", audit={}), Loss("b", 0.8))
     directory = write_experiment(tmp_path / "x", losses, 1)
     (directory / "runs" / "a-0-0" / "slices.npz").write_bytes(b"PK no zip")
@@ -358,7 +358,7 @@ def test_a_report_is_made_where_every_audit_is_damaged(tmp_path):
     assert problem.startswith("audit.json cannot be read")
 
 
-def test_what_was_audited_before_is_removed_from_the_report(tmp_path):
+def test_files_of_removed_audits_are_deleted_from_the_report(tmp_path):
     losses = (Loss("a", audit=GOOD),)
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False)
     report = build(directory).directory

@@ -1,4 +1,4 @@
-"""The whole report: what is written, what it says, and what it does with bad files."""
+"""The whole report: its files, its texts, and its treatment of damaged files."""
 
 import json
 import re
@@ -56,7 +56,7 @@ TABLES = (
 
 
 class Page(HTMLParser):
-    """Collects what the tests ask about."""
+    """Collects tags, ids, texts and links."""
 
     def __init__(self, text):
         super().__init__()
@@ -105,7 +105,7 @@ def test_the_page_needs_nothing_from_outside(experiment, page):
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
 
 
-def test_the_page_says_what_was_found(experiment, page):
+def test_the_page_has_the_findings(experiment, page):
     text = re.sub(r"\s+", " ", "".join(page.text))
     for finding in experiment[1].comparison["finding"]:
         assert finding in text
@@ -129,8 +129,8 @@ def test_the_page_is_sound_html(page):
 
 def test_the_surfaces_are_data_without_nan(experiment):
     text = experiment[1].index.read_text()
-    found = re.search(r'<script id="surface-data" type="application/json">(.*?)</script>', text)
-    data = json.loads(found[1], parse_constant=lambda name: pytest.fail(name))
+    match = re.search(r'<script id="surface-data" type="application/json">(.*?)</script>', text)
+    data = json.loads(match[1], parse_constant=lambda name: pytest.fail(name))
     assert len(data["items"]) == 5 * 3
     item = next(item for item in data["items"] if item["name"].startswith("cross_entropy, random"))
     seed = int(re.search(r"seed (\d)", item["name"])[1])
@@ -142,7 +142,7 @@ def test_the_surfaces_are_data_without_nan(experiment):
     assert any(value is None for row in holed["risk"] for value in row)
 
 
-def test_all_losses_are_shown_at_the_seed_that_ranks_nearest_the_middle(experiment):
+def test_all_losses_are_shown_at_the_seed_closest_to_the_median(experiment):
     """Losses of one seed share their directions; a plane of another seed shows another slice."""
     finals: dict[str, dict[int, float]] = {}
     for path in experiment[0].glob("runs/*/slices.npz"):
@@ -175,12 +175,12 @@ def test_the_same_runs_give_the_same_bytes(experiment):
     assert [name for name in once if once[name] != twice[name]] == []
 
 
-def test_matplotlib_is_left_as_it_was(experiment):
+def test_the_settings_of_matplotlib_are_restored(experiment):
     assert mpl.rcParams["axes.grid"] == mpl.rcParamsDefault["axes.grid"]
     assert mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
 
 
-def test_a_report_is_made_without_jax(tmp_path):
+def test_a_report_is_built_without_jax(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1, with_slices=False)
     code = (
         "import sys, pathlib; from landscape.report.assemble import build; "
@@ -206,7 +206,7 @@ def test_twelve_losses_and_a_sweep(tmp_path):
     assert len((report.directory / "tables" / "sweep.md").read_text().splitlines()) == 2 + 24
 
 
-def test_what_no_longer_applies_is_removed(tmp_path):
+def test_stale_files_are_removed(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("good"), Loss("bad", fails=(0,))), 1)
     report = build(directory).directory
     (report / "figures" / "mine.png").write_bytes(b"kept")
@@ -238,18 +238,18 @@ def test_what_no_longer_applies_is_removed(tmp_path):
         ("status.json", None, "the run has not finished"),
     ],
 )
-def test_a_broken_file_costs_its_run_and_is_listed(tmp_path, file, content, reason):
+def test_a_damaged_file_excludes_its_run_and_is_listed(tmp_path, file, content, reason):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 2)
     path = directory / "runs" / "cross_entropy-0-1" / file
     path.unlink() if content is None else path.write_bytes(content)
     results = read(directory)
     (listed,) = failures(results).to_dict("records")
     assert listed["run"] == "cross_entropy-0-1" and reason in listed["reason"]
-    kept = 2 if file in ("slices.npz", "curvature.json") else 1
-    assert compare(results)["seeds"].tolist() == [kept]
+    seeds = 2 if file in ("slices.npz", "curvature.json") else 1
+    assert compare(results)["seeds"].tolist() == [seeds]
 
 
-def test_a_report_is_made_around_broken_runs(tmp_path):
+def test_a_report_is_built_without_the_damaged_runs(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 4, with_slices=False)
     runs = directory / "runs"
     (runs / "cross_entropy-0-0" / "trace.parquet").write_bytes(b"")
@@ -283,7 +283,7 @@ def test_pickled_slices_are_not_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "all failed", "a file"])
-def test_nothing_to_report_is_an_error_of_the_user(tmp_path, what):
+def test_an_experiment_without_results_is_a_user_error(tmp_path, what):
     directory = tmp_path / "x"
     if what == "empty":
         directory.mkdir()

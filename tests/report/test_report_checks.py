@@ -1,4 +1,4 @@
-"""What failed is marked beside its figures and listed; what did not is not."""
+"""Failed checks, and only these, are marked in figures and listed first."""
 
 import json
 
@@ -30,7 +30,7 @@ def titles(picture):
     return [axes.get_title(loc="left") for axes in picture.figure.axes]
 
 
-def shown(directory):
+def load_view(directory):
     results = read(directory)
     return make_view(results, compare(results))
 
@@ -46,7 +46,7 @@ def test_the_table_counts_and_names_the_worst(experiment):
     assert undecided["loss"].tolist() == ["hinge"] and undecided.index.tolist() == [1]
 
 
-def test_a_reader_sees_one_row_for_all_places_at_which_a_check_passed(tmp_path):
+def test_all_places_at_which_a_check_passed_share_one_row(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 2)
     for path in (directory / "runs").glob("*/summary.json"):
         summary = json.loads(path.read_text())
@@ -54,55 +54,55 @@ def test_a_reader_sees_one_row_for_all_places_at_which_a_check_passed(tmp_path):
         summary["checks"] = [passed | {"where": f"trained/lines/{n}"} for n in range(5)]
         summary["checks"].append(FAILED | {"where": "trained/lines/5"})
         path.write_text(json.dumps(summary))
-    made = check_results.table({"a": read(directory).runs})
-    folded = check_results.folded(made)
-    assert len(made) == 6 and made["passed"].sum() == 10
+    table = check_results.table({"a": read(directory).runs})
+    folded = check_results.folded(table)
+    assert len(table) == 6 and table["passed"].sum() == 10
     assert folded["where"].tolist() == ["trained/lines/5", "5 places"]
     assert folded["passed"].tolist() == [0, 10] and folded["failed"].tolist() == [2, 0]
 
 
-def test_only_what_failed_is_marked(experiment):
-    looked = shown(experiment[0])
+def test_only_failed_checks_are_marked(experiment):
+    view_of_runs = load_view(experiment[0])
     with rendering.report_style():
         for picture in (
-            line_panels.risk_along_lines(looked, looked.lines[0], "trained"),
-            direction_panels.directions(looked, "trained"),
+            line_panels.risk_along_lines(view_of_runs, view_of_runs.lines[0], "trained"),
+            direction_panels.directions(view_of_runs, "trained"),
         ):
             marked = [title for title in titles(picture) if check_results.WARNING in title]
             assert len(marked) == 1 and "hinge" in marked[0] and "second_difference" in marked[0]
             assert "A check failed (see Checks) for hinge: second_difference." in picture.caption
         for other in (
-            line_panels.risk_along_lines(looked, looked.lines[1], "trained"),
-            spectrum_panels.spectrum(looked, "trained"),  # a check of it is undecided
+            line_panels.risk_along_lines(view_of_runs, view_of_runs.lines[1], "trained"),
+            spectrum_panels.spectrum(view_of_runs, "trained"),  # a check of it is undecided
         ):
             assert not any(check_results.WARNING in title for title in titles(other))
             assert "check failed" not in other.caption
 
 
-def test_a_finding_says_what_failed(experiment):
-    found = experiment[1].comparison.set_index("name")["finding"]
+def test_a_finding_names_the_failed_check(experiment):
+    findings = experiment[1].comparison.set_index("name")["finding"]
     clause = "check failed: second_difference (see Checks)"
-    assert found["hinge"].endswith(clause) and found.str.contains("check failed").sum() == 1
+    assert findings["hinge"].endswith(clause) and findings.str.contains("check failed").sum() == 1
     assert clause in display(experiment[1].comparison).set_index("loss").loc["hinge", "finding"]
 
 
-def test_a_check_of_a_point_concerns_its_slices_unless_it_is_of_curvature(tmp_path):
+def test_a_check_at_a_point_marks_its_slices_but_a_curvature_check_does_not(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     path = directory / "runs" / "cross_entropy-0-0" / "summary.json"
     summary = json.loads(path.read_text())
     summary["checks"] = [FAILED, {**FAILED, "name": "lanczos", "where": "trained/hessian"}]
     path.write_text(json.dumps(summary))
-    looked = shown(directory)
+    view_of_runs = load_view(directory)
     with rendering.report_style():
-        slices = line_panels.risk_along_lines(looked, looked.lines[0], "trained")
-        spectrum = spectrum_panels.spectrum(looked, "trained")
+        slices = line_panels.risk_along_lines(view_of_runs, view_of_runs.lines[0], "trained")
+        spectrum = spectrum_panels.spectrum(view_of_runs, "trained")
     assert any(f"{check_results.WARNING} center" in title for title in titles(slices))
     assert not any("lanczos" in title for title in titles(slices))
     assert any(f"{check_results.WARNING} center, lanczos" in title for title in titles(spectrum))
 
 
 @pytest.mark.parametrize("damage", [{"a": 1}, [1], [{"name": "center"}], [{**FAILED, "passed": 1}]])
-def test_damaged_checks_are_told_and_do_no_harm(tmp_path, damage):
+def test_damaged_checks_are_reported_and_left_out(tmp_path, damage):
     directory = write_experiment(tmp_path / "x", (Loss("a"),), 1, with_slices=False)
     path = directory / "runs" / "a-0-0" / "summary.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"checks": damage}))
@@ -112,7 +112,7 @@ def test_damaged_checks_are_told_and_do_no_harm(tmp_path, damage):
     assert compare(results)["seeds"].tolist() == [1]
 
 
-def test_null_numbers_are_none():
+def test_null_numbers_are_nan():
     undecided = {**FAILED, "value": None, "expected": None, "passed": None}
     check = schema.from_text(json.dumps(undecided), Check)
     assert check.passed is None and check.value != check.value

@@ -15,14 +15,14 @@ from landscape.report.results import read
 
 
 def traces(directory, loss):
-    found = {}
+    traces = {}
     for folder in sorted((directory / "runs").glob(f"{loss}-*")):
         status = json.loads((folder / "status.json").read_text())["status"]
-        found[int(folder.name.rsplit("-", 1)[1])] = (
+        traces[int(folder.name.rsplit("-", 1)[1])] = (
             status,
             pd.read_parquet(folder / "trace.parquet"),
         )
-    return found
+    return traces
 
 
 def outcomes(directory, loss):
@@ -67,21 +67,21 @@ def test_steps_and_share_that_reached_the_target(experiment, loss):
         above = trace.loc[trace["accuracy"] >= target, "step"]
         if status == "done" and len(above):
             first.append(above.iloc[0])
-    found = row(report, loss)
-    assert found["reached_runs"] == len(first)
-    assert found["reached"] == pytest.approx(len(first) / 6)
+    actual = row(report, loss)
+    assert actual["reached_runs"] == len(first)
+    assert actual["reached"] == pytest.approx(len(first) / 6)
     if first:
-        assert found["steps_to_target"] == np.median(first)
-        assert found["steps_to_target"] % (EVERY / 2) == 0
+        assert actual["steps_to_target"] == np.median(first)
+        assert actual["steps_to_target"] % (EVERY / 2) == 0
     else:
-        assert np.isnan(found["steps_to_target"])
+        assert np.isnan(actual["steps_to_target"])
 
 
-def test_a_diverged_run_counts_as_untrained_and_never_as_reaching(experiment):
-    found = row(experiment[1], "exponential")
-    assert found["diverged"] == 0.5 and found["diverged_step"] == 80
-    assert found["reached_runs"] <= 3
-    assert found["low"] < 0.2 < found["value"] < 0.6
+def test_a_diverged_run_counts_as_untrained_and_never_reaches_the_target(experiment):
+    actual = row(experiment[1], "exponential")
+    assert actual["diverged"] == 0.5 and actual["diverged_step"] == 80
+    assert actual["reached_runs"] <= 3
+    assert actual["low"] < 0.2 < actual["value"] < 0.6
 
 
 @pytest.mark.parametrize("loss", [loss.name for loss in LOSSES])
@@ -92,12 +92,12 @@ def test_gradients_and_dead_fractions_are_medians_over_runs(experiment, loss):
     end = [
         trace["gradient_norm/global"].replace(np.inf, np.nan).dropna().iloc[-1] for trace in runs
     ]
-    found = row(report, loss)
-    assert found["gradient_start"] == pytest.approx(np.median(start))
-    assert found["gradient_end"] == pytest.approx(np.median(end))
+    actual = row(report, loss)
+    assert actual["gradient_start"] == pytest.approx(np.median(start))
+    assert actual["gradient_end"] == pytest.approx(np.median(end))
     for name in ("examples", "components", "weights", "units"):
         last = [trace[f"dead/{name}"].iloc[-1] for trace in runs]
-        assert found[f"dead_{name}"] == pytest.approx(np.median(last))
+        assert actual[f"dead_{name}"] == pytest.approx(np.median(last))
 
 
 def test_slice_measures_are_medians_of_means_over_lines(experiment):
@@ -127,9 +127,9 @@ def test_slice_measures_are_medians_of_means_over_lines(experiment):
 def test_differences_are_paired_by_seed(experiment):
     directory, report = experiment
     difference = outcomes(directory, "hinge") - outcomes(directory, "cross_entropy")
-    found = row(report, "hinge")
-    assert found["difference"] == pytest.approx(difference.mean())
-    assert found["pairs"] == 6 and found["p_value"] == pytest.approx(2 / 2**6)
+    actual = row(report, "hinge")
+    assert actual["difference"] == pytest.approx(difference.mean())
+    assert actual["pairs"] == 6 and actual["p_value"] == pytest.approx(2 / 2**6)
     assert np.isnan(row(report, "cross_entropy")["p_value"])
 
 
@@ -141,19 +141,19 @@ def test_pairs_without_a_partner_are_left_out(tmp_path):
     assert "4 paired seeds are too few" in second["finding"]
 
 
-def test_a_given_target_is_kept(tmp_path):
+def test_a_configured_target_is_used(tmp_path):
     results = read(write_experiment(tmp_path / "x", LOSSES[:2], 2, with_slices=False, target=0.5))
     assert (compare(results)["target"] == 0.5).all()
 
 
-def test_a_target_that_the_untrained_model_meets_is_none(tmp_path):
+def test_a_target_that_the_untrained_model_meets_is_nan(tmp_path):
     stuck = (Loss("stuck", zero_gradient=True), Loss("lost", diverges={0: 40, 1: 40}))
     table = compare(read(write_experiment(tmp_path / "x", stuck, 2, with_slices=False)))
     assert table["target"].isna().all() and table["reached"].isna().all()
     assert not any("best" in finding for finding in table["finding"])
 
 
-def test_where_less_is_better_the_smallest_wins_and_there_is_no_default_target(tmp_path):
+def test_if_lower_is_better_the_smallest_wins_and_there_is_no_default_target(tmp_path):
     directory = write_experiment(
         tmp_path / "x", (Loss("big", 0.9), Loss("small", 0.3)), 6, with_slices=False
     )
@@ -166,17 +166,17 @@ def test_where_less_is_better_the_smallest_wins_and_there_is_no_default_target(t
     assert "worse than small" in table["finding"][1]
 
 
-def test_a_sweep_has_a_row_a_point_and_the_best_point_is_chosen(tmp_path):
+def test_a_sweep_has_one_row_per_point_and_the_best_point_is_selected(tmp_path):
     sweep = {"optimizer.learning_rate": [0.1, 0.001, 0.01]}
     results = read(write_experiment(tmp_path / "x", LOSSES[:2], 3, with_slices=False, sweep=sweep))
     table = compare(results)
     assert table["optimizer.learning_rate"].tolist() == [0.001, 0.01, 0.1] * 2
     best = best_points(table)
-    assert best["optimizer.learning_rate"].tolist() == [0.001, 0.001]  # the second that was given
+    assert best["optimizer.learning_rate"].tolist() == [0.001, 0.001]  # the second of the sweep
     assert best["name"][0] == "cross_entropy (learning_rate=0.001)"
 
 
-def test_one_tidy_row_a_run(experiment):
+def test_the_run_table_has_one_tidy_row_per_run(experiment):
     directory, _ = experiment
     table = run_table(read(directory), 0.5)
     assert len(table) == 36 and table["run"].is_unique

@@ -1,4 +1,4 @@
-"""Curvature, geometry and what lies across runs, recomputed from the files with NumPy alone."""
+"""Curvature, geometry and measurements across runs, recomputed from the files with NumPy."""
 
 import json
 
@@ -17,31 +17,31 @@ def table(experiment, name):
 
 
 def folders(experiment, loss):
-    found = sorted((experiment[0] / "runs").glob(f"{loss}-0-*"))
-    return [folder for folder in found if (folder / "slices.npz").exists()]
+    paths = sorted((experiment[0] / "runs").glob(f"{loss}-0-*"))
+    return [folder for folder in paths if (folder / "slices.npz").exists()]
 
 
 def recorded(experiment, loss, matrix):
-    """What curvature.json says of the trained points of a loss: the point and the matrix."""
+    """Returns point and matrix of curvature.json at the trained point of each run of a loss."""
     points = []
     for folder in folders(experiment, loss):
-        found = json.loads((folder / "curvature.json").read_text())["points"]
-        (point,) = [p for p in found if p["place"] == "trained"]
+        stored = json.loads((folder / "curvature.json").read_text())["points"]
+        (point,) = [p for p in stored if p["place"] == "trained"]
         points.append((point, point["operators"][matrix]))
     return points
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal_gamma_2", "hinge", "exponential"])
-def test_curvature_is_the_median_of_what_each_run_says(experiment, loss):
+def test_curvature_is_the_median_over_runs(experiment, loss):
     rows = table(experiment, "curvature")
     row = rows[(rows["loss"] == loss) & (rows["matrix"] == "hessian")].iloc[0]
-    found = recorded(experiment, loss, "hessian")
-    largest = np.array([matrix["largest"][0] for _, matrix in found])
-    smallest = np.array([matrix["smallest"][0] for _, matrix in found])
-    trace = np.array([matrix["trace"]["value"] for _, matrix in found])
-    norm = np.array([point["squared_norm"] for point, _ in found])
-    drop = np.array([point["drop"] for point, _ in found])
-    assert row["runs"] == len(found)
+    records = recorded(experiment, loss, "hessian")
+    largest = np.array([matrix["largest"][0] for _, matrix in records])
+    smallest = np.array([matrix["smallest"][0] for _, matrix in records])
+    trace = np.array([matrix["trace"]["value"] for _, matrix in records])
+    norm = np.array([point["squared_norm"] for point, _ in records])
+    drop = np.array([point["drop"] for point, _ in records])
+    assert row["runs"] == len(records)
     assert row["largest"] == pytest.approx(np.median(largest))
     assert row["smallest"] == pytest.approx(np.median(smallest))
     assert row["mean"] == pytest.approx(np.median(trace) / PARAMETERS)
@@ -49,19 +49,19 @@ def test_curvature_is_the_median_of_what_each_run_says(experiment, loss):
     assert row["scale_free_sharpness"] == pytest.approx(np.median(largest * norm / drop))
     assert row["negative_over_positive"] == pytest.approx(np.median(-smallest / largest))
     assert row["trace_error"] == pytest.approx(
-        np.median([matrix["trace"]["error"] for _, matrix in found])
+        np.median([matrix["trace"]["error"] for _, matrix in records])
     )
 
 
 def test_the_sharpness_does_not_change_with_the_unit_of_the_loss(experiment):
-    """focal is cross entropy times 0.4 here, in every number that has a unit."""
+    """The synthetic focal loss is 0.4 times cross entropy, in every number with a unit."""
     rows = table(experiment, "curvature").query("matrix == 'hessian'").set_index("loss")
     plain, scaled = rows.loc["cross_entropy"], rows.loc["focal_gamma_2"]
     assert scaled["largest"] == pytest.approx(0.4 * plain["largest"])
     assert scaled["scale_free_sharpness"] == pytest.approx(plain["scale_free_sharpness"], rel=0.03)
 
 
-def test_what_has_no_drop_or_no_curvature_has_no_ratio(experiment):
+def test_ratios_without_drop_or_curvature_are_nan(experiment):
     rows = table(experiment, "curvature").query("matrix == 'hessian'").set_index("loss")
     flat = rows.loc["zero_one"]
     assert flat["largest"] == 0 and flat["mean"] == 0
@@ -69,7 +69,7 @@ def test_what_has_no_drop_or_no_curvature_has_no_ratio(experiment):
     assert pd.isna(flat["twice_differentiable"])
 
 
-def test_a_matrix_that_makes_no_sense_says_why(experiment):
+def test_an_omitted_matrix_has_a_reason(experiment):
     rows = table(experiment, "curvature").query("matrix == 'gauss_newton'").set_index("loss")
     assert "not convex in the prediction" in rows.loc["hinge", "note"]
     assert rows.loc["hinge", "runs"] == 0 and np.isnan(rows.loc["hinge", "largest"])
@@ -124,10 +124,10 @@ def test_the_relative_excess_is_the_median_over_seeds(experiment, loss):
         for seed in range(6):
             of = {s["loss"]: s for s in solutions(experiment) if s["seed"] == seed}
             if loss in of and other in of:
-                own = of[other]["run"]
-                best = of[other]["risks"][own]
-                drop = of[other]["initial"][own] - best
-                values.append((of[loss]["risks"][own] - best) / drop if drop > 0 else np.nan)
+                run = of[other]["run"]
+                best = of[other]["risks"][run]
+                drop = of[other]["initial"][run] - best
+                values.append((of[loss]["risks"][run] - best) / drop if drop > 0 else np.nan)
         if other == "zero_one":
             assert np.isnan(values).all() and np.isnan(row[f"under {other}"])
         else:
@@ -137,8 +137,8 @@ def test_the_relative_excess_is_the_median_over_seeds(experiment, loss):
     )
 
 
-def test_barriers_are_those_of_the_hills(experiment):
-    """Each way is a chord and a hill: 0.3 and the ripples times the drop, none for the best."""
+def test_barriers_have_the_heights_of_the_hills(experiment):
+    """A segment is a chord plus a hill of 0.3 plus the ripples, in drops; the best has no hill."""
     rows = table(experiment, "interpolations")
     assert set(rows["between"]) == {"seeds", "losses"}
     for row in rows.query("between == 'losses'").itertuples():
@@ -153,20 +153,20 @@ def test_barriers_are_those_of_the_hills(experiment):
     assert seeds.loc["hinge", "ways"] == 15 and seeds.loc["exponential", "ways"] == 3
 
 
-def test_barriers_between_seeds_are_in_means_of_both_drops(experiment):
-    found = json.loads((experiment[0] / "across.json").read_text())["interpolations"]
+def test_barriers_between_seeds_are_relative_to_the_mean_of_both_drops(experiment):
+    segments = json.loads((experiment[0] / "across.json").read_text())["interpolations"]
     heights = []
-    for way in found:
-        if way["kind"] == "seeds" and way["to_loss"] == "hinge":
-            risk, t = np.array(way["risks"][way["to"]]), np.array(way["coordinates"])
+    for segment in segments:
+        if segment["kind"] == "seeds" and segment["to_loss"] == "hinge":
+            risk, t = np.array(segment["risks"][segment["to"]]), np.array(segment["coordinates"])
             hill = risk - (risk[0] + (risk[-1] - risk[0]) * t)
-            heights.append(hill.max() / np.mean(list(way["drops"].values())))
+            heights.append(hill.max() / np.mean(list(segment["drops"].values())))
     row = table(experiment, "interpolations").query("between == 'seeds' and under == 'hinge'")
     assert row["barrier"].item() == pytest.approx(np.median(heights))
     assert row["highest"].item() == pytest.approx(np.max(heights))
 
 
-def test_the_page_says_where_barriers_lie(experiment):
+def test_the_page_describes_the_barriers(experiment):
     text = experiment[1].index.read_text()
     assert "Between the seeds of cross_entropy: no barrier (below 1 % of the drop)." in text
     assert "Between the seeds of hinge: a barrier of 69 % of the drop." in text
@@ -175,7 +175,7 @@ def test_the_page_says_where_barriers_lie(experiment):
     assert "&lt;b&gt;one&lt;/b&gt; run could not be read" in text
 
 
-def test_the_runs_table_has_what_the_hessian_says(experiment):
+def test_the_run_table_has_the_measures_of_the_hessian(experiment):
     stored = pd.read_csv(experiment[0] / "report" / "results.csv").set_index("run")
     row = stored.loc["cross_entropy-0-2"]
     (point,) = [

@@ -67,7 +67,7 @@ def test_every_file_of_a_run_is_read(old):
     assert run.config.slices.plane_labels() == ["trajectory \N{MULTIPLICATION SIGN} random"]
 
 
-def test_what_lies_between_runs_is_read(old):
+def test_measurements_across_runs_are_read(old):
     across = results.read(old / "between").across
     assert (len(across.solutions), len(across.interpolations), across.problems) == (4, 4, ())
     assert across.metric == "r2"

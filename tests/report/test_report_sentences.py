@@ -131,7 +131,7 @@ def test_only_a_learner_alone_at_the_top_is_called_best():
     assert "best" not in sentence(STUCK | {"best": "a"}, "")
 
 
-def test_a_negative_r2_is_called_what_it_is():
+def test_a_negative_r2_is_called_worse_than_the_mean():
     row = LEARNER | {"metric": "r2", "start": -3.0, "value": -1.0, "target": math.nan}
     assert "worse than always predicting the mean" in sentence(row, "")
     assert "the mean" not in sentence(row | {"value": 0.2}, "")

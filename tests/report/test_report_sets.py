@@ -1,4 +1,4 @@
-"""Sets of lines and planes by their labels; what is missing, not finite, or left of old reports."""
+"""Sets of lines and planes: labels, missing and non-finite values, files of older reports."""
 
 import json
 import re
@@ -33,17 +33,17 @@ HOSTILE = {
 }
 
 
-def looked(directory):
+def load_view(directory):
     results = read(directory)
     return make_view(results, compare(results))
 
 
 def rewrite(directory, change):
-    """Every slices.npz with `change` applied to its arrays."""
+    """Applies `change` to the arrays of every slices.npz."""
     for path in (directory / "runs").glob("*/slices.npz"):
         with np.load(path) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        np.savez(path, **change(found))
+            contents = {name: arrays[name] for name in arrays.files}
+        np.savez(path, **change(contents))
 
 
 def relabel(name):
@@ -57,23 +57,23 @@ def test_labels_come_in_the_order_of_the_file(experiment):
     run = next(run for run in read(experiment[0]).runs if run.slices)
     assert labels(run, "lines") == ["random", EIGENVECTOR]
     assert labels(run, "planes") == ["random", PATH, MIXED]
-    found = sets([run], "planes")
-    assert [one.slug for one in found] == [
+    plane_sets = sets([run], "planes")
+    assert [plane_set.slug for plane_set in plane_sets] == [
         "",
         "trajectory_trajectory_component_2",
         "eigenvector_random",
     ]
-    assert [d.name for one in found for d in one.axes] == (
+    assert [d.name for plane_set in plane_sets for d in plane_set.axes] == (
         ["random"] * 2 + ["trajectory"] * 2 + ["eigenvector", "random"]
     )
 
 
-def test_no_two_slugs_are_alike_and_none_looks_like_a_place():
+def test_slugs_are_distinct_and_never_end_like_a_point():
     names = ["a b", "a-b", "A  B", "日本", "%", "initial", "x initial", "a_b_2", "a_b_initial"]
-    made = slugs(names)
-    assert len(set(made)) == len(names)
-    assert all(re.fullmatch(r"[a-z0-9_]+", slug) for slug in made)
-    assert not any(re.search(r"(^|_)(initial|trained)$", slug) for slug in made)
+    distinct = slugs(names)
+    assert len(set(distinct)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_]+", slug) for slug in distinct)
+    assert not any(re.search(r"(^|_)(initial|trained)$", slug) for slug in distinct)
 
 
 def test_the_comparison_takes_the_first_set(experiment):
@@ -86,13 +86,13 @@ def test_the_comparison_takes_the_first_set(experiment):
 
 
 def test_lines_of_different_radii_are_drawn_over_the_radius(experiment):
-    shown = looked(experiment[0])
-    plain, found = (bundles.distance(shown, one, "trained") for one in shown.lines)
+    shown = load_view(experiment[0])
+    plain, axis = (bundles.distance(shown, lines, "trained") for lines in shown.lines)
     assert not plain.relative and plain.label.endswith("filter norms)")
     radii = [radius(run.seed) for runs in shown.runs.values() for run in runs if run.slices]
-    assert found.relative
-    assert found.label == (
-        f"distance / radius found (median {np.median(radii):.2g} \N{MULTIPLICATION SIGN} "
+    assert axis.relative
+    assert axis.label == (
+        f"distance / radius record (median {np.median(radii):.2g} \N{MULTIPLICATION SIGN} "
         "parameter norm)"
     )
     bundle = bundles.bundle(shown.runs["hinge"], shown.lines[1], "trained", "risk", True)
@@ -102,20 +102,20 @@ def test_lines_of_different_radii_are_drawn_over_the_radius(experiment):
 
 
 def test_equal_radii_need_no_scaling(tmp_path):
-    shown = looked(write_experiment(tmp_path / "x", LOSSES[:2], 1))
-    found = bundles.distance(shown, shown.lines[1], "trained")
-    assert not found.relative and found.label.startswith("distance (")
+    shown = load_view(write_experiment(tmp_path / "x", LOSSES[:2], 1))
+    axis = bundles.distance(shown, shown.lines[1], "trained")
+    assert not axis.relative and axis.label.startswith("distance (")
 
 
-def test_a_radius_that_was_not_found_is_told(experiment):
-    shown = looked(experiment[0])
+def test_the_caption_counts_radii_that_were_not_found(experiment):
+    shown = load_view(experiment[0])
     with rendering.report_style():
         picture = line_panels.risk_along_lines(shown, shown.lines[1], "trained")
     assert "In 6 of 27 runs the risk never rose to the requested level" in picture.caption
 
 
 def test_axes_have_the_names_of_their_directions(experiment):
-    shown = looked(experiment[0])
+    shown = load_view(experiment[0])
     with rendering.report_style():
         path = contours.contours(shown, shown.planes[1], "trained")
         mixed = convexity_maps.convexity(shown, shown.planes[2], "trained")
@@ -127,8 +127,8 @@ def test_axes_have_the_names_of_their_directions(experiment):
     assert not any("cosine" in axes.get_title(loc="left") for axes in mixed.figure.axes)
 
 
-def test_the_caption_says_how_much_of_the_path_the_plane_shows(experiment):
-    shown = looked(experiment[0])
+def test_the_caption_has_the_share_of_the_path_in_the_plane(experiment):
+    shown = load_view(experiment[0])
     with rendering.report_style():
         caption = contours.contours(shown, shown.planes[1], "trained").caption
     arrays = np.load(experiment[0] / "runs" / "hinge-0-4" / "slices.npz")
@@ -168,7 +168,7 @@ def test_hostile_labels_are_escaped_everywhere(tmp_path):
     assert {"contours.png", "contours_script_alert_1.png", "convexity_50_1.png"} <= names
 
 
-def test_figures_of_sets_that_are_gone_are_removed(tmp_path):
+def test_figures_of_removed_sets_are_deleted(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     folder = build(directory).directory / "figures"
     assert (folder / "slices_risk_eigenvector.png").exists()
@@ -187,7 +187,7 @@ def test_figures_of_sets_that_are_gone_are_removed(tmp_path):
     assert tables == {"comparison", "geometry", "geometry_planes", "checks"}
 
 
-def test_everything_may_be_nan(tmp_path):
+def test_all_values_may_be_nan(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("a"), Loss("b", 0.9)), 2)
     rewrite(
         directory,
@@ -197,11 +197,11 @@ def test_everything_may_be_nan(tmp_path):
         },
     )
     for path in (directory / "runs").glob("*/curvature.json"):
-        found = json.loads(path.read_text(), parse_float=lambda _: None)
-        path.write_text(json.dumps(found))
+        record = json.loads(path.read_text(), parse_float=lambda _: None)
+        path.write_text(json.dumps(record))
     across = json.loads((directory / "across.json").read_text(), parse_float=lambda _: None)
-    for way in across["interpolations"]:
-        way["coordinates"] = np.linspace(0, 1, len(way["coordinates"])).tolist()
+    for segment in across["interpolations"]:
+        segment["coordinates"] = np.linspace(0, 1, len(segment["coordinates"])).tolist()
     (directory / "across.json").write_text(json.dumps(across))
     results = read(directory)
     assert not results.problem and not len(failures(results))
@@ -210,7 +210,7 @@ def test_everything_may_be_nan(tmp_path):
     assert report.comparison["relative_rise"].isna().all()
 
 
-def test_slices_at_the_initial_point_have_figures_of_their_own(tmp_path):
+def test_slices_at_the_initial_point_have_separate_figures(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     rewrite(
         directory,
@@ -220,16 +220,16 @@ def test_slices_at_the_initial_point_have_figures_of_their_own(tmp_path):
         ),
     )
     path = next((directory / "runs").glob("*/curvature.json"))
-    found = json.loads(path.read_text())
-    found["points"].append(found["points"][0] | {"place": "initial", "step": 0})
-    path.write_text(json.dumps(found))
+    record = json.loads(path.read_text())
+    record["points"].append(record["points"][0] | {"place": "initial", "step": 0})
+    path.write_text(json.dumps(record))
     names = {path.stem for path in (build(directory).directory / "figures").iterdir()}
     stems = ("slices_risk", "slices_risk_eigenvector", "directions", "curvature")
     stems += ("contours", "surfaces", "convexity_eigenvector_random")
     assert {f"{stem}_initial" for stem in stems} | set(stems) <= names
 
 
-def test_a_run_without_config_of_its_slices_is_read_by_its_labels(tmp_path):
+def test_axes_come_from_the_labels_if_the_config_has_no_slices(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     path = directory / "runs" / "cross_entropy-0-0" / "config.yaml"
     config = YAML(typ="safe").load(path.read_text())
@@ -237,12 +237,12 @@ def test_a_run_without_config_of_its_slices_is_read_by_its_labels(tmp_path):
     with path.open("w") as file:
         YAML(typ="safe").dump(config, file)
     (run,) = read(directory).runs
-    names = [[d.name for d in one.axes] for one in sets([run], "planes")]
+    names = [[axis.name for axis in plane_set.axes] for plane_set in sets([run], "planes")]
     assert names == [["random"] * 2, ["trajectory"] * 2, ["eigenvector", "random"]]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"metric": 1}', b'{"solutions": [{}]}'])
-def test_a_damaged_file_across_runs_is_told(tmp_path, content):
+def test_a_damaged_file_across_runs_is_reported(tmp_path, content):
     directory = write_experiment(tmp_path / "x", (Loss("a"),), 1, with_slices=False)
     (directory / "across.json").write_bytes(content)
     results = read(directory)
@@ -251,13 +251,13 @@ def test_a_damaged_file_across_runs_is_told(tmp_path, content):
     assert "Measurements across runs are left out: across.json cannot be read" in page
 
 
-def test_without_slices_there_is_nothing_of_them(tmp_path):
+def test_without_slices_the_page_has_no_sections_for_them(tmp_path):
     report = build(write_experiment(tmp_path / "x", LOSSES[:2], 1, with_slices=False))
     ids = re.findall(r'<section id="([a-z]+)"', report.index.read_text())
     assert ids == ["results", "training", "numbers", "definitions", "settings"]
 
 
-def test_each_point_of_a_sweep_is_compared_within_itself(tmp_path):
+def test_solutions_are_compared_within_each_point_of_a_sweep(tmp_path):
     sweep = {"optimizer.learning_rate": [0.1, 0.001]}
     directory = write_experiment(tmp_path / "x", (Loss("a", 0.97), Loss("b", 0.9)), 1, sweep=sweep)
     results = read(directory)
@@ -267,13 +267,13 @@ def test_each_point_of_a_sweep_is_compared_within_itself(tmp_path):
     assert [group.names for group in groups] == [(f"a {rate}", f"b {rate}") for rate in rates]
     excess = solutions.matrix(groups[0]).excess
     assert excess.shape == (2, 2) and np.diag(excess) == pytest.approx(0)
-    assert {way.losses for way in solutions.interpolations(groups[1], "losses")} == {
+    assert {segment.losses for segment in solutions.interpolations(groups[1], "losses")} == {
         groups[1].names
     }
 
 
-def test_losses_with_options_of_their_own_are_compared_at_one_point(tmp_path):
-    """A swept option of one loss makes runs whose swept values differ and that share a start."""
+def test_losses_with_different_swept_options_are_compared(tmp_path):
+    """If one loss has a swept option, runs with different swept values share initial params."""
     directory = write_experiment(tmp_path / "x", (Loss("a"), Loss("b", 0.9)), 2)
     for path in (directory / "runs").glob("b-*/config.yaml"):
         config = YAML(typ="safe").load(path.read_text())
@@ -294,7 +294,7 @@ def test_runs_that_are_no_longer_planned_are_left_out(tmp_path):
     assert solutions.matrix(group).excess.tolist() == [[0.0]]
 
 
-def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):
+def test_every_draw_of_a_plane_is_shown_with_its_number(tmp_path):
     directory = write_experiment(tmp_path / "experiment", LOSSES[:2], seeds=1)
     for path in directory.glob("runs/*/slices.npz"):
         arrays = dict(np.load(path))
@@ -306,10 +306,10 @@ def test_every_draw_of_a_plane_is_shown_and_says_which_it_is(tmp_path):
     results = read(directory)
     with rendering.report_style():
         shown = make_view(results, compare(results))
-        found = plane_panels.planes(shown, shown.planes[0], "trained")
+        planes = plane_panels.planes(shown, shown.planes[0], "trained")
         picture = contours.contours(shown, shown.planes[0], "trained")
-    assert [plane.draw for plane in found] == [(1, 2), (2, 2)] * 2
-    np.testing.assert_array_equal(found[1].values, 2 * found[0].values)
+    assert [plane.draw for plane in planes] == [(1, 2), (2, 2)] * 2
+    np.testing.assert_array_equal(planes[1].values, 2 * planes[0].values)
     titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
     assert [title.split("\n")[1][:19] for title in titles if title] == [
         "seed 0, draw 1 of 2",

@@ -33,12 +33,12 @@ def test_the_interval_is_the_percentile_bootstrap():
     # All 6^6 resamples are equally likely: the exact percentiles of the bootstrap distribution.
     resamples = np.sort(values[np.array(list(product(range(6), repeat=6)))], axis=1)
     exact = np.percentile(resamples[:, 1:5].mean(axis=1), [2.5, 97.5])
-    found = estimate(values)
-    assert [found.low, found.high] == pytest.approx(exact, abs=0.12 * np.ptp(exact))
-    assert found.low <= found.value <= found.high
+    result = estimate(values)
+    assert [result.low, result.high] == pytest.approx(exact, abs=0.12 * np.ptp(exact))
+    assert result.low <= result.value <= result.high
 
 
-def test_columns_are_resampled_as_they_are_alone():
+def test_columns_are_resampled_independently_of_each_other():
     values = np.random.default_rng(4).normal(size=(5, 3))
     low, high = interval(values)
     for column in range(3):
@@ -47,11 +47,11 @@ def test_columns_are_resampled_as_they_are_alone():
 
 
 def test_one_seed_has_no_interval():
-    found = estimate([0.5])
-    assert found.value == 0.5 and np.isnan(found.low) and np.isnan(found.high)
+    result = estimate([0.5])
+    assert result.value == 0.5 and np.isnan(result.low) and np.isnan(result.high)
 
 
-def test_equal_values_have_a_point():
+def test_the_interval_of_equal_values_is_a_point():
     assert estimate([0.25] * 6) == (0.25, 0.25, 0.25)
 
 

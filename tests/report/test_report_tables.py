@@ -1,4 +1,4 @@
-"""Tables as files: numbers kept, marks of the format escaped."""
+"""Tables as files: raw numbers, and special characters escaped."""
 
 import re
 
@@ -36,7 +36,7 @@ def test_latex_has_a_cell_for_each_column(experiment):
     assert not re.search(r"(?<!\\)[_#%$]", body)
 
 
-def test_the_failures_say_why(experiment):
+def test_the_failures_have_reasons(experiment):
     stored = pd.read_csv(experiment[0] / "report" / "tables" / "failures.csv")
     assert len(stored) == 6 and set(stored["loss"]) == {NASTY}
     assert set(stored["reason"]) == {"ValueError: <script>alert(1)</script> & a_b | c"}
