@@ -1,7 +1,7 @@
 """Builds a report: reads the runs, compares them, and writes tables, figures and the page."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from landscape.report import (
 )
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
 from landscape.report.figures import all_figures, rendering
-from landscape.report.figures.view import View, make_view
+from landscape.report.figures.view import Picture, View, make_view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk
@@ -63,22 +63,24 @@ def build(experiment_dir: Path) -> Report:
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
-    shown = make_view(results, table)
-    audit_rows = audits.audit_rows(shown.runs, comparison)
+    view = make_view(results, table)
+    audit_rows = audits.audit_rows(view.runs, comparison)
     groups = solutions.groups(results, table)
-    report_tables = _tables(results, table, comparison, shown, groups)
+    report_tables = _tables(results, table, comparison, view, groups)
     _write_tables(
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
-    pictures = _write_figures(directory, results, table)
+    pictures = _write_figures(
+        directory / "figures", all_figures.draw(results, table, view, groups)
+    )
     text = page(
         results,
-        shown,
+        view,
         comparison=comparison,
         report_tables=report_tables,
         failures=failures,
-        notes=_notes(results, shown, len(comparison) < len(table)),
+        notes=_notes(results, view, len(comparison) < len(table)),
         pictures=pictures,
         audit_rows=audit_rows,
         sentences=_barrier_sentences(results, groups),
@@ -93,7 +95,7 @@ def _tables(
     results: Results,
     table: pd.DataFrame,
     comparison: pd.DataFrame,
-    shown: View,
+    view: View,
     groups: Sequence[solutions.SolutionGroup],
 ) -> list[tables.ReportTable]:
     """Returns every table that has rows, in the order of the page."""
@@ -114,10 +116,10 @@ def _tables(
     add("comparison", "Comparison", "numbers", comparison, tables.columns)
     if len(comparison) < len(table):
         add("sweep", "Sweep", "numbers", table, tables.columns)
-    spectra = curvature_table.table(shown.runs)
+    spectra = curvature_table.table(view.runs)
     add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
-    lines = geometry_table.table(shown.runs, shown.lines, geometry_table.lines_of)
-    planes = geometry_table.table(shown.runs, shown.planes, geometry_table.planes_of)
+    lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)
+    planes = geometry_table.table(view.runs, view.planes, geometry_table.planes_of)
     add("geometry", "Lines", "geometry", lines, geometry_table.columns)
     add("geometry_planes", "Planes", "geometry", planes, geometry_table.columns)
     metric = results.metric
@@ -170,11 +172,11 @@ def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
     disk.write_bytes(directory / "results.parquet", buffer.getvalue())
 
 
-def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> list[RenderedPicture]:
-    folder = directory / "figures"
+def _write_figures(folder: Path, drawn: Iterable[Picture]) -> list[RenderedPicture]:
+    """Writes png and pdf of each figure; deletes figures left by older reports."""
     pictures = []
     with rendering.report_style():
-        for picture in all_figures.draw(results, table):
+        for picture in drawn:
             png, pdf = (rendering.image_bytes(picture, kind) for kind in ("png", "pdf"))
             disk.write_bytes(folder / f"{picture.name}.png", png)
             disk.write_bytes(folder / f"{picture.name}.pdf", pdf)
@@ -186,10 +188,10 @@ def _write_figures(directory: Path, results: Results, table: pd.DataFrame) -> li
     return pictures
 
 
-def _notes(results: Results, shown: View, selected: bool) -> list[str]:
+def _notes(results: Results, view: View, selected: bool) -> list[str]:
     """Returns the notes below the comparison: target, selection, pairing, and what is left out."""
-    metric = shown.label
-    notes = [_target_note(results, shown)]
+    metric = view.label
+    notes = [_target_note(results, view)]
     if selected:
         notes.append(
             "The comparison and the figures show each swept loss at the point of the sweep with "
@@ -208,12 +210,12 @@ def _notes(results: Results, shown: View, selected: bool) -> list[str]:
     return notes
 
 
-def _target_note(results: Results, shown: View) -> str:
-    if shown.target != shown.target:
+def _target_note(results: Results, view: View) -> str:
+    if view.target != view.target:
         return (
             "There is no target: the config sets none, and none can be derived from the best loss."
         )
-    target = words.metric_value(shown.metric, shown.target)
+    target = words.metric_value(view.metric, view.target)
     if results.settings is not None and results.settings.target is not None:
         return f"The target is {target}, as set in the config."
     share = words.percent(TARGET_SHARE)

@@ -1,7 +1,7 @@
 """Draws every figure that the results of an experiment allow."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -20,9 +20,10 @@ from landscape.report.figures import (
     surfaces,
     sweep_panels,
 )
-from landscape.report.figures.view import Picture, View, make_view
+from landscape.report.figures.view import Picture, View
 from landscape.report.results import Results
 from landscape.report.sets import PLACES
+from landscape.report.solutions import SolutionGroup
 
 # Figures with a fixed name.
 _NAMES = (
@@ -58,14 +59,18 @@ def is_figure_file(name: str) -> bool:
     return _FIGURE_FILE.fullmatch(name) is not None
 
 
-def draw(results: Results, table: pd.DataFrame) -> Iterator[Picture]:
+def draw(
+    results: Results, table: pd.DataFrame, view: View, groups: Sequence[SolutionGroup]
+) -> Iterator[Picture]:
     """Yields the figures one at a time, in the order of the page; call within `report_style()`."""
-    return (picture for picture in _pictures(results, table) if picture is not None)
+    pictures = _pictures(results, table, view, groups)
+    return (picture for picture in pictures if picture is not None)
 
 
-def _pictures(results: Results, table: pd.DataFrame) -> Iterator[Picture | None]:
+def _pictures(
+    results: Results, table: pd.DataFrame, view: View, groups: Sequence[SolutionGroup]
+) -> Iterator[Picture | None]:
     """Yields each figure, None for figures without data."""
-    view = make_view(results, table)
     if audit_records := audits.drawn(view.runs):
         yield audit_figure.shapes(audit_records)
     yield summary.summary(view)
@@ -80,7 +85,7 @@ def _pictures(results: Results, table: pd.DataFrame) -> Iterator[Picture | None]
     for point in PLACES:
         yield spectrum_panels.spectrum(view, point)
     yield spectrum_panels.curvature_along_training(view)
-    yield from _across_runs(results, table, view)
+    yield from _across_runs(groups, str(table["best"].iloc[0]), view)
 
 
 def _slices(view: View, point: str) -> Iterator[Picture | None]:
@@ -96,15 +101,13 @@ def _slices(view: View, point: str) -> Iterator[Picture | None]:
         yield convexity_maps.convexity(view, plane_set, point)
 
 
-def _across_runs(results: Results, table: pd.DataFrame, view: View) -> Iterator[Picture]:
+def _across_runs(groups: Sequence[SolutionGroup], best: str, view: View) -> Iterator[Picture]:
     """Yields the figures across runs, for the group of losses that contains the best one."""
-    groups = solutions.groups(results, table)
-    best = table["best"].iloc[0]
     group = next((group for group in groups if best in group.names), next(iter(groups), None))
     if group is None:
         return
     if matrix := solutions.matrix(group):
-        yield solution_maps.excess(matrix, results.metric)
+        yield solution_maps.excess(matrix, view.metric)
     known = set(group.names) <= set(view.styles)
     styles = view.styles if known else style.styles(group.names)
     if between_seeds := solutions.interpolations(group, "seeds"):
