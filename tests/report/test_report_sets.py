@@ -92,7 +92,7 @@ def test_lines_of_different_radii_are_drawn_over_the_radius(experiment):
     radii = [radius(run.seed) for runs in shown.runs.values() for run in runs if run.slices]
     assert axis.relative
     assert axis.label == (
-        f"distance / radius record (median {np.median(radii):.2g} \N{MULTIPLICATION SIGN} "
+        f"distance / radius found (median {np.median(radii):.2g} \N{MULTIPLICATION SIGN} "
         "parameter norm)"
     )
     bundle = bundles.bundle(shown.runs["hinge"], shown.lines[1], "trained", "risk", True)
