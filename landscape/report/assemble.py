@@ -71,9 +71,7 @@ def build(experiment_dir: Path) -> Report:
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
-    pictures = _write_figures(
-        directory / "figures", all_figures.draw(results, table, view, groups)
-    )
+    pictures = _write_figures(directory / "figures", all_figures.draw(results, table, view, groups))
     text = page(
         results,
         view,
