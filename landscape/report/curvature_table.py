@@ -103,6 +103,7 @@ def _row(records: Sequence[CurvatureRecord], place: str, matrix: str) -> dict[st
 
 def columns(table: pd.DataFrame) -> list[TableColumn]:
     """Returns the columns to show; the point and the matrix only if they differ between rows."""
+    note = value_column("note", "limits of these numbers", words.or_missing)
     return [
         value_column("loss", "label of the loss"),
         *varying_column(table, "at", "the point in parameter space"),
@@ -156,11 +157,7 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "twice_differentiable",
         ),
         *check_results.failed_column(table),
-        *(
-            [value_column("note", "limits of these numbers", words.or_missing)]
-            if table["note"].any()
-            else []
-        ),
+        *([note] if table["note"].any() else []),
     ]
 
 

@@ -219,7 +219,7 @@ def _audit_columns() -> list[TableColumn]:
 
 
 def estimate_text(row: pd.Series) -> str:
-    """Formats `0.968 [0.961, 0.973]`, without the bracket if there is no interval."""
+    """Formats `0.968 [0.961, 0.973]`, without the bracket if the interval is undefined."""
     value = words.decimal(row["value"])
     if math.isnan(row["low"]):
         return value
@@ -227,7 +227,7 @@ def estimate_text(row: pd.Series) -> str:
 
 
 def reached_text(row: pd.Series) -> str:
-    """Formats `6/6`, or a dash if there is no target."""
+    """Formats `6/6`, or a dash if the target is undefined."""
     if math.isnan(row["reached"]):
         return words.MISSING
     return f"{row['reached_runs']}/{row['seeds']}"
