@@ -1,9 +1,8 @@
-"""Every experiment in configs/ runs as it stands, here with few steps and points."""
+"""Every experiment in configs/ runs, here with few steps and points."""
 
 import json
 from pathlib import Path
 
-import jax
 import pytest
 from helpers.in_process_runs import ended_runs
 
@@ -23,38 +22,34 @@ FEWER = {
 }
 
 
-def few(path):
-    """Overrides that keep a config's parts and directions, and little of their number."""
-    given = FEW + FEWER.get(path.stem, [])
-    slices = config.load(path, given).slices
+def shortened(path):
+    """Returns overrides that keep a config's parts and directions, but few points of each."""
+    overrides = FEW + FEWER.get(path.stem, [])
+    slices = config.load(path, overrides).slices
     lines = [f"slices.lines.{i}.points=3" for i in range(len(slices.lines or ()))]
     planes = [f"slices.planes.{i}.points=[3, 3]" for i in range(len(slices.planes or ()))]
     if len(lines) == 1:
         lines = ["slices.lines=null"]
     if "curvature:" in path.read_text():
-        given = [*given, "curvature.iterations=4", "curvature.probes=2", "curvature.eigenvalues=1"]
-    return [*given, *lines, *planes]
-
-
-@pytest.fixture
-def compiled_quickly():
-    """These tests see that things fit together; what they compile runs once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+        overrides = [
+            *overrides,
+            "curvature.iterations=4",
+            "curvature.probes=2",
+            "curvature.eigenvalues=1",
+        ]
+    return [*overrides, *lines, *planes]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compiled_quickly")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_runs(path, tmp_path):
-    experiment = config.load(path, few(path))
+    experiment = config.load(path, shortened(path))
     runs = config.expand(experiment)
-    workshop = ProgramCache()
-    prepare(runs, workshop)
-    # Every loss has run on its data by now; training is compiled for one.
+    cache = ProgramCache()
+    prepare(runs, cache)
+    # `prepare` has evaluated every loss on its data; training is compiled for one.
     runs = [run for run in runs if run.loss.label == experiment.losses[-1].label]
-    for run, status, _ in ended_runs(runs, tmp_path, workshop):
+    for run, status, _ in ended_runs(runs, tmp_path, cache):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert array_files.read_trace(folder)["step"].tolist() == [0, 1, 2]
@@ -63,16 +58,16 @@ def test_config_runs(path, tmp_path):
             assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
         assert all("/lines/" not in name for name in stored) == (run.slices.lines is None)
     if experiment.across is not None:
-        assert cross_run.measure_across(experiment.across, runs, tmp_path, workshop)
+        assert cross_run.measure_across(experiment.across, runs, tmp_path, cache)
         assert json.loads((tmp_path / "across.json").read_text())["problems"] == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_header_says_the_command_the_minutes_and_what_to_expect(path):
+def test_the_header_states_the_command_the_minutes_and_the_expected_result(path):
     header = path.read_text().split("\n\n")[0]
     assert f"landscape run configs/{path.name}" in header
     for word in ("Minutes", "Expected"):
-        assert f"# {word}" in header, f"{path.name} does not say {word.lower()}"
+        assert f"# {word}" in header, f"{path.name} lacks the line {word.lower()}"
 
 
 def test_there_is_a_config_for_every_task():
