@@ -191,7 +191,8 @@ def _print_plan(
     _print_damaged(plans)
     if fresh:
         _print_deleted(directory, *experiment_folder.runs_and_bytes(directory), "would delete")
-    programs = counted(len({traced_options.widest_key(run) for run in pending}), "program")
+    keys = {traced_options.model_key(run, traced_options.all_floats(run)) for run in pending}
+    programs = counted(len(keys), "program")
     total = counted(len(runs), "run")
     message(f"{total}, {len(pending)} to do, {programs} to compile, {spec.workers}")
     if estimate and pending:

@@ -17,7 +17,7 @@ from jax import lax
 from landscape.numerics import hoist
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.curvature import hessian_product
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.numerics.risk import BatchMeasure, Examples, batch_measure, evaluator, over_batches
 from landscape.parts.models import Model
 
@@ -42,7 +42,7 @@ class Rays(NamedTuple):
     product_norm: np.ndarray
 
 
-RayTracer = Callable[[Loss, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]
+RayTracer = Callable[[Objective, PyTree, PyTree, np.ndarray, np.ndarray, Examples], Rays]
 
 
 def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
@@ -55,7 +55,7 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
     compiled = jit_loop(_tracer(model, batch_size))
 
     def trace(
-        loss: Loss,
+        loss: Objective,
         params: PyTree,
         directions: PyTree,
         distances: np.ndarray,
@@ -81,7 +81,7 @@ def _tracer(model: Model, batch_size: int) -> Callable[..., Rays]:
     evaluate = evaluator(model, batch_size=batch_size, gradients=True)
 
     def trace(
-        loss: Loss,
+        loss: Objective,
         params: PyTree,
         directions: PyTree,
         distances: jax.Array,

@@ -1,13 +1,18 @@
-"""A loss as a value: a pytree that compiled functions take as their first argument."""
+"""A loss as a value: a pytree that compiled functions take as their first argument.
+
+`Loss` is one loss; `LossFamily` is one of several, compiled together. Compiled functions use either
+only as an `Objective`.
+"""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 Function = Callable[..., jax.Array]
 
@@ -45,12 +50,22 @@ class LossValue(NamedTuple):
     """The mean of a loss over a batch and its slopes with respect to the predictions.
 
     `slopes` are the derivative of the sum, so that their zeros do not depend on the size of the
-    batch; divided by `size`, the number of values that were averaged, they belong to the mean.
+    batch; `mean_slopes` are the derivative of the mean.
     """
 
     mean: jax.Array
     slopes: jax.Array
-    size: int
+    mean_slopes: jax.Array
+
+
+class Objective(Protocol):
+    """All that compiled functions need of a loss."""
+
+    def mean(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the mean of the loss over a batch."""
+
+    def mean_and_slopes(self, predictions: jax.Array, targets: jax.Array) -> LossValue:
+        """Returns the mean of the loss and its slopes with respect to the predictions."""
 
 
 class Loss(eqx.Module):
@@ -59,8 +74,6 @@ class Loss(eqx.Module):
     `function` and `options` are static: another one is another program. `numbers` are traced: all
     of their values share one compilation. With `classes` the function receives integer labels
     `(batch,)` as one-hot targets `(batch, classes)`.
-
-    Compiled functions use a loss only through `mean` and `mean_and_slopes`.
     """
 
     function: Function = eqx.field(static=True)
@@ -81,7 +94,7 @@ class Loss(eqx.Module):
         """Returns the mean of the loss and its slopes with respect to the predictions."""
         losses, pull_back = jax.vjp(lambda p: self(p, targets), predictions)
         (slopes,) = pull_back(jnp.ones_like(losses))
-        return LossValue(jnp.mean(losses), slopes, losses.size)
+        return LossValue(jnp.mean(losses), slopes, slopes / losses.size)
 
     def traced(self, names: Iterable[str]) -> "Loss":
         """Returns the same loss with these options among its numbers."""
@@ -93,3 +106,76 @@ class Loss(eqx.Module):
     def bound(self) -> Function:
         """The function with its options, as the audit receives it: targets as they are."""
         return functools.partial(self.function, **self.options, **self.numbers)
+
+
+class LossFamily(eqx.Module):
+    """The loss `members[index]`, in a program that is compiled once for all members.
+
+    Each member is a branch of its own of a `lax.switch`, which XLA optimizes separately. So the
+    results of a member do not depend on the other members or on their order. All members return
+    values of one dtype. `index` is traced; under `vmap` it must not have a mapped axis, since JAX
+    then evaluates all members and selects.
+    """
+
+    members: tuple[Loss, ...]
+    index: Any
+
+    def mean(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the mean of the loss over a batch.
+
+        Its derivative with respect to the predictions comes from the same switch: differentiating
+        `lax.switch` itself would store the intermediate values of all members.
+        """
+        return _switched_mean(predictions, targets, self)
+
+    def mean_and_slopes(self, predictions: jax.Array, targets: jax.Array) -> LossValue:
+        """Returns the mean of the loss and its slopes with respect to the predictions."""
+        return _switch(self, Loss.mean_and_slopes, predictions, targets)
+
+    @property
+    def mapped_axes(self) -> "LossFamily":
+        """`in_axes` of `jax.vmap` for families of one index, stacked along a leading axis."""
+        return LossFamily(jax.tree.map(lambda _: 0, self.members), None)
+
+
+def _switch(
+    family: LossFamily, evaluate: Callable[..., Any], predictions: jax.Array, targets: jax.Array
+) -> Any:
+    """Returns `evaluate(member, predictions, targets)` of the member that the index selects."""
+
+    def branch(position: int) -> Callable[..., Any]:
+        return lambda members, *batch: evaluate(members[position], *batch)
+
+    def zeros(*arguments: Any) -> Any:
+        return jax.tree.map(jnp.zeros_like, branches[0](*arguments))
+
+    branches = [branch(position) for position in range(len(family.members))]
+    if len(branches) == 1:  # JAX inlines a switch with one branch, which changes last bits
+        branches.append(zeros)
+    return lax.switch(family.index, branches, family.members, predictions, targets)
+
+
+def _mean_and_gradient(
+    loss: Loss, predictions: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    return jax.value_and_grad(loss.mean)(predictions, targets)
+
+
+@jax.custom_vjp
+def _switched_mean(predictions: jax.Array, targets: jax.Array, family: LossFamily) -> jax.Array:
+    return _switch(family, Loss.mean, predictions, targets)
+
+
+def _switched_mean_forward(
+    predictions: jax.Array, targets: jax.Array, family: LossFamily
+) -> tuple[jax.Array, jax.Array]:
+    return _switch(family, _mean_and_gradient, predictions, targets)
+
+
+def _switched_mean_backward(
+    gradient: jax.Array, cotangent: jax.Array
+) -> tuple[jax.Array, None, None]:
+    return cotangent * gradient, None, None
+
+
+_switched_mean.defvjp(_switched_mean_forward, _switched_mean_backward)

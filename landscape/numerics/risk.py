@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.parts.models import Model
 
 PyTree = Any
@@ -41,10 +41,10 @@ class Evaluation(NamedTuple):
     gradients: PyTree = None
 
 
-def mean_risk(model: Model) -> Callable[[Loss, PyTree, Examples], jax.Array]:
+def mean_risk(model: Model) -> Callable[[Objective, PyTree, Examples], jax.Array]:
     """`risk(loss, params, examples) = mean(loss(apply(params, inputs), targets))`."""
 
-    def risk(loss: Loss, params: PyTree, examples: Examples) -> jax.Array:
+    def risk(loss: Objective, params: PyTree, examples: Examples) -> jax.Array:
         return loss.mean(model.apply(params, examples.inputs), examples.targets)
 
     return risk
@@ -52,18 +52,18 @@ def mean_risk(model: Model) -> Callable[[Loss, PyTree, Examples], jax.Array]:
 
 def batch_measure(
     model: Model, *, gradients: bool
-) -> Callable[[Loss, PyTree, Examples], BatchMeasure]:
+) -> Callable[[Objective, PyTree, Examples], BatchMeasure]:
     """`measure(loss, params, batch)`: the fields of `Evaluation` on one batch."""
 
-    def values(loss: Loss, params: PyTree, batch: Examples) -> BatchMeasure:
+    def values(loss: Objective, params: PyTree, batch: Examples) -> BatchMeasure:
         predictions = model.apply(params, batch.inputs)
         risk = loss.mean(predictions, batch.targets)
         return BatchMeasure({"risk": risk}, {"predictions": predictions})
 
-    def with_gradients(loss: Loss, params: PyTree, batch: Examples) -> BatchMeasure:
+    def with_gradients(loss: Objective, params: PyTree, batch: Examples) -> BatchMeasure:
         predictions, pull_back = jax.vjp(lambda p: model.apply(p, batch.inputs), params)
         value = loss.mean_and_slopes(predictions, batch.targets)
-        (weights,) = pull_back(value.slopes / value.size)
+        (weights,) = pull_back(value.mean_slopes)
         return BatchMeasure(
             {"risk": value.mean, "gradients": weights},
             {"predictions": predictions, "prediction_gradients": value.slopes},
@@ -74,7 +74,7 @@ def batch_measure(
 
 def evaluator(
     model: Model, *, batch_size: int, gradients: bool
-) -> Callable[[Loss, PyTree, Examples], Evaluation]:
+) -> Callable[[Objective, PyTree, Examples], Evaluation]:
     """`evaluate(loss, params, examples) -> Evaluation`, over batches weighted by their counts.
 
     Memory is bounded by one batch plus the predictions. A loss that mixes the examples of a batch
@@ -82,7 +82,7 @@ def evaluator(
     """
     measure = batch_measure(model, gradients=gradients)
 
-    def evaluate(loss: Loss, params: PyTree, examples: Examples) -> Evaluation:
+    def evaluate(loss: Objective, params: PyTree, examples: Examples) -> Evaluation:
         whole = over_batches(lambda batch: measure(loss, params, batch), examples, batch_size)
         return Evaluation(**whole.means, **whole.rows)
 

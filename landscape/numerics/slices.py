@@ -18,7 +18,7 @@ from jax import lax
 from landscape.numerics import batched_points, hoist
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.hoist import displace
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.numerics.risk import BatchMeasure, Examples, batch_measure, over_batches
 from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.models import Model
@@ -30,7 +30,7 @@ Width = int | Callable[[Callable[[int], float]], int]
 TRIED = 64
 Row = dict[str, jax.Array]
 Directions = tuple[PyTree, ...]
-Slicer = Callable[[Loss, PyTree, Directions, np.ndarray, Examples], dict[str, np.ndarray]]
+Slicer = Callable[[Objective, PyTree, Directions, np.ndarray, Examples], dict[str, np.ndarray]]
 
 
 class Grid(NamedTuple):
@@ -98,7 +98,7 @@ def slicer(point_measure: PointMeasure, width: Width = 1) -> Slicer:
         return batched_points.joined(results, plan)
 
     def along(
-        loss: Loss,
+        loss: Objective,
         params: PyTree,
         directions: Directions,
         coordinates: np.ndarray,
@@ -125,7 +125,7 @@ def _measure_group(
     width: int,
     coordinates: jax.Array,
     counts: jax.Array,
-    loss: Loss,
+    loss: Objective,
     params: PyTree,
     directions: Directions,
     examples: Examples,
@@ -181,15 +181,15 @@ def _bytes_per_point(point_measure: PointMeasure, params: PyTree, examples: Exam
 
 
 def mapper(
-    measure: Callable[[Loss, PyTree, Examples], Row],
-) -> Callable[[Loss, PyTree, Directions, jax.Array, Examples], Row]:
+    measure: Callable[[Objective, PyTree, Examples], Row],
+) -> Callable[[Objective, PyTree, Directions, jax.Array, Examples], Row]:
     """`slice(loss, params, directions, coordinates, examples)` of any measure, point by point.
 
     For measures that are loops themselves, from which nothing can be hoisted.
     """
 
     def along(
-        loss: Loss,
+        loss: Objective,
         params: PyTree,
         directions: Directions,
         coordinates: jax.Array,

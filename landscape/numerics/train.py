@@ -16,7 +16,7 @@ import optax
 from jax import lax
 
 from landscape.numerics.compiling import jit_loop
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -105,7 +105,7 @@ class Loop(NamedTuple):
     taken.
     """
 
-    begin: Callable[[Loss, TrainingInputs], Carry]
+    begin: Callable[[Objective, TrainingInputs], Carry]
     advance: Callable[..., Carry]
 
 
@@ -115,7 +115,7 @@ PIECE_SECONDS = 0.5
 
 def run_in_pieces(
     loop: Loop,
-    loss: Loss,
+    loss: Objective,
     inputs: TrainingInputs,
     notify: Callable[[int, Carry], None] = lambda step, carry: None,
 ) -> Trained:
@@ -207,7 +207,7 @@ def trainer(
     measure = _row_measure(model, recording)
     risk = mean_risk(model)
 
-    def propose(loss: Loss, state: TrainState, inputs: TrainingInputs) -> Proposal:
+    def propose(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
         batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
         value, gradients = jax.value_and_grad(lambda p: risk(loss, p, batch))(state.params)
         optimizer = build_optimizer(inputs.optimizer)
@@ -224,7 +224,7 @@ def trainer(
         goes_on = finite & ~state.diverged
         return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
-    def begin(loss: Loss, inputs: TrainingInputs) -> Carry:
+    def begin(loss: Objective, inputs: TrainingInputs) -> Carry:
         zero = jnp.zeros((), jnp.int32)
         params = inputs.params
         state = TrainState(
@@ -246,7 +246,7 @@ def trainer(
         return Carry(state, rows, checkpoints)
 
     def advance(
-        loss: Loss, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
+        loss: Objective, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
     ) -> Carry:
         # The recorded step is the one that is taken: its gradient is computed once. Whether to
         # record depends on the number of the step alone, so that it stays a branch, and is not
@@ -280,7 +280,7 @@ def _row_measure(model: Model, recording: Recording) -> Callable[..., dict[str, 
     evaluate = evaluator(model, batch_size=recording.evaluation_batch, gradients=True)
 
     def measure(
-        loss: Loss, state: TrainState, proposal: Proposal, examples: Examples
+        loss: Objective, state: TrainState, proposal: Proposal, examples: Examples
     ) -> dict[str, jax.Array]:
         evaluation = evaluate(loss, state.params, examples)
         snapshot = Snapshot(

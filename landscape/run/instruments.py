@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from landscape.config import Run
 from landscape.numerics import curvature, slices
 from landscape.numerics.float64_probes import RayTracer, ray_tracer
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.risk import BatchMeasure, Examples, evaluator, over_batches
 from landscape.numerics.train import Metric
@@ -56,11 +56,11 @@ class Instruments(NamedTuple):
 
     slice: slices.Slicer
     eigenvalues: Callable[[int], Callable[..., dict[str, jax.Array]]]
-    gradient: Callable[[Loss, PyTree, Examples], PyTree]
+    gradient: Callable[[Objective, PyTree, Examples], PyTree]
     rays: RayTracer
     spectra: dict[str, Spectrum]
     predict: Callable[[PyTree, Examples], jax.Array]
-    risk_of: Callable[[Loss, jax.Array, Examples], jax.Array]
+    risk_of: Callable[[Objective, jax.Array, Examples], jax.Array]
     metrics_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
     width: PointWidth
 
@@ -83,7 +83,7 @@ def build_instruments(
     )
     evaluate = evaluator(model, batch_size=batch_size, gradients=True)
 
-    def gradient(loss: Loss, params: PyTree, examples: Examples) -> PyTree:
+    def gradient(loss: Objective, params: PyTree, examples: Examples) -> PyTree:
         return evaluate(loss, params, examples).gradients
 
     def eigenvalues(iterations: int) -> Callable[..., dict[str, jax.Array]]:
@@ -112,8 +112,8 @@ def _predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], ja
     return predict
 
 
-def _risk_of_predictions(batch_size: int) -> Callable[[Loss, jax.Array, Examples], jax.Array]:
-    def risk_of(loss: Loss, predictions: jax.Array, examples: Examples) -> jax.Array:
+def _risk_of_predictions(batch_size: int) -> Callable[[Objective, jax.Array, Examples], jax.Array]:
+    def risk_of(loss: Objective, predictions: jax.Array, examples: Examples) -> jax.Array:
         def measure(batch: Examples) -> BatchMeasure:
             return BatchMeasure({"risk": loss.mean(batch.inputs, batch.targets)}, {})
 
@@ -169,7 +169,7 @@ def _eigenvalue_slicer(
     """A slicer of the smallest and largest Ritz values, with one start vector for all points."""
     product = curvature.hessian_product(model, batch_size=batch_size)
 
-    def measure(loss: Loss, params: PyTree, examples: Examples) -> dict[str, jax.Array]:
+    def measure(loss: Objective, params: PyTree, examples: Examples) -> dict[str, jax.Array]:
         under_loss = functools.partial(product, loss)
         rule = curvature.quadrature(under_loss, probes=1, iterations=iterations)
         nodes, _ = rule(jax.random.key(0), params, examples)

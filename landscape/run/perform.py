@@ -147,6 +147,7 @@ def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) ->
     losses, inputs = jax.tree.map(
         lambda *leaves: jnp.stack([*map(jnp.asarray, leaves)]), *arguments
     )
+    losses = replace(losses, index=programs[0].loss.index)  # the same for all of them
     together = run_in_pieces(programs[0].shared.loop_side_by_side, losses, inputs)
     for number, (run, program, data) in enumerate(zip(runs, programs, datasets, strict=True)):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], together)

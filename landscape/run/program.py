@@ -11,7 +11,7 @@ import optax
 from landscape import catalog
 from landscape.config import Part, Run
 from landscape.numerics.compiling import jit_loop, jit_once
-from landscape.numerics.loss import Loss, StaticOptions
+from landscape.numerics.loss import Loss, LossFamily, StaticOptions
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import Loop, Metric, Numbers, Recording, trainer
@@ -26,11 +26,11 @@ PyTree = Any
 
 
 class ModelProgram(NamedTuple):
-    """Functions of a model that are compiled per structure of the loss, and used by many runs.
+    """Functions of a model that are compiled per family of losses, and used by many runs.
 
-    `loop` is training as in `train.trainer`; `loop_side_by_side` takes losses, carries and inputs
-    of several runs, each with a leading axis. `metrics` names the task metrics; losses are compared
-    by the first.
+    `loop` is training as in `train.trainer`; `loop_side_by_side` takes carries, inputs and the
+    numbers of one loss for several runs, each with a leading axis. `metrics` names the task
+    metrics; losses are compared by the first.
     """
 
     model: Model
@@ -44,7 +44,7 @@ class Program(NamedTuple):
     """The functions of a run and its arguments: a loss, and the traced options of its optimizer."""
 
     shared: ModelProgram
-    loss: Loss
+    loss: LossFamily
     optimizer: Numbers
 
     @property
@@ -102,6 +102,35 @@ def find_traced_options(run: Run, data: Dataset, model: Model, loss: Loss) -> di
     }
 
 
+def family_signature(run: Run, data: Dataset, model: Model, loss: Loss) -> str | None:
+    """Returns a text that is equal for losses that can be compiled together.
+
+    None if the loss cannot be traced in all that a run may compute: its value, gradient, and
+    second derivative, in single and double precision.
+    """
+    batch = _first_batch(run, data)
+    predictions = _shapes(model, batch)[1]
+
+    def evaluate(predictions: jax.Array, targets: jax.Array) -> Any:
+        def slopes(p: jax.Array) -> Any:
+            return loss.mean_and_slopes(p, targets)
+
+        return jax.jvp(slopes, (predictions,), (predictions,))
+
+    try:
+        single = jax.eval_shape(evaluate, predictions, batch.targets)
+        with jax.enable_x64(True):
+            double = jax.eval_shape(evaluate, *map(_float64_shape, (predictions, batch.targets)))
+    except Exception:  # a user's loss may raise anything
+        return None
+    return str([leaf.dtype for leaf in jax.tree.leaves((single, double))])
+
+
+def _float64_shape(array: Any) -> jax.ShapeDtypeStruct:
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return jax.ShapeDtypeStruct(array.shape, jnp.float64 if floating else array.dtype)
+
+
 def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> ModelProgram:
     """Returns the functions of a run's model; nothing is compiled before it is used.
 
@@ -115,15 +144,26 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
         slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
     loop = trainer(model, functools.partial(build_optimizer, run), _recording(run, metrics))
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
-    # `first` and `end` are the same for all runs side by side.
-    side_by_side = jax.vmap(loop.advance, (0, 0, None, None, 0))
     return ModelProgram(
         model=model,
         metrics=preflight.check_metrics(metrics, predictions, batch.targets),
         loop=_compiled(loop.begin, loop.advance),
-        loop_side_by_side=_compiled(jax.vmap(loop.begin), side_by_side),
+        loop_side_by_side=_compiled(*_side_by_side(loop)),
         instruments=build_instruments(run, model, slice_metrics, metrics, width),
     )
+
+
+def _side_by_side(loop: Loop) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns the functions of a loop for several runs of one loss."""
+
+    def begin(loss: LossFamily, inputs: Any) -> Any:
+        return jax.vmap(loop.begin, (loss.mapped_axes, 0))(loss, inputs)
+
+    def advance(loss: LossFamily, carry: Any, first: Any, end: Any, inputs: Any) -> Any:
+        axes = (loss.mapped_axes, 0, None, None, 0)
+        return jax.vmap(loop.advance, axes)(loss, carry, first, end, inputs)
+
+    return begin, advance
 
 
 def _compiled(begin: Callable[..., Any], advance: Callable[..., Any]) -> Loop:

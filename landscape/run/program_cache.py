@@ -1,19 +1,24 @@
 """Data, models, losses, compiled programs and audits, shared by the runs of one process."""
 
+import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
 
 from landscape import catalog
 from landscape.config import Run
 from landscape.errors import UserError, raise_all
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, LossFamily
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import preflight, program
 from landscape.run.loss_audit import audit_loss
 from landscape.run.program import ModelProgram, Program
-from landscape.run.traced_options import float_options, model_key, program_key, widest_key
+from landscape.run.traced_options import all_floats, float_options, model_key, program_key
 from landscape.run.training_inputs import checkpoint_count, initial_params
 from landscape.storage.audit_records import AuditRecord
 
@@ -31,6 +36,8 @@ class ProgramCache:
         self._losses: dict[str, Loss] = {}
         self._traced: dict[str, dict[str, list[str]]] = {}
         self._model_programs: dict[str, ModelProgram] = {}
+        self._signatures: dict[str, str | None] = {}
+        self._families: dict[str, tuple[Loss, ...]] = {}
         self._audits: dict[str, AuditRecord] = {}
 
     def dataset(self, run: Run) -> Dataset:
@@ -73,21 +80,48 @@ class ProgramCache:
                 self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))
             return self._losses[key]
 
+    def compile_together(self, runs: Iterable[Run]) -> None:
+        """Makes each group of losses that can be compiled together a family.
+
+        The programs of a run are then compiled once for its whole family. Without this call, and
+        for other runs, each loss is compiled by itself. No result depends on it.
+        """
+        families: dict[str, dict[Any, Loss]] = {}
+        with self._building:
+            for run in runs:
+                with contextlib.suppress(UserError):  # raised again by the run itself
+                    loss = self._traced_loss(run)
+                    family = families.setdefault(self.key(run), {})
+                    family.setdefault(jax.tree.structure(loss), loss)
+            self._families |= {key: tuple(losses.values()) for key, losses in families.items()}
+
     def program(self, run: Run) -> Program:
         """Returns the program of a run.
 
         Raises UserError if its loss, model and dataset do not fit.
         """
         with self._building:
-            traced, loss = self._traced_options(run), self.loss(run)
+            traced = self._traced_options(run)
             key = model_key(run, traced)
             if key not in self._model_programs:
                 data, model = self.dataset(run), self.model(run)
                 self._model_programs[key] = program.build_model_program(run, data, model, key)
-            shared = self._model_programs[key]
+            shared, family = self._model_programs[key], self._family(run)
         floats = float_options(run)["optimizer"]
-        optimizer = {name: floats[name] for name in traced["optimizer"]}
-        return Program(shared, loss.traced(traced["loss"]), optimizer)
+        return Program(shared, family, {name: floats[name] for name in traced["optimizer"]})
+
+    def _family(self, run: Run) -> LossFamily:
+        loss = self._traced_loss(run)
+        structures = [jax.tree.structure(m) for m in self._families.get(self.key(run), ())]
+        if jax.tree.structure(loss) not in structures:
+            return LossFamily((loss,), np.int32(0))
+        members = [*self._families[self.key(run)]]
+        index = structures.index(jax.tree.structure(loss))
+        members[index] = loss
+        return LossFamily(tuple(members), np.int32(index))
+
+    def _traced_loss(self, run: Run) -> Loss:
+        return self.loss(run).traced(self._traced_options(run)["loss"])
 
     def audit(self, run: Run) -> AuditRecord:
         """Returns the audit of a run's loss: the same for all seeds, models and optimizers."""
@@ -99,12 +133,27 @@ class ProgramCache:
             return self._audits[key]
 
     def key(self, run: Run) -> str:
-        """Returns a text that is equal for runs that share a compiled program."""
+        """Returns a text that is equal for runs whose programs are compiled together."""
+        structure = self.structure(run)
+        with self._building:
+            if structure not in self._signatures:
+                parts = self.dataset(run), self.model(run), self.loss(run)
+                self._signatures[structure] = program.family_signature(run, *parts)
+            signature = self._signatures[structure]
+            if signature is None:
+                return structure
+            return f"{model_key(run, self._traced_options(run))}\n{signature}"
+
+    def structure(self, run: Run) -> str:
+        """Returns a text that is equal for runs that differ only in seed and traced options.
+
+        These can be trained side by side.
+        """
         with self._building:
             return program_key(run, self._traced_options(run))
 
     def _traced_options(self, run: Run) -> dict[str, list[str]]:
-        key = widest_key(run)
+        key = program_key(run, all_floats(run))
         if key not in self._traced:
             parts = self.dataset(run), self.model(run), self.loss(run)
             self._traced[key] = program.find_traced_options(run, *parts)
@@ -114,7 +163,8 @@ class ProgramCache:
 def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
     """Builds and checks every program, so that no error appears after hours of training.
 
-    Runs that differ only in their seed are checked once. Raises UserError with all errors.
+    Runs that differ only in their seed are checked once. Losses that can be compiled together will
+    be. Raises UserError with all errors.
     """
     errors = []
     distinct: dict[str, Run] = {}
@@ -126,6 +176,7 @@ def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
         except UserError as error:
             errors.append(error)
     raise_all(errors)
+    cache.compile_together(distinct.values())
 
 
 def _check(run: Run, cache: ProgramCache) -> None:

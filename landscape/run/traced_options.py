@@ -34,15 +34,18 @@ def program_key(run: Run, traced: dict[str, list[str]]) -> str:
 
 
 def model_key(run: Run, traced: dict[str, list[str]]) -> str:
-    """Returns a text that is equal for runs that share a program except for the loss."""
+    """Returns a text that is equal for runs that differ at most in seed, loss, and traced options.
+
+    Their losses can be compiled together.
+    """
     values = _structure(run, traced)
     del values["loss"], values["targets"]
     return json.dumps(values, sort_keys=True)
 
 
-def widest_key(run: Run) -> str:
-    """Returns the program key if every number can be traced."""
-    return program_key(run, {part: list(values) for part, values in float_options(run).items()})
+def all_floats(run: Run) -> dict[str, list[str]]:
+    """Returns the names of all options that are floating-point numbers, by part."""
+    return {part: list(values) for part, values in float_options(run).items()}
 
 
 def _structure(run: Run, traced: dict[str, list[str]]) -> dict[str, Any]:

@@ -31,9 +31,10 @@ def estimate_cost(runs: Sequence[Run], training: Collection[str], cache: Program
     not included.
     """
     compiling = running = 0.0
+    shortened = {run.id: run.model_copy(update={"steps": _few_steps(run)}) for run in runs}
+    cache.compile_together(shortened.values())
     for group in grouped(runs, {run.id: cache.key(run) for run in runs}).values():
-        run = group[0]
-        short = run.model_copy(update={"steps": _few_steps(run)})
+        run, short = group[0], shortened[group[0].id]
         cold, _ = _timed(short, cache)
         warm, few_steps = _timed(short, cache)
         compiling += max(cold - warm, 0.0)

@@ -76,15 +76,16 @@ def test_labels_are_passed_one_hot():
 
 
 @pytest.mark.parametrize("kind", ["elementwise", "mean"])
-def test_slopes_divided_by_size_are_those_of_the_mean(kind):
+def test_slopes_of_the_mean_and_of_the_sum(kind):
     loss = Loss(functools.partial(power, kind=kind), StaticOptions({"exponent": 3.0}))
     targets = RNG.normal(size=(6, 3)).astype(np.float32)
     value = loss.mean_and_slopes(jnp.asarray(PREDICTIONS), jnp.asarray(targets))
     residual = PREDICTIONS.astype(float) - targets
     exact = 3 * np.abs(residual) * residual / residual.size
     np.testing.assert_allclose(value.mean, np.mean(np.abs(residual) ** 3), rtol=1e-5)
-    np.testing.assert_allclose(value.slopes / value.size, exact, rtol=1e-4, atol=1e-6)
-    assert value.size == (18 if kind == "elementwise" else 6)
+    np.testing.assert_allclose(value.mean_slopes, exact, rtol=1e-4, atol=1e-6)
+    size = 18 if kind == "elementwise" else 6
+    np.testing.assert_allclose(value.slopes, size * exact, rtol=1e-4, atol=1e-5)
 
 
 def test_the_bound_function_is_the_one_that_was_configured():

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Objective
 from landscape.numerics.risk import BatchMeasure, Examples, mean_risk, over_batches
 from landscape.parts.models import Model
 
 PyTree = Any
-LossProduct = Callable[[Loss, PyTree, PyTree, Examples], PyTree]
+LossProduct = Callable[[Objective, PyTree, PyTree, Examples], PyTree]
 Product = Callable[[PyTree, PyTree, Examples], PyTree]
 
 # Recent GPUs multiply float32 matrices with 10 bits of mantissa (TF32) by default. That is enough
@@ -31,7 +31,7 @@ def hessian_product(model: Model, *, batch_size: int) -> LossProduct:
     """
     risk = mean_risk(model)
 
-    def on_batch(loss: Loss, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
+    def on_batch(loss: Objective, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
         return jax.jvp(jax.grad(lambda p: risk(loss, p, batch)), (params,), (vector,))[1]
 
     return _averaged(on_batch, batch_size)
@@ -46,7 +46,7 @@ def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
     only curvature of a piecewise linear loss: there it is 0.
     """
 
-    def on_batch(loss: Loss, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
+    def on_batch(loss: Objective, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
         def apply(p: PyTree) -> jax.Array:
             return model.apply(p, batch.inputs)
 
@@ -84,9 +84,9 @@ def flat(
 
 
 def _averaged(
-    on_batch: Callable[[Loss, PyTree, PyTree, Examples], PyTree], batch_size: int
+    on_batch: Callable[[Objective, PyTree, PyTree, Examples], PyTree], batch_size: int
 ) -> LossProduct:
-    def product(loss: Loss, params: PyTree, vector: PyTree, examples: Examples) -> PyTree:
+    def product(loss: Objective, params: PyTree, vector: PyTree, examples: Examples) -> PyTree:
         def measure(batch: Examples) -> BatchMeasure:
             return BatchMeasure({"product": on_batch(loss, params, vector, batch)}, {})
 

@@ -27,6 +27,7 @@ class WorkerPool:
     def __init__(self, slots: Sequence[Slot], time_limit: float | None, retries: int) -> None:
         self._slots, self._time_limit, self._retries = slots, time_limit, retries
         self._keys: dict[str, str] = {}
+        self._structures: dict[str, str] = {}
         self._compiled: dict[str, set[str]] = {}
         self._together = 1
 
@@ -53,14 +54,17 @@ class WorkerPool:
                 continue
             if item.lost:
                 self._compiled.pop(item.slot.name, None)
-                self._keys |= {run.id: item.task.key for run in item.task.runs}
+                alone = {run.id: item.task.key for run in item.task.runs}
+                self._keys |= alone
+                self._structures |= alone
             elif isinstance(item.value, UserError):
                 errors.append(item.value)
             elif isinstance(item.value, BaseException):
                 raise item.value
             else:
-                keys, self._together = item.value
+                keys, structures, self._together = item.value
                 self._keys |= keys
+                self._structures |= structures
                 self._compiled.setdefault(item.slot.name, set()).update(keys.values())
         raise_all(errors)
         yield Prepared(len(set(self._keys.values())))
@@ -75,7 +79,9 @@ class WorkerPool:
         directory = directory.absolute()  # a worker may have another current folder
         groups = grouped(runs, self._keys)
         waiting = AffinityQueue(groups, self._compiled)
-        tasks = _TaskQueue(groups, waiting, directory, self._time_limit, self._together)
+        tasks = _TaskQueue(
+            groups, self._structures, waiting, directory, self._time_limit, self._together
+        )
         for item in dispatch(self._slots, tasks.next, lambda: len(tasks.waiting) > 0, stop):
             if isinstance(item, Note):
                 yield item
@@ -143,6 +149,7 @@ class _TaskQueue:
     def __init__(
         self,
         groups: Mapping[str, Sequence[Run]],
+        structures: Mapping[str, str],
         waiting: AffinityQueue,
         directory: Path,
         seconds: float | None,
@@ -153,6 +160,11 @@ class _TaskQueue:
         self._seconds, self._together = seconds, together
         side_by_side = groups if together > 1 else {}
         self._untrained = {key: {run.id for run in runs} for key, runs in side_by_side.items()}
+        self._structures = structures
+        self._compiled_together = {
+            key: [group[0] for group in grouped(runs, structures).values()]
+            for key, runs in groups.items()
+        }
 
     def next(self, slot: Slot) -> Task | None:
         """Returns the next task for a worker; None if none is left."""
@@ -161,15 +173,23 @@ class _TaskQueue:
             return None
         key, runs = program
         untrained = self._untrained.get(key, set())
-        batch = [run for run in runs if run.id in untrained][: self._together]
+        waiting = [run for run in runs if run.id in untrained]
+        same = [run for run in waiting if self._structure(run) == self._structure(waiting[0])]
+        batch = same[: self._together]
         untrained -= {run.id for run in batch}
         if len(batch) > 1:  # other workers must not take these runs until they are trained
             runs[:] = [run for run in runs if run not in batch]
             seconds = self._seconds and self._seconds * len(batch)
-            return Task(worker.train_together, (batch, self.directory), batch, key, seconds)
+            batch_arguments = (batch, self.directory, self._compiled_together[key])
+            return Task(worker.train_together, batch_arguments, batch, key, seconds)
         run = runs.pop(0)
-        arguments = (run, self.directory, slot.name)
+        # Another loss may be why a worker died.
+        losses = self._compiled_together[key] if not self.attempts[run.id] else [run]
+        arguments = (run, self.directory, slot.name, losses)
         return Task(worker.perform, arguments, [run], key, self._seconds)
+
+    def _structure(self, run: Run) -> str:
+        return self._structures[run.id]
 
 
 def _trained(outcome: Outcome, tasks: _TaskQueue) -> Iterator[Note]:

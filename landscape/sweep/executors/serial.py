@@ -78,7 +78,7 @@ def perform_all(
     stop = stop or threading.Event()
     groups = list(grouped(runs, {run.id: _key(run, cache) for run in runs}).values())
     if together > 1:
-        for group in groups:
+        for group in grouped(runs, {run.id: _structure(run, cache) for run in runs}).values():
             new = untrained(group, directory)
             if len(new) > 1 and not stop.is_set():
                 yield Note(f"training {len(new)} runs side by side, {together} at a time")
@@ -146,6 +146,13 @@ def _key(run: Run, cache: ProgramCache) -> str:
     try:
         return cache.key(run)
     except UserError:  # raised again when the run itself is performed
+        return run.id
+
+
+def _structure(run: Run, cache: ProgramCache) -> str:
+    try:
+        return cache.structure(run)
+    except UserError:
         return run.id
 
 

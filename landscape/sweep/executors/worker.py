@@ -91,10 +91,11 @@ def ready() -> str:
     return socket.gethostname()
 
 
-def prepare(runs: "Sequence[Run]") -> tuple[dict[str, str], int]:
+def prepare(runs: "Sequence[Run]") -> tuple[dict[str, str], dict[str, str], int]:
     """Builds and checks the programs of the runs. Raises UserError that lists every mistake.
 
-    Returns the program key of each run id, and how many runs this device trains side by side.
+    Returns `ProgramCache.key` and `ProgramCache.structure` of each run id, and how many runs this
+    device trains side by side.
     """
     from landscape.numerics.point_width import seeds_together
     from landscape.run import program_cache
@@ -102,25 +103,34 @@ def prepare(runs: "Sequence[Run]") -> tuple[dict[str, str], int]:
     cache = _program_cache()
     with _output_discarded():
         program_cache.prepare(runs, cache)
-    return {run.id: cache.key(run) for run in runs}, seeds_together(_settings.together)
+    keys = {run.id: cache.key(run) for run in runs}
+    structures = {run.id: cache.structure(run) for run in runs}
+    return keys, structures, seeds_together(_settings.together)
 
 
-def train_together(runs: "Sequence[Run]", directory: Path) -> None:
-    """Trains runs of one program side by side; if that fails, they are trained one by one later."""
+def train_together(
+    runs: "Sequence[Run]", directory: Path, compiled_together: "Sequence[Run]"
+) -> None:
+    """Trains runs of one structure side by side; if that fails, they are trained alone later."""
     from landscape.sweep.executors import serial
 
     disk.allow_writes_by(os.getpid())
     with _output_discarded():
+        _program_cache().compile_together(compiled_together)
         new = serial.untrained(runs, directory)
         serial.train_side_by_side(new, directory, _program_cache(), len(runs))
 
 
-def perform(run: "Run", directory: Path, worker: str) -> str:
-    """Performs a run and returns its status. Everything printed goes to the log of the run."""
+def perform(run: "Run", directory: Path, worker: str, compiled_together: "Sequence[Run]") -> str:
+    """Performs a run and returns its status. Everything printed goes to the log of the run.
+
+    `compiled_together` has one run of each loss for which the program is compiled.
+    """
     from landscape.sweep.executors import serial
 
     disk.allow_writes_by(os.getpid())
     with _output_to_log(store.run_folder(directory, run.id) / store.LOG):
+        _program_cache().compile_together(compiled_together)
         return serial.perform_one(run, directory, _program_cache(), worker).status
 
 
