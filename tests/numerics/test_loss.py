@@ -5,9 +5,10 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from landscape.numerics.loss import Loss, StaticOptions
+from landscape.numerics.loss import Loss, LossFamily, StaticOptions
 
 RNG = np.random.default_rng(4)
 PREDICTIONS = RNG.normal(size=(6, 3)).astype(np.float32)
@@ -86,6 +87,70 @@ def test_slopes_of_the_mean_and_of_the_sum(kind):
     np.testing.assert_allclose(value.mean_slopes, exact, rtol=1e-4, atol=1e-6)
     size = 18 if kind == "elementwise" else 6
     np.testing.assert_allclose(value.slopes, size * exact, rtol=1e-4, atol=1e-5)
+
+
+def huber(residual, delta):
+    large = np.abs(residual) > delta
+    return np.where(large, delta * (np.abs(residual) - delta / 2), residual**2 / 2)
+
+
+def family(index, delta=0.5):
+    """Three losses that return a value per prediction, per example, and a scalar."""
+    members = (
+        Loss(lambda p, t, delta: optax.huber_loss(p, t, delta=delta), numbers={"delta": delta}),
+        Loss(lambda p, t: jnp.sum((p - t) ** 2, axis=-1)),
+        Loss(lambda p, t: jnp.mean(jnp.exp(p - t))),
+    )
+    return LossFamily(members, np.int32(index))
+
+
+EXACT = [
+    lambda r: (np.mean(huber(r, 0.5)), np.clip(r, -0.5, 0.5) / r.size, r.size),
+    lambda r: (np.mean(np.sum(r**2, -1)), 2 * r / len(r), len(r)),
+    lambda r: (np.mean(np.exp(r)), np.exp(r) / r.size, 1),
+]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_family_has_the_mean_and_slopes_of_the_selected_member(index):
+    targets = RNG.normal(size=(6, 3)).astype(np.float32)
+    mean, gradient, size = EXACT[index](PREDICTIONS.astype(float) - targets)
+    arguments = jnp.asarray(PREDICTIONS), jnp.asarray(targets)
+    value = jax.jit(LossFamily.mean_and_slopes)(family(index), *arguments)
+    np.testing.assert_allclose(value.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(value.mean_slopes, gradient, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(value.slopes, size * gradient, rtol=1e-4, atol=1e-5)
+    differentiated = jax.jit(jax.value_and_grad(lambda p, f, t: f.mean(p, t)))
+    value, slopes = differentiated(arguments[0], family(index), arguments[1])
+    np.testing.assert_allclose(value, mean, rtol=1e-5)
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_hessian_of_a_family_is_that_of_the_selected_member():
+    targets = RNG.normal(size=(6, 3)).astype(np.float32)
+    residual = PREDICTIONS.astype(float) - targets
+    exact = [np.abs(residual) <= 0.5, np.full((6, 3), 6.0), np.exp(residual)]
+    for index, diagonal in enumerate(exact):
+        gradient = jax.grad(lambda p, i=index: family(i).mean(p, jnp.asarray(targets)))
+        ones = jnp.ones_like(PREDICTIONS)
+        product = jax.jvp(gradient, (jnp.asarray(PREDICTIONS),), (ones,))[1]
+        np.testing.assert_allclose(product, diagonal / 18, rtol=1e-4, atol=1e-6)
+
+
+def test_a_family_is_mapped_over_numbers_of_one_member():
+    targets = jnp.zeros_like(PREDICTIONS)
+    deltas = np.array([0.1, 0.5, 2.0], np.float32)
+    losses = family(0, deltas)
+    means = jax.vmap(lambda loss: loss.mean(PREDICTIONS, targets), (losses.mapped_axes,))(losses)
+    np.testing.assert_allclose(means, [huber(PREDICTIONS, d).mean() for d in deltas], rtol=1e-5)
+    text = str(jax.make_jaxpr(lambda f: f.mean(jnp.asarray(PREDICTIONS), targets))(family(0)))
+    assert "cond[" in text
+
+
+def test_a_family_of_one_member_remains_a_switch():
+    alone = LossFamily(family(0).members[1:2], np.int32(0))
+    text = str(jax.make_jaxpr(lambda f, p: f.mean(p, p))(alone, jnp.asarray(PREDICTIONS)))
+    assert "cond[" in text
 
 
 def test_the_bound_function_is_the_one_that_was_configured():

@@ -111,6 +111,64 @@ def test_a_run_in_a_sweep_has_the_bytes_that_it_has_alone(tmp_path, value):
         assert one == other, file
 
 
+FAMILY = (
+    CONFIG.replace("[{name: focal, gamma: 2.0}]", "LOSSES")
+    + "curvature: {eigenvalues: 1, iterations: 4}\n"
+)
+LOSSES = ("focal", "sigmoid_cross_entropy", "brier")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("optimized_loops")
+def test_results_do_not_depend_on_the_other_losses(tmp_path, compiled):
+    families = [LOSSES, LOSSES[::-1], LOSSES[:2], LOSSES[2:]]
+    results = {}
+    for number, names in enumerate(families):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        compiled.clear()
+        for run in performed(folder, text=FAMILY.replace("LOSSES", f"[{', '.join(names)}]")):
+            place = store.run_folder(folder / "out", run.id)
+            for file in ("trace.parquet", "slices.npz", "params.safetensors", "curvature.json"):
+                results.setdefault((run.loss.name, file), set()).add((place / file).read_bytes())
+        assert compiled["jit(advance)"] == 1
+    assert len(results) == 4 * len(LOSSES)
+    assert {key: len(different) for key, different in results.items()} == dict.fromkeys(results, 1)
+
+
+FRAGILE = """
+import jax, jax.numpy as jnp
+
+@jax.custom_jvp
+def rough(x):
+    return x**2
+
+@rough.defjvp
+def derivative(primals, tangents):
+    raise ValueError("rough has no derivative")
+
+def fragile(predictions, targets):
+    return jnp.mean(rough(predictions - targets))
+"""
+
+
+def test_a_loss_that_cannot_be_traced_with_the_others_is_compiled_alone(tmp_path):
+    (tmp_path / "own.py").write_text(FRAGILE)
+    losses = "[{name: 'own.py:fragile', label: fragile}, squared_error, huber]"
+    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
+    (tmp_path / "experiment.yaml").write_text(text)
+    cache = ProgramCache()
+    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
+    prepare(runs, cache)
+    sizes = {run.loss.label: len(cache.program(run).loss.members) for run in runs}
+    assert sizes == {"fragile": 1, "squared_error": 2, "huber": 2}
+    ended = {run.loss.label: s for run, s, _ in ended_runs(runs, tmp_path / "out", cache)}
+    assert ended == {"fragile": "failed", "squared_error": "done", "huber": "done"}
+    (failed,) = (run for run in runs if run.loss.label == "fragile")
+    explanation = "".join(store.read_log(store.run_folder(tmp_path / "out", failed.id)))
+    assert "rough has no derivative" in explanation and "own.py" in explanation
+
+
 def test_values_that_are_arguments_act(tmp_path):
     """With plain gradient descent the first step is -rate times the gradient, clipped."""
     runs = performed(
@@ -146,14 +204,14 @@ def branching(predictions, targets, *, power=2.0, scale=1.0):
 """
 
 
-def test_options_of_the_users_own_functions_are_no_arguments(tmp_path, compiled):
+def test_options_of_user_defined_losses_are_static_in_one_program(tmp_path, compiled):
     (tmp_path / "own.py").write_text(OWN)
     text = CONFIG.replace(
         "{name: focal, gamma: 2.0}",
         "{name: 'own.py:branching', label: own, power: 2.0, scale: 1.0}",
     ).replace("breast_cancer", "diabetes")
     runs = performed(tmp_path, "losses.own.power=1.0,2.0", "losses.own.scale=1.0,3.0", text=text)
-    assert compiled["jit(advance)"] == 4
+    assert compiled["jit(advance)"] == 1
     first = {
         (run.loss.options["power"], run.loss.options["scale"]): array_files.read_trace(
             store.run_folder(tmp_path / "out", run.id)
