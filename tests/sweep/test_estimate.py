@@ -11,21 +11,27 @@ def test_an_estimate_extrapolates_from_one_run_per_program(tmp_path, monkeypatch
     timed_runs = []
 
     def timed(run, cache):
-        timed_runs.append((run.loss.label, run.steps))
+        timed_runs.append((run.model.options["widths"], run.steps))
         cold = len(timed_runs) % 2 == 1
         return (9.0, 4.0) if cold else (3.0, 1.0)  # seconds of the run, and of training in it
 
     monkeypatch.setattr(estimate, "_timed", timed)
-    overrides = ("losses=[brier, zero_one]", "seeds=3", "steps=100", "record_every=20")
+    overrides = (
+        "losses=[brier]",
+        "model.widths=[4],[8]",
+        "seeds=3",
+        "steps=100",
+        "record_every=20",
+    )
     runs = config.expand(config.load(write_config(tmp_path), overrides))
     all_ids = {run.id for run in runs}
     cost = estimate.estimate_cost(runs, all_ids, ProgramCache())
-    assert timed_runs == [("brier", 20)] * 2 + [("zero_one", 20)] * 2
+    assert timed_runs == [([4], 20)] * 2 + [([8], 20)] * 2
     assert cost.compiling == 2 * (9 - 3)
     # Each run measures for 2 seconds and trains five times as long as the short one.
     assert cost.running == 2 * 3 * (2 + 5 * 1.0)
     # Runs that are trained already are only measured.
-    measured = {run.id for run in runs if run.loss.label == "brier"}
+    measured = {run.id for run in runs if run.model.options["widths"] == [4]}
     cost = estimate.estimate_cost(runs, all_ids - measured, ProgramCache())
     assert cost.running == 3 * 2 + 3 * (2 + 5 * 1.0)
 

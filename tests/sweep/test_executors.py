@@ -272,9 +272,9 @@ class FakeSlot:
         future = Future()
         if function is worker.prepare:
             keys = {run.id: run.loss.label for run in arguments[0]}
-            future.set_result((keys, 1))
+            future.set_result((keys, keys, 1))
         else:
-            (run, _, name) = arguments
+            (run, _, name, _) = arguments
             self._log.append((name, run.loss.label, run.seed))
             future.set_result("done")
         return future
@@ -318,7 +318,7 @@ class DiesAfterWriting(FakeSlot):
     def start(self, function, *arguments):
         future = super().start(function, *arguments)
         if function is worker.perform:
-            run, directory, _ = arguments
+            run, directory, _, _ = arguments
             place = directory / "runs" / run.id
             shutil.copytree(self._results / "runs" / run.id, place, dirs_exist_ok=True)
             future = Future()
@@ -355,7 +355,8 @@ class TrainsSideBySide(FakeSlot):
         if function is worker.prepare:
             keys = {run.id: "same" for run in arguments[0]}
             future = Future()
-            future.set_result((keys, 3))
+            structures = {run.id: run.loss.label for run in arguments[0]}
+            future.set_result((keys, structures, 3))
         return future
 
     def why_failed(self, error):
@@ -394,6 +395,28 @@ def test_other_workers_leave_runs_that_train_side_by_side_alone(tmp_path, lost):
     notes = [str(event) for event in events if isinstance(event, Note)]
     expected = "lost 3 runs that it trained side by side: killed; training them one by one"
     assert [note.split(" ", 1)[1] for note in notes] == ([expected] if lost else [])
+
+
+class TrainsAtOnce(TrainsSideBySide):
+    """A slot that trains runs side by side in no time."""
+
+    def start(self, function, *arguments):
+        future = super().start(function, *arguments)
+        if function is worker.train_together:
+            self._log[-1] = ("together", [(run.loss.label, run.seed) for run in arguments[0]])
+            future.set_result(None)
+        return future
+
+
+def test_runs_that_are_compiled_together_train_side_by_side_with_runs_of_their_loss(tmp_path):
+    overrides = ("losses=[brier, focal]", "seeds=2")
+    runs = config.expand(config.load(write_config(tmp_path), overrides))
+    log = []
+    pool = WorkerPool([TrainsAtOnce("a", log)], None, 0)
+    assert prepared(pool, runs) == 1
+    assert statuses([*pool.perform(runs, tmp_path, threading.Event())]) == ["done"] * 4
+    batches = [sorted(entry[1]) for entry in log if entry[0] == "together"]
+    assert sorted(batches) == [[("brier", 0), ("brier", 1)], [("focal", 0), ("focal", 1)]]
 
 
 class NeverReady(FakeSlot):

@@ -25,24 +25,11 @@ from helpers.misbehaving_sweep import (
 )
 
 from landscape import config
-from landscape.numerics import compiling
 from landscape.storage import array_files, store
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost
 from landscape.sweep.run_states import run_states
 from landscape.sweep.session import events, open_session
-
-
-@pytest.fixture(scope="module", autouse=True)
-def loops_as_users_compile_them():
-    """Compiles loops at the level of a user's process, here and in the workers.
-
-    At level 0 the last bits of a sum depend on the number of cores that a process may use.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")
-        patch.setitem(compiling._LOOP_OPTIONS, "xla_backend_optimization_level", 1)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,17 @@
+"""How the tests of sweeps run: their loops are compiled as in a user's process."""
+
+import pytest
+
+from landscape.numerics import compiling
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loops_as_users_compile_them():
+    """Compiles loops at the level of a user's process, here and in the workers.
+
+    At level 0 the last bits of a sum depend on the number of cores that a process may use.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")
+        patch.setitem(compiling._LOOP_OPTIONS, "xla_backend_optimization_level", 1)
+        yield
