@@ -16,20 +16,36 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "architecture.png"
 # Folders by their place in the picture: from the left, in tenths of the width, and from the top.
 PLACES = {
-    "cli": (5.0, 0),
-    "api": (5.0, 1),
+    "cli": (5.4, 0),
+    "api": (1.8, 1),
     "sweep": (2.4, 2),
-    "export": (6.4, 2),
-    "starter": (8.8, 2),
+    "export": (6.9, 2),
+    "starter": (9.0, 2),
     "run": (2.4, 3),
-    "report": (6.4, 3),
-    "audit": (0.9, 4),
-    "numerics": (4.4, 5),
-    "storage": (7.8, 6),
-    "config": (2.4, 6),
-    "parts": (5.4, 6),
-    "catalog": (1.2, 7),
+    "report": (6.2, 3),
+    "audit": (1.2, 4),
+    "numerics": (6.2, 5),
+    "storage": (8.8, 6),
+    "config": (3.0, 6),
+    "parts": (6.2, 6),
+    "catalog": (1.6, 7),
     "errors": (5.0, 8),
+}
+CONTENTS = {
+    "cli": "commands",
+    "api": "load, run, results",
+    "sweep": "executors, resuming",
+    "export": "MLflow, W&B, TensorBoard",
+    "starter": "files of init",
+    "run": "train, measure, audit one run",
+    "report": "tables, figures, page",
+    "audit": "static rules, probes, codes",
+    "numerics": "risk, training, slices, curvature",
+    "storage": "records of stored files",
+    "config": "YAML, run identity",
+    "parts": "losses, models, data, directions",
+    "catalog": "parts by name",
+    "errors": "messages with a place",
 }
 
 
@@ -69,14 +85,21 @@ def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def draw() -> None:
     """Writes the picture."""
-    figure = Figure(figsize=(6.4, 6.4), dpi=150)
+    figure = Figure(figsize=(8, 7.2), dpi=130)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, 10)
     axes.set_ylim(8.6, -0.6)
     style = {"boxstyle": "round,pad=0.45", "facecolor": "#e8eef7", "edgecolor": "#33527a"}
     boxes = {
-        folder: axes.text(*place, folder, ha="center", va="center", fontsize=12, bbox=style)
+        folder: axes.text(
+            *place,
+            f"$\\bf{{{folder}}}$\n{CONTENTS[folder]}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            bbox=style,
+        )
         for folder, place in PLACES.items()
     }
     figure.canvas.draw()  # boxes have no outline, at which arrows end, until drawn

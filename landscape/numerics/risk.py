@@ -1,4 +1,4 @@
-"""Risk: the mean of the loss over examples. The one place where a loss is reduced."""
+"""Risk: the mean of the loss over examples, in batches, as a function of the parameters."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

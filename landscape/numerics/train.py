@@ -205,24 +205,7 @@ def trainer(
     every later row repeats the row of that step.
     """
     measure = _row_measure(model, recording)
-    risk = mean_risk(model)
-
-    def propose(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
-        batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
-        value, gradients = jax.value_and_grad(lambda p: risk(loss, p, batch))(state.params)
-        optimizer = build_optimizer(inputs.optimizer)
-        updates, memory = optimizer.update(gradients, state.optimizer, state.params)
-        return Proposal(value, gradients, updates, memory)
-
-    def take(state: TrainState, proposal: Proposal) -> TrainState:
-        value, gradients, updates, memory = proposal
-        params = optax.apply_updates(state.params, updates)
-        counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
-        taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged)
-        finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
-        frozen = state._replace(diverged=jnp.array(True))
-        goes_on = finite & ~state.diverged
-        return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
+    propose = _proposer(model, build_optimizer)
 
     def begin(loss: Objective, inputs: TrainingInputs) -> Carry:
         zero = jnp.zeros((), jnp.int32)
@@ -263,7 +246,9 @@ def trainer(
             if recording.checkpoints:
                 slot = jnp.where(place < count, inputs.slots[place], recording.checkpoints)
                 checkpoints = _put(checkpoints, slot, state.params)
-            state = lax.cond(number < last, lambda: take(state, proposal), lambda: state)
+            state = lax.cond(
+                number < last, lambda: _take(recording, state, proposal), lambda: state
+            )
             return Carry(state, rows, checkpoints)
 
         record_at, last = inputs.record_at, len(inputs.order) - 1
@@ -273,6 +258,33 @@ def trainer(
         return lax.fori_loop(first, end, step, carry)
 
     return Loop(begin, advance)
+
+
+def _proposer(
+    model: Model, build_optimizer: Callable[[Numbers], optax.GradientTransformation]
+) -> Callable[[Objective, TrainState, TrainingInputs], Proposal]:
+    risk = mean_risk(model)
+
+    def propose(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
+        batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
+        value, gradients = jax.value_and_grad(lambda p: risk(loss, p, batch))(state.params)
+        optimizer = build_optimizer(inputs.optimizer)
+        updates, memory = optimizer.update(gradients, state.optimizer, state.params)
+        return Proposal(value, gradients, updates, memory)
+
+    return propose
+
+
+def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainState:
+    """Returns the state after the proposed step, or the frozen state if it is not finite."""
+    value, gradients, updates, memory = proposal
+    params = optax.apply_updates(state.params, updates)
+    counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
+    taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged)
+    finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
+    frozen = state._replace(diverged=jnp.array(True))
+    goes_on = finite & ~state.diverged
+    return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
 
 def _row_measure(model: Model, recording: Recording) -> Callable[..., dict[str, jax.Array]]:

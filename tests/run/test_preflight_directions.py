@@ -62,7 +62,7 @@ def refused(folder, direction):
         ),
     ],
 )
-def test_a_direction_of_ones_own(tmp_path, name, words, line):
+def test_mistakes_of_a_custom_direction_are_reported_at_its_line(tmp_path, name, words, line):
     error = refused(tmp_path, f"'mine.py:{name}'")
     assert words in str(error)
     assert error.place.file.endswith("mine.py")
@@ -70,10 +70,11 @@ def test_a_direction_of_ones_own(tmp_path, name, words, line):
         assert error.place.text.strip() == line
 
 
-def test_a_sound_one_is_taken(tmp_path):
+def test_a_sound_custom_direction_is_accepted(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "own.yaml").write_text(CONFIG.replace("DIRECTION", "'mine.py:fine'"))
-    prepare(config.expand(config.load(tmp_path / "own.yaml")), ProgramCache())
+    runs = config.expand(config.load(tmp_path / "own.yaml"))
+    assert prepare(runs, ProgramCache()) is None
 
 
 @pytest.mark.parametrize(
