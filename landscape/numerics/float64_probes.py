@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
@@ -67,7 +66,7 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
             params, directions, distances, grid, examples = jax.tree.map(
                 _float64, (params, directions, distances, grid, examples)
             )
-            halves = jax.tree.map(lambda a: jnp.stack([a[:half], a[-half:]]), examples)
+            halves = jax.tree.map(lambda a: np.stack([a[:half], a[-half:]]), examples)
             rays = compiled(loss, params, directions, distances, grid, examples, halves)
             return Rays(*map(np.asarray, rays))
 
@@ -117,6 +116,6 @@ def _tracer(model: Model, batch_size: int) -> Callable[..., Rays]:
     return trace
 
 
-def _float64(array: Any) -> jax.Array:
+def _float64(array: Any) -> np.ndarray:
     values = np.asarray(array)
-    return jnp.asarray(values.astype(np.float64) if values.dtype.kind == "f" else values)
+    return values.astype(np.float64) if values.dtype.kind == "f" else values

@@ -192,7 +192,7 @@ def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
 
 
 def _first_batch(run: Run, data: Dataset) -> Examples:
-    return Examples(*(jnp.asarray(array[: run.batch_size]) for array in data.train))
+    return Examples(*(jax.device_put(array[: run.batch_size]) for array in data.train))
 
 
 def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from landscape.config import Run
@@ -76,7 +75,7 @@ def _tensors(tree: PyTree) -> dict[str, np.ndarray]:
 
 def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str) -> PyTree:
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: jnp.asarray(tensors[f"{prefix}{_name(path)}"]), like
+        lambda path, _: jax.device_put(tensors[f"{prefix}{_name(path)}"]), like
     )
 
 

@@ -4,7 +4,6 @@ import zlib
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from landscape.config import Run
@@ -44,7 +43,7 @@ def evaluation_set(run: Run, data: Dataset) -> Examples:
         order = jax.random.permutation(seed_key(run.seed, "evaluation set"), len(targets))
         chosen = np.asarray(order)[: run.evaluation.size]
         inputs, targets = inputs[chosen], targets[chosen]
-    return Examples(jnp.asarray(inputs), jnp.asarray(targets))
+    return Examples(jax.device_put(inputs), jax.device_put(targets))
 
 
 def training_inputs(
@@ -55,12 +54,13 @@ def training_inputs(
         seed_key(run.seed, "data order"), len(data.train.targets), run.steps, run.batch_size
     )
     record_at = recorded_steps(run.steps, run.record_every)
+    slots = checkpoint_slots(record_at, run.checkpoints)
     return TrainingInputs(
         optimizer=optimizer,
         params=initial_params(run, model),
-        training=Examples(*map(jnp.asarray, data.train)),
+        training=Examples(*map(jax.device_put, data.train)),
         evaluation=evaluation,
         order=order,
-        record_at=jnp.asarray(record_at, jnp.int32),
-        slots=jnp.asarray(checkpoint_slots(record_at, run.checkpoints), jnp.int32),
+        record_at=jax.device_put(np.asarray(record_at, np.int32)),
+        slots=jax.device_put(np.asarray(slots, np.int32)),
     )

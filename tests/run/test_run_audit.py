@@ -183,7 +183,7 @@ LABELS = (
         ("diabetes", "huber", "regression", "auto"),
     ],
 )
-def test_the_audit_is_told_the_task_and_the_form_of_the_targets(
+def test_the_audit_receives_the_task_and_the_form_of_the_targets(
     dataset, loss, task, targets, tmp_path, fake
 ):
     (tmp_path / "mine.py").write_text(LABELS)

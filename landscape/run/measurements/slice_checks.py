@@ -61,7 +61,7 @@ class _MeanProbes(NamedTuple):
 
     settled: list[checks.SecondDifference]
     curvature: np.ndarray
-    bend: np.ndarray
+    product_norm: np.ndarray
 
 
 def _check_in_float64(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Check]:
