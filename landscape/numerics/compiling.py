@@ -51,14 +51,14 @@ def jit_loop(function: Callable, **options: Any) -> Callable:
     lock = threading.Lock()
 
     @functools.cache
-    def jitted() -> Callable:
-        on_cpu = jax.default_backend() == "cpu"
-        return jax.jit(function, compiler_options=_LOOP_OPTIONS if on_cpu else None, **options)
+    def jitted(compiler_options: tuple[tuple[str, bool | int], ...]) -> Callable:
+        return jax.jit(function, compiler_options=dict(compiler_options), **options)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
+        compiler_options = _LOOP_OPTIONS if jax.default_backend() == "cpu" else {}
         with lock:
-            jitted_function = jitted()
+            jitted_function = jitted(tuple(compiler_options.items()))
         return jitted_function(*arguments)
 
     return call

@@ -146,13 +146,12 @@ def _switch(
     def branch(position: int) -> Callable[..., Any]:
         return lambda members, *batch: evaluate(members[position], *batch)
 
-    def zeros(*arguments: Any) -> Any:
-        return jax.tree.map(jnp.zeros_like, branches[0](*arguments))
-
+    arguments = family.members, predictions, targets
     branches = [branch(position) for position in range(len(family.members))]
     if len(branches) == 1:  # JAX inlines a switch with one branch, which changes last bits
-        branches.append(zeros)
-    return lax.switch(family.index, branches, family.members, predictions, targets)
+        shapes = jax.eval_shape(branches[0], *arguments)
+        branches.append(lambda *_: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))
+    return lax.switch(family.index, branches, *arguments)
 
 
 def _mean_and_gradient(
@@ -175,7 +174,7 @@ def _switched_mean_forward(
 def _switched_mean_backward(
     gradient: jax.Array, cotangent: jax.Array
 ) -> tuple[jax.Array, None, None]:
-    return cotangent * gradient, None, None
+    return cotangent.astype(gradient.dtype) * gradient, None, None
 
 
 _switched_mean.defvjp(_switched_mean_forward, _switched_mean_backward)

@@ -62,6 +62,7 @@ def measure_across(
     measured = done(runs, directory)
     if not across_missing(settings, measured, directory):
         return False
+    cache.compile_together(measured)
     cross_losses: list[SolutionRecord] = []
     interpolations: list[InterpolationRecord] = []
     problems: list[str] = []

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from landscape import catalog
@@ -105,25 +106,35 @@ def find_traced_options(run: Run, data: Dataset, model: Model, loss: Loss) -> di
 def family_signature(run: Run, data: Dataset, model: Model, loss: Loss) -> str | None:
     """Returns a text that is equal for losses that can be compiled together.
 
-    None if the loss cannot be traced in all that a run may compute: its value, gradient, and
-    second derivative, in single and double precision.
+    None if the loss must be compiled alone: if its value, gradient or second derivative cannot be
+    traced in single and double precision, also for several points side by side, or if it prints or
+    calls back to Python, which would affect how the programs of the other losses run.
     """
     batch = _first_batch(run, data)
-    predictions = _shapes(model, batch)[1]
+    single = _shapes(model, batch)[1], batch.targets
+    double = tuple(map(_float64_shape, single))
+    try:
+        programs = [_trace_as_member(loss, *single)]
+        with jax.enable_x64(True):
+            programs.append(_trace_as_member(loss, *double))
+    except (Exception, SystemExit):  # a user's loss may raise anything
+        return None
+    if any(program.effects or "callback" in str(program) for program in programs):
+        return None
+    return str([program.out_avals for program in programs])
+
+
+def _trace_as_member(loss: Loss, predictions: Any, targets: Any) -> Any:
+    """Traces all that a run may compute of a loss, for two points side by side."""
+    family = LossFamily((loss,), np.int32(0))
 
     def evaluate(predictions: jax.Array, targets: jax.Array) -> Any:
-        def slopes(p: jax.Array) -> Any:
-            return loss.mean_and_slopes(p, targets)
+        value = family.mean_and_slopes(predictions, targets)
+        gradient = jax.grad(lambda p: family.mean(p, targets))
+        return value, *jax.jvp(gradient, (predictions,), (predictions,))
 
-        return jax.jvp(slopes, (predictions,), (predictions,))
-
-    try:
-        single = jax.eval_shape(evaluate, predictions, batch.targets)
-        with jax.enable_x64(True):
-            double = jax.eval_shape(evaluate, *map(_float64_shape, (predictions, batch.targets)))
-    except Exception:  # a user's loss may raise anything
-        return None
-    return str([leaf.dtype for leaf in jax.tree.leaves((single, double))])
+    pair = jax.ShapeDtypeStruct((2, *predictions.shape), predictions.dtype)
+    return jax.make_jaxpr(jax.vmap(evaluate, (0, None)))(pair, targets)
 
 
 def _float64_shape(array: Any) -> jax.ShapeDtypeStruct:

@@ -23,6 +23,8 @@ from landscape.run.training_inputs import checkpoint_count, initial_params
 from landscape.storage.audit_records import AuditRecord
 
 _MOST_DATA = 2**29  # bytes of the datasets of all seeds
+# A family of 32 losses compiles in about 20 seconds, which the first of its runs waits for.
+_MOST_MEMBERS = 32
 
 
 class ProgramCache:
@@ -37,7 +39,8 @@ class ProgramCache:
         self._traced: dict[str, dict[str, list[str]]] = {}
         self._model_programs: dict[str, ModelProgram] = {}
         self._signatures: dict[str, str | None] = {}
-        self._families: dict[str, tuple[Loss, ...]] = {}
+        self._families: dict[str, list[Loss]] = {}
+        self._separated: set[str] = set()
         self._audits: dict[str, AuditRecord] = {}
 
     def dataset(self, run: Run) -> Dataset:
@@ -89,11 +92,24 @@ class ProgramCache:
         families: dict[str, dict[Any, Loss]] = {}
         with self._building:
             for run in runs:
-                with contextlib.suppress(UserError):  # raised again by the run itself
+                # The run itself raises it again.
+                with contextlib.suppress(Exception, SystemExit):
                     loss = self._traced_loss(run)
                     family = families.setdefault(self.key(run), {})
                     family.setdefault(jax.tree.structure(loss), loss)
-            self._families |= {key: tuple(losses.values()) for key, losses in families.items()}
+            for key in families.keys() - self._separated:
+                self._families[key] = [*families[key].values()]
+
+    def shares_program(self, run: Run) -> bool:
+        """Returns whether the program of a run is compiled for other losses too."""
+        with self._building:
+            return len(self._family(run).members) > 1
+
+    def compile_separately(self, run: Run) -> None:
+        """From now on compiles each loss of a run's family by itself."""
+        with self._building:
+            self._separated.add(self.key(run))
+            self._families.pop(self.key(run), None)
 
     def program(self, run: Run) -> Program:
         """Returns the program of a run.
@@ -112,13 +128,15 @@ class ProgramCache:
 
     def _family(self, run: Run) -> LossFamily:
         loss = self._traced_loss(run)
-        structures = [jax.tree.structure(m) for m in self._families.get(self.key(run), ())]
+        losses = self._families.get(self.key(run), [])
+        structures = [jax.tree.structure(member) for member in losses]
         if jax.tree.structure(loss) not in structures:
             return LossFamily((loss,), np.int32(0))
-        members = [*self._families[self.key(run)]]
-        index = structures.index(jax.tree.structure(loss))
-        members[index] = loss
-        return LossFamily(tuple(members), np.int32(index))
+        position = structures.index(jax.tree.structure(loss))
+        first = position - position % _MOST_MEMBERS
+        members = losses[first : first + _MOST_MEMBERS]
+        members[position - first] = loss
+        return LossFamily(tuple(members), np.int32(position - first))
 
     def _traced_loss(self, run: Run) -> Loss:
         return self.loss(run).traced(self._traced_options(run)["loss"])
@@ -137,7 +155,7 @@ class ProgramCache:
         structure = self.structure(run)
         with self._building:
             if structure not in self._signatures:
-                parts = self.dataset(run), self.model(run), self.loss(run)
+                parts = self.dataset(run), self.model(run), self._traced_loss(run)
                 self._signatures[structure] = program.family_signature(run, *parts)
             signature = self._signatures[structure]
             if signature is None:

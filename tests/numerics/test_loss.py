@@ -143,8 +143,27 @@ def test_a_family_is_mapped_over_numbers_of_one_member():
     losses = family(0, deltas)
     means = jax.vmap(lambda loss: loss.mean(PREDICTIONS, targets), (losses.mapped_axes,))(losses)
     np.testing.assert_allclose(means, [huber(PREDICTIONS, d).mean() for d in deltas], rtol=1e-5)
-    text = str(jax.make_jaxpr(lambda f: f.mean(jnp.asarray(PREDICTIONS), targets))(family(0)))
-    assert "cond[" in text
+    mean = jax.vmap(lambda loss: loss.mean(PREDICTIONS, targets), (losses.mapped_axes,))
+    text = str(jax.make_jaxpr(mean)(losses))
+    assert "cond[" in text and "select_n[" not in text.split("cond[")[0]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_gradients_of_a_family_have_the_precision_of_the_predictions(dtype):
+    with jax.enable_x64(dtype == "float32"):
+        wider = jnp.zeros(PREDICTIONS.shape, "float64" if dtype == "float32" else "float32")
+        predictions = jnp.asarray(PREDICTIONS).astype(dtype)
+        squares = Loss(lambda p, t: (p.astype(t.dtype) - t) ** 2)
+
+        def mean(p):
+            return LossFamily((squares, squares), np.int32(1)).mean(p * jnp.ones_like(p), wider)
+
+        gradient = jax.grad(mean)(predictions)
+        product = jax.jvp(jax.grad(mean), (predictions,), (jnp.ones_like(predictions),))[1]
+    assert gradient.dtype == product.dtype == predictions.dtype
+    np.testing.assert_allclose(
+        np.asarray(gradient, float), 2 * PREDICTIONS / PREDICTIONS.size, rtol=0.03, atol=1e-3
+    )
 
 
 def test_a_family_of_one_member_remains_a_switch():

@@ -274,7 +274,7 @@ def test_interpolation_leads_to_the_other_end():
         (update(), "no step of the optimizer"),
         (eigenvector(), "eigenvectors are not known"),
         (trajectory(), "needs as many checkpoints, found 0"),
-        (interpolation(), "no other end"),
+        (interpolation(), "the other end of training is not known"),
     ],
 )
 def test_a_missing_value_of_a_point_is_reported(make, words):

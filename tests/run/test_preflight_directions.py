@@ -81,7 +81,7 @@ def test_a_sound_custom_direction_is_accepted(tmp_path):
     ("direction", "words"),
     [
         ("{name: eigenvector, index: 43}", "the model has 42 parameters"),
-        ("{name: eigenvector, index: 0}", "from 1, found 0"),
+        ("{name: eigenvector, index: 0}", "expected a whole number of at least 1"),
         ("{name: trajectory, component: 3}", "only 3 of 9 fit into 20 steps recorded every 10"),
     ],
 )

@@ -136,6 +136,64 @@ def test_results_do_not_depend_on_the_other_losses(tmp_path, compiled):
     assert {key: len(different) for key, different in results.items()} == dict.fromkeys(results, 1)
 
 
+PAIRED = """
+import jax, jax.numpy as jnp
+
+def paired(predictions, targets):
+    return jnp.mean((predictions - targets).reshape(-1, 2) ** 2)
+
+def printing(predictions, targets):
+    jax.debug.print("x", ordered=False)
+    return (predictions - targets) ** 2
+
+def calling(predictions, targets):
+    shape = jax.ShapeDtypeStruct((), jnp.float32)
+    jax.pure_callback(lambda: jnp.float32(0), shape, vmap_method="sequential")
+    return (predictions - targets) ** 2
+
+@jax.custom_jvp
+def leaving(predictions, targets):
+    return (predictions - targets) ** 2
+
+@leaving.defjvp
+def derivative(primals, tangents):
+    raise SystemExit(3)
+"""
+
+
+def test_a_loss_that_fails_on_other_examples_does_not_affect_the_others(tmp_path):
+    """Its error appears only at the size of the evaluation set, in the program of both losses."""
+    (tmp_path / "own.py").write_text(PAIRED)
+    losses = "[huber, {name: 'own.py:paired', label: paired}]"
+    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
+    (tmp_path / "experiment.yaml").write_text(text.replace("size: 40", "size: 41"))
+    cache = ProgramCache()
+    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
+    prepare(runs, cache)
+    assert all(cache.shares_program(run) for run in runs)
+    ended = {run.loss.label: s for run, s, _ in ended_runs(runs, tmp_path / "out", cache)}
+    assert ended == {"huber": "done", "paired": "failed"}
+    logs = {
+        run.loss.label: "".join(store.read_log(store.run_folder(tmp_path / "out", run.id)))
+        for run in runs
+    }
+    assert "compiling the loss by itself" in logs["huber"] + logs["paired"]
+    assert "reshape" in logs["paired"] and "own.py" in logs["paired"]
+
+
+@pytest.mark.parametrize("name", ["printing", "calling", "leaving"])
+def test_a_loss_with_effects_or_without_a_derivative_is_compiled_alone(tmp_path, name):
+    (tmp_path / "own.py").write_text(PAIRED)
+    losses = f"[huber, {{name: 'own.py:{name}', label: own}}, squared_error]"
+    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
+    (tmp_path / "experiment.yaml").write_text(text)
+    cache = ProgramCache()
+    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
+    prepare(runs, cache)
+    sizes = {run.loss.label: len(cache.program(run).loss.members) for run in runs}
+    assert sizes == {"huber": 2, "own": 1, "squared_error": 2}
+
+
 FRAGILE = """
 import jax, jax.numpy as jnp
 

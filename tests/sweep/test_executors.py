@@ -293,7 +293,7 @@ class FakeSlot:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_runs_that_share_a_program_go_to_the_worker_that_prepared_it(tmp_path, workers):
+def test_runs_that_share_a_program_go_to_one_worker(tmp_path, workers):
     path = write_config(tmp_path)
     experiment = config.load(path, ("losses=[brier, focal, zero_one]", "seeds=4"))
     runs, log = config.expand(experiment), []
@@ -419,6 +419,35 @@ def test_runs_that_are_compiled_together_train_side_by_side_with_runs_of_their_l
     assert sorted(batches) == [[("brier", 0), ("brier", 1)], [("focal", 0), ("focal", 1)]]
 
 
+class DiesWithSeveralLosses(FakeSlot):
+    """A slot whose worker dies while it compiles a program for several losses."""
+
+    def start(self, function, *arguments):
+        future = super().start(function, *arguments)
+        if function is worker.prepare:
+            keys = {run.id: "same" for run in arguments[0]}
+            structures = {run.id: run.loss.label for run in arguments[0]}
+            future = Future()
+            future.set_result((keys, structures, 1))
+        elif len(arguments[-1]) > 1:
+            future = Future()
+            future.set_exception(OSError("killed"))
+        return future
+
+    def why_failed(self, error):
+        return str(error)
+
+
+def test_a_program_that_ends_its_worker_is_compiled_for_each_loss_by_itself(tmp_path):
+    overrides = ("losses=[brier, focal, zero_one]", "seeds=2")
+    runs = config.expand(config.load(write_config(tmp_path), overrides))
+    pool = WorkerPool([DiesWithSeveralLosses("a", [])], None, 0)
+    prepared(pool, runs)
+    events = [*pool.perform(runs, tmp_path, threading.Event())]
+    assert statuses(events) == ["done"] * 6
+    assert sum(isinstance(event, Lost) for event in events) == 1
+
+
 class NeverReady(FakeSlot):
     """A slot for which no machine has room."""
 
@@ -439,7 +468,8 @@ def test_a_worker_that_never_starts_does_not_block_the_others(tmp_path):
 
 
 def test_an_idle_worker_helps_with_the_program_that_has_most_runs():
-    queue = AffinityQueue({"a": [1, 2, 3], "b": [4]}, {"one": {"a"}})
+    queue = AffinityQueue({"a": [1, 2, 3], "b": [4]})
+    assert queue.take("one") == ("a", [1, 2, 3])
     assert queue.take("two") == ("b", [4])
     queue.take("two")[1].pop()
     assert queue.take("two") == ("a", [1, 2, 3])

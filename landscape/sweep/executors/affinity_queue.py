@@ -32,12 +32,10 @@ def choose_program(
 class AffinityQueue:
     """Waiting runs by program, and the programs that each worker has compiled."""
 
-    def __init__(
-        self, groups: Mapping[str, Sequence[Run]], compiled: Mapping[str, Collection[str]]
-    ) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
         self._waiting = {key: list(runs) for key, runs in groups.items()}
-        self._compiled = {worker: set(keys) for worker, keys in compiled.items()}
-        self._begun = set().union(*self._compiled.values())
+        self._compiled: dict[str, set[str]] = {}
+        self._begun: set[str] = set()
 
     def take(self, worker: str) -> tuple[str, list[Run]] | None:
         """Returns the program that the worker continues with, and its waiting runs."""

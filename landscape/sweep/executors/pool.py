@@ -18,17 +18,16 @@ from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Prepare
 
 
 class WorkerPool:
-    """Workers, each in its slot, and the programs that each of them has compiled.
+    """Workers, each in its slot.
 
     `time_limit`: the most seconds of a run. `retries`: how often it is retried after its worker
-    died.
+    died; an attempt in a program for several losses is not counted.
     """
 
     def __init__(self, slots: Sequence[Slot], time_limit: float | None, retries: int) -> None:
         self._slots, self._time_limit, self._retries = slots, time_limit, retries
         self._keys: dict[str, str] = {}
         self._structures: dict[str, str] = {}
-        self._compiled: dict[str, set[str]] = {}
         self._together = 1
 
     def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
@@ -53,7 +52,6 @@ class WorkerPool:
             if not isinstance(item, Outcome):
                 continue
             if item.lost:
-                self._compiled.pop(item.slot.name, None)
                 alone = {run.id: item.task.key for run in item.task.runs}
                 self._keys |= alone
                 self._structures |= alone
@@ -65,7 +63,6 @@ class WorkerPool:
                 keys, structures, self._together = item.value
                 self._keys |= keys
                 self._structures |= structures
-                self._compiled.setdefault(item.slot.name, set()).update(keys.values())
         raise_all(errors)
         yield Prepared(len(set(self._keys.values())))
 
@@ -78,7 +75,7 @@ class WorkerPool:
         """
         directory = directory.absolute()  # a worker may have another current folder
         groups = grouped(runs, self._keys)
-        waiting = AffinityQueue(groups, self._compiled)
+        waiting = AffinityQueue(groups)
         tasks = _TaskQueue(
             groups, self._structures, waiting, directory, self._time_limit, self._together
         )
@@ -108,7 +105,7 @@ class WorkerPool:
             return Ended(run, status, outcome.seconds)
         assert lost is not None
         store.append_log(folder, f"the worker was lost: {lost}")
-        tasks.attempts[run.id] += 1
+        tasks.attempts[run.id] += not tasks.separate(outcome.task)
         if tasks.attempts[run.id] <= self._retries:
             store.clear_progress(folder)
             tasks.waiting.put_back(outcome.task.key, run)
@@ -158,6 +155,7 @@ class _TaskQueue:
         self.waiting, self.directory = waiting, directory
         self.attempts: Counter[str] = Counter()
         self._seconds, self._together = seconds, together
+        self._separated: set[str] = set()
         side_by_side = groups if together > 1 else {}
         self._untrained = {key: {run.id for run in runs} for key, runs in side_by_side.items()}
         self._structures = structures
@@ -180,13 +178,23 @@ class _TaskQueue:
         if len(batch) > 1:  # other workers must not take these runs until they are trained
             runs[:] = [run for run in runs if run not in batch]
             seconds = self._seconds and self._seconds * len(batch)
-            batch_arguments = (batch, self.directory, self._compiled_together[key])
+            batch_arguments = (batch, self.directory, self._losses(key, batch[0]))
             return Task(worker.train_together, batch_arguments, batch, key, seconds)
         run = runs.pop(0)
-        # Another loss may be why a worker died.
-        losses = self._compiled_together[key] if not self.attempts[run.id] else [run]
-        arguments = (run, self.directory, slot.name, losses)
+        arguments = (run, self.directory, slot.name, self._losses(key, run))
         return Task(worker.perform, arguments, [run], key, self._seconds)
+
+    def separate(self, task: Task) -> bool:
+        """Compiles each loss of a program by itself after a task whose worker died.
+
+        Returns whether the task had several losses: another loss may be why the worker died.
+        """
+        self._separated.add(task.key)
+        return len(task.arguments[-1]) > 1
+
+    def _losses(self, key: str, run: Run) -> list[Run]:
+        """Returns one run of each loss that the program of a run is compiled for."""
+        return [run] if key in self._separated else self._compiled_together[key]
 
     def _structure(self, run: Run) -> str:
         return self._structures[run.id]
@@ -198,6 +206,7 @@ def _trained(outcome: Outcome, tasks: _TaskQueue) -> Iterator[Note]:
     for run in reversed(runs):
         tasks.waiting.put_back(outcome.task.key, run)
     if outcome.lost is not None:
+        tasks.separate(outcome.task)
         subject = f"{outcome.slot.name} lost {len(runs)} runs that it trained side by side"
         yield Note(f"{subject}: {outcome.lost}; training them one by one")
 

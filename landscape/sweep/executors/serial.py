@@ -202,7 +202,7 @@ def perform_one(
     folder, began = store.run_folder(directory, run.id), time.perf_counter()
     progress = Progress(folder, worker, cancelled)
     try:
-        status = perform(run, folder, cache, progress)
+        status = _perform(run, folder, cache, progress)
     except StorageError:
         raise
     except (Exception, SystemExit) as error:
@@ -212,6 +212,21 @@ def perform_one(
         store.write_failure(folder, config.dump(run), explanation)
     progress.end(status)
     return Ended(run, status, time.perf_counter() - began)
+
+
+def _perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> str:
+    """Performs a run; if it raises, once more in a program without the other losses."""
+    shared = cache.shares_program(run)
+    try:
+        return perform(run, folder, cache, progress)
+    except StorageError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not shared:
+            raise
+        store.append_log(folder, f"compiling the loss by itself: {first_line(error)}")
+    cache.compile_separately(run)
+    return perform(run, folder, cache, progress)
 
 
 def _trace(error: BaseException) -> str:
