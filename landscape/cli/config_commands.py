@@ -1,6 +1,7 @@
 """Commands that take a config: run, validate."""
 
 import contextlib
+import importlib
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -135,6 +136,9 @@ def _show_events(session: "Session", spec: "ExecutorSpec", stop: threading.Event
             match event:
                 case Prepared(programs):
                     message(f"{counted(programs, 'program')} to compile, {spec.workers}")
+                    # The report's libraries take seconds to import, which compilation hides.
+                    report = "landscape.report.assemble"
+                    threading.Thread(target=importlib.import_module, args=(report,)).start()
                     stack.enter_context(view.shown())
                 case Deleting(runs, size):
                     _print_deleted(session.directory, runs, size, "deleting")
