@@ -69,8 +69,10 @@ def _runs(number: float, row: Row) -> str:
 def _without_result(row: Row, error: str) -> str:
     if row["failed"]:
         total = int(row["failed"] + row["unfinished"])
-        share = "all" if row["failed"] == total else f"{row['failed']} of"
-        return f"failed in {share} {total} runs" + (f": {error}" if error else "")
+        runs = f"{row['failed']} of {total} runs"
+        if row["failed"] == total:
+            runs = "the only run" if total == 1 else f"all {total} runs"
+        return f"failed in {runs}" + (f": {error}" if error else "")
     return "no run has finished" if row["unfinished"] else "no run has a finite task metric"
 
 
@@ -84,7 +86,7 @@ def _learning(row: Row) -> str:
     metric, reached = row["metric"], row["reached_runs"]
     final = words.metric_value(metric, row["value"])
     if math.isnan(row["target"]):
-        return f"learns: from {words.decimal(row['start'])} to {final}"
+        return f"learns: from {words.metric_number(metric, row['start'])} to {final}"
     target = words.metric_value(metric, row["target"])
     if reached == 0:
         return f"learns ({final}) but never reaches the target of {target}"
@@ -100,7 +102,9 @@ def _not_learning(row: Row) -> str:
     if row["zero_runs"]:
         where = "" if row["zero_runs"] == row["seeds"] else f" in {_runs(row['zero_runs'], row)}"
         return f"never learns: the gradient is exactly zero from the first step{where}"
-    start, end = words.decimal(row["start"]), words.metric_value(row["metric"], row["value"])
+    metric = row["metric"]
+    start = words.metric_number(metric, row["start"])
+    end = words.metric_value(metric, row["value"])
     text = f"does not learn (from {start} to {end})"
     if row["zero_gradient"] >= MENTION_STEPS:
         share = words.percent(row["zero_gradient"])
@@ -156,8 +160,8 @@ def _against_best(row: Row) -> str:
     if pairs == 0:
         return f"has no seed in common with {best}"
     if not can_be_significant(pairs):
-        seeds = "seed" if pairs == 1 else "seeds"
-        return f"inconclusive against {best}: {pairs} paired {seeds} are too few"
+        count = "one paired seed is" if pairs == 1 else f"{pairs} paired seeds are"
+        return f"inconclusive against {best}: {count} too few"
     p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
     if row["p_value"] > SIGNIFICANT:
         return f"inconclusive against {best} ({p})"

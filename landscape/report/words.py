@@ -50,6 +50,13 @@ def metric_value(metric: str, value: float) -> str:
     return f"{metric_label(metric)} {decimal(value)}"
 
 
+def metric_number(metric: str, value: float) -> str:
+    """Formats a value in the unit of its metric, without the name: `97.2 %`, `0.510`."""
+    if metric_kind(metric) == "accuracy" and math.isfinite(value):
+        return f"{100 * value:.1f} %"
+    return decimal(value)
+
+
 def decimal(value: float) -> str:
     """Formats with three decimals below 100 and four significant digits above."""
     if math.isnan(value):

@@ -84,7 +84,9 @@ def events(
         finished = done(session.runs, directory)
         if across is None or not across_missing(across, finished, directory):
             return
-    with running_executor(spec, session.experiment, directory) as executor:
+    separately = session.stale is not None
+    executing = running_executor(spec, session.experiment, directory, separately=separately)
+    with executing as executor:
         if pending:
             yield from executor.prepare(pending, stop)
             if stop.is_set():  # do not delete results for runs that will not start

@@ -51,7 +51,7 @@ CASES = {
         {"reached_runs": 0, "rivals": 0},
         "learns (95.0 % accuracy) but never reaches the target of 90.0 % accuracy",
     ),
-    "no target": ({"target": math.nan, "rivals": 0}, "learns: from 0.100 to 95.0 % accuracy"),
+    "no target": ({"target": math.nan, "rivals": 0}, "learns: from 10.0 % to 95.0 % accuracy"),
     "other metric": (
         {"metric": "r2", "target": 0.51, "rivals": 0},
         "reaches R² 0.510 in 140 steps (median)",
@@ -122,7 +122,7 @@ def test_a_gradient_of_zero_is_named_as_the_cause():
     ],
 )
 def test_other_causes_of_not_learning(changes, cause):
-    expected = f"does not learn (from 0.100 to 11.0 % accuracy){cause}"
+    expected = f"does not learn (from 10.0 % to 11.0 % accuracy){cause}"
     assert sentence(STUCK | {"best": ""} | changes, "") == expected
 
 

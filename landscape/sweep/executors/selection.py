@@ -47,13 +47,17 @@ def select_executor(
 
 @contextlib.contextmanager
 def running_executor(
-    spec: ExecutorSpec, experiment: Experiment, directory: Path
+    spec: ExecutorSpec, experiment: Experiment, directory: Path, *, separately: bool = False
 ) -> Iterator[Executor]:
-    """Starts an executor and closes it at the end."""
+    """Starts an executor and closes it at the end.
+
+    `separately`: whether `serial` compiles each loss by itself, as it must after a loss has ended
+    the process; workers do so as soon as one of them dies.
+    """
     if spec.executor == "serial":
         from landscape.sweep.executors.serial import Serial
 
-        yield Serial(experiment.seeds_together)
+        yield Serial(experiment.seeds_together, separately)
         return
     from landscape.sweep.executors.pool import WorkerPool
 

@@ -28,15 +28,18 @@ _POLL = 0.5  # seconds between two checks of whether to stop
 class Serial:
     """The executor for one job."""
 
-    def __init__(self, together: int | str = 1) -> None:
+    def __init__(self, together: int | str = 1, separately: bool = False) -> None:
         use_all_cores()
         keep_compiled()
         self.cache = ProgramCache()
-        self._together = together
+        self._together, self._separately = together, separately
 
     def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
         """Builds and checks all programs. Raises UserError that lists every mistake."""
         program_cache.prepare(runs, self.cache)
+        if self._separately:
+            for run in runs:
+                self.cache.compile_separately(run)
         yield Prepared(len({self.cache.key(run) for run in runs}))
 
     def perform(
