@@ -1,6 +1,7 @@
 """Executors: equal results from all of them, selection, dispatch, and loss of workers."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -446,6 +447,25 @@ def test_a_program_that_ends_its_worker_is_compiled_for_each_loss_by_itself(tmp_
     events = [*pool.perform(runs, tmp_path, threading.Event())]
     assert statuses(events) == ["done"] * 6
     assert sum(isinstance(event, Lost) for event in events) == 1
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_after_a_crash_the_serial_executor_compiles_each_loss_by_itself(
+    tmp_path, monkeypatch, crashed
+):
+    shared = []
+
+    def performed(runs, directory, cache, *_):
+        shared.extend(cache.shares_program(run) for run in runs)
+        return iter(())
+
+    monkeypatch.setattr("landscape.sweep.executors.serial.perform_all", performed)
+    experiment = config.load(write_config(tmp_path), ("losses=[brier, focal]", "seeds=1"))
+    serial = select_executor(experiment, "serial", None, None)
+    with session.open_session(experiment, tmp_path / "out") as opened:
+        stale = object() if crashed else None  # the process that held the folder
+        list(session.events(dataclasses.replace(opened, stale=stale), serial))
+    assert shared == [not crashed] * 2
 
 
 class NeverReady(FakeSlot):
