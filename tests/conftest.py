@@ -54,6 +54,9 @@ def optimized_loops(monkeypatch):
     """Compiles loops as a user's process does, here and in the processes that the test starts."""
     from landscape.numerics import compiling
 
+    # This process keeps the flags that it starts with, as in every other order of the tests.
+    compiling.use_all_cores()
+    jax.devices()
     monkeypatch.setenv("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")
     monkeypatch.delenv("XLA_FLAGS")
     monkeypatch.setitem(compiling._LOOP_OPTIONS, "xla_backend_optimization_level", 1)
