@@ -136,6 +136,15 @@ def test_results_do_not_depend_on_the_other_losses(tmp_path, compiled):
     assert {key: len(different) for key, different in results.items()} == dict.fromkeys(results, 1)
 
 
+def prepared_regression(folder, losses, *overrides):
+    """The runs of an experiment in regression, and a cache in which they are prepared."""
+    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
+    (folder / "experiment.yaml").write_text(text)
+    runs, cache = config.expand(config.load(folder / "experiment.yaml", overrides)), ProgramCache()
+    prepare(runs, cache)
+    return runs, cache
+
+
 PAIRED = """
 import jax, jax.numpy as jnp
 
@@ -165,11 +174,7 @@ def test_a_loss_that_fails_on_other_examples_does_not_affect_the_others(tmp_path
     """Its error appears only at the size of the evaluation set, in the program of both losses."""
     (tmp_path / "own.py").write_text(PAIRED)
     losses = "[huber, {name: 'own.py:paired', label: paired}]"
-    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
-    (tmp_path / "experiment.yaml").write_text(text.replace("size: 40", "size: 41"))
-    cache = ProgramCache()
-    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
-    prepare(runs, cache)
+    runs, cache = prepared_regression(tmp_path, losses, "evaluation.size=41")
     assert all(cache.shares_program(run) for run in runs)
     ended = {run.loss.label: s for run, s, _ in ended_runs(runs, tmp_path / "out", cache)}
     assert ended == {"huber": "done", "paired": "failed"}
@@ -185,11 +190,7 @@ def test_a_loss_that_fails_on_other_examples_does_not_affect_the_others(tmp_path
 def test_a_loss_with_effects_or_without_a_derivative_is_compiled_alone(tmp_path, name):
     (tmp_path / "own.py").write_text(PAIRED)
     losses = f"[huber, {{name: 'own.py:{name}', label: own}}, squared_error]"
-    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
-    (tmp_path / "experiment.yaml").write_text(text)
-    cache = ProgramCache()
-    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
-    prepare(runs, cache)
+    runs, cache = prepared_regression(tmp_path, losses)
     sizes = {run.loss.label: len(cache.program(run).loss.members) for run in runs}
     assert sizes == {"huber": 2, "own": 1, "squared_error": 2}
 
@@ -213,11 +214,7 @@ def fragile(predictions, targets):
 def test_a_loss_that_cannot_be_traced_with_the_others_is_compiled_alone(tmp_path):
     (tmp_path / "own.py").write_text(FRAGILE)
     losses = "[{name: 'own.py:fragile', label: fragile}, squared_error, huber]"
-    text = FAMILY.replace("LOSSES", losses).replace("breast_cancer", "diabetes")
-    (tmp_path / "experiment.yaml").write_text(text)
-    cache = ProgramCache()
-    runs = config.expand(config.load(tmp_path / "experiment.yaml"))
-    prepare(runs, cache)
+    runs, cache = prepared_regression(tmp_path, losses)
     sizes = {run.loss.label: len(cache.program(run).loss.members) for run in runs}
     assert sizes == {"fragile": 1, "squared_error": 2, "huber": 2}
     ended = {run.loss.label: s for run, s, _ in ended_runs(runs, tmp_path / "out", cache)}

@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -79,9 +79,9 @@ def perform_all(
     StorageError if results cannot be written.
     """
     stop = stop or threading.Event()
-    groups = list(grouped(runs, {run.id: _key(run, cache) for run in runs}).values())
+    groups = _groups(runs, cache.key)
     if together > 1:
-        for group in grouped(runs, {run.id: _structure(run, cache) for run in runs}).values():
+        for group in _groups(runs, cache.structure):
             new = untrained(group, directory)
             if len(new) > 1 and not stop.is_set():
                 yield Note(f"training {len(new)} runs side by side, {together} at a time")
@@ -145,18 +145,14 @@ class _Schedule:
         self._waiting += self._followers.pop(run.id, [])
 
 
-def _key(run: Run, cache: ProgramCache) -> str:
-    try:
-        return cache.key(run)
-    except UserError:  # raised again when the run itself is performed
-        return run.id
+def _groups(runs: Sequence[Run], key_of: Callable[[Run], str]) -> list[list[Run]]:
+    def key(run: Run) -> str:
+        try:
+            return key_of(run)
+        except UserError:  # raised again when the run itself is performed
+            return run.id
 
-
-def _structure(run: Run, cache: ProgramCache) -> str:
-    try:
-        return cache.structure(run)
-    except UserError:
-        return run.id
+    return list(grouped(runs, {run.id: key(run) for run in runs}).values())
 
 
 def untrained(runs: Sequence[Run], directory: Path) -> list[Run]:
