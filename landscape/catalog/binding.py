@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from landscape.catalog.lookup import REFERENCES, Named, find, singular
 from landscape.catalog.menu import Expression, Option
 from landscape.catalog.option_values import accepts, canonical, choices, default, is_path
@@ -61,7 +59,7 @@ def bind_options(
             try:
                 options[name] = canonical(option, part.options[name])
                 _check_reference(family, name, option, options[name], folder)
-            except ValidationError:
+            except ValueError:
                 value, allowed = describe_value(part.options[name]), choices(option)
                 message = f"option `{name}` of {what}: found {value}, expected {accepts(option)}"
                 hint = nearest(str(part.options[name]), allowed) if allowed else None

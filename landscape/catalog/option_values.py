@@ -1,4 +1,7 @@
-"""The values that an option of a part accepts, from its annotation as written in the source."""
+"""The values that an option of a part accepts, from its annotation as written in the source.
+
+Functions import pydantic, since menus are listed without it, in half the time.
+"""
 
 import ast
 import collections.abc
@@ -6,12 +9,12 @@ import functools
 import types
 import typing
 from pathlib import Path
-from typing import Any
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import to_json, to_jsonable_python
+from typing import TYPE_CHECKING, Any
 
 from landscape.catalog.menu import Option
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _TYPES: dict[str, Any] = {
     "Annotated": typing.Annotated,
@@ -25,7 +28,6 @@ _TYPES: dict[str, Any] = {
 }
 _TYPES |= {kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)}
 _MODULES = ("collections.abc", "pathlib", "typing")
-_FINITE = ConfigDict(allow_inf_nan=False)
 _DESCRIPTIONS = {
     bool: "true or false",
     float: "a number",
@@ -37,17 +39,21 @@ _DESCRIPTIONS = {
 
 
 @functools.cache
-def _type(annotation: str) -> tuple[Any, TypeAdapter[Any] | None]:
+def _type(annotation: str) -> "tuple[Any, TypeAdapter[Any] | None]":
     """Returns the type of an annotation and its validator, None if it is not a known type."""
+    from pydantic import TypeAdapter
+
     try:
         kind = _read(ast.parse(annotation, mode="eval").body)
-        return kind, TypeAdapter(kind, config=_FINITE)
+        return kind, TypeAdapter(kind, config={"allow_inf_nan": False})
     except Exception:  # an alias, an array, a user's class: the part itself must check it
         return Any, None
 
 
 def _read(node: ast.expr) -> Any:
     """Returns the type that an annotation describes; raises KeyError or TypeError if unknown."""
+    from pydantic import Field
+
     match node:
         case ast.Constant(str(text)):  # an annotation in quotes
             return _read(ast.parse(text, mode="eval").body)
@@ -75,9 +81,11 @@ def _read(node: ast.expr) -> Any:
 def python(option: Option, value: Any) -> Any:
     """Returns a JSON value as the Python value of the annotation: a list as a tuple, a path.
 
-    Raises pydantic's ValidationError if the annotation does not allow the value. A float may be a
-    whole number; true and false are not numbers, and 2.0 is not a whole number.
+    Raises ValueError if the annotation does not allow the value. A float may be a whole number;
+    true and false are not numbers, and 2.0 is not a whole number.
     """
+    from pydantic_core import to_json
+
     adapter = _type(option.annotation)[1]
     if adapter is None:
         return value
@@ -86,15 +94,19 @@ def python(option: Option, value: Any) -> Any:
 
 def canonical(option: Option, value: Any) -> Any:
     """Returns the normal form of a JSON value: 1.0 for a float that is written as 1."""
+    from pydantic_core import to_jsonable_python
+
     return to_jsonable_python(python(option, value))
 
 
 def default(option: Option) -> Any:
     """Returns the default as a JSON value."""
+    from pydantic_core import to_jsonable_python
+
     plain = to_jsonable_python(option.default, fallback=repr)
     try:
         return canonical(option, plain)
-    except ValidationError:
+    except ValueError:
         return plain
 
 

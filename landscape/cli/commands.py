@@ -1,5 +1,7 @@
 """The `landscape` command and the menu of its subcommands."""
 
+import os
+
 import rich_click as click
 
 from landscape import __version__
@@ -8,8 +10,9 @@ from landscape.cli.config_commands import run, validate
 from landscape.cli.menu_commands import init, list_parts, schema
 from landscape.cli.results_commands import export, report, status
 
-click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.MAX_WIDTH = 100
+# Otherwise pydantic reads the metadata of every installed package, to look for plugins.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -72,12 +72,14 @@ def run(
     `optimizer.learning_rate=0.01` changes a key, `optimizer.learning_rate=0.1,0.01` sweeps it.
     """
     from landscape import config as configs
-    from landscape.storage import store
-    from landscape.sweep.executors.selection import select_executor
 
     if estimate and not dry_run:
         raise UserError("--estimate requires --dry-run")
     experiment = configs.load(config, overrides)
+    # Imported late, so that an error of the config is printed sooner.
+    from landscape.storage import store
+    from landscape.sweep.executors.selection import select_executor
+
     spec = select_executor(experiment, executor, jobs, address)
     if dry_run:
         _print_plan(experiment, out / experiment.name, spec, fresh, retry_failed, estimate)

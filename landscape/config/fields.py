@@ -111,25 +111,25 @@ class Experiment(Frozen):
     )
     dataset: DatasetPart
     model: ModelPart
-    optimizer: OptimizerPart = OptimizerPart()
+    optimizer: OptimizerPart = OptimizerPart.model_construct()
     losses: Annotated[tuple[LossPart, ...], Field(min_length=1)]
     seeds: Seeds = tuple(range(6))
     steps: Count = 600
     batch_size: Count = 64
     record_every: Count = 20
-    evaluation: EvaluationSettings = EvaluationSettings()
-    gradients: GradientSettings = GradientSettings()
+    evaluation: EvaluationSettings = EvaluationSettings.model_construct()
+    gradients: GradientSettings = GradientSettings.model_construct()
     metrics: Annotated[tuple[MetricPart, ...], Field(min_length=1)] | None = None
     target: float | None = None
     targets: Literal["auto", "onehot", "labels"] = "auto"
-    slices: SliceSettings | None = SliceSettings()
+    slices: SliceSettings | None = SliceSettings.model_construct()
     checkpoints: Annotated[int, Field(ge=0)] = 0
     curvature: CurvatureSettings | None = None
     across: AcrossSettings | None = None
     audit: bool = False
     seeds_together: Auto = "auto"
-    execution: Execution = Execution()
-    resources: Resources = Resources()
+    execution: Execution = Execution.model_construct()
+    resources: Resources = Resources.model_construct()
     sweep: Sweep = Field(default_factory=dict)
     folder: Path = Path()
 

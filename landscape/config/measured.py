@@ -137,9 +137,9 @@ class SliceSettings(Frozen):
     """
 
     at: Points = ("trained",)
-    direction: DirectionPart = DirectionPart()
-    lines: tuple[Lines, ...] | None = (Lines(),)
-    planes: tuple[Planes, ...] | None = (Planes(),)
+    direction: DirectionPart = DirectionPart.model_construct()
+    lines: tuple[Lines, ...] | None = (Lines.model_construct(),)
+    planes: tuple[Planes, ...] | None = (Planes.model_construct(),)
     gradients: bool = False
     hoist: bool = True
     side_by_side: Auto = "auto"

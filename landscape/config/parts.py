@@ -41,9 +41,15 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Frozen(BaseModel):
-    """Base of the config models: immutable, strict, without unknown keys."""
+    """Base of the config models: immutable, strict, without unknown keys.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    A validator is built when it is first used: a config needs one, and there are twenty models. For
+    the same reason, defaults are made by `model_construct()`, without a validator.
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
+    )
 
 
 class Part(Frozen):
