@@ -109,10 +109,14 @@ class Sweep:
             ) from None
 
     def report(self) -> Path:
-        """Rebuilds tables, figures and web page; returns the path of the page."""
-        from landscape.report.assemble import build
+        """Builds tables, figures and web page unless up to date; returns the path of the page."""
+        from landscape.report import stored_report
 
-        return build(self.directory).index
+        if stored_report.up_to_date(self.directory) is None:
+            from landscape.report.assemble import build
+
+            build(self.directory)
+        return self.directory / "report" / "index.html"
 
 
 def results(directory: Path | str) -> Sweep:

@@ -12,7 +12,7 @@ from landscape.cli.output import console, counted, message, reports_errors, tabl
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.storage.records import Holder
+    from landscape.storage.records import Holder, ReportRecord
     from landscape.sweep.run_states import RunState
 
 TRACKERS = ("mlflow", "tensorboard", "wandb")
@@ -23,21 +23,28 @@ _POLL = 1.0  # seconds between two updates of `status --watch`
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @reports_errors
 def report(directory: Path) -> None:
-    """Rebuild the tables, figures and web page of DIR from its files.
+    """Build the tables, figures and web page of DIR from its files.
 
-    DIR is the folder of one experiment, such as `runs/quickstart`.
+    DIR is the folder of one experiment, such as `runs/quickstart`. A report that is up to date is
+    not built again.
     """
     show_report(directory)
 
 
 def show_report(directory: Path) -> None:
-    """Builds the report and prints its comparison."""
-    from landscape.report.assemble import build
+    """Builds the report unless it is up to date, and prints its comparison."""
+    from landscape.report import stored_report
 
-    built = build(directory)
-    _print_comparison(built)
-    _print_unreadable(built.unreadable)
-    message(f"report: {built.index}")
+    record = stored_report.up_to_date(directory)
+    if record is None:
+        from landscape.report.assemble import build
+
+        record = build(directory).record
+    else:
+        message("nothing has changed since the report was built")
+    _print_comparison(record)
+    _print_unreadable(record.unreadable)
+    message(f"report: {directory / 'report' / 'index.html'}")
 
 
 def _print_unreadable(unreadable: Mapping[str, str]) -> None:
@@ -45,21 +52,17 @@ def _print_unreadable(unreadable: Mapping[str, str]) -> None:
         message(f"omitted: {name}: {reason}")
 
 
-def _print_comparison(built: Any) -> None:
+def _print_comparison(record: "ReportRecord") -> None:
     """Prints the numbers as a table, followed by a sentence per loss."""
     from rich.padding import Padding
     from rich.text import Text
 
-    from landscape.report import tables
-
-    shown = tables.display(built.comparison)
-    numbers, sentences = shown.columns[:-1], shown.columns[-1]
     screen = console()
-    screen.print(table(numbers, shown[numbers].values.tolist(), unbroken=2))
+    screen.print(table(record.headings[:-1], [list(row[:-1]) for row in record.rows], unbroken=2))
     screen.print()
-    for name, sentence in zip(shown[numbers[0]], shown[sentences], strict=True):
-        screen.print(Text(str(name), style="bold"))
-        screen.print(Padding(Text(str(sentence)), (0, 0, 0, 2), expand=False))
+    for name, *_, sentence in record.rows:
+        screen.print(Text(name, style="bold"))
+        screen.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
 
 
 @click.command()

@@ -13,6 +13,7 @@ from landscape.report import (
     curvature_table,
     geometry_table,
     solutions,
+    stored_report,
     tables,
     words,
 )
@@ -22,6 +23,7 @@ from landscape.report.figures.view import Picture, View, make_view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk
+from landscape.storage.records import ReportRecord
 
 # Tables that are written only if they have rows.
 _OPTIONAL_TABLES = (
@@ -39,7 +41,8 @@ _OPTIONAL_TABLES = (
 class Report:
     """A report on disk: its folder and page, the comparison in raw numbers, and the failed runs.
 
-    `failed` includes unreadable runs; `unreadable` maps their names to the reasons.
+    `failed` includes unreadable runs; `unreadable` maps their names to the reasons. `record` is
+    what the report stores about itself.
     """
 
     directory: Path
@@ -47,6 +50,7 @@ class Report:
     comparison: pd.DataFrame
     failed: list[str]
     unreadable: Mapping[str, str]
+    record: ReportRecord
 
 
 def build(experiment_dir: Path) -> Report:
@@ -57,9 +61,9 @@ def build(experiment_dir: Path) -> Report:
     finished run, or if its report folder is a symbolic link; StorageError if the report cannot be
     written.
     """
-    results = read(Path(experiment_dir))
-    directory = results.directory / "report"
-    disk.refuse_links((directory, directory / "tables", directory / "figures"))
+    directory = stored_report.folder(experiment_dir)
+    source = stored_report.source(experiment_dir)
+    results = read(experiment_dir)
     table = compare(results)
     comparison = shown_points(table)
     failures = tables.failures(results)
@@ -86,7 +90,11 @@ def build(experiment_dir: Path) -> Report:
     index = directory / "index.html"
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
-    return Report(directory, index, comparison, failed, results.unreadable)
+    shown = tables.display(comparison)
+    rows = tuple(shown.itertuples(index=False, name=None))
+    record = ReportRecord(source, tuple(shown), rows, results.unreadable)
+    stored_report.write(experiment_dir, record)
+    return Report(directory, index, comparison, failed, results.unreadable, record)
 
 
 def _tables(

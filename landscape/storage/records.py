@@ -230,3 +230,19 @@ class CrossRunRecord:
     """Measurements that failed, with the reason."""
     key: str | None = None
     """Identifies the settings and runs of these measurements; null if there are problems."""
+
+
+@record
+class ReportRecord:
+    """`report.json` of a report: what it was built from, written last."""
+
+    source: str
+    """Digest of everything that the report depends on."""
+    headings: tuple[str, ...]
+    """The headings of the comparison in a terminal."""
+    rows: tuple[tuple[str, ...], ...]
+    """The comparison in a terminal, one row per loss."""
+    unreadable: Mapping[str, str]
+    """Why a run is omitted, by run id."""
+    files: Mapping[str, FileDigest] = field(default_factory=dict)
+    """Digest of every other file of the report, by its path in the folder."""

@@ -1,0 +1,95 @@
+"""Recognizes a report that is up to date, so that it is not built again."""
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import landscape
+from landscape.storage import disk, experiment_folder, store
+from landscape.storage.records import FileDigest, ReportRecord
+
+_RECORD = "report.json"
+_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "plotly", "pyarrow", "scipy")
+
+
+def folder(directory: Path) -> Path:
+    """Returns the folder of the report. Raises UserError if it is a symbolic link or has one."""
+    path = directory / "report"
+    disk.refuse_links((path, path / "tables", path / "figures"))
+    return path
+
+
+def up_to_date(directory: Path) -> ReportRecord | None:
+    """Returns the record of the report of an experiment; None if it must be built.
+
+    It must be built if something it depends on has changed, or if one of its files is missing or
+    damaged. Raises UserError if its folder is a symbolic link.
+    """
+    path = folder(directory)
+    try:
+        record = store.read_record(path / _RECORD, ReportRecord)
+        fresh = record.source == source(directory) and record.files == _digests(path)
+    except (OSError, ValueError):
+        return None
+    return record if fresh else None
+
+
+def write(directory: Path, record: ReportRecord) -> None:
+    """Writes the record of a report, with the digests of its files. Call it last."""
+    path = folder(directory)
+    store.write_record(path / _RECORD, replace(record, files=_digests(path)))
+
+
+def source(directory: Path) -> str:
+    """Returns a digest of everything that the report depends on.
+
+    These are the experiment's own files, the sizes and times of the files of its runs, the place
+    of the folder, and the versions and the source code of the programs. A folder that was moved or
+    copied gets a new report.
+    """
+    parts = [str(directory.resolve()), sys.version]
+    parts += [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
+    for parent, _, _ in sorted(os.walk(Path(landscape.__file__).parent)):
+        parts += _listing(Path(parent))
+    for name in ("experiment.yaml", "plan.json", "across.json"):
+        path = directory / name
+        parts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else name)
+    with contextlib.suppress(OSError, ValueError):  # a damaged plan is reported by who reads it
+        for run_id in experiment_folder.read_plan(directory):
+            parts += [run_id, *_listing(store.run_folder(directory, run_id))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _listing(path: Path) -> list[str]:
+    """Returns name, size and time of the files in a folder that a report can depend on."""
+    lines = []
+    for entry in _entries(path):
+        if entry.name not in (store.LOG, store.PROGRESS) and entry.is_file():
+            state = entry.stat()
+            lines.append(f"{entry.name} {state.st_size} {state.st_mtime_ns}")
+    return lines
+
+
+def _digests(path: Path) -> dict[str, FileDigest]:
+    """Returns the digest of each file of a report, by its path in the report's folder."""
+    digests = {}
+    for parent in (path, path / "tables", path / "figures"):
+        for entry in _entries(parent):
+            if entry.is_file(follow_symlinks=False) and entry.name != _RECORD:
+                content = Path(entry.path).read_bytes()
+                digest = FileDigest(len(content), hashlib.sha256(content).hexdigest())
+                digests[str(Path(entry.path).relative_to(path))] = digest
+    return digests
+
+
+def _entries(path: Path) -> Iterator[os.DirEntry[str]]:
+    """Yields the entries of a folder that are not hidden, by name; nothing without a folder."""
+    if path.is_dir():
+        with os.scandir(path) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+        yield from sorted(visible, key=lambda entry: entry.name)

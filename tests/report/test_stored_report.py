@@ -1,0 +1,111 @@
+"""A report is up to date exactly if what it depends on, and its own files, are unchanged."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from synthetic_runs import LOSSES, write_experiment
+
+from landscape.errors import UserError
+from landscape.report import stored_report
+from landscape.report.assemble import build
+
+RUN = "runs/cross_entropy-0-0"
+# Files on which a report depends, in the experiment's folder, and files of the report.
+INPUTS = ("experiment.yaml", f"{RUN}/trace.parquet", f"{RUN}/status.json", f"{RUN}/config.yaml")
+OUTPUTS = ("index.html", "results.csv", "tables/comparison.tex", "figures/risk.pdf", "report.json")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "x"
+    directory = write_experiment(folder, LOSSES[:1], 1, with_slices=False)
+    (directory / RUN / "log.txt").write_text("begun\n")
+    return directory, build(directory)
+
+
+def test_an_unchanged_report_is_up_to_date_and_has_the_printed_comparison(built):
+    directory, report = built
+    record = stored_report.up_to_date(directory)
+    assert record is not None and record.unreadable == {}
+    (row,) = record.rows
+    assert row[0] == "cross_entropy" and row[-1] == report.comparison["finding"][0]
+    assert record.headings[:2] == ("loss", "accuracy % [95 % CI]")
+
+
+@pytest.mark.parametrize("name", [*INPUTS, *(f"report/{name}" for name in OUTPUTS)])
+def test_a_changed_or_missing_file_makes_it_outdated(built, name):
+    directory, _ = built
+    path = directory / name
+    content, times = path.read_bytes(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    path.write_bytes(b"!" + content[1:])
+    assert stored_report.up_to_date(directory) is None
+    path.unlink()
+    assert stored_report.up_to_date(directory) is None
+    path.write_bytes(content)
+    os.utime(path, ns=times)
+    assert stored_report.up_to_date(directory) is not None
+
+
+@pytest.mark.parametrize("name", ["across.json", "runs/another/config.yaml", f"{RUN}/audit.json"])
+def test_a_new_file_makes_it_outdated(built, name):
+    directory, _ = built
+    path = directory / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{}")
+    assert stored_report.up_to_date(directory) is None
+    path.unlink()
+    if path.parent.name == "another":
+        path.parent.rmdir()
+    assert stored_report.up_to_date(directory) is not None
+
+
+def test_a_log_entry_leaves_it_up_to_date(built):
+    directory, _ = built
+    (directory / RUN / "log.txt").write_text("begun\nended\n")
+    assert stored_report.up_to_date(directory) is not None
+
+
+def test_a_report_from_another_place_is_not_trusted(built, tmp_path):
+    """A folder from another person may have any comparison in its report.json."""
+    directory, _ = built
+    shutil.copytree(directory, tmp_path / "x")  # keeps times
+    assert stored_report.up_to_date(tmp_path / "x") is None
+
+
+def test_another_version_of_a_library_makes_it_outdated(built, monkeypatch):
+    directory, _ = built
+    monkeypatch.setattr(stored_report.metadata, "version", lambda name: "0")
+    assert stored_report.up_to_date(directory) is None
+
+
+def test_a_linked_report_is_refused(built, tmp_path):
+    directory, _ = built
+    (tmp_path / "report").symlink_to(directory / "report")
+    with pytest.raises(UserError, match="symbolic link"):
+        stored_report.up_to_date(tmp_path)
+
+
+def test_the_command_prints_the_same_again_without_loading_the_report(built):
+    """What takes seconds to import is needed only to build a report."""
+    directory, _ = built
+    code = (
+        "import sys; from landscape.cli.commands import main\n"
+        "try: main(['report', sys.argv[1]])\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(sorted(loaded & {'pandas', 'matplotlib', 'scipy', 'jax', 'plotly'}))"
+    )
+    shutil.rmtree(directory / "report")
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code, str(directory)], check=True, capture_output=True, text=True
+        )
+        for _ in range(2)
+    ]
+    (*first, _), (*again, loaded) = (run.stdout.splitlines() for run in runs)
+    assert first == again and "cross_entropy" in first[2]
+    assert loaded == "[]"
+    assert "nothing has changed" in runs[1].stderr and "nothing has changed" not in runs[0].stderr
