@@ -2,8 +2,9 @@
 
 XLA has fast CPU kernels only for convolutions with channels last, and rewrites other layouts only
 outside of loops (jax issue 12868). Training is one compiled loop, in which the two derivatives of a
-convolution would be 8 to 20 times slower. So values are computed with channels last, and on a CPU
-the derivative is that of the same sum as patches and a matrix product.
+convolution would be 8 to 20 times slower. So values are computed with channels last. Where they are
+differentiated on a CPU, value and derivative are those of the same sum as patches and a matrix
+product: both need the same patches.
 """
 
 import equinox as eqx
@@ -70,8 +71,10 @@ def _by_patches(x: jax.Array, weight: jax.Array, stride: int) -> jax.Array:
         ],
         axis=2,
     )
-    columns = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])
-    return patches @ columns
+    # Contracted along the last axes, so that the derivative with respect to the weight is a product
+    # for which XLA has a fast CPU kernel too.
+    filters = weight.transpose(0, 2, 3, 1).reshape(weight.shape[0], -1)
+    return jnp.tensordot(patches, filters, axes=(2, 1))
 
 
 _by_patches_when_differentiated = jax.custom_jvp(_directly, nondiff_argnums=(2,))
@@ -79,7 +82,7 @@ _by_patches_when_differentiated = jax.custom_jvp(_directly, nondiff_argnums=(2,)
 
 def _derivative(stride: int, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
     x, weight = primals
-    value = _by_patches_when_differentiated(x, weight, stride)
+    value = _by_patches(x, weight, stride)
     step = jnp.zeros_like(value)
     if not isinstance(tangents[0], SymbolicZero):
         step += _by_patches(tangents[0], weight, stride)
