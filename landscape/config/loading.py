@@ -8,7 +8,8 @@ from landscape.config.fields import Experiment, Run
 from landscape.config.overrides import override
 from landscape.config.resolve import check_sweep, read_as, resolve
 from landscape.config.structure import normalize
-from landscape.config.yaml_source import Node, node_at, parse, plain, put, read, write
+from landscape.config.yaml_entries import write
+from landscape.config.yaml_source import Node, node_at, parse, plain, put, read
 from landscape.errors import Place, UserError
 
 

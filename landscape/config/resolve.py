@@ -1,5 +1,6 @@
 """Resolves a tree to an experiment with everything filled in, or reports every mistake in it."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from landscape.catalog import Spec, bind
+from landscape.config import yaml_entries
 from landscape.config.fields import Experiment
 from landscape.config.overrides import locate
 from landscape.config.parts import Frozen, Part
@@ -106,6 +108,10 @@ def _sweep_path(tree: Node, key: str) -> KeyPath:
 
 def read_as(model: type[Model], text: str, file: str) -> Model:
     """Returns the value that `dump` wrote, without filling in defaults of parts."""
+    values = yaml_entries.read(text)
+    if values is not None:
+        with contextlib.suppress(ValidationError):  # raised again, with its place
+            return model.model_validate_json(to_json(values))
     tree = parse(text, file)
     try:
         return model.model_validate_json(to_json(plain(tree)))

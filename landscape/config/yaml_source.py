@@ -1,6 +1,5 @@
-"""Parses YAML 1.2 into a tree whose values know their line and column, and writes YAML."""
+"""Parses YAML 1.2 into a tree whose values know their line and column."""
 
-import io
 import json
 import math
 from collections.abc import Iterable
@@ -17,7 +16,6 @@ from landscape.errors import Place, UserError, describe_value, raise_all
 TAG = "tag:yaml.org,2002:"
 # The keys of mappings and indices of lists from the root to a node.
 KeyPath = tuple[Any, ...]
-_LINE_BREAKS = "\x85\u2028\u2029\ufeff"
 
 
 @dataclass(frozen=True)
@@ -237,17 +235,3 @@ def put(tree: Node, path: KeyPath, new: Node) -> Node:
     children = tree.value if isinstance(tree.value, dict) else {}
     child = children.get(step, Node(None, new.place, new.key))
     return replace(tree, value={**children, step: put(child, rest, new)})
-
-
-def write(value: Any) -> str:
-    """Returns the YAML text of plain values, keys in order, which parses as the same values."""
-    yaml: Any = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.representer.ignore_aliases = lambda *_: True
-    yaml.width = 100
-    # Otherwise the characters that YAML takes for line breaks are written unescaped, and lost.
-    yaml.allow_unicode = not any(c in json.dumps(value, ensure_ascii=False) for c in _LINE_BREAKS)
-    text = io.StringIO()
-    yaml.dump(value, text)
-    return text.getvalue()

@@ -8,8 +8,10 @@ import pytest
 from helpers.configs import BASE, load, own_parts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from landscape import config
+from landscape.config import yaml_entries
 from landscape.errors import UserError
 
 
@@ -147,3 +149,47 @@ def test_a_loaded_experiment_is_dumped_in_full_and_loads_again(tmp_path):
     again = load(elsewhere, config.dump(experiment))
     assert again == experiment
     assert [run.id for run in config.expand(again)] == [r.id for r in config.expand(experiment)]
+
+
+@given(_experiments)
+@_many
+def test_a_dump_is_read_entry_by_entry_with_the_values_that_yaml_gives_it(experiment):
+    text = config.dump(experiment)
+    values = yaml_entries.read(text)
+    assert values == experiment.model_dump(mode="json")
+    assert values == YAML(typ="safe", pure=True).load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# a comment\n",
+        "a: 1\na: 1\n",
+        "a: 1",
+        "a: 1 # a comment\n",
+        "a:  1\n",
+        "a: 01\n",
+        "a: x-y \n",
+        "a: 'x-y'\n",
+        "a: &b 1\nc: *b\n",
+        "a: [1,2]\n",
+        "{a: 1}\n",
+        "- a-b\n",
+        "a: 1\n---\nb: 2\n",
+        "a: {\nb: 1\n",
+        "a: 1\nb\n",
+        "%YAML 1.1\n---\na: yes\n",
+    ],
+)
+def test_yaml_that_was_not_dumped_is_left_to_the_parser(text):
+    assert yaml_entries.read("b: 1\n" + yaml_entries.write({"c": ["x", {}]})) is not None
+    assert yaml_entries.read(text) is None
+
+
+def test_an_edited_dump_is_read_as_edited_and_its_mistakes_have_a_place(tmp_path):
+    run = config.expand(load(tmp_path))[0]
+    text = config.dump(run)
+    assert config.run_from(text.replace("steps: 600", "steps: 6  # fewer")).steps == 6
+    with pytest.raises(UserError, match=r"config.yaml:\d+:8.*\n.*steps: many"):
+        config.run_from(text.replace("steps: 600", "steps: many"))
