@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import platform
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import jax
 import platformdirs
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 # For small programs that run a few times: no LLVM optimization and no MLIR fusion emitters, since
 # both take longer than such programs run.
@@ -93,7 +94,7 @@ def use_all_cores(cores: int | None = None) -> None:
 
 
 _blas_lock = threading.Lock()
-_blas_limits: list[threadpool_limits] = []  # one per active `one_blas_thread`
+_blas_limits: list[Any] = []  # one per active `one_blas_thread`
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def one_blas_thread() -> Iterator[None]:
     limit.
     """
     with _blas_lock:
-        _blas_limits.append(threadpool_limits(1, "blas"))
+        _blas_limits.append(_libraries(len(sys.modules)).limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
@@ -112,6 +113,12 @@ def one_blas_thread() -> Iterator[None]:
             limit = _blas_limits.pop()
             if not _blas_limits:  # the first limit: the only one that saw the original number
                 limit.restore_original_limits()
+
+
+@functools.lru_cache(1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """Finds the loaded numerical libraries, again whenever more modules have been imported."""
+    return ThreadpoolController()
 
 
 def _cores() -> int:

@@ -29,9 +29,9 @@ from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
 from landscape.run.provenance import provenance
-from landscape.run.stored_training import read_training, write_training
+from landscape.run.stored_training import read_training, training_files
 from landscape.run.training_inputs import checkpoint_count, evaluation_set, training_inputs
-from landscape.storage import array_files, disk, store
+from landscape.storage import array_files, store
 from landscape.storage.audit_records import AuditRecord
 from landscape.storage.curvature_records import CurvatureRecord
 from landscape.storage.records import Check, MetaRecord, SummaryRecord
@@ -63,26 +63,27 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     training = read_training(run, program.model, folder)
     # How a run was trained stays true when it is measured again.
     trained_together = _trained_together(folder) if training is not None else 1
+    files: dict[str, bytes] = {}
     with stages("train"):
         if training is None:
             store.clear_run(folder)
             training = _train(run, program, inputs, progress)
-            _store_training(run, program, data, training, folder)
-    # The training is now saved: later failures do not lose it.
-    store.write_status(folder, store.TRAINED)
+            files = _training_files(run, training)
     points = [MeasuredPoint(run, program, training, inputs.evaluation, end) for end in _ends(run)]
+    if not files or points or run.audit:  # a failure of the measurements does not lose the training
+        store.write_run_files(folder, files, store.TRAINED)
+        files = {}
     measurements = _measure(run, cache, points, stages)
     width = program.instruments.width.known if measurements.slice_arrays else None
     meta = replace(
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
-    status = "done" if training.diverged_step is None else "diverged"
-    _store_measurements(run, folder, measurements)
     summary = _summary(program, data, training, measurements.checks)
-    store.write_record(folder / "summary.json", summary)
-    store.write_record(folder / "meta.json", meta)
-    store.write_status(folder, status)
-    return status
+    files |= _measurement_files(run, measurements)
+    files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
+    store.clear_measured(folder)
+    store.write_run_files(folder, files, summary.status)
+    return summary.status
 
 
 def _measure(
@@ -97,23 +98,19 @@ def _measure(
     return Measurements(curvature_record, slice_arrays, audit, curvature_checks + slice_checks)
 
 
-def _store_training(
-    run: Run, program: Program, data: Dataset, training: Training, folder: Path
-) -> None:
-    disk.write_text(folder / "config.yaml", config.dump(run))
-    write_training(folder, training)
-    store.write_record(folder / "summary.json", _summary(program, data, training, []))
+def _training_files(run: Run, training: Training) -> dict[str, bytes]:
+    return {"config.yaml": config.dump(run).encode()} | training_files(training)
 
 
-def _store_measurements(run: Run, folder: Path, measurements: Measurements) -> None:
-    store.clear_measured(folder)
-    disk.write_text(folder / "config.yaml", config.dump(run))
+def _measurement_files(run: Run, measurements: Measurements) -> dict[str, bytes]:
+    files = {"config.yaml": config.dump(run).encode()}
     if measurements.slice_arrays:
-        array_files.write_slices(folder, measurements.slice_arrays)
+        files["slices.npz"] = array_files.slices_bytes(measurements.slice_arrays)
     if measurements.curvature_record is not None:
-        store.write_record(folder / "curvature.json", measurements.curvature_record)
+        files["curvature.json"] = store.record_bytes(measurements.curvature_record)
     if measurements.audit is not None:
-        store.write_record(folder / "audit.json", measurements.audit)
+        files["audit.json"] = store.record_bytes(measurements.audit)
+    return files
 
 
 class _Stages:
@@ -149,14 +146,13 @@ def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) ->
     )
     losses = replace(losses, index=programs[0].loss.index)  # the same for all of them
     together = run_in_pieces(programs[0].shared.loop_side_by_side, losses, inputs)
-    for number, (run, program, data) in enumerate(zip(runs, programs, datasets, strict=True)):
+    meta = store.record_bytes(MetaRecord(trained_together=len(runs)))
+    for number, run in enumerate(runs):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], together)
         folder = store.run_folder(directory, run.id)
-        training = _training(run, arguments[number][1], trained)
+        files = _training_files(run, _training(run, arguments[number][1], trained))
         store.clear_run(folder)
-        _store_training(run, program, data, training, folder)
-        store.write_record(folder / "meta.json", MetaRecord(trained_together=len(runs)))
-        store.write_status(folder, store.TRAINED)
+        store.write_run_files(folder, files | {"meta.json": meta}, store.TRAINED)
 
 
 def _train(run: Run, program: Program, inputs: TrainingInputs, progress: Progress) -> Training:

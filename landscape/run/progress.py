@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape.storage import array_files, store
+from landscape.storage import array_files, disk, store
 from landscape.storage.records import ProgressRecord
 
 # Seconds between two reports of the progress of a training.
@@ -54,15 +54,16 @@ class Progress:
         """
         self._check()
         now = time.monotonic()
-        first = self._training is None
         start_step, start = self._training = self._training or (step, now)
-        if not first and now - self._written < EVERY and step < steps:
-            return
         rate = (step - start_step) / (now - start) if step > start_step else None
-        array_files.write_trace(self._folder, rows(), lasting=False)
-        speed = f", {rate:.0f} steps per second" if rate else ""
-        self._log(f"step {step} of {steps}{speed}")
-        self._write(step, steps, rate)
+        due = now - self._written >= EVERY
+        if due or step == steps:
+            speed = f", {rate:.0f} steps per second" if rate else ""
+            self._log(f"step {step} of {steps}{speed}")
+        if due:
+            path = self._folder / "trace.parquet"
+            disk.write_bytes(path, array_files.trace_bytes(rows()), lasting=False)
+            self._write(step, steps, rate)
 
     def end(self, status: str) -> None:
         """Reports how the run ended."""

@@ -14,15 +14,18 @@ from landscape.storage import array_files, store
 PyTree = Any
 
 
-def write_training(folder: Path, training: Training) -> None:
-    """Writes trace, parameters and checkpoints."""
+def training_files(training: Training) -> dict[str, bytes]:
+    """Returns the files of a training by name: trace, parameters and checkpoints."""
     trees = {name: getattr(training, name) for name in ("initial", "trained", "update")}
-    array_files.write_trace(folder, training.trace)
-    array_files.write_params(folder, _tensors(trees))
+    files = {
+        "trace.parquet": array_files.trace_bytes(training.trace),
+        "params.safetensors": array_files.tensors_bytes(_tensors(trees)),
+    }
     if len(training.checkpoint_steps):
-        array_files.write_checkpoints(
-            folder, training.checkpoint_steps, _tensors(training.checkpoints)
+        files["checkpoints.safetensors"] = array_files.checkpoints_bytes(
+            training.checkpoint_steps, _tensors(training.checkpoints)
         )
+    return files
 
 
 def read_training(run: Run, model: Model, folder: Path) -> Training | None:

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load, save
 
-from landscape.storage import disk
-
 if TYPE_CHECKING:
     import pandas as pd
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def write_trace(folder: Path, columns: Arrays, *, lasting: bool = True) -> None:
-    """Writes `trace.parquet`, one row per recorded step."""
+def trace_bytes(columns: Arrays) -> bytes:
+    """Returns the content of `trace.parquet`, one row per recorded step."""
     import pyarrow
     import pyarrow.parquet
 
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(dict(columns)), buffer)
-    disk.write_bytes(folder / "trace.parquet", buffer.getvalue(), lasting=lasting)
+    return buffer.getvalue()
 
 
 def read_trace(folder: Path) -> "pd.DataFrame":
@@ -33,11 +31,11 @@ def read_trace(folder: Path) -> "pd.DataFrame":
     return pd.read_parquet(folder / "trace.parquet")
 
 
-def write_slices(folder: Path, arrays: Arrays) -> None:
-    """Writes `slices.npz`; NaN and infinity stay unchanged."""
+def slices_bytes(arrays: Arrays) -> bytes:
+    """Returns the content of `slices.npz`; NaN and infinity stay unchanged."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
-    disk.write_bytes(folder / "slices.npz", buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_slices(folder: Path) -> dict[str, np.ndarray]:
@@ -49,9 +47,9 @@ def read_slices(folder: Path) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def write_params(folder: Path, tensors: Arrays) -> None:
-    """Writes `params.safetensors`, by names such as `trained/layers/0/weight`."""
-    _write_tensors(folder / "params.safetensors", tensors)
+def tensors_bytes(tensors: Arrays) -> bytes:
+    """Returns a safetensors file: `params.safetensors`, by names as `trained/layers/0/weight`."""
+    return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
 
 
 def read_params(folder: Path) -> dict[str, np.ndarray]:
@@ -59,10 +57,10 @@ def read_params(folder: Path) -> dict[str, np.ndarray]:
     return load((folder / "params.safetensors").read_bytes())
 
 
-def write_checkpoints(folder: Path, steps: np.ndarray, tensors: Arrays) -> None:
-    """Writes `checkpoints.safetensors`; the first axis of each parameter is that of `steps`."""
+def checkpoints_bytes(steps: np.ndarray, tensors: Arrays) -> bytes:
+    """Returns `checkpoints.safetensors`; the first axis of each parameter is that of `steps`."""
     named = {"step": steps} | {f"params/{name}": array for name, array in tensors.items()}
-    _write_tensors(folder / "checkpoints.safetensors", named)
+    return tensors_bytes(named)
 
 
 def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -70,7 +68,3 @@ def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     tensors = load((folder / "checkpoints.safetensors").read_bytes())
     steps = tensors.pop("step")
     return steps, {name.removeprefix("params/"): array for name, array in tensors.items()}
-
-
-def _write_tensors(path: Path, tensors: Arrays) -> None:
-    disk.write_bytes(path, save({n: np.ascontiguousarray(a) for n, a in tensors.items()}))

@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -45,7 +45,12 @@ LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
 
 def write_record(path: Path, record: Any, *, lasting: bool = True) -> None:
     """Writes a JSON file. Raises StorageError if it cannot be written."""
-    disk.write_bytes(path, schema.to_text(record).encode(), lasting=lasting)
+    disk.write_bytes(path, record_bytes(record), lasting=lasting)
+
+
+def record_bytes(record: Any) -> bytes:
+    """Returns the content of a JSON file."""
+    return schema.to_text(record).encode()
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
@@ -84,28 +89,38 @@ def read_reason(folder: Path) -> str | None:
 
 def write_status(folder: Path, status: str, reason: str | None = None) -> None:
     """Ends a run or its training; called after all its other files are written."""
-    files = {
-        path.name: _digest_of(path)
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-        and not path.name.startswith(".")
-        and path.name not in (LOG, PROGRESS, STATUS)
-        # Measurement files are rewritten after measuring, so their digests are not recorded yet.
-        and (status != TRAINED or path.name in TRAINING)
+    write_run_files(folder, {}, status, reason)
+
+
+def write_run_files(
+    folder: Path, files: Mapping[str, bytes], status: str, reason: str | None = None
+) -> None:
+    """Writes files of a run by name, and last the status with the digest of every file."""
+    existing = {
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.is_file() and not path.name.startswith(".")
     }
-    write_record(folder / STATUS, StatusRecord(status, files, reason))
+    digests = {
+        name: _digest(files[name] if name in files else (folder / name).read_bytes())
+        for name in sorted({*existing, *files} - {LOG, PROGRESS, STATUS})
+        # Measurement files are rewritten after measuring, so their digests are not recorded yet.
+        if status != TRAINED or name in TRAINING
+    }
+    contents = {folder / name: content for name, content in files.items()}
+    status_record = record_bytes(StatusRecord(status, digests, reason))
+    disk.write_files(contents | {folder / STATUS: status_record})
 
 
 def rewrite_config(folder: Path, config_yaml: str) -> None:
     """Rewrites the config of a finished run without changing its identity."""
     record = _status(folder)
-    disk.write_text(folder / "config.yaml", config_yaml)
     if record is not None:
-        write_status(folder, record.status, record.reason)
+        files = {"config.yaml": config_yaml.encode()}
+        write_run_files(folder, files, record.status, record.reason)
 
 
-def _digest_of(path: Path) -> FileDigest:
-    content = path.read_bytes()
+def _digest(content: bytes) -> FileDigest:
     return FileDigest(len(content), hashlib.sha256(content).hexdigest())
 
 
@@ -140,7 +155,7 @@ def _not_as_recorded(folder: Path, record: StatusRecord | None) -> list[str]:
 
 def _matches(path: Path, digest: FileDigest) -> bool:
     try:
-        return _digest_of(path) == digest
+        return _digest(path.read_bytes()) == digest
     except OSError:
         return False
 
@@ -153,9 +168,8 @@ def write_failure(
     The files of training stay, so that a completely trained run can be measured again.
     """
     clear_measured(folder)
-    disk.write_text(folder / "config.yaml", config_yaml)
-    disk.write_text(folder / "error.txt", explanation)
-    write_status(folder, "failed", reason)
+    files = {"config.yaml": config_yaml.encode(), "error.txt": explanation.encode()}
+    write_run_files(folder, files, "failed", reason)
 
 
 def read_failure(folder: Path) -> str:
@@ -200,10 +214,13 @@ def opened_log(folder: Path) -> Iterator[BinaryIO]:
     """Opens a run's log for appending. Raises StorageError if that fails, as for a link."""
     disk.refuse_copies()
     path = folder / LOG
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     with disk.storing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        no_links = getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | no_links, 0o644)
+        try:
+            handle = os.open(path, flags, 0o644)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, flags, 0o644)
     with os.fdopen(handle, "wb", buffering=0) as file:
         yield file
 

@@ -1,6 +1,10 @@
+import hashlib
 import json
 import math
+import os
 import re
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ def test_slices_round_trip_with_nan_and_infinity(tmp_path):
         "trained/planes/risk": np.array([[1.5, np.nan], [np.inf, -np.inf]], np.float32),
         "trained/center/risk": np.float32(0.25),
     }
-    array_files.write_slices(tmp_path, arrays)
+    (tmp_path / "slices.npz").write_bytes(array_files.slices_bytes(arrays))
     slices = array_files.read_slices(tmp_path)
     assert slices.keys() == arrays.keys()
     for name, value in arrays.items():
@@ -27,26 +31,25 @@ def test_slices_round_trip_with_nan_and_infinity(tmp_path):
 
 def test_trace_and_params_round_trip_bit_for_bit(tmp_path):
     columns = {"step": np.arange(3, dtype=np.int32), "risk/batch": np.float32([1, np.nan, np.inf])}
-    array_files.write_trace(tmp_path, columns)
+    (tmp_path / "trace.parquet").write_bytes(array_files.trace_bytes(columns))
     trace = array_files.read_trace(tmp_path)
     assert list(trace.columns) == list(columns)
     for name, values in columns.items():
         assert trace[name].to_numpy().tobytes() == values.tobytes()
     tensors = {"trained/w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
-    array_files.write_params(tmp_path, tensors)
+    (tmp_path / "params.safetensors").write_bytes(array_files.tensors_bytes(tensors))
     np.testing.assert_array_equal(
         array_files.read_params(tmp_path)["trained/w"], tensors["trained/w"]
     )
 
 
-def test_equal_arrays_give_equal_bytes(tmp_path):
+def test_equal_arrays_give_equal_bytes():
     values = {"b": np.ones(4, np.float32), "a": np.zeros((2, 2), np.float32)}
-    for folder in (tmp_path / "one", tmp_path / "two"):
-        array_files.write_trace(folder, {"step": np.arange(4), "x": values["b"]})
-        array_files.write_slices(folder, values)
-        array_files.write_params(folder, values)
-    for name in ("trace.parquet", "slices.npz", "params.safetensors"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    copies = {name: array.copy() for name, array in values.items()}
+    columns, copied = ({"step": np.arange(4), "x": arrays["b"]} for arrays in (values, copies))
+    assert array_files.trace_bytes(columns) == array_files.trace_bytes(copied)
+    assert array_files.slices_bytes(values) == array_files.slices_bytes(copies)
+    assert array_files.tensors_bytes(values) == array_files.tensors_bytes(copies)
 
 
 def test_a_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch):
@@ -61,6 +64,62 @@ def test_a_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch):
         store.write_record(path, ("two",))
     assert store.read_record(path, tuple[str, ...]) == ("one",)
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize("fails", range(3))
+def test_if_one_of_several_files_cannot_be_flushed_none_is_replaced(tmp_path, monkeypatch, fails):
+    paths = [tmp_path / name for name in ("a", "b", "new/c")]
+    for path in paths[:2]:
+        path.write_bytes(b"old")
+    fsync = os.fsync
+
+    def full(handle):
+        if f"/.{paths[fails].name}." in str(Path(f"/proc/self/fd/{handle}").readlink()):
+            raise OSError(28, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(disk.os, "fsync", full)
+    with pytest.raises(StorageError, match=re.escape(f"cannot write {paths[fails]}: No space")):
+        disk.write_files(dict.fromkeys(paths, b"content"))
+    assert [path.read_bytes() for path in paths[:2]] == [b"old", b"old"]
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*paths[:2]}
+
+
+def test_files_are_flushed_before_the_first_is_replaced_and_the_status_is_last(
+    tmp_path, monkeypatch
+):
+    steps, lock = [], threading.Lock()
+    fsync, replace = os.fsync, disk.Path.replace
+
+    def flushed(handle):
+        with lock:
+            steps.append("flush")
+        fsync(handle)
+
+    def replaced(path, target):
+        steps.append(target.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(disk.os, "fsync", flushed)
+    monkeypatch.setattr(disk.Path, "replace", replaced)
+    store.write_run_files(tmp_path, {"summary.json": b"{}", "config.yaml": b""}, "done")
+    assert steps == ["flush"] * 3 + ["summary.json", "config.yaml", "status.json"]
+    assert store.damaged(tmp_path) == []
+
+
+def test_the_status_has_the_digests_of_new_and_old_files(tmp_path):
+    contents = {"trace.parquet": b"trace", "error.txt": b"error", "log.txt": b"log"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    store.write_run_files(tmp_path, {"trace.parquet": b"new", "meta.json": b"{}"}, "failed")
+    stored = json.loads((tmp_path / "status.json").read_text())["files"]
+    expected = {"trace.parquet": b"new", "error.txt": b"error", "meta.json": b"{}"}
+    assert stored == {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in expected.items()
+    }
+    store.write_status(tmp_path, store.TRAINED)
+    assert [*json.loads((tmp_path / "status.json").read_text())["files"]] == ["trace.parquet"]
 
 
 def test_nan_and_infinity_are_texts_in_json(tmp_path):

@@ -237,7 +237,7 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
     _, expected = run_sweep(whole, *ONE_RUN, executor="serial")
     path = write_config(tmp_path / "cut")
     directory = path.parent / "out" / "sweep"
-    for number in (4, 9, 14, 19, 99):
+    for number in (4, 5, 7, 8, 9, 10, 99):
         words = [sys.executable, "-c", KILLER, str(number), *run_command(path, *ONE_RUN)[3:]]
         ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
         for folder in (directory / "runs").glob("*"):
