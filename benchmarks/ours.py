@@ -59,7 +59,7 @@ def training(
     recording = Recording(
         [make() for make in [*METRICS, *GRADIENT_METRICS]], problems.EVALUATION_BATCH, 1e-7, 1e3
     )
-    pure = trainer(model, lambda numbers: adam(), recording)
+    pure = trainer(model, lambda numbers: adam(), recording, elementwise=True)
     loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=1))
     inputs = TrainingInputs(
         optimizer={},

@@ -17,6 +17,7 @@ from jax import lax
 
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
+from landscape.numerics.param_vector import Layout, as_tree, tree_layout, vector_layout
 from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -55,7 +56,10 @@ class Counts(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """The state of training; `diverged` freezes it at the last finite parameters."""
+    """The state of training; `diverged` freezes it at the last finite parameters.
+
+    `params` and `update` are vectors if the optimizer is elementwise, see `trainer`.
+    """
 
     step: jax.Array
     params: PyTree
@@ -137,8 +141,18 @@ def run_in_pieces(
         notify(end - 1, carry)
         stride = _next_stride(stride, time.monotonic() - started)
         first = end
+    return _finish(carry, inputs)
+
+
+def _finish(carry: Carry, inputs: TrainingInputs) -> Trained:
     state, rows, checkpoints = carry
-    return Trained(state.params, state.update, checkpoints, state.step, state.diverged, rows)
+    runs = inputs.record_at.ndim - 1  # leading axes
+    shapes = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[runs:], leaf.dtype), inputs.params
+    )
+    packed = state.params, state.update, checkpoints
+    params, update, checkpoints = (as_tree(part, shapes) for part in packed)
+    return Trained(params, update, checkpoints, state.step, state.diverged, rows)
 
 
 def _next_stride(stride: int, seconds: float) -> int:
@@ -198,18 +212,22 @@ def trainer(
     model: Model,
     build_optimizer: Callable[[Numbers], optax.GradientTransformation],
     recording: Recording,
+    *,
+    elementwise: bool = False,
 ) -> Loop:
     """Returns training as pure functions; `build_optimizer(numbers)` is called inside the trace.
 
     A step whose risk, gradient or result is not finite is not taken: training is frozen there and
-    every later row repeats the row of that step.
+    every later row repeats the row of that step. `elementwise` states that the optimizer treats
+    every entry of the parameters alike; it then receives them as one vector, which is faster.
     """
-    measure = _row_measure(model, recording)
-    propose = _proposer(model, build_optimizer)
+    layout = vector_layout if elementwise else tree_layout
+    measure = _row_measure(model, recording, layout)
+    propose = _proposer(model, build_optimizer, layout)
 
     def begin(loss: Objective, inputs: TrainingInputs) -> Carry:
         zero = jnp.zeros((), jnp.int32)
-        params = inputs.params
+        params = layout(inputs.params).pack(inputs.params)
         state = TrainState(
             step=zero,
             params=params,
@@ -218,9 +236,7 @@ def trainer(
             counts=Counts(zero, zero, zero),
             diverged=jnp.array(False),
         )
-        shapes = jax.eval_shape(
-            lambda s: measure(loss, s, propose(loss, s, inputs), inputs.evaluation), state
-        )
+        shapes = jax.eval_shape(lambda s: measure(loss, s, propose(loss, s, inputs), inputs), state)
         count = len(inputs.record_at)
         rows = jax.tree.map(lambda row: jnp.zeros((count, *row.shape), row.dtype), shapes)
         checkpoints = jax.tree.map(
@@ -240,7 +256,7 @@ def trainer(
             place = places[number]
             rows = lax.cond(
                 place < count,
-                lambda: _put(rows, place, measure(loss, state, proposal, inputs.evaluation)),
+                lambda: _put(rows, place, measure(loss, state, proposal, inputs)),
                 lambda: rows,
             )
             if recording.checkpoints:
@@ -261,13 +277,17 @@ def trainer(
 
 
 def _proposer(
-    model: Model, build_optimizer: Callable[[Numbers], optax.GradientTransformation]
+    model: Model,
+    build_optimizer: Callable[[Numbers], optax.GradientTransformation],
+    layout: Callable[[PyTree], Layout],
 ) -> Callable[[Objective, TrainState, TrainingInputs], Proposal]:
     risk = mean_risk(model)
 
     def propose(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
         batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
-        value, gradients = jax.value_and_grad(lambda p: risk(loss, p, batch))(state.params)
+        pack, unpack = layout(inputs.params)
+        value, tree = jax.value_and_grad(risk, 1)(loss, unpack(state.params), batch)
+        gradients = pack(tree)
         optimizer = build_optimizer(inputs.optimizer)
         updates, memory = optimizer.update(gradients, state.optimizer, state.params)
         return Proposal(value, gradients, updates, memory)
@@ -287,23 +307,27 @@ def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainS
     return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
 
-def _row_measure(model: Model, recording: Recording) -> Callable[..., dict[str, jax.Array]]:
-    """`measure(loss, state, proposal, evaluation)`: one row of what is recorded."""
+def _row_measure(
+    model: Model, recording: Recording, layout: Callable[[PyTree], Layout]
+) -> Callable[..., dict[str, jax.Array]]:
+    """`measure(loss, state, proposal, inputs)`: one row of what is recorded."""
     evaluate = evaluator(model, batch_size=recording.evaluation_batch, gradients=True)
 
     def measure(
-        loss: Objective, state: TrainState, proposal: Proposal, examples: Examples
+        loss: Objective, state: TrainState, proposal: Proposal, inputs: TrainingInputs
     ) -> dict[str, jax.Array]:
-        evaluation = evaluate(loss, state.params, examples)
+        unpack = layout(inputs.params).unpack
+        params = unpack(state.params)
+        evaluation = evaluate(loss, params, inputs.evaluation)
         snapshot = Snapshot(
             predictions=evaluation.predictions,
-            targets=examples.targets,
+            targets=inputs.evaluation.targets,
             prediction_gradients=evaluation.prediction_gradients,
-            params=state.params,
-            gradients=proposal.gradients,
-            updates=proposal.updates,
+            params=params,
+            gradients=unpack(proposal.gradients),
+            updates=unpack(proposal.updates),
             evaluation_gradients=evaluation.gradients,
-            filter_axes=model.filter_axes(state.params),
+            filter_axes=model.filter_axes(params),
         )
         row = {
             "step": state.step,

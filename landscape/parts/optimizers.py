@@ -2,7 +2,8 @@
 
 `learning_rate` is a number or an optax schedule: a function of the number of updates so far. In the
 formulas p are the parameters, g the gradient, r the learning rate and w the weight decay. `update`
-needs the parameters, even without weight decay. Raises UserError if an option is out of range.
+needs the parameters, even without weight decay. Each is elementwise: training passes all parameters
+as one vector. Raises UserError if an option is out of range.
 """
 
 from collections.abc import Callable

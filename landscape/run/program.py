@@ -153,7 +153,12 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
     slice_metrics = list(metrics)
     if run.slices is not None and run.slices.gradients:
         slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
-    loop = trainer(model, functools.partial(build_optimizer, run), _recording(run, metrics))
+    loop = trainer(
+        model,
+        functools.partial(build_optimizer, run),
+        _recording(run, metrics),
+        elementwise=":" not in run.optimizer.name,  # every optimizer of the menu is
+    )
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
     return ModelProgram(
         model=model,

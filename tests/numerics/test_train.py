@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +32,20 @@ linear = Model(
 )
 
 
+def apply_two_layers(params, inputs):
+    return jnp.tanh(inputs @ params["in"]["w"]) @ params["out"] + params["in"]["b"][0]
+
+
+two_layers = Model(
+    init=lambda key: {
+        "in": {"b": jnp.zeros(1), "w": jax.random.normal(key, (3, 4))},
+        "out": jnp.ones(4),
+    },
+    apply=apply_two_layers,
+    filter_axes=lambda params: {"in": {"b": None, "w": 1}, "out": None},
+)
+
+
 def squared(predictions, targets):
     return (predictions - targets) ** 2
 
@@ -40,6 +56,19 @@ def weights_seen(snapshot):
         "gradient": snapshot.gradients["w"],
         "update": snapshot.updates["w"],
     }
+
+
+def training_inputs(params, optimizer, steps, every, batch=8, checkpoints=0):
+    record_at = recorded_steps(steps, every)
+    return TrainingInputs(
+        optimizer=optimizer,
+        params=params,
+        training=EXAMPLES,
+        evaluation=EXAMPLES,
+        order=draw_order(jax.random.key(3), 30, steps, batch),
+        record_at=jnp.asarray(record_at, jnp.int32),
+        slots=jnp.asarray(checkpoint_slots(record_at, checkpoints), jnp.int32),
+    )
 
 
 def train(
@@ -53,21 +82,12 @@ def train(
     exploding=1e3,
     checkpoints=0,
 ):
-    order = draw_order(jax.random.key(3), 30, steps, batch)
     recording = Recording([weights_seen], 16, vanishing, exploding, checkpoints)
     loop = trainer(linear, lambda numbers: optax.sgd(numbers["rate"]), recording)
-    record_at = recorded_steps(steps, every)
-    inputs = TrainingInputs(
-        optimizer={"rate": rate},
-        params={"w": jnp.asarray([0.5, 0.5, 0.5])},
-        training=EXAMPLES,
-        evaluation=EXAMPLES,
-        order=order,
-        record_at=jnp.asarray(record_at, jnp.int32),
-        slots=jnp.asarray(checkpoint_slots(record_at, checkpoints), jnp.int32),
-    )
+    start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
+    inputs = training_inputs(start, {"rate": rate}, steps, every, batch, checkpoints)
     loop = Loop(jax.jit(loop.begin), jax.jit(loop.advance))
-    return order, run_in_pieces(loop, Loss(loss), inputs)
+    return inputs.order, run_in_pieces(loop, Loss(loss), inputs)
 
 
 def gradient(w, rows):
@@ -172,3 +192,48 @@ def test_checkpoints_and_the_last_step_are_those_of_the_path():
     last = np.asarray(trained.params["w"], float) - np.asarray(before.params["w"], float)
     np.testing.assert_allclose(trained.update["w"], last, rtol=1e-3, atol=1e-7)
     assert np.abs(last).max() > 1e-5
+
+
+def layers_seen(snapshot):
+    return {
+        "in": snapshot.params["in"]["w"],
+        "bias": snapshot.gradients["in"]["b"],
+        "out": snapshot.updates["out"],
+    }
+
+
+@pytest.mark.parametrize("elementwise", [True, False])
+def test_training_with_one_vector_is_that_of_optax_with_the_tree(elementwise):
+    optimizer = optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1, 0.9))
+    recording = Recording([layers_seen], 16, 1e-7, 1e3, checkpoints=2)
+    loop = trainer(two_layers, lambda numbers: optimizer, recording, elementwise=elementwise)
+    start = two_layers.init(jax.random.key(1))
+    inputs = training_inputs(start, {}, steps=7, every=3, checkpoints=2)
+    trained = run_in_pieces(Loop(jax.jit(loop.begin), jax.jit(loop.advance)), Loss(squared), inputs)
+
+    @jax.jit
+    def step(params, state, batch):
+        def risk(p):
+            return jnp.mean(
+                squared(apply_two_layers(p, EXAMPLES.inputs[batch]), EXAMPLES.targets[batch])
+            )
+
+        gradients = jax.grad(risk)(params)
+        updates, state = optimizer.update(gradients, state, params)
+        return gradients, updates, state, optax.apply_updates(params, updates)
+
+    params, state, path = start, optimizer.init(start), []
+    for batch in inputs.order:
+        gradients, updates, state, moved = step(params, state, batch)
+        path.append((params, gradients, updates))
+        params = moved
+    close = functools.partial(np.testing.assert_allclose, rtol=2e-4, atol=1e-6)
+    for row, number in enumerate([0, 3, 6, 7]):
+        params, gradients, updates = path[number]
+        close(trained.rows["in"][row], params["in"]["w"])
+        close(trained.rows["bias"][row], gradients["in"]["b"])
+        close(trained.rows["out"][row], updates["out"])
+    jax.tree.map(close, trained.params, path[7][0])
+    jax.tree.map(close, trained.update, path[6][2])
+    ends = jax.tree.map(lambda *leaves: np.stack(leaves), start, path[7][0])
+    jax.tree.map(close, trained.checkpoints, ends)

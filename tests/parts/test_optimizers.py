@@ -175,6 +175,34 @@ def test_step_two_does_not_recompile(name):
 
 
 @pytest.mark.parametrize("name", MENU)
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+def test_every_optimizer_treats_a_tree_as_the_vector_of_its_entries(name, clip_norm):
+    """Training relies on it: see `elementwise` of `numerics.train.trainer`."""
+    optimizer = MENU[name](optax.exponential_decay(0.1, 2, 0.5), weight_decay=0.3)
+    if clip_norm is not None:
+        optimizer = optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+
+    def path(params):
+        def step(carry, scale):
+            params, state = carry
+            gradients = jax.tree.map(lambda p: scale * (p**2 - 1), params)
+            updates, state = optimizer.update(gradients, state, params)
+            params = optax.apply_updates(params, updates)
+            return (params, state), params
+
+        scales = jnp.asarray([1.0, -2.0, 0.5], jnp.float64)
+        return jax.lax.scan(step, (params, optimizer.init(params)), scales)[1]
+
+    with jax.enable_x64(True):
+        weight = jnp.asarray(MATRIX[:2], jnp.float64)
+        bias = jnp.asarray([1e-3, -1e3], jnp.float64)
+        trees = jax.jit(path)({"bias": bias, "weight": weight})
+        vectors = jax.jit(path)(jnp.concatenate([bias, weight.ravel()]))
+    joined = np.concatenate([trees["bias"], trees["weight"].reshape(3, -1)], axis=1)
+    np.testing.assert_allclose(vectors, joined, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MENU)
 def test_every_default_reduces_a_quadratic(name):
     path = _trajectory(MENU[name](), steps=50)
     assert path[-1] @ MATRIX @ path[-1] < START @ MATRIX @ START

@@ -16,6 +16,7 @@ from helpers.in_process_runs import ended_runs
 from landscape import config
 from landscape.run import traced_options
 from landscape.run.program_cache import ProgramCache, prepare
+from landscape.run.training_inputs import evaluation_set, training_inputs
 from landscape.storage import array_files, store
 
 CONFIG = """
@@ -222,6 +223,25 @@ def test_a_loss_that_cannot_be_traced_with_the_others_is_compiled_alone(tmp_path
     (failed,) = (run for run in runs if run.loss.label == "fragile")
     explanation = "".join(store.read_log(store.run_folder(tmp_path / "out", failed.id)))
     assert "rough has no derivative" in explanation and "own.py" in explanation
+
+
+def test_only_optimizers_of_the_menu_receive_a_vector(tmp_path):
+    (tmp_path / "own.py").write_text("import optax\n\ndef lars():\n    return optax.lars(0.1)\n")
+
+    def held(*overrides):
+        (tmp_path / "experiment.yaml").write_text(CONFIG)
+        (run,) = config.expand(config.load(tmp_path / "experiment.yaml", overrides))
+        cache = ProgramCache()
+        program, data = cache.program(run), cache.dataset(run)
+        inputs = training_inputs(
+            run, program.model, program.optimizer, data, evaluation_set(run, data)
+        )
+        params = jax.eval_shape(program.shared.loop.begin, program.loss, inputs).state.params
+        return jax.tree.structure(params), jax.tree.structure(inputs.params)
+
+    vector, tree = held()
+    assert vector == jax.tree.structure(0)
+    assert held("optimizer={name: 'own.py:lars'}") == (tree, tree)
 
 
 def test_values_that_are_arguments_act(tmp_path):
