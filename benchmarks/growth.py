@@ -61,7 +61,7 @@ def _slice(points: int, width: int, examples: int, rounds: int) -> float:
     inputs = rng.normal(size=(examples, width)).astype(np.float32)
     slice_points = slices.slicer(slices.PointMeasure(model, [], 512, gradients=False))
     loss, coordinates = Loss(softmax_cross_entropy), rng.normal(size=(points, 2))
-    point_arguments = (loss, params, tuple(directions), coordinates.astype(np.float32))
+    point_arguments = (loss, params, [tuple(directions)], coordinates.astype(np.float32))
     seconds = []
     for _ in range(rounds + 1):
         start = time.perf_counter()

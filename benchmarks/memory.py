@@ -26,7 +26,8 @@ loss = Loss(softmax_cross_entropy)
 grid = slices.grid((51, 51), 1.0)
 points = grid.points[:POINTS]
 start = time.perf_counter()
-risk = slice_points(loss, params, tuple(directions), points, Examples(inputs, labels))["risk"]
+planes, examples = [tuple(directions)], Examples(inputs, labels)
+risk = slice_points(loss, params, planes, points, examples)["risk"][0]
 assert np.isfinite(risk).all() and len(risk) == len(points)
 size = sum(leaf.size for leaf in jax.tree.leaves(params))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -46,7 +46,8 @@ def plane(
         slices.PointMeasure(model, metrics, problems.EVALUATION_BATCH, gradients, hoist)
     )
     examples = Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels))
-    return lambda: slice_points(loss, params, tuple(directions), grid.points, examples)["risk"]
+    planes = [tuple(directions)]
+    return lambda: slice_points(loss, params, planes, grid.points, examples)["risk"][0]
 
 
 def training(

@@ -1,4 +1,4 @@
-"""Many points of a slice in one compiled call: in groups of one size, shared among devices."""
+"""Many points of slices in one compiled call: in groups of one size, shared among devices."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,24 +11,52 @@ from jax.sharding import PartitionSpec
 
 PyTree = Any
 
-# Bytes that the results of one group may take, and the most points of one call.
-BUDGET, MOST = 128 * 2**20, 1024
+# Bytes that the results of one group may take.
+BUDGET = 128 * 2**20
+# The most points of one group: of a line, and of a slice with more directions, for which more is
+# computed once for all points of a group.
+MOST_ON_LINE, MOST = 64, 1024
+# The most groups of one call for lines. A plane fills a call.
+LINES = 8
 
 
 class Plan(NamedTuple):
-    """How points are evaluated: `group` of them on each of `devices`, `width` side by side."""
+    """How points are evaluated: `groups` of them per call, each of one slice.
 
-    group: int
+    Each of `devices` evaluates `size` points of every group, `width` side by side.
+    """
+
+    groups: int
+    size: int
     width: int
     devices: int
 
 
-def plan_for(bytes_per_point: int, width: int) -> Plan:
-    """Plans groups whose results fit into memory, on all devices of this process."""
+class Groups(NamedTuple):
+    """The groups of one call, padded with zeros; the first `number` of them are used.
+
+    `slices` (groups,): the number of the slice of each
+    `coordinates` (groups, devices * size, m)
+    `counts` (groups, devices): how many points each device evaluates
+    """
+
+    number: np.int32
+    slices: np.ndarray
+    coordinates: np.ndarray
+    counts: np.ndarray
+
+
+def plan_for(bytes_per_point: int, bytes_per_slice: int, directions: int, width: int) -> Plan:
+    """Plans groups whose results fit into memory, on all devices of this process.
+
+    `bytes_per_slice` is the size of its directions.
+    """
     devices = jax.local_device_count()
-    fitting = max(min(BUDGET // max(bytes_per_point * devices, 1), MOST // devices), 1)
+    most, groups = (MOST_ON_LINE, LINES) if directions == 1 else (MOST, 1)
+    fitting = max(min(BUDGET // max(bytes_per_point * devices, 1), most // devices), 1)
     width = min(width, fitting)
-    return Plan(fitting // width * width, width, devices)
+    groups = max(min(BUDGET // max(bytes_per_slice * devices, 1), groups), 1)
+    return Plan(groups, fitting // width * width, width, devices)
 
 
 def map_first(
@@ -59,11 +87,14 @@ def map_first(
 
 
 def shared(function: Callable[..., PyTree], plan: Plan) -> Callable[..., PyTree]:
-    """Shares the points of `function(points, counts, *others)` among the devices of a plan."""
+    """Shares the points of `function(points, counts, *others)` among the devices of a plan.
+
+    Axis 1 of points, counts and results counts points and devices.
+    """
     if plan.devices == 1:
         return function
     mesh = jax.make_mesh((plan.devices,), ("points",), axis_types=(jax.sharding.AxisType.Auto,))
-    split, whole = PartitionSpec("points"), PartitionSpec()
+    split, whole = PartitionSpec(None, "points"), PartitionSpec()
 
     def call(points: jax.Array, counts: jax.Array, *others: PyTree) -> PyTree:
         return jax.shard_map(
@@ -77,29 +108,46 @@ def shared(function: Callable[..., PyTree], plan: Plan) -> Callable[..., PyTree]
     return call
 
 
-def groups(coordinates: np.ndarray, plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields coordinates padded to the size of a call, and the number of points per device."""
-    size = plan.group * plan.devices
-    for start in range(0, len(coordinates), size):
-        shares = np.array_split(coordinates[start : start + size], plan.devices)
-        points = np.zeros((plan.devices, plan.group, coordinates.shape[1]), coordinates.dtype)
-        for padded, share in zip(points, shares, strict=True):
-            padded[: len(share)] = share
-        counts = np.array([len(share) for share in shares], np.int32)
-        yield points.reshape(size, -1), counts
+def calls(number: int, coordinates: np.ndarray, plan: Plan) -> Iterator[Groups]:
+    """Yields the groups of each call for `number` slices with the same `coordinates` (P, m)."""
+    parts = [_shares(part, plan) for part in _parts(coordinates, plan)]
+    groups = [(np.int32(slice_), *shares) for slice_ in range(number) for shares in parts]
+    for start in range(0, len(groups), plan.groups):
+        used = groups[start : start + plan.groups]
+        arrays = (np.stack(parts) for parts in zip(*used, strict=True))
+        yield Groups(np.int32(len(used)), *(_padded(array, plan.groups) for array in arrays))
 
 
-def joined(calls: list[tuple[PyTree, np.ndarray]], plan: Plan) -> PyTree:
-    """Concatenates the results of all groups in the order of their points, as NumPy arrays.
+def _padded(array: np.ndarray, length: int) -> np.ndarray:
+    padding = np.zeros((length - len(array), *array.shape[1:]), array.dtype)
+    return np.concatenate([array, padding])
 
-    `calls` holds the results of each call and its number of points per device.
-    """
 
-    def leaf(*parts: jax.Array) -> np.ndarray:
+def _parts(coordinates: np.ndarray, plan: Plan) -> list[np.ndarray]:
+    size = plan.size * plan.devices
+    return [coordinates[start : start + size] for start in range(0, len(coordinates), size)]
+
+
+def _shares(part: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the coordinates of one group, padded for each device, and the counts of devices."""
+    shares = np.array_split(part, plan.devices)
+    points = np.zeros((plan.devices, plan.size, part.shape[1]), part.dtype)
+    for padded, share in zip(points, shares, strict=True):
+        padded[: len(share)] = share
+    return points.reshape(-1, part.shape[1]), np.array([len(share) for share in shares], np.int32)
+
+
+def joined(results: list[tuple[PyTree, Groups]], number: int, plan: Plan) -> PyTree:
+    """Returns the results of all calls in the order of slices and points, `(number, P, ...)`."""
+
+    def leaf(*arrays: jax.Array) -> np.ndarray:
         shares = []
-        for part, (_, counts) in zip(parts, calls, strict=True):
-            by_device = np.asarray(part).reshape(plan.devices, plan.group, *part.shape[1:])
-            shares += [share[:count] for share, count in zip(by_device, counts, strict=True)]
-        return np.concatenate(shares)
+        for array, (_, groups) in zip(arrays, results, strict=True):
+            used = slice(groups.number)
+            for by_point, counts in zip(np.asarray(array)[used], groups.counts[used], strict=True):
+                by_device = by_point.reshape(plan.devices, plan.size, *by_point.shape[1:])
+                shares += [share[:n] for share, n in zip(by_device, counts, strict=True)]
+        points = np.concatenate(shares)
+        return points.reshape(number, -1, *points.shape[1:])
 
-    return jax.tree.map(leaf, *(results for results, _ in calls))
+    return jax.tree.map(leaf, *(rows for rows, _ in results))

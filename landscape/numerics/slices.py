@@ -30,7 +30,9 @@ Width = int | Callable[[Callable[[int], float]], int]
 TRIED = 64
 Row = dict[str, jax.Array]
 Directions = tuple[PyTree, ...]
-Slicer = Callable[[Objective, PyTree, Directions, np.ndarray, Examples], dict[str, np.ndarray]]
+Slicer = Callable[
+    [Objective, PyTree, Sequence[Directions], np.ndarray, Examples], dict[str, np.ndarray]
+]
 
 
 class Grid(NamedTuple):
@@ -75,49 +77,77 @@ class PointMeasure(NamedTuple):
 
 
 def slicer(point_measure: PointMeasure, width: Width = 1) -> Slicer:
-    """`slice(loss, params, directions, coordinates, examples) -> {"risk": (points,), ...}`.
+    """`slice(loss, params, slices, coordinates, examples) -> {"risk": (K, points), ...}`.
 
-    `directions` holds m pytrees like `params`, `coordinates` is `(points, m)`: m = 1 is a line,
-    m = 2 a plane. All slices of one m under losses of one structure share one compilation.
-    Everything is measured on all `examples`. `width` points are evaluated side by side; a function
-    `width(seconds_of)` chooses the number, where `seconds_of(n)` times n points side by side.
+    Each of K `slices` is a tuple of m directions, pytrees like `params`; `coordinates` is
+    `(points, m)`: m = 1 is a line, m = 2 a plane. All slices of one m under losses of one structure
+    share one compilation. Everything is measured on all `examples`, and no value depends on the
+    other slices. `width` points are evaluated side by side; a function `width(seconds_of)` chooses
+    the number, where `seconds_of(n)` times n points side by side.
     """
 
     @functools.partial(jit_loop, static_argnums=0)
     def call(plan: batched_points.Plan, *arguments: Any) -> Row:
-        group = functools.partial(_measure_group, point_measure, plan.width)
-        return batched_points.shared(group, plan)(*arguments)
+        groups = functools.partial(_measure_groups, point_measure, plan.width)
+        return batched_points.shared(groups, plan)(*arguments)
 
-    def in_groups(width: int, coordinates: np.ndarray, *others: Any) -> dict[str, np.ndarray]:
-        _, params, _, examples = others
-        plan = batched_points.plan_for(_bytes_per_point(point_measure, params, examples), width)
-        results = [
-            (call(plan, group, counts, *others), counts)
-            for group, counts in batched_points.groups(coordinates, plan)
-        ]
-        return batched_points.joined(results, plan)
+    def in_groups(
+        width: int,
+        slices: Sequence[Directions],
+        coordinates: np.ndarray,
+        loss: Objective,
+        params: PyTree,
+        examples: Examples,
+    ) -> dict[str, np.ndarray]:
+        size = _bytes_per_point(point_measure, params, examples)
+        plan = batched_points.plan_for(size, _bytes(slices[0]), len(slices[0]), width)
+        results = []
+        for groups in batched_points.calls(len(slices), coordinates, plan):
+            directions = _stacked([slices[number] for number in groups.slices])
+            points = groups.coordinates, groups.counts, groups.number
+            results.append((call(plan, *points, directions, loss, params, examples), groups))
+        return batched_points.joined(results, len(slices), plan)
 
     def along(
         loss: Objective,
         params: PyTree,
-        directions: Directions,
+        slices: Sequence[Directions],
         coordinates: np.ndarray,
         examples: Examples,
     ) -> dict[str, np.ndarray]:
-        others = (loss, params, directions, examples)
         coordinates = np.asarray(coordinates)
 
         def seconds_of(candidate: int) -> float:
             trial = np.resize(coordinates, (max(TRIED, candidate), coordinates.shape[1]))
-            in_groups(candidate, trial, *others)
+            in_groups(candidate, slices[:1], trial, loss, params, examples)
             start = time.perf_counter()
-            in_groups(candidate, trial, *others)
+            in_groups(candidate, slices[:1], trial, loss, params, examples)
             return time.perf_counter() - start
 
         chosen = width if isinstance(width, int) else width(seconds_of)
-        return in_groups(chosen, coordinates, *others)
+        return in_groups(chosen, slices, coordinates, loss, params, examples)
 
     return along
+
+
+def _measure_groups(
+    point_measure: PointMeasure,
+    width: int,
+    coordinates: jax.Array,
+    counts: jax.Array,
+    number: jax.Array,
+    directions: Directions,
+    loss: Objective,
+    params: PyTree,
+    examples: Examples,
+) -> Row:
+    """The rows of the first `number` groups of points on one device."""
+
+    def rows_of(coordinates: jax.Array, counts: jax.Array, directions: Directions) -> Row:
+        arguments = coordinates, counts, loss, params, directions, examples
+        return _measure_group(point_measure, width, *arguments)
+
+    return batched_points.map_first(rows_of, (coordinates, counts, directions), number, 1)
 
 
 def _measure_group(
@@ -176,8 +206,15 @@ def _row(
 def _bytes_per_point(point_measure: PointMeasure, params: PyTree, examples: Examples) -> int:
     shape = jax.eval_shape(point_measure.model.apply, params, examples.inputs)
     predictions = math.prod(shape.shape) * shape.dtype.itemsize
-    weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
-    return 2 * predictions + weights if point_measure.gradients else predictions
+    return 2 * predictions + _bytes(params) if point_measure.gradients else predictions
+
+
+def _bytes(tree: PyTree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _stacked(trees: Sequence[PyTree]) -> PyTree:
+    return jax.tree.map(lambda *leaves: np.stack([*map(np.asarray, leaves)]), *trees)
 
 
 def mapper(

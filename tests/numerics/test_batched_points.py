@@ -1,5 +1,6 @@
 """Points in groups and on several devices: every point is evaluated once, with its own value."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -37,31 +38,39 @@ def test_map_first_maps_the_first_and_leaves_the_rest(width, count):
 
 
 @given(
-    number=st.integers(1, 60),
-    group=st.integers(1, 9),
+    slices=st.integers(1, 7),
+    points=st.integers(1, 60),
+    groups=st.integers(1, 4),
+    size=st.integers(1, 9),
     devices=st.integers(1, 4),
 )
-def test_groups_hold_every_point_once_and_in_order(number, group, devices):
-    plan = batched_points.Plan(group, 1, devices)
-    coordinates = np.arange(2.0 * number).reshape(number, 2)
-    found = []
-    for some, counts in batched_points.groups(coordinates, plan):
-        assert some.shape == (group * devices, 2) and counts.shape == (devices,)
-        assert counts.max() - counts.min() <= 1
-        found.append(({"sum": some.sum(axis=1), "own": some}, counts))
-    joined = batched_points.joined(found, plan)
-    np.testing.assert_array_equal(joined["own"], coordinates)
-    np.testing.assert_array_equal(joined["sum"], coordinates.sum(axis=1))
+def test_calls_hold_every_point_of_every_slice_once_and_in_order(
+    slices, points, groups, size, devices
+):
+    plan = batched_points.Plan(groups, size, 1, devices)
+    coordinates = np.arange(2.0 * points).reshape(points, 2)
+    results = []
+    for call in batched_points.calls(slices, coordinates, plan):
+        assert call.coordinates.shape == (groups, size * devices, 2)
+        assert call.counts.shape == (groups, devices) and call.slices.shape == (groups,)
+        assert (np.ptp(call.counts, axis=1) <= 1).all()
+        assert not call.counts[call.number :].any()
+        total = call.coordinates.sum(axis=2) + 1000.0 * call.slices[:, None]
+        results.append(({"total": total, "points": call.coordinates}, call))
+    joined = batched_points.joined(results, slices, plan)
+    for number in range(slices):
+        np.testing.assert_array_equal(joined["points"][number], coordinates)
+        expected = coordinates.sum(axis=1) + 1000 * number
+        np.testing.assert_array_equal(joined["total"][number], expected)
 
 
 def test_a_plan_keeps_results_within_their_budget():
-    for size in (1, 4, 1000, 2**20, 2**30):
-        for width in (1, 16):
-            plan = batched_points.plan_for(size, width)
-            assert plan.group >= 1 and plan.group % plan.width == 0
-            assert plan.group * plan.devices * size <= max(
-                batched_points.BUDGET, size * plan.devices
-            )
+    budget = batched_points.BUDGET
+    for size, width, directions in itertools.product((1, 4, 1000, 2**20, 2**30), (1, 16), (1, 2)):
+        plan = batched_points.plan_for(size, size, directions, width)
+        assert plan.size >= 1 and plan.size % plan.width == 0
+        for count in (plan.size, plan.groups):
+            assert count * plan.devices * size <= max(budget, size * plan.devices)
 
 
 PROGRAM = """
@@ -82,7 +91,9 @@ examples = risk.Examples(
 )
 points = rng.normal(size=(23, 2)).astype("float32")
 along = slices.slicer(slices.PointMeasure(model, [], 8, gradients=False))
-print(along(Loss(brier), params, tuple(directions), points, examples)["risk"].tobytes().hex())
+plane = along(Loss(brier), params, [tuple(directions)], points, examples)["risk"]
+lines = along(Loss(brier), params, [(d,) for d in directions], points[:, :1], examples)["risk"]
+print(plane.tobytes().hex() + lines.tobytes().hex())
 """
 
 
@@ -100,7 +111,7 @@ def test_several_devices_share_the_points_and_find_the_same_bytes():
             check=True,
         )
         found.append(done.stdout.strip())
-    assert len(bytes.fromhex(found[0])) == 23 * 4
+    assert len(bytes.fromhex(found[0])) == 3 * 23 * 4
     assert found[0] == found[1]
 
 

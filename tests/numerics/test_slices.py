@@ -46,15 +46,30 @@ def test_plane_over_a_quadratic_bowl_is_exact_on_a_grid_that_is_not_square():
         start, first, second = RNG.normal(size=(3, 5))
         along = slicer()
         grid = slices.grid((7, 5), 2.0)
-        directions = (as_params(first), as_params(second))
+        planes = [(as_params(first), as_params(second))]
         points = np.asarray(grid.points, np.float64)
-        risk = along(BOWL, as_params(start), directions, points, ONE)["risk"].reshape(grid.shape)
+        risk = along(BOWL, as_params(start), planes, points, ONE)["risk"].reshape(grid.shape)
     assert risk.shape == (5, 7)
     for j, y in enumerate(np.linspace(-2, 2, 5)):
         for i, x in enumerate(np.linspace(-2, 2, 7)):
             w = start + np.float32(x) * first + np.float32(y) * second
             wanted = 0.5 * np.sum(CURVATURES * (w - CENTER) ** 2)
             np.testing.assert_allclose(risk[j, i], wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("points", [3, 150])
+def test_each_of_several_lines_has_the_values_of_its_own_direction(points):
+    """More lines than fit into a call, and more points than fit into a group."""
+    start, *lines = RNG.normal(size=(12, 5)).astype(np.float32)
+    coordinates = slices.axis(points, 2.0)
+    directions = [(as_params(line),) for line in lines]
+    along = slicer()
+    risk = along(BOWL, as_params(start), directions, coordinates[:, None], ONE)["risk"]
+    moved = start + coordinates[None, :, None] * np.stack(lines)[:, None]
+    exact = 0.5 * np.sum(CURVATURES * (moved - CENTER) ** 2, axis=-1)
+    np.testing.assert_allclose(risk, exact, rtol=1e-5)
+    alone = along(BOWL, as_params(start), directions[9:10], coordinates[:, None], ONE)["risk"]
+    np.testing.assert_array_equal(alone, risk[9:10])
 
 
 def test_line_with_gradients_reports_the_gradient_of_the_bowl():
@@ -68,8 +83,9 @@ def test_line_with_gradients_reports_the_gradient_of_the_bowl():
     start, direction = RNG.normal(size=(2, 5)).astype(np.float32)
     along = slicer([norm], 3, gradients=True)
     coordinates = slices.axis(5, 1.0)
-    found = along(BOWL, as_params(start), (as_params(direction),), coordinates[:, None], ONE)
-    for coordinate, gradient in zip(coordinates, np.asarray(found["g"]), strict=True):
+    lines = [(as_params(direction),)]
+    gradients = along(BOWL, as_params(start), lines, coordinates[:, None], ONE)["g"][0]
+    for coordinate, gradient in zip(coordinates, gradients, strict=True):
         wanted = CURVATURES * (start + coordinate * direction - CENTER)
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
 
@@ -102,11 +118,9 @@ def test_mean_curvature_over_gaussian_directions_is_trace_over_dimension():
     direct = jax.jit(jax.vmap(lambda key: draw(key, Point(start, itself.filter_axes(start)))))
     drawn = direct(keys)
     steps = np.array([[-0.5], [0.0], [0.5]], np.float32)
-    risks = [
-        along(BOWL, start, (jax.tree.map(lambda a, i=i: a[i], drawn),), steps, ONE)["risk"]
-        for i in range(len(keys))
-    ]
-    low, middle, high = np.asarray(risks).T
+    drawn = jax.tree.map(np.asarray, drawn)
+    lines = [(jax.tree.map(lambda a, i=i: a[i], drawn),) for i in range(len(keys))]
+    low, middle, high = along(BOWL, start, lines, steps, ONE)["risk"].T
     found = (low - 2 * middle + high) / 0.25 / 5
     error = found.std() / np.sqrt(len(found))
     assert abs(found.mean() - CURVATURES.sum() / 5) < 5 * error

@@ -107,8 +107,15 @@ class MeasuredPoint:
 
     def measure_along(
         self, directions: tuple[PyTree, ...], coordinates: np.ndarray, origin: PyTree = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, np.ndarray]:
         """Measures risk and metrics at `origin + sum(c_i * d_i)`, by default from the point."""
+        slices = self.measure_slices([directions], coordinates, origin)
+        return {name: values[0] for name, values in slices.items()}
+
+    def measure_slices(
+        self, slices: list[tuple[PyTree, ...]], coordinates: np.ndarray, origin: PyTree = None
+    ) -> dict[str, np.ndarray]:
+        """Same as `measure_along` for K tuples of directions; values have a leading axis K."""
         params = self.params if origin is None else origin
-        slice_ = self.program.instruments.slice
-        return slice_(self.program.loss, params, directions, coordinates, self.examples)
+        measure = self.program.instruments.slice
+        return measure(self.program.loss, params, slices, coordinates, self.examples)

@@ -52,8 +52,8 @@ def _lines(point: MeasuredPoint, label: str, settings: Lines, spec: DirectionPar
     directions = [direction(key, point.direction_point) for key in keys]
     radius, radius_arrays = _radius(point, settings, directions)
     coordinates = slices.axis(settings.points, radius)
-    measured = [point.measure_along((d,), coordinates[:, None]) for d in directions]
-    arrays = {"coordinates": coordinates} | _stacked(measured)
+    measured = point.measure_slices([(d,) for d in directions], coordinates[:, None])
+    arrays = {"coordinates": coordinates} | measured
     if spec.name not in COMPUTED:
         arrays["keys"] = np.asarray(jax.random.key_data(keys))
     arrays |= {"cosine": slices.cosines(directions), "norm": _norms(directions)}
@@ -125,8 +125,7 @@ def _radius(
         return settings.radius, {"radius": np.array(settings.radius, np.float32)}
 
     def risks(coordinates: np.ndarray) -> np.ndarray:
-        lines = [point.measure_along((d,), coordinates[:, None]) for d in directions]
-        return np.stack([line["risk"] for line in lines])
+        return point.measure_slices([(d,) for d in directions], coordinates[:, None])["risk"]
 
     center = point.training.risk(point.end)
     radius, reached = find_radius(risks, center, settings.rise * point.training.drop)
