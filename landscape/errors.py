@@ -1,9 +1,13 @@
 """Errors for users: place, what was found, what was expected, and a hint."""
 
 import difflib
+import glob
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
+
+_LONGEST_LIST = 120  # characters of a list of names in a hint
 
 
 @dataclass(frozen=True)
@@ -22,22 +26,32 @@ class Place:
 class UserError(Exception):
     """A mistake in a config, a data file or user-defined code.
 
-    `message`: what was found and what was expected; `hint`: what to do. The text is printed
-    unchanged, without a traceback.
+    `message`: what was found and what was expected; `hint`: what to do; `part`: the name of the
+    part that is wrong, by which a config can be searched. Printed without a traceback.
     """
 
-    def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: Place | None = None,
+        hint: str | None = None,
+        part: str | None = None,
+    ):
         super().__init__(message)
         self.message = message
         self.place = place
         self.hint = hint
+        self.part = part
 
     def __reduce__(self) -> tuple:
-        return type(self)._rebuild, (self.message, self.place, self.hint)
+        return type(self)._rebuild, (self.message, self.place, self.hint, self.part)
 
     @classmethod
-    def _rebuild(cls, message: str, place: Place | None, hint: str | None) -> Self:
-        return cls(message, place=place, hint=hint)
+    def _rebuild(
+        cls, message: str, place: Place | None, hint: str | None, part: str | None
+    ) -> Self:
+        return cls(message, place=place, hint=hint, part=part)
 
     def __str__(self) -> str:
         text = self.message if self.place is None else f"{self.place}: {self.message}"
@@ -113,9 +127,34 @@ def describe_value(value: Any) -> str:
     return f"{kinds[type(value)]} {short}" if type(value) in kinds else short
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Returns a hint that suggests the most similar valid name, if any, and lists all of them."""
-    names = sorted(names)
+def nearest(name: str, names: Iterable[str], all_names: str = "") -> str:
+    """Returns a hint that suggests the most similar valid name, if any.
+
+    A short list of names is included; of a long one, the hint says where `all_names` are.
+    """
+    names = sorted(set(names))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    choices = ", ".join(names)
-    return f"did you mean `{close[0]}`? (one of: {choices})" if close else f"one of: {choices}"
+    listed = f"one of: {', '.join(names)}"
+    if len(listed) > _LONGEST_LIST:
+        first = f"one of: {', '.join(names[:4])}, ... ({len(names)} in all)"
+        listed = all_names or ("" if close else first)
+    if not close:
+        return listed
+    question = f"did you mean `{close[0]}`?"
+    return f"{question} ({listed})" if listed and len(names) > 1 else question
+
+
+def nearest_file(path: Path) -> str:
+    """Returns a hint for a file that does not exist: a similar file, else those in its folder."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    pattern = glob.escape(path.name) + ("" if path.suffix else ".*")
+    same_name = sorted([*folder.glob(pattern), *folder.glob(f"*/{pattern}")])
+    stems = {f.stem: f.name for f in folder.glob(f"*{path.suffix or '.*'}") if f.is_file()}
+    close = difflib.get_close_matches(path.stem, stems, n=1, cutoff=0.6)
+    if close or same_name:
+        return f"did you mean `{folder / stems[close[0]] if close else same_name[0]}`?"
+    if stems:
+        return nearest("", stems.values())
+    return f"the folder {folder.absolute()} has no {path.suffix} file"

@@ -26,10 +26,15 @@ def build(
     import, with the user's line.
     """
     folder = Path(folder).absolute()
-    function = _resolve(check_family(family), part.name, folder, task)
+    try:
+        function = _resolve(check_family(family), part.name, folder, task)
+    except UserError as error:
+        raise UserError(
+            error.message, place=error.place, hint=error.hint, part=part.name
+        ) from error.__cause__
     known, any_option = _signature(function, family)
     for problem in bind_options(known, any_option, family, part, folder).problems:
-        raise UserError(problem.message, hint=problem.hint)
+        raise UserError(problem.message, hint=problem.hint, part=part.name)
     options = {}
     for name, value in part.options.items():
         options[name] = python(known[name], value) if name in known else value

@@ -62,7 +62,7 @@ def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
     if other_tasks:
         message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {kind}"
         raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")
-    hint = nearest(name, names)
+    hint = nearest(name, names, f"`landscape list {family}` lists all")
     if name.endswith(".py"):
         hint = f"name a function in the file: `{name}:function`"
     raise UserError(f"there is no {kind} `{name}`", hint=hint)

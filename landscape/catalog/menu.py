@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import Place, UserError, nearest
+from landscape.errors import Place, UserError, nearest, nearest_file
 
 FAMILIES = (
     "losses",
@@ -127,9 +127,10 @@ def read_source(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text") from None
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}", hint=nearest_file(path)) from None
     except OSError as error:
-        hint = "a path is relative to the folder of the config"
-        raise UserError(f"cannot read {path}: {error.strerror}", hint=hint) from None
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
 def user_entry(family: str, path: Path, name: str) -> Entry | None:

@@ -1,8 +1,10 @@
 """Imports user code: a file by its path, a module by its name."""
 
 import contextlib
+import difflib
 import hashlib
 import importlib
+import pkgutil
 import sys
 import traceback
 import types
@@ -49,10 +51,23 @@ def load_module(name: str, folder: Path) -> types.ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _import_failed(error, name) from error
-        hint = f"install it, or put it into {folder} or the current folder"
+        hint = _hint(error.name, folder)
         raise UserError(f"there is no module `{error.name}`", hint=hint) from None
     except (Exception, SystemExit) as error:
         raise _import_failed(error, name) from error
+
+
+def _hint(missing: str, folder: Path) -> str:
+    """Returns a hint for a module that is missing: the most similar one in the same package."""
+    package, _, name = missing.rpartition(".")
+    paths = getattr(sys.modules[package], "__path__", []) if package else [str(folder), *sys.path]
+    names = {module.name for module in pkgutil.iter_modules(paths)}
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6 if package else 0.75)
+    if close:
+        return f"did you mean `{'.'.join([*filter(None, [package]), close[0]])}`?"
+    if package:
+        return f"`{package}` has no module of a similar name"
+    return f"install it, or put it into {folder} or the current folder"
 
 
 def _import_failed(error: BaseException, name: str) -> UserError:

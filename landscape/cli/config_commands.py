@@ -4,16 +4,16 @@ import contextlib
 import importlib
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from landscape.cli.output import counted, message, reports_errors
+from landscape.cli.output import ConfigCommand, counted, message, reports_errors, wrapped
 from landscape.cli.results_commands import show_report
 from landscape.cli.signals import INTERRUPTED, interruptible, leave
-from landscape.errors import UserError
+from landscape.errors import StorageError, UserError
 from landscape.sweep.executors.protocol import EXECUTORS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SOME_RUNS_FAILED = 3
 
 
-@click.command()
+@click.command(cls=ConfigCommand)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
@@ -82,9 +82,10 @@ def run(
 
     spec = select_executor(experiment, executor, jobs, address)
     if dry_run:
-        _print_plan(experiment, out / experiment.name, spec, fresh, retry_failed, estimate)
+        with _places_in(config, overrides):
+            _print_plan(experiment, out / experiment.name, spec, fresh, retry_failed, estimate)
         return
-    with interruptible() as stop:
+    with interruptible() as stop, _places_in(config, overrides):
         directory, runs = _perform(experiment, out, spec, fresh, retry_failed, stop)
     failed = [r for r in runs if store.read_status(store.run_folder(directory, r.id)) == "failed"]
     if stop.is_set():
@@ -97,8 +98,22 @@ def run(
     if failed:
         message(f"{len(failed)} of {len(runs)} runs failed:")
         for run in failed:
-            message(f"  {run.id}: {store.read_failure(store.run_folder(directory, run.id))}")
+            failure = store.read_failure(store.run_folder(directory, run.id))
+            message(wrapped(f"  {run.id}: {failure}"))
         sys.exit(SOME_RUNS_FAILED)
+
+
+@contextlib.contextmanager
+def _places_in(config: Path, overrides: Sequence[str]) -> Iterator[None]:
+    """Adds the lines of the config to errors in parts that are found when they are imported."""
+    from landscape.config import with_places
+
+    try:
+        yield
+    except StorageError:
+        raise
+    except UserError as error:
+        raise with_places(error, config, overrides) from error
 
 
 def _perform(
@@ -221,7 +236,7 @@ def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
     return executor.cache
 
 
-@click.command()
+@click.command(cls=ConfigCommand)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @reports_errors
@@ -230,6 +245,7 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
     from landscape import config as configs
 
     experiment = configs.load(config, overrides)
-    runs = configs.expand(experiment)
-    _prepared(runs)
+    with _places_in(config, overrides):
+        runs = configs.expand(experiment)
+        _prepared(runs)
     click.echo(f"{config}: {len(runs)} runs, no errors")

@@ -1,7 +1,10 @@
 """How every command prints: results to stdout, messages and errors to stderr."""
 
 import functools
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,6 +16,32 @@ from landscape.errors import StorageError, UserError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_SPACE_IN_CODE = "\0"
+
+
+class ConfigCommand(click.RichCommand):
+    """A command whose arguments set keys of a config: `steps=5`, not `--steps 5`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)  # parsing consumes the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            option = error.option_name
+            key = option.lstrip("-").replace("-", "_")
+            if not _is_config_key(key):
+                raise
+            following = " ".join(words).partition(option)[2].lstrip(" =").split()
+            value = following[0] if following else "VALUE"
+            message = f"{option} is not an option but a key of the config: write {key}={value}"
+            raise click.UsageError(message, ctx) from None
+
+
+def _is_config_key(key: str) -> bool:
+    from landscape.config import Experiment
+
+    return key.partition(".")[0] in Experiment.model_fields
 
 
 def reports_errors(command: Callable) -> Callable:
@@ -40,13 +69,32 @@ def reports_errors(command: Callable) -> Callable:
 
 
 def _fail(error: UserError) -> NoReturn:
-    message(f"error: {error}")
+    message(wrapped(f"error: {error}"))
     sys.exit(1 if isinstance(error, StorageError) else 2)
 
 
 def message(text: str) -> None:
     """Prints a line to stderr."""
     click.echo(text, err=True)
+
+
+def wrapped(text: str) -> str:
+    """Wraps lines to the width of the terminal, 80 columns if there is none.
+
+    Code in backticks, paths and words are not broken; lines of source text are not wrapped.
+    """
+    width = shutil.get_terminal_size().columns
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    if len(line) <= width or line.startswith(" " * 4):
+        return line
+    unbroken = re.sub("`[^`]*`", lambda code: code[0].replace(" ", _SPACE_IN_CODE), line)
+    lines = textwrap.wrap(
+        unbroken, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace(_SPACE_IN_CODE, " ")
 
 
 def counted(number: int, noun: str) -> str:

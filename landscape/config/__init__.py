@@ -14,6 +14,7 @@ from landscape.config.loading import (
     read_run,
     run_from,
     schema,
+    with_places,
 )
 from landscape.config.measured import (
     COMPUTED,

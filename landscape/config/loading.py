@@ -7,10 +7,10 @@ from typing import Any
 from landscape.config.fields import Experiment, Run
 from landscape.config.overrides import override
 from landscape.config.resolve import check_sweep, read_as, resolve
-from landscape.config.structure import normalize
+from landscape.config.structure import normalize, parts
 from landscape.config.yaml_entries import write
-from landscape.config.yaml_source import Node, node_at, parse, plain, put, read
-from landscape.errors import Place, UserError
+from landscape.config.yaml_source import Node, describe, node_at, parse, plain, put, read
+from landscape.errors import CombinedError, Place, UserError
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
@@ -41,9 +41,32 @@ def _folder(tree: Node, path: Path) -> Path:
         return path.parent.absolute()
     folder = path.parent.absolute() / str(folder_node.value)
     if not isinstance(folder_node.value, str) or not folder.is_dir():
-        message = f"`folder`: found `{folder_node.value}`, expected an existing folder"
+        message = f"`folder`: found {describe(folder_node)}, expected an existing folder"
         raise UserError(message, place=folder_node.place)
     return folder
+
+
+def with_places(error: UserError, path: Path | str, overrides: Sequence[str] = ()) -> UserError:
+    """Returns an error with the places at which the config names the parts that are wrong.
+
+    Some mistakes in a part are known only when it is imported and tried, long after the config was
+    read. An error that has a place, such as a line of the user's code, keeps it.
+    """
+    path = Path(path)
+    tree = normalize(read(path))
+    tree = normalize(override(tree, overrides, _folder(tree, path)))
+    places: dict[Any, Place] = {}
+    for part in parts(tree):
+        name = node_at(part.node, ("name",))
+        if name is not None:
+            places.setdefault(name.value, name.place)
+    placed_errors = [
+        UserError(inner.message, place=places.get(inner.part), hint=inner.hint, part=inner.part)
+        if inner.place is None and inner.part in places
+        else inner
+        for inner in getattr(error, "errors", (error,))
+    ]
+    return CombinedError(placed_errors) if len(placed_errors) > 1 else placed_errors[0]
 
 
 def dump(value: Experiment | Run) -> str:

@@ -1,5 +1,6 @@
 """Locates dotted keys in a config and applies `key=value` arguments."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,15 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from landscape.catalog import find
+from landscape.config.fields import Experiment
 from landscape.config.parts import Part
-from landscape.config.structure import annotation_at, is_list, loss_labels, model_in, normalize
+from landscape.config.structure import (
+    annotation_at,
+    is_list,
+    loss_labels,
+    model_in,
+    normalize,
+)
 from landscape.config.yaml_source import KeyPath, Node, node_at, parse, placed, plain, put
 from landscape.errors import Place, UserError, nearest, raise_all
 
@@ -38,9 +46,55 @@ def locate(tree: Node, key: str) -> KeyPath:
         elif issubclass(model, Part) and len(steps) == 1 and steps[0].isidentifier():
             return (*path, "options", steps[0])
         else:
-            hint = nearest(prefix + steps[0], [prefix + name for name in fields])
+            hint = _nearest_key(tree, path, prefix, steps)
             raise UserError(f"there is no key `{key}`", hint=hint)
     return path
+
+
+def _nearest_key(tree: Node, path: KeyPath, prefix: str, steps: list[str]) -> str:
+    """Returns a hint with the valid keys that are similar to `prefix` and the `steps` after it.
+
+    For the name of a nested key, such as `learning_rate` or `lines`, that is the whole key.
+    """
+    first, *others = steps
+    nested = [] if path or others else _nested_keys(tree, first)
+    if nested:
+        return f"did you mean `{nested[0]}`?"
+    model = model_in(annotation_at(path))
+    assert model is not None
+    keys = []
+    for field in model.model_fields:
+        if not _is_options(model, field):
+            has_keys = model_in(annotation_at((*path, field))) is not None
+            keys.append(prefix + ".".join([field, *(others if has_keys else [])]))
+    key = prefix + ".".join(steps)
+    return nearest(key, keys, "`landscape schema` describes all keys")
+
+
+def _nested_keys(tree: Node, name: str) -> list[str]:
+    """Returns the keys of two steps that end with a name: a setting, or an option of a part."""
+    keys = []
+    for field in Experiment.model_fields:
+        annotation = annotation_at((field,))
+        model = model_in(annotation)
+        if model is None or is_list(annotation):
+            continue
+        if name in model.model_fields or name in _option_names(tree, field, model):
+            keys.append(f"{field}.{name}")
+    return keys
+
+
+def _option_names(tree: Node, field: str, model: type[BaseModel]) -> set[str]:
+    """Returns the names of the options of a part from the menu."""
+    if not issubclass(model, Part):
+        return set()
+    node = node_at(tree, (field, "name"))
+    name = str(model.model_fields["name"].default if node is None else node.value)
+    try:
+        entries = find(model.family, name, Path())
+    except UserError:
+        return set()
+    return {option for entry in entries for option in entry.options}
 
 
 def _is_options(model: type[BaseModel], field: str) -> bool:
@@ -80,17 +134,35 @@ def override(tree: Node, arguments: Iterable[str], folder: Path) -> Node:
     """Returns the tree with `key=value` arguments applied in turn.
 
     A value is YAML. Comma-separated values become a sweep, or a list if the key takes one. Raises
-    UserError that lists every argument that is wrong.
+    UserError that lists every argument that is wrong, and if a key is set twice.
     """
+    arguments = tuple(arguments)
+    _refuse_spaces(arguments)
     errors = []
+    earlier: dict[str, str] = {}
     for argument in arguments:
+        key, _, value = (text.strip() for text in argument.partition("="))
         try:
+            if key in earlier:
+                hint = f"remove one; to try both values, write `{key}={earlier[key]},{value}`"
+                raise UserError(f"`{key}` is set twice", hint=hint)
+            earlier[key] = value
             tree = normalize(_override(tree, argument, folder))
         except UserError as error:
             place = Place(f"argument `{argument}`")
             errors.append(UserError(error.message, place=place, hint=error.hint))
     raise_all(errors)
     return tree
+
+
+def _refuse_spaces(arguments: tuple[str, ...]) -> None:
+    """Raises UserError for `steps = 5`, which reaches the program as three arguments."""
+    text = " ".join(arguments)
+    joined = re.sub(r"\s*=\s*", "=", text)
+    incomplete = any(not all(argument.partition("=")) for argument in arguments)
+    if incomplete and joined != text:
+        message = f"found `{text}`, expected no spaces around `=`"
+        raise UserError(message, hint=f"write `{joined}`")
 
 
 def _override(tree: Node, argument: str, folder: Path) -> Node:

@@ -54,7 +54,8 @@ def _translate(detail: ErrorDetails, tree: Node, model: type[BaseModel]) -> User
     if kind == "extra_forbidden":
         outer = model_in(annotation_at(location[:-1], model))
         names = [_dotted((*location[:-1], name)) for name in outer.model_fields] if outer else []
-        return UserError(f"there is no key `{key}`", place=node.key, hint=nearest(key, names))
+        hint = nearest(key, names, "`landscape schema` describes all keys")
+        return UserError(f"there is no key `{key}`", place=node.key, hint=hint)
     if kind == "missing" and isinstance(location[-1], str):
         return UserError(f"the key `{key}` is missing", place=node.place)
     if kind == "missing":

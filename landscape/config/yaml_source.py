@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from landscape.errors import Place, UserError, describe_value, raise_all
+from landscape.errors import Place, UserError, describe_value, nearest_file, raise_all
 
 TAG = "tag:yaml.org,2002:"
 # The keys of mappings and indices of lists from the root to a node.
@@ -36,7 +36,8 @@ def read(path: Path) -> Node:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError("this file does not exist", place=place) from None
+        hint = nearest_file(path)
+        raise UserError("this file does not exist", place=place, hint=hint) from None
     except IsADirectoryError:
         hint = "name a YAML file in it"
         raise UserError("this is a folder, expected a file", place=place, hint=hint) from None
@@ -150,6 +151,8 @@ class _Builder:
                 self._report("found a mapping or a list as a key, expected text", place)
             elif str(key_node.tag) == TAG + "merge":
                 merged = {**self._merge(value_node, place, above), **merged}
+            elif not key_node.value:
+                self._report("found an empty key, expected a name before the colon", place)
             elif key_node.value in direct:
                 first = direct[key_node.value].key
                 message = f"duplicate key `{key_node.value}`, first on line {first and first.line}"

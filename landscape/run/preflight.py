@@ -32,6 +32,7 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
     raise UserError(
         f"loss `{label}` is for {' and '.join(tasks)}, but dataset `{dataset}` is {task}",
         hint=f"losses for {task}: {', '.join(sorted(menu))}",
+        part=name,
     )
 
 
@@ -51,6 +52,7 @@ def check_predictions(
             f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
             f"{task} dataset needs {expected}",
             hint="use `unet`" if task == "segmentation" else None,
+            part=name,
         )
     return predictions
 

@@ -125,6 +125,51 @@ def test_a_mistake_is_one_clear_message_and_exit_code_2(tmp_path, name):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("optax.loses:log_cosh", ["no module `optax.loses`", "did you mean `optax.losses`?"]),
+        ("optax.losses:log_cos", ["has no `log_cos`", "did you mean `log_cosh`?"]),
+        ("mine.pi:loss", ["no module `mine`"]),
+        ("huber", ["is for regression"]),
+    ],
+)
+def test_an_error_in_an_imported_part_names_the_line_of_the_config(tmp_path, loss, expected):
+    (tmp_path / "bad.yaml").write_text(QUICK.replace("zero_one", f"'{loss}'"))
+    done = invoke("validate", "bad.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    for words in ["error: bad.yaml:4:33: ", *expected]:
+        assert words in done.stderr, done.stderr
+    overridden = invoke("validate", "bad.yaml", f"losses=['{loss}']", cwd=tmp_path)
+    assert f"error: argument `losses=['{loss}']`: " in overridden.stderr
+
+
+@pytest.mark.parametrize("words", [["--batch-size", "8"], ["--batch-size=8"]])
+def test_an_option_that_is_a_key_of_the_config_is_explained(tmp_path, words):
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    done = invoke("run", "quick.yaml", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "write batch_size=8" in " ".join(done.stderr.split())
+
+
+def test_a_config_that_does_not_exist_is_corrected(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "quick.yaml").write_text(QUICK)
+    for name in ("configs/qiuck.yaml", "quick.yaml", "quick"):
+        done = invoke("run", name, cwd=tmp_path)
+        assert "did you mean `configs/quick.yaml`?" in done.stderr
+
+
+def test_errors_are_wrapped_between_words_and_code_is_not_broken(tmp_path):
+    (tmp_path / "bad.yaml").write_text(QUICK)
+    override = "model={name: mlp, widths: [8], activation: an_activation_that_does_not_exist}"
+    done = invoke("validate", "bad.yaml", override, cwd=tmp_path)
+    lines = done.stderr.splitlines()
+    assert f"`{override}`" in done.stderr
+    assert all(len(line) <= 80 or override in line for line in lines)
+    assert len(lines) > 3
+
+
 USER_LOSSES = {
     "raises": ("    raise ValueError('no such thing')", ["ValueError: no such thing", "mine.py:6"]),
     "shape": ("    return jnp.ones((3, 3))", ["(3, 3)", "(32,)", "mine.py:5"]),
