@@ -88,8 +88,8 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
     if as_json:
         click.echo(json.dumps(_states_as_json(holder, states), indent=2))
         return
-    for run_id, state in states.items():
-        click.echo(f"{state.status:11} {run_id}{_details(state)}")
+    lines = [f"{state.status:11} {name}{_details(state)}\n" for name, state in states.items()]
+    click.echo("".join(lines), nl=False)
     message(_summary(states) or "no run has started: programs are being built and checked")
     if holder is not None:
         message(f"in use by {holder}")
@@ -138,7 +138,7 @@ def _watch(directory: Path) -> None:
     console, last = Console(stderr=True), ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while (holder := lock.holder(directory)) is not None:
-            states = run_states(directory, True, thorough=False)
+            states = run_states(directory, True)
             running = {name: s for name, s in states.items() if s.status == "running"}
             lines = [_summary(states), *(f"{name}{_details(s)}" for name, s in running.items())]
             if console.is_terminal:

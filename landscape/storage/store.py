@@ -71,19 +71,20 @@ def run_folder(experiment: Path, run_id: str) -> Path:
     return experiment / "runs" / run_id
 
 
-def _status(folder: Path) -> StatusRecord | None:
+def read_status_record(folder: Path) -> StatusRecord | None:
+    """Returns the status of a run, its reason, and its files; None if it is unknown."""
     return read_valid_record(folder / STATUS, StatusRecord)
 
 
 def read_status(folder: Path) -> str | None:
     """Returns `done`, `diverged`, `failed`, or `trained` if not yet measured; None if unknown."""
-    record = _status(folder)
+    record = read_status_record(folder)
     return None if record is None else record.status
 
 
 def read_reason(folder: Path) -> str | None:
     """Returns why a run failed, such as `time limit`; None if its own code raised."""
-    record = _status(folder)
+    record = read_status_record(folder)
     return None if record is None else record.reason
 
 
@@ -114,7 +115,7 @@ def write_run_files(
 
 def rewrite_config(folder: Path, config_yaml: str) -> None:
     """Rewrites the config of a finished run without changing its identity."""
-    record = _status(folder)
+    record = read_status_record(folder)
     if record is not None:
         files = {"config.yaml": config_yaml.encode()}
         write_run_files(folder, files, record.status, record.reason)
@@ -126,31 +127,52 @@ def _digest(content: bytes) -> FileDigest:
 
 def digest(folder: Path) -> str:
     """Returns a digest of all files of a finished run, without reading them."""
-    record = _status(folder)
+    record = read_status_record(folder)
     content = json.dumps({} if record is None else schema.to_plain(record), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def damaged(folder: Path) -> list[str]:
     """Returns the files of a run that are missing or differ from their recorded digest."""
-    record = _status(folder)
+    record = read_status_record(folder)
     if record is not None and record.files is None and record.status in FINISHED:
-        # Written before digests existed.
-        return [name for name in _REQUIRED if not (folder / name).is_file()]
-    return _not_as_recorded(folder, record)
+        return resized(folder, record)
+    return _not_as_recorded(folder, record, _sizes(folder))
+
+
+def resized(folder: Path, record: StatusRecord) -> list[str]:
+    """Returns the files of a finished run that are missing or differ from their recorded size."""
+    sizes = _sizes(folder)
+    if record.files is None:  # written before digests existed
+        return [name for name in _REQUIRED if name not in sizes]
+    return [name for name, file in record.files.items() if sizes.get(name) != file.bytes]
 
 
 def changed(folder: Path) -> list[str]:
     """Returns the files of a run that exist but differ from their recorded digest."""
-    names = _not_as_recorded(folder, _status(folder))
-    return [name for name in names if (folder / Path(name).name).is_file()]
+    sizes = _sizes(folder)
+    names = _not_as_recorded(folder, read_status_record(folder), sizes)
+    return [name for name in names if name in sizes]
 
 
-def _not_as_recorded(folder: Path, record: StatusRecord | None) -> list[str]:
+def _not_as_recorded(
+    folder: Path, record: StatusRecord | None, sizes: Mapping[str, int]
+) -> list[str]:
     digests = (record.files if record is not None else None) or {}
     return [
-        name for name, digest in digests.items() if not _matches(folder / Path(name).name, digest)
+        name
+        for name, digest in digests.items()
+        if sizes.get(name) != digest.bytes or not _matches(folder / name, digest)
     ]
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Returns the size of every file in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    except OSError:
+        return {}
 
 
 def _matches(path: Path, digest: FileDigest) -> bool:

@@ -16,12 +16,13 @@ class RunState(NamedTuple):
     progress: ProgressRecord | None = None
 
 
-def run_states(directory: Path, held: bool, *, thorough: bool = True) -> dict[str, RunState]:
+def run_states(directory: Path, held: bool) -> dict[str, RunState]:
     """Returns the state of each run of an experiment, by run id.
 
     The status is that of the run, or `running`, `missing` if it has not started, `interrupted` if
-    it started and did not end, `damaged` if its files differ from what it wrote. `held`: whether a
-    process is working on the folder. `thorough`: read every file to check it for damage.
+    it started and did not end, `damaged` if a file is missing or has another size than the run
+    wrote; contents are compared where they are used. `held`: whether a process is working on the
+    folder.
     """
     if not (directory / "experiment.yaml").is_file():
         if held:  # its programs are being built and checked
@@ -37,16 +38,20 @@ def run_states(directory: Path, held: bool, *, thorough: bool = True) -> dict[st
             f"cannot read {directory / 'plan.json'}: {error}",
             hint="run the experiment again; finished runs are kept",
         ) from None
-    return {name: _state(store.run_folder(directory, name), held, thorough) for name in names}
+    return {name: _state(store.run_folder(directory, name), held) for name in names}
 
 
-def _state(folder: Path, held: bool, thorough: bool) -> RunState:
-    status, progress = store.read_status(folder), store.read_progress(folder)
-    if progress and status in (None, store.TRAINED):
-        return RunState("running" if held else "interrupted", None, progress)
-    damaged = store.damaged(folder) if thorough and status in store.FINISHED else []
-    if damaged:
-        return RunState("damaged", ", ".join(damaged))
-    if status is None and (folder / store.STATUS).exists():
-        return RunState("damaged", store.STATUS)
-    return RunState(status or "missing", store.why_failed(folder) if status == "failed" else None)
+def _state(folder: Path, held: bool) -> RunState:
+    record = store.read_status_record(folder)
+    if record is None or record.status == store.TRAINED:
+        progress = store.read_progress(folder)
+        if progress:
+            return RunState("running" if held else "interrupted", None, progress)
+    if record is None:
+        exists = (folder / store.STATUS).exists()
+        return RunState("damaged", store.STATUS) if exists else RunState("missing", None)
+    if record.status in store.FINISHED and (names := store.resized(folder, record)):
+        return RunState("damaged", ", ".join(names))
+    if record.status == "failed":
+        return RunState("failed", record.reason or store.read_failure(folder))
+    return RunState(record.status, None)
