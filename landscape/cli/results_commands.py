@@ -39,7 +39,7 @@ def show_report(directory: Path) -> None:
     if record is None:
         from landscape.report.assemble import build
 
-        record = build(directory).record
+        record = build(directory, parallel=True).record
     else:
         message("nothing has changed since the report was built")
     _print_comparison(record)

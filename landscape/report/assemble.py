@@ -18,7 +18,8 @@ from landscape.report import (
     words,
 )
 from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
-from landscape.report.figures import all_figures, rendering
+from landscape.report.figures import all_figures, pdf_process, rendering
+from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import Picture, View, make_view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
@@ -53,15 +54,20 @@ class Report:
     record: ReportRecord
 
 
-def build(experiment_dir: Path) -> Report:
+def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
     """Rebuilds `<experiment_dir>/report` from the run folders.
 
     Runs that failed, are unfinished or cannot be read are listed in the report. The same run
-    folders give the same bytes in every file. Raises UserError if the folder is missing or has no
-    finished run, or if its report folder is a symbolic link; StorageError if the report cannot be
-    written.
+    folders give the same bytes in every file, with a second process (`parallel`) or without.
+    Raises UserError if the folder is missing or has no finished run, or if its report folder is a
+    symbolic link; StorageError if the report cannot be written.
     """
     directory = stored_report.folder(experiment_dir)
+    with pdf_process.pdf_renderer(parallel=parallel) as render_pdf:
+        return _build(experiment_dir, directory, render_pdf)
+
+
+def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Report:
     source = stored_report.source(experiment_dir)
     results = read(experiment_dir)
     table = compare(results)
@@ -75,7 +81,9 @@ def build(experiment_dir: Path) -> Report:
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
-    pictures = _write_figures(directory / "figures", all_figures.draw(results, table, view, groups))
+    pictures = _write_figures(
+        directory / "figures", all_figures.draw(results, table, view, groups), render_pdf
+    )
     text = page(
         results,
         view,
@@ -178,16 +186,19 @@ def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
     disk.write_bytes(directory / "results.parquet", buffer.getvalue())
 
 
-def _write_figures(folder: Path, drawn: Iterable[Picture]) -> list[RenderedPicture]:
+def _write_figures(
+    folder: Path, drawn: Iterable[Picture], render_pdf: PdfRenderer
+) -> list[RenderedPicture]:
     """Writes png and pdf of each figure; deletes figures left by older reports."""
-    pictures = []
+    pictures, pdfs = [], {}
     with rendering.report_style():
         for picture in drawn:
-            png, pdf = (rendering.image_bytes(picture, kind) for kind in ("png", "pdf"))
-            disk.write_bytes(folder / f"{picture.name}.png", png)
-            disk.write_bytes(folder / f"{picture.name}.pdf", pdf)
-            pictures.append(RenderedPicture(picture, png))
-    written_files = {f"{item.picture.name}.{kind}" for item in pictures for kind in ("png", "pdf")}
+            pdfs[picture.name] = render_pdf(picture)
+            pictures.append(RenderedPicture(picture, rendering.image_bytes(picture, "png")))
+            disk.write_bytes(folder / f"{picture.name}.png", pictures[-1].png)
+    for name, pdf in pdfs.items():
+        disk.write_bytes(folder / f"{name}.pdf", pdf())
+    written_files = {f"{name}.{kind}" for name in pdfs for kind in ("png", "pdf")}
     for path in folder.iterdir():
         if all_figures.is_figure_file(path.name) and path.name not in written_files:
             path.unlink(missing_ok=True)

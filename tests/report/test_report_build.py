@@ -1,6 +1,7 @@
 """The whole report: its files, its texts, and its treatment of damaged files."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,12 +12,16 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.errors import UserError
 from landscape.report.assemble import build
 from landscape.report.comparison import compare
+from landscape.report.figures import pdf_process, rendering
+from landscape.report.figures.view import Picture
 from landscape.report.results import read
 from landscape.report.tables import failures
 
@@ -163,16 +168,37 @@ def test_all_losses_are_shown_at_the_seed_closest_to_the_median(experiment):
     assert {int(seed) for seed in shown} == {wanted}
 
 
-def test_the_same_runs_give_the_same_bytes(experiment):
+def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(experiment, monkeypatch):
     def files():
         report = experiment[0] / "report"
         return {path.name: path.read_bytes() for path in report.rglob("*") if path.is_file()}
 
+    def in_this_process(figure):
+        pytest.fail("the second process has not rendered a figure")
+
     once = files()
-    build(experiment[0])
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(rendering, "pdf_bytes", in_this_process)
+    build(experiment[0], parallel=True)
     twice = files()
     assert once.keys() == twice.keys()
     assert [name for name in once if once[name] != twice[name]] == []
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/bin/false"])
+def test_a_figure_that_the_second_process_cannot_render_is_rendered_in_this_one(
+    monkeypatch, python
+):
+    """It cannot be sent to the first; the second ends at once."""
+    figure = Figure(figsize=(1, 1))
+    panel = figure.add_subplot()
+    if python == sys.executable:
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "text"))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(sys, "executable", python)
+    with pdf_process.pdf_renderer(parallel=True) as render_pdf:
+        pdf = render_pdf(Picture("name", "title", "caption", "alternative", figure))
+        assert pdf() == rendering.pdf_bytes(figure)
 
 
 def test_the_settings_of_matplotlib_are_restored(experiment):

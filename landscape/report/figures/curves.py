@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator
 
 from landscape.report import statistics, words
 from landscape.report.comparison import GRADIENT
@@ -184,9 +184,8 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
     if floor is not None:
         panel.axhspan(2 * floor - low, (floor + low) / 2, color="#f1f1f1", zorder=0, linewidth=0)
         ticks = [floor, *ticks]
-    label = FuncFormatter(lambda x, _: "0" if x == floor else f"$10^{{{x:.0f}}}$")
     panel.yaxis.set_major_locator(FixedLocator(ticks))
-    panel.yaxis.set_major_formatter(label)
+    panel.yaxis.set_major_formatter(style.decade_tick(floor))
     panel.set_ylim(low - 0.05 if floor is None else 2 * floor - low, high + 0.05)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape.report import check_results, words
 from landscape.report.figures.line_panels import LOGARITHMIC_FACTOR
 from landscape.report.figures.paths import TrainingPath, path
-from landscape.report.figures.style import few_ticks, plain, shorten
+from landscape.report.figures.style import POWER_TICK, TICK, few_ticks, plain, shorten
 from landscape.report.figures.view import Array, View, representative_runs
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
@@ -69,9 +69,7 @@ class Heights(NamedTuple):
     @property
     def ticks(self) -> FuncFormatter:
         """The tick labels of the scale, always in the units of the risk."""
-        if self.logarithmic:
-            return FuncFormatter(lambda value, _: words.scientific(10.0**value))
-        return FuncFormatter(lambda value, _: words.tick(value))
+        return POWER_TICK if self.logarithmic else TICK
 
 
 def heights(values: Array) -> Heights:

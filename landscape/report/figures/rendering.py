@@ -3,13 +3,16 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from landscape.errors import UserError
 from landscape.report.figures import style
-from landscape.report.figures.view import Picture
+
+if TYPE_CHECKING:
+    from landscape.report.figures.view import Picture
 
 # Keywords of `savefig` per format. Dates are left out: they would make the bytes differ.
 _FORMATS: dict[str, dict[str, Any]] = {
@@ -19,7 +22,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-def image_bytes(picture: Picture, suffix: str) -> bytes:
+def image_bytes(picture: "Picture", suffix: str) -> bytes:
     """Returns the figure in the format of a file suffix: `png`, `.pdf` or `svg`.
 
     Raises UserError for any other suffix.
@@ -31,9 +34,19 @@ def image_bytes(picture: Picture, suffix: str) -> bytes:
             f"figures cannot be written as `{suffix}`",
             hint=f"use a file name that ends in one of {suffixes}",
         )
-    buffer = io.BytesIO()
     with report_style(), mpl.rc_context({"svg.hashsalt": picture.name}):
-        picture.figure.savefig(buffer, format=image_format, **_FORMATS[image_format])
+        return _saved(picture.figure, image_format)
+
+
+def pdf_bytes(figure: Figure) -> bytes:
+    """Returns the figure as pdf."""
+    with report_style():
+        return _saved(figure, "pdf")
+
+
+def _saved(figure: Figure, image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=image_format, **_FORMATS[image_format])
     return buffer.getvalue()
 
 

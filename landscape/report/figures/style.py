@@ -1,6 +1,7 @@
 """Colors, line styles and panel layout; figures are 7 inches wide with text of at least 8 pt."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from landscape.report.words import tick
+from landscape.report.words import scientific, tick
 
 WIDTH = 7.0
 # Okabe and Ito (2008), safe for color-blind readers; their yellow is too faint on white.
@@ -24,7 +25,6 @@ _DASHES: tuple[Any, ...] = (
 )
 _MARKERS = "os^DvPX<>*hd"
 GRAY = "#6b6b6b"
-TICK = FuncFormatter(lambda value, _: tick(value))
 SETTINGS: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -53,6 +53,29 @@ SETTINGS: Any = {
     "legend.frameon": False,
     "text.usetex": False,
 }
+
+
+# Labels of ticks are functions of this module, so that a figure can be sent to another process.
+def _tick_label(value: float, _: int | None) -> str:
+    return tick(value)
+
+
+def _power_label(value: float, _: int | None) -> str:
+    return scientific(10.0**value)
+
+
+def _decade_label(floor: float | None, value: float, _: int | None) -> str:
+    return "0" if value == floor else f"$10^{{{value:.0f}}}$"
+
+
+TICK = FuncFormatter(_tick_label)
+# On an axis of decimal logarithms: the number itself.
+POWER_TICK = FuncFormatter(_power_label)
+
+
+def decade_tick(floor: float | None) -> FuncFormatter:
+    """Returns labels of decimal logarithms as powers of ten, with 0 at `floor`."""
+    return FuncFormatter(partial(_decade_label, floor))
 
 
 class Style(NamedTuple):
