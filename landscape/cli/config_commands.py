@@ -199,11 +199,12 @@ def _print_plan(
     from landscape import config as configs
     from landscape.cli.live_view import duration
     from landscape.run import traced_options
-    from landscape.run.plan import plan
+    from landscape.run.plan import plan, refuse_other_experiment
     from landscape.storage import experiment_folder
 
     if fresh:
         experiment_folder.refuse_foreign(directory)
+    refuse_other_experiment(experiment, directory)
     runs = configs.expand(experiment)
     plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
     pending = [run for run in runs if plans[run.id].pending]
@@ -213,7 +214,9 @@ def _print_plan(
     if fresh:
         _print_deleted(directory, *experiment_folder.runs_and_bytes(directory), "would delete")
     keys = {traced_options.model_key(run, traced_options.all_floats(run)) for run in pending}
-    programs = counted(len(keys), "program")
+    # A custom loss has a program of its own if it cannot be traced with the others.
+    custom = any(":" in run.loss.name for run in pending)
+    programs = ("at least " if custom else "") + counted(len(keys), "program")
     total = counted(len(runs), "run")
     message(f"{total}, {len(pending)} to do, {programs} to compile, {spec.workers}")
     if estimate and pending:

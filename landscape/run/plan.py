@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landscape import config
-from landscape.config import AcrossSettings, Run, same_training
+from landscape.config import AcrossSettings, Experiment, Run, same_training
+from landscape.config.run_identity import TRAINING_FIELDS
 from landscape.errors import UserError
 from landscape.storage import experiment_folder, store
 from landscape.storage.records import CrossRunRecord
@@ -18,13 +19,15 @@ class Planned(NamedTuple):
     `action` is `new`, `retry`, `measure` (trained, but not measured as configured now), or the
     status that is kept: `done`, `diverged`, `failed`. `folder` is the id of the run's folder, which
     differs from the run's id if the config that made it swept other keys. `renamed`: whether the
-    stored config has an outdated id or label.
+    stored config has an outdated id or label. `changed`: the settings and files that have changed
+    since a run of the same name was trained.
     """
 
     action: str
     folder: str
     damaged: tuple[str, ...] = ()
     renamed: bool = False
+    changed: tuple[str, ...] = ()
 
     @property
     def pending(self) -> bool:
@@ -44,12 +47,55 @@ def plan(
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
     ids = {run.id for run in runs}
-    unused = {
-        same_training(name): name
-        for name in experiment_folder.run_ids(directory)
-        if name not in ids
-    }
-    return {run.id: _plan_run(run, directory, unused, retry_failed) for run in runs}
+    unused = [name for name in experiment_folder.run_ids(directory) if name not in ids]
+    trainings = {same_training(name): name for name in unused}
+    plans = {run.id: _plan_run(run, directory, trainings, retry_failed) for run in runs}
+    namesakes = {_without_digest(name): name for name in unused}
+    for run in runs:
+        namesake = namesakes.get(_without_digest(run.id))
+        if plans[run.id].action == "new" and namesake is not None:
+            stored = _stored(store.run_folder(directory, namesake))
+            plans[run.id] = plans[run.id]._replace(changed=_changes(run, stored))
+    return plans
+
+
+def _without_digest(run_id: str) -> str:
+    return run_id.rpartition("-")[0]
+
+
+def _changes(run: Run, stored: Run | None) -> tuple[str, ...]:
+    """Returns what is different from a stored run of the same name, which was another training."""
+    if stored is None:
+        return ()
+    settings = [name for name in TRAINING_FIELDS if getattr(run, name) != getattr(stored, name)]
+    if (run.loss.name, run.loss.options) == (stored.loss.name, stored.loss.options):
+        settings = [name for name in settings if name != "loss"]  # another label
+    if settings:
+        return tuple(f"`{name}`" for name in settings)
+    names = (run.loss.name, run.model.name, run.dataset.name, run.optimizer.name)
+    files = [name.rpartition(":")[0] for name in names if ":" in name]
+    return tuple(f"`{name}`" for name in dict.fromkeys(files)) or ("a data file",)
+
+
+def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
+    """Raises UserError if the folder has the results of another config of the same name.
+
+    Another config: in another folder, and with another dataset, another model or no loss in common.
+    A config may be edited in place, moved, and extended by losses, seeds and sweeps.
+    """
+    path = directory / "experiment.yaml"
+    try:
+        stored = config.experiment_from(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError, UserError):
+        return
+    losses = {loss.name for loss in stored.losses} & {loss.name for loss in experiment.losses}
+    same = (stored.dataset, stored.model) == (experiment.dataset, experiment.model)
+    if stored.folder == experiment.folder or (same and losses):
+        return
+    raise UserError(
+        f"{directory} has the results of another experiment `{stored.name}`, from {stored.folder}",
+        hint="choose another --out, or set `name:` in the config",
+    )
 
 
 def _plan_run(run: Run, directory: Path, unused: Mapping[str, str], retry_failed: bool) -> Planned:

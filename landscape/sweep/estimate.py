@@ -17,7 +17,7 @@ from landscape.sweep.executors.affinity_queue import grouped
 
 
 class Cost(NamedTuple):
-    """Seconds to compile each program once, and to perform all runs one by one after that."""
+    """Seconds to compile each program and audit each loss once, and of all runs one by one."""
 
     compiling: float
     running: float
@@ -40,7 +40,16 @@ def estimate_cost(runs: Sequence[Run], training: Collection[str], cache: Program
         compiling += max(cold - warm, 0.0)
         trained = sum(run.id in training for run in group)
         running += len(group) * (warm - few_steps) + trained * few_steps * run.steps / short.steps
-    return Cost(compiling, running)
+    return Cost(compiling + _audit_seconds(runs, cache), running)
+
+
+def _audit_seconds(runs: Sequence[Run], cache: ProgramCache) -> float:
+    """Returns the seconds to audit the losses that no short run has audited."""
+    began = time.perf_counter()
+    for run in runs:
+        if run.audit or run.curvature is not None:
+            cache.audit(run)
+    return time.perf_counter() - began
 
 
 def _few_steps(run: Run) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from landscape import config
 from landscape.config import AcrossSettings, Experiment, Run
 from landscape.errors import StorageError, UserError
-from landscape.run.plan import Planned, across_missing, done, plan
+from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
 from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import Holder
 from landscape.sweep import lock
@@ -51,13 +51,14 @@ def open_session(
     """Locks the experiment's folder in `out` and plans its runs. Changes no results.
 
     `fresh`: perform all runs and delete earlier results. Raises UserError if another process uses
-    the folder, StorageError if it cannot be written to.
+    the folder or another experiment is in it, StorageError if it cannot be written to.
     """
     runs = config.expand(experiment)
     directory = out / experiment.name
     with lock.hold(directory) as stale:
         if fresh:
             experiment_folder.refuse_foreign(directory)
+        refuse_other_experiment(experiment, directory)
         plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
         if not fresh:
             names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
@@ -95,9 +96,23 @@ def events(
                 yield Deleting(*experiment_folder.runs_and_bytes(directory))
                 experiment_folder.clear_experiment(directory)
             _update_folder(session)
+            yield from _trained_again(session)
             yield from executor.perform(pending, directory, stop)
         if across is not None and not stop.is_set():
             yield from _measure_across(executor, across, session, stop)
+
+
+def _trained_again(session: Session) -> Iterator[Note]:
+    """Reports why runs are trained again under new ids, also in the log of each."""
+    runs: dict[tuple[str, ...], int] = {}
+    for run_id, planned in session.plan.items():
+        if planned.changed:
+            runs[planned.changed] = runs.get(planned.changed, 0) + 1
+            folder = store.run_folder(session.directory, run_id)
+            store.append_log(folder, f"trained again: {', '.join(planned.changed)} changed")
+    for changed, count in runs.items():
+        subject = "1 run is" if count == 1 else f"{count} runs are"
+        yield Note(f"{subject} trained again: {', '.join(changed)} changed")
 
 
 def _measure_across(

@@ -104,12 +104,14 @@ class WorkerPool:
         if status is not None:
             return Ended(run, status, outcome.seconds)
         assert lost is not None
-        store.append_log(folder, f"the worker was lost: {lost}")
-        tasks.attempts[run.id] += not tasks.separate(outcome.task)
+        shared = tasks.separate(outcome.task)
+        cause = "; another loss in the same program may be the cause" if shared else ""
+        store.append_log(folder, f"the worker was lost: {lost}{cause}")
+        tasks.attempts[run.id] += not shared
         if tasks.attempts[run.id] <= self._retries:
             store.clear_progress(folder)
             tasks.waiting.put_back(outcome.task.key, run)
-            return Lost(run, outcome.slot.name, lost)
+            return Lost(run, outcome.slot.name, lost, shared)
         _record_failure(run, folder, lost, tasks.attempts[run.id])
         return Ended(run, "failed", outcome.seconds)
 

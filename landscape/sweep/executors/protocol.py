@@ -56,14 +56,19 @@ class Ended(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A worker died during a run, which is tried again."""
+    """A worker died during a run, which is tried again.
+
+    `shared`: whether the program of the run had other losses, any of which may be the cause.
+    """
 
     run: "Run"
     worker: str
     reason: str
+    shared: bool = False
 
     def __str__(self) -> str:
-        return f"{self.worker} lost {self.run.id}: {self.reason}; retrying the run"
+        text = f"{self.worker} lost {self.run.id}: {self.reason}; retrying the run"
+        return f"{text} without the other losses, which may be the cause" if self.shared else text
 
 
 class Note(NamedTuple):
