@@ -135,7 +135,10 @@ def _outcome(name: str, options: AuditOptions, folder: Path) -> AuditOutcome:
         function, task = _function(name, options, folder)
         settings = options._asdict() | {"task": task, "name": name}
         del settings["arguments"]
-        return AuditOutcome(name, audit(function, **settings), None)
+        try:
+            return AuditOutcome(name, audit(function, **settings), None)
+        except UserError as error:
+            raise _with_fitting_tasks(error, function, options, task) from error
     except UserError as error:
         return AuditOutcome(name, None, error)
     except BaseException as error:  # such as sys.exit() in a user's function
@@ -145,6 +148,31 @@ def _outcome(name: str, options: AuditOptions, folder: Path) -> AuditOutcome:
             first_line = (str(error).strip() or type(error).__name__).split("\n")[0]
             message = f"cannot be audited: {first_line}"
         return AuditOutcome(name, None, UserError(f"`{name}` {message}", place=place))
+
+
+def _with_fitting_tasks(
+    error: UserError, function: Any, options: AuditOptions, task: str | None
+) -> UserError:
+    """Returns the error of a loss with a hint at the other tasks for which it can be audited."""
+    from landscape.audit.measure.build_subject import build
+    from landscape.audit.measure.domains import CLASSES
+    from landscape.audit.measure.subject import SubjectOptions
+
+    if options.kind != "loss":
+        return error
+    domain, head, order, form = options.domain, options.head, options.order, options.targets
+    fitting = []
+    for other in catalog.TASKS:
+        outputs = options.outputs or CLASSES
+        subject_options = SubjectOptions("loss", other, domain, head, order, form, outputs, "")
+        with contextlib.suppress(Exception, SystemExit):
+            build(function, subject_options)
+            fitting.append(other)
+    if not fitting or task in fitting:
+        return error
+    hint = f"it can be audited with {' or '.join(f'`--task {other}`' for other in fitting)}"
+    hint = hint if error.hint is None else f"{error.hint}; {hint}"
+    return UserError(error.message, place=error.place, hint=hint)
 
 
 def _function(name: str, options: AuditOptions, folder: Path) -> tuple[Any, str | None]:

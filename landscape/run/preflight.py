@@ -1,7 +1,7 @@
 """Checks of a loss, a model, metrics and directions before anything is trained."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape import catalog
 from landscape.config import Run
-from landscape.errors import UserError
+from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
@@ -107,11 +107,25 @@ def _check_loss(loss: Loss, label: str, predictions: jax.Array, targets: jax.Arr
         return jnp.asarray(values)
 
     values = guarded(lambda: jit_once(array)(predictions, targets), name, loss.function)
-    allowed = {(), predictions.shape[:1], predictions.shape}
+    _check_values(values, predictions.shape, name, place)
+    if bool(jnp.isnan(values).any()):
+        share = float(jnp.isnan(values).mean())
+        raise UserError(
+            f"{name} returns NaN for {share:.0%} of its values on an untrained model", place=place
+        )
+
+
+def _check_values(
+    values: Any, predictions: tuple[int, ...], name: str, place: Place | None
+) -> None:
+    """Raises UserError unless a loss returns floating-point values of one of three shapes."""
+    if not hasattr(values, "shape"):
+        raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
+    allowed = {(), predictions[:1], predictions}
     if values.shape not in allowed:
         shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))
         raise UserError(
-            f"{name} returns shape {values.shape} for predictions of shape {predictions.shape}",
+            f"{name} returns shape {values.shape} for predictions of shape {predictions}",
             place=place,
             hint=f"expected one of {shapes}: a scalar, one value per example or per prediction",
         )
@@ -121,11 +135,30 @@ def _check_loss(loss: Loss, label: str, predictions: jax.Array, targets: jax.Arr
             place=place,
             hint="integers and booleans have no gradient; compute in floating point",
         )
-    if bool(jnp.isnan(values).any()):
-        share = float(jnp.isnan(values).mean())
-        raise UserError(
-            f"{name} returns NaN for {share:.0%} of its values on an untrained model", place=place
-        )
+
+
+def check_batch_sizes(
+    loss: Loss, label: str, predictions: jax.Array, targets: jax.Array, sizes: Iterable[int]
+) -> None:
+    """Raises UserError if a loss raises or returns another shape or dtype at one of the sizes.
+
+    Recording and slices call it with batches of the evaluation set, the last of which is smaller.
+    Nothing is compiled.
+    """
+    for size in sizes:
+        _check_batch_size(loss, label, predictions, targets, size)
+
+
+def _check_batch_size(
+    loss: Loss, label: str, predictions: jax.Array, targets: jax.Array, size: int
+) -> None:
+    name = f"loss `{label}`, called with {size} of the evaluation examples,"
+    batch = [
+        jax.ShapeDtypeStruct((size, *array.shape[1:]), array.dtype)
+        for array in (predictions, targets)
+    ]
+    values = guarded(lambda: jax.eval_shape(loss, *batch), name, loss.function)
+    _check_values(values, batch[0].shape, name, definition(loss.function))
 
 
 def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -> None:

@@ -21,7 +21,11 @@ from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
-from landscape.run.training_inputs import checkpoint_count, initial_params
+from landscape.run.training_inputs import (
+    checkpoint_count,
+    evaluation_batch_sizes,
+    initial_params,
+)
 
 PyTree = Any
 
@@ -74,9 +78,15 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
     bound = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
     assert isinstance(bound, functools.partial)
     loss = Loss(bound.func, StaticOptions(bound.keywords))
-    return preflight.fit_targets(
+    fitted = preflight.fit_targets(
         loss, run.loss.label, run.targets, predictions, batch.targets, data.task
     )
+    if ":" in run.loss.name:  # the tests of the menu cover all sizes
+        sizes = evaluation_batch_sizes(run, data) - {run.batch_size}
+        preflight.check_batch_sizes(
+            fitted, run.loss.label, predictions, batch.targets, sorted(sizes)
+        )
+    return fitted
 
 
 def find_traced_options(run: Run, data: Dataset, model: Model, loss: Loss) -> dict[str, list[str]]:

@@ -77,7 +77,7 @@ class ProgramCache:
 
         Raises UserError if it does not fit the model and the dataset.
         """
-        key = _canonical(run, {"loss", "dataset", "model", "targets", "batch_size"})
+        key = _canonical(run, {"loss", "dataset", "model", "targets", "batch_size", "evaluation"})
         with self._building:
             if key not in self._losses:
                 self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))

@@ -46,6 +46,15 @@ def evaluation_set(run: Run, data: Dataset) -> Examples:
     return Examples(jax.device_put(inputs), jax.device_put(targets))
 
 
+def evaluation_batch_sizes(run: Run, data: Dataset) -> set[int]:
+    """Returns the sizes of the batches of the evaluation set and, for slices, of its halves."""
+    split = data.test if run.evaluation.split == "test" else data.train
+    count = min(len(split.targets), run.evaluation.size or len(split.targets))
+    counts = [count] if run.slices is None else [count, max(count // 2, 1)]
+    largest = run.evaluation.batch_size
+    return {size for n in counts for size in (min(n, largest), n % largest)} - {0}
+
+
 def training_inputs(
     run: Run, model: Model, optimizer: Numbers, data: Dataset, evaluation: Examples
 ) -> TrainingInputs:

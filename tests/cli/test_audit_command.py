@@ -73,6 +73,10 @@ def hangs(p, t):
     return (p - t) ** 2 * jax.lax.while_loop(lambda s: s > 0, lambda s: s + 1e-30, start)
 
 
+def summed(p, t):
+    return jnp.sum((p - t) ** 2, axis=1)
+
+
 def pair(p, t):
     return p, t
 
@@ -209,6 +213,7 @@ MISTAKES = {
     "raises": ["line_of", 'raise ValueError("no such thing")', "ValueError: no such thing"],
     "in_numpy": ["line_of", "return np.square", "jax.numpy"],
     "draws": ["line_of", "def draws", "random"],
+    "summed": ["line_of", "return jnp.sum((p - t)", "audited with `--task multiclass`"],
     "pair": ["line_of", "def pair", "tuple"],
     "nothing": ["line_of", "def nothing", "return"],
     "whole": ["line_of", "def whole", "int32"],
@@ -233,7 +238,7 @@ def test_each_mistake_is_reported_and_does_not_affect_the_others(folder):
         if text:
             assert f"mine.py:{line_of(text)}:" in one["error"], one
     rest = found[len(MISTAKES) :]
-    assert "missing.py" in rest[0]["error"]
+    assert "missing.py" in rest[0]["error"] and "config" not in rest[0]["error"]
     assert "no module `no_such_module`" in rest[1]["error"]
     assert "did you mean `huber`" in rest[2]["error"]
     assert "--task" in rest[3]["error"]
