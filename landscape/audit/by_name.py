@@ -19,8 +19,6 @@ from landscape.numerics.user_calls import definition, last_user_line
 from landscape.storage import schema
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
-_STARTING = 20.0  # seconds for a fresh process to start
-
 
 class AuditOptions(NamedTuple):
     """Options of `landscape.audit.audit`; `arguments` are options of the audited function."""
@@ -94,15 +92,23 @@ def _audit_in_process(
     # The path is passed on because this package need not be installed.
     program = f"import sys; sys.path[:] = {sys.path}; "
     program += "from landscape.audit.by_name import reply; reply()"
-    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            process.stdout.readline()  # the process has started and waits for the request
+            text, _ = process.communicate(request, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return AuditOutcome(name, None, _timeout_error(name, seconds, None), hangs=True)
+        finally:
+            process.kill()
     try:
-        process = subprocess.run(
-            command, input=request, capture_output=True, text=True, timeout=seconds + _STARTING
-        )
-    except subprocess.TimeoutExpired:
-        return AuditOutcome(name, None, _timeout_error(name, seconds, None), hangs=True)
-    try:
-        record = schema.from_text(process.stdout, AuditRecord)
+        record = schema.from_text(text, AuditRecord)
     except ValueError:
         error = UserError(f"auditing `{name}` ended the process (exit {process.returncode})")
         return AuditOutcome(name, None, error)
@@ -112,7 +118,12 @@ def _audit_in_process(
 
 
 def reply() -> None:
-    """Performs the audit requested on standard input and writes its record to standard output."""
+    """Performs the audit requested on standard input and writes its record to standard output.
+
+    Writes a line before it reads the request: the time limit does not include starting the process.
+    """
+
+    print("started", flush=True)
     request = json.load(sys.stdin)
     with contextlib.redirect_stdout(io.StringIO()):
         options = AuditOptions(**request["options"])

@@ -254,11 +254,11 @@ def test_prints_do_not_reach_the_output(folder):
 @pytest.mark.slow
 def test_a_loss_over_the_time_limit_is_named_and_the_others_are_audited(folder):
     names = ["mine.py:sleeps", "mine.py:hangs", "absolute_error"]
-    done = landscape(*names, "--time-limit", "6", "--json", cwd=folder, by=run_process)
+    done = landscape(*names, "--time-limit", "4", "--json", cwd=folder, by=run_process)
     assert done.returncode == 2
     sleeps, hangs, fine = json.loads(done.stdout)
     assert f"mine.py:{line_of('time.sleep(600)')}" in sleeps["error"]
-    assert "after 6 s" in sleeps["error"] and "after 6 s" in hangs["error"]
+    assert "after 4 s" in sleeps["error"] and "after 4 s" in hangs["error"]
     assert fine["verdict"] == "trainable"
 
 
