@@ -36,27 +36,32 @@ def test_every_model_of_the_menu_is_tested():
 
 def plain(function, params, directions, coordinates, *constants):
     """The definition, in NumPy: the parameters at the point, then the function."""
-    moved = jax.tree.map(
-        lambda p, *d: jnp.asarray(p + sum(c * s for c, s in zip(coordinates, d, strict=True))),
-        params,
-        *directions,
-    )
-    return function(moved, *constants)
+
+    def move(leaf, *sides):
+        leaf = np.asarray(leaf)
+        for c, side in zip(coordinates, sides, strict=True):
+            leaf = leaf + (c * np.asarray(side)).astype(leaf.dtype)
+        return jnp.asarray(leaf)
+
+    return function(jax.tree.map(move, params, *directions), *constants)
 
 
 def assert_same_as_plain(function, params, directions, constants, tolerance=1e-11):
-    # Jitted: compiling a large model operation by operation takes minutes.
-    defined, at = (
-        jit_once(function),
-        jit_once(hoist.evaluator(function, params, directions, *constants)),
-    )
+    # Two programs, since compiling operation by operation takes most of the time.
+    defined = jit_once(function)
+
+    @jit_once
+    def hoisted(params, directions, coordinates, *constants):
+        return hoist.evaluator(function, params, directions, *constants)(coordinates)
+
     for coordinates in (RNG.normal(size=len(directions)), np.zeros(len(directions))):
         expected = plain(defined, params, directions, coordinates, *constants)
-        computed = at(jnp.asarray(coordinates))
+        computed = hoisted(params, directions, jnp.asarray(coordinates), *constants)
         assert jax.tree.structure(computed) == jax.tree.structure(expected)
         for f, w in zip(jax.tree.leaves(computed), jax.tree.leaves(expected), strict=True):
             assert f.dtype == w.dtype and f.shape == w.shape
-            scale = max(float(jnp.max(jnp.abs(jnp.where(jnp.isfinite(w), w, 0)), initial=0)), 1.0)
+            f, w = np.asarray(f), np.asarray(w)
+            scale = np.max(np.abs(w), where=np.isfinite(w), initial=1.0)
             np.testing.assert_allclose(f, w, rtol=tolerance, atol=tolerance * scale)
 
 

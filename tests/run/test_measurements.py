@@ -9,6 +9,7 @@ import pytest
 from helpers.in_process_runs import ended_runs
 
 from landscape import config
+from landscape.numerics.compiling import jit_once
 from landscape.parts.directions import Point, random
 from landscape.run import cross_run
 from landscape.run import perform as run_module
@@ -110,8 +111,8 @@ def hessian(params, examples):
             logits = jnp.tanh(x @ parts[0].T + parts[1][None]) @ parts[2].T + parts[3][None]
             return -jnp.mean(jnp.sum(hot * jax.nn.log_softmax(logits), axis=1))
 
-        vector = jnp.asarray(flat(params))
-        return np.asarray(jax.hessian(risk)(vector)), np.asarray(jax.grad(risk)(vector))
+        both = jit_once(lambda vector: (jax.hessian(risk)(vector), jax.grad(risk)(vector)))
+        return jax.tree.map(np.asarray, both(flat(params)))
 
 
 def random_direction(data, params):
@@ -328,13 +329,14 @@ def test_interpolations_between_solutions(finished):
 
 
 @pytest.mark.parametrize("rate", ["1e38", "1e9"])
-def test_a_run_that_diverged_is_measured_like_any_other(tmp_path, rate):
+def test_a_run_that_diverged_is_measured_like_any_other(finished, tmp_path, rate):
     path = tmp_path / "experiment.yaml"
     path.write_text(CONFIG)
-    few = ["seeds=1", "losses=[softmax_cross_entropy]", f"optimizer.learning_rate={rate}"]
-    runs = config.expand(config.load(path, [*few, "slices.at=[trained]"]))
-    workshop = ProgramCache()
-    ((run, status, _),) = ended_runs(runs, tmp_path, workshop)
+    few = ["seeds=1", f"optimizer.learning_rate={rate}", "slices.at=[trained]"]
+    runs = config.expand(config.load(path, few))
+    *_, workshop = finished  # with compiled programs, which take the rate as an argument
+    ((run, status, _),) = ended_runs(runs[:1], tmp_path, workshop)
+    assert run.loss.label == "softmax_cross_entropy"
     folder = store.run_folder(tmp_path, run.id)
     assert status in ("done", "diverged"), store.read_failure(folder)
     made = json.loads((folder / "summary.json").read_text())["checks"]
