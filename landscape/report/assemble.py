@@ -17,7 +17,7 @@ from landscape.report import (
     tables,
     words,
 )
-from landscape.report.comparison import TARGET_SHARE, compare, run_table, shown_points
+from landscape.report.comparison import TARGET_SHARE, best_first, compare, run_table, shown_points
 from landscape.report.figures import all_figures, pdf_process, rendering
 from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import Picture, View, make_view
@@ -124,12 +124,14 @@ def _tables(
         shown: pd.DataFrame | None = None,
     ) -> None:
         if len(rows):
-            table = tables.ReportTable(name, title, section, columns(rows), rows, shown)
+            first = (rows if shown is None else shown).head(tables.MOST_ROWS)
+            table = tables.ReportTable(name, title, section, columns(rows), rows, first)
             report_tables.append(table)
 
     add("comparison", "Comparison", "numbers", comparison, tables.columns)
     if len(comparison) < len(table):
-        add("sweep", "Sweep", "numbers", table, tables.columns)
+        ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
+        add("sweep", "Sweep", "numbers", table, tables.columns, ordered)
     spectra = curvature_table.table(view.runs)
     add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
     lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)

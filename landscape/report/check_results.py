@@ -106,13 +106,19 @@ def _severity(check: Check) -> tuple[int, float]:
 
 
 def folded(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the table with one row for all places at which a loss passed a check in every run."""
+    """Returns the table with one row for all places at which a loss passed a check in every run.
+
+    With many losses or points of the sweep, one row for all of them.
+    """
     passed = (table["failed"] == 0) & (table["undecided"] == 0)
     rows = [table[~passed]]
-    for _, group in table[passed].groupby(["loss", "check"], sort=False):
+    many = table["loss"].nunique() > words.MOST_POINTS
+    for _, group in table[passed].groupby(["check"] if many else ["loss", "check"], sort=False):
         row = group.head(1).assign(passed=group["passed"].sum())
         if len(group) > 1:
             row = row.assign(where=f"{len(group)} places", worst=np.nan, message="")
+        if (losses := group["loss"].nunique()) > 1:
+            row = row.assign(loss=f"{losses} losses or points of the sweep")
         rows.append(row)
     return pd.concat(rows, ignore_index=True)
 

@@ -9,18 +9,15 @@ import pandas as pd
 
 from landscape.errors import last_line
 from landscape.numerics.geometry import relative_rise, roughness
-from landscape.report import audits, check_results, curvature_table, statistics
+from landscape.report import audits, check_results, curvature_table, statistics, words
 from landscape.report.geometry_table import mean
 from landscape.report.results import Results, StoredRun
 from landscape.report.sentences import sentence
 from landscape.report.sets import labels
-from landscape.report.words import DEAD
 
 GRADIENT = "gradient_norm/global"
 # If the config sets no target, it is this share of the best loss's interquartile mean.
 TARGET_SHARE = 0.95
-# Figures with more lines than this are hard to read.
-MOST_POINTS = 8
 # Per-run measures whose median over runs the comparison shows.
 MEASURES = [
     "diverged_step",
@@ -29,7 +26,7 @@ MEASURES = [
     "zero_gradient",
     "vanishing",
     "exploding",
-    *(f"dead_{name}" for name in DEAD),
+    *(f"dead_{name}" for name in words.DEAD),
     "relative_rise",
     "roughness",
 ]
@@ -68,17 +65,18 @@ def audited(results: Results) -> bool:
 
 def best_points(table: pd.DataFrame) -> pd.DataFrame:
     """Returns one row per loss, best first: its sweep point with the best interquartile mean."""
-    return _best_first(table).drop_duplicates("loss", ignore_index=True)
+    return best_first(table).drop_duplicates("loss", ignore_index=True)
 
 
 def shown_points(table: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows to show, best first: all of them, or `best_points` if there are too many."""
-    if len(table) <= MOST_POINTS:
-        return _best_first(table)
+    if len(table) <= words.MOST_POINTS:
+        return best_first(table)
     return best_points(table)
 
 
-def _best_first(table: pd.DataFrame) -> pd.DataFrame:
+def best_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows in the order of their interquartile means."""
     ascending = not bool(table["higher_is_better"].iloc[0])
     return table.sort_values("value", ascending=ascending, kind="stable", ignore_index=True)
 
@@ -117,7 +115,7 @@ def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
         "vanishing": _share_of_steps(run, "steps/vanishing", steps),
         "exploding": _share_of_steps(run, "steps/exploding", steps),
     }
-    measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in DEAD}
+    measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in words.DEAD}
     return measures | slice_measures(run)
 
 

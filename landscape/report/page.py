@@ -11,8 +11,10 @@ import pandas as pd
 from landscape.report import audits, interactive, words
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
-from landscape.report.tables import ReportTable, estimate_text, reached_text
+from landscape.report.tables import MOST_ROWS, ReportTable, estimate_text, reached_text
 
+# Further tracebacks are only in the run folders.
+_MOST_ERRORS = 50
 # Sections of the page with figures and tables, in order: name, title, introduction.
 _SECTIONS = (
     ("training", "Training", ""),
@@ -118,8 +120,9 @@ def page(
         metric=view.label,
         verdicts=_verdicts(view, comparison),
         everything=[(table, table.texts) for table in report_tables if table.section == "numbers"],
-        failures=failures.to_dict("records"),
-        errors=[run for run in results.runs if run.error],
+        failures=failures.head(MOST_ROWS).to_dict("records"),
+        failure_count=len(failures),
+        errors=[run for run in results.runs if run.error][:_MOST_ERRORS],
         notes=notes,
         sections=_sections(section_pictures, report_tables, sentences),
         audit_rows=audit_rows,

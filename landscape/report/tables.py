@@ -17,6 +17,9 @@ from landscape.report.sentences import (
     MENTION_STEPS,
 )
 
+# Of longer tables, only csv has all rows.
+MOST_ROWS = 200
+
 
 class TableColumn(NamedTuple):
     """A column to show: its heading, its text for a row, and its definition."""
@@ -47,7 +50,8 @@ def varying_column(
 class ReportTable(NamedTuple):
     """A table with its raw numbers in `rows` and the columns to show; `name` names its files.
 
-    `section` is the section of the page. `shown` replaces `rows` on the page if it is shorter.
+    `section` is the section of the page. `shown` are the rows to read, on the page and in md and
+    tex.
     """
 
     name: str
@@ -55,13 +59,12 @@ class ReportTable(NamedTuple):
     section: str
     columns: Sequence[TableColumn]
     rows: pd.DataFrame
-    shown: pd.DataFrame | None = None
+    shown: pd.DataFrame
 
     @property
     def texts(self) -> pd.DataFrame:
-        """The table as formatted text."""
-        rows = self.rows if self.shown is None else self.shown
-        cells = [[column.text(row) for column in self.columns] for _, row in rows.iterrows()]
+        """The rows to read as formatted text."""
+        cells = [[column.text(row) for column in self.columns] for _, row in self.shown.iterrows()]
         return pd.DataFrame(cells, columns=[column.heading for column in self.columns])
 
 

@@ -16,6 +16,8 @@ _METRICS = {
 # Metrics that lie between 0 and 1, and those that cannot be larger than 1.
 SHARES = ("accuracy", "f1", "iou", "dice", "auc")
 AT_MOST_ONE = (*SHARES, "r2")
+# Figures with more lines than this are hard to read, and so are tables with more kinds of rows.
+MOST_POINTS = 8
 MISSING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -26,9 +26,11 @@ def trace_bytes(columns: Arrays) -> bytes:
 
 def read_trace(folder: Path) -> "pd.DataFrame":
     """Returns the trace. Raises OSError or ValueError if it is missing or damaged."""
-    import pandas as pd
+    import pyarrow.parquet
 
-    return pd.read_parquet(folder / "trace.parquet")
+    # Threads would take longer to start than a trace takes to read.
+    with pyarrow.parquet.ParquetFile(folder / "trace.parquet") as file:
+        return file.read(use_threads=False).to_pandas(use_threads=False)
 
 
 def slices_bytes(arrays: Arrays) -> bytes:

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.errors import UserError
+from landscape.report import tables
 from landscape.report.assemble import build
 from landscape.report.comparison import compare
 from landscape.report.figures import pdf_process, rendering
@@ -223,13 +224,18 @@ def test_one_loss_and_one_seed(tmp_path):
     assert "of all" not in report.comparison["finding"][0]
 
 
-def test_twelve_losses_and_a_sweep(tmp_path):
+def test_twelve_losses_and_a_sweep(tmp_path, monkeypatch):
+    """The page has the best rows of a long table, and csv has all."""
+    monkeypatch.setattr(tables, "MOST_ROWS", 20)
     losses = tuple(Loss(f"candidate_{index}", 0.5 + 0.03 * index) for index in range(12))
     sweep = {"optimizer.learning_rate": [0.001, 0.01]}
     report = build(write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep))
     assert len(report.comparison) == 12
     assert (report.directory / "figures" / "sweep.png").exists()
-    assert len((report.directory / "tables" / "sweep.md").read_text().splitlines()) == 2 + 24
+    assert len((report.directory / "tables" / "sweep.csv").read_text().splitlines()) == 1 + 24
+    _, _, *shown = (report.directory / "tables" / "sweep.md").read_text().splitlines()
+    assert len(shown) == 20 and shown[0].startswith(r"| candidate\_11 ")
+    assert "20 of 24 rows; <code>tables/sweep.csv</code> has all" in report.index.read_text()
 
 
 def test_stale_files_are_removed(tmp_path):

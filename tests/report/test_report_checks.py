@@ -59,6 +59,11 @@ def test_all_places_at_which_a_check_passed_share_one_row(tmp_path):
     assert len(table) == 6 and table["passed"].sum() == 10
     assert folded["where"].tolist() == ["trained/lines/5", "5 places"]
     assert folded["passed"].tolist() == [0, 10] and folded["failed"].tolist() == [2, 0]
+    many = check_results.folded(
+        check_results.table(dict.fromkeys("abcdefghi", read(directory).runs))
+    )
+    assert many["loss"].tolist() == [*"abcdefghi", "9 losses or points of the sweep"]
+    assert many["passed"].tolist() == [0] * 9 + [90] and many["failed"].tolist() == [2] * 9 + [0]
 
 
 def test_only_failed_checks_are_marked(experiment):
