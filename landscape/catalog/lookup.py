@@ -63,6 +63,10 @@ def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
         message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {kind}"
         raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")
     hint = nearest(name, names, f"`landscape list {family}` lists all")
+    module, dot, attribute = name.rpartition(".")
+    is_dotted = dot and attribute.isidentifier() and attribute not in ("yaml", "yml")
+    if is_dotted and not hint.startswith("did"):
+        hint = f"write `{module}:{attribute}` for a function of a module"
     if name.endswith(".py"):
         hint = f"name a function in the file: `{name}:function`"
     raise UserError(f"there is no {kind} `{name}`", hint=hint)

@@ -46,12 +46,12 @@ def locate(tree: Node, key: str) -> KeyPath:
         elif issubclass(model, Part) and len(steps) == 1 and steps[0].isidentifier():
             return (*path, "options", steps[0])
         else:
-            hint = _nearest_key(tree, path, prefix, steps)
+            hint = nearest_key(tree, path, prefix, steps)
             raise UserError(f"there is no key `{key}`", hint=hint)
     return path
 
 
-def _nearest_key(tree: Node, path: KeyPath, prefix: str, steps: list[str]) -> str:
+def nearest_key(tree: Node, path: KeyPath, prefix: str, steps: list[str]) -> str:
     """Returns a hint with the valid keys that are similar to `prefix` and the `steps` after it.
 
     For the name of a nested key, such as `learning_rate` or `lines`, that is the whole key.

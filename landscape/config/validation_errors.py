@@ -5,9 +5,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from landscape.catalog.menu import FAMILIES, entries
+from landscape.config.fields import Experiment
+from landscape.config.overrides import nearest_key
 from landscape.config.parts import Part
 from landscape.config.structure import annotation_at, model_in
-from landscape.config.yaml_source import KeyPath, Node, deepest_node, describe
+from landscape.config.yaml_source import KeyPath, Node, deepest_node, describe, plain
 from landscape.errors import UserError, nearest
 
 _EXPECTED = {
@@ -55,14 +58,24 @@ def _translate(detail: ErrorDetails, tree: Node, model: type[BaseModel]) -> User
         outer = model_in(annotation_at(location[:-1], model))
         names = [_dotted((*location[:-1], name)) for name in outer.model_fields] if outer else []
         hint = nearest(key, names, "`landscape schema` describes all keys")
+        if model is Experiment and len(location) == 1:
+            hint = nearest_key(tree, (), "", [key])
         return UserError(f"there is no key `{key}`", place=node.key, hint=hint)
     if kind == "missing" and isinstance(location[-1], str):
-        return UserError(f"the key `{key}` is missing", place=node.place)
+        return UserError(f"the key `{key}` is missing", place=node.place, hint=_name_hint(node))
     if kind == "missing":
         key, node = _dotted(location[:-1]), deepest_node(tree, location[:-1])
     expected = _expected(detail, annotation_at(location, model))
     message = f"`{key}`: found {describe(node)}, expected {expected}"
     return UserError(message, place=node.place, hint=_hint(detail, node))
+
+
+def _name_hint(node: Node) -> str | None:
+    """Suggests `name: brier` for a part that is written as `{brier: {}}`."""
+    options = plain(node).get("options") if isinstance(node.value, dict) else None
+    first = next(iter(options), None) if isinstance(options, dict) else None
+    menu = {entry.name for family in FAMILIES for entry in entries(family)}
+    return f"write `name: {first}`, and its options beside the name" if first in menu else None
 
 
 def _expected(detail: ErrorDetails, annotation: Any) -> str:
@@ -87,7 +100,8 @@ def _hint(detail: ErrorDetails, node: Node) -> str | None:
     if kind == "literal_error" and isinstance(node.value, str):
         choices = str(detail.get("ctx", {}).get("expected", ""))
         names = choices.replace(" or ", ", ").replace("'", "").split(", ")
-        return nearest(node.value, names)
+        hint = nearest(node.value, names)
+        return None if hint.startswith("one of") else hint  # the message lists them
     if kind in ("int_type", "float_type") and isinstance(node.value, str):
         return "write the number without quotes" if _is_number(node.value) else None
     if kind == "string_type":

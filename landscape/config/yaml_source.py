@@ -16,6 +16,16 @@ from landscape.errors import Place, UserError, describe_value, nearest_file, rai
 TAG = "tag:yaml.org,2002:"
 # The keys of mappings and indices of lists from the root to a node.
 KeyPath = tuple[Any, ...]
+# By words of the problem.
+_YAML_HINTS = {
+    "'\\t'": "indent with spaces, not with tabs",
+    "mapping values are not allowed": (
+        "write a space after the colon of a key, indent all keys of a mapping alike, and quote a "
+        "text that contains a colon"
+    ),
+    "<block end>": "indent all keys of a mapping alike",
+    "end of stream": "close the quotes or the bracket",
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,7 @@ def parse(text: str, file: str) -> Node:
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        problem = ", ".join(part for part in (error.context, error.problem) if part)
-        raise UserError(
-            f"not valid YAML: {problem}",
-            place=builder.place(error.problem_mark or error.context_mark),
-            hint="indent with spaces, not with tabs" if "'\\t'" in problem else None,
-        ) from None
+        raise _not_yaml(error, builder) from None
     except RecursionError:
         raise UserError("the YAML is nested too deeply", place=Place(file)) from None
     except YAMLError as error:
@@ -84,6 +89,19 @@ def parse(text: str, file: str) -> Node:
         raise UserError("the YAML is nested too deeply", place=Place(file)) from None
     raise_all(builder.errors)
     return tree
+
+
+def _not_yaml(error: MarkedYAMLError, builder: "_Builder") -> UserError:
+    context, problem = error.context, str(error.problem)
+    start, end = error.context_mark, error.problem_mark
+    if context and start is not None and end is not None and start.line != end.line:
+        context += f" from line {start.line + 1}"
+    hint = next((hint for words, hint in _YAML_HINTS.items() if words in problem), None)
+    return UserError(
+        f"not valid YAML: {', '.join(part for part in (context, problem) if part)}",
+        place=builder.place(end or start),
+        hint=hint,
+    )
 
 
 class _Builder:

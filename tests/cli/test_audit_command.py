@@ -290,6 +290,7 @@ def test_the_readme_shows_what_is_printed(tmp_path):
 
     root = Path(__file__).parents[2]
     shown = (root / "README.md").read_text().split("landscape audit clipped_cross_entropy\n")[1]
-    expected = shown.split("```\n")[1].splitlines()
+    *expected, omission = shown.split("```\n")[1].splitlines()
     printed = landscape("clipped_cross_entropy", cwd=root).stdout.splitlines()
     assert [line.rstrip() for line in printed][: len(expected)] == expected
+    assert omission.strip() == "…" and len(printed) > len(expected)
