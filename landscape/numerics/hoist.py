@@ -91,15 +91,17 @@ def evaluator(
     operations: list[_VaryingOperation] = []
     outputs = _follow(closed, arguments, operations)
     in_loop = _in_loop(outputs, len(directions))
+    values = [*outputs, *(value for operation in operations for value in operation.inputs)]
+    # Split outside of the loop: XLA would copy each part out of the stack at every point.
+    parts = {id(v): _unstacked(v.coefficients) for v in values if v.coefficients is not None}
 
     def evaluate(coordinates: jax.Array) -> PyTree:
         computed: dict[int, Any] = {}
 
         def get(value: _TracedValue) -> Any:
             if id(value) not in computed:
-                affine = value.coefficients is not None
                 computed[id(value)] = (
-                    combine(value.coefficients, coordinates) if affine else value.constant
+                    combine(parts[id(value)], coordinates) if id(value) in parts else value.constant
                 )
             return computed[id(value)]
 
@@ -131,11 +133,15 @@ def displace(params: PyTree, directions: Sequence[PyTree], coordinates: jax.Arra
     return jax.tree.map(leaf, params, *directions)
 
 
-def combine(coefficients: jax.Array, coordinates: jax.Array) -> jax.Array:
+def combine(coefficients: Sequence[jax.Array], coordinates: jax.Array) -> jax.Array:
     """`coefficients[0] + sum(coordinates[i] * coefficients[i + 1])`."""
-    dtype = coefficients.dtype
+    dtype = coefficients[0].dtype
     steps = [c.astype(dtype) * coefficients[i] for i, c in enumerate(coordinates, 1)]
     return sum(steps, start=coefficients[0])
+
+
+def _unstacked(coefficients: jax.Array) -> list[jax.Array]:
+    return [coefficients[i] for i in range(len(coefficients))]
 
 
 def _follow(
