@@ -274,7 +274,7 @@ def test_cheap_operations_stay_in_the_loop():
     bias = jnp.ones(6)
     at = hoist.evaluator(lambda b: jnp.tanh(jnp.broadcast_to(b, (50, 6))), bias, [bias])
     constants = jax.make_jaxpr(at)(jnp.zeros(1)).jaxpr.constvars
-    assert [v.aval.shape for v in constants] == [(2, 6)]
+    assert [v.aval.shape for v in constants] == [(6,), (6,)]
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
