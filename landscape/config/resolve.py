@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from landscape.catalog import Spec, bind
+from landscape.catalog import Spec, bind, entries
 from landscape.config import yaml_entries
 from landscape.config.fields import Experiment
 from landscape.config.overrides import locate
@@ -169,6 +169,8 @@ def _check_part(part: PlacedPart, folder: Path) -> list[UserError]:
 
 def _hint_at_field(option: str, hint: str | None, model: type[Part]) -> str | None:
     """Suggests a field of the part: `scedule` is meant for the optimizer, not an option of adam."""
+    if option in {entry.name for entry in entries(model.family)}:
+        return f"write `name: {option}`, and its options beside the name"
     fields = [name for name in model.model_fields if name != "options"]
     field_hint = nearest(option, fields)
     is_close = field_hint.startswith("did") and not (hint or "").startswith("did")

@@ -223,6 +223,7 @@ WRONG = [
     ("optimizer: adm", 4, 12, "no optimizer `adm`", "did you mean `adam`?"),
     ("learning_rate: 0.1", 4, 1, "no key `learning_rate`", "mean `optimizer.learning_rate`?"),
     ("lines: null", 4, 1, "no key `lines`", "did you mean `slices.lines`?"),
+    ("optimizer: {sgd: {learning_rate: 1}}", 4, 13, "no option `sgd`", "write `name: sgd`"),
     ("optimizer: {b3: 1}", 4, 13, "no option `b3`", "one of: b1, b2"),
     ("optimizer: {b1: high}", 4, 17, "found the text 'high', expected a number", ""),
     ("optimizer: {clip_norm: 0}", 4, 24, "greater than 0", ""),
