@@ -13,7 +13,7 @@ from typing import Any
 import race
 import table
 
-PARTS = ("planes", "training", "menu", "quickstart", "jobs", "growth", "start", "memory")
+PARTS = ("planes", "training", "menu", "quickstart", "jobs", "growth", "start", "memory", "report")
 RESULTS = Path(__file__).parent / "results"
 
 

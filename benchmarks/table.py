@@ -117,6 +117,17 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "peak memory, MiB": lambda row: f"{row['peak memory, MiB']:,.0f}",
         },
     ),
+    "report": (
+        "The report by number of runs, imports included",
+        {
+            "runs": lambda row: f"{row['runs']:,}",
+            "seconds": _number("seconds", 2),
+            "processor seconds": _number("processor seconds", 2),
+            "seconds, up to date": _number("seconds, up to date", 2),
+            "peak memory, MiB": lambda row: f"{row['peak memory, MiB']:,.0f}",
+            "page, MiB": _number("page, MiB", 2),
+        },
+    ),
 }
 
 
