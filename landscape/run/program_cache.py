@@ -154,13 +154,14 @@ class ProgramCache:
         """Returns a text that is equal for runs whose programs are compiled together."""
         structure = self.structure(run)
         with self._building:
-            if structure not in self._signatures:
+            model_structure = model_key(run, self._traced_options(run))
+            # Losses of the menu can all be compiled together, so one of them is traced.
+            traced = structure if ":" in run.loss.name else model_structure
+            if traced not in self._signatures:
                 parts = self.dataset(run), self.model(run), self._traced_loss(run)
-                self._signatures[structure] = program.family_signature(run, *parts)
-            signature = self._signatures[structure]
-            if signature is None:
-                return structure
-            return f"{model_key(run, self._traced_options(run))}\n{signature}"
+                self._signatures[traced] = program.family_signature(run, *parts)
+            signature = self._signatures[traced]
+            return structure if signature is None else f"{model_structure}\n{signature}"
 
     def structure(self, run: Run) -> str:
         """Returns a text that is equal for runs that differ only in seed and traced options.

@@ -9,12 +9,15 @@ import textwrap
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.in_process_runs import ended_runs
 
-from landscape import config
-from landscape.run import traced_options
+from landscape import catalog, config
+from landscape.config import LossPart
+from landscape.numerics.loss import Loss, StaticOptions
+from landscape.run import program, traced_options
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.training_inputs import evaluation_set, training_inputs
 from landscape.storage import array_files, store
@@ -200,6 +203,23 @@ def test_a_loss_with_effects_or_without_a_derivative_is_compiled_alone(tmp_path,
     runs, cache = prepared_regression(tmp_path, losses)
     sizes = {run.loss.label: len(cache.program(run).loss.members) for run in runs}
     assert sizes == {"huber": 2, "own": 1, "squared_error": 2}
+
+
+@pytest.mark.parametrize("task", catalog.TASKS)
+def test_all_losses_of_the_menu_can_be_compiled_together(task):
+    """So that one of them is traced for all: what they return as members has the same types."""
+    shape = {"multiclass": (4, 3), "segmentation": (2, 4, 4)}.get(task, (4,))
+    types = set()
+    for name in catalog.menu("losses", task):
+        bound = catalog.build("losses", LossPart(name=name, label=name), folder=Path(), task=task)
+        loss = Loss(bound.func, StaticOptions(bound.keywords))
+        with jax.enable_x64(True):
+            for dtype in ("float32", "float64"):
+                batch = jnp.full(shape, 0.5, dtype), jnp.ones(shape, dtype)
+                member = program._trace_as_member(loss, *batch)
+                assert not member.effects and "callback" not in str(member), name
+                types.add((dtype, str(member.out_avals)))
+    assert len(types) == 2
 
 
 FRAGILE = """
