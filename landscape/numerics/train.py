@@ -349,15 +349,17 @@ def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:
 def _count(counts: Counts, gradients: PyTree, vanishing: float, exploding: float) -> Counts:
     leaves = jax.tree.leaves(gradients)
     size = sum(leaf.size for leaf in leaves)
-    mean = sum(jnp.sum(jnp.abs(leaf)) for leaf in leaves) / size
-    dead = jnp.all(jnp.stack([jnp.all(leaf == 0) for leaf in leaves]))
+    total = jnp.sum(jnp.stack([jnp.sum(jnp.abs(leaf)) for leaf in leaves]))
     present = Counts(
-        vanishing=(mean < vanishing) & ~dead,
+        vanishing=(total / size < vanishing) & (total > 0),
         exploding=optax.tree.norm(gradients) > exploding,
-        dead=dead,
+        dead=total == 0,
     )
     return jax.tree.map(lambda count, now: count + now.astype(count.dtype), counts, present)
 
 
 def _all_finite(tree: PyTree) -> jax.Array:
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+    # 0 * x is NaN unless x is finite. The sum is one operation on a CPU, that of truth values is
+    # several, and a maximum omits NaN there.
+    leaves = jax.tree.leaves(tree)
+    return jnp.sum(jnp.stack([jnp.sum(jnp.zeros_like(leaf) * leaf) for leaf in leaves])) == 0

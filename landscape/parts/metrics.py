@@ -161,9 +161,9 @@ def gradient_norm() -> Metric:
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
         norms = {}
         if snapshot.gradients is not None:
-            norms["gradient_norm/global"] = _norm(jax.tree.leaves(snapshot.gradients))
-            for layer, leaves in _layers(snapshot.gradients).items():
-                norms[f"gradient_norm/layer/{layer}"] = _norm(leaves)
+            layers = _layer_norms(snapshot.gradients)
+            norms["gradient_norm/global"] = _norm([*layers.values()])
+            norms |= {f"gradient_norm/layer/{layer}": norm for layer, norm in layers.items()}
         if snapshot.evaluation_gradients is not None:
             leaves = jax.tree.leaves(snapshot.evaluation_gradients)
             norms["gradient_norm/evaluation"] = _norm(leaves)
@@ -183,9 +183,8 @@ def update_ratio() -> Metric:
     def metric(snapshot: Snapshot) -> dict[str, jax.Array]:
         if snapshot.updates is None or snapshot.params is None:
             return {}
-        updates, params = _layers(snapshot.updates), _layers(snapshot.params)
-        leaves = jax.tree.leaves(snapshot.updates), jax.tree.leaves(snapshot.params)
-        ratios = {"update_ratio": _ratio(*leaves)}
+        updates, params = _layer_norms(snapshot.updates), _layer_norms(snapshot.params)
+        ratios = {"update_ratio": _ratio(_norm([*updates.values()]), _norm([*params.values()]))}
         for layer in params:
             ratios[f"update_ratio/layer/{layer}"] = _ratio(updates[layer], params[layer])
         return ratios
@@ -210,15 +209,20 @@ def dead_gradients(absolute: float = 0.0, relative: float = 0.0) -> Metric:
         fractions = {}
         if snapshot.prediction_gradients is not None:
             (zero,) = _zeros([snapshot.prediction_gradients], absolute, relative)
-            fractions["dead/examples"] = jnp.mean(jnp.all(zero.reshape(len(zero), -1), axis=1))
-            fractions["dead/components"] = jnp.mean(zero)
+            zero = zero.reshape(len(zero), -1)
+            # Counts are exact in float32, whose sums are faster than those of truth values.
+            counts = jnp.sum(zero, axis=1, dtype=jnp.float32)
+            fractions["dead/examples"] = jnp.mean(counts == zero.shape[1])
+            fractions["dead/components"] = jnp.sum(counts) / zero.size
         if snapshot.evaluation_gradients is not None:
             leaves, structure = jax.tree.flatten(snapshot.evaluation_gradients)
-            zeros = _zeros(leaves, absolute, relative)
-            fractions["dead/weights"] = _fraction(zeros)
-            units = _units(jax.tree.unflatten(structure, zeros), snapshot.filter_axes)
+            zeros = jax.tree.unflatten(structure, _zeros(leaves, absolute, relative))
+            zero_counts, units = _count_zeros(zeros, snapshot.filter_axes)
+            size = sum(leaf.size for leaf in leaves)
+            fractions["dead/weights"] = jnp.sum(jnp.stack(zero_counts)) / size
             if units:
-                fractions["dead/units"] = _fraction(units)
+                total = sum(unit.size for unit in units)
+                fractions["dead/units"] = jnp.sum(jnp.stack([*map(_count, units)])) / total
         return fractions
 
     return metric
@@ -295,32 +299,39 @@ def _norm(leaves: list[jax.Array]) -> jax.Array:
     return scale * jnp.sqrt(jnp.sum(squares))
 
 
-def _ratio(updates: list[jax.Array], params: list[jax.Array]) -> jax.Array:
-    numerator, denominator = _norm(updates), _norm(params)
+def _layer_norms(tree: Any) -> dict[str, jax.Array]:
+    return {layer: _norm(leaves) for layer, leaves in _layers(tree).items()}
+
+
+def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     return jnp.where(numerator == 0, 0.0, numerator / denominator)
 
 
 def _zeros(leaves: list[jax.Array], absolute: float, relative: float) -> list[jax.Array]:
     sizes = [jnp.abs(leaf) for leaf in leaves]
+    if relative == 0:
+        return [size <= absolute for size in sizes]
     finite = [jnp.max(jnp.where(jnp.isfinite(size), size, 0)) for size in sizes]
     tolerance = jnp.maximum(relative * jnp.max(jnp.stack(finite)), absolute)
     return [size <= tolerance for size in sizes]
 
 
-def _units(zeros: Any, filter_axes: Any) -> list[jax.Array]:
-    """Returns, for each weight with a filter axis, which of its units are all zero."""
+def _count_zeros(zeros: Any, filter_axes: Any) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Returns the number of zeros of each array, and which units are all zero of each weight.
+
+    Only weights have a filter axis. Counts are exact.
+    """
+    counts: list[jax.Array] = []
     units: list[jax.Array] = []
 
-    def collect(axis: int | None, zero: jax.Array | None) -> None:
-        if axis is not None and zero is not None:
-            units.append(jnp.all(jnp.moveaxis(zero, axis, 0).reshape(zero.shape[axis], -1), axis=1))
+    def collect(zero: jax.Array, axis: int | None = None) -> None:
+        if axis is None:
+            counts.append(_count(zero))
+            return
+        others = tuple(other for other in range(zero.ndim) if other != axis % zero.ndim)
+        per_unit = _count(zero, axis=others)
+        counts.append(jnp.sum(per_unit))
+        units.append(per_unit * zero.shape[axis] == zero.size)
 
-    if filter_axes is not None:
-        jax.tree.map(collect, filter_axes, zeros, is_leaf=lambda leaf: leaf is None)
-    return units
-
-
-def _fraction(conditions: list[jax.Array]) -> jax.Array:
-    """Returns the fraction of true values over all arrays together; counts are exact."""
-    total = sum(condition.size for condition in conditions)
-    return jnp.sum(jnp.stack([_count(condition) for condition in conditions])) / total
+    jax.tree.map(collect, zeros, *([] if filter_axes is None else [filter_axes]))
+    return counts, units
