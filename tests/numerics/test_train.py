@@ -12,6 +12,7 @@ from landscape.numerics.train import (
     Loop,
     Recording,
     TrainingInputs,
+    _all_finite,
     checkpoint_slots,
     draw_order,
     recorded_steps,
@@ -131,6 +132,18 @@ def test_training_freezes_at_the_last_finite_parameters():
     assert np.isfinite(trained.params["w"]).all()
     np.testing.assert_allclose(trained.params["w"], w, rtol=1e-2)
     assert trained.rows["step"].tolist() == [min(s, step) for s in range(41)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_entry_that_is_not_finite_is_found_among_thousands(bad):
+    """XLA computes reductions of so many entries by other kernels, some of which omit NaN."""
+    entries = RNG.normal(scale=1e38, size=4810).clip(-3e38, 3e38).astype(np.float32)
+    all_finite = jax.jit(lambda vector: _all_finite({"a": vector, "b": jnp.ones(2)}))
+    assert all_finite(entries)
+    for place in (0, 1, 2405, 4809):
+        changed = entries.copy()
+        changed[place] = bad
+        assert not all_finite(changed), place
 
 
 @pytest.mark.parametrize(

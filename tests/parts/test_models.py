@@ -605,3 +605,23 @@ def test_a_bad_option_is_refused(factory, shape, options, message):
 def test_unet_predicts_one_mask():
     with pytest.raises(UserError, match="one mask, the dataset has 10 outputs"):
         unet((1, 8, 8), 10)
+
+
+def test_derivatives_of_a_linear_model_follow_the_formulas():
+    """Of sum(c * (x W^T + b)): c^T x, the sum of c, c W; and of the mixed derivative."""
+    rng = np.random.default_rng(4)
+    x, c = rng.normal(size=(9, 5)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)
+    model = linear((5,), 3)
+    params = model.init(jax.random.key(0))
+
+    def weighted(params, inputs):
+        return jnp.sum(c * model.apply(params, inputs))
+
+    by_params, by_inputs = jax.jit(jax.grad(weighted, (0, 1)))(params, x)
+    np.testing.assert_allclose(by_params.output.weight, c.T @ x, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(by_params.output.bias, c.sum(0), rtol=1e-5)
+    weight = np.asarray(params.output.weight)
+    np.testing.assert_allclose(by_inputs, c @ weight, rtol=1e-5, atol=1e-5)
+    step = rng.normal(size=x.shape).astype(np.float32)
+    mixed = jax.jvp(lambda inputs: jax.grad(weighted)(params, inputs), (x,), (step,))[1]
+    np.testing.assert_allclose(mixed.output.weight, c.T @ step, rtol=1e-5, atol=1e-5)
