@@ -13,7 +13,18 @@ from typing import Any
 import race
 import table
 
-PARTS = ("planes", "training", "menu", "quickstart", "jobs", "growth", "start", "memory", "report")
+PARTS = (
+    "planes",
+    "training",
+    "menu",
+    "quickstart",
+    "jobs",
+    "growth",
+    "sweeps",
+    "start",
+    "memory",
+    "report",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -28,7 +28,15 @@ def _text(key: str) -> Callable[[Row], str]:
 
 
 def _list(key: str) -> Callable[[Row], str]:
-    return lambda row: ", ".join(f"{value:.3g}" for value in row[key])
+    def cell(row: Row) -> str:
+        return ", ".join(f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in row[key])
+
+    return cell
+
+
+def _slope(row: Row) -> list[float]:
+    """Returns the seconds for each more; nothing in results that are older than this column."""
+    return [row["seconds for each more"]] if "seconds for each more" in row else []
 
 
 TABLES: dict[str, tuple[str, Columns]] = {
@@ -94,6 +102,21 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "sizes": _list("tried"),
             "seconds": _list("seconds"),
             "exponent": _times("exponent"),
+            "each more, s": lambda row: _list("s")({"s": _slope(row)}),
+            "peak memory, MiB": lambda row: _list("MiB")({"MiB": row.get("peak memory, MiB", [])}),
+        },
+    ),
+    "sweeps": (
+        "Sweeps of many runs, process time in seconds",
+        {
+            "sweep": _text("sweep"),
+            "first time, with report": _number("seconds"),
+            "CPU": _number("CPU seconds"),
+            "nothing to do": _number("nothing to do", 2),
+            "`status`": _number("status", 2),
+            "files": _text("files"),
+            "MiB": _number("MiB", 2),
+            "peak memory, MiB": lambda row: f"{row['peak memory, MiB']:,.0f}",
         },
     ),
     "start": (
