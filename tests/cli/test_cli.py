@@ -273,7 +273,9 @@ NOT_IMPORTED = [
 ]
 
 
-@pytest.mark.parametrize(("args", "modules"), NOT_IMPORTED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("args", "modules"), NOT_IMPORTED, ids=[" ".join(args) for args, _ in NOT_IMPORTED]
+)
 def test_help_list_and_config_errors_do_not_import_what_they_do_not_need(tmp_path, args, modules):
     (tmp_path / "bad.yaml").write_text("dataset: digit\n")
     (tmp_path / "quick.yaml").write_text(QUICK)
