@@ -8,7 +8,9 @@ import mlflow
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.tracking import MlflowClient
 
+from landscape.errors import UserError
 from landscape.export.trackers import ExportResult, TrackedRun
+from landscape.storage import disk
 
 _BATCH = 1000  # metrics per call
 _LONGEST = 6000  # characters per parameter value
@@ -18,9 +20,14 @@ def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) 
     """Writes the runs to a tracking server or database; see `landscape.export.trackers.export`."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # default: minutes
     uri = destination or os.environ.get("MLFLOW_TRACKING_URI")
+    inside = uri is None
+    if inside:
+        disk.refuse_links(directory, directory.glob("mlflow.db*"))  # SQLite's journals as well
     uri = uri or f"sqlite:///{(directory / 'mlflow.db').resolve()}"
     client = MlflowClient(tracking_uri=uri)
     experiment_id = _experiment_id(client, runs[0].experiment, directory, uri)
+    if inside:
+        _refuse_other_artifacts(client, experiment_id, directory)
     known = {run.data.tags.get("landscape") for run in _all_runs(client, experiment_id)}
     new = [run for run in runs if run.version not in known]
     for run in new:
@@ -34,8 +41,25 @@ def _experiment_id(client: MlflowClient, name: str, directory: Path, uri: str) -
         return experiment.experiment_id
     # A server knows where artifacts go; for a database it must be set.
     local = uri.startswith(("sqlite:", "file:"))
-    artifacts = (directory / "mlflow_artifacts").resolve().as_uri() if local else None
+    artifacts = _artifacts(directory) if local else None
     return client.create_experiment(name, artifact_location=artifacts)
+
+
+def _refuse_other_artifacts(client: MlflowClient, experiment_id: str, directory: Path) -> None:
+    """Raises UserError if the database in the folder stores files elsewhere.
+
+    It does if the folder was moved, or if someone else has made the database.
+    """
+    place = client.get_experiment(experiment_id).artifact_location
+    if place != _artifacts(directory):
+        raise UserError(
+            f"`{directory / 'mlflow.db'}` stores files in {place}, outside of the folder",
+            hint="delete mlflow.db and mlflow_artifacts, or name a tracking URI with --at",
+        )
+
+
+def _artifacts(directory: Path) -> str:
+    return (directory / "mlflow_artifacts").resolve().as_uri()
 
 
 def _all_runs(client: MlflowClient, experiment_id: str) -> list[mlflow.entities.Run]:

@@ -22,29 +22,59 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from landscape.errors import UserError
 from landscape.export.trackers import ExportResult, TrackedRun
+from landscape.storage import disk
+
+_EVENTS = "events.out.tfevents.*"
 
 
 def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
     """Writes one folder of events per run and replaces older events; see `trackers.export`."""
-    folder = Path(destination) if destination else directory / "tensorboard"
-    folder /= runs[0].experiment
+    root = Path(destination) if destination else directory / "tensorboard"
+    folder = root / runs[0].experiment
     target, results = folder.resolve(), directory.resolve()
     if any(target.is_relative_to(results / name) for name in ("runs", "report")):
         raise UserError(
             f"`{folder}` is inside the results of the experiment", hint="choose another folder"
         )
+    _refuse_links(root, directory, [folder / name for name in (*(r.name for r in runs), "figures")])
     known = 0
     for run in runs:
         known += _write(folder / run.name, [*_scalars(run), *_texts(run), *_hyperparameters(run)])
-    figures = sorted((directory / "report" / "figures").glob("*.png"))
+    figures = _figures(directory)
     if figures:
         _write(folder / "figures", [_image(path) for path in figures])
     return ExportResult(str(folder), len(runs) - known, known)
 
 
+def _figures(directory: Path) -> list[Path]:
+    """Returns the figures of the report, without links, which could lead to other pictures."""
+    paths = sorted((directory / "report" / "figures").glob("*.png"))
+    try:
+        disk.refuse_links(directory, paths)
+    except UserError:
+        return []
+    return paths
+
+
+def _refuse_links(root: Path, directory: Path, folders: Sequence[Path]) -> None:
+    """Raises UserError if a folder, a file in it or a folder on the way to it is a symbolic link.
+
+    The way starts at the experiment's folder if `root` is inside, else at `root`.
+    """
+    ways = (root.absolute(), *root.absolute().parents)
+    start = next((place for place in ways if _is_same(place, directory)), root.absolute())
+    absolute = [folder.absolute() for folder in folders]
+    disk.refuse_links(start, absolute)
+    disk.refuse_links(start, (path for folder in absolute for path in folder.glob(_EVENTS)))
+
+
+def _is_same(place: Path, directory: Path) -> bool:
+    return place.exists() and place.samefile(directory)
+
+
 def _write(folder: Path, events: Sequence[Event]) -> bool:
     """Replaces the event files of a folder; returns whether there were any."""
-    older = list(folder.glob("events.out.tfevents.*"))
+    older = list(folder.glob(_EVENTS))
     for path in older:
         path.unlink()
     writer = EventFileWriter(str(folder))

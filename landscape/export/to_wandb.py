@@ -9,6 +9,7 @@ import numpy as np
 import wandb
 
 from landscape.export.trackers import ExportResult, TrackedRun
+from landscape.storage import disk
 
 
 def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
@@ -23,16 +24,25 @@ def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) 
     mode = os.environ["WANDB_MODE"]
     digest = hashlib.sha256(f"{mode} {entity}/{project}".encode()).hexdigest()[:8]
     exported_list = directory / "wandb" / f"exported-{mode}-{digest}"
-    exported_list.parent.mkdir(exist_ok=True)
-    exported_list.touch()
-    known = set(exported_list.read_text(encoding="utf-8").split())
+    _refuse_links(directory, exported_list)
+    known = exported_list.read_text(encoding="utf-8").split() if exported_list.exists() else []
     new = [run for run in runs if run.version not in known]
     for run in new:
         _write(run, directory, entity, project)
-        with exported_list.open("a", encoding="utf-8") as file:
-            file.write(f"{run.version}\n")
+        known.append(run.version)
+        disk.write_text(exported_list, "".join(f"{version}\n" for version in known))
     where = "" if mode == "online" else f", in {directory / 'wandb'}"
     return ExportResult(f"project {destination or project}{where}", len(new), len(runs) - len(new))
+
+
+def _refuse_links(directory: Path, exported_list: Path) -> None:
+    """Raises UserError for a link in the folder `wandb`, except W&B's own to its latest files."""
+    folder = exported_list.parent
+    place = os.path.realpath(folder)
+    leading_out = (
+        path for path in folder.glob("*") if not Path(os.path.realpath(path)).is_relative_to(place)
+    )
+    disk.refuse_links(directory, (exported_list, *leading_out))
 
 
 def _write(run: TrackedRun, directory: Path, entity: str, project: str) -> None:

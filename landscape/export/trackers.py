@@ -59,7 +59,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     """
     results = read(directory)
     runs = list(tracked_runs(results))
-    disk.refuse_links(directory / name for name in _DEFAULT_DESTINATIONS)
+    disk.refuse_links(directory, (directory / name for name in _DEFAULT_DESTINATIONS))
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
     except ImportError as error:

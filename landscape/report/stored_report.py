@@ -20,8 +20,16 @@ _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "plotly", "pyarrow", "s
 def folder(directory: Path) -> Path:
     """Returns the folder of the report. Raises UserError if it is a symbolic link or has one."""
     path = directory / "report"
-    disk.refuse_links((path, path / "tables", path / "figures"))
+    folders = _folders(path)
+    disk.refuse_links(directory, folders)
+    entries = (Path(entry.path) for parent in folders for entry in _entries(parent))
+    disk.refuse_links(directory, entries)
     return path
+
+
+def _folders(path: Path) -> tuple[Path, Path, Path]:
+    """Returns the folders that a report writes to."""
+    return path, path / "tables", path / "figures"
 
 
 def up_to_date(directory: Path) -> ReportRecord | None:
@@ -78,7 +86,7 @@ def _listing(path: Path) -> list[str]:
 def _digests(path: Path) -> dict[str, FileDigest]:
     """Returns the digest of each file of a report, by its path in the report's folder."""
     digests = {}
-    for parent in (path, path / "tables", path / "figures"):
+    for parent in _folders(path):
         for entry in _entries(parent):
             if entry.is_file(follow_symlinks=False) and entry.name != _RECORD:
                 content = Path(entry.path).read_bytes()

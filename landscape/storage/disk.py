@@ -122,14 +122,26 @@ def refuse_copies() -> None:
         os._exit(1)
 
 
-def refuse_links(paths: Iterable[Path]) -> None:
-    """Raises UserError if a path is a symbolic link, which could lead out of the experiment."""
+def refuse_links(root: Path, paths: Iterable[Path]) -> None:
+    """Raises UserError if a path, or a folder between it and `root`, is a symbolic link.
+
+    Called before files are written or deleted in a folder that may come from someone else: a link
+    could lead to any file of the reader. `root` itself may be reached through links.
+    """
+    checked = {root}
     for path in paths:
-        if path.is_symlink():
-            raise UserError(
-                f"{path} is a symbolic link to {path.resolve()}",
-                hint="remove the link: results are written inside the experiment's folder",
-            )
+        unchecked = []
+        place = path
+        while place not in checked and place != place.parent:
+            unchecked.append(place)
+            place = place.parent
+        for place in reversed(unchecked):
+            if place.is_symlink():
+                raise UserError(
+                    f"{place} is a symbolic link to {place.readlink()}",
+                    hint="remove the link: nothing is written or deleted behind a link",
+                )
+            checked.add(place)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -62,7 +62,8 @@ def open_session(
         plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
         if not fresh:
             names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
-            disk.refuse_links(experiment_folder.written_paths(directory, sorted(names)))
+            paths = experiment_folder.written_paths(directory, sorted(names))
+            disk.refuse_links(directory, paths)
             for run_id in plans:  # left by a process that has ended
                 store.clear_progress(store.run_folder(directory, run_id))
         yield Session(experiment, directory, runs, plans, fresh, stale)

@@ -5,23 +5,11 @@ import math
 import struct
 
 import pytest
-from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape.errors import UserError
 from landscape.export.trackers import export, tracked_runs
-from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import array_files, experiment_folder, store
-
-FEW = ("losses=[{name: focal, gamma: 1.5}, brier]", "seeds=1", "steps=10", "record_every=5")
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    path = write_config(tmp_path_factory.mktemp("export"))
-    _, directory = run_sweep(path, *FEW, executor="serial")
-    build(directory)
-    return directory
 
 
 def traces(directory):

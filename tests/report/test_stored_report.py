@@ -109,3 +109,16 @@ def test_the_command_prints_the_same_again_without_loading_the_report(built):
     assert first == again and "cross_entropy" in first[2]
     assert loaded == "[]"
     assert "nothing has changed" in runs[1].stderr and "nothing has changed" not in runs[0].stderr
+
+
+@pytest.mark.parametrize("name", ["index.html", "tables/notes.csv", "figures/risk.png", "tables"])
+def test_no_link_in_a_report_is_replaced(built, tmp_path, name):
+    directory = tmp_path / "x"
+    shutil.copytree(built[0], directory)
+    link, thesis = directory / "report" / name, tmp_path / "thesis"
+    thesis.write_text("years of work")
+    shutil.rmtree(link) if link.is_dir() else link.unlink(missing_ok=True)
+    link.symlink_to(thesis)
+    with pytest.raises(UserError, match="is a symbolic link to"):
+        build(directory)
+    assert link.is_symlink() and thesis.read_text() == "years of work"

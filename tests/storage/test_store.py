@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape.errors import StorageError
+from landscape.errors import StorageError, UserError
 from landscape.storage import array_files, disk, experiment_folder, schema, store
 from landscape.storage.audit_records import AuditRecord
 from landscape.storage.curvature_records import EstimateRecord
@@ -170,3 +170,16 @@ def test_the_status_in_a_damaged_file_is_unknown(tmp_path, content):
     assert store.read_status(tmp_path) is None
     store.write_status(tmp_path, "done")
     assert store.read_status(tmp_path) == "done"
+
+
+def test_a_link_is_refused_anywhere_between_the_root_and_a_path(tmp_path):
+    root, target = tmp_path / "root", tmp_path / "target"
+    (root / "a" / "b").mkdir(parents=True)
+    target.mkdir()
+    (tmp_path / "link").symlink_to(root)
+    disk.refuse_links(tmp_path / "link", [tmp_path / "link" / "a" / "b" / "missing"])
+    (root / "a" / "b" / "out").symlink_to(target)
+    (root / "a" / "loop").symlink_to("loop")
+    for name in ("a/b/out", "a/b/out/c/d", "a/loop"):
+        with pytest.raises(UserError, match="is a symbolic link to"):
+            disk.refuse_links(root, [root / "a", root / name])
