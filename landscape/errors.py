@@ -133,7 +133,8 @@ def nearest(name: str, names: Iterable[str], all_names: str = "") -> str:
     A short list of names is included; of a long one, the hint says where `all_names` are.
     """
     names = sorted(set(names))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    # The time to compare grows with the square of the length.
+    close = difflib.get_close_matches(name[:_LONGEST_LIST], names, n=1, cutoff=0.6)
     listed = f"one of: {', '.join(names)}"
     if len(listed) > _LONGEST_LIST:
         first = f"one of: {', '.join(names[:4])}, ... ({len(names)} in all)"

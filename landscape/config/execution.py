@@ -1,6 +1,5 @@
 """Execution settings of a config; they do not affect results."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -8,14 +7,17 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from landscape.config.parts import Frozen, Positive
+from landscape.config.limits import LONGEST_SECONDS, MOST_CPUS, MOST_MEMORY
+from landscape.config.parts import Frozen
 
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, **{f"{p}B": 1000**n for n, p in enumerate("kMGT", 1)}}
 _BYTES |= {f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)}
 
 
-def _quantity(units: Mapping[str, float], expected: str, minimum: float = 0.0) -> Callable:
+def _quantity(
+    units: Mapping[str, float], expected: str, minimum: float, maximum: float
+) -> Callable[[Any], Any]:
     """Returns a validator of amounts such as `10m`; the first unit is the default."""
 
     def read(value: Any) -> Any:
@@ -25,16 +27,23 @@ def _quantity(units: Mapping[str, float], expected: str, minimum: float = 0.0) -
             number, unit = match.groups() if match else ("0", "")
             amount = float(number) * units.get(unit or next(iter(units)), 0)
         is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-        if not is_number or not 0 < amount < math.inf or amount < minimum:
+        if not is_number or not 0 < amount <= maximum or amount < minimum:
             raise PydanticCustomError("quantity", expected)
         return amount
 
     return read
 
 
-_seconds = _quantity(_SECONDS, "a time greater than 0, such as 90s, 10m or 2h")
+_seconds = _quantity(
+    _SECONDS, "a time greater than 0, at most 3650d, such as 90s, 10m or 2h", 0.0, LONGEST_SECONDS
+)
 # The minimum catches a forgotten unit: a plain number is in bytes.
-_bytes = _quantity(_BYTES, "an amount of memory of 1MiB or more, such as 512MiB or 4GiB", 2**20)
+_bytes = _quantity(
+    _BYTES,
+    "an amount of memory from 1MiB to 1048576TiB, such as 512MiB or 4GiB",
+    2**20,
+    MOST_MEMORY,
+)
 _QUANTITY_SCHEMA = WithJsonSchema(
     {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
 )
@@ -62,6 +71,6 @@ class Resources(Frozen):
     number of jobs instead.
     """
 
-    cpus: Positive = 1.0
-    gpus: Annotated[float, Field(ge=0)] = 0.0
+    cpus: Annotated[float, Field(gt=0, le=MOST_CPUS)] = 1.0
+    gpus: Annotated[float, Field(ge=0, le=MOST_CPUS)] = 0.0
     memory: Bytes | None = None

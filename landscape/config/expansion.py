@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from landscape.config.fields import Experiment, Run
+from landscape.config.limits import MOST_RUNS
 from landscape.config.overrides import locate
 from landscape.config.resolve import resolve
 from landscape.config.run_identity import measurement_digest, run_id, training_identity
@@ -30,8 +31,10 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     """Returns the runs of an experiment: for each sweep point and each seed, every loss.
 
     A sweep over an option of one loss multiplies only that loss. Reads the user's code and data
-    files, since their content is part of each run's id. Raises UserError if two runs are equal.
+    files, since their content is part of each run's id. Raises UserError if two runs are equal, or
+    if there are more than `MOST_RUNS`.
     """
+    _check_number(experiment)
     shared = {key: v for key, v in experiment.sweep.items() if not key.startswith("losses.")}
     runs = []
     for point in _points(shared):
@@ -43,6 +46,24 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
         runs += [variant.run(seed) for seed in experiment.seeds for variant in variants]
     _check_distinct(runs)
     return tuple(runs)
+
+
+def _check_number(experiment: Experiment) -> None:
+    """Raises UserError if there are too many runs, before any of them is made."""
+    tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
+    shared, of_loss = 1, [1] * len(experiment.losses)
+    for key, values in experiment.sweep.items():
+        family, *index = locate(tree, key)[:2]
+        if family == "losses" and index:
+            of_loss[index[0]] *= len(values)
+        else:
+            shared *= len(values)
+    number = shared * sum(of_loss) * len(experiment.seeds)
+    if number > MOST_RUNS:
+        raise UserError(
+            f"the experiment has {number} runs, expected at most {MOST_RUNS}",
+            hint="use fewer seeds or fewer values in the sweep, or split it into experiments",
+        )
 
 
 def _points(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:

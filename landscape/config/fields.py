@@ -14,10 +14,20 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from landscape.config.execution import Execution, Resources
+from landscape.config.limits import (
+    LARGEST_INTEGER,
+    LONGEST_TITLE,
+    MOST_ITERATIONS,
+    MOST_PARTS,
+    MOST_ROWS,
+    MOST_SEEDS,
+    MOST_SWEPT_VALUES,
+)
 from landscape.config.measured import AcrossSettings, Auto, CurvatureSettings, SliceSettings
 from landscape.config.parts import (
     Count,
     DatasetPart,
+    Float32,
     Frozen,
     LossPart,
     MetricPart,
@@ -37,8 +47,8 @@ def _count_or_list(value: Any) -> Any:
         return tuple(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise PydanticCustomError("seeds", "a count of at least 1, or a list of seeds")
-    if value > 100_000:
-        raise PydanticCustomError("seeds", "a count of at most 100000")
+    if value > MOST_SEEDS:
+        raise PydanticCustomError("seeds", f"a count of at most {MOST_SEEDS}")
     return tuple(range(value))
 
 
@@ -48,6 +58,14 @@ def _folder_name(value: str) -> str:
     return value
 
 
+def _bounded_sweep(sweep: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    count = sum(map(len, sweep.values()))
+    if count > MOST_SWEPT_VALUES:
+        message = f"the sweep lists {count} values, expected at most {MOST_SWEPT_VALUES}"
+        raise sentence(message, "split it into several experiments")
+    return sweep
+
+
 def _empty_for_null(value: Any) -> Any:
     return {} if value is None else value
 
@@ -55,7 +73,7 @@ def _empty_for_null(value: Any) -> Any:
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[
     tuple[Seed, ...],
-    Field(min_length=1),
+    Field(min_length=1, max_length=MOST_SEEDS),
     AfterValidator(unique),
     BeforeValidator(_count_or_list),
     WithJsonSchema(
@@ -70,6 +88,7 @@ Seeds = Annotated[
 Sweep = Annotated[
     dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1, strict=False)]],
     BeforeValidator(_empty_for_null),
+    AfterValidator(_bounded_sweep),
 ]
 
 
@@ -105,25 +124,27 @@ class Experiment(Frozen):
     `auto` is 16 on a GPU and 1 on a CPU. `execution` and `resources`: limits and resources of runs.
     """
 
-    title: str | None = None
+    title: Annotated[str, Field(max_length=LONGEST_TITLE)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_folder_name)] = (
         "experiment"
     )
     dataset: DatasetPart
     model: ModelPart
     optimizer: OptimizerPart = OptimizerPart.model_construct()
-    losses: Annotated[tuple[LossPart, ...], Field(min_length=1)]
+    losses: Annotated[tuple[LossPart, ...], Field(min_length=1, max_length=MOST_PARTS)]
     seeds: Seeds = tuple(range(6))
     steps: Count = 600
     batch_size: Count = 64
     record_every: Count = 20
     evaluation: EvaluationSettings = EvaluationSettings.model_construct()
     gradients: GradientSettings = GradientSettings.model_construct()
-    metrics: Annotated[tuple[MetricPart, ...], Field(min_length=1)] | None = None
-    target: float | None = None
+    metrics: (
+        Annotated[tuple[MetricPart, ...], Field(min_length=1, max_length=MOST_PARTS)] | None
+    ) = None
+    target: Float32 | None = None
     targets: Literal["auto", "onehot", "labels"] = "auto"
     slices: SliceSettings | None = SliceSettings.model_construct()
-    checkpoints: Annotated[int, Field(ge=0)] = 0
+    checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0
     curvature: CurvatureSettings | None = None
     across: AcrossSettings | None = None
     audit: bool = False
@@ -135,8 +156,21 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _check_measurements(self) -> "Experiment":
+        _check_length(self.steps, self.batch_size, self.record_every)
         _check_checkpoints(self.checkpoints, self.slices, self.curvature)
         return self
+
+
+def _check_length(steps: int, batch_size: int, record_every: int) -> None:
+    """Raises an error if training records too many rows, or visits too many examples."""
+    rows, visits = steps // record_every + 1, (steps + 1) * batch_size
+    if rows > MOST_ROWS:
+        message = f"{steps} steps recorded every {record_every} are {rows} rows of a table"
+        hint = f"expected at most {MOST_ROWS}; set `record_every: {-(-steps // MOST_ROWS) + 1}`"
+        raise sentence(message, hint)
+    if visits > LARGEST_INTEGER:
+        message = f"{steps} steps of {batch_size} examples are {visits} numbers of examples"
+        raise sentence(message, f"expected at most {LARGEST_INTEGER}; use fewer `steps`")
 
 
 def _check_checkpoints(
@@ -181,11 +215,16 @@ class Run(Frozen):
     metrics: tuple[MetricPart, ...] | None
     targets: Literal["auto", "onehot", "labels"]
     slices: SliceSettings | None
-    checkpoints: int = 0
+    checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0
     curvature: CurvatureSettings | None = None
     audit: bool = False
     measurement: str
     folder: Path
+
+    @model_validator(mode="after")
+    def _check_length(self) -> "Run":
+        _check_length(self.steps, self.batch_size, self.record_every)
+        return self
 
     @property
     def label(self) -> str:

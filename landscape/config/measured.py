@@ -8,6 +8,13 @@ from pydantic_core import PydanticCustomError
 
 from landscape.catalog.menu import entries
 from landscape.catalog.option_values import default
+from landscape.config.limits import (
+    LARGEST_FLOAT,
+    MOST_ITERATIONS,
+    MOST_PARTS,
+    MOST_POINTS,
+    SMALLEST_FLOAT,
+)
 from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, sentence, unique
 from landscape.config.yaml_source import short_text
 
@@ -23,8 +30,9 @@ def _radius(value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("radius", "a distance greater than 0, or auto")
-    if not 0 < value < math.inf:
-        raise PydanticCustomError("radius", "a distance greater than 0 and finite, or auto")
+    if not SMALLEST_FLOAT <= value <= LARGEST_FLOAT:
+        expected = "a distance greater than 0 in float32, at most 3.4e+38, or auto"
+        raise PydanticCustomError("radius", expected)
     return float(value)
 
 
@@ -68,6 +76,15 @@ Points = Annotated[
 ]
 
 
+def _check_points(kind: str, *counts: int) -> None:
+    """Raises an error if a set of lines or planes has more points than a slice may have."""
+    number = math.prod(counts)
+    if number > MOST_POINTS:
+        product = " x ".join(map(str, counts))
+        message = f"{kind} of {product} = {number} points, expected at most {MOST_POINTS} in all"
+        raise sentence(message, "use fewer `points`; their number multiplies the time of a slice")
+
+
 class Lines(Frozen):
     """Slices along lines: `directions` draws of one `direction`, null for that of `slices`.
 
@@ -90,6 +107,7 @@ class Lines(Frozen):
             count = self.directions
             message = f"`directions` is {count}, but there is only one `{name}` at a point"
             raise sentence(message, "leave `directions` out")
+        _check_points("lines", self.directions or 8, self.points)
         return self
 
     def draws(self, direction: DirectionPart) -> int:
@@ -111,10 +129,11 @@ class Planes(Frozen):
     points: tuple[Odd, Odd] = (31, 31)
     radius: Radius = 1.0
     rise: Positive = 1.0
-    eigenvalues: Annotated[int, Field(ge=2)] | None = None
+    eigenvalues: Annotated[int, Field(ge=2, le=MOST_ITERATIONS)] | None = None
 
     @model_validator(mode="after")
     def _check_axes(self) -> "Planes":
+        _check_points("planes", self.draws or 1, *self.points)
         if self.axes is None:
             return self
         first, second = self.axes
@@ -138,8 +157,12 @@ class SliceSettings(Frozen):
 
     at: Points = ("trained",)
     direction: DirectionPart = DirectionPart.model_construct()
-    lines: tuple[Lines, ...] | None = (Lines.model_construct(),)
-    planes: tuple[Planes, ...] | None = (Planes.model_construct(),)
+    lines: Annotated[tuple[Lines, ...], Field(max_length=MOST_PARTS)] | None = (
+        Lines.model_construct(),
+    )
+    planes: Annotated[tuple[Planes, ...], Field(max_length=MOST_PARTS)] | None = (
+        Planes.model_construct(),
+    )
     gradients: bool = False
     hoist: bool = True
     side_by_side: Auto = "auto"
@@ -192,8 +215,8 @@ class CurvatureSettings(Frozen):
         tuple[Literal["hessian", "gauss_newton"], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("hessian",)
     eigenvalues: Annotated[int, Field(ge=1, le=100)] = 5
-    iterations: Annotated[int, Field(ge=2)] = 60
-    probes: Annotated[int, Field(ge=2)] = 16
+    iterations: Annotated[int, Field(ge=2, le=MOST_ITERATIONS)] = 60
+    probes: Annotated[int, Field(ge=2, le=MOST_ITERATIONS)] = 16
 
 
 class AcrossSettings(Frozen):
@@ -205,4 +228,4 @@ class AcrossSettings(Frozen):
 
     losses: bool = True
     interpolations: Annotated[tuple[Literal["seeds", "losses"], ...], AfterValidator(unique)] = ()
-    points: Annotated[int, Field(ge=3)] = 25
+    points: Annotated[int, Field(ge=3, le=MOST_ITERATIONS)] = 25

@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from landscape.catalog.menu import entries
+from landscape.config.limits import LARGEST_INTEGER, LONGEST_NAME, misfit
 
 
 def _odd(value: int) -> int:
@@ -34,10 +35,18 @@ def _line(value: str) -> str:
     return value
 
 
-Count = Annotated[int, Field(ge=1, lt=2**31)]
-Odd = Annotated[int, Field(ge=3), AfterValidator(_odd)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+def _float32(value: float) -> float:
+    expected = misfit(value)
+    if expected is not None:
+        raise PydanticCustomError("float32", "{expected}", {"expected": expected})
+    return value
+
+
+Count = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+Odd = Annotated[int, Field(ge=3, le=LARGEST_INTEGER), AfterValidator(_odd)]
+Float32 = Annotated[float, AfterValidator(_float32)]
+Positive = Annotated[Float32, Field(gt=0)]
+NotNegative = Annotated[Float32, Field(ge=0)]
 
 
 class Frozen(BaseModel):
@@ -59,7 +68,7 @@ class Part(Frozen):
     """
 
     family: ClassVar[str] = ""
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
     @classmethod
@@ -100,7 +109,7 @@ class OptimizerPart(Part):
     """An optimizer. `schedule` null: a constant learning rate; `clip_norm` null: no clipping."""
 
     family: ClassVar[str] = "optimizers"
-    name: str = Field("adam", min_length=1)
+    name: str = Field("adam", min_length=1, max_length=LONGEST_NAME)
     schedule: SchedulePart | None = None
     clip_norm: Positive | None = None
 
@@ -122,4 +131,4 @@ class DirectionPart(Part):
     """A direction of slices."""
 
     family: ClassVar[str] = "directions"
-    name: str = Field("random", min_length=1)
+    name: str = Field("random", min_length=1, max_length=LONGEST_NAME)

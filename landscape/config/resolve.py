@@ -1,6 +1,7 @@
 """Resolves a tree to an experiment with everything filled in, or reports every mistake in it."""
 
 import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,9 +9,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from landscape.catalog import Spec, bind, entries
+from landscape.catalog import Problem, Spec, bind, entries
 from landscape.config import yaml_entries
 from landscape.config.fields import Experiment
+from landscape.config.limits import LONGEST_NAME, misfit
 from landscape.config.overrides import locate
 from landscape.config.parts import Frozen, Part
 from landscape.config.run_identity import TRAINING_FIELDS
@@ -27,7 +29,7 @@ from landscape.config.yaml_source import (
     plain,
     put,
 )
-from landscape.errors import UserError, nearest, raise_all
+from landscape.errors import UserError, describe_value, nearest, raise_all
 
 Model = TypeVar("Model", bound=Frozen)
 
@@ -145,16 +147,18 @@ def _check_part(part: PlacedPart, folder: Path) -> list[UserError]:
     node, model = part.node, part.model
     name_node, options_node = node_at(node, ("name",)), node_at(node, ("options",))
     name = name_node.value if name_node is not None else model.model_fields["name"].default
-    if not isinstance(node.value, dict) or not isinstance(name, str) or not name:
+    is_name = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME
+    if not isinstance(node.value, dict) or not is_name:
         return []
     if options_node is not None and not isinstance(options_node.value, dict):
         return []
     options = {} if options_node is None else plain(options_node)
     name_place = name_node.place if name_node is not None else node.place
     try:
-        problems = bind(model.family, Spec(name, options), folder).problems
+        bound = bind(model.family, Spec(name, options), folder)
     except UserError as error:
         return [UserError(error.message, place=error.place or name_place, hint=error.hint)]
+    problems = [*bound.problems, *_misfits(name, bound.options, options)]
     errors = []
     for problem in problems:
         option = node_at(options_node, (problem.option,)) if options_node is not None else None
@@ -165,6 +169,16 @@ def _check_part(part: PlacedPart, folder: Path) -> list[UserError]:
             hint = _hint_at_field(problem.option, hint, model)
         errors.append(UserError(problem.message, place=place, hint=hint))
     return errors
+
+
+def _misfits(name: str, bound: Mapping[str, Any], written: Iterable[str]) -> Iterator[Problem]:
+    """Yields the options whose numbers a compiled program cannot represent."""
+    for option in written:
+        expected = misfit(bound.get(option))
+        if expected is not None:
+            value = describe_value(bound[option])
+            message = f"option `{option}` of `{name}`: found {value}, expected {expected}"
+            yield Problem(option, False, message)
 
 
 def _hint_at_field(option: str, hint: str | None, model: type[Part]) -> str | None:

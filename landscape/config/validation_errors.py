@@ -87,7 +87,11 @@ def _expected(detail: ErrorDetails, annotation: Any) -> str:
         case "too_short" | "missing" | "too_long":
             context = detail.get("ctx", {})
             limit = context.get("min_length", context.get("max_length", 2))
+            if limit > 2:
+                return f"at most {limit} values"
             return "at least one value" if limit == 1 else f"{limit} values"
+        case "string_too_long":
+            return f"text of at most {detail.get('ctx', {}).get('max_length')} characters"
     kind = detail["type"].removesuffix("_type").removesuffix("_from_float")
     if kind in _EXPECTED:
         return _EXPECTED[kind]

@@ -18,6 +18,7 @@ from landscape.errors import UserError
 
 _LINE_BREAKS = "\x85\u2028\u2029\ufeff"
 _MOST_ENTRIES = 4096
+_MOST_KEYS = 100  # of a config that `write` has written
 # Text that needs no quotes in any version of YAML, such as the id of a run.
 _PLAIN_TEXT = re.compile(r"[A-Za-z]\w*-[\w.=+-]{1,60}", re.ASCII)
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -38,8 +39,13 @@ def read(text: str) -> dict[str, Any] | None:
 
     Returns None for any other text: `yaml_source.parse` reads it, and knows the place of mistakes.
     """
-    entries = [_read_entry(entry) for entry in _START.split(text) if entry]
-    values = dict(entry for entry in entries if entry is not None)
+    entries = [entry for entry in _START.split(text) if entry]
+    values: dict[str, Any] = {}
+    for entry in entries if len(entries) <= _MOST_KEYS else ():
+        read_entry = _read_entry(entry)
+        if read_entry is None:
+            return None
+        values.update([read_entry])
     return values if values and len(values) == len(entries) else None
 
 

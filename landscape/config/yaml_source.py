@@ -11,9 +11,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from landscape.config.limits import MOST_BYTES, MOST_CHARACTERS, MOST_DIGITS
+from landscape.config.yaml_composer import BoundError, compose
 from landscape.errors import Place, UserError, describe_value, nearest_file, raise_all
 
 TAG = "tag:yaml.org,2002:"
+_SHOWN_CHARACTERS = 300  # of the line of a mistake
 # The keys of mappings and indices of lists from the root to a node.
 KeyPath = tuple[Any, ...]
 # By words of the problem.
@@ -44,7 +47,9 @@ def read(path: Path) -> Node:
     """
     place = Place(str(path))
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode("utf-8-sig") if len(data) <= MOST_BYTES else ""
     except FileNotFoundError:
         hint = nearest_file(path)
         raise UserError("this file does not exist", place=place, hint=hint) from None
@@ -56,6 +61,9 @@ def read(path: Path) -> Node:
         raise UserError(message, place=place, hint="save the file as UTF-8") from None
     except OSError as error:
         raise UserError(f"cannot read this file: {error.strerror}", place=place) from None
+    if len(data) > MOST_BYTES:
+        message = f"this file is larger than {MOST_BYTES} bytes, the most that a config may have"
+        raise UserError(message, place=place, hint="name a YAML file of settings, not of data")
     tree = parse(text, str(path))
     if not isinstance(tree.value, dict):
         content = "nothing" if tree.value is None else describe(tree)
@@ -67,15 +75,16 @@ def read(path: Path) -> Node:
 def parse(text: str, file: str) -> Node:
     """Returns the tree of one YAML document.
 
-    Raises UserError that lists every duplicate key and every value that is not plain.
+    Raises UserError that lists every duplicate key and every value that is not plain, or at the
+    place where the document exceeds the bounds of `yaml_composer.compose`.
     """
     builder = _Builder(file, text.splitlines())
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = compose(text)
+    except BoundError as error:
+        raise UserError(str(error.problem), place=builder.place(error.problem_mark)) from None
     except MarkedYAMLError as error:
         raise _not_yaml(error, builder) from None
-    except RecursionError:
-        raise UserError("the YAML is nested too deeply", place=Place(file)) from None
     except YAMLError as error:
         position = getattr(error, "position", 0)
         line, start = text.count("\n", 0, position), text.rfind("\n", 0, position) + 1
@@ -83,10 +92,7 @@ def parse(text: str, file: str) -> Node:
         raise UserError("found a character that YAML does not allow", place=place) from None
     if root is None:
         return Node(None, Place(file, 1, 1))
-    try:
-        tree = builder.build(root, None, ())
-    except RecursionError:
-        raise UserError("the YAML is nested too deeply", place=Place(file)) from None
+    tree = builder.build(root, None)
     raise_all(builder.errors)
     return tree
 
@@ -114,53 +120,59 @@ class _Builder:
         self.errors: list[UserError] = []
 
     def place(self, mark: Any) -> Place:
-        text = self.lines[mark.line] if mark.line < len(self.lines) else None
+        text = self.lines[mark.line][:_SHOWN_CHARACTERS] if mark.line < len(self.lines) else None
         return Place(self.file, mark.line + 1, mark.column + 1, text)
 
-    def build(self, node: Any, key: Place | None, above: tuple[int, ...]) -> Node:
+    def build(self, node: Any, key: Place | None) -> Node:
         place = self.place(node.start_mark)
         value: Any = None
-        if id(node) in above:
-            self._report("found an alias that contains itself", place)
-        elif isinstance(node, ScalarNode):
+        if isinstance(node, ScalarNode):
             value = self._scalar(node, place)
         elif str(node.tag) not in (TAG + "map", TAG + "seq"):
             self._report_tag(node, place)
         elif isinstance(node, MappingNode):
-            value = self._mapping(node, (*above, id(node)))
+            value = self._mapping(node)
         else:
-            value = [self.build(item, None, (*above, id(node))) for item in node.value]
+            value = [self.build(item, None) for item in node.value]
         return Node(value, place, key)
 
     def _report(self, message: str, place: Place, hint: str | None = None) -> None:
         self.errors.append(UserError(message, place=place, hint=hint))
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
-        match str(node.tag).removeprefix(TAG):
+        if len(node.value) > MOST_CHARACTERS:
+            found = f"found a text of {len(node.value)} characters"
+            self._report(f"{found}, expected at most {MOST_CHARACTERS}", place)
+            return None
+        kind = str(node.tag).removeprefix(TAG)
+        match kind:
             case "null":
                 return None
-            case "bool":
-                return self.scalars.construct_yaml_bool(node)
-            case "int" if len(node.value) > 100:
-                self._report("found a number of more than 100 digits", place)
+            case "int" if len(node.value) > MOST_DIGITS:
+                self._report(f"found a number of more than {MOST_DIGITS} digits", place)
                 return 0
-            case "int":
-                return self.scalars.construct_yaml_int(node)
-            case "float":
-                value = self.scalars.construct_yaml_float(node)
-                if not math.isfinite(value):
-                    self._report(f"found `{node.value}`, expected a finite number", place)
-                return value
+            case "bool" | "int" | "float":
+                return self._number(kind, node, place)
             case "str" | "timestamp" | "value" | "merge":
                 return node.value
         self._report_tag(node, place)
         return None
 
+    def _number(self, kind: str, node: ScalarNode, place: Place) -> bool | int | float:
+        try:
+            value: bool | int | float = getattr(self.scalars, f"construct_yaml_{kind}")(node)
+        except (ValueError, KeyError, IndexError):  # a tag that was written before other text
+            self._report(f"found `{node.value}` with the tag `!!{kind}`", place, "remove the tag")
+            return 0
+        if not math.isfinite(value):
+            self._report(f"found `{node.value}`, expected a finite number", place)
+        return value
+
     def _report_tag(self, node: Any, place: Place) -> None:
         tag = str(node.tag).replace(TAG, "!!")
         self._report(f"found the tag `{tag}`, expected a plain value", place)
 
-    def _mapping(self, node: MappingNode, above: tuple[int, ...]) -> dict[str, Node]:
+    def _mapping(self, node: MappingNode) -> dict[str, Node]:
         direct: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         for key_node, value_node in node.value:
@@ -168,7 +180,7 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 self._report("found a mapping or a list as a key, expected text", place)
             elif str(key_node.tag) == TAG + "merge":
-                merged = {**self._merge(value_node, place, above), **merged}
+                merged = {**self._merge(value_node, place), **merged}
             elif not key_node.value:
                 self._report("found an empty key, expected a name before the colon", place)
             elif key_node.value in direct:
@@ -177,14 +189,14 @@ class _Builder:
                 hint = "remove one of them; the last one would silently win"
                 self._report(message, place, hint)
             else:
-                direct[key_node.value] = self.build(value_node, place, above)
+                direct[key_node.value] = self.build(value_node, place)
         return {**merged, **direct}
 
-    def _merge(self, node: Any, place: Place, above: tuple[int, ...]) -> dict[str, Node]:
+    def _merge(self, node: Any, place: Place) -> dict[str, Node]:
         sources = node.value if isinstance(node, SequenceNode) else [node]
         merged: dict[str, Node] = {}
         for source in sources:
-            built = self.build(source, place, above)
+            built = self.build(source, place)
             if isinstance(built.value, dict):
                 merged = {**built.value, **merged}
             else:

@@ -116,10 +116,6 @@ def test_a_file_that_is_missing_or_a_folder_or_not_text(tmp_path):
     assert "byte 10 is not UTF-8" in error.message
 
 
-def test_a_file_nested_too_deeply(tmp_path):
-    assert "too deeply" in refused(tmp_path, "[" * 5000).message
-
-
 def test_a_tab_is_reported(tmp_path):
     error = refused(tmp_path, BASE + "evaluation:\n\tsplit: test\n")
     assert (error.place.line, error.place.column) == (5, 1)

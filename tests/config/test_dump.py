@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from landscape import config
 from landscape.config import yaml_entries
+from landscape.config.limits import LARGEST_FLOAT, LARGEST_INTEGER, SMALLEST_FLOAT
 from landscape.errors import UserError
 
 
@@ -41,19 +42,20 @@ def test_experiments_and_runs_are_frozen_and_can_be_pickled(tmp_path):
     assert pickle.loads(pickle.dumps(experiment)) == experiment
 
 
-_numbers = st.floats(allow_nan=False, allow_infinity=False)
+_positive = st.floats(min_value=SMALLEST_FLOAT, max_value=LARGEST_FLOAT)
+_numbers = st.just(0.0) | _positive | _positive.map(float.__neg__)
+_whole = st.integers(-LARGEST_INTEGER, LARGEST_INTEGER)
 _texts = st.text(max_size=8) | st.sampled_from(
     ["no", "null", "1e-3", "1_0", "~", "<<", "a: b", "# x", " x ", "x\n\ny", "\x85", "\u2028", "é"]
 )
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _numbers | _texts,
+    st.none() | st.booleans() | _whole | _numbers | _texts,
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
 _options = st.dictionaries(_texts.map("option_".__add__), _values, max_size=3)
 _parts = st.sampled_from(["pkg.a:one", "pkg.b:two", "c:three"])
-_positive = st.floats(min_value=1e-300, max_value=1e300)
-_odd = st.integers(1, 500).map(lambda n: 2 * n + 1)
+_odd = st.integers(1, 150).map(lambda n: 2 * n + 1)
 _radius = _positive | st.just("auto")
 _lines = st.builds(config.Lines, directions=st.integers(1, 9), points=_odd, radius=_radius)
 _planes = st.builds(
@@ -98,7 +100,7 @@ _experiments = st.builds(
     optimizer=_optimizers,
     losses=_losses,
     seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True).map(tuple),
-    steps=st.integers(1, 10**9),
+    steps=st.integers(1, 10**7),
     evaluation=st.builds(config.EvaluationSettings, size=st.none() | st.integers(1, 10**6)),
     gradients=st.builds(config.GradientSettings, absolute=_positive, exploding=_positive),
     metrics=st.none()
