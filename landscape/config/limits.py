@@ -1,7 +1,7 @@
 """The largest config that is accepted, apart from the memory of the machine.
 
 These bounds depend on the config alone, so that it is valid on every machine or on none. The ones
-that need shapes and memory are in `run/preflight.py`.
+that need shapes and memory are in `run/memory_check.py`.
 """
 
 from typing import Any

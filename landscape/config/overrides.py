@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from landscape.catalog import find
 from landscape.config.fields import Experiment
+from landscape.config.limits import LONGEST_NAME, MOST_CHARACTERS
 from landscape.config.parts import Part
 from landscape.config.structure import (
     annotation_at,
@@ -19,6 +20,8 @@ from landscape.config.structure import (
 )
 from landscape.config.yaml_source import KeyPath, Node, node_at, parse, placed, plain, put
 from landscape.errors import Place, UserError, nearest, raise_all
+
+_SHOWN_CHARACTERS = 200  # of the argument of a mistake
 
 
 def locate(tree: Node, key: str) -> KeyPath:
@@ -137,6 +140,7 @@ def override(tree: Node, arguments: Iterable[str], folder: Path) -> Node:
     UserError that lists every argument that is wrong, and if a key is set twice.
     """
     arguments = tuple(arguments)
+    _refuse_long(arguments)
     _refuse_spaces(arguments)
     errors = []
     earlier: dict[str, str] = {}
@@ -149,10 +153,20 @@ def override(tree: Node, arguments: Iterable[str], folder: Path) -> Node:
             earlier[key] = value
             tree = normalize(_override(tree, argument, folder))
         except UserError as error:
-            place = Place(f"argument `{argument}`")
+            place = _place(argument)
             errors.append(UserError(error.message, place=place, hint=error.hint))
     raise_all(errors)
     return tree
+
+
+def _refuse_long(arguments: tuple[str, ...]) -> None:
+    for argument in arguments:
+        key = argument.partition("=")[0]
+        for text, most in ((key, LONGEST_NAME), (argument, MOST_CHARACTERS)):
+            if len(text) > most:
+                found = f"found `{text[:60]}...` of {len(text)} characters"
+                hint = "write long values into the config"
+                raise UserError(f"{found}, expected at most {most}", hint=hint)
 
 
 def _refuse_spaces(arguments: tuple[str, ...]) -> None:
@@ -165,6 +179,11 @@ def _refuse_spaces(arguments: tuple[str, ...]) -> None:
         raise UserError(message, hint=f"write `{joined}`")
 
 
+def _place(argument: str) -> Place:
+    shown = argument if len(argument) <= _SHOWN_CHARACTERS else f"{argument[:_SHOWN_CHARACTERS]}..."
+    return Place(f"argument `{shown}`")
+
+
 def _override(tree: Node, argument: str, folder: Path) -> Node:
     key, equals, text = argument.partition("=")
     key = key.strip()
@@ -175,7 +194,7 @@ def _override(tree: Node, argument: str, folder: Path) -> Node:
         swept = key.removeprefix("sweep.")
         hint = f"write `{swept}={text}`; several values are a sweep"
         raise UserError(f"found the key `{key}`, expected `{swept}`", hint=hint)
-    place = Place(f"argument `{argument}`")
+    place = _place(argument)
     path = locate(tree, key)
     values = [placed(plain(node), place) for node in _values(text, path)]
     as_list = Node(values, place, place)

@@ -63,11 +63,15 @@ def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result
     except UserError as error:
         raise UserError(f"{name}: {error.message}", place=error.place, hint=error.hint) from None
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        place = last_user_line(frames) or definition(function)
-        for kind, (explanation, hint) in _EXPLANATIONS.items():
-            if isinstance(error, kind):
-                raise UserError(f"{name} {explanation}", place=place, hint=hint) from error
-        first_line = str(error).strip().split("\n")[0]
-        message = f"{name} raises {type(error).__name__}: {first_line}"
-        raise UserError(message, place=place) from error
+        raise failure(error, name, function) from error
+
+
+def failure(error: BaseException, name: str, function: Callable) -> UserError:
+    """Returns the error for an exception of user code, at the user's line as `guarded` does."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = last_user_line(frames) or definition(function)
+    for kind, (explanation, hint) in _EXPLANATIONS.items():
+        if isinstance(error, kind):
+            return UserError(f"{name} {explanation}", place=place, hint=hint)
+    first_line = str(error).strip().split("\n")[0]
+    return UserError(f"{name} raises {type(error).__name__}: {first_line}", place=place)

@@ -1,7 +1,7 @@
 """Checks of a loss, a model, metrics and directions before anything is trained."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import catalog
-from landscape.config import Run
+from landscape.config import Part, Run
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import Metric
-from landscape.numerics.user_calls import definition, guarded
+from landscape.numerics.user_calls import definition, failure, guarded
+from landscape.parts.datasets import Dataset
 from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -34,6 +35,58 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
         hint=f"losses for {task}: {', '.join(sorted(menu))}",
         part=name,
     )
+
+
+def build_dataset(run: Run) -> Dataset:
+    """Returns the dataset of a run; raises UserError if the part returns anything else."""
+    data = build_part("datasets", run.dataset, run, run.seed)
+    _check_type(data, Dataset, "dataset", run.dataset.name)
+    if data.task not in catalog.TASKS:
+        message = f"dataset `{run.dataset.name}` has the task {data.task!r}"
+        hint = f"expected one of: {', '.join(catalog.TASKS)}"
+        raise UserError(message, hint=hint, part=run.dataset.name)
+    return data
+
+
+def build_model(run: Run, data: Dataset) -> Model:
+    """Returns the model of a run; raises UserError if the part returns anything else."""
+    model = build_part("models", run.model, run, data.train.inputs.shape[1:], data.outputs)
+    _check_type(model, Model, "model", run.model.name)
+    return model
+
+
+def build_part(family: str, part: Part, run: Run, *arguments: Any) -> Any:
+    """Returns what a part returns for its arguments; raises UserError if it raises anything."""
+    make = catalog.build(family, part, folder=run.folder)
+    name = f"{family.removesuffix('s')} `{part.name}`"
+    value = call_part(lambda: make(*arguments), name, part, make)
+    if family in ("metrics", "directions") and not callable(value):
+        message = f"{name} returns {type(value).__name__}, expected a function"
+        raise UserError(message, hint="docs/custom_parts.md has examples", part=part.name)
+    return value
+
+
+def call_part(call: Callable[[], Any], name: str, part: Part, function: Callable[..., Any]) -> Any:
+    """Returns `call()`; raises UserError with the name of the part if the call raises anything."""
+    try:
+        return call()
+    except UserError as error:
+        error.part = error.part or part.name
+        raise
+    except (Exception, SystemExit) as error:
+        described = failure(error, name, function)
+        raise UserError(
+            described.message, place=described.place, hint=described.hint, part=part.name
+        ) from error
+
+
+def _check_type(value: Any, kind: type, family: str, name: str) -> None:
+    if not isinstance(value, kind):
+        returned = type(value).__name__
+        message = f"{family} `{name}` returns {returned}, expected a {kind.__name__}"
+        raise UserError(
+            message, hint=f"return landscape.parts.{family}s.{kind.__name__}(...)", part=name
+        )
 
 
 def check_predictions(
@@ -168,7 +221,7 @@ def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -
     """
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     for part in [] if run.slices is None else run.slices.directions():
-        direction = catalog.build("directions", part, folder=run.folder)()
+        direction = build_part("directions", part, run)
         index, component = (part.options.get(name, 1) for name in ("index", "component"))
         if part.name == "eigenvector" and isinstance(index, int) and index > size:
             raise UserError(

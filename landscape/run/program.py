@@ -231,7 +231,7 @@ def _build_metrics(run: Run, task: str) -> list[Metric]:
     """Returns the metrics of the config, else the default metrics of the task."""
     names = menu_metrics.TASK_METRICS[task]
     parts: Sequence[Part] = run.metrics or [Part(name=name) for name in names]
-    return [catalog.build("metrics", part, folder=run.folder)() for part in parts]
+    return [preflight.build_part("metrics", part, run) for part in parts]
 
 
 def _recording(run: Run, metrics: Sequence[Metric]) -> Recording:

@@ -17,6 +17,7 @@ from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import preflight, program
 from landscape.run.loss_audit import audit_loss
+from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program
 from landscape.run.traced_options import all_floats, float_options, model_key, program_key
 from landscape.run.training_inputs import checkpoint_count, initial_params
@@ -48,8 +49,7 @@ class ProgramCache:
         key = _canonical(run, {"dataset", "seed"})
         with self._building:
             if key not in self._datasets:
-                make = catalog.build("datasets", run.dataset, folder=run.folder)
-                self._datasets[key] = make(run.seed)
+                self._datasets[key] = preflight.build_dataset(run)
                 self._drop_datasets(key)
             return self._datasets[key]
 
@@ -68,8 +68,7 @@ class ProgramCache:
         key = json.dumps([_canonical(run, {"model"}), shape, data.outputs])
         with self._building:
             if key not in self._models:
-                make = catalog.build("models", run.model, folder=run.folder)
-                self._models[key] = make(shape, data.outputs)
+                self._models[key] = preflight.build_model(run, data)
             return self._models[key]
 
     def loss(self, run: Run) -> Loss:
@@ -206,11 +205,22 @@ def _check(run: Run, cache: ProgramCache) -> None:
             f"{examples} training examples",
             hint=f"use batch_size={examples} or less",
         )
-    cache.loss(run)
-    program.build_optimizer(run, {})
     model = cache.model(run)
+    check_memory(run, model, cache.dataset(run))
+    _check_optimizer(run)
+    cache.loss(run)
     preflight.check_directions(run, model, initial_params(run, model), checkpoint_count(run))
     cache.program(run)
+
+
+def _check_optimizer(run: Run) -> None:
+    optimizer, name = run.optimizer, f"optimizer `{run.optimizer.name}`"
+    function = catalog.build("optimizers", optimizer, folder=run.folder)
+    built = preflight.call_part(lambda: program.build_optimizer(run, {}), name, optimizer, function)
+    if not (hasattr(built, "init") and hasattr(built, "update")):
+        message = f"{name} returns {type(built).__name__}, expected an optimizer of optax"
+        hint = "return an optax.GradientTransformation"
+        raise UserError(message, hint=hint, part=optimizer.name)
 
 
 def _canonical(run: Run, fields: set[str]) -> str:

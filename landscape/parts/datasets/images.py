@@ -23,6 +23,7 @@ from landscape.parts.datasets._prepare import (
 DIGITS = tuple("0123456789")
 FRAGMENTS = 12  # on a canvas of 28 by 28; larger canvases have as many per area
 FRAGMENT_SIZE = 5
+_MOST_PIXELS = 100_000_000  # of all scenes, 800 MB while they are composed
 
 
 def digits(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) -> Dataset:
@@ -93,6 +94,10 @@ def digit_masks(
     """
     check_whole(2, size=size)
     check_whole(28, canvas=canvas)
+    if size * canvas**2 > _MOST_PIXELS:
+        scenes = f"{size} scenes of {canvas} x {canvas} are {size * canvas**2} pixels"
+        hint = "use a smaller `size` or `canvas`"
+        raise UserError(f"{scenes}; expected at most {_MOST_PIXELS}", hint=hint)
     images, labels = _mnist()
     pools = split(len(images), seed=seed, test_fraction=test_fraction, labels=labels)
     test_size = size_of_test(size, test_fraction)

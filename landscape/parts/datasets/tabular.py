@@ -74,7 +74,7 @@ def moons(
     """
     from sklearn.datasets import make_moons
 
-    check_whole(4, size=size)
+    check_whole(4, 10_000_000, size=size)
     check_in("[0, inf)", noise=noise)
     state = int(generator(seed, "moons").integers(2**32))
     inputs, targets = make_moons(size, noise=noise, random_state=state)

@@ -23,6 +23,8 @@ from landscape.errors import UserError, nearest
 from landscape.parts import activations
 from landscape.parts._options import check_whole
 
+MOST_LAYERS = 1000  # tracing takes seconds, and compilation minutes
+
 PyTree = Any
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -102,6 +104,8 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         message = f"`{name}` is {values!r}; expected a list of positive whole numbers"
         raise UserError(message, hint=f"write a single number as a list: `{name}: [{values}]`")
+    if len(values) > MOST_LAYERS:
+        raise UserError(f"`{name}` lists {len(values)} layers; expected at most {MOST_LAYERS}")
     check_whole(1, **{f"{name}[{i}]": value for i, value in enumerate(values)})
     return tuple(values)
 

@@ -43,7 +43,7 @@ def cnn(
     widths = whole_numbers("widths", widths)
     if not channels:
         raise UserError("`channels` is empty; expected a convolution or more", hint="use `mlp`")
-    check_whole(1, kernel=kernel, stride=stride)
+    check_whole(1, 1001, kernel=kernel, stride=stride)
     if kernel % 2 == 0:
         raise UserError(f"`kernel` is {kernel}; expected an odd number, so that it has a center")
     check_image("cnn", input_shape, stride ** len(channels), "fewer `channels` or `stride: 1`")

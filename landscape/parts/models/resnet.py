@@ -41,7 +41,8 @@ def resnet(
     pixels. Choose it to study the effect of shortcuts on a landscape (Li et al. 2018).
     """
     function = find_activation(activation)
-    check_whole(1, width=width, depth=depth)
+    check_whole(1, width=width)
+    check_whole(1, 1202, depth=depth)
     if depth < 8 or depth % 6 != 2:
         valid = max(8, 6 * round((depth - 2) / 6) + 2)
         message = f"`depth` is {depth}; expected 6 n + 2 (8, 14, 20, …)"

@@ -36,7 +36,8 @@ def unet(
     2015, scaled down. Choose it for segmentation.
     """
     function = find_activation(activation)
-    check_whole(1, depth=depth, channels=channels)
+    check_whole(1, 16, depth=depth)
+    check_whole(1, channels=channels)
     if outputs != 1:
         message = f"model `unet` predicts one mask, the dataset has {outputs} outputs"
         hint = "use `cnn`, `resnet` or `mlp`; unet needs a segmentation dataset"

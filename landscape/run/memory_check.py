@@ -1,0 +1,125 @@
+"""Checks from shapes, before anything is allocated, that the arrays of a run fit in memory."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import psutil
+
+from landscape.config import COMPUTED, Run
+from landscape.errors import UserError
+from landscape.numerics.user_calls import guarded
+from landscape.parts.datasets import Dataset
+from landscape.parts.models import Model
+from landscape.run.training_inputs import checkpoint_count
+
+_FLOAT = 4  # bytes
+_TRAINING_COPIES = 4  # parameters, gradients, and two moments of an optimizer such as adam
+_ORDER_COPIES = 2  # the shuffled epochs, and the steps that are cut out of them
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+class Need(NamedTuple):
+    """Arrays that are in memory at the same time, their bytes, and how to make them smaller."""
+
+    arrays: str
+    size: int
+    hint: str
+
+
+def check_memory(run: Run, model: Model, data: Dataset) -> None:
+    """Raises UserError if arrays of a run would not fit in the memory of the device.
+
+    These are the largest kinds of arrays, each by itself, so that a run that passes may still need
+    too much; one that does not pass certainly does.
+    """
+    limit = device_memory()
+    name = f"model `{run.model.name}`"
+    parameters, shapes = _parameters(model, name)
+    for need in (*_needs(run, parameters), _activations(run, model, data, shapes)):
+        if need.size > limit:
+            raise UserError(
+                f"{name} has {parameters} parameters, and {need.arrays} would take "
+                f"{in_units(need.size)}; there are {in_units(limit)} of memory",
+                hint=need.hint,
+                part=run.model.name,
+            )
+
+
+def device_memory() -> int:
+    """Returns the bytes of memory of the device that computes, of the machine for a CPU."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    return int(statistics.get("bytes_limit") or psutil.virtual_memory().total)
+
+
+def in_units(size: int) -> str:
+    """Returns a number of bytes with two digits or more: `2.3 TB`."""
+    power = min(int(math.log10(max(size, 1)) // 3), len(_UNITS) - 1)
+    scaled = size / 1000**power
+    return f"{scaled:.1f} {_UNITS[power]}" if power else f"{size} B"
+
+
+def _parameters(model: Model, name: str) -> tuple[int, Any]:
+    """Returns the number of parameters and their shapes."""
+    try:
+        shapes = guarded(lambda: jax.eval_shape(model.init, jax.random.key(0)), name, model.init)
+    except UserError as error:
+        if isinstance(error.__cause__, OverflowError):
+            message = f"{name} has a layer of more than 2^63 parameters"
+            raise UserError(message, hint="use smaller layers") from None
+        raise
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)), shapes
+
+
+def _needs(run: Run, parameters: int) -> Iterator[Need]:
+    """Yields the arrays whose sizes follow from the number of parameters and the config."""
+    vector = _FLOAT * parameters
+    yield Need("training", _TRAINING_COPIES * vector, "use a smaller model")
+    order = _ORDER_COPIES * _FLOAT * (run.steps + 1) * run.batch_size
+    yield Need("the order of the examples", order, "use fewer `steps`, or a smaller `batch_size`")
+    kept = checkpoint_count(run)
+    yield Need(f"{kept} checkpoints", kept * vector, "use fewer `checkpoints`")
+    if run.curvature is not None:
+        basis = min(run.curvature.iterations, parameters)
+        yield Need(f"{basis} vectors of Lanczos", basis * vector, "use fewer `iterations`")
+    for part in [] if run.slices is None else run.slices.directions():
+        index = part.options.get("index", 1)
+        if part.name == "eigenvector" and isinstance(index, int):
+            basis = min(2 * index, parameters)
+            yield Need(f"{basis} vectors of Lanczos", basis * vector, "use a smaller `index`")
+    yield from _slice_needs(run, vector, parameters)
+
+
+def _slice_needs(run: Run, vector: int, parameters: int) -> Iterator[Need]:
+    if run.slices is None:
+        return
+    for lines in run.slices.lines or ():
+        count = lines.draws(lines.direction or run.slices.direction)
+        yield Need(f"the directions of {count} lines", count * vector, "use fewer `directions`")
+    for planes in run.slices.planes or ():
+        axes = planes.axes or (run.slices.direction,) * 2
+        draws = 1 if {axis.name for axis in axes} <= set(COMPUTED) else planes.draws or 1
+        arrays = f"the directions of {draws} planes"
+        yield Need(arrays, 2 * draws * vector, "use fewer `draws`")
+        basis = min(planes.eigenvalues or 0, parameters)
+        yield Need(f"{basis} vectors of Lanczos", basis * vector, "use fewer `eigenvalues`")
+
+
+def _activations(run: Run, model: Model, data: Dataset, shapes: Any) -> Need:
+    """Returns the largest array between the layers of the model, for the largest batch."""
+    inputs = data.train.inputs
+    evaluated = data.test.inputs if run.evaluation.split == "test" else inputs
+    batch = max(min(run.batch_size, len(inputs)), min(run.evaluation.batch_size, len(evaluated)))
+    name = f"model `{run.model.name}`"
+    example = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
+    program = guarded(lambda: jax.make_jaxpr(model.apply)(shapes, example), name, model.apply)
+    sizes = [
+        math.prod(variable.aval.shape) * variable.aval.dtype.itemsize
+        for equation in program.eqns
+        for variable in equation.outvars
+        if hasattr(variable.aval, "dtype")
+    ]
+    arrays = f"the largest layer for a batch of {batch} examples"
+    hint = "use smaller layers, or a smaller `batch_size` or `evaluation.batch_size`"
+    return Need(arrays, max(sizes, default=0), hint)
