@@ -44,6 +44,8 @@ def show_report(directory: Path) -> None:
         message("nothing has changed since the report was built")
     _print_comparison(record)
     _print_unreadable(record.unreadable)
+    for warning in record.warnings:
+        message(f"warning: {warning}")
     message(f"report: {directory / 'report' / 'index.html'}")
 
 

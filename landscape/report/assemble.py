@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from landscape.errors import first_line
 from landscape.report import (
     audits,
     check_results,
@@ -19,8 +20,9 @@ from landscape.report import (
 )
 from landscape.report.comparison import TARGET_SHARE, best_first, compare, run_table, shown_points
 from landscape.report.figures import all_figures, pdf_process, rendering
+from landscape.report.figures.all_figures import Drawing
 from landscape.report.figures.pdf_process import PdfRenderer
-from landscape.report.figures.view import Picture, View, make_view
+from landscape.report.figures.view import View, make_view
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.storage import disk
@@ -81,8 +83,8 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
     _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
-    pictures = _write_figures(
-        directory / "figures", all_figures.draw(results, table, view, groups), render_pdf
+    pictures, undrawn = _write_figures(
+        directory / "figures", all_figures.drawings(results, table, view, groups), render_pdf
     )
     text = page(
         results,
@@ -90,7 +92,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
         comparison=comparison,
         report_tables=report_tables,
         failures=failures,
-        notes=_notes(results, view, len(comparison) < len(table)),
+        notes=[*_notes(results, view, len(comparison) < len(table)), *_sentences(undrawn)],
         pictures=pictures,
         audit_rows=audit_rows,
         sentences=_barrier_sentences(results, groups),
@@ -100,7 +102,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     shown = tables.display(comparison)
     rows = tuple(shown.itertuples(index=False, name=None))
-    record = ReportRecord(source, tuple(shown), rows, results.unreadable)
+    record = ReportRecord(source, tuple(shown), rows, results.unreadable, tuple(undrawn))
     stored_report.write(experiment_dir, record)
     return Report(directory, index, comparison, failed, results.unreadable, record)
 
@@ -189,22 +191,34 @@ def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
 
 
 def _write_figures(
-    folder: Path, drawn: Iterable[Picture], render_pdf: PdfRenderer
-) -> list[RenderedPicture]:
-    """Writes png and pdf of each figure; deletes figures left by older reports."""
-    pictures, pdfs = [], {}
+    folder: Path, drawings: Iterable[Drawing], render_pdf: PdfRenderer
+) -> tuple[list[RenderedPicture], list[str]]:
+    """Writes png and pdf of each figure; deletes figures left by older reports.
+
+    Returns the figures, and a sentence for each whose numbers matplotlib cannot draw, such as those
+    near the largest float.
+    """
+    pictures, pdfs, undrawn = [], {}, []
     with rendering.report_style():
-        for picture in drawn:
-            pdfs[picture.name] = render_pdf(picture)
-            pictures.append(RenderedPicture(picture, rendering.image_bytes(picture, "png")))
+        for drawing in drawings:
+            try:
+                picture = drawing.draw()
+                if picture is None:
+                    continue
+                pdf = render_pdf(picture)
+                pictures.append(RenderedPicture(picture, rendering.image_bytes(picture, "png")))
+            except (ArithmeticError, ValueError) as error:
+                undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
+                continue
+            pdfs[picture.name] = pdf
             disk.write_bytes(folder / f"{picture.name}.png", pictures[-1].png)
     for name, pdf in pdfs.items():
         disk.write_bytes(folder / f"{name}.pdf", pdf())
     written_files = {f"{name}.{kind}" for name in pdfs for kind in ("png", "pdf")}
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         if all_figures.is_figure_file(path.name) and path.name not in written_files:
             path.unlink(missing_ok=True)
-    return pictures
+    return pictures, undrawn
 
 
 def _notes(results: Results, view: View, selected: bool) -> list[str]:
@@ -227,6 +241,10 @@ def _notes(results: Results, view: View, selected: bool) -> list[str]:
     if results.problem:
         notes.append(f"Measurements across runs are left out: {results.problem}.")
     return notes
+
+
+def _sentences(texts: Iterable[str]) -> list[str]:
+    return [f"{text[:1].upper()}{text[1:]}." for text in texts]
 
 
 def _target_note(results: Results, view: View) -> str:

@@ -244,5 +244,7 @@ class ReportRecord:
     """The comparison in a terminal, one row per loss."""
     unreadable: Mapping[str, str]
     """Why a run is omitted, by run id."""
+    warnings: tuple[str, ...] = ()
+    """What else is missing or doubtful."""
     files: Mapping[str, FileDigest] = field(default_factory=dict)
     """Digest of every other file of the report, by its path in the folder."""

@@ -1,7 +1,9 @@
-"""Draws every figure that the results of an experiment allow."""
+"""Lists every figure that the results of an experiment allow."""
 
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -59,60 +61,68 @@ def is_figure_file(name: str) -> bool:
     return _FIGURE_FILE.fullmatch(name) is not None
 
 
-def draw(
-    results: Results, table: pd.DataFrame, view: View, groups: Sequence[SolutionGroup]
-) -> Iterator[Picture]:
-    """Yields the figures one at a time, in the order of the page; call within `report_style()`."""
-    pictures = _pictures(results, table, view, groups)
-    return (picture for picture in pictures if picture is not None)
+class Drawing(NamedTuple):
+    """A figure to be drawn: what it shows, and the function that draws it, None without data."""
+
+    subject: str
+    draw: Callable[[], Picture | None]
 
 
-def _pictures(
+def drawings(
     results: Results, table: pd.DataFrame, view: View, groups: Sequence[SolutionGroup]
-) -> Iterator[Picture | None]:
-    """Yields each figure, None for figures without data."""
+) -> Iterator[Drawing]:
+    """Yields the figures in the order of the page; draw them within `report_style()`."""
     if audit_records := audits.drawn(view.runs):
-        yield audit_figure.shapes(audit_records)
-    yield summary.summary(view)
-    yield curves.learning_curves(view)
+        yield _drawing("audit", audit_figure.shapes, audit_records)
+    yield _drawing("summary", summary.summary, view)
+    yield _drawing("learning curves", curves.learning_curves, view)
     if results.swept:
-        yield sweep_panels.metric_over_sweep(table, results.swept, results.losses)
-    yield curves.risks(view)
-    yield curves.gradients(view)
-    yield curves.dead_fractions(view)
+        swept = table, results.swept, results.losses
+        yield _drawing("sweep", sweep_panels.metric_over_sweep, *swept)
+    yield _drawing("risk", curves.risks, view)
+    yield _drawing("gradient norm", curves.gradients, view)
+    yield _drawing("dead fractions", curves.dead_fractions, view)
     for point in PLACES:
         yield from _slices(view, point)
     for point in PLACES:
-        yield spectrum_panels.spectrum(view, point)
-    yield spectrum_panels.curvature_along_training(view)
+        yield _drawing(f"curvature, {point}", spectrum_panels.spectrum, view, point)
+    yield _drawing("curvature along training", spectrum_panels.curvature_along_training, view)
     yield from _across_runs(groups, str(table["best"].iloc[0]), view)
 
 
-def _slices(view: View, point: str) -> Iterator[Picture | None]:
+def _drawing(subject: str, draw: Callable[..., Picture | None], *arguments: Any) -> Drawing:
+    return Drawing(subject, functools.partial(draw, *arguments))
+
+
+def _slices(view: View, point: str) -> Iterator[Drawing]:
     """Yields the lines of all sets, then the planes of all sets."""
     for index, line_set in enumerate(view.lines):
-        yield line_panels.risk_along_lines(view, line_set, point)
+        where = line_set.where(point)
+        along = view, line_set, point
+        yield _drawing(f"risk of {where}", line_panels.risk_along_lines, *along)
         if index == 0 or line_set.random:
-            yield line_panels.metric_along_lines(view, line_set, point)
-    yield direction_panels.directions(view, point)
+            yield _drawing(f"metric of {where}", line_panels.metric_along_lines, *along)
+    yield _drawing(f"directions, {point}", direction_panels.directions, view, point)
     for plane_set in view.planes:
-        yield contours.contours(view, plane_set, point)
-        yield surfaces.surfaces(view, plane_set, point)
-        yield convexity_maps.convexity(view, plane_set, point)
+        where = plane_set.where(point)
+        on_plane = view, plane_set, point
+        yield _drawing(f"contours of {where}", contours.contours, *on_plane)
+        yield _drawing(f"surfaces of {where}", surfaces.surfaces, *on_plane)
+        yield _drawing(f"convexity of {where}", convexity_maps.convexity, *on_plane)
 
 
-def _across_runs(groups: Sequence[SolutionGroup], best: str, view: View) -> Iterator[Picture]:
+def _across_runs(groups: Sequence[SolutionGroup], best: str, view: View) -> Iterator[Drawing]:
     """Yields the figures across runs, for the group of losses that contains the best one."""
     group = next((group for group in groups if best in group.names), next(iter(groups), None))
     if group is None:
         return
     if matrix := solutions.matrix(group):
-        yield solution_maps.excess(matrix, view.metric)
+        yield _drawing("excess across losses", solution_maps.excess, matrix, view.metric)
     known = set(group.names) <= set(view.styles)
     styles = view.styles if known else style.styles(group.names)
     if between_seeds := solutions.interpolations(group, "seeds"):
-        yield solution_maps.between_seeds(between_seeds, styles)
+        yield _drawing("lines between seeds", solution_maps.between_seeds, between_seeds, styles)
     if between_losses := solutions.interpolations(group, "losses"):
         in_pairs = {name for segment in between_losses for name in segment.losses}
         losses = [name for name in group.names if name in in_pairs]
-        yield solution_maps.between_losses(losses, between_losses)
+        yield _drawing("lines between losses", solution_maps.between_losses, losses, between_losses)

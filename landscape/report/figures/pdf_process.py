@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.figure import Figure
+
 from landscape.report.figures import rendering, style
 
 if TYPE_CHECKING:
@@ -61,9 +63,10 @@ def _begin(
 
     def wait() -> bytes:
         try:
-            return future.result()
+            content = future.result()
         except (OSError, EOFError):  # the process has died
-            return rendering.pdf_bytes(picture.figure)
+            content = b""
+        return content or rendering.pdf_bytes(picture.figure)
 
     return wait
 
@@ -76,7 +79,15 @@ def _serve() -> None:
         while True:
             figure, settings = requests.recv()
             style.SETTINGS.update(settings)
-            answers.send_bytes(rendering.pdf_bytes(figure))
+            answers.send_bytes(_pdf_or_nothing(figure))
+
+
+def _pdf_or_nothing(figure: Figure) -> bytes:
+    """Returns the figure as pdf; nothing if that fails, so that the other process reports it."""
+    try:
+        return rendering.pdf_bytes(figure)
+    except Exception:
+        return b""
 
 
 if __name__ == "__main__":
