@@ -261,7 +261,7 @@ def test_what_is_nested_without_end_is_a_damaged_file(own, tmp_path, name):
 def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    run_sweep(path, *FEW, "seeds=2", executor="serial")
+    run_sweep(path, "losses=[brier]", "seeds=2", "steps=4", "slices=null", executor="serial")
     first, second = (
         store.run_folder(directory, name) for name in experiment_folder.read_plan(directory)
     )

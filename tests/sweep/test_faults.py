@@ -70,7 +70,7 @@ def test_a_loss_that_prints_megabytes_or_forks_does_not_change_the_results(
     tmp_path, undisturbed, kind
 ):
     path = write_config(tmp_path)
-    for number in range(12):  # it is traced several times, first during preparation
+    for number in range(14):  # it is traced several times, first during preparation
         plan_mischief(tmp_path, kind, number)
     items, directory = run_sweep(path, executor="processes", jobs=1)
     assert statuses(items) == ["done"] * 4
