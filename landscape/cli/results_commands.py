@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +44,18 @@ def show_report(directory: Path) -> None:
         message("nothing has changed since the report was built")
     _print_comparison(record)
     _print_unreadable(record.unreadable)
-    for warning in record.warnings:
-        message(f"warning: {warning}")
+    _print_warnings(record.warnings)
     message(f"report: {directory / 'report' / 'index.html'}")
 
 
 def _print_unreadable(unreadable: Mapping[str, str]) -> None:
     for name, reason in unreadable.items():
         message(f"omitted: {name}: {reason}")
+
+
+def _print_warnings(warnings: Sequence[str]) -> None:
+    for text in warnings:
+        message(f"warning: {text}")
 
 
 def _print_comparison(record: "ReportRecord") -> None:
@@ -75,7 +79,7 @@ def _print_comparison(record: "ReportRecord") -> None:
 def status(directory: Path, as_json: bool, watch: bool) -> None:
     """Show the status of each run of the experiment in DIR."""
     from landscape.sweep import lock
-    from landscape.sweep.run_states import run_states
+    from landscape.sweep.run_states import run_states, warnings
 
     if as_json and watch:
         raise UserError(
@@ -87,12 +91,15 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
         _watch(directory)
         holder = lock.holder(directory)
         states = run_states(directory, holder is not None)
+    texts = warnings(directory, holder is not None)
     if as_json:
-        click.echo(json.dumps(_states_as_json(holder, states), indent=2))
+        values = _states_as_json(holder, states) | {"warnings": texts}
+        click.echo(json.dumps(values, indent=2))
         return
     lines = [f"{state.status:11} {name}{_details(state)}\n" for name, state in states.items()]
     click.echo("".join(lines), nl=False)
     message(_summary(states) or "no run has started: programs are being built and checked")
+    _print_warnings(texts)
     if holder is not None:
         message(f"in use by {holder}")
 
@@ -172,5 +179,6 @@ def export(directory: Path, tracker: str, destination: str | None) -> None:
 
     exported = trackers.export(directory, tracker, destination)
     _print_unreadable(exported.unreadable)
+    _print_warnings(exported.warnings)
     known = f", {exported.known} exported before" if exported.known else ""
     message(f"{counted(exported.new, 'run')} exported to {exported.destination}{known}")

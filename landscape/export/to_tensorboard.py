@@ -22,7 +22,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from landscape.errors import UserError
 from landscape.export.trackers import ExportResult, TrackedRun
-from landscape.storage import disk
+from landscape.storage import disk, safe_reading
 
 _EVENTS = "events.out.tfevents.*"
 
@@ -95,7 +95,7 @@ def _texts(run: TrackedRun) -> Iterator[Event]:
     for path in run.artifacts:
         if path.suffix in (".yaml", ".json"):
             metadata = SummaryMetadata(plugin_data={"plugin_name": "text"})
-            text = f"```\n{path.read_text(encoding='utf-8', errors='replace')}\n```".encode()
+            text = f"```\n{safe_reading.read_text(path, errors='replace')}\n```".encode()
             tensor = TensorProto(dtype=DT_STRING, string_val=[text])
             yield _event(Summary.Value(tag=path.name, tensor=tensor, metadata=metadata), 0)
 
@@ -120,7 +120,7 @@ def _session(tag: str, data: HParamsPluginData) -> Event:
 
 
 def _image(path: Path) -> Event:
-    image = Summary.Image(encoded_image_string=path.read_bytes())
+    image = Summary.Image(encoded_image_string=safe_reading.read_bytes(path))
     return _event(Summary.Value(tag=path.stem, image=image), 0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import wandb
 
 from landscape.export.trackers import ExportResult, TrackedRun
-from landscape.storage import disk
+from landscape.storage import disk, safe_reading
 
 
 def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) -> ExportResult:
@@ -25,7 +25,7 @@ def write(runs: Sequence[TrackedRun], directory: Path, destination: str | None) 
     digest = hashlib.sha256(f"{mode} {entity}/{project}".encode()).hexdigest()[:8]
     exported_list = directory / "wandb" / f"exported-{mode}-{digest}"
     _refuse_links(directory, exported_list)
-    known = exported_list.read_text(encoding="utf-8").split() if exported_list.exists() else []
+    known = safe_reading.read_text(exported_list).split() if exported_list.exists() else []
     new = [run for run in runs if run.version not in known]
     for run in new:
         _write(run, directory, entity, project)

@@ -40,13 +40,15 @@ class TrackedRun:
 class ExportResult:
     """The destination, the numbers of new runs and of runs already there, and unreadable runs.
 
-    `unreadable` maps the names of runs that were left out to the reasons.
+    `unreadable` maps the names of runs that were left out to the reasons. `warnings` name files
+    that were changed or cannot be verified.
     """
 
     destination: str
     new: int
     known: int
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def export(directory: Path, tracker: str, destination: str | None = None) -> ExportResult:
@@ -75,7 +77,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
         raise StorageError(f"export to {tracker} failed: {first_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
         raise UserError(f"export to {tracker} failed: {first_line(error)}") from error
-    return replace(exported, unreadable=results.unreadable)
+    return replace(exported, unreadable=results.unreadable, warnings=results.warnings)
 
 
 def tracked_runs(results: Results) -> Iterator[TrackedRun]:

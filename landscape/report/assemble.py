@@ -102,7 +102,8 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     shown = tables.display(comparison)
     rows = tuple(shown.itertuples(index=False, name=None))
-    record = ReportRecord(source, tuple(shown), rows, results.unreadable, tuple(undrawn))
+    warnings = (*results.warnings, *undrawn)
+    record = ReportRecord(source, tuple(shown), rows, results.unreadable, warnings)
     stored_report.write(experiment_dir, record)
     return Report(directory, index, comparison, failed, results.unreadable, record)
 
@@ -224,7 +225,7 @@ def _write_figures(
 def _notes(results: Results, view: View, selected: bool) -> list[str]:
     """Returns the notes below the comparison: target, selection, pairing, and what is left out."""
     metric = view.label
-    notes = [_target_note(results, view)]
+    notes = [*(f"Warning: {text}." for text in results.warnings), _target_note(results, view)]
     if selected:
         notes.append(
             "The comparison and the figures show each swept loss at the point of the sweep with "

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import landscape
-from landscape.storage import disk, experiment_folder, store
+from landscape.storage import disk, experiment_folder, safe_reading, store
 from landscape.storage.records import FileDigest, ReportRecord
 
 _RECORD = "report.json"
@@ -41,7 +41,11 @@ def up_to_date(directory: Path) -> ReportRecord | None:
     path = folder(directory)
     try:
         record = store.read_record(path / _RECORD, ReportRecord)
-        fresh = record.source == source(directory) and record.files == _digests(path)
+        fresh = (
+            record.source == source(directory)
+            and record.digest == _digest(record)
+            and record.files == _digests(path)
+        )
     except (OSError, ValueError):
         return None
     return record if fresh else None
@@ -50,7 +54,8 @@ def up_to_date(directory: Path) -> ReportRecord | None:
 def write(directory: Path, record: ReportRecord) -> None:
     """Writes the record of a report, with the digests of its files. Call it last."""
     path = folder(directory)
-    store.write_record(path / _RECORD, replace(record, files=_digests(path)))
+    digests = _digests(path)
+    store.write_record(path / _RECORD, replace(record, files=digests, digest=_digest(record)))
 
 
 def source(directory: Path) -> str:
@@ -64,9 +69,8 @@ def source(directory: Path) -> str:
     parts += [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
     for parent, _, _ in sorted(os.walk(Path(landscape.__file__).parent)):
         parts += _listing(Path(parent))
-    for name in ("experiment.yaml", "plan.json", "across.json"):
-        path = directory / name
-        parts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else name)
+    for name in ("experiment.yaml", "plan.json", "across.json", experiment_folder.CONTENTS):
+        parts.append(f"{name} {_file_digest(directory / name)}")
     with contextlib.suppress(OSError, ValueError):  # a damaged plan is reported by who reads it
         for run_id in experiment_folder.read_plan(directory):
             parts += [run_id, *_listing(store.run_folder(directory, run_id))]
@@ -74,12 +78,12 @@ def source(directory: Path) -> str:
 
 
 def _listing(path: Path) -> list[str]:
-    """Returns name, size and time of the files in a folder that a report can depend on."""
+    """Returns name, kind, size and time of what a report can depend on in a folder."""
     lines = []
     for entry in _entries(path):
-        if entry.name not in (store.LOG, store.PROGRESS) and entry.is_file():
-            state = entry.stat()
-            lines.append(f"{entry.name} {state.st_size} {state.st_mtime_ns}")
+        if entry.name not in (store.LOG, store.PROGRESS):
+            state = entry.stat(follow_symlinks=False)
+            lines.append(f"{entry.name} {state.st_mode} {state.st_size} {state.st_mtime_ns}")
     return lines
 
 
@@ -88,11 +92,24 @@ def _digests(path: Path) -> dict[str, FileDigest]:
     digests = {}
     for parent in _folders(path):
         for entry in _entries(parent):
-            if entry.is_file(follow_symlinks=False) and entry.name != _RECORD:
-                content = Path(entry.path).read_bytes()
-                digest = FileDigest(len(content), hashlib.sha256(content).hexdigest())
+            digest = _file_digest(Path(entry.path)) if entry.name != _RECORD else None
+            if digest is not None:
                 digests[str(Path(entry.path).relative_to(path))] = digest
     return digests
+
+
+def _file_digest(path: Path) -> FileDigest | None:
+    """Returns the digest of a file; None if it is missing or cannot be read."""
+    try:
+        return FileDigest(*safe_reading.size_and_sha256(path))
+    except (OSError, safe_reading.UnreadableFile):
+        return None
+
+
+def _digest(record: ReportRecord) -> str:
+    """Returns the digest of what a report shows in a terminal."""
+    shown = replace(record, files={}, digest="")
+    return hashlib.sha256(store.record_bytes(shown)).hexdigest()
 
 
 def _entries(path: Path) -> Iterator[os.DirEntry[str]]:

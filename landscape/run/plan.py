@@ -9,7 +9,8 @@ from landscape import config
 from landscape.config import AcrossSettings, Experiment, Run, same_training
 from landscape.config.run_identity import TRAINING_FIELDS
 from landscape.errors import UserError
-from landscape.storage import experiment_folder, store
+from landscape.storage import contents, experiment_folder, safe_reading, store
+from landscape.storage.contents import Contents
 from landscape.storage.records import CrossRunRecord
 
 
@@ -43,13 +44,17 @@ class Planned(NamedTuple):
 def plan(
     runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
 ) -> dict[str, Planned]:
-    """Returns the action for each run, by id."""
+    """Returns the action for each run, by id.
+
+    A run is performed again if its status is not as listed when the last command ended.
+    """
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
     ids = {run.id for run in runs}
     unused = [name for name in experiment_folder.run_ids(directory) if name not in ids]
     trainings = {same_training(name): name for name in unused}
-    plans = {run.id: _plan_run(run, directory, trainings, retry_failed) for run in runs}
+    listed = contents.read(directory)
+    plans = {run.id: _plan_run(run, listed, trainings, retry_failed) for run in runs}
     namesakes = {_without_digest(name): name for name in unused}
     for run in runs:
         namesake = namesakes.get(_without_digest(run.id))
@@ -85,7 +90,7 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
     """
     path = directory / "experiment.yaml"
     try:
-        stored = config.experiment_from(path.read_text(encoding="utf-8"), str(path))
+        stored = config.experiment_from(safe_reading.read_text(path), str(path))
     except (OSError, ValueError, UserError):
         return
     losses = {loss.name for loss in stored.losses} & {loss.name for loss in experiment.losses}
@@ -98,12 +103,15 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
     )
 
 
-def _plan_run(run: Run, directory: Path, unused: Mapping[str, str], retry_failed: bool) -> Planned:
-    name = run.id
+def _plan_run(run: Run, listed: Contents, unused: Mapping[str, str], retry_failed: bool) -> Planned:
+    name, directory = run.id, listed.directory
     if not store.run_folder(directory, name).exists():
         name = unused.get(same_training(name), name)
     folder = store.run_folder(directory, name)
     stored = _stored(folder)
+    content = store.status_content(folder)
+    if content is not None and listed.status_differs(name, content):
+        return Planned("new", name, (store.STATUS,))
     action, damaged = _action(run, folder, stored, retry_failed)
     if stored is None or action == "new":
         return Planned(action, name, damaged)
@@ -113,8 +121,8 @@ def _plan_run(run: Run, directory: Path, unused: Mapping[str, str], retry_failed
 
 def _stored(folder: Path) -> Run | None:
     try:
-        return config.read_run(folder / "config.yaml")
-    except UserError:
+        return config.run_from(safe_reading.read_text(folder / "config.yaml"))
+    except (OSError, ValueError, UserError):
         return None
 
 
@@ -124,7 +132,7 @@ def _action(
     """Returns the action for the run in this folder, and its damaged files."""
     status = store.read_status(folder)
     if status is None:
-        return "new", (store.STATUS,) if (folder / store.STATUS).exists() else ()
+        return "new", (store.STATUS,) if safe_reading.exists(folder / store.STATUS) else ()
     damaged = tuple(store.damaged(folder))
     if status == "failed":
         return "retry" if retry_failed else "failed", ()

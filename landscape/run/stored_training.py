@@ -9,9 +9,11 @@ import numpy as np
 from landscape.config import Run
 from landscape.parts.models import Model
 from landscape.run.measurements import Training
-from landscape.storage import array_files, store
+from landscape.run.training_inputs import checkpoint_count
+from landscape.storage import array_files, array_limits, store
 
 PyTree = Any
+_HEADER = 4096  # bytes that the description of a tensor in a file takes at most
 
 
 def training_files(training: Training) -> dict[str, bytes]:
@@ -44,12 +46,14 @@ def read_training(run: Run, model: Model, folder: Path) -> Training | None:
 
 def _read_training(run: Run, model: Model, folder: Path) -> Training:
     like = _shapes(model)
-    tensors = array_files.read_params(folder)
+    tensors = array_files.read_params(folder, _most_bytes(like, 3))
     steps, checkpoints = np.zeros(0, int), like
     if run.checkpoints:
-        steps, named = array_files.read_checkpoints(folder)
-        checkpoints = _restore(like, named, "")
-    trace = {name: column.to_numpy() for name, column in array_files.read_trace(folder).items()}
+        count = checkpoint_count(run)
+        steps, named = array_files.read_checkpoints(folder, _most_bytes(like, count))
+        checkpoints = _restore(like, named, "", axes=1)
+    stored_trace = array_files.read_trace(folder, array_limits.most_rows(run))
+    trace = {name: column.to_numpy() for name, column in stored_trace.items()}
     last = int(trace["step"][-1])
     return Training(
         initial=_restore(like, tensors, "initial/"),
@@ -64,8 +68,15 @@ def _read_training(run: Run, model: Model, folder: Path) -> Training:
 
 def read_ends(model: Model, folder: Path) -> tuple[PyTree, PyTree]:
     """Returns the trained and the initial parameters of a finished run."""
-    like, tensors = _shapes(model), array_files.read_params(folder)
+    like = _shapes(model)
+    tensors = array_files.read_params(folder, _most_bytes(like, 3))
     return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
+
+
+def _most_bytes(like: PyTree, count: int) -> int:
+    """Returns the largest size of a file with `count` copies of the parameters."""
+    leaves = jax.tree.leaves(like)
+    return count * sum(leaf.size * leaf.dtype.itemsize + _HEADER for leaf in leaves) + _HEADER
 
 
 def _shapes(model: Model) -> PyTree:
@@ -76,10 +87,19 @@ def _tensors(tree: PyTree) -> dict[str, np.ndarray]:
     return {_name(path): np.asarray(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str) -> PyTree:
-    return jax.tree_util.tree_map_with_path(
-        lambda path, _: jax.device_put(tensors[f"{prefix}{_name(path)}"]), like
-    )
+def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str, axes: int = 0) -> PyTree:
+    """Returns the parameters in the tensors of a file, which have `axes` leading axes.
+
+    Raises KeyError if one is missing, ValueError if its shape is not that of the model.
+    """
+
+    def restore(path: tuple, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        tensor = tensors[f"{prefix}{_name(path)}"]
+        if tensor.shape[axes:] != leaf.shape or tensor.dtype != leaf.dtype:
+            raise ValueError(f"{_name(path)} has the shape {tensor.shape}, its model {leaf.shape}")
+        return jax.device_put(tensor)
+
+    return jax.tree_util.tree_map_with_path(restore, like)
 
 
 def _name(path: tuple) -> str:

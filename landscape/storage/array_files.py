@@ -1,17 +1,35 @@
-"""The arrays of a run: Parquet, NPZ and safetensors files. Nothing is pickled."""
+"""The arrays of a run: Parquet, NPZ and safetensors files. Nothing is pickled.
+
+Sizes and types are read from the headers of a file before any array is.
+"""
 
 import io
+import math
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load, save
+
+from landscape.storage import safe_reading
+from landscape.storage.safe_reading import UnreadableFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Arrays = Mapping[str, np.ndarray]
+
+# Bounds for files whose config is unknown.
+_MOST_ROWS = 10_000_000
+_MOST_SLICE_BYTES = 2**31
+_MOST_ARRAYS = 10_000
+_LONGEST_NAME = 500  # characters
+_WIDEST = 8  # bytes of a number
+# The compressions of this program's files; others expand a file by more than a factor of 100.
+_COMPRESSIONS = ("SNAPPY", "UNCOMPRESSED")
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def trace_bytes(columns: Arrays) -> bytes:
@@ -24,13 +42,53 @@ def trace_bytes(columns: Arrays) -> bytes:
     return buffer.getvalue()
 
 
-def read_trace(folder: Path) -> "pd.DataFrame":
-    """Returns the trace. Raises OSError or ValueError if it is missing or damaged."""
+def read_trace(folder: Path, most_rows: int = _MOST_ROWS) -> "pd.DataFrame":
+    """Returns the trace. Raises OSError or ValueError if it is missing or damaged.
+
+    Raises UnreadableFile if no run writes it: more rows than `most_rows`, or columns without
+    numbers.
+    """
     import pyarrow.parquet
 
-    # Threads would take longer to start than a trace takes to read.
-    with pyarrow.parquet.ParquetFile(folder / "trace.parquet") as file:
-        return file.read(use_threads=False).to_pandas(use_threads=False)
+    path = folder / "trace.parquet"
+    with safe_reading.opened(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
+        _check_trace(parquet, most_rows)
+        # Threads would take longer to start than a trace takes to read.
+        table = parquet.read(use_threads=False)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count:
+            raise UnreadableFile(f"the column `{name}` has missing values")
+    return table.to_pandas(use_threads=False)
+
+
+def _check_trace(parquet: Any, most_rows: int) -> None:
+    """Raises UnreadableFile if the header of a trace describes what no run writes."""
+    import pyarrow
+
+    metadata, schema, types = parquet.metadata, parquet.schema_arrow, pyarrow.types
+    numeric = (types.is_integer, types.is_floating, types.is_boolean)
+    if metadata.num_rows > most_rows:
+        rows = f"{metadata.num_rows:,} rows"
+        raise UnreadableFile(f"it has {rows}; its run has at most {most_rows:,}")
+    if len(schema) > _MOST_ARRAYS:
+        raise UnreadableFile(f"it has {len(schema):,} columns, at most {_MOST_ARRAYS:,} are read")
+    if len(set(schema.names)) < len(schema):
+        raise UnreadableFile("two of its columns have the same name")
+    for column in schema:
+        _check_name(column.name)
+        if not any(is_kind(column.type) for is_kind in numeric):
+            raise UnreadableFile(
+                f"the column `{column.name}` has the type {str(column.type)[:60]}; expected numbers"
+            )
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            if column.compression not in _COMPRESSIONS:
+                raise UnreadableFile(f"it is compressed by {column.compression}")
+
+
+def _check_name(name: str) -> None:
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UnreadableFile(f"the name {name[:40]!r} is too long or not printable")
 
 
 def slices_bytes(arrays: Arrays) -> bytes:
@@ -40,13 +98,62 @@ def slices_bytes(arrays: Arrays) -> bytes:
     return buffer.getvalue()
 
 
-def read_slices(folder: Path) -> dict[str, np.ndarray]:
-    """Returns all arrays of `slices.npz`; none if the file is missing."""
+def read_slices(folder: Path, most_bytes: int = _MOST_SLICE_BYTES) -> dict[str, np.ndarray]:
+    """Returns all arrays of `slices.npz`; none if the file is missing.
+
+    Raises OSError, ValueError or BadZipFile if it is damaged; UnreadableFile if no run writes it:
+    arrays of other types than numbers, or of more than `most_bytes` in all.
+    """
     path = folder / "slices.npz"
-    if not path.exists():
+    if not safe_reading.exists(path):
         return {}
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    with safe_reading.opened(path) as file, zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if len(members) > _MOST_ARRAYS:
+            raise UnreadableFile(
+                f"it has {len(members):,} arrays, at most {_MOST_ARRAYS:,} are read"
+            )
+        if size > most_bytes:
+            raise UnreadableFile(
+                f"it expands to {size:,} bytes, those of its run to {most_bytes:,}"
+            )
+        if len({member.filename for member in members}) < len(members):
+            raise UnreadableFile("two of its arrays have the same name")
+        return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """Returns one array of an archive; its header is checked first."""
+    name = member.filename.removesuffix(".npy")
+    _check_name(name)
+    if member.compress_type not in _ZIP_METHODS or member.flag_bits & 1:
+        raise UnreadableFile(f"`{name}` is encrypted or compressed by another method than deflate")
+    with archive.open(member) as content:
+        version = np.lib.format.read_magic(content)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read_header is None:
+            raise ValueError(f"`{name}` has an unknown version of the format NPY: {version}")
+        shape, by_columns, dtype = read_header(content)
+        if dtype.kind not in "biuf" or dtype.itemsize > _WIDEST:
+            raise UnreadableFile(f"`{name}` has the type {str(dtype)[:60]}; expected numbers")
+        size = math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or content.tell() + size != member.file_size:
+            raise UnreadableFile(f"`{name}` has the shape {str(shape)[:60]}, unlike its size")
+        numbers = bytearray(content.read(size))
+    return np.ndarray(shape, dtype, numbers, order="F" if by_columns else "C")
+
+
+def is_archive(path: Path) -> bool:
+    """Returns whether a file exists and is a zip archive, as NPZ files are."""
+    try:
+        with safe_reading.opened(path) as file:
+            return zipfile.is_zipfile(file)
+    except (OSError, UnreadableFile):
+        return False
 
 
 def tensors_bytes(tensors: Arrays) -> bytes:
@@ -54,9 +161,13 @@ def tensors_bytes(tensors: Arrays) -> bytes:
     return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
 
 
-def read_params(folder: Path) -> dict[str, np.ndarray]:
-    """Returns the tensors of `params.safetensors` by name."""
-    return load((folder / "params.safetensors").read_bytes())
+def read_params(folder: Path, most_bytes: int | None = None) -> dict[str, np.ndarray]:
+    """Returns the tensors of `params.safetensors` by name.
+
+    Raises OSError, ValueError or SafetensorError if it is missing, damaged or larger than
+    `most_bytes`.
+    """
+    return load(safe_reading.read_bytes(folder / "params.safetensors", most_bytes))
 
 
 def checkpoints_bytes(steps: np.ndarray, tensors: Arrays) -> bytes:
@@ -65,8 +176,10 @@ def checkpoints_bytes(steps: np.ndarray, tensors: Arrays) -> bytes:
     return tensors_bytes(named)
 
 
-def read_checkpoints(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Returns the steps of the checkpoints, and their parameters by name."""
-    tensors = load((folder / "checkpoints.safetensors").read_bytes())
+def read_checkpoints(
+    folder: Path, most_bytes: int | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns the steps of the checkpoints, and their parameters by name; see `read_params`."""
+    tensors = load(safe_reading.read_bytes(folder / "checkpoints.safetensors", most_bytes))
     steps = tensors.pop("step")
     return steps, {name.removeprefix("params/"): array for name, array in tensors.items()}

@@ -8,8 +8,11 @@ from pydantic import model_validator
 
 from landscape.storage.schema import (
     Grid,
+    Name,
+    Natural,
     Number,
     OmitsNull,
+    Text,
     Value,
     Vector,
     check_equal_lengths,
@@ -26,15 +29,15 @@ Interval = tuple[Number, Number]
 class Where(OmitsNull):
     """An operation in the user's source. Columns count from 1 and are missing if unknown."""
 
-    file: str
+    file: Text
     """Path of the source file."""
-    line: int
+    line: Natural
     """Line, from 1."""
-    text: str = ""
+    text: Text = ""
     """The line itself."""
-    column: int | None = None
+    column: Natural | None = None
     """First column of the operation."""
-    end_column: int | None = None
+    end_column: Natural | None = None
     """Column after its last one."""
 
 
@@ -42,17 +45,17 @@ class Where(OmitsNull):
 class Finding:
     """A reason why a loss is hard or impossible to train, or a note about it."""
 
-    code: str
+    code: Name
     """Code of the finding, such as `D101`; see docs/audit.md."""
     severity: Severity
     """`error`, `warning` or `note`."""
-    message: str
+    message: Text
     """The finding and its effect on training."""
     where: Where | None = None
     """The responsible operation; null if there is no single one."""
-    evidence: Mapping[str, Value] = field(default_factory=dict)
+    evidence: Mapping[Name, Value] = field(default_factory=dict)
     """Numbers from which the finding can be recomputed."""
-    suggestion: str | None = None
+    suggestion: Text | None = None
     """A replacement for the code."""
 
 
@@ -70,11 +73,11 @@ class Property:
 class Suspect:
     """An operation that can switch, and whether it does."""
 
-    operation: str
+    operation: Name
     """Name of the operation."""
-    fate: str
+    fate: Name
     """`confirmed`, `cancelled`, `unreachable`, `target only` or `inconclusive`."""
-    detail: str
+    detail: Text
     """Why."""
     where: Where | None = None
     """The operation in the source."""
@@ -86,7 +89,7 @@ class CurveMark:
 
     x: Number
     """Position on the axis of `shapes`."""
-    code: str
+    code: Name
     """Code of the finding."""
 
 
@@ -94,7 +97,7 @@ class CurveMark:
 class LossCurve:
     """Value and gradient of the loss against one prediction, for one target."""
 
-    label: str
+    label: Name
     """The target."""
     value: Vector
     """Loss at each x."""
@@ -114,11 +117,11 @@ class LossCurve:
 class LossPlane:
     """The loss over two predictions; grids have one row per y and one column per x."""
 
-    label: str
+    label: Name
     """The target."""
-    x_label: str
+    x_label: Name
     """Name of the first prediction."""
-    y_label: str
+    y_label: Name
     """Name of the second prediction."""
     x: Vector
     """Values of the first prediction."""
@@ -143,9 +146,9 @@ class LossPlane:
 class LimitTable:
     """Difference quotients at one suspect point as the step shrinks."""
 
-    label: str
+    label: Name
     """The target and the point."""
-    code: str
+    code: Name
     """Code of the finding."""
     steps: Vector
     """Steps h."""
@@ -170,7 +173,7 @@ class LossShapes:
     """Predictions along the axis of the curves."""
     lines: tuple[LossCurve, ...]
     """One curve per target."""
-    x_label: str = ""
+    x_label: Name = ""
     """Name of the axis."""
     plane: LossPlane | None = None
     """The loss over two predictions; null if it has a single one."""
@@ -188,27 +191,27 @@ class LossShapes:
 class Audit:
     """The judgment of one loss, activation or function; docs/audit.md explains every code."""
 
-    loss: str
+    loss: Name
     """Name of the loss, activation or function."""
-    kind: str
+    kind: Name
     """`loss`, `activation` or `function`."""
-    task: str | None
+    task: Name | None
     """Task it was audited for; null if none."""
-    domain: str
+    domain: Name
     """Set of valid predictions: `real`, `unit`, `simplex` or `positive`."""
-    head: str | None
+    head: Name | None
     """`sigmoid` or `softmax` if one feeds the loss."""
     verdict: Verdict
     """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
-    properties: Mapping[str, Property]
+    properties: Mapping[Name, Property]
     """By name: smoothness, convex, lipschitz, curvature, range, dead_fraction, coverage."""
     findings: tuple[Finding, ...]
     """The most severe first."""
     suspects: tuple[Suspect, ...] = ()
     """Operations that can switch, and whether they do."""
-    targets: Mapping[str, Value] = field(default_factory=dict)
+    targets: Mapping[Name, Value] = field(default_factory=dict)
     """Targets that the evidence refers to."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     """Tests that were not possible, and caveats."""
     shapes: LossShapes | None = None
     """Data of the figure; not part of `landscape audit --json`."""
@@ -229,9 +232,9 @@ class Audit:
 class FailedAudit:
     """A loss that could not be audited."""
 
-    loss: str
+    loss: Name
     """Name of the loss, activation or function."""
-    error: str
+    error: Text
     """Why it could not be audited."""
 
     def to_json(self) -> dict[str, Any]:

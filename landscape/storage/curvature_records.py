@@ -7,7 +7,15 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from landscape.storage.schema import Number, Vector, check_equal_lengths, record
+from landscape.storage.schema import (
+    Name,
+    Natural,
+    Number,
+    Text,
+    Vector,
+    check_equal_lengths,
+    record,
+)
 
 
 @record
@@ -24,7 +32,7 @@ class EstimateRecord:
 class LayerTraceRecord(EstimateRecord):
     """Trace of the diagonal block of one layer."""
 
-    parameters: int
+    parameters: Annotated[Natural, Field(ge=1)]
     """Number of parameters of the layer."""
 
 
@@ -42,7 +50,7 @@ class DensityRecord:
     """Upper end of the band."""
     width: Number
     """Standard deviation of the Gaussian, in the units of the eigenvalues."""
-    probes: int = 0
+    probes: Natural = 0
     """Number of random probes."""
 
     @model_validator(mode="after")
@@ -69,9 +77,9 @@ class OperatorRecord:
     """|Hv - λv| of the eigenvectors of `largest`."""
     smallest_residuals: Vector = ()
     """|Hv - λv| of the eigenvectors of `smallest`."""
-    iterations: int | None = None
+    iterations: Natural | None = None
     """Lanczos iterations, at most N."""
-    layers: Mapping[str, LayerTraceRecord] = field(default_factory=dict)
+    layers: Mapping[Name, LayerTraceRecord] = field(default_factory=dict)
     """Trace per layer, by the layer's name."""
 
     @property
@@ -85,7 +93,7 @@ class OperatorRecord:
 class OmittedOperator:
     """A matrix that was requested but has no meaning for the loss."""
 
-    reason: str
+    reason: Text
     """Why it was omitted."""
 
 
@@ -93,11 +101,11 @@ class OmittedOperator:
 class CurvaturePoint:
     """Curvature of the risk on the evaluation set at one point of training."""
 
-    place: str
+    place: Name
     """`trained`, `initial` or `checkpoint`."""
-    step: int
+    step: Natural
     """Step of training at the point."""
-    parameters: int
+    parameters: Annotated[Natural, Field(ge=1)]
     """N, the number of parameters."""
     squared_norm: Number
     """Squared Euclidean norm of the parameters."""
@@ -105,7 +113,7 @@ class CurvaturePoint:
     """Mean loss over the evaluation set."""
     drop: Number
     """Initial risk minus trained risk; NaN if that is not positive."""
-    operators: Mapping[str, OperatorRecord | OmittedOperator]
+    operators: Mapping[Name, OperatorRecord | OmittedOperator]
     """By name: `hessian`, `gauss_newton`."""
 
     @property
@@ -125,9 +133,9 @@ class CurvaturePoint:
 class LossSmoothness:
     """Smoothness of the loss in its prediction, by the audit."""
 
-    value: str | None
+    value: Name | None
     """`smooth`, `C2`, `C1`, `C0` or `discontinuous`; null if unknown."""
-    how: str | None
+    how: Name | None
     """`proved` or `measured`."""
 
 
@@ -139,7 +147,7 @@ class CurvatureRecord:
     """The ends of training, then the checkpoints."""
     twice_differentiable: bool | None = None
     """Whether the loss has second derivatives everywhere; null if unknown."""
-    note: str = ""
+    note: Text = ""
     """A caveat about the Hessian; empty if there is none."""
     convex: bool | None = None
     """Whether the loss is convex in its prediction; null if unknown."""

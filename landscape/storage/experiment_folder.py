@@ -1,18 +1,19 @@
 """The folder of an experiment: its plan and its runs, and what may be deleted from it."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from landscape.errors import UserError
-from landscape.storage import disk, schema, store
-from landscape.storage.records import Plan
+from landscape.storage import disk, safe_reading, schema, store
+from landscape.storage.records import MOST_RUNS, Plan
 
-# The process that works on the folder.
-HELD = "held.json"
+# The process that works on the folder, and the digests of what the folder holds.
+HELD, CONTENTS = "held.json", "contents.json"
 # Nothing else in the folder is ever deleted.
-_CONTENTS = ("runs", "report", "experiment.yaml", "plan.json", "across.json")
+_CONTENTS = ("runs", "report", "experiment.yaml", "plan.json", "across.json", CONTENTS)
 
 
 def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
@@ -23,17 +24,32 @@ def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
 def read_plan(experiment: Path) -> list[str]:
     """Returns the planned run ids; without a plan, the ids of all run folders.
 
-    Raises ValueError if one is not a valid run id: a foreign plan must not lead out of its folder.
+    Raises OSError or ValueError if the plan cannot be read, if an id is listed twice or is not
+    valid (a plan from elsewhere must not lead out of its folder), or if `runs` is a link.
     """
+    safe_reading.require_folder(experiment / "runs")
     plan = experiment / "plan.json"
-    return list(schema.from_text(plan.read_bytes(), Plan)) if plan.exists() else run_ids(experiment)
+    if not safe_reading.exists(plan):
+        return run_ids(experiment)
+    return list(schema.from_text(safe_reading.read_bytes(plan), Plan))
 
 
 def run_ids(experiment: Path) -> list[str]:
-    """Returns the ids of all run folders, planned or not, without symbolic links."""
+    """Returns the ids of all run folders, planned or not, without symbolic links.
+
+    Raises UnreadableFile if `runs` is a link, or if it has more folders than an experiment has.
+    """
     folder = experiment / "runs"
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return sorted(path.name for path in paths if path.is_dir() and not path.is_symlink())
+    safe_reading.require_folder(folder)
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    if len(names) > MOST_RUNS:
+        raise safe_reading.UnreadableFile(
+            f"`runs` has {len(names):,} folders, at most {MOST_RUNS:,} are read"
+        )
+    return names
 
 
 def move_run(experiment: Path, old: str, new: str) -> None:

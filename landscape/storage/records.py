@@ -5,46 +5,78 @@ and `audit_records`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from landscape.storage.schema import Number, OmitsNull, Value, Vector, check_equal_lengths, record
+from landscape.storage.schema import (
+    Name,
+    Natural,
+    Number,
+    OmitsNull,
+    Text,
+    Value,
+    Vector,
+    check_equal_lengths,
+    record,
+)
+
+# Runs of one experiment.
+MOST_RUNS = 100_000
+_LONGEST_RUN_ID = 240  # characters; file systems allow names of 255
+_RUN_ID = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*")
 
 
 def _run_id(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*", name):
-        raise ValueError(f"`{name}` is not a valid run id")
+    if not _RUN_ID.fullmatch(name) or len(name) > _LONGEST_RUN_ID:
+        raise ValueError(f"`{name[:_LONGEST_RUN_ID]}` is not a valid run id")
     return name
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        name, count = Counter(names).most_common(1)[0]
+        raise ValueError(f"it lists the run `{name}` {count} times")
+    return names
 
 
 # The name of a run's folder; never a path that leads out of the experiment.
 RunId = Annotated[str, AfterValidator(_run_id)]
 # `plan.json` of an experiment: the ids of its runs, in the order of the config.
-Plan = tuple[RunId, ...]
+Plan = Annotated[tuple[RunId, ...], Field(max_length=MOST_RUNS), AfterValidator(_unique)]
 
 
 @record
 class FileDigest:
     """The content of a file when the status was written."""
 
-    bytes: int
+    bytes: Natural
     """Size in bytes."""
-    sha256: str
+    sha256: Name
     """SHA-256 of the content, hexadecimal."""
+
+
+@record
+class ContentsRecord:
+    """`contents.json` of an experiment, written last: what its folder holds."""
+
+    files: Mapping[Name, FileDigest]
+    """Digests of `experiment.yaml`, `plan.json`, `across.json` and of `status.json` of each run, by
+    path in the folder."""
 
 
 @record
 class StatusRecord(OmitsNull):
     """`status.json` of a run, written last."""
 
-    status: str
+    status: Name
     """`done`, `diverged` or `failed`; `trained` until the measurements are stored."""
-    files: Mapping[str, FileDigest] | None = None
+    files: Mapping[Name, FileDigest] | None = None
     """Digest of every other lasting file, by name; missing in folders of earlier versions."""
-    reason: str | None = None
+    reason: Text | None = None
     """Why the run failed, such as `time limit`; missing if its own code raised."""
 
 
@@ -52,17 +84,17 @@ class StatusRecord(OmitsNull):
 class ProgressRecord(OmitsNull):
     """`progress.json` of a run, present while the run is under way."""
 
-    stage: str
+    stage: Name
     """`starting`, `train`, `curvature`, `slices` or `audit`."""
-    worker: str
+    worker: Name
     """Name of the worker that performs the run; empty without workers."""
-    pid: int
+    pid: Natural
     """Process id."""
-    host: str
+    host: Name
     """Host name."""
-    step: int | None = None
+    step: Natural | None = None
     """Last recorded step of training; missing outside of training."""
-    steps: int | None = None
+    steps: Natural | None = None
     """Steps of the whole training."""
     steps_per_second: float | None = None
     """Mean speed since the first recorded step."""
@@ -72,11 +104,11 @@ class ProgressRecord(OmitsNull):
 class Holder:
     """`held.json` of an experiment: the process that works on the folder, while it does."""
 
-    host: str
+    host: Name
     """Host name."""
-    pid: int
+    pid: Natural
     """Process id."""
-    since: str
+    since: Name
     """Local time with its offset from UTC."""
 
     def __str__(self) -> str:
@@ -87,23 +119,23 @@ class Holder:
 class MetaRecord:
     """`meta.json` of a run: how and where it was performed. No result depends on it."""
 
-    started: str = ""
+    started: Name = ""
     """UTC, ISO 8601."""
-    seconds: Mapping[str, Number] = field(default_factory=dict)
+    seconds: Mapping[Name, Number] = field(default_factory=dict)
     """Wall-clock seconds per stage: `train`, `curvature`, `slices`, `audit`."""
-    device: str = ""
+    device: Name = ""
     """Platform and kind of the first device."""
-    devices: int | None = None
+    devices: Natural | None = None
     """Number of local devices."""
-    machine: str = ""
+    machine: Name = ""
     """Operating system and processor."""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[Name, Text] = field(default_factory=dict)
     """Version of Python and of the packages that numbers depend on."""
-    git: str | None = None
+    git: Name | None = None
     """Git revision of the folder of the config, with a + if it has changes."""
-    trained_together: int | None = None
+    trained_together: Natural | None = None
     """Number of runs that were trained side by side in one program, this one included."""
-    side_by_side: int | None = None
+    side_by_side: Natural | None = None
     """Number of points of a slice that were evaluated at once; null without slices."""
 
 
@@ -111,9 +143,9 @@ class MetaRecord:
 class Check:
     """A comparison of two methods that compute the same number."""
 
-    name: str
+    name: Name
     """What was compared, such as `center` or `lanczos`."""
-    where: str
+    where: Name
     """The point, with the operator or the set of slices: `trained/lines/random`."""
     passed: bool | None
     """Null if the check is undecided."""
@@ -123,7 +155,7 @@ class Check:
     """The same number, computed by the other method."""
     tolerance: Number
     """Largest difference that passes."""
-    message: str
+    message: Text
     """The comparison as a sentence."""
 
 
@@ -131,21 +163,21 @@ class Check:
 class OutcomeRecord:
     """The outcome of a run, and the properties of its task."""
 
-    status: str
+    status: Name
     """`done` or `diverged`."""
-    primary_metric: str
+    primary_metric: Name
     """The metric by which losses are compared, a column of the trace."""
-    higher_is_better: Mapping[str, bool]
+    higher_is_better: Mapping[Name, bool]
     """Whether larger values are better, by metric."""
-    diverged_step: int | None = None
+    diverged_step: Natural | None = None
     """Step at which training diverged; null if it did not."""
-    task: str = ""
+    task: Name = ""
     """Task of the dataset."""
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[Name, ...] = ()
     """All metrics of the task, columns of the trace."""
-    parameters: int | None = None
+    parameters: Natural | None = None
     """N, the number of parameters."""
-    training_examples: int | None = None
+    training_examples: Natural | None = None
     """Number of training examples."""
 
 
@@ -161,19 +193,19 @@ class SummaryRecord(OutcomeRecord):
 class SolutionRecord:
     """A trained point under the losses of all runs with the same seed and initial point."""
 
-    run: str
+    run: Name
     """Run id."""
-    seed: int
+    seed: Natural
     """Seed of the run."""
     metric: Number
     """The primary metric on the evaluation set."""
-    risks: Mapping[str, Number]
+    risks: Mapping[Name, Number]
     """Risk of the trained point under the loss of each run, by run id."""
-    initial: Mapping[str, Number]
+    initial: Mapping[Name, Number]
     """Risk of the initial point, likewise."""
-    loss: str = ""
+    loss: Name = ""
     """Label of the run's loss."""
-    swept: Mapping[str, Value] = field(default_factory=dict)
+    swept: Mapping[Name, Value] = field(default_factory=dict)
     """Swept values of the run, by dotted key."""
 
 
@@ -181,29 +213,29 @@ class SolutionRecord:
 class InterpolationRecord:
     """The straight line between two trained points, under the losses of both ends."""
 
-    kind: str
+    kind: Name
     """`seeds`: two seeds of one loss; `losses`: two losses from one start."""
-    from_run: Annotated[str, Field(alias="from")]
+    from_run: Annotated[Name, Field(alias="from")]
     """Run id of the end at coordinate 0."""
-    to_run: Annotated[str, Field(alias="to")]
+    to_run: Annotated[Name, Field(alias="to")]
     """Run id of the end at coordinate 1."""
     coordinates: Annotated[Vector, Field(min_length=2)]
     """Positions on the line, from 0 to 1."""
     metric: Vector
     """The primary metric at each position, the mean over the evaluation sets of both ends."""
-    risks: Mapping[str, Vector]
+    risks: Mapping[Name, Vector]
     """Risk at each position under the loss and on the evaluation set of each end, by run id."""
-    drops: Mapping[str, Number]
+    drops: Mapping[Name, Number]
     """Initial risk minus trained risk of each end, by run id; NaN if that is not positive."""
-    from_loss: str = ""
+    from_loss: Name = ""
     """Label of the loss of the first end."""
-    to_loss: str = ""
+    to_loss: Name = ""
     """Label of the loss of the second end."""
-    from_seed: int | None = None
+    from_seed: Natural | None = None
     """Seed of the first end."""
-    to_seed: int | None = None
+    to_seed: Natural | None = None
     """Seed of the second end."""
-    swept: Mapping[str, Value] = field(default_factory=dict)
+    swept: Mapping[Name, Value] = field(default_factory=dict)
     """Swept values of both runs, by dotted key."""
 
     @model_validator(mode="after")
@@ -220,13 +252,13 @@ class InterpolationRecord:
 class CrossRunRecord:
     """`across.json` of an experiment: measurements between its runs."""
 
-    metric: str
+    metric: Name
     """The primary metric."""
     solutions: tuple[SolutionRecord, ...]
     """Every solution under every loss."""
     interpolations: tuple[InterpolationRecord, ...]
     """Lines between solutions."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Text, ...] = ()
     """Measurements that failed, with the reason."""
     key: str | None = None
     """Identifies the settings and runs of these measurements; null if there are problems."""
@@ -236,15 +268,17 @@ class CrossRunRecord:
 class ReportRecord:
     """`report.json` of a report: what it was built from, written last."""
 
-    source: str
+    source: Name
     """Digest of everything that the report depends on."""
-    headings: tuple[str, ...]
+    headings: tuple[Text, ...]
     """The headings of the comparison in a terminal."""
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Text, ...], ...]
     """The comparison in a terminal, one row per loss."""
-    unreadable: Mapping[str, str]
+    unreadable: Mapping[Name, Text]
     """Why a run is omitted, by run id."""
-    warnings: tuple[str, ...] = ()
-    """What else is missing or doubtful."""
-    files: Mapping[str, FileDigest] = field(default_factory=dict)
+    warnings: tuple[Text, ...] = ()
+    """Figures that are missing, and files that were changed or cannot be verified."""
+    digest: Name = ""
+    """SHA-256 of the keys above, hexadecimal."""
+    files: Mapping[Name, FileDigest] = field(default_factory=dict)
     """Digest of every other file of the report, by its path in the folder."""

@@ -11,8 +11,10 @@ from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     TypeAdapter,
     ValidationError,
@@ -25,6 +27,8 @@ Record = TypeVar("Record")
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NON_FINITE |= {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # of version 0.1.0
+_LONGEST_NAME, _LONGEST_TEXT = 1000, 20_000  # characters
+_INTEGERS = 2**63  # every integer is smaller, as in NumPy
 
 
 @dataclass_transform(frozen_default=True)
@@ -55,9 +59,11 @@ def _vector(values: Any) -> Any:
 
 
 def _from_json(value: Any) -> Any:
-    """Replaces the texts of non-finite numbers by numbers, at any depth."""
+    """Replaces the texts of non-finite numbers by numbers and cuts long texts, at any depth."""
     if isinstance(value, str):
-        return _NON_FINITE.get(value, value)
+        return _NON_FINITE.get(value, shortened(value))
+    if isinstance(value, int) and not -_INTEGERS <= value < _INTEGERS:
+        raise ValueError("found an integer of more than 64 bits")
     if isinstance(value, dict):
         return {key: _from_json(item) for key, item in value.items()}
     return [_from_json(item) for item in value] if isinstance(value, list) else value
@@ -72,6 +78,17 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def shortened(text: str) -> str:
+    """Returns a text without its middle if it is too long to be shown."""
+    half = _LONGEST_TEXT // 2
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: half - 5]} ... {text[-half:]}"
+
+
+# A text for a reader, which loses its middle if it is long.
+Text = Annotated[str, AfterValidator(shortened)]
+# A name, which must not lose anything.
+Name = Annotated[str, Field(max_length=_LONGEST_NAME)]
+Natural = Annotated[int, Field(ge=0, lt=_INTEGERS)]
 # A float that may be NaN or infinite; a null of an old folder is NaN.
 Number = Annotated[float, BeforeValidator(_number)]
 # Floats along one axis.

@@ -3,6 +3,7 @@
     <experiment>/experiment.yaml      the resolved config
     <experiment>/plan.json            the ids of its runs, in order
     <experiment>/across.json          measurements between runs
+    <experiment>/contents.json        digests of the files above and of the status of every run
     <experiment>/held.json            the process that works on the folder, while it does
     <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,
                                       checkpoints, audit, summary, log, status; its progress while
@@ -19,16 +20,16 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from landscape.errors import printable
-from landscape.storage import disk, schema
+from landscape.storage import array_files, disk, safe_reading, schema
 from landscape.storage.audit_records import AuditRecord
 from landscape.storage.curvature_records import CurvatureRecord
 from landscape.storage.records import FileDigest, ProgressRecord, StatusRecord
+from landscape.storage.safe_reading import UnreadableFile
 
 Record = TypeVar("Record")
 
@@ -41,6 +42,7 @@ TRAINING = ("trace.parquet", "params.safetensors", "checkpoints.safetensors")
 _MEASUREMENTS: dict[str, Any] = {"curvature.json": CurvatureRecord, "audit.json": AuditRecord}
 _REQUIRED = ("config.yaml", "trace.parquet", "params.safetensors", "summary.json")
 LOG, PROGRESS, STATUS = "log.txt", "progress.json", "status.json"
+_LONGEST_ERROR = 500_000  # characters of `error.txt`
 
 
 def write_record(path: Path, record: Any, *, lasting: bool = True) -> None:
@@ -55,7 +57,7 @@ def record_bytes(record: Any) -> bytes:
 
 def read_record(path: Path, kind: type[Record]) -> Record:
     """Reads a JSON file. Raises OSError or ValueError if it is missing, damaged or foreign."""
-    return schema.from_text(path.read_bytes(), kind)
+    return schema.from_text(safe_reading.read_bytes(path), kind)
 
 
 def read_valid_record(path: Path, kind: type[Record]) -> Record | None:
@@ -71,9 +73,25 @@ def run_folder(experiment: Path, run_id: str) -> Path:
     return experiment / "runs" / run_id
 
 
+def status_content(folder: Path) -> bytes | None:
+    """Returns the content of `status.json`; None if it is missing or cannot be read."""
+    try:
+        return safe_reading.read_bytes(folder / STATUS)
+    except (OSError, UnreadableFile):
+        return None
+
+
+def parse_status(content: bytes | None) -> StatusRecord | None:
+    """Returns the status of a run, its reason, and its files; None if it is unknown."""
+    try:
+        return None if content is None else schema.from_text(content, StatusRecord)
+    except ValueError:
+        return None
+
+
 def read_status_record(folder: Path) -> StatusRecord | None:
     """Returns the status of a run, its reason, and its files; None if it is unknown."""
-    return read_valid_record(folder / STATUS, StatusRecord)
+    return parse_status(status_content(folder))
 
 
 def read_status(folder: Path) -> str | None:
@@ -97,19 +115,19 @@ def write_run_files(
     folder: Path, files: Mapping[str, bytes], status: str, reason: str | None = None
 ) -> None:
     """Writes files of a run by name, and last the status with the digest of every file."""
-    existing = {
-        path.name
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_file() and not path.name.startswith(".")
-    }
+    names = {name for name in _sizes(folder) if not name.startswith(".")} | files.keys()
+    # Measurement files are rewritten after measuring, so their digests are not recorded yet.
+    names = names & {*TRAINING} if status == TRAINED else names - {LOG, PROGRESS, STATUS}
     digests = {
-        name: _digest(files[name] if name in files else (folder / name).read_bytes())
-        for name in sorted({*existing, *files} - {LOG, PROGRESS, STATUS})
-        # Measurement files are rewritten after measuring, so their digests are not recorded yet.
-        if status != TRAINED or name in TRAINING
+        name: _digest(files[name]) if name in files else _digest_of(folder / name)
+        for name in sorted(names)
     }
+    for name in (*files, STATUS):
+        if (folder / name).is_dir():
+            _delete(folder / name)
     contents = {folder / name: content for name, content in files.items()}
-    status_record = record_bytes(StatusRecord(status, digests, reason))
+    recorded = {name: file for name, file in digests.items() if file is not None}
+    status_record = record_bytes(StatusRecord(status, recorded, reason))
     disk.write_files(contents | {folder / STATUS: status_record})
 
 
@@ -123,6 +141,14 @@ def rewrite_config(folder: Path, config_yaml: str) -> None:
 
 def _digest(content: bytes) -> FileDigest:
     return FileDigest(len(content), hashlib.sha256(content).hexdigest())
+
+
+def _digest_of(path: Path) -> FileDigest | None:
+    """Returns the digest of a file; None if it cannot be read or is not one that a run writes."""
+    try:
+        return FileDigest(*safe_reading.size_and_sha256(path))
+    except (OSError, UnreadableFile):
+        return None
 
 
 def digest(folder: Path) -> str:
@@ -162,24 +188,22 @@ def _not_as_recorded(
     return [
         name
         for name, digest in digests.items()
-        if sizes.get(name) != digest.bytes or not _matches(folder / name, digest)
+        if sizes.get(name) != digest.bytes or _digest_of(folder / name) != digest
     ]
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Returns the size of every file in a folder."""
+    """Returns the size of every file in a folder; -1 for links, folders and devices."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+            return {
+                entry.name: entry.stat(follow_symlinks=False).st_size
+                if entry.is_file(follow_symlinks=False)
+                else -1
+                for entry in entries
+            }
     except OSError:
         return {}
-
-
-def _matches(path: Path, digest: FileDigest) -> bool:
-    try:
-        return _digest(path.read_bytes()) == digest
-    except OSError:
-        return False
 
 
 def write_failure(
@@ -190,15 +214,16 @@ def write_failure(
     The files of training stay, so that a completely trained run can be measured again.
     """
     clear_measured(folder)
-    files = {"config.yaml": config_yaml.encode(), "error.txt": explanation.encode()}
+    error = explanation[-_LONGEST_ERROR:].encode()
+    files = {"config.yaml": config_yaml.encode(), "error.txt": error}
     write_run_files(folder, files, "failed", reason)
 
 
 def read_failure(folder: Path) -> str:
     """Returns the last line of the error of a failed run."""
     try:
-        text = (folder / "error.txt").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = safe_reading.read_text(folder / "error.txt", errors="replace")
+    except (OSError, UnreadableFile):
         return "unknown error"
     lines = printable(text).strip().splitlines()
     return lines[-1] if lines else "unknown error"
@@ -250,29 +275,40 @@ def opened_log(folder: Path) -> Iterator[BinaryIO]:
 def read_log(folder: Path) -> list[str]:
     """Returns the lines of a run's log; an empty list without a log."""
     try:
-        return (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        return safe_reading.read_text(folder / LOG, errors="replace").splitlines()
+    except (OSError, UnreadableFile):
         return []
+
+
+def clear_status(folder: Path) -> None:
+    """Deletes the status of a run, so that it is performed again."""
+    disk.refuse_copies()
+    with disk.storing(folder / STATUS):
+        _delete(folder / STATUS)
 
 
 def clear_run(folder: Path) -> None:
     """Deletes the files of an earlier attempt, its status first; its log stays."""
     disk.refuse_copies()
-    (folder / STATUS).unlink(missing_ok=True)
+    _delete(folder / STATUS)
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name in (LOG, PROGRESS):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        if path.name not in (LOG, PROGRESS):
+            _delete(path)
 
 
 def clear_measured(folder: Path) -> None:
     """Deletes the files of an earlier measurement of the same training."""
     disk.refuse_copies()
     for name in MEASURED:
-        (folder / name).unlink(missing_ok=True)
+        _delete(folder / name)
+
+
+def _delete(path: Path) -> None:
+    """Deletes a file, a link, or a folder with everything in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def readable(folder: Path, names: Iterable[str]) -> bool:
@@ -281,7 +317,7 @@ def readable(folder: Path, names: Iterable[str]) -> bool:
         for name in names:
             if name.endswith(".json"):
                 read_record(folder / name, _MEASUREMENTS[name])
-            elif name.endswith(".npz") and not zipfile.is_zipfile(folder / name):
+            elif name.endswith(".npz") and not array_files.is_archive(folder / name):
                 return False
     except (OSError, ValueError):
         return False

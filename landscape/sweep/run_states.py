@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landscape.errors import UserError
-from landscape.storage import experiment_folder, store
+from landscape.storage import contents, experiment_folder, safe_reading, store
+from landscape.storage.contents import Contents
 from landscape.storage.records import ProgressRecord
 
 
@@ -21,8 +22,8 @@ def run_states(directory: Path, held: bool) -> dict[str, RunState]:
 
     The status is that of the run, or `running`, `missing` if it has not started, `interrupted` if
     it started and did not end, `damaged` if a file is missing or has another size than the run
-    wrote; contents are compared where they are used. `held`: whether a process is working on the
-    folder.
+    wrote, or its status is not as `contents.json` lists it; other contents are compared where they
+    are used. `held`: whether a process is working on the folder.
     """
     if not (directory / "experiment.yaml").is_file():
         if held:  # its programs are being built and checked
@@ -38,17 +39,29 @@ def run_states(directory: Path, held: bool) -> dict[str, RunState]:
             f"cannot read {directory / 'plan.json'}: {error}",
             hint="run the experiment again; finished runs are kept",
         ) from None
-    return {name: _state(store.run_folder(directory, name), held) for name in names}
+    listed = contents.read(directory)
+    return {name: _state(name, listed, held) for name in names}
 
 
-def _state(folder: Path, held: bool) -> RunState:
-    record = store.read_status_record(folder)
+def warnings(directory: Path, held: bool) -> tuple[str, ...]:
+    """Returns the warnings about an experiment's files; none while a process writes them."""
+    return () if held else contents.read(directory).warnings()
+
+
+def _state(name: str, listed: Contents, held: bool) -> RunState:
+    folder = store.run_folder(listed.directory, name)
+    if folder.is_symlink():
+        return RunState("damaged", "a symbolic link, which could lead out of the folder")
+    content = store.status_content(folder)
+    if listed.status_differs(name, content):
+        return RunState("damaged", f"{store.STATUS} was changed")
+    record = store.parse_status(content)
     if record is None or record.status == store.TRAINED:
         progress = store.read_progress(folder)
         if progress:
             return RunState("running" if held else "interrupted", None, progress)
     if record is None:
-        exists = (folder / store.STATUS).exists()
+        exists = safe_reading.exists(folder / store.STATUS)
         return RunState("damaged", store.STATUS) if exists else RunState("missing", None)
     if record.status in store.FINISHED and (names := store.resized(folder, record)):
         return RunState("damaged", ", ".join(names))

@@ -11,7 +11,8 @@ from landscape import config
 from landscape.config import AcrossSettings, Experiment, Run
 from landscape.errors import StorageError, UserError
 from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
-from landscape.storage import disk, experiment_folder, store
+from landscape.storage import contents, disk, experiment_folder, store
+from landscape.storage.contents import Contents
 from landscape.storage.records import Holder
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Event, Executor, ExecutorSpec, Note
@@ -33,7 +34,8 @@ class Measured(NamedTuple):
 class Session:
     """The runs of an experiment, the plan for each, and the folder, locked for this process.
 
-    `stale` is the process that held the folder last, if it did not exit cleanly.
+    `stale` is the process that held the folder last, if it did not exit cleanly; `listed` is what
+    the folder held when the last command ended.
     """
 
     experiment: Experiment
@@ -42,6 +44,7 @@ class Session:
     plan: dict[str, Planned]
     fresh: bool
     stale: Holder | None
+    listed: Contents
 
 
 @contextlib.contextmanager
@@ -66,7 +69,7 @@ def open_session(
             disk.refuse_links(directory, paths)
             for run_id in plans:  # left by a process that has ended
                 store.clear_progress(store.run_folder(directory, run_id))
-        yield Session(experiment, directory, runs, plans, fresh, stale)
+        yield Session(experiment, directory, runs, plans, fresh, stale, contents.read(directory))
 
 
 def events(
@@ -78,11 +81,17 @@ def events(
     Raises UserError for mistakes in the runs, StorageError if results cannot be written. Close the
     generator before the session, so that workers end while the folder is locked.
     """
-    stop = stop or threading.Event()
+    with contextlib.ExitStack() as ending:
+        yield from _events(session, spec, stop or threading.Event(), ending)
+
+
+def _events(
+    session: Session, spec: ExecutorSpec, stop: threading.Event, ending: contextlib.ExitStack
+) -> Iterator[Event | Deleting | Measured]:
     across, directory = session.experiment.across, session.directory
     pending = [run for run in session.runs if session.plan[run.id].pending]
     if not pending:
-        _update_folder(session)
+        _update_folder(session, ending)
         finished = done(session.runs, directory)
         if across is None or not across_missing(across, finished, directory):
             return
@@ -96,7 +105,7 @@ def events(
             if session.fresh:
                 yield Deleting(*experiment_folder.runs_and_bytes(directory))
                 experiment_folder.clear_experiment(directory)
-            _update_folder(session)
+            _update_folder(session, ending)
             yield from _trained_again(session)
             yield from executor.perform(pending, directory, stop)
         if across is not None and not stop.is_set():
@@ -128,17 +137,31 @@ def _measure_across(
         yield Note(str(error))
 
 
-def _update_folder(session: Session) -> None:
-    """Writes the experiment and its plan, and gives stored runs the names in the config."""
+def _update_folder(session: Session, ending: contextlib.ExitStack) -> None:
+    """Writes the experiment and its plan, and gives stored runs the names in the config.
+
+    Deletes what was changed since the last command ended. The list of the folder's contents is
+    missing from now on until `ending`.
+    """
     directory = session.directory
+    ending.callback(_list_contents, session)
+    contents.remove(directory)
     experiment_folder.clear_unfinished(directory)
+    if session.experiment.across is None or session.listed.differs("across.json"):
+        (directory / "across.json").unlink(missing_ok=True)
     disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
     experiment_folder.write_plan(directory, [run.id for run in session.runs])
-    if session.experiment.across is None:
-        (directory / "across.json").unlink(missing_ok=True)
     for run in session.runs:
         planned = session.plan[run.id]
+        if store.STATUS in planned.damaged:
+            store.clear_status(store.run_folder(directory, planned.folder))
         if planned.folder != run.id:
             experiment_folder.move_run(directory, planned.folder, run.id)
         if planned.renamed and not planned.pending:
             store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
+
+
+def _list_contents(session: Session) -> None:
+    """Lists what the folder holds; without a list, a report notes that it cannot be verified."""
+    with contextlib.suppress(OSError, ValueError, StorageError):
+        contents.write(session.directory, [run.id for run in session.runs], session.listed)

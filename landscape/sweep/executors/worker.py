@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from landscape.errors import UserError
-from landscape.storage import disk, store
+from landscape.storage import disk, safe_reading, store
 
 if TYPE_CHECKING:
     from landscape.config import AcrossSettings, Run
@@ -145,9 +145,9 @@ def measure_across(settings: "AcrossSettings", runs: "Sequence[Run]", directory:
 def probe_folder(directory: Path, name: str, content: str, answer: str) -> bool:
     """Returns whether this worker sees a file of its parent; writes the file `answer` in reply."""
     try:
-        text = (directory / name).read_text(encoding="utf-8")
+        text = safe_reading.read_text(directory / name)
         disk.write_bytes(directory / answer, text.encode(), lasting=False)
-    except (OSError, UserError):
+    except (OSError, ValueError, UserError):
         return False
     return text == content
 
@@ -238,9 +238,9 @@ def memory(process: psutil.Process) -> int:
 
 def _truncate(log: Path) -> None:
     """Removes the middle of a long log, so that endless printing cannot fill the disk."""
-    with _truncating, contextlib.suppress(OSError, UserError):
+    with _truncating, contextlib.suppress(OSError, ValueError, UserError):
         if log.stat().st_size > _MAX_LOG:
-            with log.open("rb") as file:
+            with safe_reading.opened(log, sys.maxsize) as file:
                 file.seek(-_LOG_END, os.SEEK_END)
                 tail = file.read().decode(errors="replace").rstrip("\n")
             os.truncate(log, _LOG_END)

@@ -1,0 +1,87 @@
+"""One run of an experiment, as read from its folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from landscape.config import Run
+from landscape.storage import store
+from landscape.storage.audit_records import AuditRecord
+from landscape.storage.curvature_records import CurvatureRecord
+from landscape.storage.records import Check, MetaRecord, SummaryRecord
+
+COUNTED = store.FINISHED
+STATES = (*COUNTED, "failed", "unfinished", "unreadable")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run as stored in its folder.
+
+    `status` is done, diverged or failed, as the run recorded it; unfinished if it recorded nothing
+    yet; unreadable if its files are damaged, with the reason in `error`. A run that counts has a
+    config, a trace and a summary. `problem` names its other files that cannot be read.
+    """
+
+    name: str
+    loss: str
+    seed: int | None
+    swept: Mapping[str, Any]
+    status: str
+    config: Run | None = None
+    error: str = ""
+    trace: pd.DataFrame = field(default_factory=pd.DataFrame)
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    summary: SummaryRecord | None = None
+    meta: MetaRecord = field(default_factory=MetaRecord)
+    audit: AuditRecord | None = None
+    curvature: CurvatureRecord | None = None
+    problem: str = ""
+
+    @property
+    def point(self) -> str:
+        """The swept values as one text, equal for all runs at one point of the sweep."""
+        return json.dumps(dict(self.swept), sort_keys=True, default=str)
+
+    @property
+    def counted(self) -> bool:
+        return self.status in COUNTED
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks of the run's own numbers."""
+        return () if self.summary is None else self.summary.checks
+
+    @property
+    def diverged_step(self) -> float:
+        step = None if self.summary is None else self.summary.diverged_step
+        if self.status != "diverged":
+            return np.nan
+        return float(self.trace["step"].iloc[-1] if step is None else step)
+
+    def column(self, name: str) -> np.ndarray:
+        """Returns a column of the trace as float64; all NaN if it was not recorded."""
+        if name not in self.trace:
+            return np.full(len(self.trace), np.nan)
+        return self.trace[name].to_numpy(dtype=np.float64)
+
+    def first(self, name: str) -> float:
+        return float(self.column(name)[0])
+
+    def last(self, name: str) -> float:
+        """Returns the last finite value, since a diverged run ends with non-finite values."""
+        values = self.column(name)
+        values = values[np.isfinite(values)]
+        return float(values[-1]) if len(values) else np.nan
+
+    def outcome(self, metric: str) -> float:
+        """Returns the metric at the end, or at the start if the run diverged.
+
+        A diverged run leaves no usable model. Dropping it would flatter its loss, and its last
+        finite value would hide the failure, so it counts as if it had learned nothing.
+        """
+        return self.first(metric) if self.status == "diverged" else float(self.column(metric)[-1])
