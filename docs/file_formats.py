@@ -22,12 +22,16 @@ A *number* is a JSON number or one of the texts `"NaN"`, `"Infinity"` and `"-Inf
 has no other way to write these. Earlier versions wrote null instead, and `"nan"`, `"inf"` and
 `"-inf"` in `audit.json`; such files are still read. Keys are sorted. Readers ignore unknown keys.
 
+An *integer* is not negative and has at most 63 bits. A reader shortens long texts, and refuses
+names of more than 1,000 characters.
+
 `plan.json` is a list of texts: the ids of the runs, in the order of the config.
 """
 _PLAIN = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
 _PLAIN |= {"Number": "number", "Vector": "list of numbers", "Value": "any value"}
 _PLAIN |= {"Grid": "list of lists of numbers", "None": "null", "Interval": "[number, number]"}
-_PLAIN |= {"Severity": "text", "Verdict": "text"}
+_PLAIN |= {"Severity": "text", "Verdict": "text", "Name": "text", "Text": "text"}
+_PLAIN |= {"Natural": "integer"}
 
 
 class Key(NamedTuple):
