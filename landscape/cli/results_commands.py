@@ -79,27 +79,26 @@ def _print_comparison(record: "ReportRecord") -> None:
 def status(directory: Path, as_json: bool, watch: bool) -> None:
     """Show the status of each run of the experiment in DIR."""
     from landscape.sweep import lock
-    from landscape.sweep.run_states import run_states, warnings
+    from landscape.sweep.run_states import folder_state
 
     if as_json and watch:
         raise UserError(
             "--json and --watch exclude each other", hint="call `status --json` repeatedly"
         )
     holder = lock.holder(directory)
-    states = run_states(directory, holder is not None)
+    states, warnings = folder_state(directory, holder is not None)
     if watch and holder is not None:
         _watch(directory)
         holder = lock.holder(directory)
-        states = run_states(directory, holder is not None)
-    texts = warnings(directory, holder is not None)
+        states, warnings = folder_state(directory, holder is not None)
     if as_json:
-        values = _states_as_json(holder, states) | {"warnings": texts}
+        values = _states_as_json(holder, states) | {"warnings": warnings}
         click.echo(json.dumps(values, indent=2))
         return
     lines = [f"{state.status:11} {name}{_details(state)}\n" for name, state in states.items()]
     click.echo("".join(lines), nl=False)
     message(_summary(states) or "no run has started: programs are being built and checked")
-    _print_warnings(texts)
+    _print_warnings(warnings)
     if holder is not None:
         message(f"in use by {holder}")
 

@@ -4,9 +4,9 @@ It has the digests of the experiment's files and of the status of each run, whic
 digests of the run's files. A number that was changed afterwards is thereby noticed.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from landscape.storage import disk, experiment_folder, safe_reading, store
@@ -37,7 +37,10 @@ class Contents:
         """Returns whether this content of a run's `status.json`, None if missing, is not listed."""
         if self.files is None:
             return False
-        return _digest_of(content) != self.files.get(_status(run_id))
+        digest = self.files.get(_status(run_id))
+        if content is None or digest is None:
+            return content is not None or digest is not None
+        return len(content) != digest.bytes or sha256(content).hexdigest() != digest.sha256
 
     def warnings(self) -> tuple[str, ...]:
         """Returns what a reader must know: files that were changed, or cannot be verified."""
@@ -95,9 +98,3 @@ def _digest(path: Path) -> FileDigest | None:
         return FileDigest(*safe_reading.size_and_sha256(path))
     except (OSError, safe_reading.UnreadableFile):
         return None
-
-
-def _digest_of(content: bytes | None) -> FileDigest | None:
-    if content is None:
-        return None
-    return FileDigest(len(content), hashlib.sha256(content).hexdigest())

@@ -50,20 +50,25 @@ def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
     Raises UnreadableFile if it is a symbolic link, not a regular file or larger than the limit,
     OSError if it is missing or cannot be opened.
     """
+    with os.fdopen(_open(path), "rb") as file:
+        _check(os.fstat(file.fileno()), path, limit)
+        yield file
+
+
+def _open(path: Path) -> int:
+    """Returns the descriptor of a file that is opened without following a link or waiting."""
     try:
-        handle = os.open(path, _FLAGS)
+        return os.open(path, _FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnreadableFile("it is a symbolic link") from None
         if error.errno in _NO_FILE:
             raise UnreadableFile("it is not a regular file") from None
         raise
-    with os.fdopen(handle, "rb") as file:
-        _check(os.fstat(handle), largest(path.name) if limit is None else limit)
-        yield file
 
 
-def _check(state: os.stat_result, limit: int) -> None:
+def _check(state: os.stat_result, path: Path, limit: int | None) -> None:
+    limit = largest(path.name) if limit is None else limit
     if not stat.S_ISREG(state.st_mode):
         kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
         raise UnreadableFile(f"it is {kind}")
@@ -78,8 +83,14 @@ def largest(name: str) -> int:
 
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """Returns the content of a file, see `opened`; a file that grows is read up to its size."""
-    with opened(path, limit) as file:
-        return file.read(os.fstat(file.fileno()).st_size)
+    handle = _open(path)
+    try:
+        state = os.fstat(handle)
+        _check(state, path, limit)
+        with open(handle, "rb", buffering=0, closefd=False) as file:
+            return file.read(state.st_size) or b""
+    finally:
+        os.close(handle)
 
 
 def read_text(path: Path, limit: int | None = None, errors: str = "strict") -> str:

@@ -194,16 +194,15 @@ def _not_as_recorded(
 
 def _sizes(folder: Path) -> dict[str, int]:
     """Returns the size of every file in a folder; -1 for links, folders and devices."""
+    sizes = {}
     try:
         with os.scandir(folder) as entries:
-            return {
-                entry.name: entry.stat(follow_symlinks=False).st_size
-                if entry.is_file(follow_symlinks=False)
-                else -1
-                for entry in entries
-            }
+            for entry in entries:
+                regular = entry.is_file(follow_symlinks=False)
+                sizes[entry.name] = entry.stat(follow_symlinks=False).st_size if regular else -1
     except OSError:
         return {}
+    return sizes
 
 
 def write_failure(

@@ -1,5 +1,6 @@
 """The state of each run of an experiment, read from its folder."""
 
+from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,15 @@ class RunState(NamedTuple):
     progress: ProgressRecord | None = None
 
 
-def run_states(directory: Path, held: bool) -> dict[str, RunState]:
-    """Returns the state of each run of an experiment, by run id.
+class FolderState(NamedTuple):
+    """The state of each run of an experiment, by run id, and warnings about changed files."""
+
+    runs: dict[str, RunState]
+    warnings: tuple[str, ...] = ()
+
+
+def folder_state(directory: Path, held: bool) -> FolderState:
+    """Returns the state of each run of an experiment, and warnings if no process works on it.
 
     The status is that of the run, or `running`, `missing` if it has not started, `interrupted` if
     it started and did not end, `damaged` if a file is missing or has another size than the run
@@ -27,31 +35,33 @@ def run_states(directory: Path, held: bool) -> dict[str, RunState]:
     """
     if not (directory / "experiment.yaml").is_file():
         if held:  # its programs are being built and checked
-            return {}
+            return FolderState({})
         raise UserError(
             f"{directory} does not contain an experiment",
             hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
         )
     try:
         names = experiment_folder.read_plan(directory)
+        folders = {*experiment_folder.run_ids(directory)}
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot read {directory / 'plan.json'}: {error}",
             hint="run the experiment again; finished runs are kept",
         ) from None
     listed = contents.read(directory)
-    return {name: _state(name, listed, held) for name in names}
+    states = {name: _state(name, listed, folders, held) for name in names}
+    return FolderState(states, () if held else listed.warnings())
 
 
-def warnings(directory: Path, held: bool) -> tuple[str, ...]:
-    """Returns the warnings about an experiment's files; none while a process writes them."""
-    return () if held else contents.read(directory).warnings()
+def run_states(directory: Path, held: bool) -> dict[str, RunState]:
+    """Returns the state of each run of an experiment by run id, see `folder_state`."""
+    return folder_state(directory, held).runs
 
 
-def _state(name: str, listed: Contents, held: bool) -> RunState:
+def _state(name: str, listed: Contents, folders: Set[str], held: bool) -> RunState:
     folder = store.run_folder(listed.directory, name)
-    if folder.is_symlink():
-        return RunState("damaged", "a symbolic link, which could lead out of the folder")
+    if name not in folders and safe_reading.exists(folder):
+        return RunState("damaged", "not a folder")
     content = store.status_content(folder)
     if listed.status_differs(name, content):
         return RunState("damaged", f"{store.STATUS} was changed")
