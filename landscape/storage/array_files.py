@@ -116,7 +116,7 @@ def read_slices(folder: Path, most_bytes: int = _MOST_SLICE_BYTES) -> dict[str, 
             )
         if size > most_bytes:
             raise UnreadableFile(
-                f"it expands to {size:,} bytes, those of its run to {most_bytes:,}"
+                f"it expands to {size:,} bytes; its run has at most {most_bytes:,}"
             )
         if len({member.filename for member in members}) < len(members):
             raise UnreadableFile("two of its arrays have the same name")

@@ -50,30 +50,33 @@ def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
     Raises UnreadableFile if it is a symbolic link, not a regular file or larger than the limit,
     OSError if it is missing or cannot be opened.
     """
-    with os.fdopen(_open(path), "rb") as file:
-        _check(os.fstat(file.fileno()), path, limit)
+    handle, _ = _open(path, limit)
+    with os.fdopen(handle, "rb") as file:
         yield file
 
 
-def _open(path: Path) -> int:
-    """Returns the descriptor of a file that is opened without following a link or waiting."""
+def _open(path: Path, limit: int | None) -> tuple[int, int]:
+    """Opens a file without following a link or waiting; returns its descriptor and its size."""
     try:
-        return os.open(path, _FLAGS)
+        handle = os.open(path, _FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnreadableFile("it is a symbolic link") from None
         if error.errno in _NO_FILE:
             raise UnreadableFile("it is not a regular file") from None
         raise
-
-
-def _check(state: os.stat_result, path: Path, limit: int | None) -> None:
-    limit = largest(path.name) if limit is None else limit
-    if not stat.S_ISREG(state.st_mode):
-        kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
-        raise UnreadableFile(f"it is {kind}")
-    if state.st_size > limit:
-        raise UnreadableFile(f"it has {state.st_size:,} bytes; at most {limit:,} are read")
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
+            raise UnreadableFile(f"it is {kind}")
+        most = largest(path.name) if limit is None else limit
+        if state.st_size > most:
+            raise UnreadableFile(f"it has {state.st_size:,} bytes; at most {most:,} are read")
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle, state.st_size
 
 
 def largest(name: str) -> int:
@@ -83,14 +86,9 @@ def largest(name: str) -> int:
 
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """Returns the content of a file, see `opened`; a file that grows is read up to its size."""
-    handle = _open(path)
-    try:
-        state = os.fstat(handle)
-        _check(state, path, limit)
-        with open(handle, "rb", buffering=0, closefd=False) as file:
-            return file.read(state.st_size) or b""
-    finally:
-        os.close(handle)
+    handle, size = _open(path, limit)
+    with os.fdopen(handle, "rb") as file:
+        return file.read(size)
 
 
 def read_text(path: Path, limit: int | None = None, errors: str = "strict") -> str:
