@@ -5,7 +5,7 @@ import pytest
 from landscape import config
 from landscape.errors import UserError
 from landscape.run.plan import plan, refuse_other_experiment
-from landscape.storage import store
+from landscape.storage import contents, store
 from landscape.sweep.executors.protocol import Note
 from landscape.sweep.session import Session, _trained_again
 
@@ -69,7 +69,7 @@ def test_runs_that_are_trained_again_are_counted_and_their_logs_state_why(tmp_pa
     experiment = load(tmp_path, "steps=30")
     runs = config.expand(experiment)
     plans = plan(runs, directory, fresh=False, retry_failed=False)
-    session = Session(experiment, directory, runs, plans, False, None)
+    session = Session(experiment, directory, runs, plans, False, None, contents.read(directory))
     assert [*_trained_again(session)] == [Note("4 runs are trained again: `steps` changed")]
     for run in runs:
         log = store.read_log(store.run_folder(directory, run.id))

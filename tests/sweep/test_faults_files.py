@@ -21,10 +21,10 @@ from helpers.misbehaving_sweep import (
 
 from landscape.errors import UserError
 from landscape.run.plan import Planned, plan
-from landscape.storage import store
+from landscape.storage import contents, store
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Ended
-from landscape.sweep.run_states import run_states
+from landscape.sweep.run_states import RunState, folder_state, run_states
 
 FEW = ("losses=[brier]",)
 
@@ -68,6 +68,7 @@ def test_damaged_files_are_detected_and_named(undisturbed, tmp_path, kind):
         assert (state.status, state.reason) == (("done", None) if same_size else ("damaged", name))
         (folder / name).write_bytes(content)
     assert {p.action for p in planned(path).values()} == {"done"}
+    contents.remove(directory)
     (folder / "status.json").write_text('{"status": "done"}')  # as written before digests existed
     assert planned(path)[folder.name] == Planned("done", folder.name)
     (folder / "trace.parquet").unlink()
@@ -96,6 +97,31 @@ def test_only_damaged_runs_are_performed_again(undisturbed, tmp_path):
     assert (other / "trace.parquet").stat().st_mtime_ns == kept
     assert_same_results(result_bytes(directory), result_bytes(undisturbed))
     assert statuses(run_sweep(path, *FEW)[0]) == []
+
+
+@pytest.mark.slow
+def test_what_was_changed_is_reported_and_computed_again(undisturbed, tmp_path):
+    path, directory = copied(undisturbed, tmp_path)
+    across = (*FEW, "across={losses: true, interpolations: [seeds], points: 3}")
+    run_sweep(path, *across, executor="serial")
+    assert folder_state(directory, False).warnings == ()
+    measured = (directory / "across.json").read_bytes()
+    (directory / "across.json").write_bytes(measured.replace(b'"metric": 0.', b'"metric": 0.9', 1))
+    one, other = sorted((directory / "runs").iterdir())
+    (one / "summary.json").write_bytes((other / "summary.json").read_bytes())
+    store.write_status(one, "done")
+    states, (warning,) = folder_state(directory, False)
+    assert warning.startswith("`across.json` was changed")
+    assert states[one.name] == RunState("damaged", "status.json was changed")
+    assert states[other.name].status == "done"
+    kept = (other / "trace.parquet").stat().st_mtime_ns
+    events, _ = run_sweep(path, *across, executor="serial")
+    assert statuses(events) == ["done"]
+    assert (other / "trace.parquet").stat().st_mtime_ns == kept
+    assert (directory / "across.json").read_bytes() == measured
+    assert_same_results(result_bytes(directory), result_bytes(undisturbed))
+    assert folder_state(directory, False).warnings == ()
+    assert statuses(run_sweep(path, *across)[0]) == []
 
 
 @pytest.fixture
