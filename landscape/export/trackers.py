@@ -10,7 +10,7 @@ import pandas as pd
 
 from landscape.errors import StorageError, UserError, first_line
 from landscape.report.results import Results, StoredRun, read
-from landscape.storage import disk, store
+from landscape.storage import disk, safe_reading, store
 
 # Files that are not exported: they describe the progress of a run, not its results.
 _INTERNAL_FILES = (store.STATUS, store.PROGRESS)
@@ -103,8 +103,10 @@ def _tracked_run(run: StoredRun, directory: Path) -> TrackedRun:
 
 
 def _is_exported(path: Path) -> bool:
-    """Returns whether to export a file: no internal files, and no links out of the folder."""
-    return path.is_file() and not path.is_symlink() and path.name not in _INTERNAL_FILES
+    """Returns whether to export a file: no internal, no huge one, and no link out of the folder."""
+    if path.name in _INTERNAL_FILES or path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_size <= safe_reading.largest(path.name)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

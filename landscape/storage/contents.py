@@ -45,7 +45,7 @@ class Contents:
     def warnings(self) -> tuple[str, ...]:
         """Returns what a reader must know: files that were changed, or cannot be verified."""
         if self.files is None:
-            return (f"{self.problem}: whether its numbers were changed cannot be verified",)
+            return (f"{self.problem}: that no number was changed cannot be verified",)
         return tuple(
             f"`{name}` was changed after `landscape run` wrote it; run the experiment again"
             for name in _FILES
@@ -59,7 +59,7 @@ def read(directory: Path) -> Contents:
     try:
         record = store.read_record(path, ContentsRecord)
     except FileNotFoundError:
-        problem = f"`{CONTENTS}` is missing, as after a killed sweep or from an earlier version"
+        problem = f"`{CONTENTS}` is missing, as during a sweep or from an earlier version"
         return Contents(directory, None, problem)
     except (OSError, ValueError) as error:
         return Contents(directory, None, f"`{CONTENTS}` cannot be read ({error})")

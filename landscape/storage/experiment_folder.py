@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landscape.errors import UserError
 from landscape.storage import disk, safe_reading, schema, store
-from landscape.storage.records import MOST_RUNS, Plan
+from landscape.storage.records import MOST_FOLDERS, Plan
 
 # The process that works on the folder, and the digests of what the folder holds.
 HELD, CONTENTS = "held.json", "contents.json"
@@ -45,9 +45,9 @@ def run_ids(experiment: Path) -> list[str]:
         return []
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    if len(names) > MOST_RUNS:
+    if len(names) > MOST_FOLDERS:
         raise safe_reading.UnreadableFile(
-            f"`runs` has {len(names):,} folders, at most {MOST_RUNS:,} are read"
+            f"`runs` has {len(names):,} folders, at most {MOST_FOLDERS:,} are read"
         )
     return names
 

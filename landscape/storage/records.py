@@ -24,8 +24,8 @@ from landscape.storage.schema import (
     record,
 )
 
-# Runs of one experiment.
-MOST_RUNS = 100_000
+# Folders of runs of one experiment, those of earlier configs included.
+MOST_FOLDERS = 100_000
 _LONGEST_RUN_ID = 240  # characters; file systems allow names of 255
 _RUN_ID = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*")
 
@@ -46,7 +46,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 # The name of a run's folder; never a path that leads out of the experiment.
 RunId = Annotated[str, AfterValidator(_run_id)]
 # `plan.json` of an experiment: the ids of its runs, in the order of the config.
-Plan = Annotated[tuple[RunId, ...], Field(max_length=MOST_RUNS), AfterValidator(_unique)]
+Plan = Annotated[tuple[RunId, ...], Field(max_length=MOST_FOLDERS), AfterValidator(_unique)]
 
 
 @record
