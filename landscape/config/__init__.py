@@ -11,7 +11,6 @@ from landscape.config.loading import (
     experiment_from,
     load,
     options,
-    read_run,
     run_from,
     schema,
     with_places,

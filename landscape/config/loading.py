@@ -84,15 +84,6 @@ def experiment_from(text: str, file: str = "experiment.yaml") -> Experiment:
     return read_as(Experiment, text, file)
 
 
-def read_run(path: Path) -> Run:
-    """Returns the run of a `config.yaml` that `dump` wrote."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read this run: {error}", place=Place(str(path))) from None
-    return run_from(text, str(path))
-
-
 def options(arguments: Sequence[str]) -> dict[str, Any]:
     """Returns the options of a part from `name=value` texts; values are YAML."""
     values = {}

@@ -18,17 +18,13 @@ from landscape.errors import UserError
 
 def test_a_run_is_loaded_without_its_parts(tmp_path):
     run = config.expand(load(tmp_path, own_parts(tmp_path), "steps=5,6"))[1]
-    (tmp_path / "config.yaml").write_text(config.dump(run))
     (tmp_path / "own.py").unlink()
-    assert config.read_run(tmp_path / "config.yaml") == run
     assert config.run_from(config.dump(run)) == run
     assert run.swept == {"steps": 6}
     assert run.label == "mine, steps=6, seed 0"
 
 
-def test_a_damaged_run_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match="cannot read"):
-        config.read_run(tmp_path / "none.yaml")
+def test_a_damaged_run_is_a_users_error():
     with pytest.raises(UserError, match="missing"):
         config.run_from("seed: 0\n")
     with pytest.raises(UserError, match="YAML"):

@@ -351,7 +351,7 @@ def test_a_new_label_is_taken_over_without_training(tmp_path):
     with open_session(changed, tmp_path / "x" / "results") as session:
         [*events(session, spec)]
     folder = store.run_folder(tmp_path / "x" / "results" / changed.name, run_id)
-    assert config.read_run(folder / "config.yaml").loss.label == "other"
+    assert config.run_from((folder / "config.yaml").read_text()).loss.label == "other"
     assert (folder / "trace.parquet").stat().st_mtime_ns == before
     assert store.damaged(folder) == []
 
@@ -382,7 +382,7 @@ def test_a_run_of_another_sweep_is_kept_under_its_new_name(tmp_path):
     (moved,) = (name for name in planned if name != second)
     assert "learning_rate=0.02" in moved and moved.endswith(first[-14:])
     folder = store.run_folder(directory, moved)
-    stored = config.read_run(folder / "config.yaml")
+    stored = config.run_from((folder / "config.yaml").read_text())
     assert (stored.id, stored.swept) == (moved, {"optimizer.learning_rate": 0.02})
     assert (folder / "trace.parquet").stat().st_mtime_ns == before
     # And back: what is planned no more stays where it is.
