@@ -1,5 +1,6 @@
 """The API for notebooks and scripts: load a config, run it, read the results as pandas tables."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,8 @@ from landscape.sweep.session import events, open_session
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from landscape.report.results import Results
 
 
 def load(path: Path | str, *overrides: str) -> Experiment:
@@ -63,7 +66,10 @@ def run(
 
 
 class Sweep:
-    """The results of an experiment; every property reads its folder again."""
+    """The results of an experiment; every property reads its folder again.
+
+    Tables warn if a file was changed after `run` wrote it, or cannot be verified.
+    """
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
@@ -84,22 +90,34 @@ class Sweep:
     def runs(self) -> "pd.DataFrame":
         """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
         from landscape.report.comparison import compare, run_table
-        from landscape.report.results import read
 
-        stored = read(self.directory)
+        stored = self._read()
         return run_table(stored, float(compare(stored)["target"].iloc[0]))
 
     @property
     def comparison(self) -> "pd.DataFrame":
         """One row per loss and point of the sweep: the comparison of the report, unrounded."""
         from landscape.report.comparison import compare
+
+        return compare(self._read())
+
+    def _read(self) -> "Results":
+        """Returns the results; warns if a file was changed or cannot be verified."""
         from landscape.report.results import read
 
-        return compare(read(self.directory))
+        stored = read(self.directory)
+        for text in stored.warnings:
+            warnings.warn(text, stacklevel=3)
+        return stored
 
     def trace(self, run_id: str) -> "pd.DataFrame":
-        """Returns one row per recorded step of a run. Raises UserError if it has no trace."""
+        """Returns one row per recorded step of a run. Raises UserError if it has no trace.
+
+        Warns if the trace was changed after `run` wrote it.
+        """
         folder = store.run_folder(self.directory, run_id)
+        if "trace.parquet" in store.changed(folder):
+            warnings.warn(f"the trace of `{run_id}` was changed after its run", stacklevel=2)
         try:
             return array_files.read_trace(folder)
         except (OSError, ValueError) as error:
