@@ -16,7 +16,7 @@ from landscape.errors import StorageError, UserError
 from landscape.export.trackers import export, tracked_runs
 from landscape.report.assemble import build
 from landscape.report.results import read
-from landscape.storage import array_files, experiment_folder, store
+from landscape.storage import array_files, contents, experiment_folder, store
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
@@ -88,8 +88,13 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     array = np.array([Trap(mark)], dtype=object)
     np.savez(folder / "slices.npz", array, allow_pickle=True)
     store.write_status(folder, "done")  # as whoever wants to be believed
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+    contents.remove(directory)
+    with pytest.raises(ValueError, match="`arr_0` has the type object; expected numbers"):
         array_files.read_slices(folder)
+    done = invoke("report", str(directory), cwd=tmp_path)
+    assert done.returncode == 2 and "`arr_0` has the type object" in done.stderr
+    (folder / "slices.npz").unlink()
+    store.write_status(folder, "done")
     done = invoke("report", str(directory), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     page = (directory / "report" / "index.html").read_text()
@@ -227,6 +232,7 @@ def test_a_terminal_takes_no_orders_from_a_loss(own, tmp_path):
     folder = store.run_folder(directory, "other")
     shutil.copytree(store.run_folder(directory, name), folder)
     store.write_failure(folder, (folder / "config.yaml").read_text(), "ValueError: \x1b[31mred\x07")
+    contents.remove(directory)
     for words in (["status"], ["status", "--json"], ["report"]):
         done = invoke(words[0], str(directory), *words[1:], cwd=tmp_path)
         assert "red" in done.stdout + done.stderr or words == ["report"]

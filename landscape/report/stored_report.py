@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import landscape
-from landscape.storage import disk, experiment_folder, safe_reading, store
+from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import FileDigest, ReportRecord
 
 _RECORD = "report.json"
@@ -70,7 +70,7 @@ def source(directory: Path) -> str:
     for parent, _, _ in sorted(os.walk(Path(landscape.__file__).parent)):
         parts += _listing(Path(parent))
     for name in ("experiment.yaml", "plan.json", "across.json", experiment_folder.CONTENTS):
-        parts.append(f"{name} {_file_digest(directory / name)}")
+        parts.append(f"{name} {store.file_digest(directory / name)}")
     with contextlib.suppress(OSError, ValueError):  # a damaged plan is reported by who reads it
         for run_id in experiment_folder.read_plan(directory):
             parts += [run_id, *_listing(store.run_folder(directory, run_id))]
@@ -92,18 +92,10 @@ def _digests(path: Path) -> dict[str, FileDigest]:
     digests = {}
     for parent in _folders(path):
         for entry in _entries(parent):
-            digest = _file_digest(Path(entry.path)) if entry.name != _RECORD else None
+            digest = store.file_digest(Path(entry.path)) if entry.name != _RECORD else None
             if digest is not None:
                 digests[str(Path(entry.path).relative_to(path))] = digest
     return digests
-
-
-def _file_digest(path: Path) -> FileDigest | None:
-    """Returns the digest of a file; None if it is missing or cannot be read."""
-    try:
-        return FileDigest(*safe_reading.size_and_sha256(path))
-    except (OSError, safe_reading.UnreadableFile):
-        return None
 
 
 def _digest(record: ReportRecord) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from landscape.storage import disk, experiment_folder, safe_reading, store
+from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import ContentsRecord, FileDigest
 
 CONTENTS = experiment_folder.CONTENTS
@@ -31,7 +31,7 @@ class Contents:
         """Returns whether one of the experiment's files is not as listed."""
         if self.files is None:
             return False
-        return _digest(self.directory / name) != self.files.get(name)
+        return store.file_digest(self.directory / name) != self.files.get(name)
 
     def status_differs(self, run_id: str, content: bytes | None) -> bool:
         """Returns whether this content of a run's `status.json`, None if missing, is not listed."""
@@ -72,14 +72,14 @@ def write(directory: Path, run_ids: Iterable[str], earlier: Contents) -> None:
     `run_ids` are the runs that were planned. What was listed of other runs earlier stays, so that
     a change of them is still noticed. Raises StorageError if the list cannot be written.
     """
-    planned, others = {*run_ids}, {}
-    for run_id in {*experiment_folder.run_ids(directory)} - planned:
-        name = _status(run_id)
-        digest = _digest(directory / name) if earlier.files is None else earlier.files.get(name)
-        others[name] = digest
-    current = {name: _digest(directory / name) for name in (*_FILES, *map(_status, planned))}
-    digests = {name: file for name, file in (current | others).items() if file is not None}
-    store.write_record(directory / CONTENTS, ContentsRecord(digests))
+    planned = {*run_ids}
+    others = [_status(name) for name in experiment_folder.run_ids(directory) if name not in planned]
+    current = [*_FILES, *map(_status, planned), *(others if earlier.files is None else ())]
+    digests = {name: store.file_digest(directory / name) for name in current}
+    if earlier.files is not None:
+        digests |= {name: earlier.files.get(name) for name in others}
+    listed = {name: digest for name, digest in digests.items() if digest is not None}
+    store.write_record(directory / CONTENTS, ContentsRecord(listed))
 
 
 def remove(directory: Path) -> None:
@@ -90,11 +90,3 @@ def remove(directory: Path) -> None:
 
 def _status(run_id: str) -> str:
     return f"runs/{run_id}/{store.STATUS}"
-
-
-def _digest(path: Path) -> FileDigest | None:
-    """Returns the digest of a file; None if it is missing or cannot be read."""
-    try:
-        return FileDigest(*safe_reading.size_and_sha256(path))
-    except (OSError, safe_reading.UnreadableFile):
-        return None

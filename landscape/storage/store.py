@@ -119,7 +119,7 @@ def write_run_files(
     # Measurement files are rewritten after measuring, so their digests are not recorded yet.
     names = names & {*TRAINING} if status == TRAINED else names - {LOG, PROGRESS, STATUS}
     digests = {
-        name: _digest(files[name]) if name in files else _digest_of(folder / name)
+        name: _digest(files[name]) if name in files else file_digest(folder / name)
         for name in sorted(names)
     }
     for name in (*files, STATUS):
@@ -143,8 +143,8 @@ def _digest(content: bytes) -> FileDigest:
     return FileDigest(len(content), hashlib.sha256(content).hexdigest())
 
 
-def _digest_of(path: Path) -> FileDigest | None:
-    """Returns the digest of a file; None if it cannot be read or is not one that a run writes."""
+def file_digest(path: Path) -> FileDigest | None:
+    """Returns the digest of a file; None if it is missing or cannot be read."""
     try:
         return FileDigest(*safe_reading.size_and_sha256(path))
     except (OSError, UnreadableFile):
@@ -188,7 +188,7 @@ def _not_as_recorded(
     return [
         name
         for name, digest in digests.items()
-        if sizes.get(name) != digest.bytes or _digest_of(folder / name) != digest
+        if sizes.get(name) != digest.bytes or file_digest(folder / name) != digest
     ]
 
 
