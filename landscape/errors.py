@@ -67,6 +67,13 @@ class StorageError(UserError):
     """
 
 
+class ClusterError(UserError):
+    """A cluster that was lost while it performed runs.
+
+    Not caused by a run: the sweep stops, and is resumed on a cluster that works.
+    """
+
+
 class CombinedError(UserError):
     """Several errors reported at once, so that they can be fixed together."""
 

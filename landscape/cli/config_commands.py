@@ -13,7 +13,7 @@ import rich_click as click
 from landscape.cli.output import ConfigCommand, counted, message, reports_errors, wrapped
 from landscape.cli.results_commands import show_report
 from landscape.cli.signals import INTERRUPTED, interruptible, leave
-from landscape.errors import StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError
 from landscape.sweep.executors.protocol import EXECUTORS
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _places_in(config: Path, overrides: Sequence[str]) -> Iterator[None]:
 
     try:
         yield
-    except StorageError:
+    except (StorageError, ClusterError):
         raise
     except UserError as error:
         raise with_places(error, config, overrides) from error

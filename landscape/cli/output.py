@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import rich_click as click
 
 from landscape.cli.signals import INTERRUPTED, TERMINATED, Terminated, leave
-from landscape.errors import StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,10 @@ def _is_config_key(key: str) -> bool:
 
 
 def reports_errors(command: Callable) -> Callable:
-    """Turns a UserError into a message on stderr and exit code 2, a StorageError into code 1."""
+    """Turns a UserError into a message on stderr and an exit code.
+
+    The code is 1 if the same command can succeed later (StorageError, ClusterError), otherwise 2.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -70,6 +73,8 @@ def reports_errors(command: Callable) -> Callable:
 
 def _fail(error: UserError) -> NoReturn:
     message(wrapped(f"error: {error}"))
+    if isinstance(error, ClusterError):
+        leave(1, at_once=True)  # Ray's exit hooks would wait for the cluster, or crash
     sys.exit(1 if isinstance(error, StorageError) else 2)
 
 

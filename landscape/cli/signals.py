@@ -53,10 +53,14 @@ def interruptible() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def leave(code: int) -> NoReturn:
-    """Exits without waiting for threads that cannot be stopped."""
+def leave(code: int, *, at_once: bool = False) -> NoReturn:
+    """Exits without waiting for threads that cannot be stopped.
+
+    `at_once`: also without the exit hooks of libraries.
+    """
     main = threading.main_thread()
-    if any(t is not main and not t.daemon and t.is_alive() for t in threading.enumerate()):
+    stuck = any(t is not main and not t.daemon and t.is_alive() for t in threading.enumerate())
+    if stuck or at_once:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)

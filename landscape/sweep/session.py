@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from landscape import config
 from landscape.config import AcrossSettings, Experiment, Run
-from landscape.errors import StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError
 from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
 from landscape.storage import contents, disk, experiment_folder, store
 from landscape.storage.contents import Contents
@@ -78,8 +78,9 @@ def events(
     """Performs the missing runs of a session and yields an event per step.
 
     Results are changed only after every run is checked. No further run starts once `stop` is set.
-    Raises UserError for mistakes in the runs, StorageError if results cannot be written. Close the
-    generator before the session, so that workers end while the folder is locked.
+    Raises UserError for mistakes in the runs, StorageError if results cannot be written,
+    ClusterError if the Ray cluster is lost. Close the generator before the session, so that workers
+    end while the folder is locked.
     """
     with contextlib.ExitStack() as ending:
         yield from _events(session, spec, stop or threading.Event(), ending)
@@ -131,7 +132,7 @@ def _measure_across(
     try:
         if executor.measure_across(settings, session.runs, session.directory, stop):
             yield Measured()
-    except StorageError:
+    except (StorageError, ClusterError):
         raise
     except UserError as error:  # report the trained runs even if this fails
         yield Note(str(error))

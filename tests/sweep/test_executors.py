@@ -1,24 +1,20 @@
 """Executors: equal results from all of them, selection, dispatch, and loss of workers."""
 
-import contextlib
 import dataclasses
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
-from pathlib import Path
 
 import psutil
 import pytest
 from helpers.misbehaving_sweep import (
     assert_same_results,
-    plan_mischief,
     result_bytes,
     run_sweep,
     statuses,
@@ -28,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscape import config
-from landscape.errors import StorageError, UserError
+from landscape.errors import UserError
 from landscape.sweep import session
 from landscape.sweep.executors import processes, worker
 from landscape.sweep.executors.affinity_queue import AffinityQueue, choose_program
@@ -82,121 +78,6 @@ def test_every_executor_writes_the_same_bytes(tmp_path, monkeypatch):
     )  # nobody is started who has nothing to do
     events, _ = run_sweep(path, executor="processes", jobs=2)
     assert statuses(events) == []
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # Ray forks to start its daemons
-def test_a_ray_worker_that_is_killed_costs_one_attempt(tmp_path):
-    path = write_config(tmp_path)
-    plan_mischief(tmp_path, "kill", 0)  # while it is prepared
-    plan_mischief(tmp_path, "kill", 1)  # in the first run
-    with contextlib.chdir(tmp_path):  # a worker has another current folder
-        events, _ = run_sweep(path, executor="ray", jobs=1, out=Path("results"))
-    directory = tmp_path / "results" / "sweep"
-    lost = [event for event in events if isinstance(event, Lost)]
-    assert [event.reason for event in lost] == ["worker or its machine lost"]
-    assert statuses(events) == ["done"] * 4
-    again = write_config(tmp_path / "serial")
-    _, expected = run_sweep(again, executor="serial")
-    assert_same_results(result_bytes(directory), result_bytes(expected))
-
-
-def test_an_unreachable_cluster_is_reported_at_once():
-    from landscape.sweep.executors import ray
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but not listening
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with (
-            pytest.raises(UserError, match=f"no Ray cluster at {address}: .*refused"),
-            ray.cluster(address, 1, None, 1, config.Resources()),
-        ):
-            pass
-
-
-def test_errors_of_a_task_on_a_cluster_are_unwrapped():
-    from landscape.sweep.executors import ray
-
-    slot = ray.RaySlot("worker 1", None, config.Resources())
-    for error in (UserError("wrong", hint="mend it"), StorageError("full"), OSError("gone")):
-        shown = ray.ray.exceptions.RayTaskError("call", "Traceback", error).as_instanceof_cause()
-        reason = slot.why_failed(shown)
-        assert type(reason) is type(error) and str(reason) == str(error)
-    assert slot.why_failed(ray.ray.exceptions.ActorDiedError()) == "worker or its machine lost"
-
-
-def test_as_many_workers_as_fit_on_each_machine(monkeypatch):
-    from landscape.sweep.executors import ray
-
-    machines = [
-        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
-        {"Alive": True, "Resources": {"CPU": 3.0, "GPU": 2.0}},
-        {"Alive": True, "Resources": {"CPU": 8.0}},
-        {"Alive": False, "Resources": {"CPU": 8.0, "GPU": 8.0}},
-    ]
-    monkeypatch.setattr(ray.ray, "nodes", lambda: machines)
-    for cpus, gpus, expected in [(1, 0, 15), (0.1, 0.2, 15), (1, 0.4, 5), (1, 0.1, 7), (2, 1, 2)]:
-        assert ray._capacity(config.Resources(cpus=cpus, gpus=gpus)) == expected
-
-
-class Cluster:
-    """A fake of Ray in which every task raises."""
-
-    def __init__(self, monkeypatch, ray, error):
-        self.error, self.calls = error, 0
-        monkeypatch.setattr(ray.ray, "remote", lambda thing: self)
-        monkeypatch.setattr(ray.ray, "wait", lambda references, **more: (references, []))
-        monkeypatch.setattr(ray.ray, "get", self.get)
-        monkeypatch.setattr(ray.ray, "kill", lambda *arguments, **options: None)
-        node = {"Alive": True, "NodeID": "a" * 56, "NodeManagerHostname": "there"}
-        monkeypatch.setattr(ray.ray, "nodes", lambda: [node])
-        self.call = self
-
-    def options(self, **options):
-        return self
-
-    def remote(self, *arguments):
-        return self
-
-    def get(self, reference, timeout=None):
-        self.calls += 1
-        raise self.error
-
-
-def test_a_cluster_on_which_workers_cannot_start_is_given_up_with_the_reason(monkeypatch):
-    from landscape.sweep.executors import ray
-
-    why = ray.ray.exceptions.RayTaskError("begin", "Traceback\nImportError: landscape", None)
-    cluster = Cluster(monkeypatch, ray, ray.ray.exceptions.ActorDiedError(why))
-    slot = ray.RaySlot("worker 1", None, config.Resources())
-    assert not slot.ready() and not slot.ready()  # machines come and go
-    with pytest.raises(
-        UserError, match="workers cannot start on the cluster: ImportError: landscape"
-    ):
-        slot.ready()
-    assert cluster.calls == 3
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("RayTaskError", r"cannot run workers: there \(ModuleNotFoundError: landscape\)"),
-        ("GetTimeoutError", r"cannot run workers: there \(no reply within 60 s\)"),
-    ],
-)
-def test_a_machine_that_cannot_reply_is_not_reported_as_blind(monkeypatch, tmp_path, kind, words):
-    from landscape.sweep.executors import ray
-
-    errors = {
-        "RayTaskError": ray.ray.exceptions.RayTaskError(
-            "seen", "Traceback\nModuleNotFoundError: landscape", ImportError("landscape")
-        ),
-        "GetTimeoutError": ray.ray.exceptions.GetTimeoutError(),
-    }
-    Cluster(monkeypatch, ray, errors[kind])
-    with pytest.raises(UserError, match=words):
-        ray.check_shared(tmp_path)
-    assert [*tmp_path.iterdir()] == []
 
 
 # --- selection of the executor
@@ -473,6 +354,9 @@ class NeverReady(FakeSlot):
 
     def ready(self):
         return False
+
+    def waiting_for(self):
+        return "GPU 9"
 
 
 def test_a_worker_that_never_starts_does_not_block_the_others(tmp_path):

@@ -11,7 +11,8 @@ from landscape.sweep.executors.protocol import Note, Slot
 
 _POLL = 0.1  # seconds between two checks of the time limits and of whether to stop
 _GRACE = 1.0  # seconds that a pool has to report the death of a worker by itself
-_PATIENCE = 20.0  # seconds that workers may take to start before the user is told
+_PATIENCE = 20.0  # seconds without any worker before the user is informed
+_PATIENCE_GROWTH = 3  # by this factor later for each further message
 
 
 class Task(NamedTuple):
@@ -55,7 +56,7 @@ def dispatch(
     Outcomes are yielded before the next task is requested, so that a caller can requeue a task.
     """
     busy: dict[Future, tuple[Slot, Task, float]] = {}
-    waiting_since: float | None = time.monotonic()
+    waiting_since, patience = time.monotonic(), _PATIENCE
     while True:
         working = {slot.name for slot, _, _ in busy.values()}
         idle = [slot for slot in slots if slot.name not in working and not stop.is_set()]
@@ -67,10 +68,10 @@ def dispatch(
                 future = slot.start(task.function, *task.arguments)
                 busy[future] = slot, task, time.monotonic()
         if busy or ready:
-            waiting_since = None
-        elif waiting_since and time.monotonic() - waiting_since > _PATIENCE:
-            waiting_since = None
-            yield Note("waiting for a worker: no machine with the requested resources is free yet")
+            waiting_since, patience = time.monotonic(), _PATIENCE
+        elif idle and time.monotonic() - waiting_since > patience:
+            yield Note(f"no worker for {patience:.0f} s: waiting for {idle[0].waiting_for()}")
+            patience *= _PATIENCE_GROWTH
         if not busy and (stop.is_set() or not remaining()):
             return
         if not busy:

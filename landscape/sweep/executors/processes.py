@@ -64,6 +64,10 @@ class ProcessSlot:
         """Returns True: a process is started when it is needed."""
         return True
 
+    def waiting_for(self) -> str:
+        """Describes what a task waits for before it starts."""
+        return "a process of this machine"
+
     def start(self, function: Callable, *arguments: Any) -> Future:
         """Calls a function in the worker; the future has its result or error."""
         if self._pool is not None and self.death():  # it died while it was idle

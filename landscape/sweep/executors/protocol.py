@@ -121,6 +121,9 @@ class Slot(Protocol):
     def ready(self) -> bool:
         """Returns whether a task would start immediately."""
 
+    def waiting_for(self) -> str:
+        """Describes in a few words what a slot that is not ready waits for."""
+
     def start(self, function: Callable, *arguments: Any) -> Future:
         """Calls a function of `worker` in the worker."""
 

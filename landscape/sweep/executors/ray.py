@@ -1,13 +1,12 @@
 """Workers as Ray actors, on this machine or on a cluster that shares a file system."""
 
 import contextlib
-import logging
 import math
-import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,10 @@ from landscape.config import Resources
 from landscape.errors import UserError, last_line
 from landscape.storage import disk
 from landscape.sweep.executors import worker
+from landscape.sweep.executors.ray_connection import Connection, connected, ray, within
 
 _MAX_FAILED_STARTS = 3  # in a row, of one actor
 _PROBE_TIMEOUT = 60.0  # seconds for a machine to report whether it sees the results folder
-
-try:
-    import ray
-except ImportError:
-    raise UserError(
-        "the executor `ray` needs the package ray", hint="pip install 'landscape[ray]'"
-    ) from None
 
 
 class Worker:
@@ -41,8 +34,15 @@ class Worker:
 class RaySlot:
     """The place of one actor, on any machine with the requested resources."""
 
-    def __init__(self, name: str, settings: worker.Settings, resources: Resources) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: worker.Settings,
+        resources: Resources,
+        connection: Connection,
+    ) -> None:
         self.name, self._settings, self._resources = name, settings, resources
+        self._connection = connection
         self._actor: Any = None
         self._start: Any = None
         self._failed_starts = 0
@@ -50,21 +50,18 @@ class RaySlot:
     def ready(self) -> bool:
         """Returns whether the actor has started on a machine.
 
-        Raises UserError if the actor repeatedly dies on start: the setup, not the machine, is at
-        fault.
+        Raises ClusterError if the cluster is lost, UserError if the actor repeatedly dies on start:
+        the setup, not the machine, is at fault.
         """
+        self._connection.check()
         if self._actor is None:
-            wanted = self._resources
-            options = ray.remote(Worker).options(
-                num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=wanted.memory
-            )
-            self._actor = options.remote(self._settings)
-            self._start = self._actor.call.remote(worker.ready)
+            self._connection.call(self._request)
         if not ray.wait([self._start], timeout=0)[0]:
             return False
         try:
             ray.get(self._start)
         except ray.exceptions.RayError as error:
+            self._connection.check(now=True)
             self.stop()
             self._failed_starts += 1
             if self._failed_starts == _MAX_FAILED_STARTS:
@@ -76,19 +73,43 @@ class RaySlot:
         self._failed_starts = 0
         return True
 
+    def _request(self) -> None:
+        """Requests an actor, which starts as soon as a machine has the resources."""
+        wanted = self._resources
+        options = ray.remote(Worker).options(
+            num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=wanted.memory
+        )
+        self._actor = options.remote(self._settings)
+        self._start = self._actor.call.remote(worker.ready)
+
+    def waiting_for(self) -> str:
+        """Describes what the actor needs to start, and whether a machine has it."""
+        nodes = self._connection.nodes()
+        wanted, places = _describe(self._resources), _capacity(nodes, self._resources)
+        machines = "1 machine" if len(nodes) == 1 else f"{len(nodes)} machines"
+        if places == 0:
+            return f"{wanted}, which no machine of the cluster has (it has {machines})"
+        busy = f"the cluster has {machines} with room for {places} workers"
+        return f"{wanted}; {busy}, which is taken, or the worker is still starting"
+
     def start(self, function: Callable, *arguments: Any) -> Future:
         """Calls a function in the actor; the future has its result or error."""
-        return self._actor.call.remote(function, *arguments).future()
+        call = self._connection.call(self._actor.call.remote, function, *arguments)
+        return call.future()
 
     def stop(self) -> None:
         """Ends the actor immediately."""
         actor, self._actor = self._actor, None
-        if actor is not None and ray.is_initialized():
+        if actor is not None and ray.is_initialized() and not self._connection.lost:
             with contextlib.suppress(Exception):  # it may be dead, or its machine gone
-                ray.kill(actor, no_restart=True)
+                self._connection.call(partial(ray.kill, actor, no_restart=True))
 
     def death(self) -> str | None:
-        """Returns None: the cluster reports a death as an error of the task."""
+        """Returns None: the cluster reports a death as an error of the task.
+
+        Raises ClusterError if the cluster is lost and so reports nothing more.
+        """
+        self._connection.check()
         return None
 
     def over_memory_limit(self) -> bool:
@@ -96,7 +117,10 @@ class RaySlot:
         return False
 
     def why_failed(self, error: BaseException) -> str | BaseException:
-        """Describes why the actor died, or returns what the task itself raised."""
+        """Describes why the actor died, or returns what the task itself raised.
+
+        Raises ClusterError if the actor died with the cluster.
+        """
         if isinstance(error, ray.exceptions.RayTaskError):  # its text is a Ray traceback
             return error.cause if isinstance(error.cause, BaseException) else error
         if isinstance(error, ray.exceptions.OutOfMemoryError):
@@ -104,6 +128,7 @@ class RaySlot:
         if isinstance(error, ray.exceptions.RayError):
             if f"exit code {worker.OUT_OF_MEMORY}" in str(error):
                 return "memory limit"
+            self._connection.check(now=True)
             return "worker or its machine lost"
         return error
 
@@ -121,53 +146,19 @@ def cluster(
     There are `jobs` slots, by default as many as fit. `resources` are those of a run. Raises
     UserError if the cluster cannot be reached or none of its machines has the resources.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    connect = not ray.is_initialized()
-    if connect:
-        _refuse_unreachable(address)
-        local: dict[str, Any] = {}
-        if address is None:
-            cores = jobs and max(math.ceil(jobs * resources.cpus), 1)
-            local = {"include_dashboard": False, "num_cpus": cores}
-        try:
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **local,
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise _no_cluster(address, str(error).splitlines()[0]) from error
-    try:
-        with _clean_stdout():
-            yield _slots(jobs, memory, together, resources)
-    finally:
-        if connect:
-            ray.shutdown()
-
-
-def _refuse_unreachable(address: str | None) -> None:
-    """Raises UserError if the address cannot be reached; Ray itself would try for minutes."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise _no_cluster(address, str(error)) from None
-
-
-def _no_cluster(address: str | None, reason: str) -> UserError:
-    return UserError(
-        f"there is no Ray cluster at {address or 'this machine'}: {reason}",
-        hint="start one with `ray start --head`, or omit --address",
-    )
+    cores = jobs and max(math.ceil(jobs * resources.cpus), 1)
+    with connected(address, cores) as connection:
+        yield _slots(connection, jobs, memory, together, resources)
 
 
 def _slots(
-    jobs: int | None, memory: int | None, together: int | str, resources: Resources
+    connection: Connection,
+    jobs: int | None,
+    memory: int | None,
+    together: int | str,
+    resources: Resources,
 ) -> list[RaySlot]:
-    capacity = _capacity(resources)
+    capacity = _capacity(connection.nodes(), resources)
     if capacity == 0:
         raise UserError(
             f"no machine of the cluster has the resources of a run: {_describe(resources)}",
@@ -177,25 +168,7 @@ def _slots(
     cores = max(int(resources.cpus), 1)
     settings = worker.Settings(cores, (), memory, None, together, gpu)
     numbers = range(1, (jobs or capacity) + 1)
-    return [RaySlot(f"worker {number}", settings, resources) for number in numbers]
-
-
-@contextlib.contextmanager
-def _clean_stdout() -> Iterator[None]:
-    """Keeps Ray from printing the death of a worker to stdout, where the results go.
-
-    Ray has no setting for this. The event of the lost run reports the same.
-    """
-    from ray._private import worker as internals
-
-    before = getattr(internals, "print_to_stdstream", None)
-    if before is not None:
-        internals.print_to_stdstream = lambda *arguments, **options: None
-    try:
-        yield
-    finally:
-        if before is not None:
-            internals.print_to_stdstream = before
+    return [RaySlot(f"worker {number}", settings, resources, connection) for number in numbers]
 
 
 def _describe(resources: Resources) -> str:
@@ -204,8 +177,8 @@ def _describe(resources: Resources) -> str:
     return ", ".join([*words, *memory])
 
 
-def _capacity(resources: Resources) -> int:
-    """Returns how many workers fit on the machines of the cluster."""
+def _capacity(nodes: Sequence[dict], resources: Resources) -> int:
+    """Returns how many workers fit on the living machines of a cluster."""
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory or 0}
     return sum(
         min(
@@ -213,8 +186,7 @@ def _capacity(resources: Resources) -> int:
             for name, amount in wanted.items()
             if amount
         )
-        for node in ray.nodes()
-        if node["Alive"]
+        for node in nodes
     )
 
 
@@ -225,9 +197,10 @@ def check_shared(directory: Path) -> None:
     """
     name, content = f".probe-{uuid.uuid4().hex}", uuid.uuid4().hex
     disk.write_bytes(directory / name, content.encode(), lasting=False)
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = [node for node in within(_PROBE_TIMEOUT, ray.nodes) if node["Alive"]]
     try:
-        blind, unresponsive = _probe(nodes, directory.absolute(), name, content)
+        limit = 2 * _PROBE_TIMEOUT
+        blind, unresponsive = within(limit, _probe, nodes, directory.absolute(), name, content)
     finally:
         for path in (directory / name, *(directory / _answer(name, node) for node in nodes)):
             path.unlink(missing_ok=True)
