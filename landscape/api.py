@@ -47,8 +47,8 @@ def run(
     Failed runs are part of the results. An interruption stops at the next opportunity, worker
     processes immediately; finished runs are kept.
 
-    Raises UserError for mistakes that are found before the first run, ClusterError if the Ray cluster
-    is lost, after which another call resumes.
+    Raises UserError for mistakes that are found before the first run, ClusterError if the Ray
+    cluster is lost, after which another call resumes.
     """
     if not isinstance(experiment, Experiment):
         raise UserError(

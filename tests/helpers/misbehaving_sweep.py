@@ -24,7 +24,7 @@ execution: {retries: 1}
 """
 # A loss that, when traced, performs the mischief named in a file next to it, once per file.
 LOSSES = """
-import ctypes, itertools, os, sys
+import ctypes, itertools, os, sys, time
 from pathlib import Path
 import optax
 
@@ -45,6 +45,9 @@ def mischief(what):
     elif what == "loop":
         while True:
             pass
+    elif what == "hang":  # from when the runs begin
+        while (Path(__file__).parent / "out" / "sweep" / "experiment.yaml").exists():
+            time.sleep(0.1)
     elif what == "allocate":
         kept = []
         while True:

@@ -18,6 +18,7 @@ from helpers.misbehaving_sweep import (
     result_bytes,
     run_command,
     run_sweep,
+    states_while_running,
     statuses,
     write_config,
 )
@@ -182,34 +183,46 @@ def start_impatient(path, *words):
     )
 
 
-def lose_cluster(path, daemon):
-    """Kills a daemon of the cluster of a command during a run; returns the command's outcome."""
-    plan_mischief(path.parent, "nothing", 0)  # while it is prepared
-    plan_mischief(path.parent, "loop", 1)  # in the first run
+def lose_cluster(path, daemon, begun):
+    """Kills a daemon of the cluster of a command once it has `begun`; returns its outcome."""
     process = start_impatient(path, "--jobs", "1")
-    while any(path.parent.glob("mischief-*")):
+    while not begun():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     processes = psutil.Process(process.pid).children(recursive=True)
     (victim,) = (p for p in processes if p.name() == daemon)
+    workers = [p for p in processes if p.name().startswith("ray::Worker")]
     victim.kill()
     stdout, stderr = process.communicate(timeout=120)
-    _, alive = psutil.wait_procs(processes, timeout=20)
-    assert alive == []
-    return process.returncode, stdout, " ".join(stderr.split())
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert workers and not alive
+    assert (process.returncode, stdout) == (1, ""), stderr
+    assert "rerun the command to resume" in stderr and "Traceback" not in stderr
+    return " ".join(stderr.split())
 
 
 @pytest.mark.slow
 def test_a_command_that_loses_its_cluster_stops_and_can_be_resumed(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
-    for daemon, reason in (("raylet", "raylet.* has died"), ("gcs_server", "has not replied")):
-        code, stdout, stderr = lose_cluster(path, daemon)
-        assert (code, stdout) == (1, ""), stderr
-        assert re.search(f"error: the Ray cluster was lost: .*{reason}", stderr)
-        assert "rerun the command to resume" in stderr and "Traceback" not in stderr
-        assert lock.holder(directory) is None
-        assert "failed" not in {state.status for state in run_states(directory, False).values()}
+    for number in range(50):  # the first run hangs, and later the check of the losses
+        plan_mischief(tmp_path, "hang", number)
+
+    def runs():
+        return "running" in {s.status for s in states_while_running(directory).values()}
+
+    stderr = lose_cluster(path, "raylet", runs)
+    assert re.search(r"error: the Ray cluster was lost: .*raylet.* has died", stderr)
+    assert {state.status for state in run_states(directory, False).values()} == {
+        "interrupted",
+        "missing",
+    }
+    assert lock.holder(directory) is None
+    flags = set(tmp_path.glob("mischief-*"))
+    stderr = lose_cluster(path, "gcs_server", lambda: flags - set(tmp_path.glob("mischief-*")))
+    assert "error: the Ray cluster was lost: it has not replied for" in stderr
+    for flag in tmp_path.glob("mischief-*"):
+        flag.unlink()
     run_sweep(path, executor="serial")
     assert_same_results(result_bytes(directory), undisturbed)
 
