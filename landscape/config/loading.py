@@ -6,7 +6,7 @@ from typing import Any
 
 from landscape.config.fields import Experiment, Run
 from landscape.config.overrides import override
-from landscape.config.resolve import check_sweep, read_as, resolve
+from landscape.config.resolve import SWEEPABLE, check_sweep, read_as, resolve
 from landscape.config.structure import normalize, parts
 from landscape.config.yaml_entries import write
 from landscape.config.yaml_source import Node, describe, node_at, parse, plain, put, read
@@ -75,8 +75,19 @@ def dump(value: Experiment | Run) -> str:
 
 
 def run_from(text: str, file: str = "config.yaml") -> Run:
-    """Returns the run that `dump` wrote. Parts are not looked up, so old results stay readable."""
-    return read_as(Run, text, file)
+    """Returns the run that `dump` wrote. Parts are not looked up, so old results stay readable.
+
+    Raises UserError if a swept key is not a setting of a run: it could be a column of a table.
+    """
+    run = read_as(Run, text, file)
+    for key in run.swept:
+        if key.partition(".")[0] not in SWEEPABLE:
+            raise UserError(
+                f"found the swept key `{key}`, which is not a setting that can be swept",
+                place=Place(file),
+                hint=f"sweepable keys: {', '.join(SWEEPABLE)}",
+            )
+    return run
 
 
 def experiment_from(text: str, file: str = "experiment.yaml") -> Experiment:

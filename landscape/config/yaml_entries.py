@@ -8,6 +8,7 @@ import functools
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,9 +63,11 @@ def _dumped_entry(key: str, value_json: str) -> str:
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False
     yaml.representer.ignore_aliases = lambda *_: True
-    yaml.width = 100
+    text_json = json.dumps(value, ensure_ascii=False)
     # Otherwise the characters that YAML takes for line breaks are written unescaped, and lost.
-    yaml.allow_unicode = not any(c in json.dumps(value, ensure_ascii=False) for c in _LINE_BREAKS)
+    yaml.allow_unicode = not any(c in text_json for c in _LINE_BREAKS)
+    # A line that is folded beside an escaped character gains a space when it is read.
+    yaml.width = 100 if yaml.allow_unicode and "\\" not in text_json else sys.maxsize
     text = io.StringIO()
     # A mapping of scalars only would be written on one line.
     yaml.dump({key: value, "": []}, text)

@@ -191,3 +191,21 @@ def test_an_edited_dump_is_read_as_edited_and_its_mistakes_have_a_place(tmp_path
     assert config.run_from(text.replace("steps: 600", "steps: 6  # fewer")).steps == 6
     with pytest.raises(UserError, match=r"config.yaml:\d+:8.*\n.*steps: many"):
         config.run_from(text.replace("steps: 600", "steps: many"))
+
+
+@pytest.mark.parametrize("escaped", ["$\\frac{1}{2}$", "a\tb", 'a"b', "a\u2028b", "\x1b[31m"])
+def test_a_long_text_is_dumped_unchanged_wherever_its_escapes_are(escaped):
+    reader = YAML(typ="safe", pure=True)
+    for length in range(60, 110):
+        text = "a" * length + f" {escaped} b: #c"
+        dumped = yaml_entries.write({"swept": {"d": text}})
+        assert reader.load(dumped) == {"swept": {"d": text}}
+
+
+@pytest.mark.parametrize("key", ["value", "loss", "metric", "name", "seeds", "=1"])
+def test_a_stored_run_cannot_sweep_what_is_no_setting(tmp_path, key):
+    dumped = config.dump(config.expand(load(tmp_path, own_parts(tmp_path), "steps=5,6"))[1])
+    changed = dumped.replace("{steps: 6}", json.dumps({key: 6}))
+    assert changed != dumped
+    with pytest.raises(UserError, match="which is not a setting that can be swept"):
+        config.run_from(changed)
