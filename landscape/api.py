@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from landscape import config
 from landscape.config import Experiment
-from landscape.errors import UserError, describe_value, first_line
+from landscape.errors import UserError, describe_value, first_line, printable
 from landscape.storage import array_files, store
 from landscape.sweep.executors.protocol import Ended, Lost, Note
 from landscape.sweep.executors.selection import select_executor
@@ -62,7 +62,7 @@ def run(
     ):
         for event in steps:
             if isinstance(event, Ended | Lost | Note):
-                tell(str(event))
+                tell(printable(str(event)))
     return Sweep(session.directory)
 
 

@@ -117,7 +117,12 @@ def last_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Replaces control characters, which could control a terminal or break a table."""
+    """Replaces control characters, which could control a terminal, reverse text or break a table.
+
+    Line breaks and tabs are kept.
+    """
+    if text.isprintable():
+        return text
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )

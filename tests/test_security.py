@@ -17,6 +17,7 @@ from landscape.export.trackers import export, tracked_runs
 from landscape.report.assemble import build
 from landscape.report.results import read
 from landscape.storage import array_files, contents, experiment_folder, store
+from landscape.sweep import lock
 
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
@@ -279,3 +280,17 @@ def test_a_report_leaves_out_what_is_no_longer_as_it_was_written(own, tmp_path):
     assert "1 run exported" in done.stderr
     (second / "params.safetensors").unlink()  # to save space: a report does without
     assert invoke("report", str(directory), cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("name", [".lock", "held.json"])
+def test_a_folder_is_not_locked_through_a_link(tmp_path, name):
+    directory, thesis = tmp_path / "theirs", tmp_path / "thesis.txt"
+    directory.mkdir()
+    thesis.write_text("years of work")
+    (directory / "held.json").write_text('{"host": "h", "pid": 1, "since": ""}')
+    (directory / name).unlink(missing_ok=True)
+    (directory / name).symlink_to(thesis)
+    with contextlib.suppress(StorageError), lock.hold(directory):
+        pass
+    lock.holder(directory)
+    assert thesis.read_text() == "years of work"

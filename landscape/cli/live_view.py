@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landscape.cli.output import terminal_text
+from landscape.errors import printable
 from landscape.storage import store
 from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Started
 
@@ -58,7 +60,7 @@ class LiveView:
                     self._print(f"[{number}/{self._total}] {run.id} {status} {seconds:.1f} s")
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -100,7 +102,9 @@ class LiveView:
         workers = Table.grid(padding=(0, 2))
         for run_id, (worker, run) in sorted(self._running.items(), key=lambda item: item[1][0]):
             workers.add_row(
-                Text(worker, style="dim"), Text(run.label), Text(activity(progress_of.get(run_id)))
+                terminal_text(worker, "dim"),
+                terminal_text(run.label),
+                terminal_text(activity(progress_of.get(run_id))),
             )
         return Group(head, workers)
 

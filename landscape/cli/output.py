@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import rich_click as click
 
 from landscape.cli.signals import INTERRUPTED, TERMINATED, Terminated, leave
-from landscape.errors import ClusterError, StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _SPACE_IN_CODE = "\0"
 
@@ -79,8 +80,8 @@ def _fail(error: UserError) -> NoReturn:
 
 
 def message(text: str) -> None:
-    """Prints a line to stderr."""
-    click.echo(text, err=True)
+    """Prints a line to stderr, without characters that control the terminal."""
+    click.echo(printable(text), err=True)
 
 
 def wrapped(text: str) -> str:
@@ -118,11 +119,17 @@ def table(columns: Any, rows: list[list[str]], *, unbroken: int = 1) -> "Table":
     """Returns a table; cells of the first `unbroken` columns are not wrapped."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
-        table.add_column(str(column), overflow="fold", no_wrap=number < unbroken)
+        table.add_column(terminal_text(column), overflow="fold", no_wrap=number < unbroken)
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*map(terminal_text, row))
     return table
+
+
+def terminal_text(value: object, style: str = "") -> "Text":
+    """Returns a text that cannot control the terminal and that is not read as markup."""
+    from rich.text import Text
+
+    return Text(printable(str(value)), style=style)

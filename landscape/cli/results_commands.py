@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from landscape.cli.output import console, counted, message, reports_errors, table
-from landscape.errors import UserError
+from landscape.cli.output import (
+    console,
+    counted,
+    message,
+    reports_errors,
+    table,
+    terminal_text,
+)
+from landscape.errors import UserError, printable
 
 if TYPE_CHECKING:
     from landscape.storage.records import Holder, ReportRecord
@@ -61,14 +68,13 @@ def _print_warnings(warnings: Sequence[str]) -> None:
 def _print_comparison(record: "ReportRecord") -> None:
     """Prints the numbers as a table, followed by a sentence per loss."""
     from rich.padding import Padding
-    from rich.text import Text
 
     screen = console()
     screen.print(table(record.headings[:-1], [list(row[:-1]) for row in record.rows], unbroken=2))
     screen.print()
     for name, *_, sentence in record.rows:
-        screen.print(Text(name, style="bold"))
-        screen.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
+        screen.print(terminal_text(name, "bold"))
+        screen.print(Padding(terminal_text(sentence), (0, 0, 0, 2), expand=False))
 
 
 @click.command()
@@ -96,7 +102,7 @@ def status(directory: Path, as_json: bool, watch: bool) -> None:
         click.echo(json.dumps(values, indent=2))
         return
     lines = [f"{state.status:11} {name}{_details(state)}\n" for name, state in states.items()]
-    click.echo("".join(lines), nl=False)
+    click.echo(printable("".join(lines)), nl=False)
     message(_summary(states) or "no run has started: programs are being built and checked")
     _print_warnings(warnings)
     if holder is not None:
@@ -138,7 +144,6 @@ def _watch(directory: Path) -> None:
     """Shows the current runs until the sweep ends; without a terminal, prints changes as lines."""
     from rich.console import Console, Group
     from rich.live import Live
-    from rich.text import Text
 
     from landscape.sweep import lock
     from landscape.sweep.run_states import run_states
@@ -150,8 +155,8 @@ def _watch(directory: Path) -> None:
             running = {name: s for name, s in states.items() if s.status == "running"}
             lines = [_summary(states), *(f"{name}{_details(s)}" for name, s in running.items())]
             if console.is_terminal:
-                head = Text(f"{directory}: in use by {holder}")
-                live.update(Group(head, *map(Text, lines)), refresh=True)
+                lines.insert(0, f"{directory}: in use by {holder}")
+                live.update(Group(*map(terminal_text, lines)), refresh=True)
             elif lines[0] != last:
                 last = lines[0]
                 message(last)

@@ -1,5 +1,6 @@
 """Exports to TensorBoard: event files with scalars by step, hyperparameters, configs, figures."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from landscape.errors import UserError
+from landscape.errors import UserError, printable
 from landscape.export.trackers import ExportResult, TrackedRun
 from landscape.storage import disk, safe_reading
 
@@ -95,9 +96,16 @@ def _texts(run: TrackedRun) -> Iterator[Event]:
     for path in run.artifacts:
         if path.suffix in (".yaml", ".json"):
             metadata = SummaryMetadata(plugin_data={"plugin_name": "text"})
-            text = f"```\n{safe_reading.read_text(path, errors='replace')}\n```".encode()
-            tensor = TensorProto(dtype=DT_STRING, string_val=[text])
+            content = safe_reading.read_text(path, errors="replace")
+            tensor = TensorProto(dtype=DT_STRING, string_val=[_verbatim(content).encode()])
             yield _event(Summary.Value(tag=path.name, tensor=tensor, metadata=metadata), 0)
+
+
+def _verbatim(text: str) -> str:
+    """Returns Markdown that shows a text as it is: the fence is longer than any in the text."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{printable(text)}\n{fence}"
 
 
 def _hyperparameters(run: TrackedRun) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from landscape.report import (
     audits,
     check_results,
     curvature_table,
+    escapes,
     geometry_table,
     solutions,
     stored_report,
@@ -173,7 +174,7 @@ def _write_tables(
     contents = {table.name: (table.rows, table.texts) for table in report_tables}
     contents |= {name: (text, text) for name, text in texts.items() if len(text)}
     for name, (raw, formatted) in contents.items():
-        disk.write_text(folder / f"{name}.csv", raw.to_csv(index=False))
+        disk.write_text(folder / f"{name}.csv", escapes.csv(raw))
         disk.write_text(folder / f"{name}.md", tables.markdown(formatted))
         disk.write_text(folder / f"{name}.tex", tables.latex(formatted))
     for name in {*_OPTIONAL_TABLES, *texts} - set(contents):
@@ -182,7 +183,7 @@ def _write_tables(
 
 
 def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
-    disk.write_text(directory / "results.csv", runs.to_csv(index=False))
+    disk.write_text(directory / "results.csv", escapes.csv(runs))
     plain = runs.copy()
     for name in filter(lambda name: pd.api.types.is_object_dtype(plain[name]), plain.columns):
         plain[name] = plain[name].map(lambda value: None if value is None else str(value))

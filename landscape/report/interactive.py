@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape.errors import printable
 from landscape.report import words
 from landscape.report.figures.plane_panels import Plane, heights, planes, seed_and_draw
 from landscape.report.figures.view import View
@@ -24,7 +25,7 @@ def surfaces(view: View) -> dict[str, Any]:
     name_point = len({point for _, point, _ in drawn_planes}) > 1
     name_set = len({plane_set.label for plane_set, *_ in drawn_planes}) > 1
     items = [_item(*plane, name_point=name_point, name_set=name_set) for plane in drawn_planes]
-    return {"metric": view.label, "items": items}
+    return {"metric": printable(view.label), "items": items}
 
 
 def _item(
@@ -37,8 +38,8 @@ def _item(
     label = f", {plane_set.label}" if name_set else ""
     metric = None if plane.metric is None else _rounded(np.ma.masked_invalid(plane.metric))
     return {
-        "name": f"{plane.loss}{place}{label}{seed}{cut}",
-        "axes": list(plane.axes),
+        "name": printable(f"{plane.loss}{place}{label}{seed}{cut}"),
+        "axes": [printable(axis) for axis in plane.axes],
         "x": [float(value) for value in plane.x],
         "y": [float(value) for value in plane.y],
         "logarithmic": height.logarithmic,

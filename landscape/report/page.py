@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jinja2
 import pandas as pd
 
-from landscape.report import audits, interactive, words
+from landscape.report import audits, escapes, interactive, words
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
 from landscape.report.tables import MOST_ROWS, ReportTable, estimate_text, reached_text
@@ -108,6 +108,7 @@ def page(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
+        finalize=escapes.page_value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -14,6 +14,8 @@ PLACES = {"trained": "the trained point", "initial": "the initial point"}
 # The array that all sets of a kind have.
 _FIRST = {"lines": "coordinates", "planes": "x"}
 _RANDOM = "random"
+# Characters of a file name; file systems allow 255 bytes, with what is added to it.
+_LONGEST_SLUG = 100
 
 
 class Axis(NamedTuple):
@@ -147,7 +149,7 @@ def slugs(texts: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     for text in texts:
-        plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "set"
+        plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:_LONGEST_SLUG] or "set"
         ends = any(plain == place or plain.endswith(f"_{place}") for place in PLACES)
         slug, number = (f"{plain}_set" if ends else plain), 2
         while slug in names:

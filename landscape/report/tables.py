@@ -1,13 +1,13 @@
 """Formats the comparison for reading: headings, definitions, Markdown, LaTeX and terminal text."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from landscape.errors import last_line
-from landscape.report import audits, words
+from landscape.report import audits, escapes, words
 from landscape.report.results import Results
 from landscape.report.sentences import (
     LEARNS_GAIN,
@@ -284,42 +284,13 @@ def failures(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["run", "loss", "seed", "status", "reason"])
 
 
-_MARKDOWN = str.maketrans(
-    {mark: f"\\{mark}" for mark in "\\`*_[]|~$"}
-    | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
-)
-_LATEX = str.maketrans(
-    {mark: f"\\{mark}" for mark in "{}_&%$#"}
-    | {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        "→": r"$\rightarrow$",
-        words.MINUS: r"$-$",
-        words.MISSING: "--",
-        "∞": r"$\infty$",
-        "≤": r"$\leq$",
-        "≥": r"$\geq$",
-        "²": r"\textsuperscript{2}",
-        "λ": r"$\lambda$",
-        "θ": r"$\theta$",
-        "·": r"$\cdot$",
-        "±": r"$\pm$",
-        words.TIMES: r"$\times$",
-        "\n": " ",
-        "\r": " ",
-    }
-)
 # Columns that LaTeX sets as paragraphs.
 _WIDE = ("finding", "reason", "findings", "training", "message", "note")
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Returns a pipe table; characters with a meaning in Markdown or HTML are escaped."""
-    lines = [f"| {' | '.join(cells)} |" for cells in _escaped(table, _MARKDOWN)]
+    lines = [f"| {' | '.join(cells)} |" for cells in _escaped(table, escapes.markdown)]
     lines.insert(1, f"| {' | '.join('---' for _ in table.columns)} |")
     return "\n".join([*lines, ""])
 
@@ -327,13 +298,13 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame) -> str:
     r"""Returns a booktabs `tabular`; characters with a meaning in LaTeX are escaped."""
     formats = ["p{0.3\\linewidth}" if name in _WIDE else "l" for name in table.columns]
-    head, *body = (" & ".join(cells) + r" \\" for cells in _escaped(table, _LATEX))
+    head, *body = (" & ".join(cells) + r" \\" for cells in _escaped(table, escapes.latex))
     begin = rf"\begin{{tabular}}{{{''.join(formats)}}}"
     lines = [r"% needs \usepackage{booktabs}", begin, r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _escaped(table: pd.DataFrame, escapes: Mapping[int, str]) -> list[list[str]]:
+def _escaped(table: pd.DataFrame, escape: Callable[[str], str]) -> list[list[str]]:
     """Returns the escaped cells of the header and of each row."""
     rows = [table.columns, *table.itertuples(index=False)]
-    return [[str(cell).translate(escapes) for cell in row] for row in rows]
+    return [[escape(str(cell)) for cell in row] for row in rows]

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from landscape.errors import printable
 from landscape.report import words
 from landscape.storage.audit_records import Audit, Finding, Suspect, Where
 
@@ -33,7 +34,7 @@ def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
     blocks += [Padding(_finding(finding, verbose), (0, 0, 0, 2)) for finding in audit.findings]
     if not audit.findings:
         blocks.append(Text("  no findings", style="dim"))
-    blocks += [Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)) for note in audit.notes]
+    blocks += [Padding(_text(f"note: {note}", "dim"), (0, 0, 0, 2)) for note in audit.notes]
     if verbose:
         blocks.append(Padding(_suspects(audit.suspects), (0, 0, 0, 2)))
     return Group(*blocks, Text())
@@ -41,8 +42,13 @@ def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
 
 def not_audited(loss: str, error: str) -> RenderableType:
     """Returns the entry of a loss that could not be audited, with the reason."""
-    head = Text.assemble((loss, "bold"), "  ", ("not audited", "bold red"))
-    return Group(head, Padding(Text(error), (0, 0, 0, 2)), Text())
+    head = _text(loss, "bold") + Text.assemble("  ", ("not audited", "bold red"))
+    return Group(head, Padding(_text(error), (0, 0, 0, 2)), Text())
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Returns a text that cannot control the terminal and that is not read as markup."""
+    return Text(printable(text), style=style)
 
 
 def _heading(audit: Audit) -> Text:
@@ -53,8 +59,8 @@ def _heading(audit: Audit) -> Text:
     if audit.head:
         subject.append(f"through {audit.head}")
     return Text.assemble(
-        (audit.loss, "bold"),
-        (f"  {' '.join(subject)}  ", "dim"),
+        _text(audit.loss, "bold"),
+        _text(f"  {' '.join(subject)}  ", "dim"),
         (verdict, f"bold {_COLORS[verdict]}"),
     )
 
@@ -71,7 +77,7 @@ def _properties(audit: Audit) -> Table:
             if entry.how == basis and entry.value is not None and entry.value != _UNREMARKABLE[name]
         ]
         if texts:
-            table.add_row(basis, ", ".join(texts))
+            table.add_row(basis, _text(", ".join(texts)))
     return table
 
 
@@ -101,11 +107,11 @@ def _finding(finding: Finding, verbose: bool) -> Table:
     table.add_column(style=_SEVERITIES[severity], width=7)
     table.add_column(style="bold", width=4)
     table.add_column(overflow="fold")
-    table.add_row(severity, finding.code, Text(finding.message))
+    table.add_row(severity, _text(finding.code), _text(finding.message))
     for line in _source_lines(finding.where):
         table.add_row("", "", line)
     if finding.suggestion and (verbose or severity != "note"):
-        table.add_row("", "", Text(f"instead: {finding.suggestion}", style="green"))
+        table.add_row("", "", _text(f"instead: {finding.suggestion}", "green"))
     return table
 
 
@@ -113,7 +119,7 @@ def _source_lines(where: Where | None) -> Iterator[Text]:
     """Yields the file and line, the source line, and a caret under the operation."""
     if where is None:
         return
-    yield Text(f"{_short_path(where.file)}:{where.line}", style="dim")
+    yield _text(f"{_short_path(where.file)}:{where.line}", "dim")
     text = where.text
     if not text:
         return
@@ -122,7 +128,7 @@ def _source_lines(where: Where | None) -> Iterator[Text]:
     if first is not None and last is not None and first > width // 2 and len(text) > width:
         start = min(first - 1, len(text) - width)
     shown = text[start : start + width]
-    yield Text(f"  {'…' if start else ''}{shown}{'…' if start + width < len(text) else ''}")
+    yield _text(f"  {'…' if start else ''}{shown}{'…' if start + width < len(text) else ''}")
     if first is not None and last is not None:
         caret_width = max(1, min(last - first, width - (first - 1 - start)))
         yield Text(" " * (first + 1 - start + bool(start)) + "^" * caret_width, style="bold")
@@ -144,5 +150,5 @@ def _suspects(suspects: Sequence[Suspect]) -> Table:
     table.add_row(*(Text(t, style="dim") for t in ("suspect", "fate", "line", "why")))
     for suspect in suspects:
         line = str(suspect.where.line) if suspect.where else ""
-        table.add_row(suspect.operation, suspect.fate, line, suspect.detail)
+        table.add_row(*map(_text, (suspect.operation, suspect.fate, line, suspect.detail)))
     return table if suspects else Table.grid()

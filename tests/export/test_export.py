@@ -5,6 +5,7 @@ import math
 import struct
 
 import pytest
+from markdown_it import MarkdownIt
 
 from landscape.errors import UserError
 from landscape.export.trackers import export, tracked_runs
@@ -172,3 +173,14 @@ def test_symbolic_links_in_a_run_are_not_exported(directory, tmp_path):
         }
     finally:
         link.unlink()
+
+
+@pytest.mark.parametrize(
+    "content", ["a: 1", "```\n[x](javascript:y)", "`" * 7 + "\n# a", "\x1b[31m"]
+)
+def test_tensorboard_shows_a_file_as_it_is(content):
+    from landscape.export.to_tensorboard import _verbatim
+
+    (block,) = MarkdownIt("commonmark").parse(_verbatim(content))
+    assert block.type == "fence"
+    assert block.content == f"{content}\n".replace("\x1b", "\N{REPLACEMENT CHARACTER}")

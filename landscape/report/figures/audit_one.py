@@ -3,6 +3,7 @@
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import audit_panels, audit_text
 from landscape.report.figures.audit_curves import Curve, curves
 from landscape.report.figures.audit_panels import LABEL, LEFT, RIGHT, CurvePanels
@@ -14,7 +15,7 @@ from landscape.report.figures.audit_planes import (
     gradient_field,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
-from landscape.report.figures.style import WIDTH, color_scale, columns_for, plain, styles
+from landscape.report.figures.style import WIDTH, color_scale, columns_for, styles
 from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, LimitTable
 
@@ -138,7 +139,7 @@ def _draw_limit(
 ) -> None:
     panel = sheet.axes(*corner, _LIMIT_WIDTH, height, label="limit")
     draw_limit(panel, limit)
-    panel.set_title(plain(fit(limit.label, _LIMIT_WIDTH, size=8.5)), loc="left")
+    panel.set_title(figure_text(fit(limit.label, _LIMIT_WIDTH, size=8.5)), loc="left")
     panel.set_xlabel("shrinking step")
     panel.set_ylabel("difference quotient")
     panel.yaxis.set_label_coords((LABEL - LEFT) / _LIMIT_WIDTH, 0.5)
@@ -161,9 +162,9 @@ def _draw_plane(
     scale = ", logarithmic" if height.logarithmic else ""
     scale = f", {words.percent(height.share)} % cut" if height.share else scale
     title_width = side + _SCALE_WIDTH - inches(scale, size=8.5)
-    panel.set_title(plain(fit(plane.label, title_width, size=8.5) + scale), loc="left")
-    panel.set_xlabel(plain(fit(plane.x_label, side)))
-    panel.set_ylabel(plain(fit(plane.y_label, side)))
+    panel.set_title(figure_text(fit(plane.label, title_width, size=8.5) + scale), loc="left")
+    panel.set_xlabel(figure_text(fit(plane.x_label, side)))
+    panel.set_ylabel(figure_text(fit(plane.y_label, side)))
     panel.yaxis.set_label_coords(-0.46 / side, 0.5)
     if filled is not None:
         axes = sheet.axes(corner[0] + side + 0.08, corner[1], 0.09, side, label="scale")

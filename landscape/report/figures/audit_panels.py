@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from landscape.report import words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.audit_curves import (
     Curve,
@@ -20,7 +21,7 @@ from landscape.report.figures.audit_curves import (
     share_outside,
     with_gaps,
 )
-from landscape.report.figures.audit_sheet import Sheet, fit
+from landscape.report.figures.audit_sheet import Sheet, fit, one_line
 
 LEFT, RIGHT = 0.72, 0.15
 # Inches from the left edge to the y labels; leaves space for numbers of six digits.
@@ -50,6 +51,7 @@ _GLYPHS = {
     "D104": ("s", "no subgradient"),
 }
 _OTHER_GLYPH = ("P", "suspect point")
+_LONGEST_CODE = 12
 
 
 class CurvePanels(NamedTuple):
@@ -121,7 +123,7 @@ def curve_panels(
         gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {target.label}")
         frames = limits["value"][index], limits["gradient"][index]
         cut = _frame(target, (value, gradient), frames, width)
-        gradient.set_xlabel(style.plain(fit(target.x_label, width)))
+        gradient.set_xlabel(figure_text(fit(target.x_label, width)))
         _label_outer(value, gradient, quantity, column == 0, shared, width)
         panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
     return panels
@@ -147,7 +149,7 @@ def _frame(
                 f"{words.percent(cuts[-1])} % cut", loc="right", color=style.GRAY, size=8
             )
     room = width - (0.6 if cuts[0] else 0.0)
-    panels[0].set_title(style.plain(fit(target.label, room, size=8.5)), loc="left")
+    panels[0].set_title(figure_text(fit(target.label, room, size=8.5)), loc="left")
     panels[1].axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
     return cuts[0], cuts[1]
 
@@ -213,7 +215,7 @@ def _draw_glyphs(panel: Axes, curve: Curve) -> None:
     count_at: Counter[float] = Counter()
     foot = {"transform": panel.get_xaxis_transform(), "clip_on": False, "zorder": 6}
     for mark in curve.marks:
-        props = _glyph(mark.code, gid=f"mark {mark.code}", **foot)
+        props = _glyph(mark.code, gid=one_line(f"mark {mark.code}"), **foot)
         panel.plot([mark.x], [count_at[mark.x] % 2], **props)
         count_at[mark.x] += 1
 
@@ -245,7 +247,8 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
         _, word = _GLYPHS.get(code, _OTHER_GLYPH)
-        entries.append(style.legend_line(f"{word} ({code})", **_glyph(code)))
+        text = figure_text(f"{word} ({style.shorten(code, _LONGEST_CODE)})")
+        entries.append(style.legend_line(text, **_glyph(code)))
     circles = [
         circle
         for curve in shown

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from landscape.report.escapes import figure_text
 from landscape.report.figures import audit_panels, audit_text
 from landscape.report.figures.audit_curves import curves
 from landscape.report.figures.audit_planes import (
@@ -11,7 +12,7 @@ from landscape.report.figures.audit_planes import (
     gradient_field,
 )
 from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
-from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, plain, styles
+from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, styles
 from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
@@ -105,7 +106,7 @@ def _draw_lines(panels: audit_panels.CurvePanels, style_of: Mapping[str, Style])
                 high,
                 lane * _LANE_HEIGHT + 0.005,
                 (lane + 1) * _LANE_HEIGHT - 0.005,
-                gid=f"dead {name}",
+                gid=one_line(f"dead {name}"),
                 facecolor=style_of[name].color,
                 linewidth=0,
             )
@@ -144,12 +145,12 @@ def _draw_planes(
         upper = top + row * (_TITLE_HEIGHT + side + _LABEL_HEIGHT) + _TITLE_HEIGHT
         panel = sheet.axes(left, upper, side, side, label=f"plane: {name}")
         draw_gradient_field(panel, plane, 9)
-        title = plain(audit_text.loss_name(name, side, size=8.5))
+        title = figure_text(audit_text.loss_name(name, side, size=8.5))
         panel.set_title(title, loc="left", color=style_of[name].color)
         if index + columns >= len(planes):
-            panel.set_xlabel(plain(fit(plane.x_label, side)))
+            panel.set_xlabel(figure_text(fit(plane.x_label, side)))
         if column == 0:
-            panel.set_ylabel(plain(fit(plane.y_label, side)))
+            panel.set_ylabel(figure_text(fit(plane.y_label, side)))
             panel.yaxis.set_label_coords((audit_panels.LABEL - audit_panels.LEFT) / side, 0.5)
 
 
@@ -198,7 +199,8 @@ def _draw_cells(sheet: Sheet, audit: Audit, line: float) -> None:
 
 def _codes(audit: Audit) -> str:
     """Returns the codes of the findings, most severe first, as many as fit."""
-    codes = list(dict.fromkeys(finding.code for finding in audit_text.most_severe_first(audit)))
+    findings = audit_text.most_severe_first(audit)
+    codes = list(dict.fromkeys(one_line(finding.code) for finding in findings))
     for count in range(len(codes), 0, -1):
         suffix = f" +{len(codes) - count}" if count < len(codes) else ""
         text = " ".join(codes[:count]) + suffix

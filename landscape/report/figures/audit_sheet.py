@@ -13,7 +13,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from landscape.report.figures.style import WIDTH, plain, shorten
+from landscape.report.escapes import figure_text
+from landscape.report.figures.style import WIDTH, shorten
 
 LINE_HEIGHT = 0.155
 _POINTS_PER_INCH = 72
@@ -37,7 +38,7 @@ class Sheet:
 
     def text(self, left: float, top: float, text: str, **options: Any) -> None:
         """Adds one line of text with its baseline `top` inches down."""
-        self.figure.text(left / WIDTH, 1 - top / self.height, plain(text), **options)
+        self.figure.text(left / WIDTH, 1 - top / self.height, figure_text(text), **options)
 
     def mark(self, left: float, top: float, marker: Any, color: str, size: float = 6) -> None:
         """Adds a marker centered at this position."""

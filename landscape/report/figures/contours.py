@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import check_results, words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import paths, plane_panels, style
 from landscape.report.figures.plane_panels import Heights, Plane
 from landscape.report.figures.view import Picture, View, joined
@@ -70,7 +71,7 @@ def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) ->
         style.outer_labels(axes, columns, *shown_planes[0].axes, away=0.4)
         return
     for panel, plane in zip(axes, shown_planes, strict=True):
-        x, y = (name.replace(" of the path)", ")") for name in plane.axes)
+        x, y = (figure_text(name.replace(" of the path)", ")")) for name in plane.axes)
         panel.set_xlabel(x, labelpad=1)
         panel.set_ylabel(y, labelpad=1)
         panel.yaxis.set_label_coords(-0.4 / (style.WIDTH * panel.get_position().width), 0.5)

@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedLocator
 
 from landscape.report import statistics, words
 from landscape.report.comparison import GRADIENT
+from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.view import (
     Array,
@@ -75,7 +76,7 @@ def draw_learning_curves(panel: Axes, view: View) -> None:
     if np.isfinite(view.target):
         panel.axhline(view.target, zorder=1, **_TARGET)
     _frame_metric(panel, view.metric, np.concatenate(lowest))
-    panel.set_ylabel(view.label)
+    panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landscape.report import check_results, statistics, words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.line_panels import draw_center_line
@@ -49,7 +50,7 @@ def directions(view: View, point: str) -> Picture | None:
     figure, axes = style.panels(len(lines_by_loss), grid)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         _draw_lines(panel, mean_lines, style_of_set)
-        title = f"{view.styles[loss].title} {check_results.mark(failed[loss])}".strip()
+        title = f"{view.styles[loss].title} {figure_text(check_results.mark(failed[loss]))}".strip()
         _write_heading(panel, style.shorten(title, 40), mean_lines, style_of_set, spectra[loss])
     style.outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
     return Picture(
@@ -145,7 +146,7 @@ def _write_heading(
     panel_height = figure.get_figheight() * panel.get_position().height
     for index, (text, color) in enumerate(reversed(lines)):
         y = 1 + (0.05 + _LINE_HEIGHT * index) / panel_height
-        panel.text(0, y, style.plain(text), color=color, transform=panel.transAxes, va="bottom")
+        panel.text(0, y, figure_text(text), color=color, transform=panel.transAxes, va="bottom")
     panel.set_title(title, loc="left", pad=72 * (0.07 + _LINE_HEIGHT * len(lines)))
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.bundles import Bundle, LinesByLoss, lines_by_loss, summary
 from landscape.report.figures.view import Array, Picture, View, joined
@@ -192,6 +193,6 @@ def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None
     if words.metric_kind(view.metric) in words.SHARES:
         panel.set_ylim(-0.02, 1.02)
     draw_center_line(panel)
-    panel.set_xlabel(lines.distance.label)
-    panel.set_ylabel(view.label)
+    panel.set_xlabel(figure_text(lines.distance.label))
+    panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)

@@ -10,9 +10,10 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from landscape.report import check_results, words
+from landscape.report.escapes import figure_text
 from landscape.report.figures.line_panels import LOGARITHMIC_FACTOR
 from landscape.report.figures.paths import TrainingPath, path
-from landscape.report.figures.style import POWER_TICK, TICK, few_ticks, plain, shorten
+from landscape.report.figures.style import POWER_TICK, TICK, few_ticks, shorten
 from landscape.report.figures.view import Array, View, representative_runs
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
@@ -168,7 +169,7 @@ def title(plane: Plane, *notes: str) -> str:
     )
     second = ", ".join(filter(None, (seed, *notes, cosine)))
     lines = [shorten(plane.loss, 24), second, shorten(check_results.mark(plane.failed), 32)]
-    return "\n".join(plain(line) for line in lines if line)
+    return "\n".join(figure_text(line) for line in lines if line)
 
 
 def draw_contours(

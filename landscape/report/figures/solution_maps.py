@@ -9,6 +9,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from landscape.report import words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.view import Array, Picture, finite_values
 from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
@@ -84,7 +85,7 @@ def _draw_map(
 ) -> tuple[Figure, Axes]:
     """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
     count = len(losses)
-    names = [style.plain(style.shorten(loss, _NAME_LENGTH)) for loss in losses]
+    names = [figure_text(style.shorten(loss, _NAME_LENGTH)) for loss in losses]
     left = 0.55 + 0.075 * max(map(len, names))
     top = 0.32 + 0.048 * max(map(len, names))
     cell_width = min(0.62, (style.WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
@@ -155,7 +156,7 @@ def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str
     for row, value in enumerate(matrix.metric):
         column.text(0, row, words.decimal(value), ha="center", va="center")
     column.set_yticks([])
-    _name_columns(column, [style.plain(label)])
+    _name_columns(column, [figure_text(label)])
     _separate_cells(column, count, 1)
 
 

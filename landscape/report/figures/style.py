@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from landscape.report.escapes import figure_text
 from landscape.report.words import scientific, tick
 
 WIDTH = 7.0
@@ -89,12 +90,12 @@ class Style(NamedTuple):
     @property
     def label(self) -> str:
         """The text for the loss in a legend."""
-        return plain(shorten(self.name, 30))
+        return figure_text(shorten(self.name, 30))
 
     @property
     def title(self) -> str:
         """The text for the loss above its own panel."""
-        return plain(shorten(self.name, 24))
+        return figure_text(shorten(self.name, 24))
 
     def line(self, **extra: Any) -> dict[str, Any]:
         """Returns the keywords of a line; `extra` are added."""
@@ -123,11 +124,6 @@ def styles(losses: Sequence[str]) -> dict[str, Style]:
         )
         for i, loss in enumerate(losses)
     }
-
-
-def plain(text: str) -> str:
-    """Escapes dollar signs, so that matplotlib does not read mathematics."""
-    return text.replace("$", r"\$")
 
 
 def shorten(text: str, width: int) -> str:
@@ -221,7 +217,8 @@ def outer_labels(
 
     With `whole`, an x label that is wider than a panel is put once, centered below all panels.
     """
-    centered = whole and len(plain(x)) > 15 * WIDTH * axes[0].get_position().width
+    x, y = figure_text(x), figure_text(y)
+    centered = whole and len(x) > 15 * WIDTH * axes[0].get_position().width
     if centered:
         figure, lowest = axes[0].figure, min(panel.get_position().y0 for panel in axes)
         assert isinstance(figure, Figure)
@@ -236,7 +233,7 @@ def outer_labels(
 
 def set_title_lines(panel: Axes, title: str, *extra_lines: str) -> None:
     """Sets a title with further lines below it, shortened to a panel; empty ones are omitted."""
-    lines = [plain(shorten(line, 32)) for line in extra_lines if line]
+    lines = [figure_text(shorten(line, 32)) for line in extra_lines if line]
     panel.set_title("\n".join([title, *lines]), loc="left")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from landscape.report import words
+from landscape.report.escapes import figure_text
 from landscape.report.figures import curves
 from landscape.report.figures.bundles import lines_by_loss
 from landscape.report.figures.line_panels import band, draw_metric_along_lines
@@ -39,7 +40,7 @@ def summary(view: View) -> Picture:
         slice_caption = f"; (d) the task metric along {lines.direction}, the mean{band(view)}"
         titles.append(f"{view.label} around the {point} point")
     for panel, letter, title in zip(axes, "abcd", titles, strict=False):
-        panel.set_title(f"({letter}) {title}", loc="left")
+        panel.set_title(figure_text(f"({letter}) {title}"), loc="left")
     caption = (
         "(a) The task metric, interquartile mean over seeds with 95 % bootstrap interval; (b) the "
         f"norm of the batch gradient, zeros on the line marked 0; (c) the share of {name} with "

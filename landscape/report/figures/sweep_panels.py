@@ -7,20 +7,23 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from landscape.report import words
 from landscape.report.comparison import best_points
+from landscape.report.escapes import figure_text
 from landscape.report.figures.style import PanelGrid, loss_legend, panels, styles
 from landscape.report.figures.view import Array, Picture, joined
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def numeric_keys(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
-    """Returns the swept keys that have at least two values, all of them numbers."""
-    return [
-        key
-        for key in keys
-        if all(
-            isinstance(value, int | float) and not isinstance(value, bool) for value in table[key]
-        )
-        and table[key].nunique() > 1
-    ]
+    """Returns the swept keys that have at least two values, all of them numbers that are drawn."""
+    return [key for key in keys if all(map(_can_be_drawn, table[key])) and table[key].nunique() > 1]
+
+
+def _can_be_drawn(value: object) -> bool:
+    """Returns whether the value is a number within the range of float32, or missing."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return not abs(value) > _LARGEST
 
 
 def metric_over_sweep(
@@ -48,8 +51,8 @@ def metric_over_sweep(
                 x, value, yerr=errors, capsize=2, elinewidth=0.8, **style.marked(markersize=4.5)
             )
         _scale_x(panel, np.sort(table[key].dropna().astype(float).unique()))
-        panel.set_xlabel(key)
-    axes[0].set_ylabel(metric)
+        panel.set_xlabel(figure_text(key))
+    axes[0].set_ylabel(figure_text(metric))
     best_of = ", the best over the other swept keys" if len(keys) > 1 else ""
     caption = joined(
         f"The {metric} against the swept value: interquartile mean over seeds and 95 % bootstrap "
