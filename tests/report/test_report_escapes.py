@@ -6,6 +6,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from landscape.errors import printable
 from landscape.report import assemble, escapes, sets, tables, terminal
 from landscape.report.figures import all_figures, audit_figure, rendering, sweep_panels
 
+PAGE = Path(__file__).parents[2] / "docs" / "results_from_elsewhere.md"
 ESC, REVERSED, TAB, RETURN = "\x1b[31m", "\u202e", "\t", "\r"
 CONTROLS = {"\x1b", "\x07", "\u202e", "\u2066", "\r", "\x9b", "\x00"}
 # The mark `!A0` finds the text again in every format.
@@ -115,6 +117,14 @@ def test_no_cell_of_csv_is_a_formula(built):
     assert set(swept) == {f"'{SWEPT}", "-1.5"}
     exact = pd.read_parquet(built[0] / "report" / "results.parquet")
     assert set(exact["dataset.separation"]) == {SWEPT, "-1.5"}
+
+
+def test_the_code_of_the_docs_restores_the_texts_of_csv(built):
+    code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
+    scope = {}
+    exec(code.replace("runs/quickstart", str(built[0])), scope)
+    exact = pd.read_parquet(built[0] / "report" / "results.parquet")["loss"]
+    assert scope["labels"].tolist() == exact.tolist() and LABEL in set(exact)
 
 
 class Tags(html.parser.HTMLParser):
