@@ -71,7 +71,7 @@ def csv_cell(value: Any) -> Any:
     """Returns a value as a cell of csv; anything but a text is unchanged."""
     if not isinstance(value, str):
         return value
-    text = single_line(value)
+    text = printable(value)
     return _TEXT_MARK + text if text.lstrip().startswith((*_FORMULA, _TEXT_MARK)) else text
 
 

@@ -213,8 +213,14 @@ def test_a_terminal_shows_an_audit_as_text():
 def test_a_text_that_looks_like_a_formula_is_marked_and_restored(mark):
     text = f"{mark}1"
     cell = escapes.csv_cell(text)
-    assert cell[0] == "'" and cell.removeprefix("'") == escapes.single_line(text)
+    assert cell[0] == "'" and cell.removeprefix("'") == printable(text)
     assert escapes.csv_cell(-1.5) == -1.5 and escapes.csv_cell("a=-1") == "a=-1"
+
+
+@pytest.mark.parametrize("text", ["[1cm]", "*", " [x]"])
+def test_a_cell_of_latex_is_no_argument_of_the_line_break_before_it(text):
+    lines = tables.latex(pd.DataFrame({"a": [text, text]})).split("\\midrule")[1]
+    assert not re.search(r"(?:^|\\\\)\s*[\[*]", lines)
 
 
 def test_numbers_of_csv_are_as_pandas_writes_them():
