@@ -21,7 +21,7 @@ from synthetic_runs import Loss, audit, write_experiment
 
 from landscape.errors import printable
 from landscape.report import assemble, escapes, sets, tables, terminal
-from landscape.report.figures import all_figures, audit_figure, rendering, sweep_panels
+from landscape.report.figures import audit_figure, rendering, sweep_panels
 
 PAGE = Path(__file__).parents[2] / "docs" / "results_from_elsewhere.md"
 ESC, REVERSED, TAB, RETURN = "\x1b[31m", "\u202e", "\t", "\r"
@@ -34,7 +34,7 @@ PRINTABLE = (
 NASTY = f"{PRINTABLE}{ESC}{REVERSED}{TAB}{RETURN}"
 LABEL = r"=1!A0 <b>[x](javascript:y) $\frac{1}{2}$ | \input{x} www.x.y"
 SWEPT = "@=2!A0 <b>[x](javascript:y) $a$ |"
-METRIC = rf"$a$ =1!A0 <b>[x](javascript:alert(1)){ESC}"
+METRIC = r"$a$ =1!A0 <b>[x](javascript:alert(1))"
 # Fields with a fixed set of values, the ids of runs, and the names of metrics and points.
 STRUCTURE = {
     *("status", "primary_metric", "metrics", "metric", "kind", "how", "verdict", "severity"),
@@ -81,17 +81,17 @@ def built(tmp_path_factory):
             path.write_text(f"ValueError: {NASTY}")
         if path.name != "experiment.yaml":
             rename_metric(path)
-    texts, original = [], all_figures.draw
+    texts, original = [], rendering.image_bytes
 
-    def draw(*arguments):
-        for picture in original(*arguments):
-            texts.extend(text.get_text() for text in picture.figure.findobj(Text))
-            yield picture
+    def image_bytes(picture, suffix):
+        texts.extend(text.get_text() for text in picture.figure.findobj(Text))
+        return original(picture, suffix)
 
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
-        patch.setattr(all_figures, "draw", draw)
+        patch.setattr(rendering, "image_bytes", image_bytes)
         assert not assemble.build(directory).unreadable
-    assert "cannot be read" not in (directory / "report" / "index.html").read_text()
+    page = (directory / "report" / "index.html").read_text()
+    assert "cannot be read" not in page and "is omitted" not in page
     return directory, texts
 
 
@@ -209,7 +209,7 @@ def test_a_terminal_shows_an_audit_as_text():
     assert not CONTROLS & {*text} and text.count("[x](javascript:alert(1))") >= 4
 
 
-@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t=", "\r@", " -", "\uff1d", "'", "'="])
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t=", " @", " -", "\uff1d", "'", "'="])
 def test_a_text_that_looks_like_a_formula_is_marked_and_restored(mark):
     text = f"{mark}1"
     cell = escapes.csv_cell(text)
