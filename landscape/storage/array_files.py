@@ -56,7 +56,8 @@ def read_trace(folder: Path, most_rows: int = _MOST_ROWS) -> "pd.DataFrame":
         # Threads would take longer to start than a trace takes to read.
         table = parquet.read(use_threads=False)
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if column.null_count:
+        # A missing number is NaN, as pandas writes it; there is no missing integer.
+        if column.null_count and not pyarrow.types.is_floating(column.type):
             raise UnreadableFile(f"the column `{name}` has missing values")
     return table.to_pandas(use_threads=False)
 

@@ -193,6 +193,12 @@ def test_traces_that_no_run_writes_are_refused(tmp_path, content, message):
         array_files.read_trace(tmp_path, 1000)
 
 
+def test_a_missing_number_of_a_trace_is_nan(tmp_path):
+    columns = {"step": [0, 1], "risk": pa.array([1.5, None])}
+    (tmp_path / "trace.parquet").write_bytes(_trace(columns))
+    np.testing.assert_array_equal(array_files.read_trace(tmp_path)["risk"], [1.5, np.nan])
+
+
 LINES = {
     "coordinates": np.linspace(-1, 1, 5),
     "risk": np.full((2, 5), np.nan),
