@@ -26,10 +26,10 @@ PLACES = {
     "audit": (1.2, 4),
     "numerics": (6.2, 5),
     "storage": (8.8, 6),
-    "config": (3.0, 6),
-    "parts": (6.2, 6),
-    "catalog": (1.6, 7),
-    "errors": (5.0, 8),
+    "config": (3.0, 7),
+    "parts": (5.0, 6),
+    "catalog": (1.6, 8),
+    "errors": (5.0, 9),
 }
 CONTENTS = {
     "cli": "commands",
@@ -85,11 +85,11 @@ def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def draw() -> None:
     """Writes the picture."""
-    figure = Figure(figsize=(8, 7.2), dpi=130)
+    figure = Figure(figsize=(8, 8.0), dpi=130)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, 10)
-    axes.set_ylim(8.6, -0.6)
+    axes.set_ylim(9.6, -0.6)
     style = {"boxstyle": "round,pad=0.45", "facecolor": "#e8eef7", "edgecolor": "#33527a"}
     boxes = {
         folder: axes.text(

@@ -83,7 +83,7 @@ def test_a_run_with_impossible_content_is_left_out(directory, name, content, mes
 
 def test_a_swept_integer_of_more_than_64_bits_is_left_out(directory):
     path = store.run_folder(directory, FIRST) / "config.yaml"
-    path.write_text(path.read_text().replace("swept: {}", f"swept: {{a: [{10**30}]}}"))
+    path.write_text(path.read_text().replace("swept: {}", f"swept: {{dataset.a: [{10**30}]}}"))
     _seal(directory)
     assert "an integer of more than 64 bits" in read(directory).unreadable[FIRST]
 
