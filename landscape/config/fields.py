@@ -167,10 +167,10 @@ def _check_length(steps: int, batch_size: int, record_every: int) -> None:
     if rows > MOST_ROWS:
         message = f"{steps} steps recorded every {record_every} are {rows} rows of a table"
         hint = f"expected at most {MOST_ROWS}; set `record_every: {-(-steps // MOST_ROWS) + 1}`"
-        raise sentence(message, hint)
+        raise sentence(message, hint, "steps")
     if visits > LARGEST_INTEGER:
         message = f"{steps} steps of {batch_size} examples are {visits} numbers of examples"
-        raise sentence(message, f"expected at most {LARGEST_INTEGER}; use fewer `steps`")
+        raise sentence(message, f"expected at most {LARGEST_INTEGER}; use fewer `steps`", "steps")
 
 
 def _check_checkpoints(
@@ -186,10 +186,11 @@ def _check_checkpoints(
                 f"component {component} of the trajectory needs more than {component} checkpoints, "
                 f"found `checkpoints: {checkpoints}`",
                 "set `checkpoints: 20`",
+                "checkpoints",
             )
     if curvature is not None and curvature.checkpoints and checkpoints == 0:
         message = "`curvature.checkpoints` is true, but no checkpoints are saved"
-        raise sentence(message, "set `checkpoints: 5`")
+        raise sentence(message, "set `checkpoints: 5`", "curvature")
 
 
 class Run(Frozen):

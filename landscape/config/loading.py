@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape.config.fields import Experiment, Run
+from landscape.config.limits import misfit
 from landscape.config.overrides import override
 from landscape.config.resolve import SWEEPABLE, check_sweep, read_as, resolve
 from landscape.config.structure import normalize, parts
@@ -104,6 +105,9 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
             hint = "write NAME=VALUE, for example delta=0.5"
             raise UserError(f"`{argument}` is not of the form NAME=VALUE", hint=hint)
         values[name] = plain(parse(text, f"option {name}"))
+        expected = misfit(values[name])
+        if expected is not None:
+            raise UserError(f"`{argument}`: expected {expected}")
     return values
 
 

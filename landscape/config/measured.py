@@ -82,7 +82,9 @@ def _check_points(kind: str, *counts: int) -> None:
     if number > MOST_POINTS:
         product = " x ".join(map(str, counts))
         message = f"{kind} of {product} = {number} points, expected at most {MOST_POINTS} in all"
-        raise sentence(message, "use fewer `points`; their number multiplies the time of a slice")
+        raise sentence(
+            message, "use fewer `points`; their number multiplies the time of a slice", "points"
+        )
 
 
 class Lines(Frozen):

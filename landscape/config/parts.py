@@ -24,9 +24,13 @@ def unique(values: Sequence[Any]) -> Sequence[Any]:
     return values
 
 
-def sentence(message: str, hint: str) -> PydanticCustomError:
-    """Returns a validation error with a complete message instead of what was expected."""
-    return PydanticCustomError("sentence", "{message}", {"message": message, "hint": hint})
+def sentence(message: str, hint: str, key: str = "") -> PydanticCustomError:
+    """Returns a validation error with a complete message instead of what was expected.
+
+    `key` is the field of the model at which the error is placed, if there is one.
+    """
+    context = {"message": message, "hint": hint, "key": key}
+    return PydanticCustomError("sentence", "{message}", context)
 
 
 def _line(value: str) -> str:

@@ -53,7 +53,8 @@ def _translate(detail: ErrorDetails, tree: Node, model: type[BaseModel]) -> User
     location, kind = detail["loc"], detail["type"]
     key, node = _dotted(location), deepest_node(tree, location)
     if kind == "sentence":
-        return UserError(detail["msg"], place=node.place, hint=detail["ctx"]["hint"])
+        place = deepest_node(node, [detail["ctx"]["key"]]).place
+        return UserError(detail["msg"], place=place, hint=detail["ctx"]["hint"])
     if kind == "extra_forbidden":
         outer = model_in(annotation_at(location[:-1], model))
         names = [_dotted((*location[:-1], name)) for name in outer.model_fields] if outer else []

@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 _LIBRARIES = tuple(
     str(Path(inspect.getfile(module)).parent) for module in (jax, np, landscape, inspect)
 )
+_LIBRARIES += ("<frozen",)  # modules that Python imports before any file
 # By exception: what the user code does, and what to do instead.
 _EXPLANATIONS = {
     jax.errors.TracerBoolConversionError: (
