@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -249,6 +250,16 @@ def test_a_call_of_ray_has_a_time_limit():
 
 def raise_error(error):
     raise error
+
+
+def test_the_command_keeps_its_handler_of_sigterm(monkeypatch):
+    def init(**options):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+
+    monkeypatch.setattr(ray.ray, "init", init)
+    before = signal.getsignal(signal.SIGTERM)
+    ray_connection._init("local")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 class FakeRay:

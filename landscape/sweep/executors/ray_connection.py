@@ -28,7 +28,8 @@ except ImportError:
 _PORT_TIMEOUT = 10.0  # seconds for a port to accept a connection
 _CONNECT_TIMEOUT = 60.0  # seconds for a cluster to accept this process
 _REPLY_TIMEOUT = 15.0  # seconds for a cluster to reply before it counts as lost
-_LEAVE_TIMEOUT = 10.0  # seconds for a cluster to release this process
+_LEAVE_TIMEOUT = 30.0  # seconds for a cluster to release this process
+_LOST_TIMEOUT = 5.0  # seconds for a lost cluster to do so
 _PERIOD = 1.0  # seconds between two requests to the cluster
 _RECENT = 3.0  # seconds to wait for the reply to the next request
 
@@ -133,11 +134,12 @@ def connected(address: str | None, cores: int | None) -> Iterator[Connection]:
         connection = Connection()
         with contextlib.closing(connection), _clean_stdout():
             yield connection
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(ClusterError):
-            _disconnect(connects)
+            lost = isinstance(error, ClusterError)
+            _disconnect(connects, _LOST_TIMEOUT if lost else _LEAVE_TIMEOUT)
         raise
-    _disconnect(connects)
+    _disconnect(connects, _LEAVE_TIMEOUT)
 
 
 def _connect(address: str | None, cores: int | None) -> None:
@@ -160,11 +162,11 @@ def _init(address: str, **local: Any) -> None:
         signal.signal(signal.SIGTERM, terminate)
 
 
-def _disconnect(connects: bool) -> None:
+def _disconnect(connects: bool, seconds: float) -> None:
     if not connects:
         return
     try:
-        within(_LEAVE_TIMEOUT, ray.shutdown)
+        within(seconds, ray.shutdown)
     except ClusterError:
         atexit.unregister(ray.shutdown)  # it would wait again when this process exits
         raise
