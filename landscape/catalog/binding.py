@@ -1,5 +1,6 @@
 """Checks the options of a part against its entry in the menu and fills in the defaults."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +84,7 @@ def _check_reference(family: str, name: str, option: Option, value: Any, folder:
     referred = REFERENCES.get((family, name))
     if referred and isinstance(value, str):
         find(referred, value, folder)
-    if is_path(option) and value is not None and not (folder / value).is_file():
+    # `Path.is_file` raises if a name is too long.
+    if is_path(option) and value is not None and not os.path.isfile(folder / value):  # noqa: PTH113
         hint = "a path is relative to the folder of the config"
         raise UserError(f"`{name}`: there is no file {folder / value}", hint=hint)

@@ -131,6 +131,8 @@ def read_source(path: Path) -> str:
         raise UserError(f"there is no file {path}", hint=nearest_file(path)) from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:  # of a character that no path contains
+        raise UserError(f"{str(path)!r} is not the path of a file") from None
 
 
 def user_entry(family: str, path: Path, name: str) -> Entry | None:

@@ -26,6 +26,7 @@ MOST_ROWS = 1_000_000  # recorded steps of a run
 MOST_POINTS = 1_000_000  # points of a set of lines or planes
 MOST_ITERATIONS = 10_000  # of Lanczos; also probes, checkpoints and points of an interpolation
 LONGEST_NAME = 500  # of a part, with the path of its file
+LONGEST_LABEL = 200  # of a set of lines or planes, by default the options of its directions
 LONGEST_TITLE = 500
 LONGEST_SECONDS = 3650 * 86400.0
 MOST_MEMORY = 2**60  # bytes

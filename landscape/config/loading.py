@@ -1,5 +1,6 @@
 """Loads the YAML of an experiment or a run, and writes it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def _folder(tree: Node, path: Path) -> Path:
     if folder_node is None or folder_node.value is None:
         return path.parent.absolute()
     folder = path.parent.absolute() / str(folder_node.value)
-    if not isinstance(folder_node.value, str) or not folder.is_dir():
+    # `Path.is_dir` raises if a name is too long.
+    if not isinstance(folder_node.value, str) or not os.path.isdir(folder):  # noqa: PTH112
         message = f"`folder`: found {describe(folder_node)}, expected an existing folder"
         raise UserError(message, place=folder_node.place)
     return folder

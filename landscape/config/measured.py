@@ -10,6 +10,7 @@ from landscape.catalog.menu import entries
 from landscape.catalog.option_values import default
 from landscape.config.limits import (
     LARGEST_FLOAT,
+    LONGEST_LABEL,
     MOST_ITERATIONS,
     MOST_PARTS,
     MOST_POINTS,
@@ -172,6 +173,10 @@ class SliceSettings(Frozen):
     @model_validator(mode="after")
     def _check_sets(self) -> "SliceSettings":
         for kind, names in (("lines", self.line_labels()), ("planes", self.plane_labels())):
+            for name in names:
+                if len(name) > LONGEST_LABEL:
+                    message = f"a set of {kind} has a label of {len(name)} characters"
+                    raise sentence(message, f"expected at most {LONGEST_LABEL}; set its `label:`")
             repeated = next((name for name in names if names.count(name) > 1), None)
             if repeated is not None:
                 message = f"two sets of {kind} have the label `{repeated}`"

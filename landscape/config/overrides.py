@@ -1,5 +1,6 @@
 """Locates dotted keys in a config and applies `key=value` arguments."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -211,6 +212,7 @@ def _override(tree: Node, argument: str, folder: Path) -> Node:
 def _values(text: str, path: KeyPath) -> list[Node]:
     """Returns one value, or those between commas that are outside of brackets and quotes."""
     if path == ("title",):
+        parse(json.dumps(text), "")  # refuses characters that cannot be stored
         return [Node(text, Place(""))]
     try:
         single = parse(text, "")

@@ -154,6 +154,7 @@ class _Builder:
             case "bool" | "int" | "float":
                 return self._number(kind, node, place)
             case "str" | "timestamp" | "value" | "merge":
+                self._check_text(node.value, place)
                 return node.value
         self._report_tag(node, place)
         return None
@@ -168,6 +169,10 @@ class _Builder:
             self._report(f"found `{node.value}`, expected a finite number", place)
         return value
 
+    def _check_text(self, text: str, place: Place) -> None:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self._report("found half of a pair of UTF-16, expected characters", place)
+
     def _report_tag(self, node: Any, place: Place) -> None:
         tag = str(node.tag).replace(TAG, "!!")
         self._report(f"found the tag `{tag}`, expected a plain value", place)
@@ -177,6 +182,7 @@ class _Builder:
         merged: dict[str, Node] = {}
         for key_node, value_node in node.value:
             place = self.place(key_node.start_mark)
+            self._check_text(str(key_node.value), place)
             if not isinstance(key_node, ScalarNode):
                 self._report("found a mapping or a list as a key, expected text", place)
             elif str(key_node.tag) == TAG + "merge":

@@ -94,6 +94,12 @@ OUT_OF_BOUNDS = [
     ("resources: {cpus: 1.0e+300}", "less than or equal to 1000000"),
     (f"title: {'x' * 501}", "text of at most 500 characters"),
     (f"losses: [{{name: brier, label: {'x' * 9999}}}]", "text of at most 80 characters"),
+    ('losses: ["a\\0b.py:f"]', "is not the path of a file"),
+    ('title: "\\ud800"', "half of a pair of UTF-16"),
+    ('model: {name: mlp, "\\ud800": 1}', "half of a pair of UTF-16"),
+    (f"folder: {'x' * 300}", "expected an existing folder"),
+    (f"dataset: {{name: csv, path: {'x' * 300}, target: x, task: binary}}", "there is no file"),
+    (f"slices: {{direction: {{name: 'a:b', x: {'x' * 300}}}}}", "a label of 305 characters"),
     (f"model: {'x' * 9999}", "text of at most 500 characters"),
     (f"sweep: {{steps: [{', '.join(map(str, range(1, 1002)))}]}}", "the sweep lists 1001 values"),
 ]
