@@ -86,11 +86,8 @@ def read(directory: Path) -> Results:
         )
     metric = summary.primary_metric
     problems: list[str] = []
-    settings = read_optional(
-        directory / "experiment.yaml",
-        lambda path: config.experiment_from(safe_reading.read_text(path)),
-        [],
-    )
+    unreadable_settings: list[str] = []
+    settings = read_optional(directory / "experiment.yaml", _experiment, unreadable_settings)
     across = _read_across(listed, problems)
     return Results(
         directory=directory,
@@ -103,7 +100,7 @@ def read(directory: Path) -> Results:
         higher_is_better=summary.higher_is_better.get(metric, True),
         across=across,
         problem="; ".join(problems),
-        warnings=listed.warnings(),
+        warnings=(*listed.warnings(), *unreadable_settings),
     )
 
 

@@ -87,7 +87,13 @@ def _read_results(stored: StoredRun, run: Run, folder: Path) -> StoredRun:
             if safe_reading.exists(folder / name):
                 problems.append(f"{name} was added after the run: {store.STATUS} does not list it")
             return None
-        return read_optional(folder / name, read, problems)
+        try:
+            return _read(folder / name, read) if safe_reading.exists(folder / name) else None
+        except UnreadableFile:  # not a file that a run writes
+            raise
+        except ValueError as error:
+            problems.append(str(error))
+            return None
 
     stored = replace(
         stored,
@@ -150,16 +156,11 @@ def _read(path: Path, read: Callable[[Path], Content]) -> Content:
 def read_optional(
     path: Path, read: Callable[[Path], Content], problems: list[str]
 ) -> Content | None:
-    """Returns the content of a file; None if it is missing or damaged, which adds a problem.
-
-    Raises UnreadableFile if it is not a file that a run writes.
-    """
+    """Returns the content of a file; None if it is missing or damaged, which adds a problem."""
     try:
-        return read(path) if safe_reading.exists(path) else None
-    except UnreadableFile as error:
-        raise UnreadableFile(_reason(path.name, error)) from error
-    except UNREADABLE as error:
-        problems.append(_reason(path.name, error))
+        return _read(path, read) if safe_reading.exists(path) else None
+    except ValueError as error:
+        problems.append(str(error))
         return None
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from landscape.errors import printable
 from landscape.storage.schema import (
     Name,
     Natural,
@@ -32,7 +33,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*")
 
 def _run_id(name: str) -> str:
     if not _RUN_ID.fullmatch(name) or len(name) > _LONGEST_RUN_ID:
-        raise ValueError(f"`{name[:_LONGEST_RUN_ID]}` is not a valid run id")
+        raise ValueError(f"`{printable(name[:_LONGEST_RUN_ID])}` is not a valid run id")
     return name
 
 

@@ -173,3 +173,17 @@ def test_a_file_that_was_added_to_a_run_is_not_read(directory):
     (folder / "slices.npz").write_bytes(content)
     run = read(directory).runs[0]
     assert not run.slices and "slices.npz was added after the run" in run.problem
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "across.json"])
+def test_a_file_of_the_experiment_that_is_a_link_is_not_read(directory, tmp_path, name):
+    (tmp_path / "secret").write_text("SECRET")
+    (directory / name).unlink()
+    (directory / name).symlink_to(tmp_path / "secret")
+    for listed in (True, False):
+        if not listed:
+            contents.remove(directory)
+        results = read(directory)
+        assert any(name in text for text in (*results.warnings, results.problem))
+        assert "SECRET" not in str(results)
+        assert len([run for run in results.runs if run.counted]) == 2
