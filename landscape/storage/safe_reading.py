@@ -87,8 +87,13 @@ def largest(name: str) -> int:
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """Returns the content of a file, see `opened`; a file that grows is read up to its size."""
     handle, size = _open(path, limit)
-    with os.fdopen(handle, "rb") as file:
-        return file.read(size)
+    try:
+        content = os.read(handle, size)
+        while len(content) < size and (part := os.read(handle, size - len(content))):
+            content += part  # one call reads at most 2 GiB
+        return content
+    finally:
+        os.close(handle)
 
 
 def read_text(path: Path, limit: int | None = None, errors: str = "strict") -> str:

@@ -20,7 +20,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -168,9 +168,10 @@ def damaged(folder: Path) -> list[str]:
 
 def resized(folder: Path, record: StatusRecord) -> list[str]:
     """Returns the files of a finished run that are missing or differ from their recorded size."""
-    sizes = _sizes(folder)
     if record.files is None:  # written before digests existed
+        sizes = _sizes(folder)
         return [name for name in _REQUIRED if name not in sizes]
+    sizes = _sizes(folder, record.files)
     return [name for name, file in record.files.items() if sizes.get(name) != file.bytes]
 
 
@@ -192,12 +193,17 @@ def _not_as_recorded(
     ]
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Returns the size of every file in a folder; -1 for links, folders and devices."""
+def _sizes(folder: Path, names: Container[str] | None = None) -> dict[str, int]:
+    """Returns the size of the files of these names in a folder, by default of all.
+
+    The size of a link, a folder or a device is -1.
+    """
     sizes = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
+                if names is not None and entry.name not in names:
+                    continue
                 regular = entry.is_file(follow_symlinks=False)
                 sizes[entry.name] = entry.stat(follow_symlinks=False).st_size if regular else -1
     except OSError:
