@@ -1,5 +1,6 @@
 """A report is up to date exactly if what it depends on, and its own files, are unchanged."""
 
+import html
 import os
 import shutil
 import subprocess
@@ -33,6 +34,26 @@ def test_an_unchanged_report_is_up_to_date_and_has_the_printed_comparison(built)
     (row,) = record.rows
     assert row[0] == "cross_entropy" and row[-1] == report.comparison["finding"][0]
     assert record.headings[:2] == ("loss", "accuracy % [95 % CI]")
+
+
+def test_a_changed_number_in_its_record_makes_it_outdated(built):
+    directory, _ = built
+    path = directory / "report" / "report.json"
+    content = path.read_text()
+    (row,) = stored_report.up_to_date(directory).rows
+    assert content.count(row[1]) == 1
+    path.write_text(content.replace(row[1], row[1].replace(row[1][0], "1", 1)))
+    assert path.read_text() != content and stored_report.up_to_date(directory) is None
+    path.write_text(content)
+    assert stored_report.up_to_date(directory) is not None
+
+
+def test_it_warns_in_the_page_and_the_terminal_if_nothing_lists_the_files(built):
+    directory, _ = built
+    (warning,) = stored_report.up_to_date(directory).warnings
+    assert warning.startswith("`contents.json` is missing")
+    page = html.unescape((directory / "report" / "index.html").read_text())
+    assert f"Warning: {warning}" in page
 
 
 @pytest.mark.parametrize("name", [*INPUTS, *(f"report/{name}" for name in OUTPUTS)])
