@@ -67,14 +67,23 @@ def source(directory: Path) -> str:
     """
     parts = [str(directory.resolve()), sys.version]
     parts += [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
-    for parent, _, _ in sorted(os.walk(Path(landscape.__file__).parent)):
-        parts += _listing(Path(parent))
+    parts += _program_files(Path(landscape.__file__).parent)
     for name in ("experiment.yaml", "plan.json", "across.json", experiment_folder.CONTENTS):
         parts.append(f"{name} {store.file_digest(directory / name)}")
     with contextlib.suppress(OSError, ValueError):  # a damaged plan is reported by who reads it
         for run_id in experiment_folder.read_plan(directory):
             parts += [run_id, *_listing(store.run_folder(directory, run_id))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _program_files(package: Path) -> list[str]:
+    """Returns path, size and time of the files of the program.
+
+    Compiled modules are left out: Python writes one whenever a command is the first to import it.
+    """
+    paths = [path for path in package.rglob("[!.]*") if path.parent.name != "__pycache__"]
+    states = {path: path.stat() for path in sorted(paths) if path.is_file()}
+    return [f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states.items()]
 
 
 def _listing(path: Path) -> list[str]:

@@ -102,6 +102,21 @@ def test_another_version_of_a_library_makes_it_outdated(built, monkeypatch):
     assert stored_report.up_to_date(directory) is None
 
 
+def test_it_depends_on_the_source_code_but_not_on_what_python_compiles(
+    built, tmp_path, monkeypatch
+):
+    """In an editable installation every command compiles the modules that it is first to import."""
+    package = tmp_path / "landscape"
+    (package / "report").mkdir(parents=True)
+    monkeypatch.setattr(stored_report.landscape, "__file__", str(package / "__init__.py"))
+    before = stored_report.source(built[0])
+    (package / "report" / "__pycache__").mkdir()
+    (package / "report" / "__pycache__" / "page.cpython-313.pyc").touch()
+    assert stored_report.source(built[0]) == before
+    (package / "report" / "page.py").touch()
+    assert stored_report.source(built[0]) != before
+
+
 def test_a_linked_report_is_refused(built, tmp_path):
     directory, _ = built
     (tmp_path / "report").symlink_to(directory / "report")
