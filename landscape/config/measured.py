@@ -12,8 +12,8 @@ from landscape.config.limits import (
     LARGEST_FLOAT,
     LONGEST_LABEL,
     MOST_ITERATIONS,
-    MOST_PARTS,
     MOST_POINTS,
+    MOST_SETS,
     SMALLEST_FLOAT,
 )
 from landscape.config.parts import Count, DirectionPart, Frozen, Odd, Positive, sentence, unique
@@ -77,14 +77,14 @@ Points = Annotated[
 ]
 
 
-def _check_points(kind: str, *counts: int) -> None:
-    """Raises an error if a set of lines or planes has more points than a slice may have."""
+def _check_points(kind: str, *counts: int, key: str = "points") -> None:
+    """Raises an error at a key if a set of lines or planes has more points than are allowed."""
     number = math.prod(counts)
     if number > MOST_POINTS:
         product = " x ".join(map(str, counts))
         message = f"{kind} of {product} = {number} points, expected at most {MOST_POINTS} in all"
         raise sentence(
-            message, "use fewer `points`; their number multiplies the time of a slice", "points"
+            message, "use fewer `points`; their number multiplies the time of a slice", key
         )
 
 
@@ -110,7 +110,9 @@ class Lines(Frozen):
             count = self.directions
             message = f"`directions` is {count}, but there is only one `{name}` at a point"
             raise sentence(message, "leave `directions` out")
-        _check_points("lines", self.directions or 8, self.points)
+        # How many lines a direction of `slices` has is known there.
+        count = self.draws(self.direction) if self.direction else self.directions or 1
+        _check_points("lines", count, self.points)
         return self
 
     def draws(self, direction: DirectionPart) -> int:
@@ -160,10 +162,10 @@ class SliceSettings(Frozen):
 
     at: Points = ("trained",)
     direction: DirectionPart = DirectionPart.model_construct()
-    lines: Annotated[tuple[Lines, ...], Field(max_length=MOST_PARTS)] | None = (
+    lines: Annotated[tuple[Lines, ...], Field(max_length=MOST_SETS)] | None = (
         Lines.model_construct(),
     )
-    planes: Annotated[tuple[Planes, ...], Field(max_length=MOST_PARTS)] | None = (
+    planes: Annotated[tuple[Planes, ...], Field(max_length=MOST_SETS)] | None = (
         Planes.model_construct(),
     )
     gradients: bool = False
@@ -172,6 +174,9 @@ class SliceSettings(Frozen):
 
     @model_validator(mode="after")
     def _check_sets(self) -> "SliceSettings":
+        for lines in self.lines or ():
+            count = lines.draws(lines.direction or self.direction)
+            _check_points("lines", count, lines.points, key="lines")
         for kind, names in (("lines", self.line_labels()), ("planes", self.plane_labels())):
             for name in names:
                 if len(name) > LONGEST_LABEL:

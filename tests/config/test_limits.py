@@ -78,7 +78,9 @@ OUT_OF_BOUNDS = [
     ("checkpoints: 2147483647", "less than or equal to 10000"),
     ("slices: {lines: {radius: 1.0e+308}}", "at most 3.4e+38"),
     ("slices: {lines: {radius: 1.0e-308}}", "greater than 0 in float32"),
-    ("slices: {lines: {points: 1000001}}", "lines of 8 x 1000001 = 8000008 points"),
+    ("slices: {lines: {points: 1000001}}", "lines of 1 x 1000001 = 1000001 points"),
+    ("slices: {lines: {points: 200001}}", "lines of 8 x 200001 = 1600008 points"),
+    (f"slices: {{lines: [{', '.join(['{points: 3}'] * 201)}]}}", "at most 200"),
     ("slices: {lines: {directions: 2147483647}}", "expected at most 1000000"),
     ("slices: {planes: {points: [31623, 31623]}}", "planes of 1 x 31623 x 31623 = 1000014129"),
     ("slices: {planes: {draws: 10000}}", "planes of 10000 x 31 x 31"),
@@ -112,6 +114,22 @@ def test_a_value_out_of_bounds_is_refused_with_the_bound(added, message, tmp_pat
     error = refused(tmp_path, "\n".join([*kept, added, ""]))
     assert message in str(error)
     assert "Traceback" not in str(error) and len(str(error)) < 2000
+
+
+@pytest.mark.parametrize("direction", ["lines.direction", "direction"])
+def test_lines_along_the_only_direction_of_a_point_count_once(direction, tmp_path):
+    keys = [f"slices.{direction}=eigenvector", "slices.lines.points=200001", "slices.planes=null"]
+    assert load(tmp_path, BASE, *keys).slices.lines[0].points == 200001
+
+
+def test_the_most_sets_of_slices_can_be_read_back(tmp_path):
+    """The stored config has every default of every set."""
+    axes = "axes: [{name: random, normalization: filter}, {name: eigenvector, index: 2}]"
+    lines = [f"{{label: l{n}, direction: trajectory}}" for n in range(limits.MOST_SETS)]
+    planes = [f"{{label: p{n}, points: [3, 3], {axes}}}" for n in range(limits.MOST_SETS)]
+    slices = f"slices: {{lines: [{', '.join(lines)}], planes: [{', '.join(planes)}]}}\n"
+    experiment = load(tmp_path, f"{BASE}{slices}checkpoints: 20\n")
+    assert config.experiment_from(config.dump(experiment)) == experiment
 
 
 def test_the_number_of_runs_is_bounded_before_they_are_made(tmp_path):
