@@ -12,7 +12,7 @@ from landscape.errors import UserError
 from landscape.numerics.user_calls import guarded
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.run.training_inputs import checkpoint_count
+from landscape.run.training_inputs import checkpoint_count, evaluation_batch_sizes
 
 _FLOAT = 4  # bytes
 _TRAINING_COPIES = 4  # parameters, gradients, and two moments of an optimizer such as adam
@@ -32,7 +32,7 @@ def check_memory(run: Run, model: Model, data: Dataset) -> None:
     """Raises UserError if arrays of a run would not fit in the memory of the device.
 
     These are the largest kinds of arrays, each by itself, so that a run that passes may still need
-    too much; one that does not pass certainly does.
+    too much. One that does not pass needs too much unless the compiler never stores a layer.
     """
     limit = device_memory()
     name = f"model `{run.model.name}`"
@@ -109,8 +109,7 @@ def _slice_needs(run: Run, vector: int, parameters: int) -> Iterator[Need]:
 def _activations(run: Run, model: Model, data: Dataset, shapes: Any) -> Need:
     """Returns the largest array between the layers of the model, for the largest batch."""
     inputs = data.train.inputs
-    evaluated = data.test.inputs if run.evaluation.split == "test" else inputs
-    batch = max(min(run.batch_size, len(inputs)), min(run.evaluation.batch_size, len(evaluated)))
+    batch = max(run.batch_size, *evaluation_batch_sizes(run, data))
     name = f"model `{run.model.name}`"
     example = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
     program = guarded(lambda: jax.make_jaxpr(model.apply)(shapes, example), name, model.apply)

@@ -56,6 +56,15 @@ def test_arrays_that_do_not_fit_are_refused_with_their_size(
     assert error.hint and error.part == "mlp"
 
 
+def test_only_the_evaluated_examples_count(tmp_path, sixteen_gigabytes):
+    """Of 133 examples the activations take 16.5 GB, of 100 they take 12.4 GB."""
+    keys = ["model.widths=[31000000]", "evaluation.split=train", "batch_size=100"]
+    text = SMALL.replace("linear", "mlp")
+    (run,) = config.expand(load(tmp_path, text, *keys, "evaluation.size=100", "losses=[brier]"))
+    cache = ProgramCache()
+    memory_check.check_memory(run, cache.model(run), cache.dataset(run))
+
+
 @pytest.mark.parametrize(
     ("slices", "message"),
     [
