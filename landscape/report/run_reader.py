@@ -87,8 +87,12 @@ def _read_results(stored: StoredRun, run: Run, folder: Path) -> StoredRun:
             if safe_reading.exists(folder / name):
                 problems.append(f"{name} was added after the run: {store.STATUS} does not list it")
             return None
+        if not safe_reading.exists(folder / name):
+            if record.files is not None:
+                problems.append(f"{name} is missing; `landscape run` recreates it")
+            return None
         try:
-            return _read(folder / name, read) if safe_reading.exists(folder / name) else None
+            return _read(folder / name, read)
         except UnreadableFile:  # not a file that a run writes
             raise
         except ValueError as error:
@@ -100,7 +104,7 @@ def _read_results(stored: StoredRun, run: Run, folder: Path) -> StoredRun:
         status=record.status,
         trace=trace,
         summary=summary,
-        slices=optional("slices.npz", lambda path: _slices(path, run)) or {},
+        slices=optional("slices.npz", lambda path: _slices(path, run, trace.shape[1])) or {},
         audit=optional("audit.json", lambda path: audits.parse(_text(path))),
         curvature=optional("curvature.json", record_of(CurvatureRecord)),
         meta=optional("meta.json", record_of(MetaRecord)) or MetaRecord(),
@@ -128,8 +132,8 @@ def _trace(path: Path, run: Run) -> pd.DataFrame:
     return trace
 
 
-def _slices(path: Path, run: Run) -> dict[str, np.ndarray]:
-    arrays = array_files.read_slices(path.parent, array_limits.most_slice_bytes(run))
+def _slices(path: Path, run: Run, columns: int) -> dict[str, np.ndarray]:
+    arrays = array_files.read_slices(path.parent, array_limits.most_slice_bytes(run, columns))
     array_limits.check_shapes(arrays)
     return arrays
 

@@ -10,7 +10,7 @@ from landscape.storage.safe_reading import UnreadableFile
 
 # Rows of a trace beyond those that the config has: the initial and the diverged step, and a few.
 _SPARE_ROWS = 8
-# Arrays of the shape of a set that a set has: risk, metrics, gradients, eigenvalues, and more.
+# Arrays of the shape of a set beside its metrics: risk, gradients, eigenvalues, and more.
 _MEASURES = 200
 _SPARE_BYTES = 2**22
 _NUMBER = 8  # bytes
@@ -56,8 +56,11 @@ def most_rows(run: Run) -> int:
     return run.steps // run.record_every + _SPARE_ROWS
 
 
-def most_slice_bytes(run: Run) -> int:
-    """Returns how many bytes all slices of a run can have in memory."""
+def most_slice_bytes(run: Run, columns: int = 0) -> int:
+    """Returns how many bytes all slices of a run can have in memory.
+
+    Every metric among the `columns` of its trace is also measured at each point.
+    """
     settings = run.slices
     if settings is None:
         return _SPARE_BYTES
@@ -65,7 +68,7 @@ def most_slice_bytes(run: Run) -> int:
         s.draws(s.direction or settings.direction) * s.points for s in settings.lines or ()
     )
     points += sum((s.draws or 1) * math.prod(s.points) for s in settings.planes or ())
-    values = len(settings.at) * points * _MEASURES + run.checkpoints * _MEASURES
+    values = len(settings.at) * points * (_MEASURES + columns) + run.checkpoints * _MEASURES
     return values * _NUMBER + _SPARE_BYTES
 
 

@@ -175,6 +175,14 @@ def test_a_file_that_was_added_to_a_run_is_not_read(directory):
     assert not run.slices and "slices.npz was added after the run" in run.problem
 
 
+@pytest.mark.parametrize("name", ["slices.npz", "meta.json"])
+def test_a_measurement_that_is_missing_is_named(directory, name):
+    (store.run_folder(directory, FIRST) / name).unlink()
+    first, second = read(directory).runs
+    assert first.counted and f"{name} is missing" in first.problem
+    assert second.problem == ""
+
+
 @pytest.mark.parametrize("name", ["experiment.yaml", "across.json"])
 def test_a_file_of_the_experiment_that_is_a_link_is_not_read(directory, tmp_path, name):
     (tmp_path / "secret").write_text("SECRET")

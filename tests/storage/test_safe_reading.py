@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from helpers.configs import BASE, load
 
+from landscape import config
 from landscape.storage import array_files, array_limits, experiment_folder, safe_reading, schema
 from landscape.storage.curvature_records import CurvaturePoint
 from landscape.storage.records import (
@@ -308,3 +310,12 @@ def test_a_swept_integer_of_more_than_64_bits_is_refused():
     text = text.replace("{", f'{{"swept": {{"a": [{{"b": {10**400}}}]}},', 1)
     with pytest.raises(ValueError, match="an integer of more than 64 bits"):
         schema.from_text(text, InterpolationRecord)
+
+
+@pytest.mark.parametrize("columns", [3, 1000])
+def test_slices_may_have_every_metric_of_the_trace(columns, tmp_path):
+    """A user-defined metric can report hundreds of numbers, such as one per class."""
+    keys = ["slices.planes.points=[201,201]", "slices.lines=null", "seeds=1"]
+    run = config.expand(load(tmp_path, BASE, *keys))[0]
+    metrics = columns * 201 * 201 * np.float32().nbytes
+    assert metrics < array_limits.most_slice_bytes(run, columns) < 2**30
