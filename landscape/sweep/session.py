@@ -1,6 +1,7 @@
 """A session of work on one experiment: locks its folder, plans the runs, and performs them."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _update_folder(session: Session, ending: contextlib.ExitStack) -> None:
     missing from now on until `ending`.
     """
     directory = session.directory
-    ending.callback(_list_contents, session)
+    ending.push(functools.partial(_list_contents, session))
     contents.remove(directory)
     experiment_folder.clear_unfinished(directory)
     if session.experiment.across is None or session.listed.differs("across.json"):
@@ -162,7 +163,15 @@ def _update_folder(session: Session, ending: contextlib.ExitStack) -> None:
             store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
 
 
-def _list_contents(session: Session) -> None:
-    """Lists what the folder holds; without a list, a report notes that it cannot be verified."""
+def _list_contents(
+    session: Session, kind: type | None, error: BaseException | None, trace: object
+) -> None:
+    """Lists what the folder holds; without a list, a report notes that it cannot be verified.
+
+    `kind` is that of the error that ends the session, None without an error. Workers of a cluster
+    that is lost may still finish their runs, which a list would report as changed.
+    """
+    if kind is not None and issubclass(kind, ClusterError):
+        return
     with contextlib.suppress(OSError, ValueError, StorageError):
         contents.write(session.directory, [run.id for run in session.runs], session.listed)

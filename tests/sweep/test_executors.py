@@ -24,7 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscape import config
-from landscape.errors import UserError
+from landscape.errors import ClusterError, StorageError, UserError
+from landscape.storage import contents
 from landscape.sweep import session
 from landscape.sweep.executors import processes, worker
 from landscape.sweep.executors.affinity_queue import AffinityQueue, choose_program
@@ -347,6 +348,22 @@ def test_after_a_crash_the_serial_executor_compiles_each_loss_by_itself(
         stale = object() if crashed else None  # the process that held the folder
         list(session.events(dataclasses.replace(opened, stale=stale), serial))
     assert shared == [not crashed] * 2
+
+
+@pytest.mark.parametrize("error", [ClusterError("lost"), StorageError("full")])
+def test_after_a_lost_cluster_no_list_tells_late_results_from_changes(tmp_path, monkeypatch, error):
+    """A worker on another machine may end its run after the sweep has ended."""
+
+    def performed(*arguments):
+        raise error
+
+    monkeypatch.setattr("landscape.sweep.executors.serial.perform_all", performed)
+    experiment = config.load(write_config(tmp_path), ("losses=[brier]", "seeds=1"))
+    serial = select_executor(experiment, "serial", None, None)
+    with session.open_session(experiment, tmp_path / "out") as opened, pytest.raises(type(error)):
+        list(session.events(opened, serial))
+    listed = contents.read(opened.directory)
+    assert (listed.files is None) == isinstance(error, ClusterError)
 
 
 class NeverReady(FakeSlot):

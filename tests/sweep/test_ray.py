@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
@@ -246,6 +247,20 @@ def test_a_call_of_ray_has_a_time_limit():
         ray_connection.within(9, raise_error, TimeoutError("by itself"))
     with pytest.raises(ClusterError, match="not replied for 0 s"):
         ray_connection.within(0.01, time.sleep, 1)
+
+
+def test_a_call_of_ray_that_ends_with_its_time_limit_has_its_result(monkeypatch):
+    class LateFuture(Future):
+        """A future that is done when its time limit is over."""
+
+        def result(self, timeout=None):
+            value = super().result()
+            if timeout is not None:
+                raise TimeoutError
+            return value
+
+    monkeypatch.setattr(ray_connection, "Future", LateFuture)
+    assert ray_connection.within(9, divmod, 7, 2) == (3, 1)
 
 
 def raise_error(error):

@@ -114,8 +114,8 @@ def within(seconds: float, function: Callable, *arguments: Any) -> Any:
     try:
         return result.result(seconds)
     except TimeoutError:
-        if result.done():  # raised by the function
-            raise
+        if result.done():  # it has just ended, or it has raised this error itself
+            return result.result()
         raise lost_cluster(f"it has not replied for {seconds:.0f} s") from None
 
 
