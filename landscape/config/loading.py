@@ -53,11 +53,15 @@ def with_places(error: UserError, path: Path | str, overrides: Sequence[str] = (
     """Returns an error with the places at which the config names the parts that are wrong.
 
     Some mistakes in a part are known only when it is imported and tried, long after the config was
-    read. An error that has a place, such as a line of the user's code, keeps it.
+    read. An error that has a place, such as a line of the user's code, keeps it, and so does every
+    error if the config cannot be read again: it was edited since then, or is a pipe.
     """
     path = Path(path)
-    tree = normalize(read(path))
-    tree = normalize(override(tree, overrides, _folder(tree, path)))
+    try:
+        tree = normalize(read(path))
+        tree = normalize(override(tree, overrides, _folder(tree, path)))
+    except UserError:
+        return error
     places: dict[Any, Place] = {}
     for part in parts(tree):
         name = node_at(part.node, ("name",))

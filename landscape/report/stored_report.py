@@ -14,7 +14,19 @@ from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import FileDigest, ReportRecord
 
 _RECORD = "report.json"
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "plotly", "pyarrow", "scipy")
+# Those that write its tables, figures and page, or compute what these show.
+_LIBRARIES = (
+    "contourpy",
+    "fonttools",
+    "jinja2",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pillow",
+    "plotly",
+    "pyarrow",
+    "scipy",
+)
 
 
 def folder(directory: Path) -> Path:

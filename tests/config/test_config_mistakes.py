@@ -3,9 +3,10 @@
 import pickle
 
 import pytest
-from helpers.configs import BASE, refused
+from helpers.configs import BASE, refused, write
 
-from landscape.errors import CombinedError
+from landscape.config import with_places
+from landscape.errors import CombinedError, UserError
 
 # What is wrong, the line and column where (the fourth line is what is added to BASE), a piece of
 # the message, a piece of the hint.
@@ -187,6 +188,20 @@ def test_a_mistake_in_a_part_is_reported_with_its_place(written, column, message
 def test_a_missing_key_is_reported(tmp_path):
     error = refused(tmp_path, "dataset: digits\nlosses: [brier]\n")
     assert error.message == "the key `model` is missing"
+
+
+def test_an_error_of_a_part_gets_the_place_of_its_name(tmp_path):
+    placed = with_places(UserError("no module", part="brier"), write(tmp_path, BASE))
+    assert (placed.place.line, placed.place.column) == (3, 33)
+
+
+@pytest.mark.parametrize("text", [None, "", "steps: [", "folder: nowhere\n"])
+def test_an_error_is_kept_if_the_config_cannot_be_read_again(text, tmp_path):
+    """It was edited during a sweep, or is a pipe, which is empty the second time."""
+    path = tmp_path / "quick.yaml" if text is None else write(tmp_path, text)
+    error = UserError("no module", part="brier")
+    assert with_places(error, path) is error
+    assert with_places(error, write(tmp_path, BASE), ["stepz=1"]) is error
 
 
 def test_a_syntax_error_in_a_users_file_is_reported_at_its_place(tmp_path):
