@@ -65,10 +65,10 @@ def hold(directory: Path) -> Iterator[Holder | None]:
 
 def holder(directory: Path) -> Holder | None:
     """Returns the process that works on the folder now, if any."""
-    last_holder = _read(directory)
-    if last_holder is None or not (directory / _LOCK).exists():
-        return None
-    lock = FileLock(directory / _LOCK)
+    last_holder, path = _read(directory), directory / _LOCK
+    if last_holder is None or path.is_symlink() or not path.is_file():
+        return None  # no process holds a lock that is anything but a file
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except OSError:  # a timeout, or a folder in which the lock cannot be tested
