@@ -241,17 +241,20 @@ def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -
 def _check_direction(name: str, direction: Direction, params: PyTree, filter_axes: PyTree) -> None:
     """Raises UserError if a direction raises, or returns anything but a finite tree like `params`.
 
-    It is called once, at the initial parameters, with stand-ins for the results of training.
+    It is called once, at the initial parameters, with stand-ins for the results of training, which
+    differ from these parameters: a direction may divide by the norm of a difference.
     """
+    step = jax.tree.map(jnp.ones_like, params)
+    elsewhere = jax.tree.map(jnp.add, params, step)
     subject = f"direction `{name}`"
     point = Point(
         params=params,
         filter_axes=filter_axes,
-        gradient=lambda: params,
-        eigenvector=lambda end, index: params,
-        update=params,
-        path=jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params),
-        target=params,
+        gradient=lambda: step,
+        eigenvector=lambda end, index: step,
+        update=step,
+        path=jax.tree.map(lambda *leaves: jnp.stack(leaves), params, elsewhere),
+        target=elsewhere,
     )
     tree = guarded(lambda: direction(jax.random.key(0), point), subject, direction)
     place = definition(direction)

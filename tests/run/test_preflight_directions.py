@@ -28,6 +28,19 @@ def fine():
     def direction(key, point):
         return jax.tree.map(lambda leaf: 0.1 * leaf, point.eigenvector("largest", 1))
     return direction
+
+def unit(difference):
+    norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(difference)))
+    return jax.tree.map(lambda leaf: leaf / norm, difference)
+
+def along_path():
+    return lambda key, point: unit(jax.tree.map(lambda leaf: leaf[-1] - leaf[0], point.path))
+
+def to_target():
+    return lambda key, point: unit(jax.tree.map(jnp.subtract, point.target, point.params))
+
+def along_update():
+    return lambda key, point: unit(point.update)
 """
 CONFIG = """
 dataset: wine
@@ -70,9 +83,10 @@ def test_mistakes_of_a_custom_direction_are_reported_at_its_line(tmp_path, name,
         assert error.place.text.strip() == line
 
 
-def test_a_sound_custom_direction_is_accepted(tmp_path):
+@pytest.mark.parametrize("name", ["fine", "along_path", "to_target", "along_update"])
+def test_a_sound_custom_direction_is_accepted(tmp_path, name):
     (tmp_path / "mine.py").write_text(OWN)
-    (tmp_path / "own.yaml").write_text(CONFIG.replace("DIRECTION", "'mine.py:fine'"))
+    (tmp_path / "own.yaml").write_text(CONFIG.replace("DIRECTION", f"'mine.py:{name}'"))
     runs = config.expand(config.load(tmp_path / "own.yaml"))
     assert prepare(runs, ProgramCache()) is None
 
