@@ -158,6 +158,7 @@ def _row(results: Results, runs: Sequence[StoredRun]) -> dict[str, Any]:
         "start": statistics.estimate([values["start"] for values in finite]).value,
         "diverged": states["diverged"] / len(counted) if counted else np.nan,
         "failed": states["failed"] + states["unreadable"],
+        "unreadable": states["unreadable"],
         "unfinished": states["unfinished"],
         **{name: statistics.median([values[name] for values in per_run]) for name in MEASURES},
         "zero_runs": sum(values["zero_gradient"] == 1 for values in per_run),

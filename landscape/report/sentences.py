@@ -72,7 +72,10 @@ def _without_result(row: Row, error: str) -> str:
         runs = f"{row['failed']} of {total} runs"
         if row["failed"] == total:
             runs = "the only run" if total == 1 else f"all {total} runs"
-        return f"failed in {runs}" + (f": {error}" if error else "")
+        text = f"failed in {runs}"
+        if row["unreadable"] == row["failed"]:
+            text = f"no result: {runs} {'is' if row['failed'] == 1 else 'are'} damaged"
+        return text + (f": {error}" if error else "")
     return "no run has finished" if row["unfinished"] else "no run has a finite task metric"
 
 
@@ -138,8 +141,15 @@ def _gradient_steps(row: Row, name: str, text: str) -> str:
 
 
 def _failed_runs(row: Row) -> str:
-    number = int(row["failed"])
-    return f"{number} more {'run' if number == 1 else 'runs'} failed" if number else ""
+    damaged = int(row["unreadable"])
+    failed = int(row["failed"]) - damaged
+    return _join(_more(failed, "failed", "failed"), _more(damaged, "is damaged", "are damaged"))
+
+
+def _more(number: int, of_one: str, of_several: str) -> str:
+    if not number:
+        return ""
+    return f"1 more run {of_one}" if number == 1 else f"{number} more runs {of_several}"
 
 
 def _failed_checks(row: Row) -> str:

@@ -20,6 +20,7 @@ LEARNER = {
     "diverged": 0.0,
     "diverged_step": math.nan,
     "failed": 0,
+    "unreadable": 0,
     "unfinished": 0,
     "zero_runs": 0,
     "zero_gradient": 0.0,
@@ -95,6 +96,15 @@ CASES = {
     "failed": (
         {"seeds": 0, "failed": 6, "value": math.nan},
         "failed in all 6 runs: ValueError: no",
+    ),
+    "damaged": (
+        {"seeds": 0, "failed": 2, "unreadable": 2, "value": math.nan},
+        "no result: all 2 runs are damaged: ValueError: no",
+    ),
+    "some failed and some damaged": (
+        {"best": "b", "p_value": 0.2, "difference": -0.1, "failed": 3, "unreadable": 1},
+        "reaches 90.0 % accuracy in 140 steps (median); 2 more runs failed; "
+        "1 more run is damaged; inconclusive against b (p = 0.200)",
     ),
     "unfinished": ({"seeds": 0, "unfinished": 6, "value": math.nan}, "no run has finished"),
 }
