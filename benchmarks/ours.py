@@ -10,12 +10,11 @@ import problems
 from landscape.numerics import slices
 from landscape.numerics.compiling import jit_loop, jit_once, use_all_cores
 from landscape.numerics.loss import Loss
+from landscape.numerics.recording import Recording, recorded_steps
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import (
     Loop,
-    Recording,
     TrainingInputs,
-    recorded_steps,
     run_in_pieces,
     trainer,
 )

@@ -6,7 +6,7 @@ taken from there, so row 0 is the initialization and the last row the trained po
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,13 +18,13 @@ from jax import lax
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout, as_tree, tree_layout, vector_layout
+from landscape.numerics.recording import Recording
 from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 
 PyTree = Any
 Numbers = dict[str, Any]
-Metric = Callable[[Snapshot], dict[str, jax.Array]]
 
 
 class TrainingInputs(NamedTuple):
@@ -164,23 +164,6 @@ def _next_stride(stride: int, seconds: float) -> int:
     return stride
 
 
-def recorded_steps(steps: int, every: int) -> list[int]:
-    """Returns 0, `every`, 2 `every`, ... and always `steps`: when to record, in updates."""
-    return [*range(0, steps, every), steps]
-
-
-def checkpoint_slots(record_at: Sequence[int], count: int) -> list[int]:
-    """Returns the place of each recorded step among `count` checkpoints, `count` if it has none.
-
-    Checkpoints are spread evenly over the recorded steps, including the first and the last; if
-    there are fewer recorded steps than `count`, each is a checkpoint.
-    """
-    recorded = len(record_at)
-    count = min(count, recorded)
-    spread = [round(i * (recorded - 1) / max(count - 1, 1)) for i in range(count)]
-    return [spread.index(i) if i in spread else count for i in range(recorded)]
-
-
 @functools.partial(jit_loop, static_argnums=(1, 2, 3))
 def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> jax.Array:
     """Returns example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
@@ -191,21 +174,6 @@ def draw_order(key: jax.Array, examples: int, steps: int, batch_size: int) -> ja
     keys = jax.random.split(key, -(-count // examples))
     shuffled = jax.vmap(lambda k: jax.random.permutation(k, examples))(keys)
     return shuffled.reshape(-1)[:count].reshape(steps + 1, batch_size).astype(jnp.int32)
-
-
-class Recording(NamedTuple):
-    """What training records: metrics of the evaluation set, counts of steps, checkpoints.
-
-    The evaluation set is measured in batches of `evaluation_batch` examples. A step counts as
-    vanishing if the mean absolute gradient is below `vanishing`, as exploding if the norm of the
-    gradient is above `exploding`.
-    """
-
-    metrics: Sequence[Metric]
-    evaluation_batch: int
-    vanishing: float
-    exploding: float
-    checkpoints: int = 0
 
 
 def trainer(
@@ -237,19 +205,14 @@ def trainer(
             diverged=jnp.array(False),
         )
         shapes = jax.eval_shape(lambda s: measure(loss, s, propose(loss, s, inputs), inputs), state)
-        count = len(inputs.record_at)
-        rows = jax.tree.map(lambda row: jnp.zeros((count, *row.shape), row.dtype), shapes)
-        checkpoints = jax.tree.map(
-            lambda p: jnp.zeros((recording.checkpoints, *p.shape), p.dtype), params
-        )
-        return Carry(state, rows, checkpoints)
+        rows = _zeros(len(inputs.record_at), shapes)
+        return Carry(state, rows, _zeros(recording.checkpoints, params))
 
     def advance(
         loss: Objective, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
     ) -> Carry:
         # The recorded step is the one that is taken: its gradient is computed once. Whether to
-        # record depends on the number of the step alone, so that it stays a branch, and is not
-        # computed at every step, when several seeds train side by side.
+        # record depends on the number of the step alone: a branch for seeds side by side too.
         def step(number: jax.Array, carry: Carry) -> Carry:
             state, rows, checkpoints = carry
             proposal = propose(loss, state, inputs)
@@ -267,10 +230,8 @@ def trainer(
             )
             return Carry(state, rows, checkpoints)
 
-        record_at, last = inputs.record_at, len(inputs.order) - 1
-        count = len(record_at)
-        places = jnp.full(len(inputs.order), count, record_at.dtype)
-        places = places.at[record_at].set(jnp.arange(count))
+        count, last = len(inputs.record_at), len(inputs.order) - 1
+        places = _row_numbers(inputs.record_at, len(inputs.order))
         return lax.fori_loop(first, end, step, carry)
 
     return Loop(begin, advance)
@@ -339,6 +300,17 @@ def _row_measure(
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
 
     return measure
+
+
+def _row_numbers(record_at: jax.Array, steps: int) -> jax.Array:
+    """Returns the number of the row of each step; steps without a row get the number of rows."""
+    count = len(record_at)
+    return jnp.full(steps, count, record_at.dtype).at[record_at].set(jnp.arange(count))
+
+
+def _zeros(count: int, row: PyTree) -> PyTree:
+    """Returns a table of `count` rows of zeros, each like `row`."""
+    return jax.tree.map(lambda r: jnp.zeros((count, *r.shape), r.dtype), row)
 
 
 def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:

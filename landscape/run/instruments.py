@@ -12,8 +12,8 @@ from landscape.numerics import curvature, slices
 from landscape.numerics.float64_probes import RayTracer, ray_tracer
 from landscape.numerics.loss import Objective
 from landscape.numerics.point_width import PointWidth
+from landscape.numerics.recording import Metric
 from landscape.numerics.risk import BatchMeasure, Examples, evaluator, over_batches
-from landscape.numerics.train import Metric
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 

@@ -13,8 +13,8 @@ from landscape.config import Part, Run
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss
+from landscape.numerics.recording import Metric
 from landscape.numerics.risk import Examples
-from landscape.numerics.train import Metric
 from landscape.numerics.user_calls import definition, failure, guarded
 from landscape.parts.datasets import Dataset
 from landscape.parts.directions import Direction, Point

@@ -14,8 +14,9 @@ from landscape.config import Part, Run
 from landscape.numerics.compiling import jit_loop, jit_once
 from landscape.numerics.loss import Loss, LossFamily, StaticOptions
 from landscape.numerics.point_width import PointWidth
+from landscape.numerics.recording import Metric, Recording
 from landscape.numerics.risk import Examples
-from landscape.numerics.train import Loop, Metric, Numbers, Recording, trainer
+from landscape.numerics.train import Loop, Numbers, trainer
 from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model

@@ -7,13 +7,12 @@ import jax
 import numpy as np
 
 from landscape.config import Run
+from landscape.numerics.recording import checkpoint_slots, recorded_steps
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import (
     Numbers,
     TrainingInputs,
-    checkpoint_slots,
     draw_order,
-    recorded_steps,
 )
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model

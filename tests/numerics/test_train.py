@@ -7,15 +7,13 @@ import optax
 import pytest
 
 from landscape.numerics.loss import Loss
+from landscape.numerics.recording import Recording, checkpoint_slots, recorded_steps
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import (
     Loop,
-    Recording,
     TrainingInputs,
     _all_finite,
-    checkpoint_slots,
     draw_order,
-    recorded_steps,
     run_in_pieces,
     trainer,
 )
