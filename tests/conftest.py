@@ -64,15 +64,17 @@ def optimized_loops(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def outlined_fonts():
-    """Embeds fonts in PDF files as outlines, since subsetting fonts takes most of a report's time.
+    """Makes reports cheap: fonts in PDF files as outlines, and no second process for each report.
 
-    Returns the setting that users get.
+    Subsetting fonts takes most of a report's time, and the other core runs other tests. Returns the
+    setting of fonts that users get.
     """
-    from landscape.report.figures import style
+    from landscape.report.figures import pdf_process, style
 
     default = style.SETTINGS["pdf.fonttype"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
+        patch.setattr(pdf_process, "_has_second_core", lambda: False)
         yield default
 
 

@@ -49,6 +49,8 @@ def test_config_runs(path, tmp_path):
     prepare(runs, cache)
     # `prepare` has evaluated every loss on its data; training is compiled for one.
     runs = [run for run in runs if run.loss.label == experiment.losses[-1].label]
+    for run in runs:
+        cache.compile_separately(run)
     for run, status, _ in ended_runs(runs, tmp_path, cache):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()

@@ -1,7 +1,6 @@
 """The whole report: its files, its texts, and its treatment of damaged files."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -178,7 +177,7 @@ def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(experiment
         pytest.fail("the second process has not rendered a figure")
 
     once = files()
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pdf_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(rendering, "pdf_bytes", in_this_process)
     build(experiment[0], parallel=True)
     twice = files()
@@ -195,7 +194,7 @@ def test_a_figure_that_the_second_process_cannot_render_is_rendered_in_this_one(
     panel = figure.add_subplot()
     if python == sys.executable:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "text"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pdf_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(sys, "executable", python)
     with pdf_process.pdf_renderer(parallel=True) as render_pdf:
         pdf = render_pdf(Picture("name", "title", "caption", "alternative", figure))

@@ -27,7 +27,7 @@ def pdf_renderer(*, parallel: bool) -> Iterator[PdfRenderer]:
 
     A figure that the process cannot render is rendered in this one. The bytes are the same.
     """
-    if not parallel or os.name != "posix" or os.cpu_count() == 1:
+    if not parallel or os.name != "posix" or not _has_second_core():
         yield lambda picture: lambda: rendering.pdf_bytes(picture.figure)
         return
     command = [sys.executable, "-P", "-m", __name__]
@@ -44,6 +44,11 @@ def pdf_renderer(*, parallel: bool) -> Iterator[PdfRenderer]:
             yield lambda picture: _begin(picture, thread, requests, answers)
         finally:
             process.kill()
+
+
+def _has_second_core() -> bool:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return (os.cpu_count() or 1 if affinity is None else len(affinity(0))) > 1
 
 
 def _begin(
