@@ -15,6 +15,7 @@ from landscape.cli.output import (
     reports_errors,
     table,
     terminal_text,
+    wrapped,
 )
 from landscape.errors import UserError, printable
 
@@ -57,12 +58,12 @@ def show_report(directory: Path) -> None:
 
 def _print_unreadable(unreadable: Mapping[str, str]) -> None:
     for name, reason in unreadable.items():
-        message(f"omitted: {name}: {reason}")
+        message(wrapped(f"omitted: {name}: {reason}"))
 
 
 def _print_warnings(warnings: Sequence[str]) -> None:
     for text in warnings:
-        message(f"warning: {text}")
+        message(wrapped(f"warning: {text}"))
 
 
 def _print_comparison(record: "ReportRecord") -> None:

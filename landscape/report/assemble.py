@@ -103,10 +103,16 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
     shown = tables.display(comparison)
     rows = tuple(shown.itertuples(index=False, name=None))
-    warnings = (*results.warnings, *undrawn)
+    warnings = (*results.warnings, *undrawn, *_unfinished(results))
     record = ReportRecord(source, tuple(shown), rows, results.unreadable, warnings)
     stored_report.write(experiment_dir, record)
     return Report(directory, index, comparison, failed, results.unreadable, record)
+
+
+def _unfinished(results: Results) -> list[str]:
+    count = sum(run.status == "unfinished" for run in results.runs)
+    verb = "has" if count == 1 else "have"
+    return [f"{count} of {len(results.runs)} runs {verb} not finished"] if count else []
 
 
 def _tables(

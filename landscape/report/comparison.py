@@ -53,7 +53,7 @@ def compare(results: Results) -> pd.DataFrame:
             row["audit_agrees"] = audits.agrees(row["audit_verdict"], row)
         errors = [last_line(run.error) for run in runs if run.error]
         row["finding"] = sentence(row, errors[0] if errors else "")
-    table = pd.DataFrame(rows).drop(columns=["rivals", "ties"])
+    table = pd.DataFrame(rows).drop(columns=["rivals", "ties", "unreadable"])
     table.insert(len(table.columns) - 1, "finding", table.pop("finding"))
     return table
 

@@ -81,8 +81,7 @@ def read(directory: Path) -> Results:
     summary = next((run.summary for run in runs if run.counted), None)
     if summary is None:
         raise UserError(
-            _nothing_finished(directory, runs),
-            hint="see error.txt in the run folders, then run the experiment again",
+            "\n".join([_nothing_finished(directory, runs), *listed.warnings()]), hint=_remedy(runs)
         )
     metric = summary.primary_metric
     problems: list[str] = []
@@ -144,6 +143,14 @@ def _nothing_finished(directory: Path, runs: tuple[StoredRun, ...]) -> str:
     reason = next((last_line(run.error) for run in runs if run.error), "")
     first_error = f". The first error: {reason}" if reason else ""
     return f"no run in `{directory}` has finished: {counts}{first_error}"
+
+
+def _remedy(runs: tuple[StoredRun, ...]) -> str:
+    states = {run.status for run in runs}
+    if states == {"unfinished"}:
+        return "wait if `landscape run` is at work (see `landscape status`), else run it again"
+    see = "see error.txt in the run folders, then " if "failed" in states else ""
+    return f"{see}run the experiment again"
 
 
 def _losses(settings: Experiment | None, runs: tuple[StoredRun, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import landscape
+from landscape.errors import UserError
 from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import FileDigest, ReportRecord
 
@@ -30,10 +31,19 @@ _LIBRARIES = (
 
 
 def folder(directory: Path) -> Path:
-    """Returns the folder of the report. Raises UserError if it is a symbolic link or has one."""
+    """Returns the folder of the report.
+
+    Raises UserError if it is a symbolic link or has one, or if a file is in its place.
+    """
     path = directory / "report"
     folders = _folders(path)
     disk.refuse_links(directory, folders)
+    for needed in folders:
+        if needed.exists() and not needed.is_dir():
+            raise UserError(
+                f"`{needed}` is a file; the report needs a folder of this name",
+                hint="move or delete the file",
+            )
     entries = (Path(entry.path) for parent in folders for entry in _entries(parent))
     disk.refuse_links(directory, entries)
     return path

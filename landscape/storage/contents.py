@@ -33,6 +33,10 @@ class Contents:
             return False
         return store.file_digest(self.directory / name) != self.files.get(name)
 
+    def confirms(self, name: str) -> bool:
+        """Returns whether one of the experiment's files is listed, and is as listed."""
+        return self.files is not None and name in self.files and not self.differs(name)
+
     def status_differs(self, run_id: str, content: bytes | None) -> bool:
         """Returns whether this content of a run's `status.json`, None if missing, is not listed."""
         if self.files is None:
@@ -45,12 +49,16 @@ class Contents:
     def warnings(self) -> tuple[str, ...]:
         """Returns what a reader must know: files that were changed, or cannot be verified."""
         if self.files is None:
-            return (f"{self.problem}: that no number was changed cannot be verified",)
+            return (f"{self.problem}: whether a number was changed cannot be verified",)
         return tuple(
-            f"`{name}` was changed after `landscape run` wrote it; run the experiment again"
+            f"`{name}` {self._difference(name)} after `landscape run` wrote it; run the experiment "
+            "again"
             for name in _FILES
             if self.differs(name)
         )
+
+    def _difference(self, name: str) -> str:
+        return "was changed" if (self.directory / name).is_file() else "was removed"
 
 
 def read(directory: Path) -> Contents:

@@ -142,14 +142,14 @@ def _measure_across(
 def _update_folder(session: Session, ending: contextlib.ExitStack) -> None:
     """Writes the experiment and its plan, and gives stored runs the names in the config.
 
-    Deletes what was changed since the last command ended. The list of the folder's contents is
-    missing from now on until `ending`.
+    Deletes what was changed, or may have been, since the last command ended. The list of the
+    folder's contents is missing from now on until `ending`.
     """
     directory = session.directory
     ending.push(functools.partial(_list_contents, session))
     contents.remove(directory)
     experiment_folder.clear_unfinished(directory)
-    if session.experiment.across is None or session.listed.differs("across.json"):
+    if session.experiment.across is None or not session.listed.confirms("across.json"):
         (directory / "across.json").unlink(missing_ok=True)
     disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
     experiment_folder.write_plan(directory, [run.id for run in session.runs])

@@ -328,3 +328,17 @@ def test_an_experiment_without_results_is_a_user_error(tmp_path, what):
     assert str(directory) in caught.value.message and caught.value.hint
     if what == "all failed":
         assert "2 failed" in caught.value.message and "ValueError" in caught.value.message
+
+
+def test_a_folder_that_cannot_be_reported_says_what_to_do(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 2, with_slices=False)
+    (directory / "report").write_text("")
+    with pytest.raises(UserError, match=r"report` is a file.*\n.*move or delete"):
+        build(directory)
+    (directory / "report").unlink()
+    first, second = sorted((directory / "runs").iterdir())
+    (first / "status.json").unlink()
+    assert "1 of 2 runs has not finished" in build(directory).record.warnings
+    (second / "status.json").unlink()
+    with pytest.raises(UserError, match=r"2 unfinished\n.*cannot be verified\n +wait if"):
+        build(directory)

@@ -47,7 +47,8 @@ def test_a_changed_or_missing_file_is_named(folder, name, change):
     else:
         (folder / name).write_text(change)
     (warning,) = contents.read(folder).warnings()
-    assert warning.startswith(f"`{name}` was changed")
+    assert warning.startswith(f"`{name}` was {'changed' if change else 'removed'}")
+    assert not contents.read(folder).confirms(name)
 
 
 def test_a_new_across_json_is_named(folder):

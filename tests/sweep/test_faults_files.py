@@ -121,7 +121,12 @@ def test_what_was_changed_is_reported_and_computed_again(undisturbed, tmp_path):
     assert (directory / "across.json").read_bytes() == measured
     assert_same_results(result_bytes(directory), result_bytes(undisturbed))
     assert folder_state(directory, False).warnings == ()
+    # Nothing confirms across.json without the list, so it is measured again.
+    (directory / "across.json").write_bytes(measured.replace(b'"metric": 0.', b'"metric": 0.9', 1))
+    (directory / "contents.json").unlink()
     assert statuses(run_sweep(path, *across)[0]) == []
+    assert (directory / "across.json").read_bytes() == measured
+    assert folder_state(directory, False).warnings == ()
 
 
 @pytest.fixture
