@@ -18,12 +18,14 @@ PARTS = (
     "training",
     "menu",
     "quickstart",
+    "increments",
+    "sweeps",
+    "report",
     "jobs",
     "growth",
-    "sweeps",
     "start",
     "memory",
-    "report",
+    "suite",
 )
 RESULTS = Path(__file__).parent / "results"
 

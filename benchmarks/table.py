@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import goals
+
 DOCS = Path(__file__).parent.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 Row = dict[str, Any]
@@ -119,6 +121,15 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "peak memory, MiB": lambda row: f"{row['peak memory, MiB']:,.0f}",
         },
     ),
+    "increments": (
+        "What one more costs",
+        {
+            "one more": _text("one more"),
+            "compilation, s": _number("compilation", 2),
+            "programs": _number("programs", 2),
+            "whole experiment, s": _number("seconds", 2),
+        },
+    ),
     "start": (
         "Cold start",
         {
@@ -164,7 +175,7 @@ def markdown(name: str, results: dict[str, Any]) -> str:
 
 def write(results: Path) -> None:
     """Writes the tables of all stored results into docs/speed.md."""
-    parts = [
+    parts = [goals.markdown(results)] + [
         markdown(name, json.loads((results / f"{name}.json").read_text()))
         for name in TABLES
         if (results / f"{name}.json").is_file()

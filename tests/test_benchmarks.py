@@ -25,6 +25,16 @@ def test_the_page_on_speed_shows_the_stored_results():
         assert table.markdown(name, results) in measured, f"{name}: run benchmarks/run.py"
 
 
+def test_the_page_on_speed_shows_whether_the_goals_are_reached():
+    import goals
+
+    text = (ROOT / "docs" / "speed.md").read_text()
+    assert goals.markdown(RESULTS) in text
+    goal = goals.Goal("bound", "part", lambda rows: rows[0]["value"], 2.0, at_least=True)
+    assert goal.reached(2.0) and not goal.reached(1.9)
+    assert goal._replace(at_least=False).reached(1.9)
+
+
 def test_stored_ratios_are_those_of_the_medians():
     rows = json.loads((RESULTS / "planes.json").read_text())["rows"]
     for row in rows:
