@@ -130,6 +130,10 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "whole experiment, s": _number("seconds", 2),
         },
     ),
+    "suite": (
+        "The test suite on two workers",
+        {"seconds": _number("seconds"), "tests": _text("summary")},
+    ),
     "start": (
         "Cold start",
         {
