@@ -165,9 +165,10 @@ def _refuse_long(arguments: tuple[str, ...]) -> None:
         key = argument.partition("=")[0]
         for text, most in ((key, LONGEST_NAME), (argument, MOST_CHARACTERS)):
             if len(text) > most:
-                found = f"found `{text[:60]}...` of {len(text)} characters"
-                hint = "write long values into the config"
-                raise UserError(f"{found}, expected at most {most}", hint=hint)
+                raise UserError(
+                    f"found `{text[:60]}...` of {len(text)} characters, expected at most {most}",
+                    hint="write long values into the config",
+                )
 
 
 def _refuse_spaces(arguments: tuple[str, ...]) -> None:

@@ -141,8 +141,10 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
         if len(node.value) > MOST_CHARACTERS:
-            found = f"found a text of {len(node.value)} characters"
-            self._report(f"{found}, expected at most {MOST_CHARACTERS}", place)
+            length = len(node.value)
+            self._report(
+                f"found a text of {length} characters, expected at most {MOST_CHARACTERS}", place
+            )
             return None
         kind = str(node.tag).removeprefix(TAG)
         match kind:

@@ -117,14 +117,14 @@ def _read_across(listed: Contents, problems: list[str]) -> CrossRunRecord | None
 def _without_copies(runs: Iterable[StoredRun]) -> tuple[StoredRun, ...]:
     """Returns the runs; one that repeats loss, seed and swept values of another is unreadable."""
     names: dict[tuple[str, int | None, str], str] = {}
-    kept = []
+    checked = []
     for run in runs:
         first = names.setdefault((run.loss, run.seed, run.point), run.name)
         if run.counted and first != run.name:
             error = f"it has the loss, the seed and the swept values of `{first}`"
             run = replace(run, status="unreadable", error=error)
-        kept.append(run)
-    return tuple(kept)
+        checked.append(run)
+    return tuple(checked)
 
 
 def _plan(directory: Path) -> list[str]:

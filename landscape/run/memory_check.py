@@ -78,8 +78,8 @@ def _needs(run: Run, parameters: int) -> Iterator[Need]:
     yield Need("training", _TRAINING_COPIES * vector, "use a smaller model")
     order = _ORDER_COPIES * _FLOAT * (run.steps + 1) * run.batch_size
     yield Need("the order of the examples", order, "use fewer `steps`, or a smaller `batch_size`")
-    kept = checkpoint_count(run)
-    yield Need(f"{kept} checkpoints", kept * vector, "use fewer `checkpoints`")
+    checkpoints = checkpoint_count(run)
+    yield Need(f"{checkpoints} checkpoints", checkpoints * vector, "use fewer `checkpoints`")
     if run.curvature is not None:
         basis = min(run.curvature.iterations, parameters)
         yield Need(f"{basis} vectors of Lanczos", basis * vector, "use fewer `iterations`")
