@@ -1,15 +1,12 @@
 """Times the whole quickstart: without and with cached compiled programs, and in PyTorch."""
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from child_process import measured
+
 OURS = [sys.executable, "-m", "landscape.cli", "run", "configs/quickstart.yaml", "--fresh"]
 THEIRS = [sys.executable, "benchmarks/torch_quickstart"]
 
@@ -20,11 +17,14 @@ def measure(rounds: int) -> list[dict[str, Any]]:
     memory: dict[str, float] = {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            cache = os.environ | {"XDG_CACHE_HOME": folder}
-            for name in ("first time", "again"):
-                seconds[name].append(_timed([*OURS, "--out", folder], cache, memory, name))
-            theirs = [*THEIRS, folder]
-            seconds["PyTorch script"].append(_timed(theirs, None, memory, "PyTorch script"))
+            usages = {
+                "first time": measured([*OURS, "--out", folder], folder),
+                "again": measured([*OURS, "--out", folder], folder),
+                "PyTorch script": measured([*THEIRS, folder]),
+            }
+        for name, usage in usages.items():
+            seconds[name].append(usage.seconds)
+            memory[name] = max(memory.get(name, 0.0), usage.memory)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     return [
         {
@@ -35,15 +35,3 @@ def measure(rounds: int) -> list[dict[str, Any]]:
             "rounds": seconds,
         }
     ]
-
-
-def _timed(command: list[str], env: Any, memory: dict[str, float], name: str) -> float:
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)} exited with {status}")
-    memory[name] = max(memory.get(name, 0.0), usage.ru_maxrss / 1024)
-    return time.perf_counter() - start

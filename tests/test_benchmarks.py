@@ -37,6 +37,15 @@ def test_a_goal_is_reached_at_its_bound_and_each_has_a_part_that_is_measured():
     assert goal._replace(at_least=False).reached(1.9)
 
 
+def test_every_part_has_a_module_and_a_table():
+    import run
+    import table
+
+    for name in run.PARTS:
+        assert (ROOT / "benchmarks" / f"{name}.py").is_file(), name
+        assert name in table.TABLES, name
+
+
 def test_stored_ratios_are_those_of_the_medians():
     rows = json.loads((RESULTS / "planes.json").read_text())["rows"]
     for row in rows:
