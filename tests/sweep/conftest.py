@@ -1,6 +1,7 @@
 """How the tests of sweeps run: their loops are compiled as in a user's process."""
 
 import pytest
+from helpers.misbehaving_sweep import result_bytes, run_sweep, statuses, write_config
 
 from landscape.numerics import compiling
 
@@ -15,3 +16,12 @@ def loops_as_users_compile_them():
         patch.setenv("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")
         patch.setitem(compiling._LOOP_OPTIONS, "xla_backend_optimization_level", 1)
         yield
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The bytes of every result of the sweep in which nothing goes wrong."""
+    path = write_config(tmp_path_factory.mktemp("undisturbed"))
+    items, directory = run_sweep(path, executor="serial")
+    assert statuses(items) == ["done"] * 4
+    return result_bytes(directory)

@@ -31,15 +31,6 @@ from landscape.sweep.executors.protocol import Ended, ExecutorSpec, Lost
 from landscape.sweep.run_states import run_states
 from landscape.sweep.session import events, open_session
 
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    path = write_config(tmp_path_factory.mktemp("undisturbed"))
-    items, directory = run_sweep(path, executor="serial")
-    assert statuses(items) == ["done"] * 4
-    return result_bytes(directory)
-
-
 # --- losses that end their process
 
 

@@ -34,13 +34,6 @@ from landscape.sweep.executors.protocol import Lost, Note
 from landscape.sweep.run_states import run_states
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    path = write_config(tmp_path_factory.mktemp("undisturbed"))
-    _, directory = run_sweep(path, executor="serial")
-    return result_bytes(directory)
-
-
 class Connection:
     """A fake of the connection to a cluster of `machines` that is not lost."""
 
