@@ -92,7 +92,7 @@ def multiply(source: Path, experiment: Experiment, directory: Path) -> Path:
         folder, originals = store.run_folder(directory, item.id), stored[item.loss.label]
         shutil.copytree(originals[item.seed % len(originals)], folder)
         (folder / "config.yaml").write_text(config.dump(item))
-        store.write_status(folder, store.read_status(folder) or "")
+        store.write_run_files(folder, {}, store.read_status(folder) or "")
     disk.write_text(directory / "experiment.yaml", config.dump(experiment))
     experiment_folder.write_plan(directory, [item.id for item in runs])
     return directory

@@ -88,14 +88,14 @@ def test_a_report_on_a_folder_of_somebody_elses_runs_nothing_of_theirs(own, tmp_
     )
     array = np.array([Trap(mark)], dtype=object)
     np.savez(folder / "slices.npz", array, allow_pickle=True)
-    store.write_status(folder, "done")  # as whoever wants to be believed
+    store.write_run_files(folder, {}, "done")  # as whoever wants to be believed
     contents.remove(directory)
     with pytest.raises(ValueError, match="`arr_0` has the type object; expected numbers"):
         array_files.read_slices(folder)
     done = invoke("report", str(directory), cwd=tmp_path)
     assert done.returncode == 2 and "has the type object" in done.stderr
     (folder / "slices.npz").unlink()
-    store.write_status(folder, "done")
+    store.write_run_files(folder, {}, "done")
     done = invoke("report", str(directory), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     page = (directory / "report" / "index.html").read_text()

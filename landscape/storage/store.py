@@ -106,11 +106,6 @@ def read_reason(folder: Path) -> str | None:
     return None if record is None else record.reason
 
 
-def write_status(folder: Path, status: str, reason: str | None = None) -> None:
-    """Ends a run or its training; called after all its other files are written."""
-    write_run_files(folder, {}, status, reason)
-
-
 def write_run_files(
     folder: Path, files: Mapping[str, bytes], status: str, reason: str | None = None
 ) -> None:

@@ -21,7 +21,7 @@ FIRST, SECOND = "cross_entropy-0-0", "cross_entropy-0-1"
 def written(tmp_path_factory):
     directory = write_experiment(tmp_path_factory.mktemp("written") / "x", LOSSES[:1], 2)
     for name in (FIRST, SECOND):
-        store.write_status(store.run_folder(directory, name), "done")
+        store.write_run_files(store.run_folder(directory, name), {}, "done")
     experiment_folder.write_plan(directory, [FIRST, SECOND])
     contents.write(directory, [FIRST, SECOND], contents.read(directory))
     return directory
@@ -34,7 +34,7 @@ def directory(written, tmp_path):
 
 def _seal(directory, name=FIRST):
     """Lists the changed files, as someone does who wants to be believed."""
-    store.write_status(store.run_folder(directory, name), "done")
+    store.write_run_files(store.run_folder(directory, name), {}, "done")
     contents.write(directory, [FIRST, SECOND], contents.read(directory))
 
 
@@ -160,7 +160,7 @@ def test_a_run_with_a_changed_status_is_left_out(directory):
     folder = store.run_folder(directory, FIRST)
     text = (folder / "summary.json").read_text()
     (folder / "summary.json").write_text(text + " ")
-    store.write_status(folder, "done")
+    store.write_run_files(folder, {}, "done")
     assert "damaged: status.json" in read(directory).unreadable[FIRST]
 
 

@@ -128,7 +128,7 @@ def test_a_run_of_before_reads_back_without_an_audit_and_counts_as_done(tmp_path
     (run,) = own_runs(tmp_path, "slices=null")
     folder = store.run_folder(tmp_path, run.id)
     disk.write_text(folder / "config.yaml", OLD_CONFIG.replace("FOLDER", str(tmp_path)))
-    store.write_status(folder, "done")
+    store.write_run_files(folder, {}, "done")
     old = config.run_from((folder / "config.yaml").read_text())
     assert old.audit is False
     assert old == run

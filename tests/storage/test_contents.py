@@ -18,7 +18,7 @@ def folder(tmp_path):
         run = store.run_folder(tmp_path, name)
         run.mkdir(parents=True)
         (run / "summary.json").write_text(name)
-        store.write_status(run, "done")
+        store.write_run_files(run, {}, "done")
     contents.write(tmp_path, ["a-1", "b-1"], contents.read(tmp_path))
     return tmp_path
 
@@ -63,7 +63,7 @@ def test_a_new_across_json_is_named(folder):
 def test_a_status_that_is_changed_new_or_missing_is_noticed(folder):
     new = store.run_folder(folder, "d-1")
     new.mkdir()
-    store.write_status(new, "done")
+    store.write_run_files(new, {}, "done")
     path = store.run_folder(folder, "a-1") / "status.json"
     path.write_bytes(path.read_bytes() + b" ")
     (store.run_folder(folder, "b-1") / "status.json").unlink()

@@ -118,7 +118,7 @@ def test_the_status_has_the_digests_of_new_and_old_files(tmp_path):
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in expected.items()
     }
-    store.write_status(tmp_path, store.TRAINED)
+    store.write_run_files(tmp_path, {}, store.TRAINED)
     assert [*json.loads((tmp_path / "status.json").read_text())["files"]] == ["trace.parquet"]
 
 
@@ -168,7 +168,7 @@ def test_the_status_in_a_damaged_file_is_unknown(tmp_path, content):
     if content is not None:
         (tmp_path / "status.json").write_text(content)
     assert store.read_status(tmp_path) is None
-    store.write_status(tmp_path, "done")
+    store.write_run_files(tmp_path, {}, "done")
     assert store.read_status(tmp_path) == "done"
 
 

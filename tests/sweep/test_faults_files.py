@@ -109,7 +109,7 @@ def test_what_was_changed_is_reported_and_computed_again(undisturbed, tmp_path):
     (directory / "across.json").write_bytes(measured.replace(b'"metric": 0.', b'"metric": 0.9', 1))
     one, other = sorted((directory / "runs").iterdir())
     (one / "summary.json").write_bytes((other / "summary.json").read_bytes())
-    store.write_status(one, "done")
+    store.write_run_files(one, {}, "done")
     states, (warning,) = folder_state(directory, False)
     assert warning.startswith("`across.json` was changed")
     assert states[one.name] == RunState("damaged", "status.json was changed")
