@@ -24,8 +24,8 @@ from landscape.numerics.curvature.products import (
 )
 from landscape.numerics.curvature.spectrum import Density, Extremes, density, extremes, quadrature
 from landscape.numerics.curvature.traces import (
-    Estimate,
     Estimates,
+    ProbeMean,
     TraceSamples,
     mean_and_error,
     traces,
@@ -33,9 +33,9 @@ from landscape.numerics.curvature.traces import (
 
 __all__ = [
     "Density",
-    "Estimate",
     "Estimates",
     "Extremes",
+    "ProbeMean",
     "Product",
     "TraceSamples",
     "dense",

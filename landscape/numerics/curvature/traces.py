@@ -23,7 +23,7 @@ class TraceSamples(NamedTuple):
     sizes: dict[str, int]
 
 
-class Estimate(NamedTuple):
+class ProbeMean(NamedTuple):
     """A mean over probes and its standard error."""
 
     value: float
@@ -33,9 +33,9 @@ class Estimate(NamedTuple):
 class Estimates(NamedTuple):
     """Trace, Frobenius norm, and the traces of the diagonal blocks of the layers."""
 
-    trace: Estimate
-    frobenius: Estimate
-    layers: dict[str, Estimate]
+    trace: ProbeMean
+    frobenius: ProbeMean
+    layers: dict[str, ProbeMean]
 
 
 def traces(
@@ -80,17 +80,17 @@ def mean_and_error(samples: TraceSamples) -> Estimates:
     """
     value, error = _mean(samples.squared_frobenius)
     root = float(np.sqrt(value))
-    frobenius = Estimate(root, error / (2 * root) if root > 0 else error)
+    frobenius = ProbeMean(root, error / (2 * root) if root > 0 else error)
     layers = {name: _mean(values) for name, values in samples.layers.items()}
     return Estimates(_mean(samples.trace), frobenius, layers)
 
 
-def _mean(samples: jax.Array) -> Estimate:
+def _mean(samples: jax.Array) -> ProbeMean:
     values = np.asarray(samples, np.float64)
     if len(values) < 2:
-        return Estimate(float(values.mean()), float("nan"))
+        return ProbeMean(float(values.mean()), float("nan"))
     with np.errstate(invalid="ignore"):
-        return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+        return ProbeMean(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def _layers(tree: PyTree) -> list[tuple[str, jax.Array]]:
