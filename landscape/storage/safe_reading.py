@@ -22,6 +22,7 @@ _LARGEST = {
     "plan.json": 16 * _MIB,
     "contents.json": 64 * _MIB,
     "across.json": 256 * _MIB,
+    "compare.json": 64 * _MIB,
     "held.json": 64 * _KIB,
     "status.json": 256 * _KIB,
     "progress.json": 64 * _KIB,

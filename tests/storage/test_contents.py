@@ -6,7 +6,7 @@ import pytest
 
 from landscape.storage import contents, experiment_folder, safe_reading, store
 
-FILES = ("experiment.yaml", "plan.json", "across.json")
+FILES = ("experiment.yaml", "plan.json", "across.json", "compare.json")
 
 
 @pytest.fixture

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from landscape.storage import audit_records, curvature_records, experiment_folder, records, store
+from landscape.storage import (
+    audit_records,
+    compare_records,
+    curvature_records,
+    experiment_folder,
+    records,
+    store,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +36,7 @@ def test_every_record_and_every_key_is_on_the_page(generator):
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", generator.page(), re.M | re.S))
     classes = {
         name: item
-        for module in (records, curvature_records, audit_records)
+        for module in (records, compare_records, curvature_records, audit_records)
         for name, item in vars(module).items()
         if hasattr(item, "__dataclass_fields__") and item.__module__ == module.__name__
     }
@@ -52,4 +59,4 @@ def test_the_list_of_files_is_complete():
         experiment_folder.HELD,
     }
     names |= {"config.yaml", "meta.json", "summary.json", "experiment.yaml", "plan.json"}
-    assert all(name in page for name in names | {"across.json"})
+    assert all(name in page for name in names | {"across.json", "compare.json"})
