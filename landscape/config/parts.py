@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from landscape.catalog.menu import entries
 from landscape.config.limits import LARGEST_INTEGER, LONGEST_NAME, misfit
+from landscape.config.yaml_source import short_text
 
 
 def _odd(value: int) -> int:
@@ -46,6 +56,54 @@ def _float32(value: float) -> float:
     return value
 
 
+def _label_noise(value: Any) -> Any:
+    """Returns a share of labels as a float, or a confusion matrix as tuples."""
+    if isinstance(value, list | tuple):
+        return _confusion_matrix(value)
+    if not _is_number(value) or not 0 <= value <= 1:
+        expected = "a share of labels from 0 to 1, or a confusion matrix"
+        raise PydanticCustomError("label_noise", expected)
+    return float(value)
+
+
+def _confusion_matrix(rows: Sequence[Any]) -> tuple[tuple[float, ...], ...]:
+    hint = "row i holds the shares of examples of class i that get each label"
+    if len(rows) < 2 or any(not isinstance(r, list | tuple) or len(r) != len(rows) for r in rows):
+        message = "`label_noise` is a list that is not a square matrix"
+        raise sentence(message, f"expected one row and one column per class: {hint}")
+    for number, row in enumerate(rows):
+        if not all(_is_number(share) and 0 <= share <= 1 for share in row):
+            message = f"row {number} of the confusion matrix is {short_text(row)}"
+            raise sentence(message, "expected numbers from 0 to 1")
+        if abs(sum(row) - 1) > _ROUNDING:
+            message = f"row {number} of the confusion matrix sums to {sum(row):.6g}, expected 1"
+            raise sentence(message, hint)
+    return tuple(tuple(map(float, row)) for row in rows)
+
+
+def _train_size(value: Any) -> Any:
+    is_count = type(value) is int and 1 <= value <= LARGEST_INTEGER
+    if is_count or (isinstance(value, float) and 0 < value <= 1):
+        return value
+    raise PydanticCustomError("train_size", "a number of examples, or a share above 0 as in 0.5")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_ROUNDING = 1e-6  # of the sum of a row of shares that are written as decimals
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+LabelNoise = Annotated[
+    float | tuple[tuple[float, ...], ...],
+    BeforeValidator(_label_noise),
+    WithJsonSchema({"anyOf": [_SHARE, {"type": "array", "items": {"type": "array"}}]}),
+]
+TrainSize = Annotated[
+    int | float,
+    BeforeValidator(_train_size),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
 Count = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Odd = Annotated[int, Field(ge=3, le=LARGEST_INTEGER), AfterValidator(_odd)]
 Float32 = Annotated[float, AfterValidator(_float32)]
@@ -72,6 +130,8 @@ class Part(Frozen):
     """
 
     family: ClassVar[str] = ""
+    # Fields that are left out of the identity of a run at their default, since ids predate them.
+    conditions: ClassVar[tuple[str, ...]] = ()
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -92,15 +152,26 @@ class Part(Frozen):
 
 
 class DatasetPart(Part):
-    """A dataset."""
+    """A dataset, and what is done to its training examples; the others stay as they are.
+
+    `label_noise`: share of the labels that is replaced by another class, or a confusion matrix.
+    `imbalance`: ratio of the rarest class to the commonest; null: as it is. `train_size`: number of
+    training examples, or their share; null: all.
+    """
 
     family: ClassVar[str] = "datasets"
+    conditions: ClassVar[tuple[str, ...]] = ("label_noise", "imbalance", "train_size")
+    label_noise: LabelNoise = 0.0
+    imbalance: Annotated[Float32, Field(gt=0, le=1)] | None = None
+    train_size: TrainSize | None = None
 
 
 class ModelPart(Part):
-    """A model."""
+    """A model. `initialization`: factor of its initial weights; biases are unchanged."""
 
     family: ClassVar[str] = "models"
+    conditions: ClassVar[tuple[str, ...]] = ("initialization",)
+    initialization: Positive = 1.0
 
 
 class SchedulePart(Part):

@@ -92,6 +92,9 @@ def _identity(value: Any, folder: Path) -> Any:
     if isinstance(value, Part):
         contents = catalog.contents(value.family, value, folder)
         plain.pop("label", None)
+        for name in value.conditions:
+            if getattr(value, name) == type(value).model_fields[name].default:
+                plain.pop(name)
         plain["options"] = plain["options"] | contents
     return plain
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -21,9 +21,9 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def is_list(annotation: Any) -> bool:
-    """Returns whether a field takes a list of values."""
+    """Returns whether a field takes a list of values, and nothing else but null."""
     if get_origin(annotation) in (Union, UnionType):
-        return any(is_list(argument) for argument in get_args(annotation))
+        return all(is_list(kind) for kind in get_args(annotation) if kind is not NoneType)
     if hasattr(annotation, "__metadata__"):
         return is_list(get_args(annotation)[0])
     return get_origin(annotation) is tuple

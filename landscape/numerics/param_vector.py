@@ -40,6 +40,11 @@ def vector_layout(params: PyTree) -> Layout:
     )
 
 
+def layout_for(elementwise: bool) -> Callable[[PyTree], Layout]:
+    """Returns the layout for an optimizer: a vector if it treats every entry alike."""
+    return vector_layout if elementwise else tree_layout
+
+
 def as_tree(packed: PyTree, params: PyTree) -> PyTree:
     """Returns packed parameters as a tree with the structure and the shapes of `params`.
 

@@ -17,14 +17,14 @@ from jax import lax
 
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
-from landscape.numerics.param_vector import Layout, as_tree, tree_layout, vector_layout
+from landscape.numerics.param_vector import Layout, as_tree, layout_for
 from landscape.numerics.recording import Recording
-from landscape.numerics.risk import Examples, evaluator, mean_risk
+from landscape.numerics.risk import Examples, evaluator
+from landscape.numerics.step import Numbers, Proposal, all_finite, proposer
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 
 PyTree = Any
-Numbers = dict[str, Any]
 
 
 class TrainingInputs(NamedTuple):
@@ -67,15 +67,6 @@ class TrainState(NamedTuple):
     optimizer: optax.OptState
     counts: Counts
     diverged: jax.Array
-
-
-class Proposal(NamedTuple):
-    """The step about to be taken: risk and gradient on its batch, the update, optimizer state."""
-
-    risk: jax.Array
-    gradients: PyTree
-    updates: PyTree
-    optimizer: optax.OptState
 
 
 class Trained(NamedTuple):
@@ -189,9 +180,12 @@ def trainer(
     every later row repeats the row of that step. `elementwise` states that the optimizer treats
     every entry of the parameters alike; it then receives them as one vector, which is faster.
     """
-    layout = vector_layout if elementwise else tree_layout
+    layout = layout_for(elementwise)
     measure = _row_measure(model, recording, layout)
-    propose = _proposer(model, build_optimizer, layout)
+    propose = proposer(model, build_optimizer, layout)
+
+    def next_step(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
+        return propose(loss, state.step, state.params, state.optimizer, inputs)
 
     def begin(loss: Objective, inputs: TrainingInputs) -> Carry:
         zero = jnp.zeros((), jnp.int32)
@@ -204,7 +198,9 @@ def trainer(
             counts=Counts(zero, zero, zero),
             diverged=jnp.array(False),
         )
-        shapes = jax.eval_shape(lambda s: measure(loss, s, propose(loss, s, inputs), inputs), state)
+        shapes = jax.eval_shape(
+            lambda s: measure(loss, s, next_step(loss, s, inputs), inputs), state
+        )
         rows = _zeros(len(inputs.record_at), shapes)
         return Carry(state, rows, _zeros(recording.checkpoints, params))
 
@@ -215,7 +211,7 @@ def trainer(
         # record depends on the number of the step alone: a branch for seeds side by side too.
         def step(number: jax.Array, carry: Carry) -> Carry:
             state, rows, checkpoints = carry
-            proposal = propose(loss, state, inputs)
+            proposal = next_step(loss, state, inputs)
             place = places[number]
             rows = lax.cond(
                 place < count,
@@ -237,32 +233,13 @@ def trainer(
     return Loop(begin, advance)
 
 
-def _proposer(
-    model: Model,
-    build_optimizer: Callable[[Numbers], optax.GradientTransformation],
-    layout: Callable[[PyTree], Layout],
-) -> Callable[[Objective, TrainState, TrainingInputs], Proposal]:
-    risk = mean_risk(model)
-
-    def propose(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
-        batch = jax.tree.map(lambda a: a[inputs.order[state.step]], inputs.training)
-        pack, unpack = layout(inputs.params)
-        value, tree = jax.value_and_grad(risk, 1)(loss, unpack(state.params), batch)
-        gradients = pack(tree)
-        optimizer = build_optimizer(inputs.optimizer)
-        updates, memory = optimizer.update(gradients, state.optimizer, state.params)
-        return Proposal(value, gradients, updates, memory)
-
-    return propose
-
-
 def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainState:
     """Returns the state after the proposed step, or the frozen state if it is not finite."""
     value, gradients, updates, memory = proposal
     params = optax.apply_updates(state.params, updates)
     counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
     taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged)
-    finite = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(params)
+    finite = jnp.isfinite(value) & all_finite(gradients) & all_finite(params)
     frozen = state._replace(diverged=jnp.array(True))
     goes_on = finite & ~state.diverged
     return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
@@ -328,10 +305,3 @@ def _count(counts: Counts, gradients: PyTree, vanishing: float, exploding: float
         dead=total == 0,
     )
     return jax.tree.map(lambda count, now: count + now.astype(count.dtype), counts, present)
-
-
-def _all_finite(tree: PyTree) -> jax.Array:
-    # 0 * x is NaN unless x is finite. The sum is one operation on a CPU, that of truth values is
-    # several, and a maximum omits NaN there.
-    leaves = jax.tree.leaves(tree)
-    return jnp.sum(jnp.stack([jnp.sum(jnp.zeros_like(leaf) * leaf) for leaf in leaves])) == 0

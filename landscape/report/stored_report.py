@@ -11,7 +11,7 @@ from pathlib import Path
 
 import landscape
 from landscape.errors import UserError
-from landscape.storage import contents, disk, experiment_folder, store
+from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import FileDigest, ReportRecord
 
 _RECORD = "report.json"
@@ -90,7 +90,7 @@ def source(directory: Path) -> str:
     parts = [str(directory.resolve()), sys.version]
     parts += [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
     parts += _program_files(Path(landscape.__file__).parent)
-    for name in (*contents.FILES, experiment_folder.CONTENTS):
+    for name in (*experiment_folder.FILES, experiment_folder.CONTENTS):
         parts.append(f"{name} {store.file_digest(directory / name)}")
     with contextlib.suppress(OSError, ValueError):  # a damaged plan is reported by who reads it
         for run_id in experiment_folder.read_plan(directory):

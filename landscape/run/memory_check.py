@@ -47,6 +47,13 @@ def check_memory(run: Run, model: Model, data: Dataset) -> None:
             )
 
 
+def training_bytes(run: Run, model: Model, data: Dataset) -> int:
+    """Returns about how many bytes one training takes: its parameters and its largest layer."""
+    parameters, shapes = _parameters(model, f"model `{run.model.name}`")
+    layer = _activations(run, model, data, shapes).size
+    return _TRAINING_COPIES * (_FLOAT * parameters + layer)
+
+
 def device_memory() -> int:
     """Returns the bytes of memory of the device that computes, of the machine for a CPU."""
     statistics = jax.local_devices()[0].memory_stats() or {}

@@ -16,7 +16,7 @@ from landscape.numerics.loss import Loss
 from landscape.numerics.recording import Metric
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
-from landscape.parts.datasets import Dataset
+from landscape.parts.datasets import Dataset, with_conditions
 from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -38,14 +38,21 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
 
 
 def build_dataset(run: Run) -> Dataset:
-    """Returns the dataset of a run; raises UserError if the part returns anything else."""
+    """Returns the dataset of a run under its conditions, such as label noise.
+
+    Raises UserError if the part returns anything else, or if a condition does not fit.
+    """
     data = build_part("datasets", run.dataset, run, run.seed)
     _check_type(data, Dataset, "dataset", run.dataset.name)
     if data.task not in catalog.TASKS:
         message = f"dataset `{run.dataset.name}` has the task {data.task!r}"
         hint = f"expected one of: {', '.join(catalog.TASKS)}"
         raise UserError(message, hint=hint, part=run.dataset.name)
-    return data
+    conditions = {name: getattr(run.dataset, name) for name in run.dataset.conditions}
+    name = f"dataset `{run.dataset.name}`"
+    return call_part(
+        lambda: with_conditions(data, run.seed, **conditions), name, run.dataset, with_conditions
+    )
 
 
 def build_model(run: Run, data: Dataset) -> Model:

@@ -16,7 +16,9 @@ from landscape.numerics.loss import Loss, LossFamily, StaticOptions
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.recording import Metric, Recording
 from landscape.numerics.risk import Examples
-from landscape.numerics.train import Loop, Numbers, trainer
+from landscape.numerics.step import Numbers
+from landscape.numerics.train import Loop, trainer
+from landscape.numerics.trainability import CellTrainer, cell_trainer
 from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
@@ -35,14 +37,15 @@ class ModelProgram(NamedTuple):
     """Functions of a model that are compiled per family of losses, and used by many runs.
 
     `loop` is training as in `train.trainer`; `loop_side_by_side` takes carries, inputs and the
-    numbers of one loss for several runs, each with a leading axis. `metrics` names the task
-    metrics; losses are compared by the first.
+    numbers of one loss for several runs, each with a leading axis. `cells` is
+    `trainability.cell_trainer`. `metrics` names the task metrics; losses are compared by the first.
     """
 
     model: Model
     metrics: tuple[str, ...]
     loop: Loop
     loop_side_by_side: Loop
+    cells: CellTrainer
     instruments: Instruments
 
 
@@ -164,11 +167,15 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
     slice_metrics = list(metrics)
     if run.slices is not None and run.slices.gradients:
         slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
-    loop = trainer(
+    make_optimizer = functools.partial(build_optimizer, run)
+    elementwise = ":" not in run.optimizer.name  # every optimizer of the menu is
+    loop = trainer(model, make_optimizer, _recording(run, metrics), elementwise=elementwise)
+    cells = cell_trainer(
         model,
-        functools.partial(build_optimizer, run),
-        _recording(run, metrics),
-        elementwise=":" not in run.optimizer.name,  # every optimizer of the menu is
+        make_optimizer,
+        metrics[0],
+        evaluation_batch=run.evaluation.batch_size,
+        elementwise=elementwise,
     )
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
     return ModelProgram(
@@ -176,6 +183,7 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
         metrics=preflight.check_metrics(metrics, predictions, batch.targets),
         loop=_compiled(loop.begin, loop.advance),
         loop_side_by_side=_compiled(*_side_by_side(loop)),
+        cells=jit_loop(cells),
         instruments=build_instruments(run, model, slice_metrics, metrics, width),
     )
 

@@ -185,9 +185,10 @@ def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
     be. Raises UserError with all errors.
     """
     errors = []
-    distinct: dict[str, Run] = {}
+    distinct: dict[tuple[str, str], Run] = {}
     for run in runs:
-        distinct.setdefault(program_key(run, {}), run)
+        key = program_key(run, {}), _canonical(run, {"dataset", "model"})
+        distinct.setdefault(key, run)
     for run in distinct.values():
         try:
             _check(run, cache)

@@ -7,7 +7,9 @@ from typing import Any
 from landscape.config import Part, Run
 
 # Fields that do not affect a compiled program.
-_IRRELEVANT = {"id", "seed", "swept", "audit", "measurement"}
+_IRRELEVANT = ("id", "seed", "swept", "audit", "measurement")
+# Fields of parts that change the numbers in the arguments of a program, not their shapes.
+_CONDITIONS = (("dataset", "label_noise"), ("model", "initialization"))
 
 
 def float_options(run: Run) -> dict[str, dict[str, float]]:
@@ -49,7 +51,9 @@ def all_floats(run: Run) -> dict[str, list[str]]:
 
 
 def _structure(run: Run, traced: dict[str, list[str]]) -> dict[str, Any]:
-    values = run.model_dump(mode="json", exclude=_IRRELEVANT)
+    values = run.model_dump(mode="json", exclude=set(_IRRELEVANT))
+    for part, name in _CONDITIONS:
+        values[part].pop(name)
     values["loss"].pop("label")
     for part, names in traced.items():
         for name in names:

@@ -9,13 +9,13 @@ import numpy as np
 from landscape.config import Run
 from landscape.numerics.recording import checkpoint_slots, recorded_steps
 from landscape.numerics.risk import Examples
+from landscape.numerics.step import Numbers
 from landscape.numerics.train import (
-    Numbers,
     TrainingInputs,
     draw_order,
 )
 from landscape.parts.datasets import Dataset
-from landscape.parts.models import Model
+from landscape.parts.models import Model, scale_weights
 
 PyTree = Any
 
@@ -26,8 +26,10 @@ def seed_key(seed: int, purpose: str) -> jax.Array:
 
 
 def initial_params(run: Run, model: Model) -> PyTree:
-    """Returns the initialization that all losses of one seed share."""
-    return model.init(seed_key(run.seed, "initial parameters"))
+    """Returns the initialization that all losses of one seed share, at the scale of the config."""
+    params = model.init(seed_key(run.seed, "initial parameters"))
+    factor = run.model.initialization
+    return params if factor == 1 else scale_weights(model, params, factor)
 
 
 def checkpoint_count(run: Run) -> int:

@@ -13,8 +13,7 @@ from landscape.storage import disk, experiment_folder, store
 from landscape.storage.records import ContentsRecord, FileDigest
 
 CONTENTS = experiment_folder.CONTENTS
-# The files of an experiment beside its runs.
-FILES = ("experiment.yaml", "plan.json", "across.json", "compare.json")
+_FILES = experiment_folder.FILES
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Contents:
         return tuple(
             f"`{name}` {self._difference(name)} after `landscape run` wrote it; run the experiment "
             "again"
-            for name in FILES
+            for name in _FILES
             if self.differs(name)
         )
 
@@ -83,7 +82,7 @@ def write(directory: Path, run_ids: Iterable[str], earlier: Contents) -> None:
     """
     planned = {*run_ids}
     others = [_status(name) for name in experiment_folder.run_ids(directory) if name not in planned]
-    current = [*FILES, *map(_status, planned), *(others if earlier.files is None else ())]
+    current = [*_FILES, *map(_status, planned), *(others if earlier.files is None else ())]
     digests = {name: store.file_digest(directory / name) for name in current}
     if earlier.files is not None:
         digests |= {name: earlier.files.get(name) for name in others}

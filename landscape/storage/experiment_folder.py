@@ -12,16 +12,10 @@ from landscape.storage.records import MOST_FOLDERS, Plan
 
 # The process that works on the folder, and the digests of what the folder holds.
 HELD, CONTENTS = "held.json", "contents.json"
+# The files of the experiment itself, whose digests are listed.
+FILES = ("experiment.yaml", "plan.json", "across.json", "compare.json", "maps.json")
 # Nothing else in the folder is ever deleted.
-_CONTENTS = (
-    "runs",
-    "report",
-    "experiment.yaml",
-    "plan.json",
-    "across.json",
-    "compare.json",
-    CONTENTS,
-)
+_CONTENTS = ("runs", "report", *FILES, CONTENTS)
 
 
 def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:

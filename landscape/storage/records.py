@@ -1,7 +1,7 @@
 """The JSON files of a run and of an experiment: one record per file, for writer and reader alike.
 
 The fields are the keys. `docs/file_formats.md` is generated from this module, `compare_records`,
-`curvature_records` and `audit_records`.
+`map_records`, `curvature_records` and `audit_records`.
 """
 
 import re
@@ -65,8 +65,8 @@ class ContentsRecord:
     """`contents.json` of an experiment, written last: what its folder holds."""
 
     files: Mapping[Name, FileDigest]
-    """Digests of `experiment.yaml`, `plan.json`, `across.json`, `compare.json` and of `status.json`
-    of each run, by path in the folder."""
+    """Digests of `experiment.yaml`, `plan.json`, `across.json`, `compare.json`, `maps.json` and of
+    `status.json` of each run, by path in the folder."""
 
 
 @record

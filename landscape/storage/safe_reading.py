@@ -23,6 +23,7 @@ _LARGEST = {
     "contents.json": 64 * _MIB,
     "across.json": 256 * _MIB,
     "compare.json": 64 * _MIB,
+    "maps.json": 256 * _MIB,
     "held.json": 64 * _KIB,
     "status.json": 256 * _KIB,
     "progress.json": 64 * _KIB,

@@ -95,6 +95,8 @@ Number = Annotated[float, BeforeValidator(_number)]
 Vector = Annotated[tuple[Number, ...], BeforeValidator(_vector)]
 # Floats along two axes, row by row.
 Grid = Annotated[tuple[Vector, ...], BeforeValidator(_vector)]
+# Floats along three axes.
+Block = Annotated[tuple[Grid, ...], BeforeValidator(_vector)]
 # Anything that JSON holds; arrays become lists when it is written.
 Value = Annotated[Any, BeforeValidator(_from_json), PlainSerializer(_plain)]
 

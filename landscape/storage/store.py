@@ -4,6 +4,7 @@
     <experiment>/plan.json            the ids of its runs, in order
     <experiment>/across.json          measurements between runs
     <experiment>/compare.json         the tuning of each loss, and which runs judge it
+    <experiment>/maps.json            where training succeeds, by learning rate and initialization
     <experiment>/contents.json        digests of the files above and of the status of every run
     <experiment>/held.json            the process that works on the folder, while it does
     <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,

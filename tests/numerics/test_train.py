@@ -9,10 +9,10 @@ import pytest
 from landscape.numerics.loss import Loss
 from landscape.numerics.recording import Recording, checkpoint_slots, recorded_steps
 from landscape.numerics.risk import Examples
+from landscape.numerics.step import all_finite
 from landscape.numerics.train import (
     Loop,
     TrainingInputs,
-    _all_finite,
     draw_order,
     run_in_pieces,
     trainer,
@@ -136,12 +136,12 @@ def test_training_freezes_at_the_last_finite_parameters():
 def test_one_entry_that_is_not_finite_is_found_among_thousands(bad):
     """XLA computes reductions of so many entries by other kernels, some of which omit NaN."""
     entries = RNG.normal(scale=1e38, size=4810).clip(-3e38, 3e38).astype(np.float32)
-    all_finite = jax.jit(lambda vector: _all_finite({"a": vector, "b": jnp.ones(2)}))
-    assert all_finite(entries)
+    is_finite = jax.jit(lambda vector: all_finite({"a": vector, "b": jnp.ones(2)}))
+    assert is_finite(entries)
     for place in (0, 1, 2405, 4809):
         changed = entries.copy()
         changed[place] = bad
-        assert not all_finite(changed), place
+        assert not is_finite(changed), place
 
 
 @pytest.mark.parametrize(

@@ -4,3 +4,4 @@ Tables have shape `(features,)`, images are channels-first `(channels, height, w
 """
 
 from landscape.parts.models._build import Model
+from landscape.parts.models._initialization import scale_weights
