@@ -18,7 +18,7 @@ from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.run.memory_check import training_bytes
 from landscape.run.program_cache import ProgramCache
 from landscape.run.training_inputs import evaluation_set, training_inputs
-from landscape.storage import store
+from landscape.storage import disk, store
 from landscape.storage.map_records import MapRecord, MapsRecord
 
 MAPS = "maps.json"
@@ -116,8 +116,8 @@ def measure_maps(
     for request in missing:
         maps[request.run.loss.label] = trainability_map(request, cache, notify)
         store.write_record(directory / MAPS, MapsRecord(maps))
-    if not missing and maps != stored:
-        store.write_record(directory / MAPS, MapsRecord(maps))
+    if not missing:
+        _write_if_changed(directory, stored, maps)
     return bool(missing)
 
 
@@ -127,6 +127,14 @@ def stored_maps(directory: Path) -> dict[str, MapRecord]:
         return dict(store.read_record(directory / MAPS, MapsRecord).maps)
     except (OSError, ValueError):
         return {}
+
+
+def _write_if_changed(
+    directory: Path, stored: dict[str, MapRecord], maps: dict[str, MapRecord]
+) -> None:
+    before, after = (store.record_bytes(MapsRecord(records)) for records in (stored, maps))
+    if before != after:
+        disk.write_bytes(directory / MAPS, after)
 
 
 def _key(request: MapRequest) -> str:

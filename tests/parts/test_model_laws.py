@@ -21,6 +21,8 @@ from model_cases import (
     predictions_shape,
 )
 
+from landscape.parts.models import scale_weights
+
 # Laws over the menu.
 
 
@@ -192,3 +194,14 @@ def test_rescaling_a_relu_unit_along_its_filter_axis_changes_nothing(name, layer
     before, after = (predict(model, p, inputs_of(shape)) for p in (params, rescaled))
     assert float(jnp.std(before)) > 1e-3
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_initialization_scales_every_weight_and_nothing_else(name):
+    model, _, _ = case(name)
+    params = perturbed(params_of(name))
+    scaled = paths_of(scale_weights(model, params, 0.3))
+    for path, leaf in paths_of(params).items():
+        is_weight = path.endswith("weight") and leaf.ndim > 1
+        expected = np.asarray(leaf) * np.float32(0.3) if is_weight else leaf
+        np.testing.assert_array_equal(scaled[path], expected, err_msg=path)
