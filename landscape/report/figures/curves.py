@@ -75,7 +75,7 @@ def draw_learning_curves(panel: Axes, view: View) -> None:
         lowest.append(center[known])
     if np.isfinite(view.target):
         panel.axhline(view.target, zorder=1, **_TARGET)
-    _frame_metric(panel, view.metric, np.concatenate(lowest))
+    frame_metric(panel, view.metric, np.concatenate(lowest))
     panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)
 
@@ -87,7 +87,7 @@ def target_legend(view: View) -> list[Line2D]:
     return [style.legend_line(f"target {words.decimal(view.target)}", **_TARGET)]
 
 
-def _frame_metric(panel: Axes, metric: str, values: Array) -> None:
+def frame_metric(panel: Axes, metric: str, values: Array) -> None:
     """Shows shares from 0 to 1, and R² (unbounded below) at most 2 below its best value."""
     kind = words.metric_kind(metric)
     if kind in words.SHARES:

@@ -1,0 +1,211 @@
+"""The numbers of each loss in a comparison at tuned points, as docs/definitions.md defines them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.compare import best_of_k, intervals, time_to_target, tuning
+from landscape.compare.intervals import Estimate
+from landscape.compare.tolerance import Tolerance, tolerance
+from landscape.report.compare_results import Array, CompareResults
+from landscape.report.results import StoredRun
+from landscape.storage.compare_records import ComparedLoss, TrialRecord
+
+# Numbers of trials for which the expected best is reported.
+BEST_OF = (1, 2, 4, 8)
+
+
+class Share(NamedTuple):
+    """A number of runs out of all, and the ends of Wilson's 95 % interval of the share."""
+
+    number: int
+    total: int
+
+    @property
+    def interval(self) -> Estimate:
+        return intervals.wilson(self.number, self.total)
+
+    @property
+    def value(self) -> float:
+        return self.number / self.total if self.total else np.nan
+
+
+class RateCurve(NamedTuple):
+    """The evaluation metric at each learning rate of the grid, at the tuned options.
+
+    `values` and `diverged` have shape (rates, seeds); a diverged run has the value of its untrained
+    model. `tolerance` is the range of rates that train about as well as the best.
+    """
+
+    rates: Array
+    values: Array
+    diverged: NDArray[np.bool_]
+    tolerance: Tolerance
+
+    @property
+    def means(self) -> Array:
+        """Means over the seeds with a result, shape (rates,)."""
+        known = np.isfinite(self.values)
+        sums = np.where(known, self.values, 0.0).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return sums / known.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class LossMeasures:
+    """The numbers of one loss; those of judged runs are NaN or empty if it was not judged.
+
+    `outcomes`, `gains` and `times` have one value per judging seed: the test metric, its gain
+    relative to the reference, and the steps to the target, NaN if it is never reached. `best_of`
+    are the expected bests of `BEST_OF` trials. `failures` are judged runs that diverged, do not
+    learn or have no result; `success` and `grid_success` are runs that reach 95 % of the gain of
+    the reference, judged ones and those of all trials.
+    """
+
+    name: str
+    entry: ComparedLoss
+    curve: RateCurve
+    best_of: tuple[float, ...]
+    grid_success: Share
+    outcomes: Array
+    gains: Array
+    times: Array
+    estimate: Estimate
+    failures: Share
+    success: Share
+    running_time: float
+    own_estimate: Estimate
+
+    @property
+    def reached(self) -> Share:
+        """The judged runs that reach the target."""
+        return Share(int(np.isfinite(self.times).sum()), len(self.times))
+
+
+class Scale(NamedTuple):
+    """The metric of the untrained model and of the reference, between which gains are measured."""
+
+    untrained: float
+    reference: float
+
+    def gain(self, compared: CompareResults, names: Sequence[str]) -> Array:
+        """Returns the gain of the outcome of each run.
+
+        It is 0 for a run that diverged or failed, NaN for one that has not finished or is damaged.
+        """
+        sign = compared.sign
+        gains = tuning.gain(
+            sign * compared.outcomes(names),
+            sign * self.untrained,
+            sign * self.reference,
+            compared.diverged(names),
+        )
+        return np.where(compared.ended(names), gains, np.nan)
+
+
+def scale(compared: CompareResults, names: Sequence[str]) -> Scale:
+    """Returns the scale of gains that these runs of the reference define, by what judges them."""
+    return Scale(_mean(compared.untrained(names)), _mean(compared.outcomes(names)))
+
+
+def loss_measures(
+    compared: CompareResults, entry: ComparedLoss, target: float, judged_scale: Scale
+) -> LossMeasures:
+    """Returns the numbers of one loss; `target` is that of the evaluation metric."""
+    sign = compared.sign
+    trials = [_trial(compared, trial) for trial in entry.trials]
+    values = [_mean(compared.evaluations(trial.runs)) for trial in entry.trials]
+    values = [value for value in values if np.isfinite(value)]
+    best = best_of_k.best_of_k(sign * np.array(values), BEST_OF)
+    gains = judged_scale.gain(compared, entry.judged)
+    outcomes = compared.outcomes(entry.judged)
+    times = steps_to_target(compared, entry.judged, target)
+    return LossMeasures(
+        name=entry.loss,
+        entry=entry,
+        curve=_rate_curve(compared, entry),
+        best_of=tuple(sign * value for value in best),
+        grid_success=success(_gains(compared, trials)),
+        outcomes=outcomes,
+        gains=gains,
+        times=times,
+        estimate=intervals.mean_interval(outcomes),
+        failures=failures(gains),
+        success=success(gains),
+        running_time=time_to_target.expected_running_time(times, budget(compared, entry.judged)),
+        own_estimate=intervals.mean_interval(compared.outcomes(entry.judged_at_own_rate)),
+    )
+
+
+def success(gains: Array) -> Share:
+    """Returns the runs that reach 95 % of the gain of the reference."""
+    return Share(int((gains >= tuning.SUCCEEDS).sum()), int(np.isfinite(gains).sum()))
+
+
+def failures(gains: Array) -> Share:
+    """Returns the runs that gain less than 10 % of what the reference gains; diverged ones do."""
+    return Share(int((gains < tuning.LEARNS).sum()), int(np.isfinite(gains).sum()))
+
+
+def steps_to_target(compared: CompareResults, names: Sequence[str], target: float) -> Array:
+    """Returns the first of two successive records at the target, per run.
+
+    NaN for a run that never reaches it, that diverged or that has no result.
+    """
+    metric, sign = compared.record.metric, compared.sign
+
+    def steps(run: StoredRun | None) -> float:
+        if run is None or run.status != "done":
+            return np.nan
+        values = sign * run.column(metric)
+        return time_to_target.first_reach(run.column("step"), values, sign * target)
+
+    return np.array([steps(run) for run in compared.finished(names)])
+
+
+def budget(compared: CompareResults, names: Sequence[str]) -> float:
+    """Returns the number of steps of the longest of these runs."""
+    runs = [run for run in compared.finished(names) if run is not None]
+    return max((float(run.column("step")[-1]) for run in runs), default=np.nan)
+
+
+def _rate_curve(compared: CompareResults, entry: ComparedLoss) -> RateCurve:
+    """Returns the curve over all rates with a result, rising."""
+    records = sorted(entry.rates, key=lambda trial: trial.rate)
+    records = [trial for trial in records if np.isfinite(compared.evaluations(trial.runs)).any()]
+    trials = [_trial(compared, trial) for trial in records]
+    rates = np.array([trial.rate for trial in records])
+    values = np.array([compared.evaluations(trial.runs) for trial in records])
+    diverged = np.array([trial.diverged for trial in trials], dtype=bool)
+    undefined = Tolerance(np.nan, np.nan, np.nan, False, False, (np.nan, np.nan))
+    defined = len(trials) > 1 and entry.learns
+    gains = _gains(compared, trials)
+    width = tolerance(rates, gains) if defined and np.isfinite(gains).all() else undefined
+    return RateCurve(rates, values, diverged, width)
+
+
+def _trial(compared: CompareResults, record: TrialRecord) -> tuning.Trial:
+    sign = compared.sign
+    return tuning.Trial(
+        record.rate,
+        0,
+        sign * compared.evaluations(record.runs),
+        sign * compared.starts(record.runs),
+        compared.diverged(record.runs),
+    )
+
+
+def _gains(compared: CompareResults, trials: Sequence[tuning.Trial]) -> Array:
+    """Returns the gains of trials on the evaluation split, shape (trials, seeds)."""
+    if not trials:
+        return np.zeros((0, 0))
+    return tuning.gains(trials, compared.sign * compared.record.reference_value)
+
+
+def _mean(values: Array) -> float:
+    """Returns the mean of the values that are not NaN; NaN without any."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else np.nan

@@ -1,0 +1,126 @@
+"""The comparison at tuned points: `compare.json`, and the runs that it names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.report.results import Results, StoredRun
+from landscape.report.run_reader import read_optional, record_of
+from landscape.storage import contents
+from landscape.storage.compare_records import ComparedLoss, CompareRecord
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CompareResults:
+    """`compare.json` of an experiment, and all of its runs by name.
+
+    `judged` are the results of the judged runs at the tuned points alone, as if they were all runs
+    of an experiment without a sweep: the tables and figures that show runs by loss use them.
+    """
+
+    record: CompareRecord
+    runs: Mapping[str, StoredRun]
+    judged: Results
+
+    @property
+    def sign(self) -> float:
+        """1 if larger values of the metric are better, else -1."""
+        return 1.0 if self.record.higher_is_better else -1.0
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return tuple(entry.loss for entry in self.record.losses)
+
+    def entry(self, loss: str) -> ComparedLoss:
+        """Returns what the record has on a loss."""
+        return next(entry for entry in self.record.losses if entry.loss == loss)
+
+    def finished(self, names: Sequence[str]) -> list[StoredRun | None]:
+        """Returns the runs of these names; None in place of one without a result."""
+        runs = (self.runs.get(name) for name in names)
+        return [run if run is not None and run.counted else None for run in runs]
+
+    def outcomes(self, names: Sequence[str]) -> Array:
+        """Returns what these runs are judged by, NaN without a result, shape (runs,)."""
+        metric = self.record.metric
+        runs = self.finished(names)
+        return np.array([np.nan if run is None else run.outcome(metric) for run in runs])
+
+    def evaluations(self, names: Sequence[str]) -> Array:
+        """Returns the metric on the evaluation split at the end, likewise.
+
+        A diverged run has the value of its untrained model.
+        """
+        return np.array([_evaluation(run, self.record.metric) for run in self.finished(names)])
+
+    def starts(self, names: Sequence[str]) -> Array:
+        """Returns the metric of the untrained models on the evaluation split, likewise."""
+        metric = self.record.metric
+        runs = self.finished(names)
+        return np.array([np.nan if run is None else run.first(metric) for run in runs])
+
+    def untrained(self, names: Sequence[str]) -> Array:
+        """Returns the metric of the untrained models on the split that judges, likewise."""
+        metric = self.record.metric
+        runs = self.finished(names)
+        return np.array([np.nan if run is None else _untrained(run, metric) for run in runs])
+
+    def ended(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Returns which of these runs have a result or failed, shape (runs,)."""
+        runs = (self.runs.get(name) for name in names)
+        ended = [run is not None and (run.counted or run.status == "failed") for run in runs]
+        return np.array(ended, dtype=bool)
+
+    def diverged(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Returns which of these runs diverged, shape (runs,)."""
+        runs = self.finished(names)
+        return np.array([run is not None and run.status == "diverged" for run in runs], dtype=bool)
+
+
+def _evaluation(run: StoredRun | None, metric: str) -> float:
+    if run is None:
+        return np.nan
+    return run.first(metric) if run.status == "diverged" else float(run.column(metric)[-1])
+
+
+def _untrained(run: StoredRun, metric: str) -> float:
+    return run.first(metric)
+
+
+def read(results: Results, problems: list[str]) -> CompareResults | None:
+    """Returns the comparison of an experiment; None without `compare.json`, or without judged runs.
+
+    A file that is damaged or was changed adds a problem.
+    """
+    listed = contents.read(results.directory)
+    if listed.differs("compare.json"):
+        problems.append("compare.json was changed; `landscape compare` writes it again")
+        return None
+    path = results.directory / "compare.json"
+    record = read_optional(path, record_of(CompareRecord), problems)
+    if record is None:
+        return None
+    if record.metric != results.metric:
+        problems.append(f"compare.json is about `{record.metric}`, the runs `{results.metric}`")
+        return None
+    compared = join(record, results)
+    return compared if any(run.counted for run in compared.judged.runs) else None
+
+
+def join(record: CompareRecord, results: Results) -> CompareResults:
+    """Returns the record with the runs that it names."""
+    runs = {run.name: run for run in results.runs}
+    return CompareResults(record, runs, _judged(results, record, runs))
+
+
+def _judged(results: Results, record: CompareRecord, runs: Mapping[str, StoredRun]) -> Results:
+    """Returns the results without all runs but those that judge a loss at its tuned point."""
+    names = [name for entry in record.losses for name in entry.judged]
+    selected = [replace(runs[name], swept={}) for name in names if name in runs]
+    losses = tuple(entry.loss for entry in record.losses if entry.judged)
+    labeled = tuple(run for run in selected if run.loss in losses)
+    return replace(results, runs=labeled, losses=losses, swept=())

@@ -1,0 +1,81 @@
+"""Formats the numbers of a comparison at tuned points for sentences, tables and figures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from landscape.compare.tolerance import Tolerance
+from landscape.config.yaml_source import short_text
+from landscape.report import words
+from landscape.report.compare_measures import Share
+
+
+def listed(names: Sequence[str]) -> str:
+    """Formats `a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def value_text(value: object) -> str:
+    """Formats the value of an axis: `1` for 1.0, else as in a config."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return words.short(value) if plain else short_text(value)  # type: ignore[arg-type]
+
+
+def rate(value: float) -> str:
+    """Formats a learning rate."""
+    return words.short(value)
+
+
+def share_text(share: Share) -> str:
+    """Formats `4/10 [17, 69] %`, the share with Wilson's interval."""
+    if not share.total:
+        return words.MISSING
+    ends = share.interval
+    return f"{share.number}/{share.total} [{words.percent(ends.low)}, {words.percent(ends.high)}] %"
+
+
+def is_share(metric: str) -> bool:
+    """Returns whether differences of the metric are given in points, hundredths of its range."""
+    return words.metric_kind(metric) in words.SHARES
+
+
+def difference_text(metric: str, value: float) -> str:
+    """Formats a difference with its unit: `2.1 points` of accuracy, `0.024` of R²."""
+    if not np.isfinite(value):
+        return words.MISSING
+    if not is_share(metric):
+        return words.minus(words.short(value))
+    return f"{words.minus(f'{100 * value:.3g}')} point{'' if abs(value) == 0.01 else 's'}"
+
+
+def interval_text(metric: str, value: float, low: float, high: float, *, unit: bool = True) -> str:
+    """Formats `−2.1 points [−3.0, −1.2]`; differences of a share are in points."""
+    points = " points" if unit and is_share(metric) else ""
+    texts = [difference_number(metric, number) for number in (value, low, high)]
+    if not np.isfinite(low):
+        return f"{texts[0]}{points}"
+    return f"{texts[0]}{points} [{texts[1]}, {texts[2]}]"
+
+
+def difference_number(metric: str, value: float) -> str:
+    """Formats a difference without its unit, in points if the metric is a share."""
+    if not np.isfinite(value):
+        return words.decimal(value)
+    text = f"{100 * value:.1f}" if is_share(metric) else f"{value:.3g}"
+    return words.minus("0.0" if text == "-0.0" else text)
+
+
+def p_text(p: float) -> str:
+    """Formats `p = 0.004`, `p < 0.001`."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def tolerance_text(tolerance: Tolerance) -> str:
+    """Formats `1.8 [1.2, 2.3]`, `> 1.8` if the interval of rates leaves the grid, else a dash."""
+    if not np.isfinite(tolerance.decades):
+        return words.MISSING
+    leaves = tolerance.leaves_low or tolerance.leaves_high
+    text = f"{'> ' if leaves else ''}{tolerance.decades:.1f}"
+    low, high = tolerance.interval
+    return text if np.isnan(low) else f"{text} [{low:.1f}, {high:.1f}]"

@@ -1,0 +1,142 @@
+"""Draws the differences of all losses to the reference, with their simultaneous intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from landscape.report.compare_pairs import Pair
+from landscape.report.compare_text import difference_number, interval_text, is_share
+from landscape.report.escapes import figure_text
+from landscape.report.figures import style
+from landscape.report.figures.view import Picture, joined
+from landscape.report.tuned_comparison import TunedComparison
+
+_NAME_LENGTH = 22
+_ROW = 0.27  # inches per loss
+_RIGHT = 2.4  # inches for the numbers and the verdicts
+# Differences beyond this multiple of the margin do not stretch the axis; an arrow shows them.
+_WIDEST = 12
+
+
+def difference_forest(
+    comparison: TunedComparison, styles: Mapping[str, style.Style]
+) -> Picture | None:
+    """Draws a row per loss: its mean difference to the reference, the margin shaded."""
+    reference = comparison.record.reference
+    pairs = [pair for pair in comparison.pairs.pairs if pair.other == reference]
+    pairs = [pair for pair in pairs if np.isfinite(pair.difference)]
+    if not pairs:
+        return None
+    figure, panel = _layout(pairs)
+    limit = _limit(comparison, pairs)
+    margin = comparison.record.margin
+    if np.isfinite(margin):
+        panel.axvspan(-margin, margin, color="#e2e2e2", linewidth=0, zorder=0)
+    panel.axvline(0, color=style.GRAY, linewidth=0.9, zorder=1)
+    for row, pair in enumerate(pairs):
+        _draw_pair(panel, row, pair, styles[pair.loss], limit)
+        _write_numbers(panel, row, pair, comparison.metric)
+    _label(panel, pairs, comparison, limit)
+    unit = " in points" if is_share(comparison.metric) else ""
+    caption = joined(
+        f"The mean difference{unit} of the test {comparison.label} of each loss and {reference}, "
+        f"the reference, both at their tuned points, over {len(comparison.record.judging_seeds)} "
+        "judging seeds. Bars are 95 % intervals that hold simultaneously for all pairs of losses.",
+        np.isfinite(margin)
+        and "A loss whose interval lies within the shaded margin is equivalent to the reference.",
+        any(_outside(pair, limit) for pair in pairs)
+        and "An arrow points to a difference or an end of an interval beyond the axis.",
+        any(np.isnan(pair.low) for pair in pairs)
+        and "A loss without a bar has too few seeds in common with the reference.",
+    )
+    title = f"Differences to {reference}"
+    alternative = f"Difference of {comparison.label} to {reference} with intervals, a row per loss."
+    return Picture("differences", title, caption, alternative, figure, "compare")
+
+
+def _layout(pairs: Sequence[Pair]) -> tuple[Figure, Axes]:
+    longest = max(min(len(pair.loss), _NAME_LENGTH) for pair in pairs)
+    left, bottom, top = max(0.55, 0.27 + 0.068 * longest), 0.6, 0.22
+    height = _ROW * len(pairs) + 0.05
+    total = bottom + height + top
+    figure = Figure(figsize=(style.WIDTH, total))
+    width = style.WIDTH - left - _RIGHT
+    rectangle = (left / style.WIDTH, bottom / total, width / style.WIDTH, height / total)
+    return figure, figure.add_axes(rectangle)
+
+
+def _limit(comparison: TunedComparison, pairs: Sequence[Pair]) -> float:
+    """Returns the largest difference on the axis, which extends as far to both sides."""
+    numbers = np.array([(pair.difference, pair.low, pair.high) for pair in pairs])
+    numbers = abs(numbers[np.isfinite(numbers)])
+    margin = comparison.record.margin
+    if not np.isfinite(margin) or not margin > 0:
+        return max(float(numbers.max()), 1e-9) * 1.1
+    within = numbers[numbers <= _WIDEST * margin]
+    return 1.1 * max(float(within.max()) if len(within) else 0.0, 2 * margin)
+
+
+def _outside(pair: Pair, limit: float) -> bool:
+    return any(abs(end) > limit for end in (pair.difference, pair.low, pair.high))
+
+
+def _draw_pair(panel: Axes, row: int, pair: Pair, loss_style: style.Style, limit: float) -> None:
+    color = loss_style.color
+    if np.isfinite(pair.low):
+        ends = np.clip([pair.low, pair.high], -limit, limit)
+        if ends[0] < ends[1]:
+            panel.plot(ends, [row, row], color=color, linewidth=1.6, solid_capstyle="butt")
+        for end, value in zip(ends, (pair.low, pair.high), strict=True):
+            if abs(value) < limit:
+                panel.plot(end, row, color=color, marker="|", markersize=7, markeredgewidth=1.4)
+    if abs(pair.difference) <= limit:
+        panel.plot(pair.difference, row, **loss_style.marked(linestyle="none", markersize=6))
+    for sign, marker in ((-1, "<"), (1, ">")):
+        if any(sign * value > limit for value in (pair.difference, pair.low, pair.high)):
+            arrow: dict[str, Any] = {
+                "marker": marker,
+                "markersize": 6,
+                "clip_on": False,
+                "zorder": 4,
+            }
+            panel.plot(sign * limit, row, color=color, **arrow)
+
+
+def _write_numbers(panel: Axes, row: int, pair: Pair, metric: str) -> None:
+    transform = panel.get_yaxis_transform()
+    text = interval_text(metric, pair.difference, pair.low, pair.high, unit=False)
+    panel.text(1.03, row, text, va="center", transform=transform)
+    inches = style.WIDTH * panel.get_position().width
+    panel.text(1.03 + 1.42 / inches, row, pair.verdict, va="center", transform=transform)
+
+
+def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limit: float) -> None:
+    names = [figure_text(style.shorten(pair.loss, _NAME_LENGTH)) for pair in pairs]
+    panel.set_yticks(range(len(pairs)), names)
+    panel.set_ylim(len(pairs) - 0.45, -0.6)
+    panel.tick_params(axis="y", length=0, pad=9)
+    panel.spines["left"].set_visible(False)
+    panel.grid(visible=False, axis="y")
+    panel.set_xlim(-limit, limit)
+    style.few_ticks(panel.xaxis, 6)
+    if is_share(comparison.metric):
+        panel.xaxis.set_major_formatter(POINTS)
+    reference = style.shorten(comparison.record.reference, _NAME_LENGTH)
+    unit = " (points)" if is_share(comparison.metric) else ""
+    panel.set_xlabel(figure_text(f"{comparison.label} minus that of {reference}{unit}"))
+    sides = ("worse", "better") if comparison.record.higher_is_better else ("better", "worse")
+    for x, side, align in zip((0.0, 1.0), sides, ("left", "right"), strict=True):
+        text = f"← {side}" if x == 0 else f"{side} →"
+        panel.text(x, 1.02, text, transform=panel.transAxes, ha=align, color=style.GRAY)
+
+
+# A function of this module, so that a figure can be sent to another process.
+def _points(value: float, _: int | None) -> str:
+    return difference_number("accuracy", value).removesuffix(".0")
+
+
+POINTS = FuncFormatter(_points)

@@ -1,0 +1,156 @@
+"""Draws the metric against the learning rate, and the tolerance of each loss to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from landscape.report import words
+from landscape.report.compare_measures import LossMeasures
+from landscape.report.compare_text import tolerance_text
+from landscape.report.escapes import figure_text
+from landscape.report.figures import style
+from landscape.report.figures.curves import CROSS, frame_metric
+from landscape.report.figures.view import Picture, joined
+from landscape.report.tuned_comparison import TunedComparison
+
+_NAME_LENGTH = 22
+_ROW = 0.2  # inches per loss
+_RIGHT = 1.15  # inches for the widths in decades
+_CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
+
+
+def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) -> Picture | None:
+    """Draws a line per loss with its seeds, and below it the range of rates that it tolerates."""
+    losses = [loss for loss in comparison.losses if len(loss.curve.rates) > 1]
+    if not losses:
+        return None
+    figure, curve, bars = _layout(losses)
+    for row, loss in enumerate(losses):
+        _draw_curve(curve, loss, styles[loss.name])
+        _draw_tolerance(bars, row, loss, styles[loss.name])
+    _scale_rates(curve, bars, losses)
+    _label(curve, bars, losses, comparison)
+    label, split = comparison.label, comparison.split
+    tolerances = [loss.curve.tolerance for loss in losses]
+    leaves = any(tolerance.leaves_low or tolerance.leaves_high for tolerance in tolerances)
+    diverged = any(loss.curve.diverged.any() for loss in losses)
+    caption = joined(
+        f"The {label} on the {split} split at the end of training, against the learning rate: the "
+        "line is the mean over the tuning seeds, each dot one seed.",
+        diverged and "A cross is a run that diverged, at the value of its untrained model.",
+        "The bar of each loss is its tolerance: the learning rates around the tuned one (the "
+        "marker) with a mean gain of at least 95 % of its own best. Its width is given in decades, "
+        "with a 95 % bootstrap interval over the seeds.",
+        leaves and "An arrow marks a bar that leaves the grid: its width is a lower bound.",
+        "The thin line is the grid of the loss, the dashed one the learning rate of the config.",
+    )
+    title = "Tolerance to the learning rate"
+    alternative = f"{label} against the learning rate, one line per loss, and tolerated rates."
+    return Picture("tuning_rates", title, caption, alternative, figure, "compare")
+
+
+def _layout(losses: Sequence[LossMeasures]) -> tuple[Figure, Axes, Axes]:
+    """Returns a figure with the panel of the curves above that of the tolerances."""
+    longest = max(min(len(loss.name), _NAME_LENGTH) for loss in losses)
+    left, bottom, gap, top = max(0.62, 0.25 + 0.068 * longest), 0.42, 0.1, 0.22
+    strip, height = _ROW * len(losses) + 0.08, 2.4
+    total = bottom + strip + gap + height + top
+    figure = Figure(figsize=(style.WIDTH, total))
+    width = style.WIDTH - left - _RIGHT
+    x, y = left / style.WIDTH, bottom / total
+    bars = figure.add_axes((x, y, width / style.WIDTH, strip / total))
+    rectangle = (x, (bottom + strip + gap) / total, width / style.WIDTH, height / total)
+    return figure, figure.add_axes(rectangle, sharex=bars), bars
+
+
+def _draw_curve(panel: Axes, loss: LossMeasures, loss_style: style.Style) -> None:
+    curve = loss.curve
+    rates = np.broadcast_to(curve.rates[:, None], curve.values.shape)
+    panel.plot(curve.rates, curve.means, **loss_style.marked(markersize=4.5, zorder=3))
+    dots: dict[str, Any] = {
+        "linestyle": "none",
+        "marker": ".",
+        "markersize": 3,
+        "alpha": 0.5,
+        "zorder": 2,
+    }
+    panel.plot(
+        rates[~curve.diverged],
+        curve.values[~curve.diverged],
+        color=loss_style.color,
+        markeredgewidth=0,
+        **dots,
+    )
+    crosses = CROSS | {"color": loss_style.color, "markersize": 4, "markeredgewidth": 0.9}
+    panel.plot(rates[curve.diverged], curve.values[curve.diverged], **crosses)
+
+
+def _draw_tolerance(panel: Axes, row: int, loss: LossMeasures, loss_style: style.Style) -> None:
+    curve, tolerance = loss.curve, loss.curve.tolerance
+    panel.plot(curve.rates[[0, -1]], [row, row], color="#b9b9b9", linewidth=0.8, zorder=1)
+    if not loss.entry.learns or not np.isfinite(tolerance.decades):
+        text = "does not learn" if not loss.entry.learns else words.MISSING
+        _beside(panel, row, text)
+        return
+    ends = [tolerance.low_rate, tolerance.high_rate]
+    bar: dict[str, Any] = {
+        "color": loss_style.color,
+        "linewidth": 4.5,
+        "solid_capstyle": "butt",
+        "alpha": 0.55,
+    }
+    panel.plot(ends, [row, row], zorder=2, **bar)
+    for leaves, rate, marker in zip(
+        (tolerance.leaves_low, tolerance.leaves_high), ends, ("<", ">"), strict=True
+    ):
+        if leaves:
+            panel.plot(
+                rate, row, color=loss_style.color, marker=marker, markersize=7, clip_on=False
+            )
+    dot = loss_style.marked(linestyle="none", markersize=5.5, zorder=4)
+    panel.plot(loss.entry.tuned_rate, row, **dot)
+    _beside(panel, row, tolerance_text(tolerance))
+
+
+def _beside(panel: Axes, row: int, text: str) -> None:
+    """Writes a text at the right of a row."""
+    transform = panel.get_yaxis_transform()
+    panel.text(1.02, row, text, va="center", transform=transform)
+
+
+def _scale_rates(curve: Axes, bars: Axes, losses: Sequence[LossMeasures]) -> None:
+    """Sets a logarithmic axis over all grids, and marks the learning rate of the config."""
+    rates = np.concatenate([loss.curve.rates for loss in losses])
+    own_rates = sorted({loss.entry.own_rate for loss in losses if loss.entry.own_rate > 0})
+    low, high = np.log10(min([*rates, *own_rates])), np.log10(max([*rates, *own_rates]))
+    bars.set_xscale("log")
+    bars.set_xlim(10 ** (low - 0.03 * (high - low)), 10 ** (high + 0.03 * (high - low)))
+    powers = range(int(np.ceil(low - 0.01)), int(np.floor(high + 0.01)) + 1)
+    bars.xaxis.set_major_locator(FixedLocator([10.0**power for power in powers]))
+    bars.xaxis.set_minor_locator(NullLocator())
+    for rate in own_rates:
+        for panel in (curve, bars):
+            panel.axvline(rate, zorder=1, **_CONFIG_RATE)
+        transform = curve.get_xaxis_transform()
+        curve.text(rate, 1.01, "config", transform=transform, ha="center", color=style.GRAY)
+
+
+def _label(
+    curve: Axes, bars: Axes, losses: Sequence[LossMeasures], comparison: TunedComparison
+) -> None:
+    names = [figure_text(style.shorten(loss.name, _NAME_LENGTH)) for loss in losses]
+    bars.set_yticks(range(len(losses)), names)
+    bars.set_ylim(len(losses) - 0.45, -0.6)
+    bars.tick_params(axis="y", length=0)
+    bars.grid(visible=False, axis="y")
+    bars.spines["left"].set_visible(False)
+    bars.set_xlabel("learning rate")
+    transform = bars.get_yaxis_transform()
+    bars.text(1.02, -0.95, "tolerated decades", transform=transform, color=style.GRAY)
+    curve.tick_params(axis="x", labelbottom=False)
+    curve.set_ylabel(figure_text(comparison.label))
+    frame_metric(curve, comparison.metric, np.concatenate([loss.curve.means for loss in losses]))

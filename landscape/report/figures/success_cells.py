@@ -1,0 +1,169 @@
+"""Draws how many runs succeed under each condition, as cells: losses by values of each axis."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from landscape.report.compare_conditions import Cell, ConditionNumbers
+from landscape.report.compare_text import value_text
+from landscape.report.escapes import figure_text
+from landscape.report.figures import style
+from landscape.report.figures.view import Picture, joined
+from landscape.report.tuned_comparison import TunedComparison
+
+_COLORS = colormaps["YlGnBu"]
+_UNKNOWN_COLOR = "#ececec"
+_NAME_LENGTH = 20
+_RETUNED = "retuned"
+_CELL = 0.46  # inches wide
+_ROW = 0.27
+_GAP = 0.22  # inches between two axes
+_HEAD = 0.5  # inches above a row of maps, for the name of the axis and its values
+_RIGHT = 0.1
+
+
+class AxisCells(NamedTuple):
+    """The cells of one axis by loss and value; `retuned` if losses were tuned under its values."""
+
+    axis: str
+    values: tuple[str, ...]
+    unchanged: tuple[bool, ...]
+    retuned: bool
+    cells: Mapping[tuple[str, str], Cell]
+
+
+class _Line(NamedTuple):
+    """Axes beside each other, which share the names of the rows."""
+
+    axes: list[AxisCells]
+    names: list[str]
+
+    @property
+    def height(self) -> float:
+        return _ROW * len(self.names) * (0.85 if self.axes[0].retuned else 1.0)
+
+
+def success_cells(comparison: TunedComparison) -> Picture | None:
+    """Draws a map per axis with the runs that succeed; two rows per loss if it was retuned."""
+    axes = _axes(comparison.cells)
+    if not axes:
+        return None
+    losses = [loss.name for loss in comparison.losses if _has_cells(axes, loss.name)]
+    names = [figure_text(style.shorten(name, _NAME_LENGTH)) for name in losses]
+    left = 0.25 + 0.068 * max(map(len, [*names, _RETUNED]))
+    lines = [
+        _Line(line, [text for name in names for text in ((name, _RETUNED) if twice else (name,))])
+        for twice in (False, True)
+        for line in _lines([axis for axis in axes if axis.retuned == twice], left)
+    ]
+    total = sum(_HEAD + line.height for line in lines) + 0.08
+    figure = Figure(figsize=(style.WIDTH, total))
+    y = total
+    for line in lines:
+        y -= _HEAD + line.height
+        x = left
+        for axis in line.axes:
+            width = _CELL * len(axis.values)
+            rectangle = (x, y, width, line.height)
+            panel = figure.add_axes(tuple(np.divide(rectangle, (style.WIDTH, total) * 2)))
+            _draw_axis(panel, axis, losses)
+            _name_rows(panel, line.names if axis is line.axes[0] else [])
+            x += width + _GAP
+    reference = comparison.record.reference
+    caption = joined(
+        "Runs that succeed out of all judged runs, when one property of the experiment is changed: "
+        f"their test {comparison.label} reaches 95 % of the gain of {reference}, the reference, "
+        "under the same condition. The darker, the more. A bold value is that of the unchanged "
+        "experiment.",
+        any(axis.retuned for axis in axes)
+        and "Where a loss has two rows, the upper one is at the learning rate that was tuned "
+        "without the change, the lower one at a rate that was tuned under it.",
+    )
+    title, alternative = "Robustness", "Successful runs, one row per loss, a column per condition."
+    return Picture("robustness", title, caption, alternative, figure, "compare")
+
+
+def _name_rows(panel: Axes, names: Sequence[str]) -> None:
+    panel.set_yticks(range(len(names)), names)
+    for label in panel.get_yticklabels():
+        if label.get_text() == _RETUNED:
+            label.set_color(style.GRAY)
+
+
+def _axes(cells: Sequence[Cell]) -> list[AxisCells]:
+    axes = []
+    for name in dict.fromkeys(cell.axis for cell in cells):
+        of_axis = [cell for cell in cells if cell.axis == name]
+        values = {value_text(cell.value): cell.unchanged for cell in of_axis}
+        by_place = {(cell.loss, value_text(cell.value)): cell for cell in of_axis}
+        retuned = any(cell.retuned is not None for cell in of_axis)
+        axes.append(AxisCells(name, tuple(values), tuple(values.values()), retuned, by_place))
+    return axes
+
+
+def _has_cells(axes: Sequence[AxisCells], loss: str) -> bool:
+    return any(name == loss for axis in axes for name, _ in axis.cells)
+
+
+def _lines(axes: Sequence[AxisCells], left: float) -> Iterator[list[AxisCells]]:
+    """Yields the axes that fit beside each other, `left` inches from the edge."""
+    room = style.WIDTH - left - _RIGHT + _GAP
+    line: list[AxisCells] = []
+    used = 0.0
+    for axis in axes:
+        width = _CELL * len(axis.values) + _GAP
+        if line and used + width > room:
+            yield line
+            line, used = [], 0.0
+        line.append(axis)
+        used += width
+    if line:
+        yield line
+
+
+def _draw_axis(panel: Axes, axis: AxisCells, losses: Sequence[str]) -> None:
+    per_loss = 2 if axis.retuned else 1
+    shares = np.full((per_loss * len(losses), len(axis.values)), np.nan)
+    texts = {}
+    for (loss, value), cell in axis.cells.items():
+        if loss not in losses:
+            continue
+        place = per_loss * losses.index(loss), axis.values.index(value)
+        numbers: tuple[ConditionNumbers | None, ...] = (cell.tuned, cell.retuned)
+        for row, item in enumerate(numbers[:per_loss]):
+            if item is not None and item.success.total:
+                shares[place[0] + row, place[1]] = item.success.value
+                texts[place[0] + row, place[1]] = f"{item.success.number}/{item.success.total}"
+    panel.set_facecolor(_UNKNOWN_COLOR)
+    panel.grid(visible=False)
+    panel.imshow(np.ma.masked_invalid(shares), cmap=_COLORS, vmin=0, vmax=1, aspect="auto")
+    for (row, column), text in texts.items():
+        color = "white" if shares[row, column] > 0.6 else "black"
+        panel.text(column, row, text, ha="center", va="center", color=color)
+    _separate(panel, shares.shape, per_loss)
+    panel.set_xticks(range(len(axis.values)), map(figure_text, axis.values))
+    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False, pad=2)
+    panel.set_title(figure_text(axis.axis.replace("_", " ")), loc="left", pad=16)
+    for label, unchanged in zip(panel.get_xticklabels(), axis.unchanged, strict=True):
+        label.set_fontweight("bold" if unchanged else "normal")
+
+
+def _separate(panel: Axes, shape: tuple[int, int], per_loss: int) -> None:
+    panel.spines[:].set_visible(False)
+    panel.set_xlim(-0.5, shape[1] - 0.5)
+    panel.set_ylim(shape[0] - 0.5, -0.5)
+    for row in range(1, shape[0]):
+        panel.axhline(row - 0.5, color="white", linewidth=_border(row, per_loss))
+    for column in range(1, shape[1]):
+        panel.axvline(column - 0.5, color="white", linewidth=1)
+
+
+def _border(row: int, per_loss: int) -> float:
+    """Returns the width of the line above a row: wide between losses that have two rows each."""
+    if per_loss == 1:
+        return 1.0
+    return 0.8 if row % per_loss else 3.0

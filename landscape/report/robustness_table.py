@@ -1,0 +1,85 @@
+"""The table of losses under other conditions, at their tuned learning rates and retuned."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from landscape.report import words
+from landscape.report.compare_columns import has_content, share_cells, share_column
+from landscape.report.compare_conditions import ConditionNumbers
+from landscape.report.compare_text import rate, value_text
+from landscape.report.tables import TableColumn, estimate_text, value_column
+from landscape.report.tuned_comparison import TunedComparison
+
+
+def table(comparison: TunedComparison) -> pd.DataFrame:
+    """Returns one row per axis, value and loss, at the tuned rate and retuned."""
+    rows = []
+    for cell in comparison.cells:
+        row = {
+            "axis": cell.axis,
+            "key": cell.key,
+            "setting": cell.value,
+            "unchanged": cell.unchanged,
+            "loss": cell.loss,
+        }
+        row |= _condition_cells("", cell.tuned) | _condition_cells("retuned_", cell.retuned)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _condition_cells(prefix: str, numbers: ConditionNumbers | None) -> dict[str, Any]:
+    if numbers is None:
+        undefined = ("rate", "value", "low", "high", "gain", "success_low", "success_high")
+        row = dict.fromkeys((f"{prefix}{name}" for name in undefined), np.nan)
+        return row | {f"{prefix}success_runs": 0, f"{prefix}success_of": 0}
+    return {
+        f"{prefix}rate": numbers.rate,
+        f"{prefix}value": numbers.estimate.value,
+        f"{prefix}low": numbers.estimate.low,
+        f"{prefix}high": numbers.estimate.high,
+        f"{prefix}gain": numbers.gain,
+        **share_cells(f"{prefix}success", numbers.success),
+    }
+
+
+def columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence[TableColumn]:
+    label = comparison.label
+    columns = [
+        value_column("axis", "what is varied"),
+        TableColumn(
+            "value",
+            lambda row: value_text(row["setting"]) + (" (unchanged)" if row["unchanged"] else ""),
+            "its value; everything else is unchanged",
+        ),
+        value_column("loss", "label of the loss"),
+    ]
+    for prefix, at in (("", "tuned rate"), ("retuned_", "retuned rate")):
+        which = "the rate tuned without the change" if not prefix else "a rate tuned under it"
+        columns += [
+            value_column(at, which, rate, f"{prefix}rate"),
+            TableColumn(
+                f"{label} at the {at} [95 % CI]",
+                _prefixed_estimate(prefix),
+                f"mean {label} on the test split over the judging seeds, at {which}",
+            ),
+            value_column(
+                f"gain at the {at}",
+                "mean gain relative to the reference under the same condition",
+                words.decimal,
+                f"{prefix}gain",
+            ),
+            share_column(
+                f"success at the {at}",
+                "runs that reach 95 % of the mean gain of the reference under the same condition",
+                f"{prefix}success",
+            ),
+        ]
+    return [column for column in columns if has_content(column, rows)]
+
+
+def _prefixed_estimate(prefix: str) -> Callable[[pd.Series], str]:
+    names = {f"{prefix}{name}": name for name in ("value", "low", "high")}
+    return lambda row: estimate_text(row[list(names)].rename(names))
