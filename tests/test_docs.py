@@ -91,12 +91,16 @@ def test_the_config_reference_names_every_key_with_its_default(tmp_path):
 
 
 def test_the_config_page_shows_the_defaults_of_what_is_measured_and_examples_that_load(tmp_path):
-    base = "dataset: digits\nmodel: mlp\nlosses: [brier]\n"
+    base = {"dataset": "digits", "model": "mlp", "losses": "[brier]"}
     shown = []
     for number, text in enumerate(blocks(ROOT / "docs/configs.md", "yaml")[1:]):
-        (tmp_path / f"{number}.yaml").write_text(base + text)
+        missing = [f"{key}: {value}\n" for key, value in base.items() if f"{key}:\n" not in text]
+        (tmp_path / f"{number}.yaml").write_text("".join(missing) + text)
         shown.append(config.load(tmp_path / f"{number}.yaml", ()))
-    directions, measured = shown
+    directions, conditions, measured = shown
+    for part in (conditions.dataset, conditions.model):
+        defaults = {name: type(part).model_fields[name].default for name in part.conditions}
+        assert {name: getattr(part, name) for name in defaults} == defaults
     assert {d.name for d in directions.slices.directions()} >= {"random", "eigenvector"}
     assert measured.curvature == config.CurvatureSettings()
     assert measured.across == config.AcrossSettings()
