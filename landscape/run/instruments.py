@@ -29,8 +29,9 @@ ITERATIONS = 60
 class Spectrum(NamedTuple):
     """Of one operator: its extreme eigenpairs, trace samples, quadrature, and dense matrix.
 
-    Each takes the loss first. `iterations` is the number of Lanczos steps: as configured, and at
-    least twice the number of eigenvalues.
+    Each takes the loss first. `extremes(loss, scale, key, params, examples)` are those of S H S, S
+    the diagonal matrix of `scale`, so that one program serves H and |θ| H |θ|. `iterations` is the
+    number of Lanczos steps: as configured, and at least twice the number of eigenvalues.
     """
 
     extremes: Callable[..., curvature.Extremes]
@@ -143,10 +144,14 @@ def _spectrum(run: Run, operator: str, model: Model) -> Spectrum:
     def under_loss(configure: Callable[[curvature.Product], Callable]) -> Callable:
         return jax.jit(lambda loss, *args: configure(functools.partial(product, loss))(*args))
 
+    def extremes(
+        loss: Objective, scale: PyTree, key: jax.Array, params: PyTree, examples: Examples
+    ) -> curvature.Extremes:
+        scaled = curvature.scaled(functools.partial(product, loss), scale)
+        return curvature.extremes(scaled, count=count, iterations=iterations)(key, params, examples)
+
     return Spectrum(
-        extremes=under_loss(
-            functools.partial(curvature.extremes, count=count, iterations=iterations)
-        ),
+        extremes=jax.jit(extremes),
         traces=under_loss(functools.partial(curvature.traces, probes=probes)),
         quadrature=under_loss(
             functools.partial(curvature.quadrature, probes=probes, iterations=iterations)

@@ -81,6 +81,12 @@ class OperatorRecord:
     """Lanczos iterations, at most N."""
     layers: Mapping[Name, LayerTraceRecord] = field(default_factory=dict)
     """Trace per layer, by the layer's name."""
+    eigenvalues: Vector = ()
+    """All eigenvalues, rising, if the dense matrix was computed; then trace, Frobenius norm, layers
+    and density are exact, with errors and probes 0."""
+    adaptive_sharpness: Number | None = None
+    """Largest eigenvalue of |θ| H |θ|, |θ| as a diagonal matrix, in units of risk: unchanged by a
+    rescaling of ReLU units; null if not measured."""
 
     @property
     def residual(self) -> float:

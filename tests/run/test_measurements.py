@@ -145,7 +145,17 @@ def test_curvature_and_directions_agree_with_a_dense_hessian(finished):
         mine = point["operators"]["hessian"]
         np.testing.assert_allclose(mine["largest"], values[::-1][:3], rtol=1e-4)
         np.testing.assert_allclose(mine["smallest"], values[:3], atol=1e-3 * values[-1])
-        assert abs(mine["trace"]["value"] - np.trace(matrix)) < 5 * mine["trace"]["error"]
+        # Fewer parameters than the dense matrix is limited to: exact, not estimated.
+        assert mine["trace"]["error"] == mine["frobenius"]["error"] == 0
+        assert mine["trace"]["value"] == pytest.approx(np.trace(matrix), rel=1e-4)
+        assert mine["frobenius"]["value"] == pytest.approx(np.linalg.norm(matrix), rel=1e-4)
+        assert sum(layer["value"] for layer in mine["layers"].values()) == pytest.approx(
+            mine["trace"]["value"]
+        )
+        np.testing.assert_allclose(mine["eigenvalues"], values, atol=1e-4 * values[-1])
+        scale = np.abs(flat(params))
+        adaptive = np.linalg.eigvalsh(scale[:, None] * matrix * scale)[-1]
+        assert mine["adaptive_sharpness"] == pytest.approx(adaptive, rel=1e-4)
         assert min(point["operators"]["gauss_newton"]["smallest"]) > -1e-5 * values[-1]
         assert point["parameters"] == size
         np.testing.assert_allclose(point["squared_norm"], np.sum(flat(params) ** 2), rtol=1e-5)

@@ -4,7 +4,9 @@ Configure, then apply: `hessian_product` and `gauss_newton_product` return a
 `product(loss, params, vector, examples)`; with the loss bound, it is the argument of everything
 else: `extremes` (outermost eigenvalues), `traces` (trace, Frobenius norm, traces of layers),
 `quadrature` (density of the spectrum) and, for small models, `dense`. These return pure functions
-that may be jitted. `mean_and_error`, `density` and `describe` summarize their results, in NumPy.
+that may be jitted. `scaled` returns another product, whose spectrum does not depend on the scale of
+ReLU units. `mean_and_error`, `density`, `describe` and `describe_dense` summarize their results, in
+NumPy.
 
 Which matrix? The Hessian H is the curvature that a slice shows: the second derivative along d is
 d'Hd. It may have negative eigenvalues, and it misses kinks: the risk of a linear model under a
@@ -15,12 +17,13 @@ Gauss-Newton methods invert it; if it is not convex, G means little, so choose H
 a linear model, and nearly equal if the loss is almost flat in the predictions.
 """
 
-from landscape.numerics.curvature.describe import describe
+from landscape.numerics.curvature.describe import describe, describe_dense
 from landscape.numerics.curvature.products import (
     Product,
     dense,
     gauss_newton_product,
     hessian_product,
+    scaled,
 )
 from landscape.numerics.curvature.spectrum import Density, Extremes, density, extremes, quadrature
 from landscape.numerics.curvature.traces import (
@@ -41,10 +44,12 @@ __all__ = [
     "dense",
     "density",
     "describe",
+    "describe_dense",
     "extremes",
     "gauss_newton_product",
     "hessian_product",
     "mean_and_error",
     "quadrature",
+    "scaled",
     "traces",
 ]

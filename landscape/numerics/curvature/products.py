@@ -61,6 +61,25 @@ def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
     return _averaged(on_batch, batch_size)
 
 
+def scaled(product: Product, scale: PyTree) -> Product:
+    """`S H S vector` with S the diagonal matrix of `scale`, a pytree like the parameters.
+
+    With `scale = |params|`, by entry, the largest eigenvalue is the adaptive sharpness to second
+    order: 2 / rho^2 times the largest rise of the quadratic model of the risk over perturbations e
+    with ||e / |params||| <= rho, without the gradient's part (Kwon et al. 2021, T_w = diag(|w|)).
+    Multiplying the incoming weights and the bias of a ReLU unit by c > 0 and its outgoing weights
+    by 1/c changes no prediction and no eigenvalue of this matrix, while those of H itself may take
+    any size (Dinh et al. 2017). Choose it to compare solutions, in drops of the risk to compare
+    losses. A parameter that is 0 does not move.
+    """
+
+    def product_of_scaled(params: PyTree, vector: PyTree, examples: Examples) -> PyTree:
+        moved = jax.tree.map(jnp.multiply, scale, vector)
+        return jax.tree.map(jnp.multiply, scale, product(params, moved, examples))
+
+    return product_of_scaled
+
+
 def dense(product: Product) -> Callable[[PyTree, Examples], jax.Array]:
     """`matrix(params, examples) -> (N, N)`, in the order of `ravel_pytree`; N products.
 

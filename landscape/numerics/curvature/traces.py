@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from numpy.typing import NDArray
 
 from landscape.numerics.curvature.products import PRECISION, Product, flat
 from landscape.numerics.risk import Examples
@@ -64,12 +65,27 @@ def traces(
             return trace, jnp.sum(jnp.stack(squares)), layers
 
         trace, squares, layers = lax.map(one_probe, jax.random.split(key, probes))
-        sizes: dict[str, int] = {}
-        for layer, leaf in _layers(params):
-            sizes[layer] = sizes.get(layer, 0) + leaf.size
-        return TraceSamples(trace, squares, layers, sizes)
+        return TraceSamples(trace, squares, layers, layer_sizes(params))
 
     return sample
+
+
+def layer_sizes(params: PyTree) -> dict[str, int]:
+    """Returns the number of parameters per layer, named as in `traces`."""
+    sizes: dict[str, int] = {}
+    for layer, leaf in _layers(params):
+        sizes[layer] = sizes.get(layer, 0) + leaf.size
+    return sizes
+
+
+def layer_sums(params: PyTree, values: NDArray[np.float64]) -> dict[str, float]:
+    """Returns the sum per layer of `values` (N,), in the order of `ravel_pytree`."""
+    leaves = _layers(params)
+    parts = np.split(values, np.cumsum([leaf.size for _, leaf in leaves])[:-1])
+    sums: dict[str, float] = {}
+    for (layer, _), part in zip(leaves, parts, strict=True):
+        sums[layer] = sums.get(layer, 0.0) + float(part.sum())
+    return sums
 
 
 def mean_and_error(samples: TraceSamples) -> Estimates:

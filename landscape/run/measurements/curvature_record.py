@@ -13,7 +13,8 @@ from landscape.storage.records import Check
 
 PyTree = Any
 
-# The dense matrix is computed for at most this many parameters, to check Lanczos.
+# The dense matrix is computed for at most this many parameters: exact numbers, and a check of
+# Lanczos.
 DENSE = 600
 
 
@@ -32,9 +33,10 @@ def curvature_at(
         if operator == "gauss_newton" and gauss_newton_reason is not None:
             operators[operator] = OmittedOperator(gauss_newton_reason)
             continue
-        operators[operator] = _operator(point, operator)
-        if place != "checkpoint" and (check := _check_against_dense(point, operator)):
-            dense_checks.append(check)
+        matrix = None if place == "checkpoint" else _dense(point, operator)
+        operators[operator] = _operator(point, operator, place, matrix)
+        if matrix is not None:
+            dense_checks.append(_check_against_dense(point, operator, matrix))
     drop = point.training.drop
     record = CurvaturePoint(
         place=place,
@@ -48,15 +50,24 @@ def curvature_at(
     return record, dense_checks
 
 
-def _operator(point: MeasuredPoint, operator: str) -> OperatorRecord:
+def _operator(
+    point: MeasuredPoint, operator: str, place: str, matrix: np.ndarray | None
+) -> OperatorRecord:
     settings, spectrum = point.run.curvature, point.program.instruments.spectra[operator]
     assert settings is not None
     loss, seed = point.program.loss, point.run.seed
+    extremes = _first(point.extremes(operator), settings.eigenvalues)
+    iterations = spectrum.iterations
+    if matrix is not None and np.isfinite(matrix).all():
+        return curvature.describe_dense(extremes, matrix, point.params, iterations=iterations)
     location = (point.params, point.examples)
     samples = spectrum.traces(loss, seed_key(seed, "trace probes"), *location)
     nodes, weights = spectrum.quadrature(loss, seed_key(seed, "density probes"), *location)
-    extremes = _first(point.extremes(operator), settings.eigenvalues)
-    return curvature.describe(extremes, samples, nodes, weights, iterations=spectrum.iterations)
+    # Along training it would double the cost, and the ends are what is compared.
+    adaptive = None if place == "checkpoint" else point.adaptive_sharpness(operator)
+    return curvature.describe(
+        extremes, samples, nodes, weights, iterations=iterations, adaptive_sharpness=adaptive
+    )
 
 
 def _first(extremes: curvature.Extremes, count: int) -> curvature.Extremes:
@@ -64,13 +75,16 @@ def _first(extremes: curvature.Extremes, count: int) -> curvature.Extremes:
     return jax.tree.map(lambda leaf: leaf[:count], extremes)
 
 
-def _check_against_dense(point: MeasuredPoint, operator: str) -> Check | None:
-    size = sum(leaf.size for leaf in jax.tree.leaves(point.params))
-    if size > DENSE:
+def _dense(point: MeasuredPoint, operator: str) -> np.ndarray | None:
+    """Returns the dense matrix of a small model, None of others."""
+    if sum(leaf.size for leaf in jax.tree.leaves(point.params)) > DENSE:
         return None
-    where = f"{point.end}/{operator}"
     dense = point.program.instruments.spectra[operator].dense
-    matrix = np.asarray(dense(point.program.loss, point.params, point.examples), np.float64)
+    return np.asarray(dense(point.program.loss, point.params, point.examples), np.float64)
+
+
+def _check_against_dense(point: MeasuredPoint, operator: str, matrix: np.ndarray) -> Check:
+    where = f"{point.end}/{operator}"
     if not np.isfinite(matrix).all():
         return checks.undecided("lanczos", where, "the matrix is not finite at this point")
     # In float32, as the matrix itself: the last bits of LAPACK depend on the process it runs in.

@@ -4,6 +4,7 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from landscape.config import Run
@@ -76,9 +77,17 @@ class MeasuredPoint:
 
     def _extremes(self, operator: str) -> curvature.Extremes:
         """Computes extreme eigenpairs of an operator at the point."""
+        return self._scaled_extremes(operator, jax.tree.map(jnp.ones_like, self.params))
+
+    def adaptive_sharpness(self, operator: str) -> float:
+        """Computes the largest eigenvalue of |θ| H |θ|; see `curvature.scaled`."""
+        extremes = self._scaled_extremes(operator, jax.tree.map(jnp.abs, self.params))
+        return float(extremes.largest[0])
+
+    def _scaled_extremes(self, operator: str, scale: PyTree) -> curvature.Extremes:
         key = seed_key(self.run.seed, "lanczos")
         spectrum = self.program.instruments.spectra[operator]
-        return spectrum.extremes(self.program.loss, key, self.params, self.examples)
+        return spectrum.extremes(self.program.loss, scale, key, self.params, self.examples)
 
     @functools.cached_property
     def direction_point(self) -> Point:
