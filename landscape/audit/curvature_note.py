@@ -10,23 +10,41 @@ TWICE = ("smooth", "C2")  # classes that are twice differentiable everywhere
 
 
 class Smoothness(NamedTuple):
-    """Smoothness and convexity of a loss in its prediction; None if the audit did not decide."""
+    """Smoothness and convexity of a loss in its prediction; None if the audit did not decide.
+
+    `model` is whether the predictions are twice differentiable in the parameters; None if unknown.
+    """
 
     value: str | None
     how: str | None
     convex: bool | None
+    model: bool | None = None
 
     @property
     def twice_differentiable(self) -> bool | None:
-        """Whether the Hessian exists everywhere; None if unknown."""
-        return None if self.value is None else self.value in TWICE
+        """Whether the Hessian of the risk exists everywhere; None if unknown.
+
+        The risk is the loss of the predictions, so both must be twice differentiable.
+        """
+        answers = (None if self.value is None else self.value in TWICE, self.model)
+        return False if False in answers else None if None in answers else True
 
     @property
     def note(self) -> str:
-        """A warning about the Hessian; empty if the loss is twice differentiable."""
+        """A warning about the Hessian; empty if loss and model are twice differentiable."""
+        return "; ".join(text for text in (self._note_of_loss(), self._note_of_model()) if text)
+
+    def _note_of_model(self) -> str:
+        if self.model is None:
+            return "it is unknown whether the model is twice differentiable"
+        if self.model:
+            return ""
+        return "the model is not twice differentiable: the Hessian misses its kinks"
+
+    def _note_of_loss(self) -> str:
         if self.value is None:
             return "the audit leaves open whether the loss is twice differentiable"
-        if self.twice_differentiable:
+        if self.value in TWICE:
             return ""
         consequence = {
             "C1": "its slope has corners, where the Hessian jumps",
@@ -54,11 +72,14 @@ class Smoothness(NamedTuple):
         )
 
 
-def of_loss(audit: AuditRecord) -> Smoothness:
-    """Returns the smoothness according to an audit; all unknown if the audit failed."""
+def of_loss(audit: AuditRecord, model: bool | None) -> Smoothness:
+    """Returns the smoothness according to an audit; all unknown if the audit failed.
+
+    `model` is whether the model is twice differentiable; None if unknown.
+    """
     if isinstance(audit, FailedAudit):
-        return Smoothness(None, None, None)
+        return Smoothness(None, None, None, model)
     unknown = Property(None, "measured")
     smoothness = audit.properties.get("smoothness", unknown)
     convex = audit.properties.get("convex", unknown)
-    return Smoothness(smoothness.value, smoothness.how, convex.value)
+    return Smoothness(smoothness.value, smoothness.how, convex.value, model)

@@ -3,6 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+# The activations of this menu that have a second derivative everywhere.
+TWICE_DIFFERENTIABLE = frozenset({"gelu", "silu", "softplus", "tanh", "sigmoid", "identity"})
+
 
 def relu(x: jax.Array) -> jax.Array:
     """max(x, 0); derivative 0 for every x <= 0.

@@ -25,6 +25,7 @@ _MEASURES = (
     "mean",
     "largest_over_mean",
     "scale_free_sharpness",
+    "adaptive_sharpness",
     "negative_over_positive",
     "residual",
 )
@@ -32,7 +33,7 @@ _MEASURES = (
 
 def measures(matrix: OperatorRecord, point: CurvaturePoint) -> dict[str, float]:
     """Returns the numbers of one matrix at one point of one run."""
-    largest, smallest = matrix.largest[0], matrix.smallest[0]
+    largest, smallest, adaptive = matrix.largest[0], matrix.smallest[0], matrix.adaptive_sharpness
     mean = _ratio(matrix.trace.value, point.parameters)
     values = (
         largest,
@@ -44,6 +45,7 @@ def measures(matrix: OperatorRecord, point: CurvaturePoint) -> dict[str, float]:
         mean,
         _ratio(largest, mean),
         _ratio(largest * point.squared_norm, drop_of(point)),
+        _ratio(np.nan if adaptive is None else adaptive, drop_of(point)),
         _ratio(-smallest, largest),
         _ratio(matrix.residual, max(abs(largest), abs(smallest))),
     )
@@ -118,12 +120,14 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
         _number("λ max", "largest", "largest eigenvalue, in the loss's own units"),
         _number("λ min", "smallest", "smallest eigenvalue; negative along a concave direction"),
         _estimate(
-            "trace", "trace", "sum of all eigenvalues, and the standard error of its estimate"
+            "trace",
+            "trace",
+            "sum of all eigenvalues, and the standard error of its estimate unless it is exact",
         ),
         _estimate(
             "Frobenius norm",
             "frobenius",
-            "square root of the sum of their squares, and the standard error of its estimate",
+            "square root of the sum of their squares, and the standard error unless it is exact",
         ),
         _number("trace/N", "mean", "mean eigenvalue: the mean curvature in random directions"),
         _number(
@@ -136,8 +140,21 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "λ max · |θ|² / drop",
             "scale_free_sharpness",
             "scale-free sharpness: largest eigenvalue times the squared norm of the parameters, "
-            "relative to the drop achieved by training; has no unit, so it can be compared between "
-            "losses; undefined if training did not decrease the risk",
+            "relative to the drop achieved by training; has no unit, but a rescaling of ReLU "
+            "units, which changes no prediction, changes it; undefined if training did not "
+            "decrease the risk",
+        ),
+        *(
+            [
+                _number(
+                    "adaptive sharpness",
+                    "adaptive_sharpness",
+                    "largest eigenvalue of |θ| H |θ|, |θ| as a diagonal matrix, relative to the "
+                    "drop; has no unit, and no rescaling of ReLU units changes it",
+                )
+            ]
+            if table["adaptive_sharpness"].notna().any()
+            else []
         ),
         _number(
             f"{words.MINUS}λ min / λ max",
@@ -168,6 +185,7 @@ def _number(heading: str, name: str, definition: str) -> TableColumn:
 def _estimate(heading: str, name: str, definition: str) -> TableColumn:
     def text(row: pd.Series) -> str:
         value, error = words.scientific(row[name]), words.scientific(row[f"{name}_error"])
-        return value if error == words.MISSING else f"{value} ± {error}"
+        exact = row[f"{name}_error"] == 0 or error == words.MISSING
+        return value if exact else f"{value} ± {error}"
 
     return TableColumn(heading, text, definition)

@@ -170,10 +170,15 @@ def _interpolations(
 
 
 def _drop(record: InterpolationRecord, run: str) -> float:
-    """Returns the unit of heights: the drop of the run; between seeds, the mean of both drops."""
-    drops = record.drops.values() if record.kind == "seeds" else [record.drops.get(run, np.nan)]
-    positive = [drop for drop in drops if np.isfinite(drop) and drop > 0]
-    return float(np.mean(positive)) if positive else np.nan
+    """Returns the unit of heights: the drop of the run; between seeds, the mean of both drops.
+
+    NaN unless training decreased the risk at both ends: a hill between points that have not learned
+    is no barrier between solutions.
+    """
+    ends = [record.drops.get(name, np.nan) for name in record.runs]
+    if not all(np.isfinite(drop) and drop > 0 for drop in ends):
+        return np.nan
+    return float(np.mean(ends)) if record.kind == "seeds" else record.drops[run]
 
 
 def sentences(segments: Sequence[Interpolations]) -> list[str]:
@@ -255,7 +260,8 @@ def barrier_columns(metric: str) -> list[TableColumn]:
         value_column(
             "barrier",
             "largest rise of the risk above the chord between both ends, in drops of the risk in "
-            f"training, median over pairs; below {BARRIER:g} it is not called a barrier",
+            f"training, median over pairs; below {BARRIER:g} it is not called a barrier; undefined "
+            "unless training decreased the risk at both ends",
             words.decimal,
         ),
         value_column("highest", "highest barrier of all pairs", words.decimal),

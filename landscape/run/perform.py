@@ -232,7 +232,7 @@ def _curvature(
     settings = run.curvature
     if settings is None:
         return None, []
-    note = curvature_note.of_loss(cache.audit(run))
+    note = curvature_note.of_loss(cache.audit(run), cache.program(run).model.twice_differentiable)
     records, checks = [], []
     for point in [point for point in points if point.end in settings.at]:
         step = int(point.training.trace["step"][-1]) if point.end == "trained" else 0

@@ -152,13 +152,13 @@ class CurvatureRecord:
     points: tuple[CurvaturePoint, ...]
     """The ends of training, then the checkpoints."""
     twice_differentiable: bool | None = None
-    """Whether the loss has second derivatives everywhere; null if unknown."""
+    """Whether loss and model have second derivatives everywhere; null if unknown."""
     note: Text = ""
     """A caveat about the Hessian; empty if there is none."""
     convex: bool | None = None
     """Whether the loss is convex in its prediction; null if unknown."""
     smoothness: LossSmoothness | None = None
-    """The basis of `twice_differentiable`."""
+    """Smoothness of the loss, a part of `twice_differentiable`."""
 
     def at(self, place: str) -> CurvaturePoint | None:
         """Returns the first point of that place."""

@@ -111,3 +111,18 @@ def test_the_docstring_has_formula_source_and_use(name):
     assert len(first) <= 90 and first.endswith(".") and blank == ""
     assert re.search(r"Source: .*\b(19|20)\d\d\b", " ".join(rest))
     assert "Choose it" in " ".join(rest)
+
+
+@every_activation
+def test_activations_are_twice_differentiable_where_the_slope_has_no_corner(name):
+    # Second differences of the formula converge at a smooth point; at a corner of the slope those
+    # on both sides of it differ, and at a kink or jump they grow.
+    knots, step = np.array([-3.0, -1.0, 0.0, 1.0, 3.0]), 1e-3
+
+    def second(center):
+        outer = FORMULAS[name](center + step) + FORMULAS[name](center - step)
+        return (outer - 2 * FORMULAS[name](center)) / step**2
+
+    sides = second(knots - step), second(knots), second(knots + step)
+    gap = max(np.max(np.abs(sides[0] - sides[1])), np.max(np.abs(sides[2] - sides[1])))
+    assert (gap < 0.05) == (name in activations.TWICE_DIFFERENTIABLE)

@@ -30,7 +30,7 @@ Activation = Callable[[jax.Array], jax.Array]
 
 
 class Model(NamedTuple):
-    """Three pure functions; `batch` is the leading axis of inputs and predictions.
+    """Pure functions of a network; `batch` is the leading axis of inputs and predictions.
 
     `init(key)`: parameters, the same for the same key.
     `apply(params, inputs)`: raw predictions (logits): `(batch,)` for one output, else
@@ -38,11 +38,14 @@ class Model(NamedTuple):
     `filter_axes(params)`: a pytree like `params` with the axis of each weight that counts its
     filters (output units), None for biases and normalization parameters. Read it as
     `jax.tree.map(f, params, axes)`, parameters first, so that None is not taken for an empty tree.
+    `twice_differentiable`: whether the predictions have second derivatives in the parameters
+    everywhere; None if unknown.
     """
 
     init: Callable[[jax.Array], PyTree]
     apply: Callable[[PyTree, jax.Array], jax.Array]
     filter_axes: Callable[[PyTree], PyTree]
+    twice_differentiable: bool | None = None
 
 
 def assemble(
@@ -64,22 +67,34 @@ def assemble(
         predictions = jax.vmap(lambda x: params(x, activation, **fixed))(inputs)
         return predictions[:, 0] if predictions.shape[1] == 1 else predictions
 
-    return Model(init, apply, _filter_axes)
+    return Model(init, apply, _filter_axes, _twice_differentiable(activation))
 
 
 def find_activation(activation: str | Callable) -> Activation:
     """Returns the activation of that name, or the function itself."""
     if callable(activation):
         return activation
-    menu = {
-        name: function
-        for name, function in vars(activations).items()
-        if not name.startswith("_") and getattr(function, "__module__", "") == activations.__name__
-    }
+    menu = _activation_menu()
     if not isinstance(activation, str) or activation not in menu:
         hint = nearest(str(activation), menu)
         raise UserError(f"no activation is named {activation!r}", hint=hint)
     return menu[activation]
+
+
+def _activation_menu() -> dict[str, Activation]:
+    return {
+        name: function
+        for name, function in vars(activations).items()
+        if not name.startswith("_") and getattr(function, "__module__", "") == activations.__name__
+    }
+
+
+def _twice_differentiable(activation: Activation) -> bool | None:
+    """Returns None for a user-defined activation: dense layers and normalization are smooth."""
+    for name, function in _activation_menu().items():
+        if function is activation:
+            return name in activations.TWICE_DIFFERENTIABLE
+    return None
 
 
 def check_image(model: str, input_shape: tuple[int, ...], smallest: int, hint: str) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from landscape.parts.activations import identity
 from landscape.parts.models._build import (
     Activation,
     Model,
@@ -25,7 +26,7 @@ def linear(input_shape: tuple[int, ...], outputs: int) -> Model:
     Images are flattened. With a convex loss the risk is convex, and so is every slice. Choose it as
     the reference for other landscapes.
     """
-    return assemble(lambda key: Dense(math.prod(input_shape), (), outputs, key), lambda x: x)
+    return assemble(lambda key: Dense(math.prod(input_shape), (), outputs, key), identity)
 
 
 def mlp(
@@ -42,7 +43,8 @@ def mlp(
     """
     function = find_activation(activation)
     sizes = whole_numbers("widths", widths)
-    return assemble(lambda key: Dense(math.prod(input_shape), sizes, outputs, key), function)
+    used = function if sizes else identity
+    return assemble(lambda key: Dense(math.prod(input_shape), sizes, outputs, key), used)
 
 
 class Dense(eqx.Module):
