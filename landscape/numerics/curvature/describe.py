@@ -60,7 +60,12 @@ def describe(
 
 
 def describe_dense(
-    extremes: Extremes, matrix: ArrayLike, params: PyTree, *, iterations: int, points: int = 200
+    extremes: Extremes,
+    matrix: NDArray[np.float64],
+    params: PyTree,
+    *,
+    iterations: int,
+    points: int = 200,
 ) -> OperatorRecord:
     """Returns the record of one operator from its dense matrix (N, N), which is finite.
 
@@ -68,7 +73,6 @@ def describe_dense(
     to the rounding of the matrix: their errors are 0. The density is that of the eigenvalues, with
     0 probes and no band. `extremes` are those by Lanczos; see `describe` for the rest.
     """
-    matrix = np.asarray(matrix, np.float64)
     matrix = (matrix + matrix.T) / 2
     eigenvalues = exact_eigenvalues(matrix)
     scale = np.abs(np.asarray(ravel_pytree(params)[0], np.float64))
