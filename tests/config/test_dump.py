@@ -70,6 +70,15 @@ _slices = st.builds(
     planes=st.none() | _planes.map(lambda one: (one,)),
     gradients=st.booleans(),
 )
+_share = st.floats(0, 1)
+_datasets = st.builds(
+    config.DatasetPart,
+    name=_parts,
+    options=_options,
+    label_noise=_share | st.just(((0.75, 0.25), (0.0, 1.0))),
+    imbalance=st.none() | st.floats(1e-6, 1),
+    train_size=st.none() | st.integers(1, 10**6) | st.floats(0, 1, exclude_min=True),
+)
 _optimizers = st.builds(
     config.OptimizerPart,
     name=_parts,
@@ -91,8 +100,10 @@ _losses = st.lists(
 _experiments = st.builds(
     config.Experiment,
     title=st.none() | st.text(max_size=20),
-    dataset=st.builds(config.DatasetPart, name=_parts, options=_options),
-    model=st.builds(config.ModelPart, name=_parts, options=_options),
+    dataset=_datasets,
+    model=st.builds(
+        config.ModelPart, name=_parts, options=_options, initialization=st.just(1.0) | _positive
+    ),
     optimizer=_optimizers,
     losses=_losses,
     seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True).map(tuple),
