@@ -25,6 +25,10 @@ def numbers(data):
     return data.train.inputs[:, 0].astype(int)
 
 
+def examples(data):
+    return zip(data.train.inputs, data.train.targets, strict=True)
+
+
 def assert_share(hits, probability):
     """Asserts that a share lies within 5 standard deviations of its probability."""
     deviation = np.sqrt(probability * (1 - probability) / hits.size)
@@ -65,8 +69,8 @@ def test_only_the_training_split_changes(condition):
     changed = with_conditions(data, 2, **condition)
     for name in set(Dataset._fields) - {"train"}:
         assert getattr(changed, name) is getattr(data, name), name
-    rows = {row.tobytes(): label for row, label in zip(*data.train, strict=True)}
-    same = [rows[row.tobytes()] == label for row, label in zip(*changed.train, strict=True)]
+    labels = {row.tobytes(): label for row, label in examples(data)}
+    same = [labels[row.tobytes()] == label for row, label in examples(changed)]
     assert all(same) == ("label_noise" not in condition)
 
 
