@@ -27,9 +27,10 @@ class _Variant(NamedTuple):
         return Run(id=name, seed=seed, swept=self.swept, **self.fields)
 
 
-def expand(experiment: Experiment) -> tuple[Run, ...]:
+def expand(experiment: Experiment, *, judged: bool = True) -> tuple[Run, ...]:
     """Returns the runs of an experiment: for each sweep point and each seed, every loss.
 
+    `judged`: whether the test split is measured after each training.
     A sweep over an option of one loss multiplies only that loss. Reads the user's code and data
     files, since their content is part of each run's id. Raises UserError if two runs are equal, or
     if there are more than `MOST_RUNS`.
@@ -41,7 +42,7 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
         variants = [
             variant
             for index in range(len(experiment.losses))
-            for variant in _variants(experiment, point, index)
+            for variant in _variants(experiment, point, index, judged)
         ]
         runs += [variant.run(seed) for seed in experiment.seeds for variant in variants]
     _check_distinct(runs)
@@ -71,7 +72,9 @@ def _points(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(zip(sweep, values, strict=True))
 
 
-def _variants(experiment: Experiment, point: dict[str, Any], index: int) -> Iterator[_Variant]:
+def _variants(
+    experiment: Experiment, point: dict[str, Any], index: int, judged: bool
+) -> Iterator[_Variant]:
     """Yields the variants of a loss at a point of the shared sweep, one per value of its sweep."""
     tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
     paths = {key: locate(tree, key) for key in experiment.sweep}
@@ -82,13 +85,14 @@ def _variants(experiment: Experiment, point: dict[str, Any], index: int) -> Iter
         changed = tree
         for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
             changed = normalize(put(changed, paths[key], placed(swept[key], place)))
-        yield _variant(resolve(changed, experiment.folder), swept, index)
+        yield _variant(resolve(changed, experiment.folder), swept, index, judged)
 
 
-def _variant(experiment: Experiment, swept: dict[str, Any], index: int) -> _Variant:
+def _variant(experiment: Experiment, swept: dict[str, Any], index: int, judged: bool) -> _Variant:
     shared = Run.model_fields.keys() & Experiment.model_fields.keys()
     fields = {name: getattr(experiment, name) for name in shared}
-    fields |= {"loss": experiment.losses[index], "measurement": measurement_digest(experiment)}
+    fields |= {"loss": experiment.losses[index], "judged": judged}
+    fields["measurement"] = measurement_digest(experiment, judged)
     return _Variant(swept, fields, training_identity(fields, experiment.folder))
 
 

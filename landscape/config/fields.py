@@ -93,9 +93,12 @@ Sweep = Annotated[
 
 
 class EvaluationSettings(Frozen):
-    """The fixed examples on which everything is compared. `size` null: the whole split."""
+    """The fixed examples on which curves, targets, slices and curvature are measured.
 
-    split: Literal["train", "test"] = "test"
+    `size` null: the whole split.
+    """
+
+    split: Literal["validation", "test", "train"] = "validation"
     size: Count | None = None
     batch_size: Count = 512
 
@@ -114,11 +117,17 @@ class GradientSettings(Frozen):
     exploding: Positive = 1e3
 
 
+# The step of training whose parameters are judged: the last, or the best on the evaluation split.
+Stop = Literal["last", "best"]
+
+
 class Experiment(Frozen):
     """One YAML file: dataset, model, optimizer, candidate losses, seeds and measurements.
 
     Paths and user code are looked up in `folder`, by default that of the file; `name` is the
-    folder of results, by default the name of the file. `checkpoints`: number of parameter vectors
+    folder of results, by default the name of the file. `stop`: the step that counts, the last one
+    or the one with the best primary metric on the evaluation split. `checkpoints`: number of
+    parameter vectors
     that are saved along training, spread over the recorded steps. `audit`: also judge each loss
     without training it. `seeds_together`: number of runs of one program that are trained together;
     `auto` is 16 on a GPU and 1 on a CPU. `execution` and `resources`: limits and resources of runs.
@@ -142,6 +151,7 @@ class Experiment(Frozen):
         Annotated[tuple[MetricPart, ...], Field(min_length=1, max_length=MOST_PARTS)] | None
     ) = None
     target: Float32 | None = None
+    stop: Stop = "last"
     targets: Literal["auto", "onehot", "labels"] = "auto"
     slices: SliceSettings | None = SliceSettings.model_construct()
     checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0
@@ -199,6 +209,7 @@ class Run(Frozen):
     `id` names the run and depends on everything that affects its training: options, seed, the text
     of the user's code, the content of data files; not on title, label, folder, slices, curvature or
     audit. `measurement` is the digest of everything that affects the measurements afterwards.
+    `judged`: whether the test split is measured, once, after training. `stop` as in `Experiment`.
     """
 
     id: str
@@ -219,6 +230,8 @@ class Run(Frozen):
     checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0
     curvature: CurvatureSettings | None = None
     audit: bool = False
+    judged: bool = False
+    stop: Stop = "last"
     measurement: str
     folder: Path
 

@@ -41,18 +41,24 @@ def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
     if not fields["checkpoints"]:  # the default of 0 is left out: ids predate this field
         identity.pop("checkpoints")
-    return identity
+    # A training of a user-defined dataset had more examples before the validation split existed.
+    return identity | {"splits": 3}
 
 
-def measurement_digest(experiment: Experiment) -> str:
-    """Returns the digest of everything that determines the measurements after training."""
+def measurement_digest(experiment: Experiment, judged: bool) -> str:
+    """Returns the digest of everything that determines the measurements after training.
+
+    `judged`: whether the test split is measured.
+    """
     folder = experiment.folder
     slices = _identity(experiment.slices, folder)
     if slices is not None:
         for name in ("hoist", "side_by_side"):  # defaults are left out: digests predate them
             if slices[name] == SliceSettings.model_fields[name].default:
                 slices.pop(name)
-    others: dict[str, Any] = {"audit": True} if experiment.audit else {}
+    others: dict[str, Any] = {"judged": True} if judged else {}
+    if experiment.audit:
+        others["audit"] = True
     if experiment.curvature is not None:
         others["curvature"] = _identity(experiment.curvature, folder)
     # With slices alone the digest is that of the slices, as in results older than the other keys.

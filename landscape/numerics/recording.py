@@ -1,12 +1,15 @@
 """What training records, and at which steps."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from landscape.parts.metrics import Snapshot
 
+PyTree = Any
 Metric = Callable[[Snapshot], dict[str, jax.Array]]
 
 
@@ -15,7 +18,8 @@ class Recording(NamedTuple):
 
     The evaluation set is measured in batches of `evaluation_batch` examples. A step counts as
     vanishing if the mean absolute gradient is below `vanishing`, as exploding if the norm of the
-    gradient is above `exploding`.
+    gradient is above `exploding`. The parameters at the recorded step with the best value of the
+    `primary` column are kept, see `Best`.
     """
 
     metrics: Sequence[Metric]
@@ -23,6 +27,48 @@ class Recording(NamedTuple):
     vanishing: float
     exploding: float
     checkpoints: int = 0
+    primary: str = "risk/evaluation"
+    higher_is_better: bool = False
+
+
+class Best(NamedTuple):
+    """The best recorded step so far: its score, of which the largest is best, and its parameters.
+
+    The score is the primary column, negated if lower is better, and -inf if it is not finite.
+    """
+
+    score: jax.Array
+    params: PyTree
+
+
+def first_best(params: PyTree) -> Best:
+    """Returns the best step before any is recorded, with parameters of these shapes."""
+    return Best(jnp.full((), -jnp.inf, jnp.float32), jax.tree.map(jnp.zeros_like, params))
+
+
+def better(
+    recording: Recording,
+    best: Best,
+    row: dict[str, jax.Array],
+    params: PyTree,
+    number: jax.Array,
+) -> Best:
+    """Returns the better of the best step so far and the recorded one: the first if equal.
+
+    `number` is that of the row; row 0 always counts.
+    """
+    value = row[recording.primary].astype(jnp.float32)
+    signed = value if recording.higher_is_better else -value
+    latest = Best(jnp.where(jnp.isfinite(value), signed, -jnp.inf), params)
+    is_better = (latest.score > best.score) | (number == 0)
+    return jax.tree.map(lambda new, old: jnp.where(is_better, new, old), latest, best)
+
+
+def best_row(column: np.ndarray, higher_is_better: bool) -> int:
+    """Returns the number of the row of the best step, from the primary column of all rows."""
+    values = np.asarray(column, np.float32)
+    signed = values if higher_is_better else -values
+    return int(np.argmax(np.where(np.isfinite(values), signed, -np.inf)))
 
 
 def recorded_steps(steps: int, every: int) -> list[int]:

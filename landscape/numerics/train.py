@@ -18,7 +18,7 @@ from jax import lax
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout, as_tree, layout_for
-from landscape.numerics.recording import Recording
+from landscape.numerics.recording import Best, Recording, better, first_best
 from landscape.numerics.risk import Examples, evaluator
 from landscape.numerics.step import Numbers, Proposal, all_finite, proposer
 from landscape.parts.metrics import Snapshot
@@ -72,12 +72,14 @@ class TrainState(NamedTuple):
 class Trained(NamedTuple):
     """The last finite parameters, whether training diverged at `step`, and the recorded rows.
 
-    `update` is the last step taken, zero if none was; `checkpoints` are the parameters at the
-    recorded steps that have a slot, with a leading axis.
+    `update` is the last step taken, zero if none was; `best` are the parameters at the recorded
+    step with the best primary metric; `checkpoints` are the parameters at the recorded steps that
+    have a slot, with a leading axis.
     """
 
     params: PyTree
     update: PyTree
+    best: PyTree
     checkpoints: PyTree
     step: jax.Array
     diverged: jax.Array
@@ -85,10 +87,11 @@ class Trained(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """The loop carry: the state of training, the rows so far, the checkpoints."""
+    """The loop carry: the state of training, the rows so far, the best step, the checkpoints."""
 
     state: TrainState
     rows: dict[str, jax.Array]
+    best: Best
     checkpoints: PyTree
 
 
@@ -136,14 +139,14 @@ def run_in_pieces(
 
 
 def _finish(carry: Carry, inputs: TrainingInputs) -> Trained:
-    state, rows, checkpoints = carry
+    state, rows, best, checkpoints = carry
     runs = inputs.record_at.ndim - 1  # leading axes
     shapes = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape[runs:], leaf.dtype), inputs.params
     )
-    packed = state.params, state.update, checkpoints
-    params, update, checkpoints = (as_tree(part, shapes) for part in packed)
-    return Trained(params, update, checkpoints, state.step, state.diverged, rows)
+    packed = state.params, state.update, best.params, checkpoints
+    params, update, best_params, checkpoints = (as_tree(part, shapes) for part in packed)
+    return Trained(params, update, best_params, checkpoints, state.step, state.diverged, rows)
 
 
 def _next_stride(stride: int, seconds: float) -> int:
@@ -202,7 +205,7 @@ def trainer(
             lambda s: measure(loss, s, next_step(loss, s, inputs), inputs), state
         )
         rows = _zeros(len(inputs.record_at), shapes)
-        return Carry(state, rows, _zeros(recording.checkpoints, params))
+        return Carry(state, rows, first_best(params), _zeros(recording.checkpoints, params))
 
     def advance(
         loss: Objective, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
@@ -210,21 +213,22 @@ def trainer(
         # The recorded step is the one that is taken: its gradient is computed once. Whether to
         # record depends on the number of the step alone: a branch for seeds side by side too.
         def step(number: jax.Array, carry: Carry) -> Carry:
-            state, rows, checkpoints = carry
+            state, rows, best, checkpoints = carry
             proposal = next_step(loss, state, inputs)
             place = places[number]
-            rows = lax.cond(
-                place < count,
-                lambda: _put(rows, place, measure(loss, state, proposal, inputs)),
-                lambda: rows,
-            )
+
+            def record() -> tuple[dict[str, jax.Array], Best]:
+                row = measure(loss, state, proposal, inputs)
+                return _put(rows, place, row), better(recording, best, row, state.params, place)
+
+            rows, best = lax.cond(place < count, record, lambda: (rows, best))
             if recording.checkpoints:
                 slot = jnp.where(place < count, inputs.slots[place], recording.checkpoints)
                 checkpoints = _put(checkpoints, slot, state.params)
             state = lax.cond(
                 number < last, lambda: _take(recording, state, proposal), lambda: state
             )
-            return Carry(state, rows, checkpoints)
+            return Carry(state, rows, best, checkpoints)
 
         count, last = len(inputs.record_at), len(inputs.order) - 1
         places = _row_numbers(inputs.record_at, len(inputs.order))

@@ -78,10 +78,23 @@ class StoredRun:
         values = values[np.isfinite(values)]
         return float(values[-1]) if len(values) else np.nan
 
-    def outcome(self, metric: str) -> float:
-        """Returns the metric at the end, or at the start if the run diverged.
+    @property
+    def judged(self) -> bool:
+        """Whether the test split was measured."""
+        return self.summary is not None and bool(self.summary.test)
 
-        A diverged run leaves no usable model. Dropping it would flatter its loss, and its last
-        finite value would hide the failure, so it counts as if it had learned nothing.
+    def outcome(self, metric: str) -> float:
+        """Returns the metric of the trained model, or of the initial one if the run diverged.
+
+        On the test split if the run is judged, else on the evaluation set; at the last step, or at
+        the best one if the config has `stop: best`. A diverged run leaves no usable model. Dropping
+        it would flatter its loss, and its last finite value would hide the failure, so it counts as
+        if it had learned nothing.
         """
-        return self.first(metric) if self.status == "diverged" else float(self.column(metric)[-1])
+        summary = self.summary or SummaryRecord("", "", {})
+        if self.status == "diverged":
+            return summary.test_initial.get(metric, self.first(metric))
+        last = float(self.column(metric)[-1])
+        if self.config is not None and self.config.stop == "best":
+            return summary.test_at_best.get(metric, summary.best.get(metric, last))
+        return summary.test.get(metric, last)

@@ -15,7 +15,8 @@ from landscape.parts.models import Model
 from landscape.run.training_inputs import checkpoint_count, evaluation_batch_sizes
 
 _FLOAT = 4  # bytes
-_TRAINING_COPIES = 4  # parameters, gradients, and two moments of an optimizer such as adam
+# Parameters, gradients, two moments of an optimizer such as adam, the parameters at the best step.
+_TRAINING_COPIES = 5
 _ORDER_COPIES = 2  # the shuffled epochs, and the steps that are cut out of them
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -116,7 +117,8 @@ def _slice_needs(run: Run, vector: int, parameters: int) -> Iterator[Need]:
 def _activations(run: Run, model: Model, data: Dataset, shapes: Any) -> Need:
     """Returns the largest array between the layers of the model, for the largest batch."""
     inputs = data.train.inputs
-    batch = max(run.batch_size, *evaluation_batch_sizes(run, data))
+    tested = min(len(data.test.targets), run.evaluation.batch_size) if run.judged else 0
+    batch = max(run.batch_size, tested, *evaluation_batch_sizes(run, data))
     name = f"model `{run.model.name}`"
     example = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
     program = guarded(lambda: jax.make_jaxpr(model.apply)(shapes, example), name, model.apply)

@@ -19,10 +19,14 @@ from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_piec
 from landscape.parts.datasets import Dataset
 from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.run.measurements import (
+    NOT_JUDGED,
+    Judgment,
     MeasuredPoint,
     Training,
+    best_number,
     check_slices,
     curvature_at,
+    judge,
     slice_sets,
 )
 from landscape.run.program import Program
@@ -42,6 +46,7 @@ PyTree = Any
 class Measurements(NamedTuple):
     """Measurements of a run beside its training; None for what the config does not request."""
 
+    judgment: Judgment
     curvature_record: CurvatureRecord | None
     slice_arrays: dict[str, np.ndarray]
     audit: AuditRecord | None
@@ -70,16 +75,17 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
             training = _train(run, program, inputs, progress)
             files = _training_files(run, training)
     points = [MeasuredPoint(run, program, training, inputs.evaluation, end) for end in _ends(run)]
-    if not files or points or run.audit:  # a failure of the measurements does not lose the training
+    # A failure of the measurements does not lose the training.
+    if not files or points or run.audit or run.judged:
         store.write_run_files(folder, files, store.TRAINED)
         files = {}
-    measurements = _measure(run, cache, points, stages)
+    measurements = _measure(run, cache, training, points, stages)
     width = program.instruments.width.known if measurements.slice_arrays else None
     meta = replace(
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
-    summary = _summary(program, data, training, measurements.checks)
-    files |= _measurement_files(run, measurements)
+    summary = _summary(program, data, training, measurements)
+    files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)
     store.write_run_files(folder, files, summary.status)
@@ -87,23 +93,34 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
 
 
 def _measure(
-    run: Run, cache: ProgramCache, points: list[MeasuredPoint], stages: "_Stages"
+    run: Run,
+    cache: ProgramCache,
+    training: Training,
+    points: list[MeasuredPoint],
+    stages: "_Stages",
 ) -> Measurements:
+    with stages("test", run.judged):
+        judged = judge(cache.program(run), cache.dataset(run), training) if run.judged else None
     with stages("curvature", run.curvature is not None):
         curvature_record, curvature_checks = _curvature(run, cache, points)
     with stages("slices", run.slices is not None):
         slice_arrays, slice_checks = _slices(run, points)
     with stages("audit", run.audit):
         audit = cache.audit(run) if run.audit else None
-    return Measurements(curvature_record, slice_arrays, audit, curvature_checks + slice_checks)
+    all_checks = curvature_checks + slice_checks
+    return Measurements(judged or NOT_JUDGED, curvature_record, slice_arrays, audit, all_checks)
 
 
 def _training_files(run: Run, training: Training) -> dict[str, bytes]:
     return {"config.yaml": config.dump(run).encode()} | training_files(training)
 
 
-def _measurement_files(run: Run, measurements: Measurements) -> dict[str, bytes]:
-    files = {"config.yaml": config.dump(run).encode()}
+def _measurement_files(run: Run, data: Dataset, measurements: Measurements) -> dict[str, bytes]:
+    rows = {name: np.asarray(split.rows) for name, split in data.splits.items()}
+    files = {
+        "config.yaml": config.dump(run).encode(),
+        "splits.npz": array_files.splits_bytes(rows),
+    }
     if measurements.slice_arrays:
         files["slices.npz"] = array_files.slices_bytes(measurements.slice_arrays)
     if measurements.curvature_record is not None:
@@ -178,6 +195,7 @@ def _training(run: Run, inputs: TrainingInputs, trained: Trained) -> Training:
         initial=inputs.params,
         trained=trained.params,
         update=trained.update,
+        best=trained.best,
         checkpoints=trained.checkpoints,
         checkpoint_steps=np.asarray(inputs.record_at, int)[has_slot],
         trace=trace,
@@ -255,8 +273,9 @@ def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
 
 
 def _summary(
-    program: Program, data: Dataset, training: Training, checks: Sequence[Check]
+    program: Program, data: Dataset, training: Training, measurements: Measurements
 ) -> SummaryRecord:
+    best = best_number(program, training)
     return SummaryRecord(
         status="done" if training.diverged_step is None else "diverged",
         diverged_step=training.diverged_step,
@@ -266,5 +285,8 @@ def _summary(
         higher_is_better={name: HIGHER_IS_BETTER.get(name, True) for name in program.metrics},
         parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
         training_examples=len(data.train.targets),
-        checks=tuple(checks),
+        best_step=int(training.trace["step"][best]),
+        best={name: float(training.trace[name][best]) for name in program.metrics},
+        **measurements.judgment._asdict(),
+        checks=tuple(measurements.checks),
     )

@@ -20,8 +20,8 @@ class Planned(NamedTuple):
     `action` is `new`, `retry`, `measure` (trained, but not measured as configured now), or the
     status that is kept: `done`, `diverged`, `failed`. `folder` is the id of the run's folder, which
     differs from the run's id if the config that made it swept other keys. `renamed`: whether the
-    stored config has an outdated id or label. `changed`: the settings and files that have changed
-    since a run of the same name was trained.
+    stored config has an outdated id, label or `stop`. `changed`: the settings and files that have
+    changed since a run of the same name was trained.
     """
 
     action: str
@@ -115,8 +115,13 @@ def _plan_run(run: Run, listed: Contents, unused: Mapping[str, str], retry_faile
     action, damaged = _action(run, folder, stored, retry_failed)
     if stored is None or action == "new":
         return Planned(action, name, damaged)
-    renamed = (stored.id, stored.loss.label) != (run.id, run.loss.label)
+    renamed = _naming(stored) != _naming(run)
     return Planned(action, name, damaged, renamed)
+
+
+def _naming(run: Run) -> tuple[str, ...]:
+    """Returns the fields of a run's config that may change without a measurement."""
+    return run.id, run.loss.label, run.stop
 
 
 def _stored(folder: Path) -> Run | None:

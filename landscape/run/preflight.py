@@ -16,7 +16,7 @@ from landscape.numerics.loss import Loss
 from landscape.numerics.recording import Metric
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
-from landscape.parts.datasets import Dataset, with_conditions
+from landscape.parts.datasets import Dataset, complete, with_conditions
 from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -49,9 +49,11 @@ def build_dataset(run: Run) -> Dataset:
         hint = f"expected one of: {', '.join(catalog.TASKS)}"
         raise UserError(message, hint=hint, part=run.dataset.name)
     conditions = {name: getattr(run.dataset, name) for name in run.dataset.conditions}
-    name = f"dataset `{run.dataset.name}`"
     return call_part(
-        lambda: with_conditions(data, run.seed, **conditions), name, run.dataset, with_conditions
+        lambda: with_conditions(complete(data, run.seed), run.seed, **conditions),
+        f"dataset `{run.dataset.name}`",
+        run.dataset,
+        with_conditions,
     )
 
 

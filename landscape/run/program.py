@@ -167,9 +167,11 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
     slice_metrics = list(metrics)
     if run.slices is not None and run.slices.gradients:
         slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
+    names = preflight.check_metrics(metrics, predictions, batch.targets)
     make_optimizer = functools.partial(build_optimizer, run)
     elementwise = ":" not in run.optimizer.name  # every optimizer of the menu is
-    loop = trainer(model, make_optimizer, _recording(run, metrics), elementwise=elementwise)
+    recording = _recording(run, metrics, names[0])
+    loop = trainer(model, make_optimizer, recording, elementwise=elementwise)
     cells = cell_trainer(
         model,
         make_optimizer,
@@ -180,7 +182,7 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
     return ModelProgram(
         model=model,
-        metrics=preflight.check_metrics(metrics, predictions, batch.targets),
+        metrics=names,
         loop=_compiled(loop.begin, loop.advance),
         loop_side_by_side=_compiled(*_side_by_side(loop)),
         cells=jit_loop(cells),
@@ -227,7 +229,8 @@ def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
 
 
 def _first_batch(run: Run, data: Dataset) -> Examples:
-    return Examples(*(jax.device_put(array[: run.batch_size]) for array in data.train))
+    inputs, targets, _ = data.train
+    return Examples(*(jax.device_put(array[: run.batch_size]) for array in (inputs, targets)))
 
 
 def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:
@@ -243,7 +246,7 @@ def _build_metrics(run: Run, task: str) -> list[Metric]:
     return [preflight.build_part("metrics", part, run) for part in parts]
 
 
-def _recording(run: Run, metrics: Sequence[Metric]) -> Recording:
+def _recording(run: Run, metrics: Sequence[Metric], primary: str) -> Recording:
     health = [menu_metrics.gradient_norm(), menu_metrics.update_ratio(), _dead_gradients(run)]
     return Recording(
         metrics=[*metrics, *health],
@@ -251,6 +254,8 @@ def _recording(run: Run, metrics: Sequence[Metric]) -> Recording:
         vanishing=run.gradients.vanishing,
         exploding=run.gradients.exploding,
         checkpoints=checkpoint_count(run),
+        primary=primary,
+        higher_is_better=menu_metrics.HIGHER_IS_BETTER.get(primary, True),
     )
 
 

@@ -55,8 +55,8 @@ class ProgramCache:
 
     def _drop_datasets(self, newest: str) -> None:
         """Drops the oldest splits if those of many seeds take too much memory."""
-        arrays = [*self._datasets[newest].train, *self._datasets[newest].test]
-        self._dataset_bytes[newest] = sum(array.nbytes for array in arrays)
+        splits = self._datasets[newest].splits.values()
+        self._dataset_bytes[newest] = sum(s.inputs.nbytes + s.targets.nbytes for s in splits)
         while sum(self._dataset_bytes.values()) > _MOST_DATA and len(self._dataset_bytes) > 1:
             oldest = next(iter(self._dataset_bytes))
             del self._dataset_bytes[oldest], self._datasets[oldest]

@@ -13,12 +13,14 @@ from landscape.run.training_inputs import checkpoint_count
 from landscape.storage import array_files, array_limits, store
 
 PyTree = Any
+# The trees of parameters in `params.safetensors`, each under its name.
+_TREES = ("initial", "trained", "update", "best")
 _HEADER = 4096  # bytes that the description of a tensor in a file takes at most
 
 
 def training_files(training: Training) -> dict[str, bytes]:
     """Returns the files of a training by name: trace, parameters and checkpoints."""
-    trees = {name: getattr(training, name) for name in ("initial", "trained", "update")}
+    trees = {name: getattr(training, name) for name in _TREES}
     files = {
         "trace.parquet": array_files.trace_bytes(training.trace),
         "params.safetensors": array_files.tensors_bytes(_tensors(trees)),
@@ -46,7 +48,7 @@ def read_training(run: Run, model: Model, folder: Path) -> Training | None:
 
 def _read_training(run: Run, model: Model, folder: Path) -> Training:
     like = _shapes(model)
-    tensors = array_files.read_params(folder, _most_bytes(like, 3))
+    tensors = array_files.read_params(folder, _most_bytes(like, len(_TREES)))
     steps, checkpoints = np.zeros(0, int), like
     if run.checkpoints:
         count = checkpoint_count(run)
@@ -59,6 +61,7 @@ def _read_training(run: Run, model: Model, folder: Path) -> Training:
         initial=_restore(like, tensors, "initial/"),
         trained=_restore(like, tensors, "trained/"),
         update=_restore(like, tensors, "update/"),
+        best=_restore(like, tensors, "best/"),
         checkpoints=checkpoints,
         checkpoint_steps=steps,
         trace=trace,
@@ -69,7 +72,7 @@ def _read_training(run: Run, model: Model, folder: Path) -> Training:
 def read_ends(model: Model, folder: Path) -> tuple[PyTree, PyTree]:
     """Returns the trained and the initial parameters of a finished run."""
     like = _shapes(model)
-    tensors = array_files.read_params(folder, _most_bytes(like, 3))
+    tensors = array_files.read_params(folder, _most_bytes(like, len(_TREES)))
     return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
 
 

@@ -14,7 +14,7 @@ from landscape.numerics.train import (
     TrainingInputs,
     draw_order,
 )
-from landscape.parts.datasets import Dataset
+from landscape.parts.datasets import Dataset, Split
 from landscape.parts.models import Model, scale_weights
 
 PyTree = Any
@@ -39,7 +39,7 @@ def checkpoint_count(run: Run) -> int:
 
 def evaluation_set(run: Run, data: Dataset) -> Examples:
     """Returns the evaluation examples, equal for all losses of a seed: a split or part of it."""
-    inputs, targets = data.test if run.evaluation.split == "test" else data.train
+    inputs, targets, _ = data.splits[run.evaluation.split]
     if run.evaluation.size is not None and run.evaluation.size < len(targets):
         order = jax.random.permutation(seed_key(run.seed, "evaluation set"), len(targets))
         chosen = np.asarray(order)[: run.evaluation.size]
@@ -47,9 +47,14 @@ def evaluation_set(run: Run, data: Dataset) -> Examples:
     return Examples(jax.device_put(inputs), jax.device_put(targets))
 
 
+def split_examples(split: Split) -> Examples:
+    """Returns the examples of a split on the device."""
+    return Examples(jax.device_put(split.inputs), jax.device_put(split.targets))
+
+
 def evaluation_batch_sizes(run: Run, data: Dataset) -> set[int]:
     """Returns the sizes of the batches of the evaluation set and, for slices, of its halves."""
-    split = data.test if run.evaluation.split == "test" else data.train
+    split = data.splits[run.evaluation.split]
     count = min(len(split.targets), run.evaluation.size or len(split.targets))
     counts = [count] if run.slices is None else [count, max(count // 2, 1)]
     largest = run.evaluation.batch_size
@@ -68,7 +73,7 @@ def training_inputs(
     return TrainingInputs(
         optimizer=optimizer,
         params=initial_params(run, model),
-        training=Examples(*map(jax.device_put, data.train)),
+        training=split_examples(data.train),
         evaluation=evaluation,
         order=order,
         record_at=jax.device_put(np.asarray(record_at, np.int32)),

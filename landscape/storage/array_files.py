@@ -148,6 +148,11 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     return np.ndarray(shape, dtype, numbers, order="F" if by_columns else "C")
 
 
+def splits_bytes(rows: Arrays) -> bytes:
+    """Returns the content of `splits.npz`: the row numbers of each split, in its order."""
+    return slices_bytes({name: np.asarray(numbers, np.int32) for name, numbers in rows.items()})
+
+
 def is_archive(path: Path) -> bool:
     """Returns whether a file exists and is a zip archive, as NPZ files are."""
     try:

@@ -86,7 +86,7 @@ class ProgressRecord(OmitsNull):
     """`progress.json` of a run, present while the run is under way."""
 
     stage: Name
-    """`starting`, `train`, `curvature`, `slices` or `audit`."""
+    """`starting`, `train`, `test`, `curvature`, `slices` or `audit`."""
     worker: Name
     """Name of the worker that performs the run; empty without workers."""
     pid: Natural
@@ -123,7 +123,7 @@ class MetaRecord:
     started: Name = ""
     """UTC, ISO 8601."""
     seconds: Mapping[Name, Number] = field(default_factory=dict)
-    """Wall-clock seconds per stage: `train`, `curvature`, `slices`, `audit`."""
+    """Wall-clock seconds per stage: `train`, `test`, `curvature`, `slices`, `audit`."""
     device: Name = ""
     """Platform and kind of the first device."""
     devices: Natural | None = None
@@ -180,6 +180,23 @@ class OutcomeRecord:
     """N, the number of parameters."""
     training_examples: Natural | None = None
     """Number of training examples."""
+    best_step: Natural | None = None
+    """Recorded step with the best primary metric on the evaluation set, the first if several."""
+    best: Mapping[Name, Number] = field(default_factory=dict)
+    """Every metric on the evaluation set at the best step."""
+    test: Mapping[Name, Number] = field(default_factory=dict)
+    """Every metric on the test split at the last step; this and the next four are empty or null
+    unless the run is judged."""
+    test_at_best: Mapping[Name, Number] = field(default_factory=dict)
+    """The same at the best step."""
+    test_initial: Mapping[Name, Number] = field(default_factory=dict)
+    """The same at the initial point."""
+    baselines: Mapping[Name, Number] = field(default_factory=dict)
+    """Primary metric on the test split without training: `majority_class` predicts the commonest
+    class of the training split, or pixels of a mask, `mean` the mean of its targets, and
+    `untrained` is the initial model."""
+    smallest_class: Natural | None = None
+    """Number of test examples of the rarest class; null without classes."""
 
 
 @record

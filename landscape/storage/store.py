@@ -7,9 +7,9 @@
     <experiment>/maps.json            where training succeeds, by learning rate and initialization
     <experiment>/contents.json        digests of the files above and of the status of every run
     <experiment>/held.json            the process that works on the folder, while it does
-    <experiment>/runs/<run-id>/       one run: config, trace, slices, curvature, parameters,
-                                      checkpoints, audit, summary, log, status; its progress while
-                                      it is under way
+    <experiment>/runs/<run-id>/       one run: config, row numbers of its splits, trace, slices,
+                                      curvature, parameters, checkpoints, audit, summary, log,
+                                      status; its progress while it is under way
     <experiment>/report/              the output of `landscape report`
 
 `status.json` is written last: if it says `done` or `diverged`, all other files are complete; if it

@@ -42,6 +42,7 @@ evaluation: {split: train, size: 10, batch_size: 11}
 gradients: {absolute: 1e-9, relative: 0.1, vanishing: 1e-8, exploding: 1e2}
 metrics: [accuracy]
 target: 0.9
+stop: best
 targets: labels
 audit: true
 slices:
@@ -55,7 +56,7 @@ sweep: {model.widths: [[8], [16]]}
     )
     assert experiment.title == "Five losses"
     assert experiment.name == "five"
-    assert experiment.dataset.options == {"test_fraction": 0.5}
+    assert experiment.dataset.options == {"test_fraction": 0.5, "validation_fraction": 0.2}
     assert experiment.model.options == {"widths": [32], "activation": "tanh"}
     assert experiment.optimizer.options["learning_rate"] == 0.001
     assert experiment.optimizer.schedule.options == {"final": 1.0}
@@ -69,6 +70,7 @@ sweep: {model.widths: [[8], [16]]}
     assert experiment.gradients.vanishing == 1e-8
     assert [metric.name for metric in experiment.metrics] == ["accuracy"]
     assert (experiment.target, experiment.targets) == (0.9, "labels")
+    assert experiment.stop == "best"
     assert experiment.audit is True
     assert experiment.slices.at == ("trained", "initial")
     assert experiment.slices.lines is None

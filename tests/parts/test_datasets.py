@@ -44,6 +44,11 @@ def make(request, options):
     return lambda seed, **extra: function(seed, **options.get(request.param, {}), **extra)
 
 
+def together(data, name):
+    """Returns an array of all splits."""
+    return np.concatenate([getattr(split, name) for split in data.splits.values()])
+
+
 def refuse(*_, **__):
     raise AssertionError("a dataset opened a socket")
 
@@ -59,7 +64,8 @@ def test_the_menu_is_complete():
 def test_shapes_types_and_targets_fit_the_task(make, monkeypatch):
     monkeypatch.setattr(socket, "socket", refuse)
     data = make(0)
-    for split in (data.train, data.test):
+    assert [*data.splits] == ["train", "validation", "test"]
+    for split in data.splits.values():
         count, *shape = split.inputs.shape
         assert count > 0
         assert len(shape) in (1, 3)
@@ -89,30 +95,38 @@ def test_training_inputs_have_mean_0_and_standard_deviation_1(make):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_split(make):
     first, again, other = make(5), make(5), make(6)
-    for name in ("train", "test"):
-        for one, two in zip(getattr(first, name), getattr(again, name), strict=True):
+    for name in first.splits:
+        for one, two in zip(first.splits[name], again.splits[name], strict=True):
             assert one.tobytes() == two.tobytes()
-        assert getattr(first, name).inputs.tobytes() != getattr(other, name).inputs.tobytes()
+        assert first.splits[name].inputs.tobytes() != other.splits[name].inputs.tobytes()
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
-def test_the_test_fraction_holds_in_every_class(make, fraction):
-    data = make(1, test_fraction=fraction)
-    train, test = data.train.targets, data.test.targets
-    groups = np.unique(train) if data.task in ("binary", "multiclass") else [None]
-    for label in groups:
-        count, tested = (
-            (len(train), len(test))
-            if label is None
-            else ((train == label).sum(), (test == label).sum())
+def test_the_fractions_hold_in_every_class(make, fraction):
+    data = make(1, test_fraction=fraction, validation_fraction=0.3)
+    stratified = data.task in ("binary", "multiclass")
+    for label in np.unique(data.train.targets) if stratified else [None]:
+        train, validation, test = (
+            len(split.targets) if label is None else int((split.targets == label).sum())
+            for split in data.splits.values()
         )
-        assert abs(tested - fraction * (count + tested)) <= 0.5
+        assert abs(test - fraction * (train + validation + test)) <= 0.5
+        assert abs(validation - 0.3 * (train + validation)) <= 0.5
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 25, float("nan")])
-def test_a_test_fraction_that_leaves_a_split_empty_is_refused(make, fraction):
-    with pytest.raises(UserError, match="test_fraction"):
-        make(0, test_fraction=fraction)
+@pytest.mark.parametrize("name", ["test_fraction", "validation_fraction"])
+def test_a_fraction_that_leaves_a_split_empty_is_refused(name, fraction):
+    for make in (tabular.wine, images.digit_masks):
+        with pytest.raises(UserError, match=name):
+            make(0, **{name: fraction})
+
+
+def test_the_rows_of_the_splits_are_all_examples_once(make):
+    data = make(2)
+    rows = np.concatenate([split.rows for split in data.splits.values()])
+    assert sorted(rows) == list(range(len(rows)))
+    assert all(len(split.rows) == len(split.targets) for split in data.splits.values())
 
 
 def test_a_negative_seed_is_refused(make):
@@ -136,65 +150,67 @@ def source(name):
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "breast_cancer", "wine", "diabetes"])
-def test_the_splits_are_the_source_standardized_on_the_training_examples(name):
-    """Undoing the standardization gives every example of the source exactly once."""
+def test_the_splits_are_the_rows_of_the_source_standardized_on_the_training_examples(name):
+    """Undoing the standardization gives the examples of the source with these numbers."""
     module = images if name in ("digits", "mnist") else tabular
     extra = {"standardize_target": False} if name == "diabetes" else {}
     data = getattr(module, name)(2, **extra)
     inputs, targets = source(name)
-    train, test = _prepare.split(
-        len(inputs),
-        seed=2,
-        test_fraction=0.25,
-        labels=None if name == "diabetes" else targets,
-        classes=data.classes,
-    )
-    assert sorted([*train, *test]) == list(range(len(inputs)))  # disjoint, and nothing is lost
     axis = 0 if inputs.ndim == 2 else None
-    mean, deviation = inputs[train].mean(axis), inputs[train].std(axis)
-    for split, chosen in ((data.train, train), (data.test, test)):
+    training = inputs[data.train.rows]
+    mean, deviation = training.mean(axis), training.std(axis)
+    for split in data.splits.values():
         np.testing.assert_allclose(
-            split.inputs * deviation + mean, inputs[chosen], rtol=1e-5, atol=1e-4
+            split.inputs * deviation + mean, inputs[split.rows], rtol=1e-5, atol=1e-4
         )
-        np.testing.assert_array_equal(split.targets, targets[chosen])
+        np.testing.assert_array_equal(split.targets, targets[split.rows])
+
+
+def test_the_rows_of_a_subset_of_mnist_are_those_of_its_source():
+    inputs, targets = source("mnist")
+    data = images.mnist(0, size=100)
+    for split in data.splits.values():
+        np.testing.assert_array_equal(split.targets, targets[split.rows])
+        shown = split.inputs - split.inputs.min((1, 2, 3), keepdims=True)
+        expected = inputs[split.rows] / (inputs[split.rows].max((1, 2, 3), keepdims=True))
+        np.testing.assert_allclose(shown / shown.max((1, 2, 3), keepdims=True), expected, atol=1e-5)
 
 
 def test_the_diabetes_target_is_standardized_on_the_training_examples_too():
     raw = tabular.diabetes(4, standardize_target=False)
     data = tabular.diabetes(4)
     mean, deviation = raw.train.targets.mean(), raw.train.targets.std()
-    for name in ("train", "test"):
-        expected = (getattr(raw, name).targets - mean) / deviation
-        np.testing.assert_allclose(getattr(data, name).targets, expected, atol=1e-5)
+    for name, split in data.splits.items():
+        expected = (raw.splits[name].targets - mean) / deviation
+        np.testing.assert_allclose(split.targets, expected, atol=1e-5)
     assert raw.train.targets.min() >= 25
 
 
 def test_breast_cancer_calls_benign_1():
     data = tabular.breast_cancer(0)
     assert data.classes == ("malignant", "benign")
-    benign = sum(split.targets.sum() for split in (data.train, data.test))
+    benign = sum(split.targets.sum() for split in data.splits.values())
     assert benign == 357  # as the source counts them
 
 
-@pytest.mark.parametrize("size", [20, 1003])
+@pytest.mark.parametrize("size", [30, 1003])
 def test_a_subset_of_mnist_has_balanced_classes(size):
     data = images.mnist(0, size=size)
-    labels = np.concatenate([data.train.targets, data.test.targets])
+    labels = together(data, "targets")
     counts = np.bincount(labels)
     assert counts.sum() == size
     assert counts.max() - counts.min() <= 1
 
 
-@pytest.mark.parametrize("size", [19, 5001, 100.0, True, "100"])
+@pytest.mark.parametrize("size", [29, 5001, 100.0, True, "100"])
 def test_a_size_that_mnist_does_not_have_is_refused(size):
-    with pytest.raises(UserError, match=r"`size`.*from 20 to 5000"):
+    with pytest.raises(UserError, match=r"`size`.*from 30 to 5000"):
         images.mnist(0, size=size)
 
 
 def test_moons_lie_on_two_half_circles_without_noise():
     data = tabular.moons(0, size=200, noise=0.0)
-    points = np.concatenate([data.train.inputs, data.test.inputs]).astype(np.float64)
-    labels = np.concatenate([data.train.targets, data.test.targets])
+    points, labels = together(data, "inputs").astype(np.float64), together(data, "targets")
     # Standardization moves and stretches each axis, so a half circle becomes half an ellipse, of
     # which each axis is known from its own extremes: width 2 and height 1.
     for label in (0, 1):
@@ -212,7 +228,7 @@ def test_another_seed_draws_other_moons():
     widths = []
     for seed in (0, 1):
         data = tabular.moons(seed)
-        points = np.concatenate([data.train.inputs, data.test.inputs])
+        points = together(data, "inputs")
         # the ratio of two distances along one axis survives standardization
         x = np.sort(points[:, 0])
         widths.append((x[-1] - x[0]) / (x[-2] - x[1]))
@@ -225,14 +241,14 @@ def test_more_noise_moves_the_points_further():
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 3}, {"size": 10.5}, {"noise": -0.1}, {"noise": float("nan")}]
+    "options", [{"size": 5}, {"size": 10.5}, {"noise": -0.1}, {"noise": float("nan")}]
 )
 def test_moons_refuse_options_out_of_range(options):
     with pytest.raises(UserError, match=next(iter(options))):
         tabular.moons(0, **options)
 
 
-@pytest.mark.parametrize("options", [{"size": 1}, {"canvas": 27}, {"canvas": 32.0}])
+@pytest.mark.parametrize("options", [{"size": 2}, {"canvas": 27}, {"canvas": 32.0}])
 def test_digit_masks_refuse_options_out_of_range(options):
     with pytest.raises(UserError, match=next(iter(options))):
         images.digit_masks(0, **options)
@@ -258,7 +274,7 @@ def test_no_threshold_finds_the_digit(scenes):
 def test_masks_are_the_pixels_of_real_digits(scenes):
     digits, _ = source("mnist")
     real = {mask.tobytes() for mask in digits[:, 0] > 127.5}
-    masks = np.concatenate([scenes.train.targets, scenes.test.targets]) > 0
+    masks = together(scenes, "targets") > 0
     assert len(masks) == 1000
     assert {mask.tobytes() for mask in masks} <= real
     assert len({mask.tobytes() for mask in masks}) > 990  # independent images, not one repeated
@@ -281,7 +297,7 @@ def test_digits_have_any_contrast(scenes):
     assert (high - low) / np.ptp(inputs) == pytest.approx(0.45, abs=0.05)
 
 
-def test_train_and_test_scenes_share_no_source_digit(monkeypatch):
+def test_the_scenes_of_the_splits_share_no_source_digit(monkeypatch):
     pools = []
     compose = images._scenes
 
@@ -291,15 +307,14 @@ def test_train_and_test_scenes_share_no_source_digit(monkeypatch):
 
     monkeypatch.setattr(images, "_scenes", record)
     data = images.digit_masks(7, size=40)
-    assert len(pools) == 2
-    assert not pools[0] & pools[1]
-    assert [len(pool) for pool in pools] == [3750, 1250]
-    assert (len(data.train.inputs), len(data.test.inputs)) == (30, 10)
+    assert [len(pool) for pool in pools] == [3000, 750, 1250]
+    assert len(set.union(*pools)) == 5000
+    assert [len(split.inputs) for split in data.splits.values()] == [24, 6, 10]
 
 
 def test_a_larger_canvas_has_digits_at_more_positions():
     data = images.digit_masks(0, size=40, canvas=48)
-    assert data.train.inputs.shape == (30, 1, 48, 48)
+    assert data.train.inputs.shape == (24, 1, 48, 48)
     first_rows = [int(mask.any(axis=1).argmax()) for mask in data.train.targets > 0]
     assert max(first_rows) - min(first_rows) > 10
 
@@ -307,7 +322,7 @@ def test_a_larger_canvas_has_digits_at_more_positions():
 def test_a_constant_column_becomes_0_even_if_the_test_differs():
     train = np.array([[0.1, 1e300, 1.0]] * 3 + [[0.1, -1e300, 2.0]])
     test = np.array([[7.0, 0.0, 3.0]])
-    new_train, new_test = _prepare.standardize(train, test, 0)
+    new_train, new_test = _prepare.standardize(train, test, axis=0)
     np.testing.assert_array_equal(new_train[:, 0], 0)
     np.testing.assert_array_equal(new_test[:, 0], 0)
     expected = (np.array([1, 1, 1, -1]) - 0.5) / np.sqrt(0.75)

@@ -30,8 +30,8 @@ HUGE = 14 * 10**5 + 10**10 + 4 * 10**5 + 3
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model.widths=[100000,100000]"], f"{HUGE} parameters, and training would take 160.0 GB"),
-        (["model.widths=[2147483647,2147483647,2147483647]"], "training would take 147.6 EB"),
+        (["model.widths=[100000,100000]"], f"{HUGE} parameters, and training would take 200.0 GB"),
+        (["model.widths=[2147483647,2147483647,2147483647]"], "training would take 184.5 EB"),
         (["model.widths=[500000,1000]", "checkpoints=20"], "20 checkpoints would take 40.6 GB"),
         (
             ["model.widths=[31000000]", "evaluation.split=train", "batch_size=100"],
@@ -103,7 +103,7 @@ def test_a_size_is_printed_in_its_unit(size, text):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["dataset=moons", "dataset.size=2147483647"], "from 4 to 10000000"),
+        (["dataset=moons", "dataset.size=2147483647"], "from 6 to 10000000"),
         (["dataset=digit_masks", "dataset.canvas=100000"], "10000000000000 pixels"),
         (["dataset=digits", "model=cnn", "model.stride=2147483647"], "from 1 to 1001"),
         (["dataset=digits", "model=cnn", "model.kernel=2147483647"], "from 1 to 1001"),

@@ -84,8 +84,9 @@ def parameters(folder, at):
 def test_every_slice_can_be_recomputed_from_the_folder_and_the_dataset(finished, at, seed):
     _, folder, _, arrays = read(finished, "softmax_cross_entropy", seed)
     layers = parameters(folder, at)
-    test = digits(seed).test
-    inputs, labels = test.inputs.reshape(len(test.targets), -1).astype(float), test.targets
+    held_out = digits(seed).validation
+    labels = held_out.targets
+    inputs = held_out.inputs.reshape(len(labels), -1).astype(float)
     axes = {name: 0 if name.endswith("weight") else None for name in layers}
 
     def direction(data, beside=None):
@@ -118,11 +119,11 @@ def test_every_slice_can_be_recomputed_from_the_folder_and_the_dataset(finished,
 @pytest.mark.parametrize("seed", [0, 1])
 def test_trace_agrees_with_the_stored_parameters(finished, seed):
     _, folder, trace, arrays = read(finished, "softmax_cross_entropy", seed)
-    test = digits(seed).test
-    inputs = test.inputs.reshape(len(test.targets), -1).astype(float)
+    held_out = digits(seed).validation
+    inputs = held_out.inputs.reshape(len(held_out.targets), -1).astype(float)
     assert trace["step"].tolist() == [0, 10, 20, 30]
     for at, row in (("initial", 0), ("trained", -1)):
-        risk, accuracy = numpy_risk(parameters(folder, at), inputs, test.targets)
+        risk, accuracy = numpy_risk(parameters(folder, at), inputs, held_out.targets)
         np.testing.assert_allclose(trace["risk/evaluation"].iloc[row], risk, rtol=1e-5)
         np.testing.assert_allclose(trace["accuracy"].iloc[row], accuracy, rtol=1e-5)
         np.testing.assert_allclose(arrays[f"{at}/center/risk"], risk, rtol=1e-5)

@@ -67,7 +67,7 @@ def test_the_batch_sizes_are_those_of_the_evaluation(tmp_path, size, batch_size,
     overrides += ["slices.lines.points=3"] if sliced else []
     (run,) = load(tmp_path, f"return {SQUARES}", *overrides)
     data = ProgramCache().dataset(run)
-    count = size or len(data.test.targets)
+    count = size or len(data.validation.targets)
     seen = set()
 
     def measure(batch):

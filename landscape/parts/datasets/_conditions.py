@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.errors import UserError
-from landscape.parts.datasets._prepare import STRATIFIED, Dataset, Split, generator
+from landscape.parts.datasets._prepare import STRATIFIED, Dataset
+from landscape.parts.datasets._split import generator
 
 Confusion = Sequence[Sequence[float]]
 
@@ -47,11 +48,11 @@ def with_conditions(
         kept = ranks < _long_tail(np.bincount(groups), imbalance, data)[groups]
     if train_size is not None:
         kept[kept] = _smaller(groups[kept], ranks[kept], train_size, data)
-    inputs, targets = data.train
+    targets = data.train.targets
     if labels is not None and label_noise != 0:
         changed = noisy_labels(labels, _confusion(label_noise, data), seed)
         targets = changed.astype(targets.dtype)
-    return data._replace(train=Split(inputs[kept], targets[kept]))
+    return data._replace(train=data.train._replace(targets=targets).take(np.flatnonzero(kept)))
 
 
 def noisy_labels(labels: np.ndarray, confusion: np.ndarray, seed: int) -> np.ndarray:

@@ -1,15 +1,18 @@
 """The type of a dataset, and steps that all datasets share: split, standardize, cast."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from landscape.errors import Place, UserError
-from landscape.parts._options import check_in
+from landscape.parts.datasets import _split
+from landscape.parts.datasets._named_array import NamedArray
+from landscape.parts.datasets._split import Shares, SplitRows, Strata
 
 STRATIFIED = ("binary", "multiclass")
+# Share of the training examples of a user's dataset that become its missing validation split.
+_VALIDATION = 0.2
 
 
 class Split(NamedTuple):
@@ -17,14 +20,26 @@ class Split(NamedTuple):
 
     regression: float32 (n,) or (n, outputs); binary: float32 0 or 1 (n,); multiclass: int32 labels
     (n,); segmentation: float32 0 or 1 (n, height, width).
+    `rows` (n,) are the numbers of the examples in their source, from 0: in the file or in the
+    arrays of a library. Without a source, examples are numbered through all splits.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
+    rows: np.ndarray | None = None
+
+    def take(self, chosen: np.ndarray) -> "Split":
+        """Returns the chosen examples, in the order of `chosen`."""
+        rows = None if self.rows is None else self.rows[chosen]
+        return Split(self.inputs[chosen], self.targets[chosen], rows)
 
 
 class Dataset(NamedTuple):
-    """Two disjoint splits for one task; `outputs` is the number of predictions per example."""
+    """Three disjoint splits for one task; `outputs` is the number of predictions per example.
+
+    A run chooses nothing by the test split. Without a validation split, a run takes a fifth of the
+    training split as one.
+    """
 
     train: Split
     test: Split
@@ -32,90 +47,103 @@ class Dataset(NamedTuple):
     outputs: int
     classes: tuple[str, ...] = ()
     description: str = ""
+    validation: Split | None = None
+
+    @property
+    def splits(self) -> Mapping[str, Split]:
+        """The splits by name: `train`, `validation` if there is one, and `test`."""
+        pairs = zip(_split.SPLITS, (self.train, self.validation, self.test), strict=True)
+        return {name: split for name, split in pairs if split is not None}
 
 
-def generator(seed: int, purpose: str) -> np.random.Generator:
-    """Returns random numbers for one purpose, independent of those for other purposes."""
-    if seed < 0:
-        raise UserError(f"seed {seed} is negative", hint="a seed is a whole number of at least 0")
-    return np.random.default_rng([zlib.crc32(purpose.encode()), seed])
+def complete(data: Dataset, seed: int) -> Dataset:
+    """Returns a dataset with row numbers and a validation split.
 
-
-def split(
-    count: int,
-    *,
-    seed: int,
-    test_fraction: float,
-    labels: np.ndarray | None = None,
-    classes: Sequence[str] = (),
-    place: Place | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns shuffled indices of training and test examples, stratified if labels are passed.
-
-    The test split has `test_fraction` of each class (of all examples without labels), rounded, but
-    at least one example and never all.
+    A missing validation split is a fifth of the training examples, chosen by the seed, with its
+    share of each class for binary and multiclass. Raises UserError if inputs and targets differ in
+    length, or if a class has only one example for training.
     """
-    check_in("(0, 1)", test_fraction=test_fraction)
-    if count < 2:
-        message = f"too few examples to split into train and test: {count}; expected 2 or more"
-        raise UserError(message, place=place)
-    order = generator(seed, "split").permutation(count)
-    is_test = np.zeros(count, dtype=bool)
-    groups = [order]
-    if labels is not None:
-        groups = [order[labels[order] == label] for label in np.unique(labels)]
-    for group in groups:
-        if len(group) < 2:
-            name = classes[int(labels[group[0]])] if labels is not None else ""
+    data = _numbered(data)
+    if data.validation is not None:
+        return data
+    count = len(data.train.targets)
+    labels = data.train.targets if data.task in STRATIFIED else None
+    order = _split.generator(seed, "validation").permutation(count)
+    rows = SplitRows(order, order[:0], order[:0])
+    rows = _split.take_validation(rows, _VALIDATION, _split.strata(count, labels, data.classes))
+    return data._replace(
+        train=data.train.take(rows.train), validation=data.train.take(rows.validation)
+    )
+
+
+def _numbered(data: Dataset) -> Dataset:
+    """Numbers the examples of splits that have no row numbers, through all splits."""
+    first, numbered = 0, dict[str, Any]()
+    for name, split in data.splits.items():
+        if len(split.inputs) != len(split.targets):
             raise UserError(
-                f"class `{name}` has one example; train and test need one each",
-                place=place,
-                hint="remove this class, or add examples",
+                f"the {name} split has {len(split.inputs)} inputs, but {len(split.targets)} targets"
             )
-        is_test[group[: size_of_test(len(group), test_fraction)]] = True
-    return order[~is_test[order]], order[is_test[order]]
+        end = first + len(split.targets)
+        rows = np.arange(first, end) if split.rows is None else split.rows
+        numbered[name] = Split(np.asarray(split.inputs), np.asarray(split.targets), rows)
+        first = end
+    return data._replace(**numbered)
 
 
-def size_of_test(count: int, test_fraction: float) -> int:
-    """Returns the rounded test fraction of `count` examples, at least one and not all."""
-    return min(max(int(count * test_fraction + 0.5), 1), count - 1)
+def standardize(train: np.ndarray, *others: np.ndarray, axis: int | None) -> tuple[np.ndarray, ...]:
+    """Returns (x - mean) / standard deviation of all arrays, both of `train` along `axis`.
 
-
-def standardize(
-    train: np.ndarray, test: np.ndarray, axis: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (x - mean) / standard deviation, both of `train` along `axis`.
-
-    Values that are constant in `train` have no scale and become 0 in both.
+    Values that are constant in `train` have no scale and become 0 in all.
     """
     # Dividing by the magnitude first keeps squares of huge values finite, and turns a constant into
     # ones, whose standard deviation is exactly zero instead of rounding error.
     magnitude = np.abs(train).max(axis, keepdims=True)
     magnitude = np.where(magnitude == 0, 1.0, magnitude)
-    train, test = train / magnitude, test / magnitude
-    mean = train.mean(axis, keepdims=True)
-    deviation = train.std(axis, keepdims=True)
+    scaled = [array / magnitude for array in (train, *others)]
+    mean = scaled[0].mean(axis, keepdims=True)
+    deviation = scaled[0].std(axis, keepdims=True)
     deviation = np.where(deviation == 0, np.inf, deviation)
-    return (train - mean) / deviation, (test - mean) / deviation
+    return tuple((array - mean) / deviation for array in scaled)
 
 
 def assemble(
-    inputs: np.ndarray, targets: np.ndarray, seed: int, test_fraction: float, **about: Any
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    seed: int,
+    shares: Shares,
+    *,
+    groups: NamedArray | None = None,
+    stated: NamedArray | None = None,
+    source_rows: np.ndarray | None = None,
+    **about: Any,
 ) -> Dataset:
-    """Splits raw arrays, stratified by class, and passes them to `finish` with `about`."""
-    train, test = split(
-        len(inputs),
-        seed=seed,
-        test_fraction=test_fraction,
-        labels=targets if about["task"] in STRATIFIED else None,
-        classes=about.get("classes", ()),
-        place=about.get("place"),
-    )
-    return finish(Split(inputs[train], targets[train]), Split(inputs[test], targets[test]), **about)
+    """Splits raw arrays, stratified by class, and passes them to `finish` with `about`.
+
+    Examples of one of the `groups` stay together; `stated` holds the split of each example.
+    `source_rows` are the numbers of the examples in their source, by default their positions.
+    """
+    labels = targets if about["task"] in STRATIFIED else None
+    classes = _split.strata(len(inputs), labels, about.get("classes", ()), about.get("place"))
+    rows = _rows(seed, shares, classes, groups, stated)
+    numbers = np.arange(len(inputs)) if source_rows is None else source_rows
+    examples = Split(inputs, targets, numbers)
+    return finish(*map(examples.take, rows), **about)
+
+
+def _rows(
+    seed: int, shares: Shares, classes: Strata, groups: NamedArray | None, stated: NamedArray | None
+) -> SplitRows:
+    if stated is not None:
+        return _split.stated_split(seed, shares.validation, classes, stated, groups)
+    if groups is not None:
+        return _split.split_by_group(seed, shares, classes, groups)
+    return _split.split(seed, shares, classes)
 
 
 def finish(
     train: Split,
+    validation: Split,
     test: Split,
     *,
     task: str,
@@ -130,23 +158,32 @@ def finish(
     pixels: a pixel near the border is (almost) constant, and dividing by its scale would blow up
     the few examples that differ there.
     """
+    raw = (train, validation, test)
     axis = 0 if train.inputs.ndim == 2 else None
-    inputs = standardize(
-        np.asarray(train.inputs, np.float64), np.asarray(test.inputs, np.float64), axis
-    )
-    targets = (train.targets, test.targets)
+    inputs = standardize(*(np.asarray(part.inputs, np.float64) for part in raw), axis=axis)
+    targets = tuple(part.targets for part in raw)
     if task == "regression" and standardize_target:
         targets = standardize(*targets, axis=0)
     dtype = np.int32 if task == "multiclass" else np.float32
     splits = [
-        Split(_cast(i, np.float32, place), _cast(t, dtype, place))
-        for i, t in zip(inputs, targets, strict=True)
+        Split(_cast(i, np.float32, place), _cast(t, dtype, place), part.rows)
+        for i, t, part in zip(inputs, targets, raw, strict=True)
     ]
     outputs = len(classes) if task == "multiclass" else 1
     if task == "regression" and train.targets.ndim == 2:
         outputs = train.targets.shape[1]
-    sizes = f"{len(train.inputs)} train and {len(test.inputs)} test examples"
-    return Dataset(splits[0], splits[1], task, outputs, classes, f"{description}; {sizes}")
+    counts = [len(part.targets) for part in raw]
+    sizes = "{} train, {} validation and {} test examples".format(*counts)
+    data = Dataset(
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        task=task,
+        outputs=outputs,
+        classes=classes,
+        description=f"{description}; {sizes}",
+    )
+    return _numbered(data)
 
 
 def _cast(values: np.ndarray, dtype: type, place: Place | None) -> np.ndarray:

