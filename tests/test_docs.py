@@ -3,6 +3,8 @@
 import contextlib
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,8 @@ def folder(tmp_path_factory):
             if named := re.match(r"# (\w+\.py)\n", code):
                 (folder / named[1]).write_text(code)
     invoke("init", "mine", cwd=folder)
-    few = ["steps=4", "seeds=1", "losses=[brier]", "slices=null"]
+    few = ["steps=4", "seeds=1", "losses=[softmax_cross_entropy]", "slices.planes=null"]
+    few += ["slices.lines.directions=2", "slices.lines.points=3"]
     assert invoke("run", "configs/quickstart.yaml", *few, cwd=folder).returncode == 0
     return folder
 
@@ -142,7 +145,7 @@ def test_the_limits_of_the_docs_load(tmp_path):
 
 @pytest.mark.slow
 def test_the_parts_of_the_docs_run_together(tmp_path):
-    families = ("losses", "models", "metrics", "directions")
+    families = ("losses", "models", "datasets", "metrics", "directions")
     for family, code in zip(families, blocks(ROOT / "docs/custom_parts.md", "python"), strict=True):
         (tmp_path / f"my_{family}.py").write_text(code)
     (tmp_path / "own.yaml").write_text(
@@ -154,7 +157,8 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         " lines: {direction: 'my_directions.py:last_layer', directions: 2, points: 3}}\n"
     )
     (tmp_path / "metric.yaml").write_text(
-        "dataset: diabetes\nmodel: linear\nlosses: ['optax.losses:huber_loss']\n"
+        "dataset: {name: 'my_datasets.py:parabola', noise: 0.2}\n"
+        "model: linear\nlosses: ['optax.losses:huber_loss']\n"
         "metrics: ['my_metrics.py:median_error', r2]\nseeds: 1\nsteps: 2\nslices: null\n"
     )
     for name in ("own", "metric"):
@@ -167,6 +171,18 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         if name == "own":
             slices = array_files.read_slices(store.run_folder(tmp_path / "out", run.id))
             assert slices["trained/lines/last_layer/risk"].shape == (2, 3)
+
+
+def test_a_run_is_recomputed_without_jax_and_without_this_program(folder):
+    (run,) = (folder / "runs" / "quickstart" / "runs").iterdir()
+    code = (
+        "import runpy, sys; runpy.run_path('recompute.py', run_name='__main__'); "
+        "sys.exit(bool({'jax', 'landscape'} & {*sys.modules}))"
+    )
+    words = [sys.executable, "-c", code, str(run), "0"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("agrees with the stored") == 9
 
 
 def test_links_between_pages_lead_somewhere():

@@ -7,7 +7,14 @@ import optax
 import pytest
 
 from landscape.numerics.loss import Loss
-from landscape.numerics.recording import Recording, checkpoint_slots, recorded_steps
+from landscape.numerics.recording import (
+    Recording,
+    best_row,
+    better,
+    checkpoint_slots,
+    first_best,
+    recorded_steps,
+)
 from landscape.numerics.risk import Examples
 from landscape.numerics.step import all_finite
 from landscape.numerics.train import (
@@ -203,6 +210,45 @@ def test_checkpoints_and_the_last_step_are_those_of_the_path():
     last = np.asarray(trained.params["w"], float) - np.asarray(before.params["w"], float)
     np.testing.assert_allclose(trained.update["w"], last, rtol=1e-3, atol=1e-7)
     assert np.abs(last).max() > 1e-5
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_the_parameters_of_the_best_recorded_step_are_kept(higher):
+    """The risk under this rate goes up and down, so that neither end is the best step."""
+    recording = Recording([weights_seen, third], 16, 1e-7, 1e3, 0, "third", higher)
+    loop = trainer(linear, lambda numbers: optax.sgd(numbers["rate"]), recording)
+    start = {"w": jnp.asarray([0.5, 0.5, 0.5])}
+    inputs = training_inputs(start, {"rate": 0.4}, steps=20, every=2, batch=8)
+    trained = run_in_pieces(Loop(jax.jit(loop.begin), jax.jit(loop.advance)), Loss(squared), inputs)
+    column = np.asarray(trained.rows["third"], float)
+    row = int(column.argmax() if higher else column.argmin())
+    assert 0 < row < len(column) - 1
+    np.testing.assert_array_equal(trained.best["w"], trained.rows["seen"][row])
+    assert best_row(column, higher) == row
+
+
+def third(snapshot):
+    return {"third": snapshot.params["w"][2]}
+
+
+@pytest.mark.parametrize(
+    ("column", "higher", "row"),
+    [
+        ([1.0, 3.0, 3.0, 2.0], True, 1),  # the first of equals
+        ([1.0, 3.0, 0.5, 0.5], False, 2),
+        ([np.nan, -5.0, np.nan], True, 1),
+        ([2.0, np.inf, -np.inf], True, 0),
+        ([np.nan, -np.inf, np.inf], False, 0),  # nothing is finite: the initial point
+    ],
+)
+def test_the_best_row_is_the_first_with_the_best_finite_value(column, higher, row):
+    assert best_row(np.array(column), higher) == row
+    recording = Recording([], 1, 0, 0, 0, "metric", higher)
+    best = first_best(jnp.float32(-1))
+    for number, value in enumerate(column):
+        recorded = {"metric": jnp.float32(value)}
+        best = better(recording, best, recorded, jnp.float32(number), jnp.int32(number))
+    assert int(best.params) == row
 
 
 def layers_seen(snapshot):

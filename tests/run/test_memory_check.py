@@ -34,8 +34,8 @@ HUGE = 14 * 10**5 + 10**10 + 4 * 10**5 + 3
         (["model.widths=[2147483647,2147483647,2147483647]"], "training would take 184.5 EB"),
         (["model.widths=[500000,1000]", "checkpoints=20"], "20 checkpoints would take 40.6 GB"),
         (
-            ["model.widths=[31000000]", "evaluation.split=train", "batch_size=100"],
-            "the largest layer for a batch of 133 examples would take 16.5 GB",
+            ["model.widths=[39000000]", "evaluation.split=train", "batch_size=100"],
+            "the largest layer for a batch of 106 examples would take 16.5 GB",
         ),
         (
             ["steps=90000000", "record_every=1000", "batch_size=23"],
@@ -57,8 +57,8 @@ def test_arrays_that_do_not_fit_are_refused_with_their_size(
 
 
 def test_only_the_evaluated_examples_count(tmp_path, sixteen_gigabytes):
-    """Of 133 examples the activations take 16.5 GB, of 100 they take 12.4 GB."""
-    keys = ["model.widths=[31000000]", "evaluation.split=train", "batch_size=100"]
+    """Of 106 examples the activations take 16.5 GB, of 100 they take 15.6 GB."""
+    keys = ["model.widths=[39000000]", "evaluation.split=train", "batch_size=100"]
     text = SMALL.replace("linear", "mlp")
     (run,) = config.expand(load(tmp_path, text, *keys, "evaluation.size=100", "losses=[brier]"))
     cache = ProgramCache()
