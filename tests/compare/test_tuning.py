@@ -52,6 +52,8 @@ def test_the_trial_with_the_highest_mean_gain_is_tuned():
     result = tuned(grid([0.1, 0.3, 0.5, 0.8, 0.2], spread=0.01), 0.9)
     assert (result.index, result.edge, result.learns) == (3, "", True)
     assert result.gain == pytest.approx(0.7 / 0.8)
+    # A little better beats nearer to the center.
+    assert tuned(grid([0.1, 0.3, 0.85, 0.86, 0.2]), 0.9).index == 3
 
 
 def test_the_reference_has_gain_1_at_its_own_best():
