@@ -130,7 +130,7 @@ REFUSED = [
     ),
     (("dataset.label_noise=[[0.9,0.1],[0.1,0.9]]",), "2 x 2, but the dataset has 3 classes"),
     (("dataset.imbalance=1,0.001",), "leaves class `class_2`"),
-    (("dataset.train_size=0.5,1000",), "`train_size` is 1000, but there are"),
+    (("dataset.train_size=0.9,1000",), "`train_size` is 1000, but there are"),
     (("dataset.train_size=40",), "batch_size is 64, but dataset `wine` has only 40"),
 ]
 
