@@ -90,10 +90,13 @@ class Sweep:
     @property
     def runs(self) -> "pd.DataFrame":
         """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
-        from landscape.report.comparison import compare, run_table
+        from landscape.report.comparison import compare, steps_to_target
+        from landscape.report.loss_rows import loss_rows
+        from landscape.report.run_measures import run_table
 
         stored = self._read()
-        return run_table(stored, float(compare(stored)["target"].iloc[0]))
+        rows = loss_rows(stored)
+        return run_table(stored, steps_to_target(rows, compare(stored, rows)))
 
     @property
     def comparison(self) -> "pd.DataFrame":

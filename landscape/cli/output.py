@@ -115,14 +115,14 @@ def console() -> "Console":
     return Console(highlight=False)
 
 
-def table(columns: Any, rows: list[list[str]], *, unbroken: int = 1) -> "Table":
-    """Returns a table; cells of the first `unbroken` columns are not wrapped."""
+def table(columns: Any, rows: list[list[str]]) -> "Table":
+    """Returns a table; cells of the first column are not wrapped."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
-        table.add_column(terminal_text(column), overflow="fold", no_wrap=number < unbroken)
+        table.add_column(terminal_text(column), overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*map(terminal_text, row))
     return table

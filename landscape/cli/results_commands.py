@@ -13,7 +13,6 @@ from landscape.cli.output import (
     counted,
     message,
     reports_errors,
-    table,
     terminal_text,
     wrapped,
 )
@@ -67,15 +66,9 @@ def _print_warnings(warnings: Sequence[str]) -> None:
 
 
 def _print_comparison(record: "ReportRecord") -> None:
-    """Prints the numbers as a table, followed by a sentence per loss."""
-    from rich.padding import Padding
+    from landscape.cli.comparison_view import print_comparison
 
-    screen = console()
-    screen.print(table(record.headings[:-1], [list(row[:-1]) for row in record.rows], unbroken=2))
-    screen.print()
-    for name, *_, sentence in record.rows:
-        screen.print(terminal_text(name, "bold"))
-        screen.print(Padding(terminal_text(sentence), (0, 0, 0, 2), expand=False))
+    print_comparison(console(), record)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The reference loss of an experiment: the loss that fixes the target and that others are judged by.
+"""The reference loss of an experiment: it fixes the target, and other losses are judged by it.
 
 It is chosen before any result is known, so that the choice cannot favor the loss that was lucky.
 """

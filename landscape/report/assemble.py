@@ -11,21 +11,26 @@ from landscape.errors import first_line
 from landscape.report import (
     audits,
     check_results,
+    comparison_table,
     curvature_table,
     escapes,
     geometry_table,
+    notes,
     solutions,
     stored_report,
     tables,
-    words,
 )
-from landscape.report.comparison import TARGET_SHARE, best_first, compare, run_table, shown_points
+from landscape.report.cautions import cautions
+from landscape.report.comparison import best_first, compare, shown_points, steps_to_target
+from landscape.report.comparison_texts import display
 from landscape.report.figures import all_figures, pdf_process, rendering
 from landscape.report.figures.all_figures import Drawing
 from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View, make_view
+from landscape.report.loss_rows import loss_rows
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
+from landscape.report.run_measures import run_table
 from landscape.storage import disk
 from landscape.storage.records import ReportRecord
 
@@ -73,7 +78,8 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
 def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Report:
     source = stored_report.source(experiment_dir)
     results = read(experiment_dir)
-    table = compare(results)
+    rows = loss_rows(results)
+    table = compare(results, rows)
     comparison = shown_points(table)
     failures = tables.failures(results)
     view = make_view(results, table)
@@ -83,17 +89,18 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     _write_tables(
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
-    _write_runs(directory, run_table(results, float(table["target"].iloc[0])))
+    _write_runs(directory, run_table(results, steps_to_target(rows, table)))
     pictures, undrawn = _write_figures(
         directory / "figures", all_figures.drawings(results, table, view, groups), render_pdf
     )
+    reasons = cautions(results, rows)
     text = page(
         results,
         view,
         comparison=comparison,
         report_tables=report_tables,
         failures=failures,
-        notes=[*_notes(results, view, len(comparison) < len(table)), *_sentences(undrawn)],
+        notes=[*notes.notes(results, rows, table, reasons), *_sentences(undrawn)],
         pictures=pictures,
         audit_rows=audit_rows,
         sentences=_barrier_sentences(results, groups),
@@ -101,10 +108,10 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     index = directory / "index.html"
     disk.write_text(index, text)
     failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
-    shown = tables.display(comparison)
-    rows = tuple(shown.itertuples(index=False, name=None))
-    warnings = (*results.warnings, *undrawn, *_unfinished(results))
-    record = ReportRecord(source, tuple(shown), rows, results.unreadable, warnings)
+    shown = display(comparison)
+    cells = tuple(shown.itertuples(index=False, name=None))
+    warnings = (*results.warnings, *reasons, *undrawn, *_unfinished(results))
+    record = ReportRecord(source, tuple(shown), cells, results.unreadable, warnings)
     stored_report.write(experiment_dir, record)
     return Report(directory, index, comparison, failed, results.unreadable, record)
 
@@ -138,10 +145,10 @@ def _tables(
             table = tables.ReportTable(name, title, section, columns(rows), rows, first)
             report_tables.append(table)
 
-    add("comparison", "Comparison", "numbers", comparison, tables.columns)
+    add("comparison", "Comparison", "numbers", comparison, comparison_table.columns)
     if len(comparison) < len(table):
         ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
-        add("sweep", "Sweep", "numbers", table, tables.columns, ordered)
+        add("sweep", "Sweep", "numbers", table, comparison_table.columns, ordered)
     spectra = curvature_table.table(view.runs)
     add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
     lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)
@@ -229,39 +236,5 @@ def _write_figures(
     return pictures, undrawn
 
 
-def _notes(results: Results, view: View, selected: bool) -> list[str]:
-    """Returns the notes below the comparison: target, selection, pairing, and what is left out."""
-    metric = view.label
-    notes = [*(f"Warning: {text}." for text in results.warnings), _target_note(results, view)]
-    if selected:
-        notes.append(
-            "The comparison and the figures show each swept loss at the point of the sweep with "
-            f"the best {metric}. The point was selected by the numbers shown, so these are "
-            "slightly optimistic; the sweep table has every point."
-        )
-    notes.append(
-        "Losses are compared by the task metric, never by their own values, whose units differ. "
-        "Runs are paired by seed: all losses of a seed share initial parameters and data order. "
-        "A difference is called inconclusive if p is above 0.05 or if there are too few seeds."
-    )
-    if any(run.problem for run in results.runs):
-        notes.append("Some files could not be read and are left out; see the section on failures.")
-    if results.problem:
-        notes.append(f"Measurements across runs are left out: {results.problem}.")
-    return notes
-
-
 def _sentences(texts: Iterable[str]) -> list[str]:
     return [f"{text[:1].upper()}{text[1:]}." for text in texts]
-
-
-def _target_note(results: Results, view: View) -> str:
-    if view.target != view.target:
-        return (
-            "There is no target: the config sets none, and none can be derived from the best loss."
-        )
-    target = words.metric_value(view.metric, view.target)
-    if results.settings is not None and results.settings.target is not None:
-        return f"The target is {target}, as set in the config."
-    share = words.percent(TARGET_SHARE)
-    return f"The target is {target}: {share} % of the interquartile mean of the best loss."

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, get_args
 import pandas as pd
 
 from landscape.report import words
-from landscape.report.sentences import learns
 from landscape.storage import schema
 from landscape.storage.audit_records import (
     Audit,
@@ -90,7 +89,7 @@ def agrees(verdict: str, row: Mapping[str, Any]) -> str:
         return _NO_CLAIM
     if row["seeds"] == 0:
         return _NO_RUNS
-    return _YES if learns(row) == (verdict == "trainable") else _NO
+    return _YES if row["learns"] == (verdict == "trainable") else _NO
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -9,9 +9,10 @@ import jinja2
 import pandas as pd
 
 from landscape.report import audits, escapes, interactive, words
+from landscape.report.comparison_texts import estimate_text, reached_text
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
-from landscape.report.tables import MOST_ROWS, ReportTable, estimate_text, reached_text
+from landscape.report.tables import MOST_ROWS, ReportTable
 
 # Further tracebacks are only in the run folders.
 _MOST_ERRORS = 50

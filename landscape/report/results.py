@@ -8,6 +8,7 @@ from typing import Any
 
 from landscape import config
 from landscape.config import Experiment
+from landscape.config.reference import reference_loss
 from landscape.errors import UserError, last_line
 from landscape.report.run_reader import UNREADABLE, read_optional, read_run, record_of
 from landscape.report.stored_run import COUNTED, STATES, StoredRun
@@ -23,7 +24,8 @@ class Results:
     """All runs of an experiment, their common settings, and the measurements across runs.
 
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
-    `warnings` name files that were changed or cannot be verified.
+    `warnings` name files that were changed or cannot be verified. `reference` is the label of the
+    loss that others are compared with. `tuned`: the learning rate of each loss was tuned.
     """
 
     directory: Path
@@ -34,9 +36,11 @@ class Results:
     swept: tuple[str, ...]
     metric: str
     higher_is_better: bool
+    reference: str
     across: CrossRunRecord | None = None
     problem: str = ""
     warnings: tuple[str, ...] = ()
+    tuned: bool = False
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -88,15 +92,17 @@ def read(directory: Path) -> Results:
     unreadable_settings: list[str] = []
     settings = read_optional(directory / "experiment.yaml", _experiment, unreadable_settings)
     across = _read_across(listed, problems)
+    losses = _losses(settings, runs)
     return Results(
         directory=directory,
         title=(settings and settings.title) or directory.resolve().name,
         settings=settings,
         runs=tuple(sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.name))),
-        losses=_losses(settings, runs),
+        losses=losses,
         swept=tuple(dict.fromkeys(key for run in runs for key in run.swept)),
         metric=metric,
         higher_is_better=summary.higher_is_better.get(metric, True),
+        reference=_reference(settings, losses, summary.task),
         across=across,
         problem="; ".join(problems),
         warnings=(*listed.warnings(), *unreadable_settings),
@@ -158,3 +164,10 @@ def _losses(settings: Experiment | None, runs: tuple[StoredRun, ...]) -> tuple[s
     configured = [] if settings is None else [loss.label for loss in settings.losses]
     trained = {run.loss for run in runs if run.loss}
     return tuple(dict.fromkeys([x for x in configured if x in trained] + sorted(trained)))
+
+
+def _reference(settings: Experiment | None, losses: tuple[str, ...], task: str) -> str:
+    """Returns the reference loss, the first one if the config is not known or has no such run."""
+    compared = getattr(settings, "compare", None)
+    label = settings and reference_loss(settings.losses, task, compared and compared.reference)
+    return label if label in losses else losses[0]

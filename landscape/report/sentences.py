@@ -1,21 +1,19 @@
 """Summarizes each loss in one sentence, by fixed rules over the numbers of its row."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from landscape.compare.joint_test import FEWEST_SEEDS
 from landscape.report import words
-from landscape.report.statistics import SIGNIFICANT, can_be_significant
 
-# A loss learns if it gains at least this share of what the best loss gains ...
-LEARNS_GAIN = 0.10
-# ... and at least this share of the gap between the untrained model and a perfect value.
-LEARNS_ROOM = 0.02
 # Smallest shares that the sentence mentions.
 MENTION_DEAD_UNITS = 0.25
 MENTION_DEAD_EXAMPLES = 0.50
 MENTION_STEPS = 0.50
 MOST_EXAMPLES = 0.90
+# More names than this are counted instead.
+_MOST_NAMES = 3
 
 Row = Mapping[str, Any]
 
@@ -25,34 +23,23 @@ def sentence(row: Row, error: str) -> str:
     if row["seeds"] == 0:
         return _without_result(row, error)
     if row["diverged"] == 1:
-        return _join(_diverged(row), _failed_runs(row), _failed_checks(row))
-    learned = learns(row)
-    is_best = row["best"] == row["name"]
+        return _join(_diverged(row), _failed_runs(row), _against_reference(row), _checks(row))
+    learned = row["learns"]
     return _join(
         _learning(row) if learned else _not_learning(row),
         _below_mean(row),
+        _lost_after_best(row) if learned else "",
         _dead_units(row) if learned else "",
         _dead_examples(row) if learned else "",
         _gradient_steps(row, "vanishing", "vanishing but not zero"),
         _gradient_steps(row, "exploding", "exploding"),
         _diverged(row) if row["diverged"] > 0 else "",
+        _failing(row) if learned else "",
         _failed_runs(row),
-        _against_best(row) if not is_best else _single_best(row) if learned else "",
-        _failed_checks(row),
+        _against_reference(row),
+        _top(row),
+        _checks(row),
     )
-
-
-def learns(row: Row) -> bool:
-    """Returns whether the metric improved enough over the untrained model: see `LEARNS_GAIN`."""
-    gained = row["value"] - row["start"]
-    if not row["higher_is_better"]:
-        gained = -gained
-    if not gained > 0:
-        return False
-    at_most_one = words.metric_kind(row["metric"]) in words.AT_MOST_ONE
-    room = (1 - row["start"]) if at_most_one else math.inf
-    enough = gained >= LEARNS_ROOM * room if math.isfinite(room) and room > 0 else True
-    return bool(row["gain"] >= LEARNS_GAIN and enough)
 
 
 def _join(*clauses: str) -> str:
@@ -82,7 +69,9 @@ def _without_result(row: Row, error: str) -> str:
 def _diverged(row: Row) -> str:
     number = round(row["diverged"] * row["seeds"])
     step = words.count(row["diverged_step"])
-    return f"diverged in {_runs(number, row)} at step {step}{' (median)' if number > 1 else ''}"
+    where = "" if row["learns"] else _at_rate(row)
+    median = " (median)" if number > 1 else ""
+    return f"diverged{where} in {_runs(number, row)} at step {step}{median}"
 
 
 def _learning(row: Row) -> str:
@@ -93,11 +82,11 @@ def _learning(row: Row) -> str:
     target = words.metric_value(metric, row["target"])
     if reached == 0:
         return f"learns ({final}) but never reaches the target of {target}"
-    steps = f"{words.count(row['steps_to_target'])} steps"
+    steps = words.count(row["steps_to_target"])
     if reached == row["seeds"]:
-        return f"reaches {target} in {steps}{' (median)' if reached > 1 else ''}"
-    text = f"reaches {target} in {_runs(reached, row)}, in {steps}"
-    return text + (" (median of those)" if reached > 1 else "")
+        return f"reaches {target} in {steps} steps{' (median)' if reached > 1 else ''}"
+    cost = words.count(round(row["expected_steps"]))
+    return f"reaches {target} in {_runs(reached, row)}, once per {cost} steps of training"
 
 
 def _not_learning(row: Row) -> str:
@@ -108,7 +97,7 @@ def _not_learning(row: Row) -> str:
     metric = row["metric"]
     start = words.metric_number(metric, row["start"])
     end = words.metric_value(metric, row["value"])
-    text = f"does not learn (from {start} to {end})"
+    text = f"does not learn{_at_rate(row)} (from {start} to {end})"
     if row["zero_gradient"] >= MENTION_STEPS:
         share = words.percent(row["zero_gradient"])
         return f"{text}: the gradient is exactly zero at {share} % of the steps (median)"
@@ -117,9 +106,28 @@ def _not_learning(row: Row) -> str:
     return f"{text}: {dead_units}" if (dead_units := _dead_units(row)) else text
 
 
+def _at_rate(row: Row) -> str:
+    """Returns the learning rates to which a failure to learn is limited."""
+    rates: Sequence[float] = row["rates"]
+    if len(rates) > 1 and not row["rate_learns"]:
+        lowest, highest = words.tick(rates[0]), words.tick(rates[-1])
+        return f" at any of {len(rates)} learning rates from {lowest} to {highest}"
+    rate = row["learning_rate"]
+    return "" if math.isnan(rate) else f" at learning rate {words.tick(rate)}"
+
+
 def _below_mean(row: Row) -> str:
     below = words.metric_kind(row["metric"]) == "r2" and row["value"] < 0
     return "still worse than always predicting the mean" if below else ""
+
+
+def _lost_after_best(row: Row) -> str:
+    """Returns the clause on overfitting, if the mean exceeds the margin and its interval 0."""
+    lost = row["lost_after_best"]
+    if not (lost > row["margin"] and row["lost_low"] > 0):
+        return ""
+    amount, step = words.metric_difference(row["metric"], lost), words.count(row["best_step"])
+    return f"overfits: loses {amount} after its best step, {step} (median)"
 
 
 def _dead_units(row: Row) -> str:
@@ -140,6 +148,12 @@ def _gradient_steps(row: Row, name: str, text: str) -> str:
     return ""
 
 
+def _failing(row: Row) -> str:
+    """Returns the clause on runs that neither learn nor diverge, of a loss that learns."""
+    number = row["failures"] - round(row["diverged"] * row["seeds"])
+    return f"does not learn in {_runs(number, row)}" if number > 0 else ""
+
+
 def _failed_runs(row: Row) -> str:
     damaged = int(row["unreadable"])
     failed = int(row["failed"]) - damaged
@@ -152,28 +166,43 @@ def _more(number: int, of_one: str, of_several: str) -> str:
     return f"1 more run {of_one}" if number == 1 else f"{number} more runs {of_several}"
 
 
-def _failed_checks(row: Row) -> str:
+def _checks(row: Row) -> str:
     names = row.get("checks_failed", "")
     return f"check failed: {names} (see Checks)" if names else ""
 
 
-def _single_best(row: Row) -> str:
-    """Returns the clause of the single best loss; empty if there is a tie or only one loss."""
-    alone = row["rivals"] and not row["ties"]
-    return f"best {words.metric_label(row['metric'])} of all" if alone else ""
-
-
-def _against_best(row: Row) -> str:
-    best, pairs = row["best"], int(row["pairs"])
-    if not best:
+def _against_reference(row: Row) -> str:
+    """Returns what the joint test allows to say about the row and the reference."""
+    reference, pairs = row["reference"], int(row["pairs"])
+    if not row["verdict"]:
         return ""
     if pairs == 0:
-        return f"has no seed in common with {best}"
-    if not can_be_significant(pairs):
+        return f"has no seed in common with {reference}"
+    if row["verdict"] == "rates differ":
+        failures = f"{row['failures']} of {row['runs']} runs"
+        others = f"{row['reference_failures']} of {row['reference_runs']}"
+        return f"fails in {failures}, {reference} in {others}: the rates differ, not only the means"
+    if row["verdict"] == "equivalent":
+        width = words.metric_difference(row["metric"], row["margin"])
+        return f"equivalent to {reference} within {width}"
+    if row["verdict"] == "undecided" and math.isnan(row["p_value"]):
         count = "one paired seed is" if pairs == 1 else f"{pairs} paired seeds are"
-        return f"inconclusive against {best}: {count} too few"
-    p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
-    if row["p_value"] > SIGNIFICANT:
-        return f"inconclusive against {best} ({p})"
-    better = (row["difference"] > 0) == row["higher_is_better"]
-    return f"{'better' if better else 'worse'} than {best} ({p})"
+        return f"undecided against {reference}: {count} too few, {FEWEST_SEEDS} are needed"
+    p = f"joint p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "joint p < 0.001"
+    if row["verdict"] == "undecided":
+        return f"undecided against {reference} ({p})"
+    amount = words.metric_difference(row["metric"], abs(row["difference"]))
+    return f"{row['verdict']} than {reference} by {amount} ({p})"
+
+
+def _top(row: Row) -> str:
+    """Returns the clause of the row with the best mean: what it cannot be told apart from."""
+    if not (row["top"] and row["may_be_best"] and row["learns"]) or row["compared"] < 2:
+        return ""
+    best = "highest" if row["higher_is_better"] else "lowest"
+    text = f"{best} {words.metric_label(row['metric'])} of {row['compared']}"
+    others = row["rivals"]
+    if not others:
+        return f"{text}, and the only one that may be best"
+    names = words.listed(others) if len(others) <= _MOST_NAMES else f"{len(others)} others"
+    return f"{text}, not distinguishable from {names}"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 _METRICS = {
     "accuracy": "accuracy",
@@ -59,6 +60,14 @@ def metric_number(metric: str, value: float) -> str:
     return decimal(value)
 
 
+def metric_difference(metric: str, value: float) -> str:
+    """Formats a difference of two values of a metric: `1.2 points` for shares, else `0.053`."""
+    if metric_kind(metric) in SHARES and math.isfinite(value):
+        points = short(float(f"{100 * value:.2g}"))
+        return f"{points} point" if points == "1" else f"{points} points"
+    return short(value)
+
+
 def decimal(value: float) -> str:
     """Formats with three decimals below 100 and four significant digits above."""
     if math.isnan(value):
@@ -104,6 +113,11 @@ def percent(value: float) -> str:
 def percentage(share: float) -> str:
     """Formats `97 %`; no unit if the share is not finite."""
     return f"{percent(share)} %" if math.isfinite(share) else MISSING
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns `a`, `a and b` or `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def or_missing(text: str) -> str:

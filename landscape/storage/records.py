@@ -295,7 +295,7 @@ class ReportRecord:
     unreadable: Mapping[Name, Text]
     """Why a run is omitted, by run id."""
     warnings: tuple[Text, ...] = ()
-    """Figures that are missing, and files that were changed or cannot be verified."""
+    """Reasons for caution, missing figures, and files that were changed or cannot be verified."""
     digest: Name = ""
     """SHA-256 of the keys above, hexadecimal."""
     files: Mapping[Name, FileDigest] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Loss:
-    """How a loss behaves: final accuracy, speed, gradients and shape."""
+    """How a loss behaves: final accuracy, speed, gradients and shape.
+
+    `test` is what the test split adds to the accuracy of the evaluation split, and `overfits` what
+    the best step adds to the last one there; without `test` the runs are not judged.
+    """
 
     name: str
     final: float = 0.95
@@ -33,6 +37,8 @@ class Loss:
     fails: tuple[int, ...] = ()
     ripples: float = 0.0
     audit: dict[str, Any] | None = None
+    test: float | None = None
+    overfits: float = 0.0
 
 
 LOSSES = (
@@ -130,6 +136,29 @@ def audit(verdict: str, *findings: tuple[str, str, str], kink: float = 0.0) -> d
     }
 
 
+def optimizer(swept: dict[str, object], name: str = "adam") -> dict[str, Any]:
+    """The optimizer of a run, with the options that the sweep sets."""
+    options = {key.partition(".")[2]: v for key, v in swept.items() if key.startswith("optimizer.")}
+    return {"name": name, "options": options}
+
+
+def judgment(loss: Loss, seed: int, frame: pd.DataFrame) -> dict[str, Any]:
+    """What the summary of a judged run has about the test split."""
+    if loss.test is None:
+        return {}
+    first, last = (float(frame["accuracy"].iloc[i]) + loss.test for i in (0, -1))
+    at_best = last + loss.overfits * (1 + 0.1 * np.cos(seed))
+    return {
+        "best_step": int(frame["step"].iloc[frame["accuracy"].argmax()]),
+        "best": {"accuracy": float(frame["accuracy"].max())},
+        "test": {"accuracy": last},
+        "test_at_best": {"accuracy": at_best},
+        "test_initial": {"accuracy": first},
+        "baselines": {"majority_class": 0.12, "untrained": first},
+        "smallest_class": 40,
+    }
+
+
 def write_run(
     folder: Path, loss: Loss, seed: int, swept: dict[str, object], with_slices: bool = True
 ) -> None:
@@ -141,6 +170,7 @@ def write_run(
         "seed": seed,
         "swept": swept,
         **PARTS,
+        "optimizer": optimizer(swept),
         "steps": STEPS,
         "batch_size": 64,
         "record_every": EVERY,
@@ -175,7 +205,8 @@ def write_run(
         "higher_is_better": {"accuracy": True, "f1": True},
         "checks": measures.checks(loss, seed) if measured else [],
         "parameters": measures.PARAMETERS,
-    }
+        "training_examples": 1000,
+    } | judgment(loss, seed, frame)
     (folder / "summary.json").write_text(json.dumps(summary))
     meta = {
         "versions": {"python": "3.11", "numpy": "2"},
@@ -204,10 +235,12 @@ def write_experiment(
     sweep: dict[str, list[float]] | None = None,
     target: float | None = None,
     title: str | None = "Losses on made-up runs",
+    points: dict[str, list[tuple[dict[str, Any], Loss]]] | None = None,
 ) -> Path:
     """A whole experiment folder; with a sweep, the second value of the key is the better one.
 
-    `with_slices`: curvature, checks and measurements across runs as well.
+    `with_slices`: curvature, checks and measurements across runs as well. `points`: the swept
+    values of each loss by name, with how it behaves there, in place of a sweep.
     """
     directory.mkdir(parents=True)
     settings = {
@@ -220,15 +253,13 @@ def write_experiment(
     }
     with (directory / "experiment.yaml").open("w") as file:
         YAML(typ="safe").dump(settings, file)
-    points = [{}] if sweep is None else [{key: v} for key, values in sweep.items() for v in values]
+    if points is None:
+        points = {loss.name: _sweep_points(loss, sweep) for loss in losses}
     ends = []
     for loss in losses:
-        for index, point in enumerate(points):
+        for index, (point, changed) in enumerate(points[loss.name]):
             for seed in range(seeds):
                 name = f"{loss.name}-{index}-{seed}"
-                changed = loss
-                if point:
-                    changed = Loss(**{**loss.__dict__, "final": loss.final - 0.05 * abs(index - 1)})
                 safe = "".join(c if c.isalnum() or c in "_-" else "_" for c in name)
                 write_run(directory / "runs" / safe, changed, seed, point, with_slices)
                 if seed not in loss.fails and seed not in loss.diverges:
@@ -236,6 +267,18 @@ def write_experiment(
     if with_slices:
         (directory / "across.json").write_text(json.dumps(measures.across(ends)))
     return directory
+
+
+def _sweep_points(
+    loss: Loss, sweep: dict[str, list[float]] | None
+) -> list[tuple[dict[str, Any], Loss]]:
+    if sweep is None:
+        return [({}, loss)]
+    swept = [{key: value} for key, values in sweep.items() for value in values]
+    return [
+        (point, replace(loss, final=loss.final - 0.05 * abs(index - 1)))
+        for index, point in enumerate(swept)
+    ]
 
 
 def _ends(name: str, loss: Loss, seed: int, swept: dict[str, Any]) -> dict[str, Any]:

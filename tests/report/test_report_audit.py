@@ -12,8 +12,9 @@ from synthetic_runs import LOSSES, Loss, audit, write_experiment
 
 from landscape.report import audits, tables, words
 from landscape.report.assemble import build
-from landscape.report.comparison import compare, run_table
+from landscape.report.comparison import compare
 from landscape.report.results import read
+from landscape.report.run_measures import run_table
 
 NASTY = "it <b>jumps</b> & a_b | $c$ 50 % \\d {e}"
 ROUNDED = audit(
@@ -179,7 +180,7 @@ def test_the_same_runs_give_the_same_bytes_with_audits(audited):
 
 def test_a_terminal_gets_the_verdict_as_a_line_below_the_finding(audited):
     table = audited[1].comparison
-    shown = tables.display(table).set_index("loss")
+    shown = display(table).set_index("loss")
     plain = table.set_index("loss")["finding"]
     last = {name: text.removeprefix(plain[name]) for name, text in shown["finding"].items()}
     assert last == {
@@ -192,7 +193,7 @@ def test_a_terminal_gets_the_verdict_as_a_line_below_the_finding(audited):
         "plain": "",
         "broken": "",
     }
-    without = tables.display(table.drop(columns=list(audits.COLUMNS)))
+    without = display(table.drop(columns=list(audits.COLUMNS)))
     assert list(shown.columns) == list(without.columns)[1:]
 
 
@@ -285,7 +286,7 @@ def test_a_failed_audit_is_replaced_by_the_audit_of_another_run(tmp_path):
     (directory / "runs" / "a-0-0" / "audit.json").write_text(json.dumps(REFUSED))
     results = read(directory)
     assert compare(results)["audit_verdict"].tolist() == ["care"]
-    assert run_table(results, np.nan)["audit_verdict"].tolist() == ["not audited", "care"]
+    assert run_table(results, {})["audit_verdict"].tolist() == ["not audited", "care"]
 
 
 def test_six_seeds_share_one_audit_in_memory(tmp_path):
@@ -342,7 +343,7 @@ def test_a_damaged_audit_is_named_and_breaks_nothing(tmp_path, how):
     (row,) = compare(results).to_dict("records")
     assert row["seeds"] == 2, "its training counts all the same"
     assert row["audit_verdict"] == "care", "another seed has the audit too"
-    assert run_table(results, np.nan)["audit_verdict"].tolist() == ["", "care"]
+    assert run_table(results, {})["audit_verdict"].tolist() == ["", "care"]
 
 
 def test_the_report_is_built_if_every_audit_is_damaged(tmp_path):

@@ -11,7 +11,7 @@ from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.report import solutions
 from landscape.report.assemble import build
-from landscape.report.comparison import compare, slice_measures
+from landscape.report.comparison import compare
 from landscape.report.figures import (
     bundles,
     contours,
@@ -22,6 +22,7 @@ from landscape.report.figures import (
 )
 from landscape.report.figures.view import make_view
 from landscape.report.results import read
+from landscape.report.run_measures import slice_measures
 from landscape.report.sets import labels, sets, slugs
 from landscape.report.tables import failures
 

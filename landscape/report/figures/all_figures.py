@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from landscape.report import audits, solutions
+from landscape.report.comparison import best_first
 from landscape.report.figures import (
     audit_figure,
     contours,
@@ -87,7 +88,7 @@ def drawings(
     for point in PLACES:
         yield _drawing(f"curvature, {point}", spectrum_panels.spectrum, view, point)
     yield _drawing("curvature along training", spectrum_panels.curvature_along_training, view)
-    yield from _across_runs(groups, str(table["best"].iloc[0]), view)
+    yield from _across_runs(groups, str(best_first(table)["name"].iloc[0]), view)
 
 
 def _drawing(subject: str, draw: Callable[..., Picture | None], *arguments: Any) -> Drawing:

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
+from landscape.compare.intervals import FEWEST
 from landscape.report import statistics, words
-from landscape.report.comparison import GRADIENT
 from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.view import (
@@ -21,6 +21,7 @@ from landscape.report.figures.view import (
     series,
 )
 from landscape.report.results import StoredRun
+from landscape.report.run_measures import GRADIENT
 
 UPDATES = "updates"
 CROSS: dict[str, Any] = {
@@ -38,16 +39,14 @@ _TARGET: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (
 
 
 def learning_curves(view: View) -> Picture:
-    """Draws the task metric: interquartile mean over seeds and its bootstrap interval."""
+    """Draws the task metric: mean over seeds, with its interval or the seeds themselves."""
     handles = style.loss_legend(view.drawn_styles) + target_legend(view)
     figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
     draw_learning_curves(panel, view)
     panel.set_xlabel(UPDATES)
     line = "one seed"
     if view.seeds > 1:
-        line = (
-            f"the interquartile mean over {view.seeds} seeds, the band its 95 % bootstrap interval"
-        )
+        line = f"the mean over {view.seeds} seeds, {seeds_text(view)}"
     caption = joined(
         f"The task metric on the evaluation set: the line is {line}.",
         _diverged(view)
@@ -58,21 +57,24 @@ def learning_curves(view: View) -> Picture:
     return Picture("learning_curves", title, caption, f"{view.label} {alternative}", figure)
 
 
+def seeds_text(view: View) -> str:
+    """Returns what a figure shows beside the means over seeds."""
+    few = view.seeds < FEWEST
+    return "thin lines its seeds" if few else "the band its 95 % interval"
+
+
 def draw_learning_curves(panel: Axes, view: View) -> None:
-    """Draws one line and band per loss, and the target."""
+    """Draws one line per loss, its band or seeds, and the target."""
     lowest = []
     for index, (loss, runs) in enumerate(view.runs.items()):
         loss_style = view.styles[loss]
         steps, values = series(runs, view.metric, metric=True)
-        known = np.isfinite(values).all(axis=0)
-        center = np.full(len(steps), np.nan)
-        center[known] = statistics.interquartile_mean(values[:, known])
-        low, high = (np.full(len(steps), np.nan) for _ in range(2))
-        if known.any():
-            low[known], high[known] = statistics.interval(values[:, known])
+        center, low, high = statistics.mean_curve(values)
+        if 1 < len(values) < FEWEST:
+            panel.plot(steps, values.T, color=loss_style.color, linewidth=0.5, alpha=0.5)
         panel.fill_between(steps, low, high, color=loss_style.color, alpha=0.16, linewidth=0)
         panel.plot(steps, center, **loss_style.marked_sparsely(index, len(steps)))
-        lowest.append(center[known])
+        lowest.append(center[np.isfinite(center)])
     if np.isfinite(view.target):
         panel.axhline(view.target, zorder=1, **_TARGET)
     frame_metric(panel, view.metric, np.concatenate(lowest))

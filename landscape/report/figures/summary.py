@@ -41,8 +41,9 @@ def summary(view: View) -> Picture:
         titles.append(f"{view.label} around the {point} point")
     for panel, letter, title in zip(axes, "abcd", titles, strict=False):
         panel.set_title(figure_text(f"({letter}) {title}"), loc="left")
+    line = f"mean over seeds, {curves.seeds_text(view)}" if view.seeds > 1 else "one seed"
     caption = (
-        "(a) The task metric, interquartile mean over seeds with 95 % bootstrap interval; (b) the "
+        f"(a) The task metric on the evaluation set, {line}; (b) the "
         f"norm of the batch gradient, zeros on the line marked 0; (c) the share of {name} with "
         f"zero gradient, covered lines drawn wider{slice_caption}."
     )

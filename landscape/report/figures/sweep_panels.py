@@ -29,7 +29,7 @@ def _can_be_drawn(value: object) -> bool:
 def metric_over_sweep(
     table: pd.DataFrame, keys: tuple[str, ...], losses: tuple[str, ...]
 ) -> Picture | None:
-    """Draws one panel per numeric key, with the best interquartile mean over the other keys."""
+    """Draws one panel per numeric key, with the best mean over the other keys."""
     numeric = numeric_keys(table, keys)
     if not numeric:
         return None
@@ -45,8 +45,8 @@ def metric_over_sweep(
                 panel.axhline(value, **style.line(linewidth=1.0))
                 continue
             best = pd.concat([best_points(group) for _, group in rows.groupby(key)])
-            x, value, low, high = best[[key, "value", "low", "high"]].to_numpy(dtype=float).T
-            errors = np.nan_to_num(abs(np.array([low, high]) - value))
+            x, value = best[[key, "value"]].to_numpy(dtype=float).T
+            errors = abs(_ends(best) - value)
             panel.errorbar(
                 x, value, yerr=errors, capsize=2, elinewidth=0.8, **style.marked(markersize=4.5)
             )
@@ -54,14 +54,22 @@ def metric_over_sweep(
         panel.set_xlabel(figure_text(key))
     axes[0].set_ylabel(figure_text(metric))
     best_of = ", the best over the other swept keys" if len(keys) > 1 else ""
+    intervals = bool(table["low"].notna().any())
+    bars = "95 % intervals" if intervals else "the range of the seeds"
     caption = joined(
-        f"The {metric} against the swept value: interquartile mean over seeds and 95 % bootstrap "
-        f"interval{best_of}.",
+        f"The {metric} against the swept value: mean over seeds{best_of}. Bars are {bars}.",
         bool(table[numeric].isna().any(axis=None))
         and "A loss without the swept option is a horizontal line.",
     )
     alternative = "Task metric against the swept value."
     return Picture("sweep", "Over the sweep", caption, alternative, figure)
+
+
+def _ends(rows: pd.DataFrame) -> Array:
+    """Returns the ends of the intervals, (2, rows), or of the range of the seeds without them."""
+    low = rows["low"].fillna(rows["lowest"]).fillna(rows["value"])
+    high = rows["high"].fillna(rows["highest"]).fillna(rows["value"])
+    return np.array([low, high], np.float64)
 
 
 def _scale_x(panel: Axes, values: Array) -> None:

@@ -40,7 +40,10 @@ def joined(*sentences: str | Literal[False]) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """The runs to draw and the style of each loss, and the sets of slices that the runs have."""
+    """The runs to draw and the style of each loss, and the sets of slices that the runs have.
+
+    `target` is NaN if there is none, or if it differs between the rows.
+    """
 
     runs: Mapping[str, tuple[StoredRun, ...]]
     styles: Mapping[str, Style]
@@ -68,7 +71,8 @@ class View:
 
 def make_view(results: Results, table: pd.DataFrame) -> View:
     """Returns the view of the rows that `shown_points` selects, in the order of the config."""
-    selected = set(shown_points(table)["name"])
+    shown = shown_points(table)
+    selected, targets = set(shown["name"]), shown["target"].unique()
     groups = zip(table["name"], results.groups.values(), strict=True)
     runs = {
         name: tuple(run for run in group if run.counted)
@@ -81,7 +85,7 @@ def make_view(results: Results, table: pd.DataFrame) -> View:
         styles=styles([name for name in table["name"] if name in selected]),
         metric=results.metric,
         higher_is_better=results.higher_is_better,
-        target=float(table["target"].iloc[0]),
+        target=float(targets[0]) if len(targets) == 1 else np.nan,
         seeds=max(len(group) for group in runs.values()),
         lines=sets(all_runs, "lines"),
         planes=sets(all_runs, "planes"),

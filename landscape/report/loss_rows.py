@@ -1,0 +1,279 @@
+"""The rows of the comparison: the runs of one loss at one point of the sweep, and their numbers."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.compare.intervals import mean_interval, wilson
+from landscape.compare.time_to_target import expected_running_time, first_reach, kaplan_meier
+from landscape.compare.tuning import LEARNS, SUCCEEDS, gain
+from landscape.report import statistics, words
+from landscape.report.results import Results, StoredRun
+from landscape.report.run_measures import MEDIANS, run_measures
+
+Array = NDArray[np.float64]
+
+# Swept options of these parts are tuned; the other swept keys are conditions of the comparison.
+_TUNED = ("optimizer", "losses")
+# A run learns only if it also closes this share of the gap between the untrained model and a
+# perfect value, since the reference may gain next to nothing.
+LEARNS_ROOM = 0.02
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """The runs of one loss at one point of the sweep.
+
+    `name` is the loss, with the swept values if it has several rows. `condition` identifies the
+    swept values that are not tuned: only rows with the same condition are compared. `counted` are
+    the runs with a result, and `measures` their numbers (`run_measures`).
+    """
+
+    name: str
+    loss: str
+    swept: Mapping[str, Any]
+    condition: str
+    metric: str
+    higher_is_better: bool
+    runs: tuple[StoredRun, ...]
+    counted: tuple[StoredRun, ...]
+    measures: tuple[Mapping[str, float], ...]
+
+    def measure(self, name: str) -> Array:
+        """Returns a measure of each counted run, (runs,); NaN if it is not finite."""
+        values = np.array([measures[name] for measures in self.measures], np.float64)
+        return np.where(np.isfinite(values), values, np.nan)
+
+    @cached_property
+    def outcomes(self) -> Array:
+        """The outcome of each counted run, (runs,); NaN if it is not finite."""
+        return self.measure("outcome")
+
+    @cached_property
+    def starts(self) -> Array:
+        """The metric of each run's untrained model, (runs,); NaN if its outcome is not finite."""
+        return np.where(np.isfinite(self.outcomes), self.measure("start"), np.nan)
+
+    @cached_property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Whether each counted run diverged, (runs,)."""
+        return np.array([run.status == "diverged" for run in self.counted], bool)
+
+    @property
+    def value(self) -> float:
+        """The mean outcome."""
+        return _mean(self.outcomes)
+
+    @property
+    def start(self) -> float:
+        """The mean metric of the untrained models."""
+        return _mean(self.starts)
+
+    @property
+    def budget(self) -> float:
+        """The number of steps of the longest run."""
+        return max((float(run.column("step")[-1]) for run in self.counted), default=np.nan)
+
+    def oriented(self, values: ArrayLike) -> Array:
+        """Returns values of the metric with a sign such that higher is better."""
+        array = np.asarray(values, np.float64)
+        return array if self.higher_is_better else -array
+
+    def gains(self, reference: "LossRow") -> Array:
+        """Returns the gain of each run, (runs,): `(M - M0) / (M_ref - M0)`, 0 if it diverged.
+
+        M_ref and M0 are the mean outcome of the reference and of its untrained models. NaN if the
+        reference itself does not close `LEARNS_ROOM` of the gap.
+        """
+        if not self._closes_gap(reference.value, reference.start):
+            return np.full(len(self.counted), np.nan)
+        initial, best = (float(v) for v in self.oriented([reference.start, reference.value]))
+        return gain(self.oriented(self.outcomes), initial, best, self.diverged)
+
+    def failures(self, reference: "LossRow") -> NDArray[np.bool_]:
+        """Returns whether each run failed, (runs,): it diverged, or it did not learn."""
+        return self.diverged | ~self._learns(self.outcomes, self.starts, self.gains(reference))
+
+    def learns(self, reference: "LossRow") -> bool:
+        """Returns whether the mean over the runs learns."""
+        return bool(self._learns(self.value, self.start, _mean(self.gains(reference))))
+
+    def _learns(self, end: ArrayLike, start: ArrayLike, gains: ArrayLike) -> NDArray[np.bool_]:
+        """Returns whether the gap is closed and the gain is at least 0.1, if it is defined."""
+        enough = np.isnan(gains) | (np.asarray(gains) >= LEARNS)
+        return np.asarray(enough & self._closes_gap(end, start))
+
+    def _closes_gap(self, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
+        end, start = np.asarray(end, np.float64), np.asarray(start, np.float64)
+        gained = self.oriented(end - start)
+        bounded = words.metric_kind(self.metric) in words.AT_MOST_ONE
+        room = np.maximum(1 - start, 0) if bounded else 0.0
+        return np.asarray((gained > 0) & (gained >= LEARNS_ROOM * room))
+
+    def steps_to_target(self, target: float) -> Array:
+        """Returns the step at which each run reached the target, (runs,); NaN if it did not.
+
+        The target is reached at the first of two successive records that meet it. A run that
+        diverged has not reached it.
+        """
+        return np.array(
+            [
+                np.nan
+                if run.status == "diverged"
+                else first_reach(
+                    run.column("step"),
+                    self.oriented(run.column(self.metric)),
+                    float(self.oriented(target)),
+                )
+                for run in self.counted
+            ]
+        )
+
+
+def _mean(values: ArrayLike) -> float:
+    finite = np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite)]
+    return float(finite.mean()) if len(finite) else np.nan
+
+
+def loss_rows(results: Results) -> list[LossRow]:
+    """Returns one row per loss and point of the sweep, losses in the order of the config."""
+    groups = results.groups
+    count = Counter(loss for loss, _ in groups)
+    rows = []
+    for (loss, _), runs in groups.items():
+        texts = swept_texts(runs[0].swept)
+        counted = tuple(run for run in runs if run.counted)
+        rows.append(
+            LossRow(
+                name=f"{loss} ({', '.join(texts)})" if count[loss] > 1 and texts else loss,
+                loss=loss,
+                swept=runs[0].swept,
+                condition=_condition(results, runs[0]),
+                metric=results.metric,
+                higher_is_better=results.higher_is_better,
+                runs=tuple(runs),
+                counted=counted,
+                measures=tuple(run_measures(run, results.metric) for run in counted),
+            )
+        )
+    return rows
+
+
+def best_row(rows: Sequence[LossRow]) -> LossRow:
+    """Returns the row with the best mean, the first of equal ones or if no row has a result."""
+    values = np.array([float(row.oriented(row.value)) for row in rows])
+    return rows[0 if np.isnan(values).all() else int(np.nanargmax(values))]
+
+
+def swept_texts(swept: Mapping[str, Any]) -> list[str]:
+    """Returns swept values as `key=value`; keys are shortened to their last word if unambiguous."""
+    last_words = [key.rsplit(".", 1)[-1] for key in swept]
+    names = last_words if len(set(last_words)) == len(last_words) else list(swept)
+    return [f"{name}={value}" for name, value in zip(names, swept.values(), strict=True)]
+
+
+def _condition(results: Results, run: StoredRun) -> str:
+    """Returns the swept values that are not tuned, as text; with one loss all values are tuned."""
+    if len(results.losses) == 1:
+        return ""
+    kept = {key: v for key, v in run.swept.items() if key.partition(".")[0] not in _TUNED}
+    return json.dumps(kept, sort_keys=True, default=str)
+
+
+def summary_columns(row: LossRow) -> dict[str, Any]:
+    """Returns outcome, states of the runs, and medians of their measures."""
+    estimate = mean_interval(row.outcomes)
+    states = Counter(run.status for run in row.runs)
+    finite = row.outcomes[np.isfinite(row.outcomes)]
+    counted = len(row.counted)
+    return {
+        "metric": row.metric,
+        "higher_is_better": row.higher_is_better,
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "lowest": float(finite.min()) if len(finite) else np.nan,
+        "highest": float(finite.max()) if len(finite) else np.nan,
+        "seeds": len(finite),
+        "runs": counted,
+        "start": row.start,
+        "diverged": states["diverged"] / counted if counted else np.nan,
+        "failed": states["failed"] + states["unreadable"],
+        "unreadable": states["unreadable"],
+        "unfinished": states["unfinished"],
+        **{
+            name: statistics.median([measures[name] for measures in row.measures])
+            for name in MEDIANS
+        },
+        "zero_runs": sum(measures["zero_gradient"] == 1 for measures in row.measures),
+    }
+
+
+def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
+    """Returns gain, and the rates of failure and of success with Wilson's intervals."""
+    gains, failures = row.gains(reference), row.failures(reference)
+    failure = wilson(int(failures.sum()), len(failures))
+    columns: dict[str, Any] = {
+        "reference": reference.name,
+        "gain": _mean(gains),
+        "learns": row.learns(reference),
+        "failures": int(failures.sum()),
+        "failure_rate": failure.value,
+        "failure_low": failure.low,
+        "failure_high": failure.high,
+    }
+    known = len(gains) > 0 and not np.isnan(gains).all()
+    success = wilson(int((gains >= SUCCEEDS).sum()), len(gains) if known else 0)
+    return columns | {
+        "success_rate": success.value,
+        "success_low": success.low,
+        "success_high": success.high,
+    }
+
+
+def derived_target(reference: LossRow) -> float:
+    """Returns `M0 + 0.95 (M_ref - M0)` on the evaluation split, the default target.
+
+    NaN if the reference does not learn. M_ref and M0 are means over the runs of the reference, at the end and at the start. A run that
+    diverged counts in M_ref with its start.
+    """
+    if not reference.learns(reference):
+        return np.nan
+    start = _mean([run.first(reference.metric) for run in reference.counted])
+    end = _mean([evaluation_end(run, reference.metric) for run in reference.counted])
+    return start + SUCCEEDS * (end - start)
+
+
+def evaluation_end(run: StoredRun, metric: str) -> float:
+    """Returns the metric on the evaluation split at the end, at the start if the run diverged."""
+    values = run.column(metric)
+    return float(values[0] if run.status == "diverged" else values[-1])
+
+
+def target_columns(row: LossRow, target: float) -> dict[str, Any]:
+    """Returns the columns about the target; a run that never meets it is censored, not dropped."""
+    steps = row.steps_to_target(target)
+    reached = int(np.isfinite(steps).sum())
+    known = len(steps) > 0 and not np.isnan(target)
+    return {
+        "target": target,
+        "reached": reached / len(steps) if known else np.nan,
+        "reached_runs": reached,
+        "steps_to_target": _median_steps(steps, row.budget) if known else np.nan,
+        "expected_steps": expected_running_time(steps, row.budget) if known else np.nan,
+    }
+
+
+def _median_steps(steps: Array, budget: float) -> float:
+    """Returns the first step by which half of the runs have reached the target (Kaplan-Meier)."""
+    censored = np.isnan(steps)
+    curve = kaplan_meier(np.where(censored, budget, steps), censored)
+    half = np.flatnonzero(curve.share >= 0.5 - 1e-9)
+    return float(curve.steps[half[0]]) if len(half) else np.nan

@@ -1,0 +1,84 @@
+"""The notes below the comparison: target, reference, baselines, and how the losses are compared."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from landscape.compare.joint_test import FEWEST_SEEDS
+from landscape.compare.tuning import SUCCEEDS
+from landscape.report import words
+from landscape.report.cautions import baselines
+from landscape.report.comparison import shown_points
+from landscape.report.loss_rows import LossRow
+from landscape.report.results import Results
+
+_BASELINES = {
+    "majority_class": "always the commonest class",
+    "mean": "always the mean",
+    "untrained": "the untrained model",
+}
+
+
+def notes(
+    results: Results, rows: Sequence[LossRow], table: pd.DataFrame, cautions: Sequence[str]
+) -> list[str]:
+    """Returns the notes as sentences, the reasons for caution first."""
+    metric = words.metric_label(results.metric)
+    texts = [f"Warning: {text}." for text in (*results.warnings, *cautions)]
+    texts += [_may_be_best(table, metric), _target(results, table), _baselines(results, rows)]
+    if len(shown_points(table)) < len(table):
+        texts.append(
+            "The comparison and the figures show each swept loss at the point of the sweep with "
+            f"the best {metric}. The point was selected by the numbers shown, so its mean is "
+            "slightly optimistic; the joint p accounts for the selection. The sweep table has "
+            "every point."
+        )
+    texts.append(
+        "Losses are compared by the task metric, never by their own values, whose units differ. "
+        "Runs are paired by seed: all losses of a seed share initial parameters and data order. "
+        f"The test needs {FEWEST_SEEDS} seeds. Its p is about this data set: the seeds split one "
+        "pool of examples, and the corrected interval of the difference accounts for that."
+    )
+    if any(run.problem for run in results.runs):
+        texts.append("Some files could not be read and are left out; see the section on failures.")
+    if results.problem:
+        texts.append(f"Measurements across runs are left out: {results.problem}.")
+    return list(filter(None, texts))
+
+
+def _may_be_best(table: pd.DataFrame, metric: str) -> str:
+    """Returns the set of rows that may have the best metric, if there is something to compare."""
+    names = list(table.loc[table["may_be_best"], "name"])
+    if len(table) < 2 or not names or len(names) > words.MOST_POINTS:
+        return ""
+    if len(names) == len(table):
+        return f"Any of the losses may have the best {metric}: the runs tell none apart."
+    verb = "is the only one that may" if len(names) == 1 else "may"
+    return f"{words.listed(names)} {verb} have the best {metric}: each other one is worse or fails."
+
+
+def _target(results: Results, table: pd.DataFrame) -> str:
+    targets = table["target"].dropna().unique()
+    if not len(targets):
+        return (
+            "There is no target: the config sets none, and the reference, "
+            f"{results.reference}, does not learn."
+        )
+    if results.settings is not None and results.settings.target is not None:
+        return f"The target is {words.metric_value(results.metric, targets[0])}, set in the config."
+    rule = (
+        f"the value at which {words.percent(SUCCEEDS)} % of the gain of the reference, "
+        f"{results.reference}, over its untrained model is reached"
+    )
+    if len(targets) > 1:
+        return f"The target is {rule}, under the same conditions."
+    return f"The target is {words.metric_value(results.metric, targets[0])}, {rule}."
+
+
+def _baselines(results: Results, rows: Sequence[LossRow]) -> str:
+    texts = [
+        f"{_BASELINES.get(name, name)} {words.metric_number(results.metric, value)}"
+        for name, value in baselines(rows).items()
+    ]
+    metric = words.metric_label(results.metric)
+    return f"Baselines of the {metric} on the test split: {', '.join(texts)}." if texts else ""

@@ -1,0 +1,102 @@
+"""Numbers of one run: outcome, gradients, dead shares, shape of lines; and the table of runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from landscape.errors import last_line
+from landscape.numerics.geometry import relative_rise, roughness
+from landscape.report import audits, check_results, curvature_table, words
+from landscape.report.geometry_table import mean
+from landscape.report.results import Results, StoredRun
+from landscape.report.sets import labels
+
+GRADIENT = "gradient_norm/global"
+# Measures whose median over runs the comparison shows.
+MEDIANS = (
+    "diverged_step",
+    "gradient_start",
+    "gradient_end",
+    "zero_gradient",
+    "vanishing",
+    "exploding",
+    *(f"dead_{name}" for name in words.DEAD),
+    "relative_rise",
+    "roughness",
+)
+
+
+def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
+    """Returns the measures of one run that has a trace, by name."""
+    steps = max(float(run.column("step")[-1]), 1.0)
+    measures = {
+        "outcome": run.outcome(metric),
+        "start": _start(run, metric),
+        "diverged_step": run.diverged_step,
+        "gradient_start": run.first(GRADIENT),
+        "gradient_end": run.last(GRADIENT),
+        "zero_gradient": _zero_gradient(run, steps),
+        "vanishing": _share_of_steps(run, "steps/vanishing", steps),
+        "exploding": _share_of_steps(run, "steps/exploding", steps),
+    }
+    measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in words.DEAD}
+    return measures | slice_measures(run)
+
+
+def _start(run: StoredRun, metric: str) -> float:
+    """Returns the metric of the untrained model, on the split of the outcome."""
+    judged = run.summary and run.summary.test_initial.get(metric)
+    return run.first(metric) if judged is None else judged
+
+
+def _zero_gradient(run: StoredRun, steps: float) -> float:
+    """Returns the share of steps with a zero gradient, of the recorded steps if not counted."""
+    counted = _share_of_steps(run, "steps/dead", steps)
+    return float(np.mean(run.column(GRADIENT) == 0)) if np.isnan(counted) else counted
+
+
+def _share_of_steps(run: StoredRun, name: str, steps: float) -> float:
+    return min(run.last(name) / steps, 1.0)
+
+
+def slice_measures(run: StoredRun) -> dict[str, float]:
+    """Returns relative rise and roughness of the first lines at the trained point, as means."""
+    label = next(iter(labels(run, "lines", ("trained",))), None)
+    lines = run.slices.get(f"trained/lines/{label}/risk")
+    if lines is None or lines.ndim != 2 or not lines.size:
+        return {"relative_rise": np.nan, "roughness": np.nan}
+    center = float(run.slices.get("trained/center/risk", np.nan))
+    rise = relative_rise(lines, center, run.first("risk/evaluation"))
+    return {"relative_rise": mean(rise), "roughness": mean(roughness(lines))}
+
+
+def run_table(results: Results, steps_to_target: Mapping[str, float]) -> pd.DataFrame:
+    """Returns one tidy row per run: its settings, its status, and every measure.
+
+    `steps_to_target` is by the name of the run; see `comparison.steps_to_target`.
+    """
+    audited = any(run.audit is not None for run in results.runs)
+    rows = [_run_row(results, run, steps_to_target, audited) for run in results.runs]
+    table = pd.DataFrame(rows)
+    table["seed"] = table["seed"].astype("Int64")
+    return table
+
+
+def _run_row(
+    results: Results, run: StoredRun, steps_to_target: Mapping[str, float], audited: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": run.name, "loss": run.loss, "seed": run.seed}
+    row |= {key: run.swept.get(key) for key in results.swept} | {"status": run.status}
+    if run.counted:
+        row |= run_measures(run, results.metric)
+        row |= {"steps_to_target": steps_to_target.get(run.name, np.nan)}
+        names = ("risk/batch", "risk/evaluation", *(run.summary.metrics if run.summary else ()))
+        row |= {name: run.last(name) for name in names if name in run.trace}
+        parameters = run.summary and run.summary.parameters
+        row |= {"parameters": np.nan if parameters is None else parameters}
+        row |= curvature_table.run_measures(run) | check_results.columns([run])
+    if audited:
+        row |= audits.columns(run.audit)
+    return row | {"error": last_line(run.error) or run.problem}
