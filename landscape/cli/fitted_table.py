@@ -1,17 +1,16 @@
 """Tables that fit the terminal: no cell is cut or broken, and no column is left out."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.table import Table
 from rich.text import Text
 
 from landscape.errors import printable
 
 _GAP = 2  # blanks between two columns
-_LONGEST_NAME = 32  # characters; longer lines of the first column are folded
+_LONGEST_NAME = 32  # columns; longer lines of the first cell of a row are folded
 
 
 def fitted_tables(
@@ -37,7 +36,7 @@ def fitted_tables(
 
 def _folded(text: str) -> str:
     lines = text.split("\n")
-    return "\n".join(part for line in lines for part in textwrap.wrap(line, _LONGEST_NAME) or [""])
+    return "\n".join(part for line in lines for part in chop_cells(line, _LONGEST_NAME) or [""])
 
 
 def _total_width(columns: Sequence[Sequence[str]]) -> int:

@@ -88,7 +88,7 @@ def _condition_columns(results: Results, rows: Sequence[LossRow]) -> dict[str, d
     reference = reference_row(results, rows)
     target, width = target_of(results, reference), margin(results, reference)
     pairs = pair_columns(rows, reference, width)
-    rates = rate_columns(rows, reference)
+    rates = rate_columns(results, rows, reference)
     numbers = sweep_columns(rows)
     return {
         row.name: summary_columns(row)

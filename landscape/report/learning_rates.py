@@ -7,7 +7,7 @@ import numpy as np
 
 from landscape.catalog.menu import menu
 from landscape.report.loss_rows import LossRow
-from landscape.report.results import StoredRun
+from landscape.report.results import RateGrid, Results, StoredRun
 
 
 def learning_rate(run: StoredRun) -> float:
@@ -26,19 +26,25 @@ def row_rate(row: LossRow) -> float:
     return next((learning_rate(run) for run in row.runs), np.nan)
 
 
-def rate_columns(rows: Sequence[LossRow], reference: LossRow) -> dict[str, dict[str, Any]]:
+def rate_columns(
+    results: Results, rows: Sequence[LossRow], reference: LossRow
+) -> dict[str, dict[str, Any]]:
     """Returns the learning rate of each row by name, and what its loss does at other rates.
 
-    `rates` are all rates of the loss, ascending, and `rate_learns` tells whether it learns at any
-    of them.
+    `rates` are all rates of the loss, ascending, and `rate_learns` is whether it learns at any of
+    them: those of its tuning, else those of the sweep.
     """
-    columns = {}
-    for row in rows:
-        same = [other for other in rows if other.loss == row.loss]
-        known = {rate for other in same if not np.isnan(rate := row_rate(other))}
-        columns[row.name] = {
+    grids: dict[str, RateGrid] = {}
+    for loss in dict.fromkeys(row.loss for row in rows):
+        same = [row for row in rows if row.loss == loss]
+        known = {rate for row in same if not np.isnan(rate := row_rate(row))}
+        learns = any(row.learns(reference) for row in same)
+        grids[loss] = results.tuned.get(loss) or RateGrid(tuple(sorted(known)), learns)
+    return {
+        row.name: {
             "learning_rate": row_rate(row),
-            "rates": tuple(sorted(known)),
-            "rate_learns": any(other.learns(reference) for other in same),
+            "rates": grids[row.loss].rates,
+            "rate_learns": grids[row.loss].learns,
         }
-    return columns
+        for row in rows
+    }

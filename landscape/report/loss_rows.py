@@ -241,8 +241,8 @@ def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
 def derived_target(reference: LossRow) -> float:
     """Returns `M0 + 0.95 (M_ref - M0)` on the evaluation split, the default target.
 
-    NaN if the reference does not learn. M_ref and M0 are means over the runs of the reference, at the end and at the start. A run that
-    diverged counts in M_ref with its start.
+    NaN if the reference does not learn. M_ref and M0 are means over its runs, at the end and at the
+    start; a run that diverged counts in M_ref with its start.
     """
     if not reference.learns(reference):
         return np.nan

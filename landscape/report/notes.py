@@ -67,12 +67,12 @@ def _target(results: Results, table: pd.DataFrame) -> str:
     if results.settings is not None and results.settings.target is not None:
         return f"The target is {words.metric_value(results.metric, targets[0])}, set in the config."
     rule = (
-        f"the value at which {words.percent(SUCCEEDS)} % of the gain of the reference, "
-        f"{results.reference}, over its untrained model is reached"
+        f"{words.percent(SUCCEEDS)} % of what the reference, {results.reference}, gains over its "
+        "untrained model"
     )
     if len(targets) > 1:
-        return f"The target is {rule}, under the same conditions."
-    return f"The target is {words.metric_value(results.metric, targets[0])}, {rule}."
+        return f"The target is {rule} under the same conditions."
+    return f"The target is {words.metric_value(results.metric, targets[0])}: {rule}."
 
 
 def _baselines(results: Results, rows: Sequence[LossRow]) -> str:

@@ -1,10 +1,10 @@
 """Reads the results of an experiment: its runs, and the measurements between them."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from landscape import config
 from landscape.config import Experiment
@@ -19,13 +19,20 @@ from landscape.storage.records import CrossRunRecord
 __all__ = ["COUNTED", "STATES", "Results", "StoredRun", "read"]
 
 
+class RateGrid(NamedTuple):
+    """The learning rates at which a loss was tuned, and whether it learns at any of them."""
+
+    rates: tuple[float, ...]
+    learns: bool
+
+
 @dataclass(frozen=True)
 class Results:
     """All runs of an experiment, their common settings, and the measurements across runs.
 
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     `warnings` name files that were changed or cannot be verified. `reference` is the label of the
-    loss that others are compared with. `tuned`: the learning rate of each loss was tuned.
+    loss that others are compared with. `tuned` has the grid of each loss whose rate was tuned.
     """
 
     directory: Path
@@ -40,7 +47,7 @@ class Results:
     across: CrossRunRecord | None = None
     problem: str = ""
     warnings: tuple[str, ...] = ()
-    tuned: bool = False
+    tuned: Mapping[str, RateGrid] = field(default_factory=dict)
 
     @property
     def unreadable(self) -> dict[str, str]:

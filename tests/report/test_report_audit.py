@@ -13,6 +13,7 @@ from synthetic_runs import LOSSES, Loss, audit, write_experiment
 from landscape.report import audits, tables, words
 from landscape.report.assemble import build
 from landscape.report.comparison import compare
+from landscape.report.comparison_texts import display
 from landscape.report.results import read
 from landscape.report.run_measures import run_table
 

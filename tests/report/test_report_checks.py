@@ -8,10 +8,11 @@ from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.report import check_results
 from landscape.report.comparison import compare
+from landscape.report.comparison_texts import display
 from landscape.report.figures import direction_panels, line_panels, rendering, spectrum_panels
 from landscape.report.figures.view import make_view
 from landscape.report.results import read
-from landscape.report.tables import display, failures
+from landscape.report.tables import failures
 from landscape.storage import schema
 from landscape.storage.records import Check
 

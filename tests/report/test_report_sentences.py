@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from landscape.report.sentences import learns, sentence
+from landscape.report.sentences import sentence
 
 LEARNER = {
     "name": "a",
@@ -12,11 +12,14 @@ LEARNER = {
     "higher_is_better": True,
     "value": 0.95,
     "start": 0.1,
-    "gain": 1.0,
+    "learns": True,
     "target": 0.9,
     "reached_runs": 6,
     "steps_to_target": 140.0,
+    "expected_steps": 150.0,
     "seeds": 6,
+    "runs": 6,
+    "failures": 0,
     "diverged": 0.0,
     "diverged_step": math.nan,
     "failed": 0,
@@ -30,68 +33,116 @@ LEARNER = {
     "dead_components": 0.0,
     "dead_weights": 0.0,
     "dead_units": 0.0,
-    "best": "a",
-    "rivals": 1,
-    "ties": 0,
+    "best_step": 100.0,
+    "lost_after_best": math.nan,
+    "lost_low": math.nan,
+    "margin": 0.01,
+    "learning_rate": 0.001,
+    "rates": (0.001,),
+    "rate_learns": True,
+    "reference": "b",
+    "reference_failures": 0,
+    "reference_runs": 6,
     "pairs": 6,
     "difference": math.nan,
     "p_value": math.nan,
+    "verdict": "",
+    "may_be_best": False,
+    "rivals": (),
+    "compared": 1,
+    "top": False,
 }
-STUCK = LEARNER | {"value": 0.11, "gain": 0.01, "reached_runs": 0, "best": "b"}
+REACHES = "reaches 90.0 % accuracy in 140 steps (median)"
+STUCK = LEARNER | {
+    "value": 0.11,
+    "learns": False,
+    "reached_runs": 0,
+    "failures": 6,
+    "rate_learns": False,
+}
+TOP = {"top": True, "may_be_best": True, "compared": 3, "rivals": ("b", "c")}
 CASES = {
-    "learns": ({}, "reaches 90.0 % accuracy in 140 steps (median); best accuracy of all"),
+    "learns": ({}, REACHES),
     "one seed": (
-        {"seeds": 1, "reached_runs": 1, "rivals": 0},
+        {"seeds": 1, "runs": 1, "reached_runs": 1},
         "reaches 90.0 % accuracy in 140 steps",
     ),
     "some": (
-        {"reached_runs": 2, "rivals": 0},
-        "reaches 90.0 % accuracy in 2 of 6 runs, in 140 steps (median of those)",
+        {"reached_runs": 2, "steps_to_target": math.nan, "expected_steps": 1340.4},
+        "reaches 90.0 % accuracy in 2 of 6 runs, once per 1340 steps of training",
     ),
     "none": (
-        {"reached_runs": 0, "rivals": 0},
+        {"reached_runs": 0},
         "learns (95.0 % accuracy) but never reaches the target of 90.0 % accuracy",
     ),
-    "no target": ({"target": math.nan, "rivals": 0}, "learns: from 10.0 % to 95.0 % accuracy"),
+    "no target": ({"target": math.nan}, "learns: from 10.0 % to 95.0 % accuracy"),
     "other metric": (
-        {"metric": "r2", "target": 0.51, "rivals": 0},
+        {"metric": "r2", "target": 0.51},
         "reaches R² 0.510 in 140 steps (median)",
     ),
-    "dead units": (
-        {"dead_units": 0.33, "rivals": 0},
-        "reaches 90.0 % accuracy in 140 steps (median); 33 % of the units are dead at the end",
-    ),
+    "dead units": ({"dead_units": 0.33}, f"{REACHES}; 33 % of the units are dead at the end"),
     "dead examples": (
-        {"dead_examples": 0.7, "rivals": 0},
-        "reaches 90.0 % accuracy in 140 steps (median); "
-        "at the end 70 % of the examples give no gradient",
+        {"dead_examples": 0.7},
+        f"{REACHES}; at the end 70 % of the examples give no gradient",
     ),
     "vanishing": (
-        {"vanishing": 0.8, "rivals": 0},
-        "reaches 90.0 % accuracy in 140 steps (median); "
-        "gradients vanishing but not zero in 80 % of the steps",
+        {"vanishing": 0.8},
+        f"{REACHES}; gradients vanishing but not zero in 80 % of the steps",
     ),
+    "overfits": (
+        {"lost_after_best": 0.024, "lost_low": 0.012},
+        f"{REACHES}; overfits: loses 2.4 points after its best step, 100 (median)",
+    ),
+    "loses less than the margin": ({"lost_after_best": 0.009, "lost_low": 0.007}, REACHES),
+    "may not lose": ({"lost_after_best": 0.024, "lost_low": -0.001}, REACHES),
     "diverged": (
-        {"diverged": 0.5, "diverged_step": 80.0, "reached_runs": 3, "rivals": 0},
-        "reaches 90.0 % accuracy in 3 of 6 runs, in 140 steps (median of those); "
+        {"diverged": 0.5, "diverged_step": 80.0, "reached_runs": 3, "failures": 3},
+        "reaches 90.0 % accuracy in 3 of 6 runs, once per 150 steps of training; "
         "diverged in 3 of 6 runs at step 80 (median)",
     ),
-    "all diverged": (
-        {"diverged": 1.0, "diverged_step": 80.0, "value": 0.1},
-        "diverged in all 6 runs at step 80 (median)",
+    "some do not learn": ({"failures": 2}, f"{REACHES}; does not learn in 2 of 6 runs"),
+    "one diverged and one does not learn": (
+        {"failures": 2, "diverged": 1 / 6, "diverged_step": 80.0},
+        f"{REACHES}; diverged in 1 of 6 runs at step 80; does not learn in 1 of 6 runs",
     ),
     "worse": (
-        {"best": "b", "p_value": 0.03125, "difference": -0.1},
-        "reaches 90.0 % accuracy in 140 steps (median); worse than b (p = 0.031)",
+        {"verdict": "worse", "p_value": 0.03125, "difference": -0.104},
+        f"{REACHES}; worse than b by 10 points (joint p = 0.031)",
     ),
-    "inconclusive": (
-        {"best": "b", "p_value": 0.2, "difference": -0.1},
-        "reaches 90.0 % accuracy in 140 steps (median); inconclusive against b (p = 0.200)",
+    "better": (
+        {"verdict": "better", "p_value": 0.0002, "difference": 0.012},
+        f"{REACHES}; better than b by 1.2 points (joint p < 0.001)",
+    ),
+    "equivalent": ({"verdict": "equivalent"}, f"{REACHES}; equivalent to b within 1 point"),
+    "undecided": (
+        {"verdict": "undecided", "p_value": 0.2, "difference": -0.1},
+        f"{REACHES}; undecided against b (joint p = 0.200)",
     ),
     "few seeds": (
-        {"best": "b", "p_value": 0.125, "pairs": 4, "difference": -0.1},
-        "reaches 90.0 % accuracy in 140 steps (median); "
-        "inconclusive against b: 4 paired seeds are too few",
+        {"verdict": "undecided", "pairs": 4, "difference": -0.1},
+        f"{REACHES}; undecided against b: 4 paired seeds are too few, 6 are needed",
+    ),
+    "no common seed": (
+        {"verdict": "undecided", "pairs": 0},
+        f"{REACHES}; has no seed in common with b",
+    ),
+    "rates differ": (
+        {"verdict": "rates differ", "failures": 2, "p_value": 0.03},
+        f"{REACHES}; does not learn in 2 of 6 runs; fails in 2 of 6 runs, b in 0 of 6: "
+        "the rates differ, not only the means",
+    ),
+    "highest": (TOP, f"{REACHES}; highest accuracy of 3, not distinguishable from b and c"),
+    "highest of many": (
+        TOP | {"compared": 9, "rivals": tuple("bcde")},
+        f"{REACHES}; highest accuracy of 9, not distinguishable from 4 others",
+    ),
+    "lowest": (
+        TOP | {"metric": "rmse", "higher_is_better": False, "target": math.nan},
+        "learns: from 0.100 to RMSE 0.950; lowest RMSE of 3, not distinguishable from b and c",
+    ),
+    "only one may be best": (
+        TOP | {"rivals": ()},
+        f"{REACHES}; highest accuracy of 3, and the only one that may be best",
     ),
     "failed": (
         {"seeds": 0, "failed": 6, "value": math.nan},
@@ -102,9 +153,8 @@ CASES = {
         "no result: all 2 runs are damaged: ValueError: no",
     ),
     "some failed and some damaged": (
-        {"best": "b", "p_value": 0.2, "difference": -0.1, "failed": 3, "unreadable": 1},
-        "reaches 90.0 % accuracy in 140 steps (median); 2 more runs failed; "
-        "1 more run is damaged; inconclusive against b (p = 0.200)",
+        {"failed": 3, "unreadable": 1},
+        f"{REACHES}; 2 more runs failed; 1 more run is damaged",
     ),
     "unfinished": ({"seeds": 0, "unfinished": 6, "value": math.nan}, "no run has finished"),
 }
@@ -117,7 +167,7 @@ def test_learners(case):
 
 
 def test_a_gradient_of_zero_is_named_as_the_cause():
-    row = STUCK | {"zero_runs": 6, "zero_gradient": 1.0, "rivals": 0, "best": ""}
+    row = STUCK | {"zero_runs": 6, "zero_gradient": 1.0}
     assert sentence(row, "") == "never learns: the gradient is exactly zero from the first step"
     assert sentence(row | {"zero_runs": 2}, "").endswith("from the first step in 2 of 6 runs")
 
@@ -132,26 +182,35 @@ def test_a_gradient_of_zero_is_named_as_the_cause():
     ],
 )
 def test_other_causes_of_not_learning(changes, cause):
-    expected = f"does not learn (from 10.0 % to 11.0 % accuracy){cause}"
-    assert sentence(STUCK | {"best": ""} | changes, "") == expected
+    text = "does not learn at learning rate 0.001 (from 10.0 % to 11.0 % accuracy)"
+    assert sentence(STUCK | changes, "") == text + cause
 
 
-def test_only_a_learner_alone_at_the_top_is_called_best():
-    assert "best" not in sentence(LEARNER | {"ties": 1}, "")
-    assert "best" not in sentence(STUCK | {"best": "a"}, "")
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"rates": (0.001, 0.01, 0.1)}, " at any of 3 learning rates from 0.001 to 0.1"),
+        ({"rates": (0.001, 0.01, 0.1), "rate_learns": True}, " at learning rate 0.001"),
+        ({"learning_rate": math.nan, "rates": ()}, ""),
+    ],
+)
+def test_not_learning_is_limited_to_the_rates_that_were_tried(changes, where):
+    assert sentence(STUCK | changes, "").startswith(f"does not learn{where} (from ")
+    lost = {"diverged": 1.0, "diverged_step": 80.0, "value": 0.1}
+    expected = f"diverged{where} in all 6 runs at step 80 (median)"
+    assert sentence(STUCK | lost | changes, "") == expected
+
+
+def test_no_loss_that_does_not_learn_is_called_highest():
+    assert "highest" not in sentence(STUCK | TOP, "")
+
+
+def test_nothing_is_called_best_of_all_or_equal():
+    texts = [sentence(LEARNER | changes, "") for changes, _ in CASES.values()]
+    assert not any("of all" in text or "equally" in text for text in texts)
 
 
 def test_a_negative_r2_is_called_worse_than_the_mean():
     row = LEARNER | {"metric": "r2", "start": -3.0, "value": -1.0, "target": math.nan}
     assert "worse than always predicting the mean" in sentence(row, "")
     assert "the mean" not in sentence(row | {"value": 0.2}, "")
-
-
-def test_what_counts_as_learning():
-    error = LEARNER | {"metric": "rmse", "higher_is_better": False}
-    assert learns(LEARNER)
-    assert not learns(LEARNER | {"value": 0.1}), "nothing gained"
-    assert not learns(LEARNER | {"value": 0.15, "gain": 0.06}), "far less than the best"
-    assert not learns(LEARNER | {"value": 0.11, "gain": 1.0}), "the best gains next to nothing"
-    assert learns(error | {"start": 2.0, "value": 1.0})
-    assert not learns(error | {"start": 1.0, "value": 2.0})

@@ -4,8 +4,12 @@ import re
 
 import pandas as pd
 import pytest
+from synthetic_runs import Loss, write_experiment
 
-from landscape.report import tables, words
+from landscape.report import words
+from landscape.report.comparison import compare
+from landscape.report.comparison_texts import display
+from landscape.report.results import read
 
 NASTY = "bad_<b>|&$x$%"
 
@@ -44,18 +48,35 @@ def test_the_failures_have_reasons(experiment):
 
 def test_a_terminal_gets_short_texts(experiment):
     table = experiment[1].comparison
-    shown = tables.display(table)
+    shown = display(table)
     best = table.iloc[0]
     assert shown["loss"].tolist()[0] == "cross_entropy"
     assert shown["accuracy % [95 % CI]"][0] == (
         f"{100 * best['value']:.1f} [{100 * best['low']:.1f}, {100 * best['high']:.1f}]"
     )
+    assert shown["fails"].tolist() == ["0/6", "0/6", "0/6", "3/6", "6/6", words.MISSING]
     assert shown["reached"][0] == f"6/6 in {best['steps_to_target']:.0f}"
     zero = shown.set_index("loss").loc["zero_one"]
     assert zero["gradient"] == "0→0" and zero["dead % e/c/w/u"] == "all 100"
     assert shown.map(lambda cell: isinstance(cell, str)).to_numpy().all()
     widths = shown.drop(columns="finding").map(len).max()
     assert widths.sum() + 3 * len(widths) <= 84
+
+
+def test_swept_values_stand_below_the_name_of_a_loss_that_has_them(tmp_path):
+    losses = (Loss("plain"), Loss("focal"))
+    points = {
+        "plain": [({"optimizer.learning_rate": 0.01}, losses[0])],
+        "focal": [({"optimizer.learning_rate": 0.01, "losses.focal.gamma": 2}, losses[1])],
+    }
+    directory = write_experiment(tmp_path / "x", losses, 3, with_slices=False, points=points)
+    shown = display(compare(read(directory)))
+    assert shown["loss"].tolist() == [
+        "plain\nlearning_rate=0.01",
+        "focal\nlearning_rate=0.01\ngamma=2",
+    ]
+    assert list(shown)[1] == "accuracy % (seeds)"
+    assert shown.iloc[0, 1].count(" to ") == 1  # the lowest and the highest of three seeds
 
 
 @pytest.mark.parametrize(
