@@ -67,7 +67,7 @@ class CompareResults:
         """Returns the metric of the untrained models on the split that judges, likewise."""
         metric = self.record.metric
         runs = self.finished(names)
-        return np.array([np.nan if run is None else _untrained(run, metric) for run in runs])
+        return np.array([np.nan if run is None else run.untrained(metric) for run in runs])
 
     def ended(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Returns which of these runs have a result or failed, shape (runs,)."""
@@ -85,10 +85,6 @@ def _evaluation(run: StoredRun | None, metric: str) -> float:
     if run is None:
         return np.nan
     return run.first(metric) if run.status == "diverged" else float(run.column(metric)[-1])
-
-
-def _untrained(run: StoredRun, metric: str) -> float:
-    return run.first(metric)
 
 
 def read(results: Results, problems: list[str]) -> CompareResults | None:

@@ -10,8 +10,8 @@ from landscape.compare.tuning import LEARNS, SUCCEEDS
 from landscape.report import audits, words
 from landscape.report.comparison_texts import (
     ends_text,
-    estimate_text,
     interval_text,
+    outcome_text,
     reached_text,
     share_text,
     swept_text,
@@ -64,7 +64,7 @@ def _outcome_columns(metric: str) -> list[TableColumn]:
     return [
         TableColumn(
             f"{metric} [95 % CI]",
-            estimate_text,
+            outcome_text,
             f"mean over seeds of the final {metric}, on the test split if it was measured, and its "
             f"95 % interval: Student's t, corrected for skewness (Hall 1992). Below {FEWEST} seeds "
             "there is no interval, and the lowest and the highest seed are shown in parentheses. A "

@@ -15,7 +15,7 @@ def swept_text(value: object) -> str:
     return words.MISSING if missing else str(value)
 
 
-def estimate_text(row: pd.Series) -> str:
+def outcome_text(row: pd.Series) -> str:
     """Formats `0.968 [0.961, 0.973]`, below five seeds `0.968 (0.961 to 0.973)`."""
     return _estimate(row, words.decimal)
 

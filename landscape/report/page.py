@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 
 from landscape.report import audits, escapes, interactive, words
-from landscape.report.comparison_texts import estimate_text, reached_text
+from landscape.report.comparison_texts import outcome_text, reached_text
 from landscape.report.figures.view import Picture, View
 from landscape.report.results import STATES, Results
 from landscape.report.tables import MOST_ROWS, ReportTable
@@ -145,7 +145,7 @@ def _verdicts(view: View, comparison: pd.DataFrame) -> list[dict[str, str]]:
         {
             "loss": str(row["name"]),
             "color": view.styles[row["name"]].color,
-            "value": estimate_text(row),
+            "value": outcome_text(row),
             "reached": reached_text(row),
             "steps": words.count(row["steps_to_target"]),
             "finding": str(row["finding"]),

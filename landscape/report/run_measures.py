@@ -33,7 +33,7 @@ def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
     steps = max(float(run.column("step")[-1]), 1.0)
     measures = {
         "outcome": run.outcome(metric),
-        "start": _start(run, metric),
+        "start": run.untrained(metric),
         "diverged_step": run.diverged_step,
         "gradient_start": run.first(GRADIENT),
         "gradient_end": run.last(GRADIENT),
@@ -43,12 +43,6 @@ def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
     }
     measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in words.DEAD}
     return measures | slice_measures(run)
-
-
-def _start(run: StoredRun, metric: str) -> float:
-    """Returns the metric of the untrained model, on the split of the outcome."""
-    judged = run.summary and run.summary.test_initial.get(metric)
-    return run.first(metric) if judged is None else judged
 
 
 def _zero_gradient(run: StoredRun, steps: float) -> float:

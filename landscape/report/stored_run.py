@@ -91,10 +91,15 @@ class StoredRun:
         it would flatter its loss, and its last finite value would hide the failure, so it counts as
         if it had learned nothing.
         """
-        summary = self.summary or SummaryRecord("", "", {})
         if self.status == "diverged":
-            return summary.test_initial.get(metric, self.first(metric))
+            return self.untrained(metric)
+        summary = self.summary or SummaryRecord("", "", {})
         last = float(self.column(metric)[-1])
         if self.config is not None and self.config.stop == "best":
             return summary.test_at_best.get(metric, summary.best.get(metric, last))
         return summary.test.get(metric, last)
+
+    def untrained(self, metric: str) -> float:
+        """Returns the metric of the initial model, on the split of `outcome`."""
+        first = self.first(metric)
+        return first if self.summary is None else self.summary.test_initial.get(metric, first)

@@ -1,12 +1,13 @@
 """Tables of the report: columns with definitions, and the formats Markdown and LaTeX."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from landscape.errors import last_line
-from landscape.report import escapes
+from landscape.report import escapes, words
 from landscape.report.results import Results
 
 # Of longer tables, only csv has all rows.
@@ -37,6 +38,14 @@ def varying_column(
 ) -> list[TableColumn]:
     """Returns the column in a list, which is empty if all rows have the same value."""
     return [value_column(name, definition, to_text)] if table[name].nunique() > 1 else []
+
+
+def estimate_text(row: pd.Series) -> str:
+    """Formats `0.968 [0.961, 0.973]`, without the bracket if the interval is undefined."""
+    value = words.decimal(row["value"])
+    if math.isnan(row["low"]):
+        return value
+    return f"{value} [{words.decimal(row['low'])}, {words.decimal(row['high'])}]"
 
 
 class ReportTable(NamedTuple):
