@@ -32,7 +32,7 @@ class Results:
 
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     `warnings` name files that were changed or cannot be verified. `reference` is the label of the
-    loss that others are compared with. `tuned` has the grid of each loss whose rate was tuned.
+    loss that others are compared with, the first one if empty. `tuned` has the grid of each loss whose rate was tuned.
     """
 
     directory: Path
@@ -43,10 +43,10 @@ class Results:
     swept: tuple[str, ...]
     metric: str
     higher_is_better: bool
-    reference: str
     across: CrossRunRecord | None = None
     problem: str = ""
     warnings: tuple[str, ...] = ()
+    reference: str = ""
     tuned: Mapping[str, RateGrid] = field(default_factory=dict)
 
     @property

@@ -73,7 +73,7 @@ def test_swept_values_stand_below_the_name_of_a_loss_that_has_them(tmp_path):
     shown = display(compare(read(directory)))
     assert shown["loss"].tolist() == [
         "plain\nlearning_rate=0.01",
-        "focal\nlearning_rate=0.01\ngamma=2",
+        "focal\ngamma=2\nlearning_rate=0.01",
     ]
     assert list(shown)[1] == "accuracy % (seeds)"
     assert shown.iloc[0, 1].count(" to ") == 1  # the lowest and the highest of three seeds

@@ -33,7 +33,7 @@ def test_an_unchanged_report_is_up_to_date_and_has_the_printed_comparison(built)
     assert record is not None and record.unreadable == {}
     (row,) = record.rows
     assert row[0] == "cross_entropy" and row[-1] == report.comparison["finding"][0]
-    assert record.headings[:2] == ("loss", "accuracy % [95 % CI]")
+    assert record.headings[:2] == ("loss", "accuracy % (seeds)")
 
 
 def test_a_changed_number_in_its_record_makes_it_outdated(built):
