@@ -32,7 +32,8 @@ class Results:
 
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     `warnings` name files that were changed or cannot be verified. `reference` is the label of the
-    loss that others are compared with, the first one if empty. `tuned` has the grid of each loss whose rate was tuned.
+    loss that others are compared with, the first one if empty. `tuned` has the grid of each loss
+    whose rate was tuned.
     """
 
     directory: Path
