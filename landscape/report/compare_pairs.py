@@ -86,9 +86,8 @@ def split_sizes(compared: CompareResults) -> tuple[int, int] | None:
     """Returns the numbers of test and of training examples; None if a judged run lacks them."""
     summaries = [run.summary for run in compared.judged.runs if run.summary is not None]
     for summary in summaries:
-        test = getattr(summary, "test_examples", None)
-        if test and summary.training_examples:
-            return test, summary.training_examples
+        if summary.test_examples and summary.training_examples:
+            return summary.test_examples, summary.training_examples
     return None
 
 

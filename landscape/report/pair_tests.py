@@ -118,11 +118,10 @@ def _pair(test: JointTest, row: int, base: int) -> _Pair:
 def _columns(row: LossRow, pair: _Pair, differences: Array, answer: str) -> dict[str, Any]:
     """Returns the columns in the units of the metric, where lower may be better."""
     summary = row.counted[0].summary
-    test_size = getattr(summary, "test_examples", None)
-    train_size = None if summary is None else summary.training_examples
     low = high = np.nan
-    if test_size and train_size:
-        _, low, high = corrected_interval(differences, test_size, train_size)
+    if summary is not None and summary.test_examples and summary.training_examples:
+        sizes = summary.test_examples, summary.training_examples
+        _, low, high = corrected_interval(differences, *sizes)
     ends = _ordered(row.oriented([pair.low, pair.high]))
     corrected = _ordered(row.oriented([low, high]))
     return {

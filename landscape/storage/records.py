@@ -185,7 +185,7 @@ class OutcomeRecord:
     best: Mapping[Name, Number] = field(default_factory=dict)
     """Every metric on the evaluation set at the best step."""
     test: Mapping[Name, Number] = field(default_factory=dict)
-    """Every metric on the test split at the last step; this and the next four are empty or null
+    """Every metric on the test split at the last step; this and the next five are empty or null
     unless the run is judged."""
     test_at_best: Mapping[Name, Number] = field(default_factory=dict)
     """The same at the best step."""
@@ -197,6 +197,8 @@ class OutcomeRecord:
     `untrained` is the initial model."""
     smallest_class: Natural | None = None
     """Number of test examples of the rarest class; null without classes."""
+    test_examples: Natural | None = None
+    """Number of test examples."""
 
 
 @record

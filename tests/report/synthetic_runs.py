@@ -156,6 +156,7 @@ def judgment(loss: Loss, seed: int, frame: pd.DataFrame) -> dict[str, Any]:
         "test_initial": {"accuracy": first},
         "baselines": {"majority_class": 0.12, "untrained": first},
         "smallest_class": 40,
+        "test_examples": 400,
     }
 
 

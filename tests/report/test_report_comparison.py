@@ -191,6 +191,17 @@ def test_differences_are_tested_jointly(compared):
     assert reference["verdict"] == "" and reference["may_be_best"]
 
 
+def test_the_interval_for_other_samples_of_the_pool(judged):
+    """Nadeau and Bengio: 400 test and 1000 training examples."""
+    directory, table = judged
+    reference = outcomes(directory, FIRST)
+    for loss in NAMES[1:]:
+        differences, actual = outcomes(directory, loss) - reference, row(table, loss)
+        half = stats.t.ppf(0.975, 5) * differences.std(ddof=1) * np.sqrt(1 / 6 + 400 / 1000)
+        ends = differences.mean() - half, differences.mean() + half
+        assert (actual["corrected_low"], actual["corrected_high"]) == pytest.approx(ends)
+
+
 def test_verdicts_follow_from_p_the_margin_and_the_failures(compared):
     table = compared[1].set_index("loss")
     assert (table["margin"] == 0.01).all()

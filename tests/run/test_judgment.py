@@ -102,6 +102,7 @@ def test_baselines_and_the_smallest_class_are_counts(judged):
         }
     )
     assert summary["smallest_class"] == np.bincount(data.test.targets).min()
+    assert summary["test_examples"] == len(data.test.targets)
 
 
 def test_the_rows_of_the_splits_are_stored(judged):

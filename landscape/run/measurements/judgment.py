@@ -25,9 +25,10 @@ class Judgment(NamedTuple):
     test_initial: dict[str, float]
     baselines: dict[str, float]
     smallest_class: int | None
+    test_examples: int | None
 
 
-NOT_JUDGED = Judgment({}, {}, {}, {}, None)
+NOT_JUDGED = Judgment({}, {}, {}, {}, None, None)
 
 
 def best_number(program: Program, training: Training) -> int:
@@ -60,6 +61,7 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
             "untrained": initial[primary],
         },
         smallest_class=_smallest_class(data),
+        test_examples=len(data.test.targets),
     )
 
 
