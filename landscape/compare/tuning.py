@@ -55,9 +55,7 @@ def gain(
     failed = np.asarray(diverged, bool) | ~np.isfinite(values)
     if not reference > initial:
         return np.full(values.shape, np.nan)
-    return np.where(failed, 0.0, (np.where(failed, initial, values) - initial)) / (
-        reference - initial
-    )
+    return (np.where(failed, initial, values) - initial) / (reference - initial)
 
 
 def gains(trials: Sequence[Trial], reference: float) -> NDArray[np.float64]:
