@@ -9,19 +9,20 @@ From a notebook or a script:
 
 from typing import TYPE_CHECKING, Any
 
-# Importing the folder `run/` binds it to the name of the function `run`, once. It happens here, so
-# that no later import hides the function.
+# Importing the folders `run/` and `compare/` binds them to the names of the functions `run` and
+# `compare`, once. It happens here, so that no later import hides the functions.
+import landscape.compare as _compare_folder
 import landscape.run as _run_folder
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "load", "results", "run"]
+__all__ = ["UserError", "compare", "load", "results", "run"]
 
 if TYPE_CHECKING:
-    from landscape.api import load, results, run
+    from landscape.api import compare, load, results, run
     from landscape.errors import UserError
 
 
-del globals()["run"]
+del globals()["run"], globals()["compare"]
 
 
 def __getattr__(name: str) -> Any:

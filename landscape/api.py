@@ -1,4 +1,4 @@
-"""The API for notebooks and scripts: load a config, run it, read the results as pandas tables."""
+"""The API for notebooks and scripts: load a config, run or compare it, read pandas tables."""
 
 import warnings
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from landscape import config
 from landscape.config import Experiment
 from landscape.errors import UserError, describe_value, first_line, printable
 from landscape.storage import array_files, store
+from landscape.storage.compare_records import CompareRecord
 from landscape.sweep.executors.protocol import Ended, Lost, Note
 from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.lock import holder
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from landscape.report.results import Results
+    from landscape.sweep.executors.protocol import ExecutorSpec
+    from landscape.sweep.work import Work
 
 
 def load(path: Path | str, *overrides: str) -> Experiment:
@@ -50,20 +53,65 @@ def run(
     Raises UserError for mistakes that are found before the first run, ClusterError if the Ray
     cluster is lost, after which another call resumes.
     """
+    spec = select_executor(_checked("run", experiment), executor, jobs, address)
+    directory = _perform(experiment, out, spec, fresh, retry_failed, tell)
+    return Sweep(directory)
+
+
+def compare(
+    experiment: Experiment,
+    out: Path | str = "runs",
+    *,
+    jobs: int | None = None,
+    executor: str | None = None,
+    address: str | None = None,
+    fresh: bool = False,
+    retry_failed: bool = False,
+    tell: Callable[[str], None] = print,
+) -> "Comparison":
+    """Tunes and judges the losses of an experiment, as `landscape compare` does.
+
+    Every loss is tuned with equal budget on tuning seeds and the validation split, and judged on
+    other seeds at its tuned point; the block `compare` of the config has the settings.
+    Interruption, `tell` and errors are as for `run`.
+    """
+    from landscape.sweep import work
+
+    spec = select_executor(_checked("compare", experiment), executor, jobs, address)
+    comparison = work.Comparison(experiment)
+    directory = _perform(experiment, out, spec, fresh, retry_failed, tell, comparison)
+    return Comparison(directory)
+
+
+def _checked(function: str, experiment: Experiment) -> Experiment:
     if not isinstance(experiment, Experiment):
         raise UserError(
-            f"run() takes an experiment, found {describe_value(experiment)}",
-            hint="load one: run(load('experiment.yaml'))",
+            f"{function}() takes an experiment, found {describe_value(experiment)}",
+            hint=f"load one: {function}(load('experiment.yaml'))",
         )
-    spec = select_executor(experiment, executor, jobs, address)
+    return experiment
+
+
+def _perform(
+    experiment: Experiment,
+    out: Path | str,
+    spec: "ExecutorSpec",
+    fresh: bool,
+    retry_failed: bool,
+    tell: Callable[[str], None],
+    work: "Work | None" = None,
+) -> Path:
+    """Performs the missing runs, and returns the folder of the experiment."""
     with (
-        open_session(experiment, Path(out), fresh=fresh, retry_failed=retry_failed) as session,
+        open_session(
+            experiment, Path(out), fresh=fresh, retry_failed=retry_failed, work=work
+        ) as session,
         closing(events(session, spec)) as steps,
     ):
         for event in steps:
             if isinstance(event, Ended | Lost | Note):
                 tell(printable(str(event)))
-    return Sweep(session.directory)
+    return session.directory
 
 
 class Sweep:
@@ -139,6 +187,54 @@ class Sweep:
 
             build(self.directory)
         return self.directory / "report" / "index.html"
+
+
+class Comparison(Sweep):
+    """The results of `compare`; every property reads the folder again.
+
+    `record` has the trials, the tuned point of each loss, and the run ids of each stage.
+    """
+
+    @property
+    def record(self) -> "CompareRecord":
+        """What was tuned, and which runs judge it. Raises UserError if it cannot be read."""
+        try:
+            return store.read_record(self.directory / "compare.json", CompareRecord)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.directory} has no comparison: {first_line(error)}",
+                hint="run `landscape compare`; finished runs are kept",
+            ) from None
+
+    @property
+    def tuning(self) -> "pd.DataFrame":
+        """One row per trial: loss, learning rate, swept options, runs, whether it was chosen."""
+        import pandas as pd
+
+        rows = [
+            {
+                "loss": loss.loss,
+                "learning_rate": trial.rate,
+                **trial.options,
+                "runs": trial.runs,
+                "tuned": (trial.rate, trial.options) == (loss.tuned_rate, loss.tuned_options),
+            }
+            for loss in self.record.losses
+            for trial in loss.trials
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def losses(self) -> "pd.DataFrame":
+        """One row per loss: tuned learning rate and options, edge of the grid, gain, learns."""
+        import pandas as pd
+
+        names = ("loss", "own_rate", "factor", "tuned_rate", "edge", "gain", "learns", "problem")
+        rows = [
+            {name: getattr(loss, name) for name in names} | {**loss.tuned_options}
+            for loss in self.record.losses
+        ]
+        return pd.DataFrame(rows)
 
 
 def results(directory: Path | str) -> Sweep:

@@ -57,7 +57,7 @@ def test_commands_are_accepted(command, expected, folder):
     words = shlex.split(command)
     if words[1] == "init":
         words[2] = "another"
-    if words[1] == "run" and "--dry-run" not in words:
+    if words[1] in ("run", "compare") and "--dry-run" not in words:
         words.append("--dry-run")
     if "--estimate" in words:  # it trains: a little
         words += ["losses=[brier]", "seeds=1", "slices=null"]

@@ -6,6 +6,7 @@ import rich_click as click
 
 from landscape import __version__
 from landscape.cli.audit_command import audit
+from landscape.cli.compare_command import compare
 from landscape.cli.config_commands import run, validate
 from landscape.cli.menu_commands import init, list_parts, schema
 from landscape.cli.results_commands import export, report, status
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (run, validate, status, report, export, audit, list_parts, schema, init):
+for command in (run, compare, validate, status, report, export, audit, list_parts, schema, init):
     main.add_command(command)

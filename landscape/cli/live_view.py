@@ -23,14 +23,20 @@ _REFRESHES_PER_SECOND = 2
 class LiveView:
     """Counts the events of a sweep of `total` runs and draws the counts.
 
-    `training`: the ids of the runs that are trained, and not only measured.
+    `training`: the ids of the runs that are trained, and not only measured. `stage`: the name of
+    the stage of which these runs are, empty if there is only one.
     """
 
     def __init__(
-        self, console: "Console", directory: Path, total: int, training: Collection[str]
+        self,
+        console: "Console",
+        directory: Path,
+        total: int,
+        training: Collection[str],
+        stage: str = "",
     ) -> None:
         self._console, self._directory, self._total = console, directory, total
-        self._training = training
+        self._training, self._stage = training, f"{stage}: " if stage else ""
         self._began = time.monotonic()
         self._running: dict[str, tuple[str, Run]] = {}
         self._ended: dict[str, int] = {}
@@ -96,7 +102,7 @@ class LiveView:
         head = Table.grid(padding=(0, 1))
         head.add_row(
             ProgressBar(self._total, number, width=20),
-            Text(f"{number}/{self._total} done"),
+            Text(f"{self._stage}{number}/{self._total} done"),
             Text(self._summary()),
         )
         workers = Table.grid(padding=(0, 2))

@@ -3,8 +3,15 @@
 It knows which parts exist, but imports none of them, and never jax.
 """
 
+from landscape.config.compare_settings import CompareSettings
+from landscape.config.conditions import (
+    Condition,
+    compare_settings,
+    conditions,
+    reference_label,
+)
 from landscape.config.execution import Execution, Resources
-from landscape.config.expansion import expand
+from landscape.config.expansion import expand, option_points, runs_at
 from landscape.config.fields import EvaluationSettings, Experiment, GradientSettings, Run
 from landscape.config.loading import (
     dump,

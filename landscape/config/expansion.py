@@ -1,7 +1,7 @@
 """Expands an experiment into its runs: one per sweep point, seed and loss."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from landscape.config.fields import Experiment, Run
@@ -10,7 +10,7 @@ from landscape.config.overrides import locate
 from landscape.config.resolve import resolve
 from landscape.config.run_identity import measurement_digest, run_id, training_identity
 from landscape.config.structure import normalize
-from landscape.config.yaml_source import placed, put, short_text
+from landscape.config.yaml_source import Node, placed, put, short_text
 from landscape.errors import Place, UserError
 
 
@@ -51,7 +51,7 @@ def expand(experiment: Experiment, *, judged: bool = True) -> tuple[Run, ...]:
 
 def _check_number(experiment: Experiment) -> None:
     """Raises UserError if there are too many runs, before any of them is made."""
-    tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
+    tree = _tree(experiment)
     shared, of_loss = 1, [1] * len(experiment.losses)
     for key, values in experiment.sweep.items():
         family, *index = locate(tree, key)[:2]
@@ -76,19 +76,51 @@ def _variants(
     experiment: Experiment, point: dict[str, Any], index: int, judged: bool
 ) -> Iterator[_Variant]:
     """Yields the variants of a loss at a point of the shared sweep, one per value of its sweep."""
-    tree = placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
+    for loss_point in _points(_sweep_of(experiment, index)):
+        yield _variant(experiment, point | loss_point, index, judged)
+
+
+def _sweep_of(experiment: Experiment, index: int) -> dict[str, Any]:
+    tree = _tree(experiment)
     paths = {key: locate(tree, key) for key in experiment.sweep}
-    of_loss = {key: v for key, v in experiment.sweep.items() if paths[key][:2] == ("losses", index)}
-    for loss_point in _points(of_loss):
-        swept = point | loss_point
-        place = Place("sweep point " + ", ".join(f"{k}={short_text(v)}" for k, v in swept.items()))
-        changed = tree
-        for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
-            changed = normalize(put(changed, paths[key], placed(swept[key], place)))
-        yield _variant(resolve(changed, experiment.folder), swept, index, judged)
+    return {key: v for key, v in experiment.sweep.items() if paths[key][:2] == ("losses", index)}
+
+
+def option_points(experiment: Experiment, label: str) -> tuple[dict[str, Any], ...]:
+    """Returns the points of the sweep over options of one loss; empty if none is swept."""
+    sweep = _sweep_of(experiment, [loss.label for loss in experiment.losses].index(label))
+    return tuple(_points(sweep)) if sweep else ()
+
+
+def runs_at(
+    experiment: Experiment,
+    label: str,
+    swept: Mapping[str, Any],
+    seeds: Iterable[int],
+    *,
+    judged: bool = True,
+) -> tuple[Run, ...]:
+    """Returns the runs of one loss at one point, one per seed, whatever the config sweeps.
+
+    `swept` maps dotted keys to values; `judged` as in `expand`. Raises UserError if the point is
+    not valid.
+    """
+    index = [loss.label for loss in experiment.losses].index(label)
+    variant = _variant(experiment, dict(swept), index, judged)
+    return tuple(variant.run(seed) for seed in seeds)
+
+
+def _tree(experiment: Experiment) -> Node:
+    return placed(experiment.model_dump(mode="json") | {"sweep": {}}, Place("sweep"))
 
 
 def _variant(experiment: Experiment, swept: dict[str, Any], index: int, judged: bool) -> _Variant:
+    place = Place("sweep point " + ", ".join(f"{k}={short_text(v)}" for k, v in swept.items()))
+    changed = _tree(experiment)
+    paths = {key: locate(changed, key) for key in swept}
+    for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
+        changed = normalize(put(changed, paths[key], placed(swept[key], place)))
+    experiment = resolve(changed, experiment.folder)
     shared = Run.model_fields.keys() & Experiment.model_fields.keys()
     fields = {name: getattr(experiment, name) for name in shared}
     fields |= {"loss": experiment.losses[index], "judged": judged}

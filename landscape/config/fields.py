@@ -8,11 +8,11 @@ from pydantic import (
     BeforeValidator,
     Field,
     JsonValue,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from landscape.config.compare_settings import CompareSettings
 from landscape.config.execution import Execution, Resources
 from landscape.config.limits import (
     LARGEST_INTEGER,
@@ -20,7 +20,6 @@ from landscape.config.limits import (
     MOST_ITERATIONS,
     MOST_PARTS,
     MOST_ROWS,
-    MOST_SEEDS,
     MOST_SWEPT_VALUES,
 )
 from landscape.config.measured import AcrossSettings, Auto, CurvatureSettings, SliceSettings
@@ -36,20 +35,10 @@ from landscape.config.parts import (
     OptimizerPart,
     Positive,
     sentence,
-    unique,
 )
+from landscape.config.seeds import Seed, Seeds
 from landscape.config.yaml_source import short_text
-
-
-def _count_or_list(value: Any) -> Any:
-    """Returns the seeds 0, 1, … for a count; returns a list unchanged."""
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise PydanticCustomError("seeds", "a count of at least 1, or a list of seeds")
-    if value > MOST_SEEDS:
-        raise PydanticCustomError("seeds", f"a count of at most {MOST_SEEDS}")
-    return tuple(range(value))
+from landscape.errors import nearest
 
 
 def _folder_name(value: str) -> str:
@@ -70,21 +59,6 @@ def _empty_for_null(value: Any) -> Any:
     return {} if value is None else value
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Seeds = Annotated[
-    tuple[Seed, ...],
-    Field(min_length=1, max_length=MOST_SEEDS),
-    AfterValidator(unique),
-    BeforeValidator(_count_or_list),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
-            ]
-        }
-    ),
-]
 Sweep = Annotated[
     dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1, strict=False)]],
     BeforeValidator(_empty_for_null),
@@ -124,13 +98,14 @@ Stop = Literal["last", "best"]
 class Experiment(Frozen):
     """One YAML file: dataset, model, optimizer, candidate losses, seeds and measurements.
 
-    Paths and user code are looked up in `folder`, by default that of the file; `name` is the
-    folder of results, by default the name of the file. `stop`: the step that counts, the last one
-    or the one with the best primary metric on the evaluation split. `checkpoints`: number of
-    parameter vectors
-    that are saved along training, spread over the recorded steps. `audit`: also judge each loss
-    without training it. `seeds_together`: number of runs of one program that are trained together;
-    `auto` is 16 on a GPU and 1 on a CPU. `execution` and `resources`: limits and resources of runs.
+    Paths and user code are looked up in `folder`, by default that of the file; `name` is the folder
+    of results, by default the name of the file. `stop`: the step that counts, the last one or the
+    one with the best primary metric on the evaluation split. `checkpoints`: number of parameter
+    vectors that are saved along training, spread over the recorded steps. `audit`: also judge each
+    loss without training it. `seeds_together`: number of runs of one program that are trained
+    together; `auto` is 16 on a GPU and 1 on a CPU. `compare`: how `landscape compare` tunes and
+    judges the losses; `landscape run` ignores it. `execution` and `resources`: limits and resources
+    of runs.
     """
 
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] | None = None
@@ -158,6 +133,7 @@ class Experiment(Frozen):
     curvature: CurvatureSettings | None = None
     across: AcrossSettings | None = None
     audit: bool = False
+    compare: CompareSettings | None = None
     seeds_together: Auto = "auto"
     execution: Execution = Execution.model_construct()
     resources: Resources = Resources.model_construct()
@@ -168,6 +144,15 @@ class Experiment(Frozen):
     def _check_measurements(self) -> "Experiment":
         _check_length(self.steps, self.batch_size, self.record_every)
         _check_checkpoints(self.checkpoints, self.slices, self.curvature)
+        return self
+
+    @model_validator(mode="after")
+    def _check_reference(self) -> "Experiment":
+        labels = [loss.label for loss in self.losses]
+        name = None if self.compare is None else self.compare.reference
+        if name is not None and name not in labels:
+            message = f"`compare.reference`: found {name!r}, expected one of the losses"
+            raise sentence(message, nearest(name, labels), "compare")
         return self
 
 

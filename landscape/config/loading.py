@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from landscape.config.conditions import check_conditions
 from landscape.config.fields import Experiment, Run
 from landscape.config.limits import misfit
 from landscape.config.overrides import override
@@ -33,6 +34,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     tree = put(tree, ("folder",), Node(str(folder), tree.place))
     experiment = resolve(tree, folder)
     check_sweep(tree, folder)
+    check_conditions(experiment, tree)
     return experiment
 
 

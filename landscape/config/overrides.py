@@ -22,6 +22,13 @@ from landscape.config.structure import (
 from landscape.config.yaml_source import KeyPath, Node, node_at, parse, placed, plain, put
 from landscape.errors import Place, UserError, nearest, raise_all
 
+# Lists for which one number is a count, not an item.
+_COUNTS = (
+    ("seeds",),
+    ("compare", "rates"),
+    ("compare", "tuning_seeds"),
+    ("compare", "judging_seeds"),
+)
 _SHOWN_CHARACTERS = 200  # of the argument of a mistake
 
 
@@ -206,7 +213,7 @@ def _override(tree: Node, argument: str, folder: Path) -> Node:
         if takes_list and not all_lists:
             return _set(tree, key, path, as_list)
         return put(tree, ("sweep", key), as_list)
-    is_whole = isinstance(values[0].value, list) or values[0].value is None or path == ("seeds",)
+    is_whole = isinstance(values[0].value, list) or values[0].value is None or path in _COUNTS
     return _set(tree, key, path, as_list if takes_list and not is_whole else values[0])
 
 

@@ -13,21 +13,23 @@ from landscape.storage import contents, experiment_folder, safe_reading, store
 from landscape.storage.contents import Contents
 from landscape.storage.records import CrossRunRecord
 
+_MEASUREMENTS = ("slices", "curvature", "audit", "judged", "measurement")
+
 
 class Planned(NamedTuple):
     """The action for a run, its damaged files, and its folder.
 
     `action` is `new`, `retry`, `measure` (trained, but not measured as configured now), or the
     status that is kept: `done`, `diverged`, `failed`. `folder` is the id of the run's folder, which
-    differs from the run's id if the config that made it swept other keys. `renamed`: whether the
-    stored config has an outdated id, label or `stop`. `changed`: the settings and files that have
-    changed since a run of the same name was trained.
+    differs from the run's id if the config that made it swept other keys. `renamed`: the run as its
+    config must be stored again, if its id, label or `stop` is outdated. `changed`: the settings and
+    files that have changed since a run of the same name was trained.
     """
 
     action: str
     folder: str
     damaged: tuple[str, ...] = ()
-    renamed: bool = False
+    renamed: Run | None = None
     changed: tuple[str, ...] = ()
 
     @property
@@ -42,19 +44,26 @@ class Planned(NamedTuple):
 
 
 def plan(
-    runs: Sequence[Run], directory: Path, *, fresh: bool, retry_failed: bool
+    runs: Sequence[Run],
+    directory: Path,
+    *,
+    fresh: bool,
+    retry_failed: bool,
+    listed: Contents | None = None,
+    keep_more: bool = False,
 ) -> dict[str, Planned]:
     """Returns the action for each run, by id.
 
-    A run is performed again if its status is not as listed when the last command ended.
+    A run is performed again if its status is not as `listed`, by default when the last command
+    ended. `keep_more`: whether a run that needs no measurements may have some.
     """
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
     ids = {run.id for run in runs}
     unused = [name for name in experiment_folder.run_ids(directory) if name not in ids]
     trainings = {same_training(name): name for name in unused}
-    listed = contents.read(directory)
-    plans = {run.id: _plan_run(run, listed, trainings, retry_failed) for run in runs}
+    listed = listed or contents.read(directory)
+    plans = {run.id: _plan_run(run, listed, trainings, retry_failed, keep_more) for run in runs}
     namesakes = {_without_digest(name): name for name in unused}
     for run in runs:
         namesake = namesakes.get(_without_digest(run.id))
@@ -103,7 +112,13 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
     )
 
 
-def _plan_run(run: Run, listed: Contents, unused: Mapping[str, str], retry_failed: bool) -> Planned:
+def _plan_run(
+    run: Run,
+    listed: Contents,
+    unused: Mapping[str, str],
+    retry_failed: bool,
+    keep_more: bool,
+) -> Planned:
     name, directory = run.id, listed.directory
     if not store.run_folder(directory, name).exists():
         name = unused.get(same_training(name), name)
@@ -112,11 +127,23 @@ def _plan_run(run: Run, listed: Contents, unused: Mapping[str, str], retry_faile
     content = store.status_content(folder)
     if content is not None and listed.status_differs(name, content):
         return Planned("new", name, (store.STATUS,))
-    action, damaged = _action(run, folder, stored, retry_failed)
+    wanted = stored if keep_more and stored and _measured_enough(stored, run) else run
+    action, damaged = _action(wanted, folder, stored, retry_failed)
     if stored is None or action == "new":
         return Planned(action, name, damaged)
     renamed = _naming(stored) != _naming(run)
-    return Planned(action, name, damaged, renamed)
+    return Planned(action, name, damaged, _as_measured(run, stored) if renamed else None)
+
+
+def _as_measured(run: Run, stored: Run) -> Run:
+    """Returns a run with the measurements that were made when it was stored."""
+    return run.model_copy(update={name: getattr(stored, name) for name in _MEASUREMENTS})
+
+
+def _measured_enough(stored: Run, run: Run) -> bool:
+    """Returns whether a stored run has everything that a run without measurements needs."""
+    unmeasured = run.slices is None and run.curvature is None and not run.audit
+    return unmeasured and stored.judged >= run.judged
 
 
 def _naming(run: Run) -> tuple[str, ...]:

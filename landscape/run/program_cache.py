@@ -29,7 +29,10 @@ _MOST_MEMBERS = 32
 
 
 class ProgramCache:
-    """Lazy, thread-safe caches: each item is built once, on first use."""
+    """Lazy, thread-safe caches: each item is built once, on first use.
+
+    `prepared`: a run of each program that `prepare` has checked.
+    """
 
     def __init__(self) -> None:
         self._building, self._auditing = threading.RLock(), threading.RLock()
@@ -43,6 +46,7 @@ class ProgramCache:
         self._families: dict[str, list[Loss]] = {}
         self._separated: set[str] = set()
         self._audits: dict[str, AuditRecord] = {}
+        self.prepared: dict[tuple[str, str], Run] = {}
 
     def dataset(self, run: Run) -> Dataset:
         """Returns the dataset of a run, split by its seed."""
@@ -181,21 +185,23 @@ class ProgramCache:
 def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
     """Builds and checks every program, so that no error appears after hours of training.
 
-    Runs that differ only in their seed are checked once. Losses that can be compiled together will
-    be. Raises UserError with all errors.
+    Runs that differ only in their seed are checked once, also in several calls. Losses that can be
+    compiled together will be, with those of earlier calls. Raises UserError with all errors.
     """
     errors = []
     distinct: dict[tuple[str, str], Run] = {}
     for run in runs:
         key = program_key(run, {}), _canonical(run, {"dataset", "model"})
         distinct.setdefault(key, run)
-    for run in distinct.values():
+    new = {key: run for key, run in distinct.items() if key not in cache.prepared}
+    for run in new.values():
         try:
             _check(run, cache)
         except UserError as error:
             errors.append(error)
     raise_all(errors)
-    cache.compile_together(distinct.values())
+    cache.prepared |= new
+    cache.compile_together(cache.prepared.values())
 
 
 def _check(run: Run, cache: ProgramCache) -> None:

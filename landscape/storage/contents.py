@@ -5,7 +5,7 @@ digests of the run's files. A number that was changed afterwards is thereby noti
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -88,6 +88,18 @@ def write(directory: Path, run_ids: Iterable[str], earlier: Contents) -> None:
         digests |= {name: earlier.files.get(name) for name in others}
     listed = {name: digest for name, digest in digests.items() if digest is not None}
     store.write_record(directory / CONTENTS, ContentsRecord(listed))
+
+
+def relisted(listed: Contents, run_ids: Iterable[str]) -> Contents:
+    """Returns the list with the status of these runs as it is now."""
+    if listed.files is None:
+        return listed
+    files = dict(listed.files)
+    for name in map(_status, run_ids):
+        digest = store.file_digest(listed.directory / name)
+        if digest is not None:
+            files[name] = digest
+    return replace(listed, files=files)
 
 
 def remove(directory: Path) -> None:

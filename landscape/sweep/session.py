@@ -1,15 +1,15 @@
-"""A session of work on one experiment: locks its folder, plans the runs, and performs them."""
+"""A session of work on one experiment: locks its folder, plans its stages, and performs them."""
 
 import contextlib
 import functools
 import threading
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from landscape import config
-from landscape.config import AcrossSettings, Experiment, Run
+from landscape.config import Experiment, Run
 from landscape.errors import ClusterError, StorageError, UserError
 from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
 from landscape.storage import contents, disk, experiment_folder, store
@@ -18,6 +18,8 @@ from landscape.storage.records import Holder
 from landscape.sweep import lock
 from landscape.sweep.executors.protocol import Event, Executor, ExecutorSpec, Note
 from landscape.sweep.executors.selection import running_executor
+from landscape.sweep.stages import Stage
+from landscape.sweep.work import COMPARE, ConfiguredRuns, Work
 
 
 class Deleting(NamedTuple):
@@ -31,12 +33,19 @@ class Measured(NamedTuple):
     """The measurements across runs are done."""
 
 
+class Began(NamedTuple):
+    """A stage begins; `session` has its runs and the plan for each."""
+
+    session: "Session"
+
+
 @dataclass(frozen=True)
 class Session:
-    """The runs of an experiment, the plan for each, and the folder, locked for this process.
+    """A stage of work on an experiment: its runs, the plan for each, and the locked folder.
 
     `stale` is the process that held the folder last, if it did not exit cleanly; `listed` is what
-    the folder held when the last command ended.
+    the folder held when the last command ended. `work` yields the `following` stages; `earlier` are
+    the runs of those before.
     """
 
     experiment: Experiment
@@ -46,42 +55,120 @@ class Session:
     fresh: bool
     stale: Holder | None
     listed: Contents
+    work: Work
+    following: Iterator[Stage]
+    name: str = ""
+    retry_failed: bool = False
+    earlier: tuple[Run, ...] = ()
+
+    @property
+    def pending(self) -> list[Run]:
+        """The runs of this stage for which work remains."""
+        return [run for run in self.runs if self.plan[run.id].pending]
+
+    @property
+    def all_runs(self) -> tuple[Run, ...]:
+        """The runs of this stage and of those before."""
+        return (*self.earlier, *self.runs)
 
 
 @contextlib.contextmanager
 def open_session(
-    experiment: Experiment, out: Path, *, fresh: bool = False, retry_failed: bool = False
+    experiment: Experiment,
+    out: Path,
+    *,
+    fresh: bool = False,
+    retry_failed: bool = False,
+    work: Work | None = None,
 ) -> Iterator[Session]:
-    """Locks the experiment's folder in `out` and plans its runs. Changes no results.
+    """Locks the experiment's folder in `out` and plans the first stage. Changes no results.
 
-    `fresh`: perform all runs and delete earlier results. Raises UserError if another process uses
-    the folder or another experiment is in it, StorageError if it cannot be written to.
+    `work`: the stages, by default one with the runs of the config. `fresh`: perform all runs and
+    delete earlier results. Raises UserError if another process uses the folder or another
+    experiment is in it, StorageError if it cannot be written to.
     """
-    runs = config.expand(experiment)
+    work = work or ConfiguredRuns(experiment)
     directory = out / experiment.name
+    stages = work.stages(directory)
+    name, runs = next(stages)
     with lock.hold(directory) as stale:
         if fresh:
             experiment_folder.refuse_foreign(directory)
         refuse_other_experiment(experiment, directory)
-        plans = plan(runs, directory, fresh=fresh, retry_failed=retry_failed)
-        if not fresh:
-            names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
-            paths = experiment_folder.written_paths(directory, sorted(names))
-            disk.refuse_links(directory, paths)
-            for run_id in plans:  # left by a process that has ended
-                store.clear_progress(store.run_folder(directory, run_id))
-        yield Session(experiment, directory, runs, plans, fresh, stale, contents.read(directory))
+        listed = contents.read(directory)
+        plans = plan(
+            runs,
+            directory,
+            fresh=fresh,
+            retry_failed=retry_failed,
+            listed=listed,
+            keep_more=work.keeps_more,
+        )
+        session = Session(
+            experiment=experiment,
+            directory=directory,
+            runs=runs,
+            plan=plans,
+            fresh=fresh,
+            stale=stale,
+            listed=listed,
+            work=work,
+            following=stages,
+            name=name,
+            retry_failed=retry_failed,
+        )
+        _check_folders(session)
+        yield session
+
+
+def _check_folders(session: Session) -> None:
+    """Raises UserError if the stage would write to a link; deletes progress that has ended."""
+    if session.fresh:
+        return
+    plans, directory = session.plan, session.directory
+    names = {name for run_id, planned in plans.items() for name in (run_id, planned.folder)}
+    disk.refuse_links(directory, experiment_folder.written_paths(directory, sorted(names)))
+    for run_id in plans:  # left by a process that has ended
+        store.clear_progress(store.run_folder(directory, run_id))
+
+
+def _next_session(session: Session) -> Session | None:
+    """Plans the next stage; None if there is none."""
+    stage = next(session.following, None)
+    if stage is None:
+        return None
+    directory, earlier = session.directory, session.all_runs
+    listed = contents.relisted(session.listed, [run.id for run in session.runs])
+    plans = plan(
+        stage.runs,
+        directory,
+        fresh=False,
+        retry_failed=session.retry_failed,
+        listed=listed,
+        keep_more=session.work.keeps_more,
+    )
+    new = replace(
+        session,
+        runs=stage.runs,
+        plan=plans,
+        fresh=False,
+        listed=listed,
+        name=stage.name,
+        earlier=earlier,
+    )
+    _check_folders(new)
+    return new
 
 
 def events(
     session: Session, spec: ExecutorSpec, stop: threading.Event | None = None
-) -> Generator[Event | Deleting | Measured, None, None]:
-    """Performs the missing runs of a session and yields an event per step.
+) -> Generator[Event | Deleting | Measured | Began, None, None]:
+    """Performs the missing runs of all stages and yields an event per step.
 
-    Results are changed only after every run is checked. No further run starts once `stop` is set.
-    Raises UserError for mistakes in the runs, StorageError if results cannot be written,
-    ClusterError if the Ray cluster is lost. Close the generator before the session, so that workers
-    end while the folder is locked.
+    Results of a stage are changed only after each of its runs is checked. No further run starts
+    once `stop` is set. Raises UserError for mistakes in the runs, StorageError if results cannot be
+    written, ClusterError if the Ray cluster is lost. Close the generator before the session, so
+    that workers end while the folder is locked.
     """
     with contextlib.ExitStack() as ending:
         yield from _events(session, spec, stop or threading.Event(), ending)
@@ -89,29 +176,50 @@ def events(
 
 def _events(
     session: Session, spec: ExecutorSpec, stop: threading.Event, ending: contextlib.ExitStack
-) -> Iterator[Event | Deleting | Measured]:
-    across, directory = session.experiment.across, session.directory
-    pending = [run for run in session.runs if session.plan[run.id].pending]
-    if not pending:
-        _update_folder(session, ending)
-        finished = done(session.runs, directory)
-        if across is None or not across_missing(across, finished, directory):
-            return
-    separately = session.stale is not None
-    executing = running_executor(spec, session.experiment, directory, separately=separately)
-    with executing as executor:
-        if pending:
-            yield from executor.prepare(pending, stop)
-            if stop.is_set():  # do not delete results for runs that will not start
+) -> Iterator[Event | Deleting | Measured | Began]:
+    workers = contextlib.ExitStack()
+
+    @functools.cache
+    def executor() -> Executor:  # one for all stages, started when it is needed first
+        separately = session.stale is not None
+        starting = running_executor(
+            spec, session.experiment, session.directory, separately=separately
+        )
+        return workers.enter_context(starting)
+
+    with workers:
+        stage: Session | None = session
+        while stage is not None:
+            yield Began(stage)
+            yield from _perform(stage, executor, stop, ending)
+            if stop.is_set():
                 return
-            if session.fresh:
-                yield Deleting(*experiment_folder.runs_and_bytes(directory))
-                experiment_folder.clear_experiment(directory)
-            _update_folder(session, ending)
-            yield from _trained_again(session)
-            yield from executor.perform(pending, directory, stop)
-        if across is not None and not stop.is_set():
-            yield from _measure_across(executor, across, session, stop)
+            stage = _next_session(stage)
+        yield from _measure_across(executor, session, stop)
+    if not stop.is_set():
+        session.work.finish(session.directory)
+
+
+def _perform(
+    session: Session,
+    executor: Callable[[], Executor],
+    stop: threading.Event,
+    ending: contextlib.ExitStack,
+) -> Iterator[Event | Deleting]:
+    """Performs the missing runs of a stage."""
+    if session.pending:
+        yield from executor().prepare(session.pending, stop)
+        if stop.is_set():  # do not delete results for runs that will not start
+            return
+    if session.fresh:
+        yield Deleting(*experiment_folder.runs_and_bytes(session.directory))
+        experiment_folder.clear_experiment(session.directory)
+    if not session.earlier:
+        _begin_changes(session, ending)
+    _update_folder(session)
+    if session.pending:
+        yield from _trained_again(session)
+        yield from executor().perform(session.pending, session.directory, stop)
 
 
 def _trained_again(session: Session) -> Iterator[Note]:
@@ -128,10 +236,17 @@ def _trained_again(session: Session) -> Iterator[Note]:
 
 
 def _measure_across(
-    executor: Executor, settings: AcrossSettings, session: Session, stop: threading.Event
+    executor: Callable[[], Executor], session: Session, stop: threading.Event
 ) -> Iterator[Note | Measured]:
+    """Measures across the runs of all stages if that is configured and missing."""
+    settings, directory = session.experiment.across, session.directory
+    if settings is None:
+        return
+    runs = session.work.across()
+    if not across_missing(settings, done(runs, directory), directory):
+        return
     try:
-        if executor.measure_across(settings, session.runs, session.directory, stop):
+        if executor().measure_across(settings, runs, directory, stop):
             yield Measured()
     except (StorageError, ClusterError):
         raise
@@ -139,28 +254,34 @@ def _measure_across(
         yield Note(str(error))
 
 
-def _update_folder(session: Session, ending: contextlib.ExitStack) -> None:
-    """Writes the experiment and its plan, and gives stored runs the names in the config.
+def _begin_changes(session: Session, ending: contextlib.ExitStack) -> None:
+    """Deletes what was changed, or may have been, since the last command ended.
 
-    Deletes what was changed, or may have been, since the last command ended. The list of the
-    folder's contents is missing from now on until `ending`.
+    The list of the folder's contents is missing from now on until `ending`.
     """
     directory = session.directory
     ending.push(functools.partial(_list_contents, session))
     contents.remove(directory)
     experiment_folder.clear_unfinished(directory)
+    (directory / COMPARE).unlink(missing_ok=True)
     if session.experiment.across is None or not session.listed.confirms("across.json"):
         (directory / "across.json").unlink(missing_ok=True)
     disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
-    experiment_folder.write_plan(directory, [run.id for run in session.runs])
+
+
+def _update_folder(session: Session) -> None:
+    """Adds the runs of a stage to the plan, and gives stored runs the names in the config."""
+    directory = session.directory
+    experiment_folder.write_plan(directory, [run.id for run in session.all_runs])
     for run in session.runs:
         planned = session.plan[run.id]
         if store.STATUS in planned.damaged:
             store.clear_status(store.run_folder(directory, planned.folder))
         if planned.folder != run.id:
             experiment_folder.move_run(directory, planned.folder, run.id)
-        if planned.renamed and not planned.pending:
-            store.rewrite_config(store.run_folder(directory, run.id), config.dump(run))
+        if planned.renamed is not None and not planned.pending:
+            folder = store.run_folder(directory, run.id)
+            store.rewrite_config(folder, config.dump(planned.renamed))
 
 
 def _list_contents(
@@ -174,4 +295,5 @@ def _list_contents(
     if kind is not None and issubclass(kind, ClusterError):
         return
     with contextlib.suppress(OSError, ValueError, StorageError):
-        contents.write(session.directory, [run.id for run in session.runs], session.listed)
+        planned = experiment_folder.read_plan(session.directory)
+        contents.write(session.directory, planned, session.listed)

@@ -8,6 +8,7 @@ from landscape.run.plan import plan, refuse_other_experiment
 from landscape.storage import contents, store
 from landscape.sweep.executors.protocol import Note
 from landscape.sweep.session import Session, _trained_again
+from landscape.sweep.work import ConfiguredRuns
 
 CONFIG = """
 dataset: digits
@@ -69,7 +70,9 @@ def test_runs_that_are_trained_again_are_counted_and_their_logs_state_why(tmp_pa
     experiment = load(tmp_path, "steps=30")
     runs = config.expand(experiment)
     plans = plan(runs, directory, fresh=False, retry_failed=False)
-    session = Session(experiment, directory, runs, plans, False, None, contents.read(directory))
+    work = ConfiguredRuns(experiment)
+    listed, rest = contents.read(directory), iter(())
+    session = Session(experiment, directory, runs, plans, False, None, listed, work, rest)
     assert [*_trained_again(session)] == [Note("4 runs are trained again: `steps` changed")]
     for run in runs:
         log = store.read_log(store.run_folder(directory, run.id))

@@ -28,6 +28,9 @@ class WorkerPool:
         self._slots, self._time_limit, self._retries = slots, time_limit, retries
         self._keys: dict[str, str] = {}
         self._structures: dict[str, str] = {}
+        # One run of each loss that the programs are compiled for, by program and structure.
+        self._compiled: dict[str, dict[str, Run]] = {}
+        self._separated: set[str] = set()
         self._together = 1
 
     def prepare(self, runs: Sequence[Run], stop: threading.Event) -> Iterator[Event]:
@@ -75,9 +78,19 @@ class WorkerPool:
         """
         directory = directory.absolute()  # a worker may have another current folder
         groups = grouped(runs, self._keys)
-        waiting = AffinityQueue(groups)
+        for key, group in groups.items():
+            compiled = self._compiled.setdefault(key, {})
+            for run in group:
+                compiled.setdefault(self._structures[run.id], run)
+        losses = {key: [*self._compiled[key].values()] for key in groups}
         tasks = _TaskQueue(
-            groups, self._structures, waiting, directory, self._time_limit, self._together
+            groups,
+            self._structures,
+            losses,
+            self._separated,
+            directory,
+            self._time_limit,
+            self._together,
         )
         for item in dispatch(self._slots, tasks.next, lambda: len(tasks.waiting) > 0, stop):
             if isinstance(item, Note):
@@ -149,22 +162,20 @@ class _TaskQueue:
         self,
         groups: Mapping[str, Sequence[Run]],
         structures: Mapping[str, str],
-        waiting: AffinityQueue,
+        losses: Mapping[str, list[Run]],
+        separated: set[str],
         directory: Path,
         seconds: float | None,
         together: int,
     ) -> None:
-        self.waiting, self.directory = waiting, directory
+        self.waiting, self.directory = AffinityQueue(groups), directory
         self.attempts: Counter[str] = Counter()
         self._seconds, self._together = seconds, together
-        self._separated: set[str] = set()
+        self._separated = separated
         side_by_side = groups if together > 1 else {}
         self._untrained = {key: {run.id for run in runs} for key, runs in side_by_side.items()}
         self._structures = structures
-        self._compiled_together = {
-            key: [group[0] for group in grouped(runs, structures).values()]
-            for key, runs in groups.items()
-        }
+        self._compiled_together = losses
 
     def next(self, slot: Slot) -> Task | None:
         """Returns the next task for a worker; None if none is left."""

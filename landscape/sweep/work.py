@@ -1,0 +1,83 @@
+"""What a session performs: stages of runs, and what is written after the last."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from landscape import config
+from landscape.config import Experiment, Run
+from landscape.storage import store
+from landscape.sweep.compare_record import compare_record
+from landscape.sweep.compared_experiment import ComparedExperiment
+from landscape.sweep.outcomes import FAILED, Outcome, read_metric, read_outcomes
+from landscape.sweep.stages import Stage, next_stage, tuned_runs
+
+COMPARE = "compare.json"
+
+
+class Work(Protocol):
+    """The stages of a session.
+
+    `keeps_more`: whether a run that needs no measurements may have those of another command.
+    """
+
+    keeps_more: bool
+
+    def stages(self, directory: Path) -> Iterator[Stage]:
+        """Yields each stage after the runs of the one before have ended; at least one."""
+
+    def across(self) -> Sequence[Run]:
+        """Returns the runs between which is measured, after the last stage."""
+
+    def finish(self, directory: Path) -> None:
+        """Writes what all stages together show."""
+
+
+class ConfiguredRuns:
+    """The runs of a config, in one stage without a name."""
+
+    keeps_more = False
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._runs = config.expand(experiment)
+
+    def stages(self, directory: Path) -> Iterator[Stage]:
+        """Yields the only stage."""
+        yield Stage("", self._runs)
+
+    def across(self) -> Sequence[Run]:
+        """Returns all runs."""
+        return self._runs
+
+    def finish(self, directory: Path) -> None:
+        """Does nothing: the runs are the result."""
+
+
+class Comparison:
+    """The stages of `landscape compare`. Raises UserError if the config sweeps more than losses."""
+
+    keeps_more = True
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.compared = ComparedExperiment(experiment)
+        self._outcomes: dict[str, Outcome] = {}
+
+    def stages(self, directory: Path) -> Iterator[Stage]:
+        """Yields the runs of each stage that no earlier stage has."""
+        self._outcomes = {}
+        while (stage := next_stage(self.compared, self._outcomes)) is not None:
+            new = tuple(run for run in stage.runs if run.id not in self._outcomes)
+            yield Stage(stage.name, new)
+            self._outcomes |= dict.fromkeys((run.id for run in new), FAILED)
+            self._outcomes |= read_outcomes(new, directory)
+
+    def across(self) -> Sequence[Run]:
+        """Returns the judged runs at the tuned points, named by loss and seed alone."""
+        runs = tuned_runs(self.compared, self._outcomes)
+        return [run.model_copy(update={"swept": {}}) for run in runs]
+
+    def finish(self, directory: Path) -> None:
+        """Writes compare.json."""
+        metric = read_metric(self._outcomes, directory)
+        record = compare_record(self.compared, self._outcomes, metric)
+        store.write_record(directory / COMPARE, record)

@@ -1,0 +1,142 @@
+"""`landscape compare` from end to end, on a small problem."""
+
+import json
+
+import pytest
+from helpers.command_line import invoke
+from helpers.misbehaving_sweep import result_bytes
+
+from landscape import compare, config, load, run
+from landscape.errors import UserError
+from landscape.storage import contents, store
+from landscape.storage.compare_records import CompareRecord
+from landscape.sweep.executors.protocol import Ended
+from landscape.sweep.executors.selection import select_executor
+from landscape.sweep.session import Began, events, open_session
+from landscape.sweep.work import Comparison
+
+CONFIG = """
+dataset: digits
+model: {name: mlp, widths: [4]}
+losses: [softmax_cross_entropy, {name: brier}]
+seeds: 2
+steps: 20
+batch_size: 32
+record_every: 20
+slices: {lines: {directions: 1, points: 3}, planes: null}
+compare: {rates: [0.001, 0.01, 0.1], tuning_seeds: 2, judging_seeds: 2}
+"""
+
+
+def write(folder, text=CONFIG):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "few.yaml").write_text(text)
+    return folder / "few.yaml"
+
+
+def stages_of(path, out, stop_after=None):
+    """Performs a comparison; returns the number of runs that ended by stage, and the folder.
+
+    After `stop_after` runs it ends as a process that is killed does.
+    """
+    experiment, counts, name = config.load(path), {}, ""
+    spec = select_executor(experiment, "serial", None, None)
+    with open_session(experiment, out, work=Comparison(experiment)) as session:
+        for event in events(session, spec):
+            if isinstance(event, Began):
+                name = event.session.name
+                counts[name] = 0
+            elif isinstance(event, Ended):
+                assert event.status == "done"
+                counts[name] += 1
+                if sum(counts.values()) == stop_after:
+                    break
+    return counts, session.directory
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    path = write(tmp_path_factory.mktemp("compared"))
+    return path, *stages_of(path, path.parent / "out")
+
+
+def test_all_stages_are_performed_once_and_listed(compared):
+    path, counts, directory = compared
+    assert counts["own rate"] == 4 and counts["tuning"] == 8 and counts["judged"] in (4, 8)
+    record = store.read_record(directory / "compare.json", CompareRecord)
+    assert record.complete and record.reference == "softmax_cross_entropy"
+    ids = {name for stage in record.stages for name in stage.runs}
+    assert {*json.loads((directory / "plan.json").read_text())} == ids
+    assert contents.read(directory).confirms("compare.json")
+    assert sum(stages_of(path, path.parent / "out")[0].values()) == 0
+
+
+def test_judged_runs_at_the_tuned_point_are_measured_and_others_are_not(compared):
+    _, _, directory = compared
+    record = store.read_record(directory / "compare.json", CompareRecord)
+    tuned = {name for loss in record.losses for name in loss.judged}
+    sliced = {path.parent.name for path in (directory / "runs").glob("*/slices.npz")}
+    assert sliced == tuned and len(tuned) == 4
+
+
+@pytest.mark.parametrize("after", [3, 7, 13])
+def test_a_comparison_that_was_interrupted_gives_the_same_bytes(compared, tmp_path, after):
+    path, counts, directory = compared
+    first, _ = stages_of(path, tmp_path / "out", stop_after=after)
+    assert not (tmp_path / "out" / "few" / "compare.json").exists()
+    rest, resumed = stages_of(path, tmp_path / "out")
+    # A run that was under way when the process ended may have been stored as well.
+    assert 0 <= sum(counts.values()) - sum(first.values()) - sum(rest.values()) <= 1
+    assert result_bytes(resumed) == result_bytes(directory)
+    assert (resumed / "compare.json").read_bytes() == (directory / "compare.json").read_bytes()
+
+
+def test_runs_of_the_command_run_are_used_and_keep_their_measurements(tmp_path):
+    path = write(tmp_path)
+    experiment = load(path)
+    sweep = run(experiment, tmp_path / "out", tell=lambda line: None)
+    before = result_bytes(sweep.directory)
+    counts, directory = stages_of(path, tmp_path / "out")
+    record = store.read_record(directory / "compare.json", CompareRecord)
+    configured = [loss for loss in record.losses if loss.tuned_rate == loss.own_rate]
+    assert counts["judged"] == 4 - 2 * len(configured)  # only those at the tuned points
+    lines = []
+    run(experiment, tmp_path / "out", tell=lines.append)
+    assert lines == []
+    after = result_bytes(directory)
+    assert {key: after[key] for key in before} == before
+
+
+def test_the_api_and_the_command_give_the_same_comparison(compared, tmp_path):
+    path, _, directory = compared
+    comparison = compare(load(path), tmp_path / "out", tell=lambda line: None)
+    stored = store.read_record(directory / "compare.json", CompareRecord)
+    assert comparison.record == stored
+    tuning = comparison.tuning
+    assert len(tuning) == 6 and tuning["tuned"].sum() == 2
+    losses = comparison.losses.set_index("loss")
+    chosen = tuning[tuning["tuned"]].set_index("loss")["learning_rate"]
+    assert losses["tuned_rate"].to_dict() == chosen.to_dict()
+    with pytest.raises(UserError, match=r"compare\(\) takes an experiment"):
+        compare("few.yaml")
+
+
+def test_the_command_prints_its_stages_and_its_plan(compared):
+    path, counts, _ = compared
+    done = invoke("compare", path, "--dry-run", cwd=path.parent)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4 and all(line.startswith("new      own rate ") for line in lines)
+    assert "depend on the outcomes" in done.stderr
+    done = invoke("compare", path, "--dry-run", "--out", path.parent / "out", cwd=path.parent)
+    assert len(done.stdout.splitlines()) == sum(counts.values())
+    done = invoke("compare", path, "--out", path.parent / "out", cwd=path.parent)
+    assert done.returncode == 0 and "few, tuning: 8 runs, 0 to do" in done.stderr
+    refused = invoke("compare", path, "optimizer.learning_rate=0.1,0.01", cwd=path.parent)
+    assert refused.returncode == 2 and "compare.rates" in refused.stderr
+
+
+def test_run_states_that_all_losses_used_one_rate(tmp_path):
+    path = write(tmp_path)
+    done = invoke("run", path, "slices=null", "seeds=1", "steps=2", cwd=tmp_path)
+    assert "all losses used the learning rate 0.001; `landscape compare` tunes it" in done.stderr
