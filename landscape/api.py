@@ -168,7 +168,7 @@ class Sweep:
         Warns if the trace was changed after `run` wrote it.
         """
         folder = store.run_folder(self.directory, run_id)
-        if "trace.parquet" in store.changed(folder):
+        if store.is_changed(folder, "trace.parquet"):
             warnings.warn(f"the trace of `{run_id}` was changed after its run", stacklevel=2)
         try:
             return array_files.read_trace(folder)
@@ -179,13 +179,20 @@ class Sweep:
             ) from None
 
     def report(self) -> Path:
-        """Builds tables, figures and web page unless up to date; returns the path of the page."""
+        """Builds tables, figures and web page unless up to date; returns the path of the page.
+
+        Warns as the command `landscape report` does.
+        """
         from landscape.report import stored_report
 
-        if stored_report.up_to_date(self.directory) is None:
+        record = stored_report.up_to_date(self.directory)
+        if record is None:
             from landscape.report.assemble import build
 
-            build(self.directory)
+            record = build(self.directory).record
+        omitted = (f"omitted: {name}: {reason}" for name, reason in record.unreadable.items())
+        for text in (*record.warnings, *omitted):
+            warnings.warn(text, stacklevel=2)
         return self.directory / "report" / "index.html"
 
 

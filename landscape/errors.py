@@ -2,12 +2,14 @@
 
 import difflib
 import glob
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 _LONGEST_LIST = 120  # characters of a list of names in a hint
+_LONGEST_LINE = 120  # characters of a line of source text
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class UserError(Exception):
     def __str__(self) -> str:
         text = self.message if self.place is None else f"{self.place}: {self.message}"
         if self.place is not None and self.place.text:
-            text += f"\n    {self.place.text.strip()}"
+            line = self.place.text.strip()
+            shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 3]}..."
+            text += f"\n    {shown}"
         return text if self.hint is None else f"{text}\n  {self.hint}"
 
 
@@ -128,6 +132,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun, such as `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def describe_value(value: Any) -> str:
     """Describes a plain value for a message: `the text 'abc'`, `the list [1, 2]`."""
     text = "null" if value is None else repr(value)
@@ -155,6 +164,22 @@ def nearest(name: str, names: Iterable[str], all_names: str = "") -> str:
         return listed
     question = f"did you mean `{close[0]}`?"
     return f"{question} ({listed})" if listed and len(names) > 1 else question
+
+
+def refuse_special(path: Path) -> None:
+    """Raises UserError if a path is a pipe, a device or a socket: reading it may never end.
+
+    A link to a regular file, a folder and a missing file pass.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # opening it reports the same
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UserError(
+            f"{path} is a pipe, a device or a socket, expected a regular file",
+            hint="write the content to a file",
+        )
 
 
 def nearest_file(path: Path) -> str:

@@ -34,13 +34,34 @@ def test_a_sweep_runs_and_is_read_without_the_command(tmp_path):
     assert len(lines) == 2
 
 
+def test_the_report_warns_as_its_command_does(tmp_path):
+    sweep = run(load(write_config(tmp_path), *FEW, "seeds=1"), tmp_path / "out", tell=len)
+    first, second = sweep.status.index
+    folder = sweep.directory / "runs" / first
+    (folder / "meta.json").write_text("{}")
+    (sweep.directory / "experiment.yaml").write_text("a: 1")
+    assert sweep.trace(first)["step"].tolist() == [0, 5, 10]  # meta.json has no part in it
+    for _ in range(2):  # built, and up to date
+        with pytest.warns(UserWarning) as caught:
+            sweep.report()
+        texts = [str(warning.message) for warning in caught]
+        assert any("`experiment.yaml` was changed" in text for text in texts)
+        assert any(text.startswith(f"omitted: {first}: damaged: meta.json") for text in texts)
+    (sweep.directory / "runs" / second / "trace.parquet").write_bytes(b"changed")
+    with (
+        pytest.warns(UserWarning, match=f"the trace of `{second}` was changed"),
+        pytest.raises(UserError, match="has no trace"),
+    ):
+        sweep.trace(second)
+
+
 def test_every_mistake_is_a_user_error(tmp_path):
     path = write_config(tmp_path)
     with pytest.raises(UserError, match="there is no key `step`"):
         load(path, "step=3")
     with pytest.raises(UserError, match="has one job"):
         run(load(path, *FEW), tmp_path / "out", executor="serial", jobs=2)
-    with pytest.raises(UserError, match="does not contain an experiment"):
+    with pytest.raises(UserError, match="is not a folder"):
         results(tmp_path / "nothing").status  # noqa: B018
     with pytest.raises(UserError, match=r"run\(\) takes an experiment"):
         run(str(path), tmp_path / "out")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from landscape.catalog.lookup import REFERENCES, Named, find, singular
 from landscape.catalog.menu import Expression, Option
 from landscape.catalog.option_values import accepts, canonical, choices, default, is_path
-from landscape.errors import UserError, describe_value, nearest
+from landscape.errors import UserError, describe_value, nearest, refuse_special
 
 
 class Problem(NamedTuple):
@@ -84,6 +84,8 @@ def _check_reference(family: str, name: str, option: Option, value: Any, folder:
     referred = REFERENCES.get((family, name))
     if referred and isinstance(value, str):
         find(referred, value, folder)
+    if is_path(option) and value is not None:
+        refuse_special(folder / value)
     # `Path.is_file` raises if a name is too long.
     if is_path(option) and value is not None and not os.path.isfile(folder / value):  # noqa: PTH113
         hint = "a path is relative to the folder of the config"

@@ -9,10 +9,13 @@ from typing import Any, Protocol
 
 from landscape.catalog.menu import Entry, entries, read_source, user_entry
 from landscape.catalog.option_values import is_path
-from landscape.errors import UserError, nearest
+from landscape.errors import UserError, nearest, refuse_special
 
 # Options that name a part of another family.
 REFERENCES = {("models", "activation"): "activations"}
+# Suffixes of files that datasets read, each named like its dataset; and of other files.
+_DATA_FILES = ("csv", "npz", "parquet")
+_OTHER_FILES = ("json", "npy", "pickle", "pkl", "tsv", "txt", "yaml", "yml", "zip")
 
 
 class Named(Protocol):
@@ -63,13 +66,21 @@ def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
         message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {kind}"
         raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")
     hint = nearest(name, names, f"`landscape list {family}` lists all")
-    module, dot, attribute = name.rpartition(".")
-    is_dotted = dot and attribute.isidentifier() and attribute not in ("yaml", "yml")
-    if is_dotted and not hint.startswith("did"):
-        hint = f"write `{module}:{attribute}` for a function of a module"
-    if name.endswith(".py"):
-        hint = f"name a function in the file: `{name}:function`"
-    raise UserError(f"there is no {kind} `{name}`", hint=hint)
+    raise UserError(f"there is no {kind} `{name}`", hint=_hint_for_dots(family, name, hint))
+
+
+def _hint_for_dots(family: str, name: str, hint: str) -> str:
+    """Returns a hint for the name of a file or of a function of a module; any other gets `hint`."""
+    module, dot, suffix = name.rpartition(".")
+    if dot and suffix == "py":
+        return f"name a function in the file: `{name}:function`"
+    if dot and family == "datasets" and suffix in _DATA_FILES:
+        column = "" if suffix == "npz" else "target: COLUMN, "
+        return f"for a data file write `{{name: {suffix}, path: {name}, {column}task: TASK}}`"
+    is_module = dot and suffix.isidentifier() and suffix not in (*_DATA_FILES, *_OTHER_FILES)
+    if is_module and not hint.startswith("did"):
+        return f"write `{module}:{suffix}` for a function of a module"
+    return hint
 
 
 def singular(family: str) -> str:
@@ -109,6 +120,7 @@ def contents(family: str, part: Named, folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
+    refuse_special(path)
     try:
         state = path.stat()
         return _sha256_of(path, state.st_mtime_ns, state.st_size)

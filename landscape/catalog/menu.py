@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import Place, UserError, nearest, nearest_file
+from landscape.errors import Place, UserError, nearest, nearest_file, refuse_special
 
 FAMILIES = (
     "losses",
@@ -123,6 +123,7 @@ def describe(entry: Entry) -> dict[str, object]:
 
 def read_source(path: Path) -> str:
     """Returns the text of a user's Python file. Raises UserError if it cannot be read."""
+    refuse_special(path)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:

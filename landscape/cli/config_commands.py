@@ -17,7 +17,7 @@ from landscape.cli.performing import (
     run_options,
     trained_ids,
 )
-from landscape.errors import UserError
+from landscape.errors import UserError, counted
 
 if TYPE_CHECKING:
     from landscape.config import Experiment, Run
@@ -72,13 +72,16 @@ def _print_plan(experiment: "Experiment", options: RunOptions, estimate: bool) -
     from landscape import config as configs
     from landscape.cli.live_view import duration
     from landscape.run.plan import plan, refuse_other_experiment
+    from landscape.run.stored_sizes import check_across
     from landscape.storage import experiment_folder
 
     directory, spec = options.out / experiment.name, options.executor_spec(experiment)
     if options.fresh:
         experiment_folder.refuse_foreign(directory)
-    refuse_other_experiment(experiment, directory)
+    else:
+        refuse_other_experiment(experiment, directory)
     runs = configs.expand(experiment)
+    check_across(experiment.across, runs)
     plans = plan(runs, directory, fresh=options.fresh, retry_failed=options.retry_failed)
     pending = [run for run in runs if plans[run.id].pending]
     for run in runs:
@@ -114,9 +117,11 @@ def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
 def validate(config: Path, overrides: tuple[str, ...]) -> None:
     """Check CONFIG, its data and its losses as `run` does, without training."""
     from landscape import config as configs
+    from landscape.run.stored_sizes import check_across
 
     experiment = configs.load(config, overrides)
     with places_in(config, overrides):
         runs = configs.expand(experiment)
+        check_across(experiment.across, runs)
         _prepared(runs)
-    click.echo(f"{config}: {len(runs)} runs, no errors")
+    click.echo(f"{config}: {counted(len(runs), 'run')}, no errors")

@@ -103,11 +103,6 @@ def _wrapped_line(line: str, width: int) -> str:
     return "\n".join(lines).replace(_SPACE_IN_CODE, " ")
 
 
-def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `2 runs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def console() -> "Console":
     """Returns a console for stdout."""
     from rich.console import Console

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import rich_click as click
 
-from landscape.cli.output import counted, message, wrapped
+from landscape.cli.output import message, wrapped
 from landscape.cli.results_commands import show_report
 from landscape.cli.signals import INTERRUPTED, interruptible, leave
-from landscape.errors import ClusterError, StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError, counted
 from landscape.sweep.executors.protocol import EXECUTORS
 
 if TYPE_CHECKING:

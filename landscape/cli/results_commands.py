@@ -10,13 +10,12 @@ import rich_click as click
 
 from landscape.cli.output import (
     console,
-    counted,
     message,
     reports_errors,
     terminal_text,
     wrapped,
 )
-from landscape.errors import UserError, printable
+from landscape.errors import UserError, counted, printable
 
 if TYPE_CHECKING:
     from landscape.storage.records import Holder, ReportRecord

@@ -56,7 +56,7 @@ def with_places(error: UserError, path: Path | str, overrides: Sequence[str] = (
 
     Some mistakes in a part are known only when it is imported and tried, long after the config was
     read. An error that has a place, such as a line of the user's code, keeps it, and so does every
-    error if the config cannot be read again: it was edited since then, or is a pipe.
+    error if the config cannot be read again: it was edited since then.
     """
     path = Path(path)
     try:

@@ -200,6 +200,11 @@ class SliceSettings(Frozen):
             directions += planes.axes or (self.direction,)
         return directions
 
+    def points(self) -> int:
+        """Returns the number of points of all sets, at each point of training."""
+        lines = sum(s.draws(s.direction or self.direction) * s.points for s in self.lines or ())
+        return lines + sum((s.draws or 1) * math.prod(s.points) for s in self.planes or ())
+
     def line_labels(self) -> list[str]:
         """Returns the label of each set of lines, by default the name of its direction."""
         sets = self.lines or ()

@@ -1,5 +1,6 @@
 """Locates dotted keys in a config and applies `key=value` arguments."""
 
+import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ _COUNTS = (
     ("compare", "judging_seeds"),
 )
 _SHOWN_CHARACTERS = 200  # of the argument of a mistake
+_ALL_KEYS = "`landscape schema` describes all keys"
 
 
 def locate(tree: Node, key: str) -> KeyPath:
@@ -73,13 +75,16 @@ def nearest_key(tree: Node, path: KeyPath, prefix: str, steps: list[str]) -> str
         return f"did you mean `{nested[0]}`?"
     model = model_in(annotation_at(path))
     assert model is not None
-    keys = []
-    for field in model.model_fields:
-        if not _is_options(model, field):
-            has_keys = model_in(annotation_at((*path, field))) is not None
-            keys.append(prefix + ".".join([field, *(others if has_keys else [])]))
-    key = prefix + ".".join(steps)
-    return nearest(key, keys, "`landscape schema` describes all keys")
+    fields = [field for field in model.model_fields if not _is_options(model, field)]
+    # The further steps may be options, which fit any part and are not similar to any key.
+    close = difflib.get_close_matches(first, fields, n=1, cutoff=0.6)
+    if close:
+        has_keys = model_in(annotation_at((*path, close[0]))) is not None
+        return f"did you mean `{prefix}{'.'.join([close[0], *(others if has_keys else [])])}`?"
+    nested = [] if path else _nested_keys(tree, steps[-1])
+    if nested:
+        return f"did you mean `{nested[0]}`?"
+    return nearest(first, [prefix + field for field in fields], _ALL_KEYS)
 
 
 def _nested_keys(tree: Node, name: str) -> list[str]:

@@ -13,7 +13,14 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from landscape.config.limits import MOST_BYTES, MOST_CHARACTERS, MOST_DIGITS
 from landscape.config.yaml_composer import BoundError, compose
-from landscape.errors import Place, UserError, describe_value, nearest_file, raise_all
+from landscape.errors import (
+    Place,
+    UserError,
+    describe_value,
+    nearest_file,
+    raise_all,
+    refuse_special,
+)
 
 TAG = "tag:yaml.org,2002:"
 _SHOWN_CHARACTERS = 300  # of the line of a mistake
@@ -43,9 +50,10 @@ class Node:
 def read(path: Path) -> Node:
     """Returns the tree of a YAML file.
 
-    Raises UserError if it cannot be read or is not a mapping.
+    Raises UserError if it is not a regular file, cannot be read or is not a mapping.
     """
     place = Place(str(path))
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)

@@ -29,7 +29,27 @@ def check_in(interval: str, **options: Any) -> None:
         excluded = {low} if interval[0] == "(" else set()
         excluded |= {high} if interval[-1] == ")" else set()
         if not is_number or not low <= value <= high or value in excluded:
-            raise UserError(f"`{name}` is {value!r}; expected a number in {interval}")
+            raise UserError(f"`{name}` is {value!r}; expected a number {_in_words(interval)}")
+
+
+def _in_words(interval: str) -> str:
+    """Describes an interval: `of at least 0`, `from 0 to 1`, `greater than 0 and at most 1`."""
+    low, high = (bound.strip() for bound in interval[1:-1].split(","))
+    if interval[0] + interval[-1] == "[]":
+        return f"from {low} to {high}"
+    lower = f"of at least {low}" if interval[0] == "[" else f"greater than {low}"
+    upper = f"at most {high}" if interval[-1] == "]" else f"less than {high}"
+    return " and ".join(text for text in (lower, upper) if "inf" not in text)
+
+
+def check_rate(learning_rate: Any) -> None:
+    """Raises UserError if a learning rate is not greater than 0."""
+    if isinstance(learning_rate, Real) and learning_rate == 0:
+        raise UserError(
+            "`learning_rate` is 0; expected a number greater than 0",
+            hint="with a rate of 0, training changes no parameter",
+        )
+    check_in("(0, inf)", learning_rate=learning_rate)
 
 
 def check_whole(low: int, high: int | None = None, **options: Any) -> None:

@@ -13,7 +13,7 @@ import jax
 import optax
 
 from landscape.errors import UserError
-from landscape.parts._options import check_in
+from landscape.parts._options import check_in, check_rate
 
 PyTree = Any
 
@@ -141,4 +141,4 @@ def _promoting(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
 
 def _check_rate(learning_rate: float | Callable) -> None:
     if not callable(learning_rate):
-        check_in("[0, inf)", learning_rate=learning_rate)
+        check_rate(learning_rate)

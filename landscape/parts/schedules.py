@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from landscape.parts._options import check_in, check_whole
+from landscape.parts._options import check_in, check_rate, check_whole
 
 
 def constant(learning_rate: float, steps: int) -> optax.Schedule:
@@ -57,5 +57,5 @@ def warmup_cosine(
 
 
 def _check(learning_rate: float, steps: int) -> None:
-    check_in("[0, inf)", learning_rate=learning_rate)
+    check_rate(learning_rate)
     check_whole(1, steps=steps)

@@ -225,11 +225,15 @@ def _write_figures(
             except (ArithmeticError, ValueError) as error:
                 undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
                 continue
-            pdfs[picture.name] = pdf
+            pdfs[picture.name] = drawing.subject, pdf
             disk.write_bytes(folder / f"{picture.name}.png", pictures[-1].png)
-    for name, pdf in pdfs.items():
-        disk.write_bytes(folder / f"{name}.pdf", pdf())
-    written_files = {f"{name}.{kind}" for name in pdfs for kind in ("png", "pdf")}
+    written_files = {f"{name}.png" for name in pdfs}
+    for name, (subject, pdf) in pdfs.items():
+        try:
+            disk.write_bytes(folder / f"{name}.pdf", pdf())
+            written_files.add(f"{name}.pdf")
+        except (ArithmeticError, ValueError) as error:
+            undrawn.append(f"the pdf of the figure of {subject} is omitted: {first_line(error)}")
     for path in folder.iterdir() if folder.is_dir() else ():
         if all_figures.is_figure_file(path.name) and path.name not in written_files:
             path.unlink(missing_ok=True)

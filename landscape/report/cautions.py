@@ -31,7 +31,8 @@ def cautions(results: Results, rows: Sequence[LossRow]) -> list[str]:
     groups = conditions(rows)
     texts = [_untuned(results, rows)]
     texts += [_at_edge(results, key, groups) for key in results.swept]
-    texts += [_target_below_baseline(results, groups), _few_examples(rows)]
+    texts += [_target_out_of_reach(results), _target_below_baseline(results, groups)]
+    texts += [_few_examples(rows)]
     texts += [text for group in groups for text in _identical(results, group)]
     return list(dict.fromkeys(filter(None, texts)))
 
@@ -103,6 +104,15 @@ def _edge(rows: Sequence[LossRow], reference: LossRow, key: str) -> str:
         return ""
     value = float(best.swept[key])
     return f"{words.tick(value)}, the {'lowest' if value == grid[0] else 'highest'}"
+
+
+def _target_out_of_reach(results: Results) -> str:
+    target = None if results.settings is None else results.settings.target
+    bounded = words.metric_kind(results.metric) in words.AT_MOST_ONE
+    if target is None or target <= 1 or not bounded:
+        return ""
+    name = words.metric_label(results.metric)
+    return f"the target is {target:g}, but {name} is at most 1: no run can reach it; change it"
 
 
 def _target_below_baseline(results: Results, groups: Iterable[Sequence[LossRow]]) -> str:

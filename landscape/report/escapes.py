@@ -5,6 +5,7 @@ they leave the program, and nowhere else: in `results.parquet` a text is unchang
 see `landscape.errors.printable`.
 """
 
+import functools
 from typing import Any
 
 import pandas as pd
@@ -87,8 +88,24 @@ def latex(text: str) -> str:
 
 
 def figure_text(text: str) -> str:
-    """Returns a text for a figure on one line, in which matplotlib finds no mathematics."""
-    return single_line(text).replace("$", r"\$")
+    """Returns a text for a figure on one line, in which matplotlib finds no mathematics.
+
+    Characters that the fonts of figures lack, as of Chinese, become squares; tables keep them.
+    """
+    line = single_line(text)
+    if not line.isascii():
+        line = "".join(c if ord(c) in _drawable() else "\N{WHITE SQUARE}" for c in line)
+    return line.replace("$", r"\$")
+
+
+@functools.cache
+def _drawable() -> frozenset[int]:
+    """Returns the code points of both fonts of figures, which come with matplotlib."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = [FontProperties(family="DejaVu Sans", weight=weight) for weight in ("normal", "bold")]
+    maps = [get_font(findfont(font)).get_charmap() for font in fonts]
+    return frozenset(maps[0]).intersection(*maps[1:])
 
 
 def page_value(value: Any) -> Any:

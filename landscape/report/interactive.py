@@ -1,5 +1,8 @@
-"""Prepares the planes as data for the page's interactive surfaces, and the source of plotly.js."""
+"""Prepares the page's interactive surfaces: their data, their scripts, and what these may do."""
 
+import base64
+import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -12,6 +15,7 @@ from landscape.report.figures.view import View
 from landscape.report.sets import PLACES, StoredSet
 
 _DIGITS = 5
+_NOTHING = "'none'"  # of a source list
 
 
 def surfaces(view: View) -> dict[str, Any]:
@@ -56,7 +60,28 @@ def _rounded(values: np.ma.MaskedArray) -> list[list[float | None]]:
     ]
 
 
-def plotly_source() -> str:
-    """Returns the source of plotly.js, to be inlined once in the page."""
-    file = resources.files("plotly") / "package_data" / "plotly.min.js"
-    return file.read_text(encoding="utf-8")
+def scripts() -> tuple[str, str]:
+    """Returns the sources of plotly.js and of the script that draws the surfaces with it."""
+    plotly = resources.files("plotly") / "package_data" / "plotly.min.js"
+    viewer = resources.files("landscape.report") / "templates" / "surfaces.js"
+    return plotly.read_text(encoding="utf-8"), viewer.read_text(encoding="utf-8")
+
+
+def content_security_policy(page_scripts: Sequence[str]) -> str:
+    """Returns the policy of a page that runs these scripts alone and loads nothing.
+
+    A script that a text brought into the page would not be executed, since its digest is not
+    listed. Pictures are part of the page, as are styles, which plotly.js sets as well.
+    """
+    digests = [hashlib.sha256(script.encode()).digest() for script in page_scripts]
+    listed = [f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests]
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(listed) or _NOTHING}",
+            "style-src 'unsafe-inline'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )

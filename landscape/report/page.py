@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jinja2
 import pandas as pd
 
+from landscape.errors import counted
 from landscape.report import audits, escapes, interactive, words
 from landscape.report.comparison_texts import outcome_text, reached_text
 from landscape.report.figures.view import Picture, View
@@ -115,6 +116,7 @@ def page(
         lstrip_blocks=True,
     )
     data = interactive.surfaces(view)
+    scripts = interactive.scripts() if data["items"] else ()
     section_pictures = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
     return environment.get_template("index.html").render(
         title=results.title,
@@ -133,7 +135,8 @@ def page(
         tally=audits.tally(audit_rows),
         rule=audits.RULE,
         surfaces=data if data["items"] else None,
-        plotly=interactive.plotly_source() if data["items"] else "",
+        scripts=scripts,
+        policy=interactive.content_security_policy(scripts),
         dead=words.DEAD,
         settings=_settings(results),
         versions=versions(results),
@@ -164,7 +167,7 @@ def facts(results: Results, view: View) -> list[str]:
         texts += [f"dataset {run.config.dataset.name}", f"model {run.config.model.name}"]
         texts += [f"optimizer {run.config.optimizer.name}", f"{run.config.steps} steps"]
         texts.append(f"batches of {run.config.batch_size}")
-    return [*texts, f"{len(results.runs)} runs: {counts}"]
+    return [*texts, f"{counted(len(results.runs), 'run')}: {counts}"]
 
 
 def _settings(results: Results) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from landscape import config
 from landscape.config import Experiment
 from landscape.config.reference import reference_loss
 from landscape.errors import UserError, last_line
-from landscape.report.run_reader import UNREADABLE, read_optional, read_run, record_of
+from landscape.report.run_reader import read_optional, read_run, record_of
 from landscape.report.stored_run import COUNTED, STATES, StoredRun
 from landscape.storage import contents, experiment_folder, safe_reading
 from landscape.storage.contents import Contents
@@ -77,17 +77,7 @@ def _order(value: object) -> tuple[bool, float, str]:
 
 def read(directory: Path) -> Results:
     """Returns the planned runs of an experiment. Raises UserError if none has finished."""
-    if not directory.is_dir():
-        raise UserError(
-            f"`{directory}` is not a folder",
-            hint="pass the folder of an experiment: runs/<experiment>",
-        )
-    names = _plan(directory)
-    if not names:
-        raise UserError(
-            f"`{directory}` has no runs: `{directory / 'runs'}` is empty",
-            hint="train some with `landscape run CONFIG`",
-        )
+    names = experiment_folder.planned_runs(directory)
     listed = contents.read(directory)
     runs = _without_copies(read_run(name, listed) for name in names)
     summary = next((run.summary for run in runs if run.counted), None)
@@ -139,16 +129,6 @@ def _without_copies(runs: Iterable[StoredRun]) -> tuple[StoredRun, ...]:
             run = replace(run, status="unreadable", error=error)
         checked.append(run)
     return tuple(checked)
-
-
-def _plan(directory: Path) -> list[str]:
-    try:
-        return list(experiment_folder.read_plan(directory))
-    except UNREADABLE as error:
-        raise UserError(
-            f"`{directory / 'plan.json'}` cannot be read: {last_line(str(error))}",
-            hint="run the experiment again: finished runs are kept",
-        ) from error
 
 
 def _nothing_finished(directory: Path, runs: tuple[StoredRun, ...]) -> str:

@@ -46,7 +46,7 @@ def read_run(name: str, listed: Contents) -> StoredRun:
     try:
         return _read_results(stored, run, folder)
     except UNREADABLE as error:
-        return replace(stored, status="unreadable", error=_reason("the run's files", error))
+        return replace(stored, status="unreadable", error=_reason("its folder", error))
 
 
 def _check_integers(value: Any) -> None:
@@ -174,4 +174,6 @@ def _reason(name: str, error: Exception) -> str:
     else:
         text = last_line(str(error)) or type(error).__name__
     text = printable(text)
-    return text if " cannot be read: " in text else f"{name} cannot be read: {text}"
+    if " cannot be read: " in text:
+        return text
+    return f"{name} cannot be read: {text}; delete it and run the experiment again"

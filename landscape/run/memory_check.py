@@ -12,13 +12,13 @@ from landscape.errors import UserError
 from landscape.numerics.user_calls import guarded
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
+from landscape.run.stored_sizes import in_units
 from landscape.run.training_inputs import checkpoint_count, evaluation_batch_sizes
 
 _FLOAT = 4  # bytes
 # Parameters, gradients, two moments of an optimizer such as adam, the parameters at the best step.
 _TRAINING_COPIES = 5
 _ORDER_COPIES = 2  # the shuffled epochs, and the steps that are cut out of them
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 class Need(NamedTuple):
@@ -37,7 +37,7 @@ def check_memory(run: Run, model: Model, data: Dataset) -> None:
     """
     limit = device_memory()
     name = f"model `{run.model.name}`"
-    parameters, shapes = _parameters(model, name)
+    parameters, shapes = _parameters(model, run.model.name)
     for need in (*_needs(run, parameters), _activations(run, model, data, shapes)):
         if need.size > limit:
             raise UserError(
@@ -61,15 +61,9 @@ def device_memory() -> int:
     return int(statistics.get("bytes_limit") or psutil.virtual_memory().total)
 
 
-def in_units(size: int) -> str:
-    """Returns a number of bytes with two digits or more: `2.3 TB`."""
-    power = min(int(math.log10(max(size, 1)) // 3), len(_UNITS) - 1)
-    scaled = size / 1000**power
-    return f"{scaled:.1f} {_UNITS[power]}" if power else f"{size} B"
-
-
-def _parameters(model: Model, name: str) -> tuple[int, Any]:
-    """Returns the number of parameters and their shapes."""
+def _parameters(model: Model, part: str) -> tuple[int, Any]:
+    """Returns the number of parameters and their shapes. Raises UserError if there are none."""
+    name = f"model `{part}`"
     try:
         shapes = guarded(lambda: jax.eval_shape(model.init, jax.random.key(0)), name, model.init)
     except UserError as error:
@@ -77,7 +71,14 @@ def _parameters(model: Model, name: str) -> tuple[int, Any]:
             message = f"{name} has a layer of more than 2^63 parameters"
             raise UserError(message, hint="use smaller layers") from None
         raise
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)), shapes
+    number = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    if number == 0:
+        raise UserError(
+            f"{name} has no parameters, expected at least one to train",
+            hint="return a tree of arrays from `init`",
+            part=part,
+        )
+    return number, shapes
 
 
 def _needs(run: Run, parameters: int) -> Iterator[Need]:

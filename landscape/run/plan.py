@@ -108,7 +108,7 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
         return
     raise UserError(
         f"{directory} has the results of another experiment `{stored.name}`, from {stored.folder}",
-        hint="choose another --out, or set `name:` in the config",
+        hint="choose another --out, set `name:` in the config, or delete them with --fresh",
     )
 
 

@@ -15,7 +15,7 @@ from landscape.errors import UserError, raise_all
 from landscape.numerics.loss import Loss, LossFamily
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.run import preflight, program
+from landscape.run import preflight, program, stored_sizes
 from landscape.run.loss_audit import audit_loss
 from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program
@@ -214,9 +214,11 @@ def _check(run: Run, cache: ProgramCache) -> None:
         )
     model = cache.model(run)
     check_memory(run, model, cache.dataset(run))
+    params = initial_params(run, model)
+    stored_sizes.check_run(run, len(jax.tree.leaves(params)))
     _check_optimizer(run)
     cache.loss(run)
-    preflight.check_directions(run, model, initial_params(run, model), checkpoint_count(run))
+    preflight.check_directions(run, model, params, checkpoint_count(run))
     cache.program(run)
 
 

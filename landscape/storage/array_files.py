@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from landscape.storage import safe_reading
-from landscape.storage.safe_reading import UnreadableFile
+from landscape.storage.safe_reading import MOST_ARRAY_BYTES, UnreadableFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ Arrays = Mapping[str, np.ndarray]
 
 # Bounds for files whose config is unknown.
 _MOST_ROWS = 10_000_000
-_MOST_SLICE_BYTES = 2**31
 _MOST_ARRAYS = 10_000
 _LONGEST_NAME = 500  # characters
 _WIDEST = 8  # bytes of a number
@@ -73,6 +72,9 @@ def _check_trace(parquet: Any, most_rows: int) -> None:
         raise UnreadableFile(f"it has {rows}; its run has at most {most_rows:,}")
     if len(schema) > _MOST_ARRAYS:
         raise UnreadableFile(f"it has {len(schema):,} columns, at most {_MOST_ARRAYS:,} are read")
+    if metadata.num_rows * len(schema) * _WIDEST > MOST_ARRAY_BYTES:
+        shape = f"{metadata.num_rows:,} rows of {len(schema):,} columns"
+        raise UnreadableFile(f"it has {shape}; at most {MOST_ARRAY_BYTES:,} bytes are read")
     if len(set(schema.names)) < len(schema):
         raise UnreadableFile("two of its columns have the same name")
     for column in schema:
@@ -99,7 +101,7 @@ def slices_bytes(arrays: Arrays) -> bytes:
     return buffer.getvalue()
 
 
-def read_slices(folder: Path, most_bytes: int = _MOST_SLICE_BYTES) -> dict[str, np.ndarray]:
+def read_slices(folder: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.ndarray]:
     """Returns all arrays of `slices.npz`; none if the file is missing.
 
     Raises OSError, ValueError or BadZipFile if it is damaged; UnreadableFile if no run writes it:

@@ -1,12 +1,11 @@
 """Bounds of the arrays of a run: their sizes by its config, and the shapes of its slices."""
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from landscape.config import Run
-from landscape.storage.safe_reading import UnreadableFile
+from landscape.storage.safe_reading import MOST_ARRAY_BYTES, UnreadableFile
 
 # Rows of a trace beyond those that the config has: the initial and the diverged step, and a few.
 _SPARE_ROWS = 8
@@ -59,17 +58,15 @@ def most_rows(run: Run) -> int:
 def most_slice_bytes(run: Run, columns: int = 0) -> int:
     """Returns how many bytes all slices of a run can have in memory.
 
-    Every metric among the `columns` of its trace is also measured at each point.
+    Every metric among the `columns` of its trace is also measured at each point. A config from
+    elsewhere cannot raise this above a fixed bound, which `run` checks before it trains.
     """
     settings = run.slices
     if settings is None:
         return _SPARE_BYTES
-    points = sum(
-        s.draws(s.direction or settings.direction) * s.points for s in settings.lines or ()
-    )
-    points += sum((s.draws or 1) * math.prod(s.points) for s in settings.planes or ())
-    values = len(settings.at) * points * (_MEASURES + columns) + run.checkpoints * _MEASURES
-    return values * _NUMBER + _SPARE_BYTES
+    points = len(settings.at) * settings.points()
+    values = points * (_MEASURES + columns) + run.checkpoints * _MEASURES
+    return min(values * _NUMBER + _SPARE_BYTES, MOST_ARRAY_BYTES)
 
 
 def check_shapes(arrays: Mapping[str, np.ndarray]) -> None:

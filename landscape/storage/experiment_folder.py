@@ -1,12 +1,13 @@
 """The folder of an experiment: its plan and its runs, and what may be deleted from it."""
 
 import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from landscape.errors import UserError
+from landscape.errors import UserError, last_line
 from landscape.storage import disk, safe_reading, schema, store
 from landscape.storage.records import MOST_FOLDERS, Plan
 
@@ -16,6 +17,8 @@ HELD, CONTENTS = "held.json", "contents.json"
 FILES = ("experiment.yaml", "plan.json", "across.json", "compare.json", "maps.json")
 # Nothing else in the folder is ever deleted.
 _CONTENTS = ("runs", "report", *FILES, CONTENTS)
+
+_SHOWN_EXPERIMENTS = 8
 
 
 def write_plan(experiment: Path, run_ids: Iterable[str]) -> None:
@@ -34,6 +37,51 @@ def read_plan(experiment: Path) -> list[str]:
     if not safe_reading.exists(plan):
         return run_ids(experiment)
     return list(schema.from_text(safe_reading.read_bytes(plan), Plan))
+
+
+def planned_runs(experiment: Path) -> list[str]:
+    """Returns the planned run ids, see `read_plan`.
+
+    Raises UserError if the folder is missing or has no runs, with the experiments in it, or if its
+    plan cannot be read.
+    """
+    if not experiment.is_dir():
+        raise UserError(
+            f"`{experiment}` is not a folder", hint="pass the folder of an experiment: runs/NAME"
+        )
+    try:
+        safe_reading.require_folder(experiment / "runs")
+    except safe_reading.UnreadableFile as error:
+        raise UserError(
+            f"`{experiment}` cannot be read: {error}", hint="remove it and run the experiment again"
+        ) from None
+    try:
+        names = read_plan(experiment)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"`{experiment / 'plan.json'}` cannot be read: {last_line(str(error))}",
+            hint="run the experiment again: finished runs are kept",
+        ) from error
+    if not names:
+        raise UserError(
+            f"`{experiment}` has no runs: `{experiment / 'runs'}` is empty or missing",
+            hint=_experiments_in(experiment),
+        )
+    return names
+
+
+def _experiments_in(parent: Path) -> str:
+    """Returns a hint with the experiments in a folder, such as `runs/quickstart` in `runs`."""
+    names = []
+    with contextlib.suppress(OSError), os.scandir(parent) as entries:
+        for entry in itertools.islice(entries, MOST_FOLDERS):
+            is_experiment = entry.is_dir() and (Path(entry.path) / "experiment.yaml").is_file()
+            names += [f"`{parent / entry.name}`"] if is_experiment else []
+    if not names:
+        return "train some with `landscape run CONFIG`, or pass the folder of an experiment"
+    names = sorted(names)
+    more = f" and {len(names) - _SHOWN_EXPERIMENTS} more" if names[_SHOWN_EXPERIMENTS:] else ""
+    return f"experiments in it: {', '.join(names[:_SHOWN_EXPERIMENTS])}{more}"
 
 
 def run_ids(experiment: Path) -> list[str]:

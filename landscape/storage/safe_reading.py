@@ -35,6 +35,8 @@ _LARGEST = {
     "checkpoints.safetensors": 16 * _GIB,
 }
 _LARGEST_OTHER = 64 * _MIB
+# The trace or the slices of a run, in memory.
+MOST_ARRAY_BYTES = 512 * _MIB
 _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
 )

@@ -120,9 +120,11 @@ def from_text(text: str | bytes, kind: Any) -> Any:
         return _adapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        place = "`" + ".".join(map(str, first["loc"])) + "`"
+        if len(first["loc"]) == 1 and isinstance(first["loc"][0], int):  # of a list, as a plan
+            place = f"item {first['loc'][0]}, counted from 0"
         text = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"`{place}`: {text}" if place else text) from None
+        raise ValueError(f"{place}: {text}" if first["loc"] else text) from None
 
 
 def check_equal_lengths(*columns: Vector) -> None:

@@ -179,6 +179,14 @@ def changed(folder: Path) -> list[str]:
     return [name for name in names if name in sizes]
 
 
+def is_changed(folder: Path, name: str) -> bool:
+    """Returns whether one file of a run exists but differs from its recorded digest."""
+    record = read_status_record(folder)
+    listed = (record.files if record is not None else None) or {}
+    path = folder / name
+    return name in listed and safe_reading.exists(path) and file_digest(path) != listed[name]
+
+
 def _not_as_recorded(
     folder: Path, record: StatusRecord | None, sizes: Mapping[str, int]
 ) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
-from landscape.errors import UserError
 from landscape.storage import contents, experiment_folder, safe_reading, store
 from landscape.storage.contents import Contents
 from landscape.storage.records import ProgressRecord
@@ -33,21 +32,11 @@ def folder_state(directory: Path, held: bool) -> FolderState:
     wrote, or its status is not as `contents.json` lists it; other contents are compared where they
     are used. `held`: whether a process is working on the folder.
     """
-    if not (directory / "experiment.yaml").is_file():
-        if held:  # its programs are being built and checked
-            return FolderState({})
-        raise UserError(
-            f"{directory} does not contain an experiment",
-            hint="name the folder that `landscape run` wrote to, such as runs/quickstart",
-        )
-    try:
-        names = experiment_folder.read_plan(directory)
-        folders = {*experiment_folder.run_ids(directory)}
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot read {directory / 'plan.json'}: {error}",
-            hint="run the experiment again; finished runs are kept",
-        ) from None
+    begun = held or safe_reading.exists(directory / "experiment.yaml")
+    if begun and not any(safe_reading.exists(directory / name) for name in ("plan.json", "runs")):
+        return FolderState({})  # its programs are being built and checked, or it was killed then
+    names = experiment_folder.planned_runs(directory)
+    folders = {*experiment_folder.run_ids(directory)}
     listed = contents.read(directory)
     states = {name: _state(name, listed, folders, held) for name in names}
     return FolderState(states, () if held else listed.warnings())

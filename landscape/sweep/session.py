@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from landscape import config
 from landscape.config import Experiment, Run
-from landscape.errors import ClusterError, StorageError, UserError
+from landscape.errors import ClusterError, StorageError, UserError, counted
 from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
+from landscape.run.stored_sizes import check_across
 from landscape.storage import contents, disk, experiment_folder, store
 from landscape.storage.contents import Contents
 from landscape.storage.records import Holder
@@ -91,10 +92,12 @@ def open_session(
     directory = out / experiment.name
     stages = work.stages(directory)
     name, runs = next(stages)
+    check_across(experiment.across, runs)
     with lock.hold(directory) as stale:
         if fresh:
             experiment_folder.refuse_foreign(directory)
-        refuse_other_experiment(experiment, directory)
+        else:
+            refuse_other_experiment(experiment, directory)
         listed = contents.read(directory)
         plans = plan(
             runs,
@@ -231,8 +234,8 @@ def _trained_again(session: Session) -> Iterator[Note]:
             folder = store.run_folder(session.directory, run_id)
             store.append_log(folder, f"trained again: {', '.join(planned.changed)} changed")
     for changed, count in runs.items():
-        subject = "1 run is" if count == 1 else f"{count} runs are"
-        yield Note(f"{subject} trained again: {', '.join(changed)} changed")
+        verb = "is" if count == 1 else "are"
+        yield Note(f"{counted(count, 'run')} {verb} trained again: {', '.join(changed)} changed")
 
 
 def _measure_across(

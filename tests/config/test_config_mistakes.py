@@ -1,12 +1,15 @@
 """Mistakes in a config: each is reported at its line and column, with what to do."""
 
+import os
 import pickle
 
 import pytest
 from helpers.configs import BASE, refused, write
 
+from landscape import config
 from landscape.config import with_places
 from landscape.errors import CombinedError, UserError
+from landscape.parts.datasets import files
 
 # What is wrong, the line and column where (the fourth line is what is added to BASE), a piece of
 # the message, a piece of the hint.
@@ -197,11 +200,32 @@ def test_an_error_of_a_part_gets_the_place_of_its_name(tmp_path):
 
 @pytest.mark.parametrize("text", [None, "", "steps: [", "folder: nowhere\n"])
 def test_an_error_is_kept_if_the_config_cannot_be_read_again(text, tmp_path):
-    """It was edited during a sweep, or is a pipe, which is empty the second time."""
+    """It was edited during a sweep."""
     path = tmp_path / "quick.yaml" if text is None else write(tmp_path, text)
     error = UserError("no module", part="brier")
     assert with_places(error, path) is error
     assert with_places(error, write(tmp_path, BASE), ["stepz=1"]) is error
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_is_refused_before_it_is_opened(kind, tmp_path):
+    """Opening a pipe waits for a writer, and some devices never end."""
+    paths = [tmp_path / name for name in ("piped.yaml", "own.py", "data.csv")]
+    for path in paths:
+        os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="is a pipe, a device or a socket"):
+        config.load(paths[0])
+    dataset = BASE.replace("digits", "{name: csv, path: data.csv, target: y, task: binary}")
+    for text in (BASE.replace("brier", "own.py:mine"), dataset):
+        error = refused(tmp_path, text)
+        assert "is a pipe, a device or a socket" in error.message and error.place.line
+    with pytest.raises(UserError, match="is a pipe, a device or a socket"):
+        files.csv(0, path=paths[2], target="y", task="binary")
+
+
+def test_a_long_line_of_source_is_shortened(tmp_path):
+    error = refused(tmp_path, BASE + f"stepz: [{'1, ' * 500}]\n")
+    assert max(map(len, str(error).splitlines())) < 140
 
 
 def test_a_syntax_error_in_a_users_file_is_reported_at_its_place(tmp_path):

@@ -259,3 +259,9 @@ def test_refuses_a_negative_epsilon(name):
 def test_refuses_nesterov_without_momentum():
     with pytest.raises(UserError, match="nesterov"):
         optimizers.sgd(momentum=0.0, nesterov=True)
+
+
+def test_a_learning_rate_of_zero_is_refused_with_the_reason():
+    with pytest.raises(UserError, match="expected a number greater than 0") as caught:
+        optimizers.sgd(learning_rate=0.0)
+    assert "changes no parameter" in caught.value.hint

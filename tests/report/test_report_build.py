@@ -1,5 +1,7 @@
 """The whole report: its files, its texts, and its treatment of damaged files."""
 
+import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -108,6 +110,23 @@ def test_the_page_needs_nothing_from_outside(experiment, page):
     styles = "".join(re.findall(r"<style>(.*?)</style>", experiment[1].index.read_text(), re.S))
     assert "url(" not in styles and "@import" not in styles
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+
+
+def test_the_policy_of_the_page_allows_its_scripts_alone(experiment, page):
+    """A script that someone's text brought into the page would not be executed by a browser."""
+    meta = next(
+        attributes for tag, attributes in page.tags if tag == "meta" and len(attributes) == 2
+    )
+    assert meta["http-equiv"] == "Content-Security-Policy"
+    rules = dict(rule.split(" ", 1) for rule in meta["content"].split("; "))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules["img-src"] == "data:" and "connect-src" not in rules
+    text = experiment[1].index.read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    listed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    assert rules["script-src"].split() == listed and len(listed) == 2
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
 def test_the_page_has_the_findings(experiment, page):

@@ -1,11 +1,15 @@
-"""Numbers near the largest float: figures that cannot be drawn are omitted, and named."""
+"""Numbers and characters that cannot be drawn are left out of figures, and named."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.command_line import invoke
 from synthetic_runs import LOSSES, write_experiment
 
+from landscape.report import escapes
 from landscape.report.assemble import build
+from landscape.report.figures import rendering
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the overflows in matplotlib
@@ -29,3 +33,33 @@ def test_a_figure_that_cannot_be_drawn_is_omitted_and_named(tmp_path):
         sentence = f"he figure of {kind} of trained/planes/random is omitted: "
         assert sentence in page
         assert f"warning: t{sentence}" in " ".join(printed.split())
+
+
+def test_a_figure_that_fails_only_as_pdf_stays_in_the_page(tmp_path, monkeypatch):
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
+    before = {path.name for path in (build(directory).directory / "figures").iterdir()}
+    render, calls = rendering.pdf_bytes, []
+
+    def fail_first(figure):
+        calls.append(figure)
+        if len(calls) == 1:
+            raise ValueError("Can only output finite numbers in PDF")
+        return render(figure)
+
+    monkeypatch.setattr(rendering, "pdf_bytes", fail_first)
+    report = build(directory)
+    after = {path.name for path in (report.directory / "figures").iterdir()}
+    assert before - after == {"summary.pdf"}
+    (warning,) = [text for text in report.record.warnings if "pdf" in text]
+    assert warning.startswith("the pdf of the figure of summary is omitted: ValueError: Can only")
+    assert f"T{warning[1:]}" in report.index.read_text()
+
+
+def test_characters_that_no_font_has_become_squares_in_figures_alone(tmp_path):
+    """Any warning of matplotlib about a missing glyph is an error in these tests."""
+    label = "損失 एक 🎉 שלום"
+    directory = write_experiment(tmp_path / "x", [replace(LOSSES[0], name=label), LOSSES[1]], 2)
+    report = build(directory)
+    assert label in report.index.read_text(encoding="utf-8")
+    assert label in (report.directory / "results.csv").read_text(encoding="utf-8")
+    assert escapes.figure_text(label) == "□□ □□ □ שלום"

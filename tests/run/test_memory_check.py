@@ -5,7 +5,7 @@ from helpers.configs import BASE, load
 
 from landscape import config
 from landscape.errors import UserError
-from landscape.run import memory_check
+from landscape.run import memory_check, stored_sizes
 from landscape.run.program_cache import ProgramCache, prepare
 
 SMALL = BASE.replace("digits", "wine").replace("mlp", "linear") + "seeds: 1\nslices: null\n"
@@ -97,7 +97,7 @@ def test_a_layer_whose_parameters_cannot_be_counted_is_refused(tmp_path):
     ],
 )
 def test_a_size_is_printed_in_its_unit(size, text):
-    assert memory_check.in_units(int(size)) == text
+    assert stored_sizes.in_units(int(size)) == text
 
 
 @pytest.mark.parametrize(
@@ -144,3 +144,14 @@ def test_a_function_that_is_no_part_is_refused_by_its_name(key, message, tmp_pat
     text = SMALL.replace("slices: null", "slices: {planes: null}")
     error = refusal(tmp_path, text, f"{key}={name}")
     assert message in error.message
+
+
+def test_a_model_without_parameters_is_refused(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from landscape.parts.models import Model\n"
+        "def fixed(shape, outputs):\n"
+        "    return Model(lambda key: {}, lambda params, x: x[:, :outputs], lambda p: p)\n"
+    )
+    error = refusal(tmp_path, SMALL, "model=own.py:fixed")
+    assert "model `own.py:fixed` has no parameters" in error.message and error.place is None
+    assert error.part == "own.py:fixed" and error.hint

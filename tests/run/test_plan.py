@@ -7,7 +7,7 @@ from landscape.errors import UserError
 from landscape.run.plan import plan, refuse_other_experiment
 from landscape.storage import contents, store
 from landscape.sweep.executors.protocol import Note
-from landscape.sweep.session import Session, _trained_again
+from landscape.sweep.session import Session, _trained_again, open_session
 from landscape.sweep.work import ConfiguredRuns
 
 CONFIG = """
@@ -104,6 +104,19 @@ def test_a_folder_belongs_to_one_experiment(tmp_path, override, refused):
         refuse_other_experiment(other, directory)
     # The same config may be edited in any way.
     refuse_other_experiment(load(tmp_path / "one", *losses, override), directory)
+
+
+def test_a_folder_of_another_experiment_can_be_deleted_with_fresh(tmp_path):
+    (tmp_path / "out").mkdir()
+    store_configs(load(tmp_path / "one"), tmp_path / "out" / "sweep")
+    other = load(tmp_path / "two", "dataset=breast_cancer")
+    with (
+        pytest.raises(UserError, match="another experiment"),
+        open_session(other, tmp_path / "out"),
+    ):
+        pass
+    with open_session(other, tmp_path / "out", fresh=True) as session:
+        assert {planned.action for planned in session.plan.values()} == {"new"}
 
 
 def test_a_damaged_description_of_an_experiment_refuses_nothing(tmp_path):

@@ -254,7 +254,7 @@ def test_the_arrays_of_a_set_of_slices_agree_in_shape(slices, message):
 PLANS = [
     ('["a-1", "b-1", "a-1", "a-1"]', "it lists the run `a-1` 3 times"),
     (str([f"r-{number}" for number in range(100_001)]).replace("'", '"'), "at most 100000 items"),
-    ('["' + "x" * 300 + '"]', "is not a valid run id"),
+    ('["' + "x" * 300 + '"]', "item 0, counted from 0: .* is not a valid run id"),
     (" " * (2**24 + 1), "it has 16,777,217 bytes; at most 16,777,216 are read"),
 ]
 

@@ -20,6 +20,7 @@ from helpers.misbehaving_sweep import (
 )
 
 from landscape.errors import UserError
+from landscape.report.results import read
 from landscape.run.plan import Planned, plan
 from landscape.storage import contents, store
 from landscape.sweep import lock
@@ -50,6 +51,25 @@ DAMAGES = {
     # The worst case: the file is still readable.
     "one bit": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
 }
+
+
+def test_a_folder_without_its_description_has_the_same_states(undisturbed, tmp_path):
+    _, directory = copied(undisturbed, tmp_path)
+    states = run_states(directory, False)
+    (directory / "experiment.yaml").unlink()
+    after, (warning,) = folder_state(directory, False)
+    assert after == states and "`experiment.yaml` was removed" in warning
+    (directory / "plan.json").unlink()
+    assert run_states(directory, False).keys() == states.keys()
+
+
+def test_a_folder_of_experiments_names_them(undisturbed, tmp_path):
+    _, directory = copied(undisturbed, tmp_path)
+    (tmp_path / "out" / "notes").mkdir()
+    for call in (lambda: run_states(directory.parent, False), lambda: read(directory.parent)):
+        with pytest.raises(UserError, match="has no runs") as caught:
+            call()
+        assert caught.value.hint == f"experiments in it: `{directory}`"
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

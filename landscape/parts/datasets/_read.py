@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape.errors import Place, UserError, nearest
+from landscape.errors import Place, UserError, nearest, refuse_special
 from landscape.parts.datasets._named_array import NUMERIC, NamedArray
 
 NPZ_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
@@ -125,6 +125,7 @@ def _check_names(names: list[str], place: Place) -> None:
 def _reading(path: Path, expected: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Raises UserError if the file does not exist or reading it raises one of `errors`."""
     place = Place(str(path))
+    refuse_special(path)
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
         hint = "a path is relative to the folder of the config"
