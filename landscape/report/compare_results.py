@@ -1,7 +1,7 @@
 """The comparison at tuned points: `compare.json`, and the runs that it names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from landscape.report.results import Results, StoredRun
 from landscape.report.run_reader import read_optional, record_of
 from landscape.storage import contents
 from landscape.storage.compare_records import ComparedLoss, CompareRecord
+from landscape.storage.contents import Contents
+from landscape.storage.map_records import MapRecord, MapsRecord
 
 Array = NDArray[np.float64]
 
@@ -19,12 +21,14 @@ class CompareResults:
     """`compare.json` of an experiment, and all of its runs by name.
 
     `judged` are the results of the judged runs at the tuned points alone, as if they were all runs
-    of an experiment without a sweep: the tables and figures that show runs by loss use them.
+    of an experiment without a sweep: the tables and figures that show runs by loss use them. `maps`
+    are the trainability maps by loss.
     """
 
     record: CompareRecord
     runs: Mapping[str, StoredRun]
     judged: Results
+    maps: Mapping[str, MapRecord] = field(default_factory=dict)
 
     @property
     def sign(self) -> float:
@@ -104,7 +108,17 @@ def read(results: Results, problems: list[str]) -> CompareResults | None:
         problems.append(f"compare.json is about `{record.metric}`, the runs `{results.metric}`")
         return None
     compared = join(record, results)
-    return compared if any(run.counted for run in compared.judged.runs) else None
+    if not any(run.counted for run in compared.judged.runs):
+        return None
+    return replace(compared, maps=_read_maps(listed, problems))
+
+
+def _read_maps(listed: Contents, problems: list[str]) -> Mapping[str, MapRecord]:
+    if listed.differs("maps.json"):
+        problems.append("maps.json was changed; `landscape compare` measures it again")
+        return {}
+    record = read_optional(listed.directory / "maps.json", record_of(MapsRecord), problems)
+    return {} if record is None else record.maps
 
 
 def join(record: CompareRecord, results: Results) -> CompareResults:

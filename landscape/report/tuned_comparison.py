@@ -1,5 +1,6 @@
 """Everything that a report shows of a comparison at tuned points, computed from its runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landscape.report import compare_conditions, compare_measures, compare_pairs, words
@@ -8,6 +9,7 @@ from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_pairs import Pairs
 from landscape.report.compare_results import CompareResults
 from landscape.storage.compare_records import CompareRecord
+from landscape.storage.map_records import MapRecord
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class TunedComparison:
     target: float
     steps: float
     split: str
+    maps: Mapping[str, MapRecord]
 
     @property
     def metric(self) -> str:
@@ -67,4 +70,5 @@ def measure(compared: CompareResults, target: float) -> TunedComparison:
         target,
         compare_measures.budget(compared, names),
         configs[0].evaluation.split if configs else "evaluation",
+        compared.maps,
     )

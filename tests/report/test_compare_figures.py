@@ -112,9 +112,9 @@ def test_lines_of_the_best_of_k_and_of_profiles_are_their_numbers(comparison, st
         np.testing.assert_array_equal(shares, comparison.profiles.shares[row])
 
 
-def test_cells_hold_the_successes_of_each_condition(comparison):
+def test_cells_hold_the_successes_of_each_condition(comparison, style_of):
     with rendering.report_style():
-        figure = success_cells.success_cells(comparison).figure
+        figure = success_cells.success_cells(comparison, style_of).figure
     batch, noise = figure.axes
     assert [label.get_text() for label in noise.get_xticklabels()] == ["0", "0.3"]
     assert [label.get_text() for label in noise.get_yticklabels()][:2] == ["reference", "retuned"]
@@ -134,6 +134,6 @@ def test_without_conditions_or_a_target_their_figures_are_left_out(style_of):
     compared = compare_results.join(*synthetic.comparison(setting))
     comparison = tuned_comparison.measure(compared, np.nan)
     with rendering.report_style():
-        assert success_cells.success_cells(comparison) is None
+        assert success_cells.success_cells(comparison, style_of) is None
         assert profile_curves.profile_curves(comparison, style_of) is None
         assert target_curves.target_curves(comparison, style_of) is None

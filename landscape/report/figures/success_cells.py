@@ -47,13 +47,13 @@ class _Line(NamedTuple):
         return _ROW * len(self.names) * (0.85 if self.axes[0].retuned else 1.0)
 
 
-def success_cells(comparison: TunedComparison) -> Picture | None:
+def success_cells(comparison: TunedComparison, styles: Mapping[str, style.Style]) -> Picture | None:
     """Draws a map per axis with the runs that succeed; two rows per loss if it was retuned."""
     axes = _axes(comparison.cells)
     if not axes:
         return None
     losses = [loss.name for loss in comparison.losses if _has_cells(axes, loss.name)]
-    names = [figure_text(style.shorten(name, _NAME_LENGTH)) for name in losses]
+    names = [figure_text(style.shorten(styles[name].name, _NAME_LENGTH)) for name in losses]
     left = 0.25 + 0.068 * max(map(len, [*names, _RETUNED]))
     lines = [
         _Line(line, [text for name in names for text in ((name, _RETUNED) if twice else (name,))])
