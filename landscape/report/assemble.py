@@ -11,6 +11,8 @@ from landscape.errors import first_line
 from landscape.report import (
     audits,
     check_results,
+    compare_results,
+    compare_tables,
     comparison_table,
     curvature_table,
     escapes,
@@ -31,6 +33,7 @@ from landscape.report.loss_rows import loss_rows
 from landscape.report.page import RenderedPicture, page
 from landscape.report.results import Results, read
 from landscape.report.run_measures import run_table
+from landscape.report.tuned_report import tuned_report, with_styles
 from landscape.storage import disk
 from landscape.storage.records import ReportRecord
 
@@ -43,6 +46,7 @@ _OPTIONAL_TABLES = (
     "across",
     "interpolations",
     "checks",
+    *compare_tables.NAMES,
 )
 
 
@@ -77,25 +81,35 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
 
 def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Report:
     source = stored_report.source(experiment_dir)
-    results = read(experiment_dir)
+    all_results = read(experiment_dir)
+    problems: list[str] = []
+    compared = compare_results.read(all_results, problems)
+    results = all_results if compared is None else compared.judged
     rows = loss_rows(results)
     table = compare(results, rows)
     comparison = shown_points(table)
-    failures = tables.failures(results)
+    failures = tables.failures(all_results)
     view = make_view(results, table)
+    tuned = None
+    if compared is not None:
+        view = with_styles(view, compared)
+        tuned = tuned_report(compared, view.target)
     audit_rows = audits.audit_rows(view.runs, comparison)
     groups = solutions.groups(results, table)
     report_tables = _tables(results, table, comparison, view, groups)
+    report_tables += tuned.tables if tuned else ()
     _write_tables(
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
-    _write_runs(directory, run_table(results, steps_to_target(rows, table)))
+    _write_runs(directory, run_table(all_results, steps_to_target(rows, table)))
     pictures, undrawn = _write_figures(
-        directory / "figures", all_figures.drawings(results, table, view, groups), render_pdf
+        directory / "figures",
+        all_figures.drawings(results, table, view, groups, tuned and tuned.comparison),
+        render_pdf,
     )
-    reasons = cautions(results, rows)
+    reasons = [*problems, *cautions(results, rows)]
     text = page(
-        results,
+        all_results,
         view,
         comparison=comparison,
         report_tables=report_tables,
@@ -103,17 +117,23 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
         notes=[*notes.notes(results, rows, table, reasons), *_sentences(undrawn)],
         pictures=pictures,
         audit_rows=audit_rows,
-        sentences=_barrier_sentences(results, groups),
+        sentences={
+            "across": _barrier_sentences(results, groups),
+            "compare": (*tuned.conclusions, *tuned.scope) if tuned else (),
+        },
+        tuned=tuned and tuned.summary(view.styles),
     )
     index = directory / "index.html"
     disk.write_text(index, text)
-    failed = [run.name for run in results.runs if run.status in ("failed", "unreadable")]
+    failed = [run.name for run in all_results.runs if run.status in ("failed", "unreadable")]
     shown = display(comparison)
     cells = tuple(shown.itertuples(index=False, name=None))
-    warnings = (*results.warnings, *reasons, *undrawn, *_unfinished(results))
-    record = ReportRecord(source, tuple(shown), cells, results.unreadable, warnings)
+    warnings = (*results.warnings, *reasons, *undrawn, *_unfinished(all_results))
+    unreadable = all_results.unreadable
+    record = ReportRecord(source, tuple(shown), cells, unreadable, warnings)
+    record = tuned.recorded(record) if tuned else record
     stored_report.write(experiment_dir, record)
-    return Report(directory, index, comparison, failed, results.unreadable, record)
+    return Report(directory, index, comparison, failed, unreadable, record)
 
 
 def _unfinished(results: Results) -> list[str]:

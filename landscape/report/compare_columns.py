@@ -2,12 +2,39 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from landscape.compare.intervals import Estimate
 from landscape.report import words
 from landscape.report.compare_measures import Share
+from landscape.report.compare_results import Array
 from landscape.report.compare_text import share_text
+from landscape.report.comparison_texts import estimate_text
 from landscape.report.tables import TableColumn
+
+
+def estimate_cells(prefix: str, values: Array, estimate: Estimate) -> dict[str, float]:
+    """Returns the cells of a mean over seeds: its interval, and the lowest and highest seed."""
+    known = values[np.isfinite(values)]
+    lowest, highest = (known.min(), known.max()) if len(known) else (np.nan, np.nan)
+    return {
+        f"{prefix}value": estimate.value,
+        f"{prefix}low": estimate.low,
+        f"{prefix}high": estimate.high,
+        f"{prefix}seeds": len(known),
+        f"{prefix}lowest": float(lowest),
+        f"{prefix}highest": float(highest),
+    }
+
+
+def estimate_column(heading: str, definition: str, prefix: str = "") -> TableColumn:
+    """Returns the column that shows the cells of a mean over seeds."""
+    ends = ("value", "low", "high", "seeds", "lowest", "highest")
+    names = {f"{prefix}{name}": name for name in ends}
+    return TableColumn(
+        heading, lambda row: estimate_text(row[list(names)].rename(names)), definition
+    )
 
 
 def share_cells(name: str, share: Share) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class ConditionNumbers(NamedTuple):
     """The numbers of a loss at one learning rate under a condition, over the judging seeds."""
 
     rate: float
+    outcomes: Array
     estimate: Estimate
     gain: float
     success: Share
@@ -102,9 +103,10 @@ def _numbers(
 ) -> ConditionNumbers:
     gains = scale(compared, references).gain(compared, names)
     known = gains[np.isfinite(gains)]
-    estimate = intervals.mean_interval(compared.outcomes(names))
+    outcomes = compared.outcomes(names)
+    estimate = intervals.mean_interval(outcomes)
     gain = float(known.mean()) if len(known) else np.nan
-    return ConditionNumbers(rate, estimate, gain, success(gains))
+    return ConditionNumbers(rate, outcomes, estimate, gain, success(gains))
 
 
 def performance_profiles(compared: CompareResults, target: float | None) -> Profiles | None:

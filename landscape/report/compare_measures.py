@@ -59,7 +59,8 @@ class LossMeasures:
     """The numbers of one loss; those of judged runs are NaN or empty if it was not judged.
 
     `outcomes`, `gains` and `times` have one value per judging seed: the test metric, its gain
-    relative to the reference, and the steps to the target, NaN if it is never reached. `best_of`
+    relative to the reference, and the steps to the target, NaN if it is never reached.
+    `own_outcomes` are those at the learning rate and the options of the config. `best_of`
     are the expected bests of `BEST_OF` trials. `failures` are judged runs that diverged, do not
     learn or have no result; `success` and `grid_success` are runs that reach 95 % of the gain of
     the reference, judged ones and those of all trials.
@@ -77,6 +78,7 @@ class LossMeasures:
     failures: Share
     success: Share
     running_time: float
+    own_outcomes: Array
     own_estimate: Estimate
 
     @property
@@ -122,6 +124,7 @@ def loss_measures(
     best = best_of_k.best_of_k(sign * np.array(values), BEST_OF)
     gains = judged_scale.gain(compared, entry.judged)
     outcomes = compared.outcomes(entry.judged)
+    own_outcomes = compared.outcomes(entry.judged_at_own_rate)
     times = steps_to_target(compared, entry.judged, target)
     return LossMeasures(
         name=entry.loss,
@@ -136,7 +139,8 @@ def loss_measures(
         failures=failures(gains),
         success=success(gains),
         running_time=time_to_target.expected_running_time(times, budget(compared, entry.judged)),
-        own_estimate=intervals.mean_interval(compared.outcomes(entry.judged_at_own_rate)),
+        own_outcomes=own_outcomes,
+        own_estimate=intervals.mean_interval(own_outcomes),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.report.results import Results, StoredRun
+from landscape.report.results import RateGrid, Results, StoredRun
 from landscape.report.run_reader import read_optional, record_of
 from landscape.storage import contents
 from landscape.storage.compare_records import ComparedLoss, CompareRecord
@@ -94,11 +94,10 @@ def _evaluation(run: StoredRun | None, metric: str) -> float:
 def read(results: Results, problems: list[str]) -> CompareResults | None:
     """Returns the comparison of an experiment; None without `compare.json`, or without judged runs.
 
-    A file that is damaged or was changed adds a problem.
+    A file that is damaged adds a problem; `Results.warnings` name files that were changed.
     """
     listed = contents.read(results.directory)
     if listed.differs("compare.json"):
-        problems.append("compare.json was changed; `landscape compare` writes it again")
         return None
     path = results.directory / "compare.json"
     record = read_optional(path, record_of(CompareRecord), problems)
@@ -115,7 +114,6 @@ def read(results: Results, problems: list[str]) -> CompareResults | None:
 
 def _read_maps(listed: Contents, problems: list[str]) -> Mapping[str, MapRecord]:
     if listed.differs("maps.json"):
-        problems.append("maps.json was changed; `landscape compare` measures it again")
         return {}
     record = read_optional(listed.directory / "maps.json", record_of(MapsRecord), problems)
     return {} if record is None else record.maps
@@ -133,4 +131,11 @@ def _judged(results: Results, record: CompareRecord, runs: Mapping[str, StoredRu
     selected = [replace(runs[name], swept={}) for name in names if name in runs]
     losses = tuple(entry.loss for entry in record.losses if entry.judged)
     labeled = tuple(run for run in selected if run.loss in losses)
-    return replace(results, runs=labeled, losses=losses, swept=())
+    return replace(
+        results,
+        runs=labeled,
+        losses=losses,
+        swept=(),
+        reference=record.reference,
+        tuned={entry.loss: RateGrid(entry.grid, entry.learns) for entry in record.losses},
+    )

@@ -8,7 +8,13 @@ import pandas as pd
 
 from landscape.config.yaml_source import short_text
 from landscape.report import robustness_table, tables, words
-from landscape.report.compare_columns import has_content, share_cells, share_column
+from landscape.report.compare_columns import (
+    estimate_cells,
+    estimate_column,
+    has_content,
+    share_cells,
+    share_column,
+)
 from landscape.report.compare_measures import BEST_OF, LossMeasures
 from landscape.report.compare_text import (
     difference_number,
@@ -17,7 +23,7 @@ from landscape.report.compare_text import (
     rate,
     tolerance_text,
 )
-from landscape.report.tables import ReportTable, TableColumn, estimate_text, value_column
+from landscape.report.tables import ReportTable, TableColumn, value_column
 from landscape.report.tuned_comparison import TunedComparison
 
 SECTION = "compare"
@@ -56,10 +62,7 @@ def _tuning_row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, An
         "edge": entry.edge,
         "gain": entry.gain,
         "learns": entry.learns,
-        "value": loss.estimate.value,
-        "low": loss.estimate.low,
-        "high": loss.estimate.high,
-        "seeds": int(np.isfinite(loss.outcomes).sum()),
+        **estimate_cells("", loss.outcomes, loss.estimate),
         **share_cells("failures", loss.failures),
         "tolerance": tolerance.decades,
         "tolerance_low": tolerance.interval[0],
@@ -75,9 +78,7 @@ def _tuning_row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, An
         "reached": loss.reached.number,
         "running_time": loss.running_time,
         "own_rate": entry.own_rate,
-        "own_value": loss.own_estimate.value,
-        "own_low": loss.own_estimate.low,
-        "own_high": loss.own_estimate.high,
+        **estimate_cells("own_", loss.own_outcomes, loss.own_estimate),
         "may_be_best": loss.name in comparison.pairs.may_be_best,
         "verdict": verdict_text(comparison, loss),
     }
@@ -128,11 +129,11 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
             "lie beyond",
             words.or_missing,
         ),
-        TableColumn(
+        estimate_column(
             f"{label} [95 % CI]",
-            estimate_text,
-            f"mean {label} on the test split over the judging seeds, and its 95 % interval (none "
-            "below 5 seeds); a diverged run counts with the value of its untrained model",
+            f"mean {label} on the test split over the judging seeds, and its 95 % interval, below "
+            "5 seeds the lowest and the highest; a diverged run counts with the value of its "
+            "untrained model",
         ),
         share_column(
             "failures",
@@ -183,11 +184,11 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
             _steps,
             "running_time",
         ),
-        TableColumn(
+        estimate_column(
             "at the config's rate",
-            _own_text,
             f"mean {label} on the test split over the judging seeds at the learning rate and the "
             "options of the config",
+            "own_",
         ),
         value_column(
             f"against {reference}",
@@ -201,11 +202,6 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
 
 def _steps(value: float) -> str:
     return words.decimal(value) if not np.isfinite(value) else f"{value:.0f}"
-
-
-def _own_text(row: pd.Series) -> str:
-    names = {"own_value": "value", "own_low": "low", "own_high": "high"}
-    return estimate_text(row[list(names)].rename(names))
 
 
 def pairs(comparison: TunedComparison) -> pd.DataFrame:

@@ -1,19 +1,11 @@
 """Formats the numbers of a comparison at tuned points for sentences, tables and figures."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from landscape.compare.tolerance import Tolerance
 from landscape.config.yaml_source import short_text
 from landscape.report import words
 from landscape.report.compare_measures import Share
-
-
-def listed(names: Sequence[str]) -> str:
-    """Formats `a`, `a and b`, `a, b and c`."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def value_text(value: object) -> str:
@@ -28,11 +20,12 @@ def rate(value: float) -> str:
 
 
 def share_text(share: Share) -> str:
-    """Formats `4/10 [17, 69] %`, the share with Wilson's interval."""
+    """Formats `4/10 [17 %, 69 %]`, the share with Wilson's interval."""
     if not share.total:
         return words.MISSING
     ends = share.interval
-    return f"{share.number}/{share.total} [{words.percent(ends.low)}, {words.percent(ends.high)}] %"
+    low, high = (words.percentage(end) for end in ends[1:])
+    return f"{share.number}/{share.total} [{low}, {high}]"
 
 
 def is_share(metric: str) -> bool:
@@ -72,10 +65,10 @@ def p_text(p: float) -> str:
 
 
 def tolerance_text(tolerance: Tolerance) -> str:
-    """Formats `1.8 [1.2, 2.3]`, `> 1.8` if the interval of rates leaves the grid, else a dash."""
+    """Formats `1.82 [1.20, 2.31]`, or `> 1.82` if the interval of rates leaves the grid."""
     if not np.isfinite(tolerance.decades):
         return words.MISSING
     leaves = tolerance.leaves_low or tolerance.leaves_high
-    text = f"{'> ' if leaves else ''}{tolerance.decades:.1f}"
+    text = f"{'> ' if leaves else ''}{tolerance.decades:.2f}"
     low, high = tolerance.interval
-    return text if np.isnan(low) else f"{text} [{low:.1f}, {high:.1f}]"
+    return text if np.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"

@@ -11,7 +11,6 @@ from landscape.report.compare_pairs import Pair
 from landscape.report.compare_text import (
     difference_text,
     interval_text,
-    listed,
     p_text,
     rate,
     share_text,
@@ -81,8 +80,8 @@ def _best(comparison: TunedComparison) -> list[str]:
     count = "all" if len(names) == len(judged) else f"{len(names)} of"
     end = "highest" if record.higher_is_better else "lowest"
     return [
-        f"May be best: {listed(names)} ({count} {len(judged)} losses). {highest} has the {end} "
-        f"mean ({value}), {_ties(comparison, highest, names)}."
+        f"May be best: {words.listed(names)} ({count} {len(judged)} losses). {highest} has the "
+        f"{end} mean ({value}), {_ties(comparison, highest, names)}."
     ]
 
 
@@ -92,8 +91,8 @@ def _ties(comparison: TunedComparison, highest: str, names: Sequence[str]) -> st
     equivalent = [name for name, verdict in others.items() if verdict == "equivalent"]
     unclear = [name for name in others if name not in equivalent]
     return " and ".join(
-        ([f"equivalent to {listed(equivalent)}"] if equivalent else [])
-        + ([f"not distinguishable from {listed(unclear)}"] if unclear else [])
+        ([f"equivalent to {words.listed(equivalent)}"] if equivalent else [])
+        + ([f"not distinguishable from {words.listed(unclear)}"] if unclear else [])
     )
 
 

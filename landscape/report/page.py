@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jinja2
@@ -19,6 +19,7 @@ from landscape.report.tables import MOST_ROWS, ReportTable
 _MOST_ERRORS = 50
 # Sections of the page with figures and tables, in order: name, title, introduction.
 _SECTIONS = (
+    ("compare", "Comparison at tuned points", ""),
     ("training", "Training", ""),
     ("lines", "Slices along lines", ""),
     ("planes", "Planes", ""),
@@ -74,18 +75,26 @@ class PageSection(NamedTuple):
     tables: Sequence[tuple[ReportTable, pd.DataFrame]]
 
 
+class TunedSummary(NamedTuple):
+    """The table of a comparison at tuned points that the page shows first, as texts."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    colors: Sequence[str]
+
+
 def _sections(
     pictures: Sequence[RenderedPicture],
     report_tables: Sequence[ReportTable],
-    sentences: Sequence[str],
+    sentences: Mapping[str, Sequence[str]],
 ) -> list[PageSection]:
-    """Returns the sections that are not empty."""
+    """Returns the sections that are not empty; `sentences` are by section."""
     sections = [
         PageSection(
             name,
             title,
             text,
-            sentences if name == "across" else (),
+            sentences.get(name, ()),
             [shown for shown in pictures if shown.picture.section == name],
             [(table, table.texts) for table in report_tables if table.section == name],
         )
@@ -104,9 +113,10 @@ def page(
     notes: Sequence[str],
     pictures: Sequence[RenderedPicture],
     audit_rows: Sequence[audits.AuditRow],
-    sentences: Sequence[str],
+    sentences: Mapping[str, Sequence[str]],
+    tuned: TunedSummary | None = None,
 ) -> str:
-    """Returns the whole page as text; `sentences` introduce the section `Across losses`."""
+    """Returns the whole page as text; `sentences` introduce sections, by their names."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
@@ -118,6 +128,7 @@ def page(
     data = interactive.surfaces(view)
     scripts = interactive.scripts() if data["items"] else ()
     section_pictures = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
+    sections = _sections(section_pictures, report_tables, sentences)
     return environment.get_template("index.html").render(
         title=results.title,
         facts=facts(results, view),
@@ -128,7 +139,10 @@ def page(
         failure_count=len(failures),
         errors=[run for run in results.runs if run.error][:_MOST_ERRORS],
         notes=notes,
-        sections=_sections(section_pictures, report_tables, sentences),
+        tuned=tuned,
+        first_sections=[section for section in sections if section.name == "compare"],
+        sections=[section for section in sections if section.name != "compare"],
+        results_title="Judged runs" if tuned else "Results",
         audit_rows=audit_rows,
         shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
         colors={name: style.color for name, style in view.styles.items()},

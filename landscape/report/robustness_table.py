@@ -1,16 +1,24 @@
 """The table of losses under other conditions, at their tuned learning rates and retuned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from landscape.compare.intervals import Estimate
 from landscape.report import words
-from landscape.report.compare_columns import has_content, share_cells, share_column
+from landscape.report.compare_columns import (
+    estimate_cells,
+    estimate_column,
+    has_content,
+    share_cells,
+    share_column,
+)
 from landscape.report.compare_conditions import ConditionNumbers
+from landscape.report.compare_measures import Share
 from landscape.report.compare_text import rate, value_text
-from landscape.report.tables import TableColumn, estimate_text, value_column
+from landscape.report.tables import TableColumn, value_column
 from landscape.report.tuned_comparison import TunedComparison
 
 
@@ -32,14 +40,11 @@ def table(comparison: TunedComparison) -> pd.DataFrame:
 
 def _condition_cells(prefix: str, numbers: ConditionNumbers | None) -> dict[str, Any]:
     if numbers is None:
-        undefined = ("rate", "value", "low", "high", "gain", "success_low", "success_high")
-        row = dict.fromkeys((f"{prefix}{name}" for name in undefined), np.nan)
-        return row | {f"{prefix}success_runs": 0, f"{prefix}success_of": 0}
+        undefined = Estimate(np.nan, np.nan, np.nan)
+        numbers = ConditionNumbers(np.nan, np.zeros(0), undefined, np.nan, Share(0, 0))
     return {
         f"{prefix}rate": numbers.rate,
-        f"{prefix}value": numbers.estimate.value,
-        f"{prefix}low": numbers.estimate.low,
-        f"{prefix}high": numbers.estimate.high,
+        **estimate_cells(prefix, numbers.outcomes, numbers.estimate),
         f"{prefix}gain": numbers.gain,
         **share_cells(f"{prefix}success", numbers.success),
     }
@@ -60,10 +65,10 @@ def columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence[TableCo
         which = "the rate tuned without the change" if not prefix else "a rate tuned under it"
         columns += [
             value_column(at, which, rate, f"{prefix}rate"),
-            TableColumn(
+            estimate_column(
                 f"{label} at the {at} [95 % CI]",
-                _prefixed_estimate(prefix),
                 f"mean {label} on the test split over the judging seeds, at {which}",
+                prefix,
             ),
             value_column(
                 f"gain at the {at}",
@@ -78,8 +83,3 @@ def columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence[TableCo
             ),
         ]
     return [column for column in columns if has_content(column, rows)]
-
-
-def _prefixed_estimate(prefix: str) -> Callable[[pd.Series], str]:
-    names = {f"{prefix}{name}": name for name in ("value", "low", "high")}
-    return lambda row: estimate_text(row[list(names)].rename(names))

@@ -299,6 +299,12 @@ class ReportRecord:
     warnings: tuple[Text, ...] = ()
     """Reasons for caution, missing figures, and files that were changed or cannot be verified."""
     digest: Name = ""
-    """SHA-256 of the keys above, hexadecimal."""
+    """SHA-256 of the other keys but `files`, hexadecimal."""
     files: Mapping[Name, FileDigest] = field(default_factory=dict)
     """Digest of every other file of the report, by its path in the folder."""
+    conclusions: tuple[Text, ...] = ()
+    """What may be concluded from a comparison at tuned points."""
+    tuned_headings: tuple[Text, ...] = ()
+    """The headings of its table in a terminal."""
+    tuned_rows: tuple[tuple[Text, ...], ...] = ()
+    """Its table in a terminal, one row per loss."""

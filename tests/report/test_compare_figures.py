@@ -1,5 +1,7 @@
 """The figures of a comparison at tuned points draw its numbers, in the styles of the losses."""
 
+from dataclasses import replace
+
 import matplotlib.colors
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from landscape.report.figures import (
     rate_curves,
     rendering,
     success_cells,
+    success_maps,
     target_curves,
 )
 from landscape.report.figures.style import styles
+from landscape.storage.map_records import MapRecord
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,38 @@ def test_cells_hold_the_successes_of_each_condition(comparison, style_of):
             assert ((column, row), f"{share.number}/{share.total}") in drawn
     bold = [label.get_text() for label in batch.get_xticklabels() if label.get_weight() == "bold"]
     assert bold == ["64"]
+
+
+def test_maps_show_the_share_of_seeds_in_each_cell(comparison, style_of):
+    shares = np.array([[0.0, 0.5, 1.0], [1.0, 0.0, 0.5]])
+    values = tuple(
+        tuple((0.9 if share > 0 else 0.1, 0.9 if share == 1 else np.nan) for share in row)
+        for row in shares
+    )
+    record = MapRecord(
+        rates=(1e-3, 1e-2, 1e-1),
+        scales=(0.5, 2.0),
+        seeds=(0, 1),
+        steps=100,
+        metric="accuracy",
+        higher_is_better=True,
+        target=0.8,
+        values=values,
+    )
+    with rendering.report_style():
+        assert success_maps.success_maps(comparison, style_of) is None
+        mapped = replace(comparison, maps={"reference": record, "dead": record})
+        figure = success_maps.success_maps(mapped, style_of).figure
+    panel, dead, _ = figure.axes
+    (mesh,) = panel.collections
+    np.testing.assert_array_equal(mesh.get_array(), shares)
+    corners = mesh.get_coordinates()
+    np.testing.assert_allclose(corners[0, :, 0], 10.0 ** np.array([-3.5, -2.5, -1.5, -0.5]))
+    np.testing.assert_allclose(corners[:, 0, 1], [0.25, 1.0, 4.0])
+    assert panel.get_title(loc="left") == "reference\n50 % succeed"
+    tuned = comparison.of("reference").entry.tuned_rate
+    assert [line.get_xydata().tolist() for line in panel.lines] == [[[tuned, 1.0]]]
+    assert not dead.lines  # it was not tuned: no rate is better
 
 
 def test_without_conditions_or_a_target_their_figures_are_left_out(style_of):

@@ -52,7 +52,7 @@ def test_five_seeds_decide_nothing():
 
 def test_different_failure_rates_are_the_result():
     texts = concluded(Loss("unstable", 0.9, diverges=(1, 2, 3, 4)))
-    assert only(texts, "unstable fails in 4/10 [17, 69] % of its runs, reference in 0/10")
+    assert only(texts, "unstable fails in 4/10 [17 %, 69 %] of its runs, reference in 0/10")
     assert not [text for text in texts if text.startswith(("Worse", "Undecided"))]
 
 

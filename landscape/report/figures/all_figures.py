@@ -1,6 +1,7 @@
 """Lists every figure that the results of an experiment allow."""
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from landscape.report import audits, solutions
 from landscape.report.comparison import best_first
 from landscape.report.figures import (
     audit_figure,
+    compare_figures,
     contours,
     convexity_maps,
     curves,
@@ -27,9 +29,11 @@ from landscape.report.figures.view import Picture, View
 from landscape.report.results import Results
 from landscape.report.sets import PLACES
 from landscape.report.solutions import SolutionGroup
+from landscape.report.tuned_comparison import TunedComparison
 
 # Figures with a fixed name.
 _NAMES = (
+    *compare_figures.NAMES,
     "audit",
     "summary",
     "learning_curves",
@@ -70,9 +74,15 @@ class Drawing(NamedTuple):
 
 
 def drawings(
-    results: Results, table: pd.DataFrame, view: View, groups: Sequence[SolutionGroup]
+    results: Results,
+    table: pd.DataFrame,
+    view: View,
+    groups: Sequence[SolutionGroup],
+    tuned: TunedComparison | None = None,
 ) -> Iterator[Drawing]:
     """Yields the figures in the order of the page; draw them within `report_style()`."""
+    if tuned is not None:
+        yield from itertools.starmap(Drawing, compare_figures.figures(tuned, view.styles))
     if audit_records := audits.drawn(view.runs):
         yield _drawing("audit", audit_figure.shapes, audit_records)
     yield _drawing("summary", summary.summary, view)

@@ -19,7 +19,7 @@ from landscape.report.tuned_comparison import TunedComparison
 
 _NAME_LENGTH = 22
 _ROW = 0.2  # inches per loss
-_RIGHT = 1.15  # inches for the widths in decades
+_RIGHT = 1.35  # inches for the widths in decades
 _CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 

@@ -1,0 +1,60 @@
+"""The table of a comparison at tuned points in a terminal: one short text per number."""
+
+import math
+
+import pandas as pd
+
+from landscape.report import words
+from landscape.report.compare_measures import LossMeasures, Share
+from landscape.report.compare_tables import options_text, verdict_text
+from landscape.report.compare_text import rate, tolerance_text
+from landscape.report.tuned_comparison import TunedComparison
+
+# The first columns are what the page shows above its figures.
+MAIN_COLUMNS = 6
+
+
+def display(comparison: TunedComparison) -> pd.DataFrame:
+    """Returns one row of texts per loss, the most important columns first."""
+    return pd.DataFrame([_row(comparison, loss) for loss in comparison.losses])
+
+
+def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
+    metric, label = comparison.metric, comparison.label
+    unit = " %" if words.metric_kind(metric) in words.SHARES else ""
+    options = options_text(loss)
+    return {
+        "loss": "\n".join(filter(None, (loss.name, *options.split(", ")))),
+        f"{label}{unit} [95 % CI]": _mean(metric, loss.estimate.value, *loss.estimate[1:]),
+        "success": _count(loss.success),
+        "tuned rate": rate(loss.entry.tuned_rate),
+        "decades tolerated": tolerance_text(loss.curve.tolerance).split(" [")[0],
+        "verdict": verdict_text(comparison, loss),
+        f"{label}{unit} at the config's rate": _mean(
+            metric, loss.own_estimate.value, *loss.own_estimate[1:]
+        ),
+        "best of 1": _number(metric, loss.best_of[0]),
+        "best of 8": _number(metric, loss.best_of[-1]),
+        "grid success": _count(loss.grid_success),
+        "at target": _count(loss.reached),
+        "steps per success": words.short(loss.running_time),
+        "trials": str(len(loss.entry.trials)),
+    }
+
+
+def _mean(metric: str, value: float, low: float, high: float) -> str:
+    text = _number(metric, value)
+    if math.isnan(low):
+        return text
+    return f"{text} [{_number(metric, low)}, {_number(metric, high)}]"
+
+
+def _number(metric: str, value: float) -> str:
+    """Formats a value of the metric, in percent if it is a share."""
+    if words.metric_kind(metric) not in words.SHARES or not math.isfinite(value):
+        return words.decimal(value)
+    return words.minus(f"{100 * value:.1f}")
+
+
+def _count(share: Share) -> str:
+    return f"{share.number}/{share.total}" if share.total else words.MISSING
