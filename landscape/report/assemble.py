@@ -104,7 +104,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     _write_runs(directory, run_table(all_results, steps_to_target(rows, table)))
     pictures, undrawn = _write_figures(
         directory / "figures",
-        all_figures.drawings(results, table, view, groups, tuned and tuned.comparison),
+        all_figures.drawings(results, table, view, groups, tuned.comparison if tuned else None),
         render_pdf,
     )
     reasons = [*problems, *cautions(results, rows)]
@@ -121,7 +121,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
             "across": _barrier_sentences(results, groups),
             "compare": (*tuned.conclusions, *tuned.scope) if tuned else (),
         },
-        tuned=tuned and tuned.summary(view.styles),
+        tuned=tuned.summary(view.styles) if tuned else None,
     )
     index = directory / "index.html"
     disk.write_text(index, text)

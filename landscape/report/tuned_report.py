@@ -73,7 +73,7 @@ def load(directory: Path) -> TunedReport:
     Raises UserError if the folder has no comparison with a judged run.
     """
     results = read(directory)
-    problems = list(results.warnings)
+    problems = [text for text in results.warnings if "compare.json" in text]
     compared = compare_results.read(results, problems)
     if compared is None:
         reason = "; ".join(problems) or "no loss has been judged yet"

@@ -198,7 +198,7 @@ def comparison(setting: Setting) -> tuple[CompareRecord, Results]:
     losses = tuple(loss.name for loss in setting.losses)
     runs = tuple(builder.runs.values())
     results = Results(
-        Path("nowhere"), "Synthetic", None, runs, losses, (RATE,), METRIC, True, losses[0]
+        Path("nowhere"), "Synthetic", None, runs, losses, (RATE,), METRIC, True, reference=losses[0]
     )
     return record, results
 
