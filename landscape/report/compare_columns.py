@@ -10,7 +10,7 @@ from landscape.report import words
 from landscape.report.compare_measures import Share
 from landscape.report.compare_results import Array
 from landscape.report.compare_text import share_text
-from landscape.report.comparison_texts import estimate_text
+from landscape.report.comparison_texts import outcome_text
 from landscape.report.tables import TableColumn
 
 
@@ -33,7 +33,7 @@ def estimate_column(heading: str, definition: str, prefix: str = "") -> TableCol
     ends = ("value", "low", "high", "seeds", "lowest", "highest")
     names = {f"{prefix}{name}": name for name in ends}
     return TableColumn(
-        heading, lambda row: estimate_text(row[list(names)].rename(names)), definition
+        heading, lambda row: outcome_text(row[list(names)].rename(names)), definition
     )
 
 
