@@ -29,7 +29,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 import jax
 import psutil
 import pytest
+from helpers.mlir_contexts import share_contexts
 
+share_contexts()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
