@@ -7,6 +7,7 @@ import pytest
 from jax import lax
 from scipy.signal import correlate2d
 
+from landscape.numerics.compiling import jit_once
 from landscape.parts.models._convolution import convolve
 
 RNG = np.random.default_rng(0)
@@ -44,17 +45,23 @@ def test_first_and_second_derivatives_are_those_of_the_convolution(kernel, strid
     x, weight = draw(kernel, sides)
     x_step, weight_step = draw(kernel, sides)
 
-    def summed(convolution):
-        return lambda x, w: jnp.sum(jnp.sin(convolution(x, w, stride)))
+    def derivatives(convolution):
+        def summed(x, w):
+            return jnp.sum(jnp.sin(convolution(x, w, stride)))
+
+        @jit_once
+        def at(point, step):
+            gradients = [jax.grad(summed, argnums)(*point) for argnums in (0, 1, (0, 1))]
+            product = jax.jvp(jax.grad(summed, (0, 1)), point, step)[1]
+            return gradients, product, jax.jvp(summed, point, step)[1]
+
+        return at((x, weight), (x_step, weight_step))
+
+    def assert_close(a, b, **tolerances):
+        jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, **tolerances), a, b)
 
     with jax.enable_x64(True):
-        point = jnp.asarray(x), jnp.asarray(weight)
-        step = jnp.asarray(x_step), jnp.asarray(weight_step)
-        for argnums in (0, 1, (0, 1)):
-            ours = jax.grad(summed(convolve), argnums)(*point)
-            theirs = jax.grad(summed(xla), argnums)(*point)
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11), ours, theirs)
-        products = [jax.jvp(jax.grad(summed(f), (0, 1)), point, step)[1] for f in (convolve, xla)]
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), *products)
-        slopes = [jax.jvp(summed(f), point, step)[1] for f in (convolve, xla)]
-        np.testing.assert_allclose(*slopes, rtol=1e-11)
+        gradients, products, slopes = zip(derivatives(convolve), derivatives(xla), strict=True)
+        assert_close(*gradients, atol=1e-11)
+        assert_close(*products, atol=1e-10)
+        assert_close(*slopes, rtol=1e-11)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import UserError
+from landscape.numerics.compiling import jit_once
 from landscape.parts.losses import binary, multiclass, regression, segmentation
 
 MODULES = (regression, binary, multiclass, segmentation)
@@ -91,7 +92,7 @@ def make_targets(name, shape, rng):
 
 def at_each(function, predictions):
     """`function` of each array of a stack of predictions, compiled once."""
-    return jax.jit(jax.vmap(function))(jnp.asarray(predictions))
+    return jit_once(jax.vmap(function))(jnp.asarray(predictions))
 
 
 def right_and_wrong(name, targets):
@@ -190,8 +191,9 @@ def test_a_row_does_not_depend_on_its_neighbors(name, loss, shape):
 def test_the_right_prediction_is_a_minimum_and_the_wrong_one_is_not(name, loss):
     shape = SHAPES[name.split("/")[0]][-1]
     predictions, targets = make(name, (200, *shape[1:]))
-    right, wrong = (loss(at, targets) for at in right_and_wrong(name, targets))
-    assert np.all(right <= loss(predictions, targets) + 1e-6)
+    points = np.stack([predictions, *right_and_wrong(name, targets)]).astype(np.float32)
+    between, right, wrong = np.asarray(at_each(lambda p: loss(p, targets), points))
+    assert np.all(right <= between + 1e-6)
     assert np.all(right < wrong)
 
 
@@ -199,19 +201,26 @@ def test_the_right_prediction_is_a_minimum_and_the_wrong_one_is_not(name, loss):
 def test_integer_and_boolean_targets_count_as_numbers(name, loss, shape):
     predictions, targets = make(name, shape)
     whole = targets.astype(np.int32)
-    expected = loss(predictions, whole.astype(np.float32))
-    np.testing.assert_array_equal(loss(predictions, whole), expected)
-    if not name.startswith("regression"):
-        np.testing.assert_array_equal(loss(predictions, whole.astype(bool)), expected)
+    kinds = (
+        [np.float32, np.int32] if name.startswith("regression") else [np.float32, np.int32, bool]
+    )
+
+    @jit_once
+    def at_targets(*targets):
+        return [loss(predictions, one) for one in targets]
+
+    expected, *others = at_targets(*(whole.astype(kind) for kind in kinds))
+    for values in others:
+        np.testing.assert_array_equal(values, expected)
 
 
 @every_loss
 def test_options_can_be_traced(name, loss):
     predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
-    options = numeric_options(loss)
-    traced = jax.jit(lambda given: loss(predictions, targets, **given))
-    given = {option: jnp.float32(value) for option, value in options.items()}
-    np.testing.assert_allclose(traced(given), loss(predictions, targets), rtol=1e-5, atol=1e-6)
+    options = {option: np.float32(value) for option, value in numeric_options(loss).items()}
+    traced = jit_once(lambda options: loss(predictions, targets, **options))(options)
+    static = jit_once(loss)(predictions, targets)
+    np.testing.assert_allclose(traced, static, rtol=1e-5, atol=1e-6)
 
 
 @every_loss

@@ -1,5 +1,6 @@
 """Segmentation losses against scikit-learn, optax, brute force and formulas, in float64."""
 
+import functools
 import itertools
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 import sklearn.metrics
 
 from landscape.errors import UserError
+from landscape.numerics.compiling import jit_once
 from landscape.parts.losses import binary, segmentation
 
 RNG = np.random.default_rng(5)
@@ -28,13 +30,23 @@ SOFT_REGION_LOSSES = [
 REGION_LOSSES = [*SOFT_REGION_LOSSES, segmentation.hard_dice, segmentation.lovasz_hinge]
 
 
+@functools.cache
+def compiled(loss, **options):
+    return jit_once(functools.partial(loss, **options))
+
+
+@functools.cache
+def compiled_slopes(loss, **options):
+    return jit_once(jax.grad(lambda z, masks: jnp.sum(loss(z, masks, **options))))
+
+
 def values(loss, logits=LOGITS, masks=MASKS, **options):
     with jax.enable_x64(True):
-        return np.asarray(loss(logits, masks, **options))
+        return np.asarray(compiled(loss, **options)(logits, masks))
 
 
 def slopes(loss, logits, masks, **options):
-    return np.asarray(jax.grad(lambda z: jnp.sum(loss(z, masks, **options)))(jnp.asarray(logits)))
+    return np.asarray(compiled_slopes(loss, **options)(logits, masks))
 
 
 def counts(logits=LOGITS, masks=MASKS):
@@ -167,7 +179,8 @@ def test_lovasz_hinge_at_ties_does_not_depend_on_the_order_of_pixels():
     for _ in range(5):
         order = RNG.permutation(6)
         shuffled = mask.reshape(-1)[order].reshape(mask.shape)
-        np.testing.assert_allclose(segmentation.lovasz_hinge(logits, shuffled), 1, rtol=1e-6)
+        found = compiled(segmentation.lovasz_hinge)(logits, shuffled)
+        np.testing.assert_allclose(found, 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
@@ -194,7 +207,7 @@ def test_pixelwise_losses_match_formulas():
 def test_an_empty_prediction_of_an_empty_mask_costs_nothing(loss, level):
     logits, masks = np.full(EMPTY.shape, level, np.float32), EMPTY.astype(np.float32)
     # focal_tversky takes a root of the little that is left at -10.
-    np.testing.assert_allclose(loss(logits, masks), 0, atol=1e-2)
+    np.testing.assert_allclose(compiled(loss)(logits, masks), 0, atol=1e-2)
     assert np.all(np.isfinite(slopes(loss, logits, masks)))
 
 
@@ -220,7 +233,7 @@ def test_empty_and_full_masks_are_finite_at_any_prediction(loss):
     for mask, level in itertools.product((0, 1), (-100, -1, 0, 1, 100)):
         logits = np.full((2, 3, 3), level, np.float32)
         masks = np.full((2, 3, 3), mask, np.float32)
-        assert np.all(np.isfinite(loss(logits, masks)))
+        assert np.all(np.isfinite(compiled(loss)(logits, masks)))
         assert np.all(np.isfinite(slopes(loss, logits, masks)))
 
 
@@ -229,7 +242,7 @@ def test_focal_tversky_has_no_infinite_slope_at_a_perfect_prediction():
     for size in (10, 30, 60, 90, 100):
         logits = size * (2 * masks - 1)
         for gamma in (4 / 3, 3.0):
-            value = segmentation.focal_tversky(logits, masks, gamma=gamma)
+            value = compiled(segmentation.focal_tversky, gamma=gamma)(logits, masks)
             slope = slopes(segmentation.focal_tversky, logits, masks, gamma=gamma)
             assert np.all(np.isfinite(value)) and np.all(value >= 0)
             assert np.all(np.isfinite(slope))
