@@ -346,11 +346,8 @@ def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
         import collections, sys, jax
         seen = collections.Counter()
         jax.monitoring.register_event_listener(lambda event, **more: seen.update([event]))
-        from landscape.cli import main
-        try:
-            main(["run", "experiment.yaml", "slices=null", "--out", sys.argv[1]])
-        except SystemExit as ended:
-            assert not ended.code
+        from landscape import load, run
+        run(load("experiment.yaml", "slices=null"), sys.argv[1])
         print(seen["/jax/compilation_cache/cache_hits"], "hits")
         print(seen["/jax/compilation_cache/cache_misses"], "misses")
         """

@@ -6,7 +6,7 @@ from helpers.misbehaving_sweep import result_bytes, run_sweep, statuses, write_c
 from landscape.numerics import compiling
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def loops_as_users_compile_them():
     """Compiles loops at the level of a user's process, here and in the workers.
 
@@ -18,8 +18,8 @@ def loops_as_users_compile_them():
         yield
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+@pytest.fixture(scope="package")
+def undisturbed(tmp_path_factory, loops_as_users_compile_them):
     """The bytes of every result of the sweep in which nothing goes wrong."""
     path = write_config(tmp_path_factory.mktemp("undisturbed"))
     items, directory = run_sweep(path, executor="serial")

@@ -16,7 +16,6 @@ from helpers.misbehaving_sweep import (
     assert_same_results,
     plan_mischief,
     result_bytes,
-    run_command,
     run_sweep,
     start_process,
     states_while_running,
@@ -189,35 +188,46 @@ def test_a_killed_parent_leaves_no_worker_and_no_run_is_performed_twice(tmp_path
     assert_same_results(result_bytes(directory), undisturbed)
 
 
-# A process that ends during its n-th durable write: the file is half written, or has just replaced
-# the old file.
+# Per line of the input, a process that ends during its n-th durable write: the file is half
+# written, or has just replaced the old file. Prints how it ended. The processes share their
+# imports, which start no device.
 KILLER = """
 import os, sys
 from pathlib import Path
-left = int(sys.argv.pop(1))
-fsync, replace, before = os.fsync, Path.replace, left % 2
+from landscape import load, run
+from landscape.run import perform
+from landscape.sweep.executors import serial
 
-def half(handle):
-    global left
-    if not before:
-        left -= 1
-        if left <= 0:
-            os.ftruncate(handle, os.fstat(handle).st_size // 2)
-            os.kill(os.getpid(), 9)
-    fsync(handle)
+def end_at_write(left):
+    fsync, replace, before = os.fsync, Path.replace, left % 2
 
-def renamed(self, target):
-    global left
-    result = replace(self, target)
-    if before:
-        left -= 1
-        if left <= 0:
-            os.kill(os.getpid(), 9)
-    return result
+    def half(handle):
+        nonlocal left
+        if not before:
+            left -= 1
+            if left <= 0:
+                os.ftruncate(handle, os.fstat(handle).st_size // 2)
+                os.kill(os.getpid(), 9)
+        fsync(handle)
 
-os.fsync, Path.replace = half, renamed
-from landscape.cli import main
-main()
+    def renamed(self, target):
+        nonlocal left
+        result = replace(self, target)
+        if before:
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), 9)
+        return result
+
+    os.fsync, Path.replace = half, renamed
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        end_at_write(int(line))
+        run(load("sweep.yaml", *sys.argv[1:]), "out", executor="serial", tell=lambda text: None)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 ONE_RUN = ("seeds=1", "losses=[brier]")
 
@@ -228,9 +238,17 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
     _, expected = run_sweep(whole, *ONE_RUN, executor="serial")
     path = write_config(tmp_path / "cut")
     directory = path.parent / "out" / "sweep"
+    killer = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KILLER, *ONE_RUN],
+        cwd=path.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     for number in (4, 5, 7, 8, 9, 10, 99):
-        words = [sys.executable, "-c", KILLER, str(number), *run_command(path, *ONE_RUN)[3:]]
-        ended = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, timeout=120)
+        killer.stdin.write(f"{number}\n")
+        killer.stdin.flush()
+        assert int(killer.stdout.readline()) == (-signal.SIGKILL if number < 99 else 0)
         for folder in (directory / "runs").glob("*"):
             if store.read_status(folder) is not None:
                 assert store.damaged(folder) == []
@@ -238,7 +256,7 @@ def test_a_process_killed_inside_every_write_leaves_old_or_new_files(tmp_path):
                 json.loads(file.read_text())
             if store.read_status(folder) == "done":
                 assert result_bytes(directory).keys() == result_bytes(expected).keys()
-        assert ended.returncode == (-signal.SIGKILL if number < 99 else 0), ended.stderr
+    killer.communicate(timeout=20)
     assert_same_results(result_bytes(directory), result_bytes(expected))
     run_sweep(path, *ONE_RUN, executor="serial")
     assert [p.name for p in directory.rglob(".*")] == []
