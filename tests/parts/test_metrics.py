@@ -6,6 +6,7 @@ import sklearn.metrics
 
 from landscape.catalog.menu import menu
 from landscape.errors import UserError
+from landscape.numerics.compiling import jit_once
 from landscape.parts import metrics
 from landscape.parts.metrics import HIGHER_IS_BETTER, TASK_METRICS, Snapshot
 
@@ -14,8 +15,8 @@ SEEDS = range(8)
 
 def value(metric, predictions, targets, **fields):
     """Returns the only value of a metric, computed under jit."""
-    snapshot = Snapshot(jnp.asarray(predictions), jnp.asarray(targets), **fields)
-    (result,) = jax.jit(lambda: metric(snapshot))().values()
+    compiled = jit_once(lambda *arrays: metric(Snapshot(*arrays, **fields)))
+    (result,) = compiled(predictions, targets).values()
     assert result.shape == ()
     return float(result)
 
