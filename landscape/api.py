@@ -19,8 +19,10 @@ from landscape.sweep.session import events, open_session
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from landscape.report.results import Results
+    from landscape.report.tuned_report import TunedReport
     from landscape.sweep.executors.protocol import ExecutorSpec
     from landscape.sweep.work import Work
 
@@ -212,6 +214,34 @@ class Comparison(Sweep):
                 f"{self.directory} has no comparison: {first_line(error)}",
                 hint="run `landscape compare`; finished runs are kept",
             ) from None
+
+    @property
+    def conclusions(self) -> list[str]:
+        """What may be concluded, in sentences. Raises UserError if no loss has been judged."""
+        return list(self._tuned_report().conclusions)
+
+    @property
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """The tables of the report by name, unrounded: `tuning`, `pairs`, `robustness`.
+
+        docs/definitions.md defines their columns. Raises UserError if no loss has been judged.
+        """
+        return {table.name: table.rows for table in self._tuned_report().tables}
+
+    @property
+    def figures(self) -> "dict[str, Figure]":
+        """The figures of the report by the names of their files, such as `tuning_rates`.
+
+        Raises UserError if no loss has been judged.
+        """
+        from landscape.report import tuned_report
+
+        return tuned_report.figures(self._tuned_report())
+
+    def _tuned_report(self) -> "TunedReport":
+        from landscape.report import tuned_report
+
+        return tuned_report.load(self.directory)
 
     @property
     def tuning(self) -> "pd.DataFrame":

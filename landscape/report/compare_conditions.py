@@ -15,7 +15,7 @@ from landscape.report.compare_measures import (
     success,
 )
 from landscape.report.compare_results import Array, CompareResults
-from landscape.storage.compare_records import ConditionRecord
+from landscape.storage.compare_records import ComparedLoss, ConditionRecord
 
 # The profiles are drawn, and integrated, up to this ratio.
 TAUS = np.linspace(1.0, profiles.LONGEST, 301)
@@ -73,7 +73,7 @@ def cells(compared: CompareResults) -> list[Cell]:
             conditions[place].axis,
             conditions[place].key,
             conditions[place].value,
-            set(conditions[place].runs) == set(entry.judged),
+            _unchanged(entry, conditions[place]),
             _numbers(compared, entry.tuned_rate, conditions[place].runs, references[place].runs),
             _retuned(compared, conditions[place], references[place]),
         )
@@ -86,6 +86,11 @@ def cells(compared: CompareResults) -> list[Cell]:
 
 def _place(condition: ConditionRecord) -> tuple[str, str]:
     return condition.axis, str(condition.value)
+
+
+def _unchanged(entry: ComparedLoss, condition: ConditionRecord) -> bool:
+    """Returns whether the condition is that of the experiment: its runs are among the judged."""
+    return set(condition.runs) <= set(entry.judged)
 
 
 def _retuned(
@@ -121,7 +126,7 @@ def performance_profiles(compared: CompareResults, target: float | None) -> Prof
         if entry.judged:
             by_place.setdefault("unchanged", {})[entry.loss] = entry.judged
         for condition in entry.conditions:
-            if set(condition.runs) != set(entry.judged):
+            if not _unchanged(entry, condition):
                 name = f"{condition.axis} {condition.value}"
                 by_place.setdefault(name, {})[entry.loss] = condition.runs
     reference = compared.record.reference

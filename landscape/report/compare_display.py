@@ -28,8 +28,8 @@ def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
         f"{label}{unit} [95 % CI]": _mean(metric, loss.estimate.value, *loss.estimate[1:]),
         "success": _count(loss.success),
         "tuned rate": rate(loss.entry.tuned_rate),
-        "decades tolerated": tolerance_text(loss.curve.tolerance).split(" [")[0],
         "verdict": verdict_text(comparison, loss),
+        "decades tolerated": tolerance_text(loss.curve.tolerance).split(" [")[0],
         f"{label}{unit} at the config's rate": _mean(
             metric, loss.own_estimate.value, *loss.own_estimate[1:]
         ),

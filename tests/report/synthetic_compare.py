@@ -69,6 +69,7 @@ class Setting:
     losses: tuple[Loss, ...]
     rates: tuple[float, ...] = tuple(10.0 ** (-5 + i / 3) for i in range(13))
     seeds: int = 10
+    condition_seeds: int = 10
     axes: dict[str, tuple[float, ...]] = field(default_factory=dict)
     retuned: tuple[str, ...] = ()
     margin: float = 0.01
@@ -164,13 +165,14 @@ class _Builder:
     ) -> ConditionRecord:
         known = {"axis": axis, "key": KEYS[axis], "value": value}
         if value == UNCHANGED[axis]:
-            return ConditionRecord(**known, runs=judged)
+            return ConditionRecord(**known, runs=judged[: self.setting.condition_seeds])
         place = f"{axis} {value:g}"
-        runs = self.names(loss, tuned, range(self.setting.seeds), place)
+        seeds = range(min(self.setting.seeds, self.setting.condition_seeds))
+        runs = self.names(loss, tuned, seeds, place)
         if axis not in self.setting.retuned:
             return ConditionRecord(**known, runs=runs)
         again = tuned * 10 ** (-1 / 3)
-        retuned = self.names(loss, again, range(self.setting.seeds), place, 0.5)
+        retuned = self.names(loss, again, seeds, place, 0.5)
         return ConditionRecord(**known, runs=runs, retuned_rate=again, retuned_runs=retuned)
 
 

@@ -24,6 +24,7 @@ SETTING = Setting(
         Loss("dead", START),
     ),
     rates=RATES,
+    condition_seeds=8,
     axes={"label_noise": (0.0, 0.3), "batch_size": (16, 64)},
     retuned=("label_noise",),
 )

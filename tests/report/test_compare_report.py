@@ -108,6 +108,18 @@ def test_a_script_gets_the_same_tables_and_figures(folder, report):
     assert set(tuned_report.figures(loaded)) == FIGURES
 
 
+def test_the_python_api_has_tables_figures_and_conclusions(folder, report):
+    from landscape.api import Comparison
+
+    comparison = Comparison(folder)
+    assert comparison.conclusions == list(report.record.conclusions)
+    assert set(comparison.tables) == {"tuning", "pairs", "robustness"}
+    tuned = comparison.tables["tuning"].set_index("loss")["tuned_rate"]
+    losses = comparison.losses.set_index("loss")["tuned_rate"]
+    pd.testing.assert_series_equal(tuned, losses)
+    assert set(comparison.figures) == FIGURES
+
+
 def test_a_folder_without_a_comparison_says_what_to_do(folder, tmp_path):
     copied = shutil.copytree(folder, tmp_path / "copied")
     (copied / "compare.json").unlink()

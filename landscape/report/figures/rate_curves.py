@@ -74,7 +74,7 @@ def _draw_curve(panel: Axes, loss: LossMeasures, loss_style: style.Style) -> Non
     dots: dict[str, Any] = {
         "linestyle": "none",
         "marker": ".",
-        "markersize": 3,
+        "markersize": 4,
         "alpha": 0.5,
         "zorder": 2,
     }

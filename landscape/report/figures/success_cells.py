@@ -17,7 +17,7 @@ from landscape.report.tuned_comparison import TunedComparison
 
 _COLORS = colormaps["YlGnBu"]
 _UNKNOWN_COLOR = "#ececec"
-_NAME_LENGTH = 20
+_NAME_LENGTH = 22
 _RETUNED = "retuned"
 _CELL = 0.46  # inches wide
 _ROW = 0.27
