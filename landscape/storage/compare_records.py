@@ -50,7 +50,7 @@ class ConditionRecord:
     value: Value
     """The value; the one of the unchanged experiment is included."""
     runs: RunIds
-    """Runs at the tuned point, in the order of the judging seeds, maybe of the first of them only."""
+    """Runs at the tuned point, in the order of the judging seeds; maybe of the first only."""
     retuned_rate: Number = float("nan")
     """Learning rate tuned under this condition; NaN if it was not tuned."""
     retuned_runs: RunIds = ()
