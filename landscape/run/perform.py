@@ -162,7 +162,7 @@ def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) ->
         lambda *leaves: jnp.stack([*map(jnp.asarray, leaves)]), *arguments
     )
     losses = replace(losses, index=programs[0].loss.index)  # the same for all of them
-    together = run_in_pieces(programs[0].shared.loop_side_by_side, losses, inputs)
+    together = run_in_pieces(programs[0].shared.training.loop_side_by_side, losses, inputs)
     meta = store.record_bytes(MetaRecord(trained_together=len(runs)))
     for number, run in enumerate(runs):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], together)
@@ -183,7 +183,7 @@ def _train(run: Run, program: Program, inputs: TrainingInputs, progress: Progres
             lambda: {name: np.asarray(rows[:count]) for name, rows in carry.rows.items()},
         )
 
-    trained = run_in_pieces(program.shared.loop, program.loss, inputs, notify)
+    trained = run_in_pieces(program.shared.training.loop, program.loss, inputs, notify)
     return _training(run, inputs, trained)
 
 

@@ -33,19 +33,28 @@ from landscape.run.training_inputs import (
 PyTree = Any
 
 
-class ModelProgram(NamedTuple):
-    """Functions of a model that are compiled per family of losses, and used by many runs.
+class TrainingLoops(NamedTuple):
+    """Functions that train, which do not depend on what is measured afterwards.
 
     `loop` is training as in `train.trainer`; `loop_side_by_side` takes carries, inputs and the
     numbers of one loss for several runs, each with a leading axis. `cells` is
-    `trainability.cell_trainer`. `metrics` names the task metrics; losses are compared by the first.
+    `trainability.cell_trainer`.
+    """
+
+    loop: Loop
+    loop_side_by_side: Loop
+    cells: CellTrainer
+
+
+class ModelProgram(NamedTuple):
+    """Functions of a model that are compiled per family of losses, and used by many runs.
+
+    `metrics` names the task metrics; losses are compared by the first.
     """
 
     model: Model
     metrics: tuple[str, ...]
-    loop: Loop
-    loop_side_by_side: Loop
-    cells: CellTrainer
+    training: TrainingLoops
     instruments: Instruments
 
 
@@ -156,18 +165,10 @@ def _float64_shape(array: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, jnp.float64 if floating else array.dtype)
 
 
-def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> ModelProgram:
-    """Returns the functions of a run's model; nothing is compiled before it is used.
-
-    `key` is equal for all runs that share them, see `traced_options.model_key`.
-    """
-    batch = _first_batch(run, data)
-    predictions = _shapes(model, batch)[1]
+def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops:
+    """Returns the functions that train a run's model; nothing is compiled before it is used."""
     metrics = _build_metrics(run, data.task)
-    slice_metrics = list(metrics)
-    if run.slices is not None and run.slices.gradients:
-        slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
-    names = preflight.check_metrics(metrics, predictions, batch.targets)
+    names = _metric_names(run, data, model, metrics)
     make_optimizer = functools.partial(build_optimizer, run)
     elementwise = ":" not in run.optimizer.name  # every optimizer of the menu is
     recording = _recording(run, metrics, names[0])
@@ -179,15 +180,38 @@ def build_model_program(run: Run, data: Dataset, model: Model, key: str) -> Mode
         evaluation_batch=run.evaluation.batch_size,
         elementwise=elementwise,
     )
-    width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
-    return ModelProgram(
-        model=model,
-        metrics=names,
+    return TrainingLoops(
         loop=_compiled(loop.begin, loop.advance),
         loop_side_by_side=_compiled(*_side_by_side(loop)),
         cells=jit_loop(cells),
+    )
+
+
+def build_model_program(
+    run: Run, data: Dataset, model: Model, key: str, training: TrainingLoops
+) -> ModelProgram:
+    """Returns the functions of a run's model; nothing is compiled before it is used.
+
+    `key` is equal for all runs that share them, see `traced_options.model_key`.
+    """
+    metrics = _build_metrics(run, data.task)
+    slice_metrics = list(metrics)
+    if run.slices is not None and run.slices.gradients:
+        slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
+    width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
+    return ModelProgram(
+        model=model,
+        metrics=_metric_names(run, data, model, metrics),
+        training=training,
         instruments=build_instruments(run, model, slice_metrics, metrics, width),
     )
+
+
+def _metric_names(
+    run: Run, data: Dataset, model: Model, metrics: Sequence[Metric]
+) -> tuple[str, ...]:
+    batch = _first_batch(run, data)
+    return preflight.check_metrics(metrics, _shapes(model, batch)[1], batch.targets)
 
 
 def _side_by_side(loop: Loop) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -18,8 +18,14 @@ from landscape.parts.models import Model
 from landscape.run import preflight, program, stored_sizes
 from landscape.run.loss_audit import audit_loss
 from landscape.run.memory_check import check_memory
-from landscape.run.program import ModelProgram, Program
-from landscape.run.traced_options import all_floats, float_options, model_key, program_key
+from landscape.run.program import ModelProgram, Program, TrainingLoops
+from landscape.run.traced_options import (
+    all_floats,
+    float_options,
+    model_key,
+    program_key,
+    training_key,
+)
 from landscape.run.training_inputs import checkpoint_count, initial_params
 from landscape.storage.audit_records import AuditRecord
 
@@ -42,6 +48,7 @@ class ProgramCache:
         self._losses: dict[str, Loss] = {}
         self._traced: dict[str, dict[str, list[str]]] = {}
         self._model_programs: dict[str, ModelProgram] = {}
+        self._training_loops: dict[str, TrainingLoops] = {}
         self._signatures: dict[str, str | None] = {}
         self._families: dict[str, list[Loss]] = {}
         self._separated: set[str] = set()
@@ -123,11 +130,20 @@ class ProgramCache:
             traced = self._traced_options(run)
             key = model_key(run, traced)
             if key not in self._model_programs:
-                data, model = self.dataset(run), self.model(run)
-                self._model_programs[key] = program.build_model_program(run, data, model, key)
+                data, model, loops = self.dataset(run), self.model(run), self._loops(run, traced)
+                built = program.build_model_program(run, data, model, key, loops)
+                self._model_programs[key] = built
             shared, family = self._model_programs[key], self._family(run)
         floats = float_options(run)["optimizer"]
         return Program(shared, family, {name: floats[name] for name in traced["optimizer"]})
+
+    def _loops(self, run: Run, traced: dict[str, list[str]]) -> TrainingLoops:
+        """Returns the functions that train a run, compiled once for all measurements."""
+        key = training_key(run, traced)
+        if key not in self._training_loops:
+            data, model = self.dataset(run), self.model(run)
+            self._training_loops[key] = program.build_training_loops(run, data, model)
+        return self._training_loops[key]
 
     def _family(self, run: Run) -> LossFamily:
         loss = self._traced_loss(run)

@@ -45,6 +45,12 @@ def model_key(run: Run, traced: dict[str, list[str]]) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def training_key(run: Run, traced: dict[str, list[str]]) -> str:
+    """Returns a text that is equal for runs whose training differs at most as in `model_key`."""
+    unmeasured = run.model_copy(update={"slices": None, "curvature": None})
+    return model_key(unmeasured, traced)
+
+
 def all_floats(run: Run) -> dict[str, list[str]]:
     """Returns the names of all options that are floating-point numbers, by part."""
     return {part: list(values) for part, values in float_options(run).items()}

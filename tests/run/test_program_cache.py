@@ -81,6 +81,14 @@ def test_more_seeds_and_values_compile_nothing(tmp_path, compiled):
     assert not compiled
 
 
+def test_runs_with_and_without_measurements_share_one_compiled_training(tmp_path, compiled):
+    workshop = ProgramCache()
+    performed(tmp_path, "slices=null", workshop=workshop)
+    assert compiled["jit(advance)"] == 1
+    performed(tmp_path, "seeds=[1]", workshop=workshop)
+    assert compiled["jit(advance)"] == 1 and compiled["jit(call)"] == 2
+
+
 def test_another_structure_is_another_program(tmp_path):
     (tmp_path / "experiment.yaml").write_text(CONFIG)
     workshop = ProgramCache()
@@ -262,7 +270,9 @@ def test_only_optimizers_of_the_menu_receive_a_vector(tmp_path):
         inputs = training_inputs(
             run, program.model, program.optimizer, data, evaluation_set(run, data)
         )
-        params = jax.eval_shape(program.shared.loop.begin, program.loss, inputs).state.params
+        params = jax.eval_shape(
+            program.shared.training.loop.begin, program.loss, inputs
+        ).state.params
         return jax.tree.structure(params), jax.tree.structure(inputs.params)
 
     vector, tree = held()

@@ -55,7 +55,7 @@ def trained_alone(folder, cache, rate, scale, seed):
     run = config.expand(load(folder, CONFIG, *settings, f"seeds=[{seed}]"))[0]
     program, data = cache.program(run), cache.dataset(run)
     inputs = training_inputs(run, program.model, program.optimizer, data, evaluation_set(run, data))
-    trained = run_in_pieces(program.shared.loop, program.loss, inputs)
+    trained = run_in_pieces(program.shared.training.loop, program.loss, inputs)
     return np.nan if trained.diverged else float(trained.rows["accuracy"][-1])
 
 
