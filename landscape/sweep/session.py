@@ -46,7 +46,7 @@ class Session:
 
     `stale` is the process that held the folder last, if it did not exit cleanly; `listed` is what
     the folder held when the last command ended. `work` yields the `following` stages; `earlier` are
-    the runs of those before.
+    the runs of those before, `checked` runs of later ones that are checked before any starts.
     """
 
     experiment: Experiment
@@ -59,6 +59,7 @@ class Session:
     work: Work
     following: Iterator[Stage]
     name: str = ""
+    checked: tuple[Run, ...] = ()
     retry_failed: bool = False
     earlier: tuple[Run, ...] = ()
 
@@ -91,8 +92,8 @@ def open_session(
     work = work or ConfiguredRuns(experiment)
     directory = out / experiment.name
     stages = work.stages(directory)
-    name, runs = next(stages)
-    check_across(experiment.across, runs)
+    stage = next(stages)
+    check_across(experiment.across, stage.runs)
     with lock.hold(directory) as stale:
         if fresh:
             experiment_folder.refuse_foreign(directory)
@@ -100,7 +101,7 @@ def open_session(
             refuse_other_experiment(experiment, directory)
         listed = contents.read(directory)
         plans = plan(
-            runs,
+            stage.runs,
             directory,
             fresh=fresh,
             retry_failed=retry_failed,
@@ -110,14 +111,15 @@ def open_session(
         session = Session(
             experiment=experiment,
             directory=directory,
-            runs=runs,
+            runs=stage.runs,
             plan=plans,
             fresh=fresh,
             stale=stale,
             listed=listed,
             work=work,
             following=stages,
-            name=name,
+            name=stage.name,
+            checked=stage.checked,
             retry_failed=retry_failed,
         )
         _check_folders(session)
@@ -157,6 +159,7 @@ def _next_session(session: Session) -> Session | None:
         fresh=False,
         listed=listed,
         name=stage.name,
+        checked=stage.checked,
         earlier=earlier,
     )
     _check_folders(new)
@@ -199,8 +202,8 @@ def _events(
                 return
             stage = _next_session(stage)
         yield from _measure_across(executor, session, stop)
-    if not stop.is_set():
         session.work.finish(session.directory)
+        yield from _measure_maps(executor, session, stop)
 
 
 def _perform(
@@ -211,7 +214,7 @@ def _perform(
 ) -> Iterator[Event | Deleting]:
     """Performs the missing runs of a stage."""
     if session.pending:
-        yield from executor().prepare(session.pending, stop)
+        yield from executor().prepare([*session.pending, *session.checked], stop)
         if stop.is_set():  # do not delete results for runs that will not start
             return
     if session.fresh:
@@ -257,6 +260,22 @@ def _measure_across(
         yield Note(str(error))
 
 
+def _measure_maps(
+    executor: Callable[[], Executor], session: Session, stop: threading.Event
+) -> Iterator[Note]:
+    """Measures the trainability maps that are missing."""
+    requests = [] if stop.is_set() else session.work.maps()
+    if not requests:
+        return
+    yield Note(f"mapping where training succeeds, {len(requests)} losses")
+    try:
+        executor().measure_maps(requests, session.directory, stop)
+    except (StorageError, ClusterError):
+        raise
+    except UserError as error:  # report the runs even if this fails
+        yield Note(str(error))
+
+
 def _begin_changes(session: Session, ending: contextlib.ExitStack) -> None:
     """Deletes what was changed, or may have been, since the last command ended.
 
@@ -269,6 +288,8 @@ def _begin_changes(session: Session, ending: contextlib.ExitStack) -> None:
     (directory / COMPARE).unlink(missing_ok=True)
     if session.experiment.across is None or not session.listed.confirms("across.json"):
         (directory / "across.json").unlink(missing_ok=True)
+    if not session.listed.confirms("maps.json"):
+        (directory / "maps.json").unlink(missing_ok=True)
     disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
 
 

@@ -24,10 +24,14 @@ Outcomes = Mapping[str, Outcome]
 
 
 class Stage(NamedTuple):
-    """Runs that do not depend on each other's outcomes."""
+    """Runs that do not depend on each other's outcomes.
+
+    `checked`: runs of later stages that are checked before any run starts.
+    """
 
     name: str
     runs: tuple[Run, ...]
+    checked: tuple[Run, ...] = ()
 
 
 def next_stage(compared: ComparedExperiment, outcomes: Outcomes) -> Stage | None:
@@ -43,7 +47,8 @@ def next_stage(compared: ComparedExperiment, outcomes: Outcomes) -> Stage | None
 
 def comparison_stages(compared: ComparedExperiment, outcomes: Outcomes) -> Iterator[Stage]:
     """Yields the stages in order; each is computed from the outcomes of those before it."""
-    yield Stage("own rate", _runs(own_rate_runs(compared, label) for label in compared.labels))
+    own_rate = _runs(own_rate_runs(compared, label) for label in compared.labels)
+    yield Stage("own rate", own_rate, tuple(_under_each_condition(compared)))
     trials = start_trials(compared, outcomes)
     yield Stage("tuning", _trial_runs(compared, trials))
     for name in EXTENSIONS:
@@ -65,6 +70,12 @@ def comparison_stages(compared: ComparedExperiment, outcomes: Outcomes) -> Itera
 def own_rate_runs(compared: ComparedExperiment, label: str) -> tuple[Run, ...]:
     """Returns the runs of a loss as configured, on the tuning seeds."""
     return compared.trials(label, compared.own_rate, {})
+
+
+def _under_each_condition(compared: ComparedExperiment) -> Iterator[Run]:
+    """Yields a run of the reference under each condition, which may not fit dataset or model."""
+    for condition in compared.conditions:
+        yield compared.trials(compared.reference, compared.own_rate, {}, condition.swept)[0]
 
 
 def start_trials(compared: ComparedExperiment, outcomes: Outcomes) -> dict[str, LossTrials]:

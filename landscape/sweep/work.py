@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from landscape import config
 from landscape.config import Experiment, Run
 from landscape.storage import store
 from landscape.sweep.compare_record import compare_record
 from landscape.sweep.compared_experiment import ComparedExperiment
-from landscape.sweep.outcomes import FAILED, Outcome, read_metric, read_outcomes
+from landscape.sweep.outcomes import FAILED, Outcome, TaskMetric, read_metric, read_outcomes
 from landscape.sweep.stages import Stage, next_stage, tuned_runs
+
+if TYPE_CHECKING:
+    from landscape.run.trainability_maps import MapRequest
 
 COMPARE = "compare.json"
 
@@ -28,6 +31,9 @@ class Work(Protocol):
 
     def across(self) -> Sequence[Run]:
         """Returns the runs between which is measured, after the last stage."""
+
+    def maps(self) -> "Sequence[MapRequest]":
+        """Returns the trainability maps to measure, after the last stage."""
 
     def finish(self, directory: Path) -> None:
         """Writes what all stages together show."""
@@ -49,6 +55,10 @@ class ConfiguredRuns:
         """Returns all runs."""
         return self._runs
 
+    def maps(self) -> "Sequence[MapRequest]":
+        """Returns none."""
+        return ()
+
     def finish(self, directory: Path) -> None:
         """Does nothing: the runs are the result."""
 
@@ -61,23 +71,32 @@ class Comparison:
     def __init__(self, experiment: Experiment) -> None:
         self.compared = ComparedExperiment(experiment)
         self._outcomes: dict[str, Outcome] = {}
+        self._metric = TaskMetric("", True)
 
     def stages(self, directory: Path) -> Iterator[Stage]:
         """Yields the runs of each stage that no earlier stage has."""
         self._outcomes = {}
         while (stage := next_stage(self.compared, self._outcomes)) is not None:
             new = tuple(run for run in stage.runs if run.id not in self._outcomes)
-            yield Stage(stage.name, new)
+            yield stage._replace(runs=new)
             self._outcomes |= dict.fromkeys((run.id for run in new), FAILED)
             self._outcomes |= read_outcomes(new, directory)
+        self._metric = read_metric(self._outcomes, directory)
 
     def across(self) -> Sequence[Run]:
         """Returns the judged runs at the tuned points, named by loss and seed alone."""
         runs = tuned_runs(self.compared, self._outcomes)
         return [run.model_copy(update={"swept": {}}) for run in runs]
 
+    def maps(self) -> "Sequence[MapRequest]":
+        """Returns a map of each judged loss: learning rates by scales of the initialization."""
+        if not self.compared.settings.maps:
+            return ()
+        from landscape.sweep.map_requests import map_requests
+
+        return map_requests(self.compared, self._outcomes, self._metric)
+
     def finish(self, directory: Path) -> None:
         """Writes compare.json."""
-        metric = read_metric(self._outcomes, directory)
-        record = compare_record(self.compared, self._outcomes, metric)
+        record = compare_record(self.compared, self._outcomes, self._metric)
         store.write_record(directory / COMPARE, record)

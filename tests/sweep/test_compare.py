@@ -8,8 +8,11 @@ from helpers.misbehaving_sweep import result_bytes
 
 from landscape import compare, config, load, run
 from landscape.errors import UserError
+from landscape.run import preflight
 from landscape.storage import contents, store
 from landscape.storage.compare_records import CompareRecord
+from landscape.storage.map_records import MapsRecord
+from landscape.sweep import map_requests
 from landscape.sweep.executors.protocol import Ended
 from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.session import Began, events, open_session
@@ -140,3 +143,58 @@ def test_run_states_that_all_losses_used_one_rate(tmp_path):
     path = write(tmp_path)
     done = invoke("run", path, "slices=null", "seeds=1", "steps=2", cwd=tmp_path)
     assert "all losses used the learning rate 0.001; `landscape compare` tunes it" in done.stderr
+
+
+def test_no_choice_depends_on_the_labels_of_the_test_split(compared, tmp_path, monkeypatch):
+    """With wrong test labels, everything but the results of judged runs on the test split stays."""
+    path, _, directory = compared
+    build = preflight.build_dataset
+
+    def with_wrong_test_labels(run):
+        data = build(run)
+        wrong = (data.test.targets + 1) % 10
+        return data._replace(test=data.test._replace(targets=wrong))
+
+    monkeypatch.setattr(preflight, "build_dataset", with_wrong_test_labels)
+    _, changed = stages_of(path, tmp_path / "out")
+    assert (changed / "compare.json").read_bytes() == (directory / "compare.json").read_bytes()
+    before, after = result_bytes(directory), result_bytes(changed)
+    assert before.keys() == after.keys()
+    record = store.read_record(directory / "compare.json", CompareRecord)
+    judged = {name for loss in record.losses for name in (*loss.judged, *loss.judged_at_own_rate)}
+    different = {run_id for run_id, name in before if before[run_id, name] != after[run_id, name]}
+    assert different == judged
+    for run_id in judged:
+        assert before[run_id, "trace.parquet"] == after[run_id, "trace.parquet"]
+
+
+def test_a_condition_that_does_not_fit_the_data_is_refused_before_any_run(tmp_path):
+    regression = CONFIG.replace("digits", "diabetes").replace(
+        "[softmax_cross_entropy, {name: brier}]", "[squared_error, huber]"
+    )
+    path = write(tmp_path, regression)
+    done = invoke("compare", path, "--robustness", "label_noise", cwd=tmp_path)
+    assert done.returncode == 2 and "label_noise" in done.stderr
+    assert not (tmp_path / "runs" / "few").exists()
+
+
+def test_robustness_and_maps_are_measured_at_the_tuned_points(tmp_path, monkeypatch):
+    monkeypatch.setattr(map_requests, "_CELLS", 2)
+    path = write(tmp_path)
+    overrides = (
+        "compare.robustness={initialization: [0.5, 1], label_noise: [0.3]}",
+        "compare.maps=true",
+        "slices=null",
+    )
+    comparison = compare(load(path, *overrides), tmp_path / "out", tell=lambda line: None)
+    for loss in comparison.record.losses:
+        small, unchanged, noisy = loss.conditions
+        assert unchanged.runs == loss.judged
+        assert len(small.runs) == len(noisy.runs) == 2
+        assert {small.retuned_rate, noisy.retuned_rate} <= {
+            float(f"{loss.tuned_rate * 10**exponent:.4g}") for exponent in (-0.5, 0, 0.5)
+        }
+    maps = store.read_record(comparison.directory / "maps.json", MapsRecord).maps
+    assert maps.keys() == {"softmax_cross_entropy", "brier"}
+    assert maps["brier"].seeds == (10_000, 10_001) and maps["brier"].steps == 20
+    assert contents.read(comparison.directory).confirms("maps.json")

@@ -2,8 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landscape import config
 from landscape.config import AcrossSettings, Run
@@ -15,6 +16,9 @@ from landscape.sweep.executors import worker
 from landscape.sweep.executors.affinity_queue import AffinityQueue, grouped
 from landscape.sweep.executors.dispatch import Begun, Outcome, Task, dispatch
 from landscape.sweep.executors.protocol import Ended, Event, Lost, Note, Prepared, Slot, Started
+
+if TYPE_CHECKING:
+    from landscape.run.trainability_maps import MapRequest
 
 
 class WorkerPool:
@@ -133,7 +137,20 @@ class WorkerPool:
     ) -> bool:
         """Measures across runs in a worker; returns False if that was already done."""
         arguments = (settings, runs, directory.absolute())
-        tasks = [Task(worker.measure_across, arguments, [], "", None)]
+        return self._measure("measuring across runs", worker.measure_across, arguments, stop)
+
+    def measure_maps(
+        self, requests: "Sequence[MapRequest]", directory: Path, stop: threading.Event
+    ) -> bool:
+        """Measures trainability maps in a worker; returns False if none was missing."""
+        arguments = (requests, directory.absolute())
+        return self._measure("mapping", worker.measure_maps, arguments, stop)
+
+    def _measure(
+        self, name: str, function: Callable[..., bool], arguments: tuple, stop: threading.Event
+    ) -> bool:
+        """Returns what a function returns in a worker; False if it was stopped before."""
+        tasks = [Task(function, arguments, [], "", None)]
 
         def next_task(slot: Slot) -> Task | None:
             return tasks.pop() if tasks else None
@@ -144,7 +161,7 @@ class WorkerPool:
             return False
         (outcome,) = outcomes
         if outcome.lost:
-            raise UserError(f"measuring across runs failed: the worker was lost ({outcome.lost})")
+            raise UserError(f"{name} failed: the worker was lost ({outcome.lost})")
         if isinstance(outcome.value, BaseException):
             raise outcome.value
         return outcome.value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from landscape.config import AcrossSettings, Run
+    from landscape.run.trainability_maps import MapRequest
 
 EXECUTORS = ("serial", "processes", "ray")
 
@@ -108,6 +109,11 @@ class Executor(Protocol):
         stop: threading.Event,
     ) -> bool:
         """Measures across runs; returns False if that was already done."""
+
+    def measure_maps(
+        self, requests: "Sequence[MapRequest]", directory: Path, stop: threading.Event
+    ) -> bool:
+        """Measures trainability maps; returns False if none was missing or `stop` is set."""
 
     def close(self) -> None:
         """Ends all workers."""

@@ -13,10 +13,11 @@ from landscape.config import AcrossSettings, Run
 from landscape.errors import StorageError, UserError, first_line
 from landscape.numerics.compiling import concurrency, keep_compiled, use_all_cores
 from landscape.numerics.point_width import seeds_together
-from landscape.run import program_cache
+from landscape.run import program_cache, trainability_maps
 from landscape.run.perform import perform, train_together
 from landscape.run.program_cache import ProgramCache
-from landscape.run.progress import Progress
+from landscape.run.progress import Cancelled, Progress
+from landscape.run.trainability_maps import MapRequest
 from landscape.storage import store
 from landscape.sweep.executors.affinity_queue import grouped
 from landscape.sweep.executors.protocol import Ended, Event, Note, Prepared, Started
@@ -56,6 +57,20 @@ class Serial:
         from landscape.run import cross_run
 
         return cross_run.measure_across(settings, runs, directory, self.cache)
+
+    def measure_maps(
+        self, requests: Sequence[MapRequest], directory: Path, stop: threading.Event
+    ) -> bool:
+        """Measures trainability maps; returns False if none was missing or `stop` is set."""
+
+        def check(label: str, trained: int, total: int) -> None:
+            if stop.is_set():
+                raise Cancelled
+
+        try:
+            return trainability_maps.measure_maps(requests, directory, self.cache, check)
+        except Cancelled:  # finished maps are kept
+            return False
 
     def close(self) -> None:
         """Does nothing, since there are no workers."""

@@ -22,6 +22,7 @@ from landscape.storage import disk, safe_reading, store
 if TYPE_CHECKING:
     from landscape.config import AcrossSettings, Run
     from landscape.run.program_cache import ProgramCache
+    from landscape.run.trainability_maps import MapRequest
 
 _POLL = 0.2  # seconds between two checks of the worker's memory and of its parent
 _MAX_LOG = 8 * 2**20  # bytes of a log
@@ -140,6 +141,15 @@ def measure_across(settings: "AcrossSettings", runs: "Sequence[Run]", directory:
 
     with _output_discarded():
         return cross_run.measure_across(settings, runs, directory, _program_cache())
+
+
+def measure_maps(requests: "Sequence[MapRequest]", directory: Path) -> bool:
+    """Measures trainability maps; returns False if none was missing."""
+    from landscape.run import trainability_maps
+
+    disk.allow_writes_by(os.getpid())
+    with _output_discarded():
+        return trainability_maps.measure_maps(requests, directory, _program_cache())
 
 
 def probe_folder(directory: Path, name: str, content: str, answer: str) -> bool:
