@@ -9,7 +9,7 @@ from rich.text import Text
 
 from landscape.errors import printable
 
-_GAP = 2  # blanks between two columns
+_GAPS = (2, 1)  # blanks between two columns, and if that lets the whole table fit
 _LONGEST_NAME = 32  # columns; longer lines of the first cell of a row are folded
 
 
@@ -26,12 +26,14 @@ def fitted_tables(
     cells = [[printable(cell) for cell in row] for row in (headings, *rows)]
     names, *columns = zip(*cells, strict=True)
     block = [[_folded(name) for name in names]]
+    whole = [*block, *map(list, columns)]
+    gap = next((gap for gap in _GAPS if _total_width(whole, gap) <= width), _GAPS[0])
     for column in columns:
-        if len(block) > 1 and _total_width([*block, column]) > width:
-            yield _table(block, width)
+        if len(block) > 1 and _total_width([*block, column], gap) > width:
+            yield _table(block, width, gap)
             block = block[:1]
         block.append(list(column))
-    yield _table(block, width)
+    yield _table(block, width, gap)
 
 
 def _folded(text: str) -> str:
@@ -39,8 +41,8 @@ def _folded(text: str) -> str:
     return "\n".join(part for line in lines for part in chop_cells(line, _LONGEST_NAME) or [""])
 
 
-def _total_width(columns: Sequence[Sequence[str]]) -> int:
-    return sum(map(_narrowest, columns)) + _GAP * (len(columns) - 1)
+def _total_width(columns: Sequence[Sequence[str]], gap: int) -> int:
+    return sum(map(_narrowest, columns)) + gap * (len(columns) - 1)
 
 
 def _narrowest(column: Sequence[str]) -> int:
@@ -50,11 +52,11 @@ def _narrowest(column: Sequence[str]) -> int:
     return max(map(cell_len, texts))
 
 
-def _table(columns: Sequence[Sequence[str]], width: int) -> Table:
+def _table(columns: Sequence[Sequence[str]], width: int, gap: int) -> Table:
     """Returns the table; headings stand on one line as far as there is room, from the left."""
-    total = _total_width(columns)
+    total = _total_width(columns, gap)
     room = max(width - total, 0)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
     for column in columns:
         narrowest = _narrowest(column)
         added = min(room, max(cell_len(column[0]) - narrowest, 0))

@@ -98,6 +98,15 @@ def test_no_line_is_wider_than_the_terminal(width):
     assert max(map(len, printed(width))) <= width
 
 
+@pytest.mark.parametrize(("width", "gaps", "tables"), [(11, 2, 1), (9, 1, 1), (8, 2, 2)])
+def test_columns_move_together_if_the_whole_table_fits_then(width, gaps, tables):
+    blocks = list(fitted_tables("abc", [("aaa", "bb", "cc"), ("aaa", "bb", "cc")], width))
+    screen = Console(width=width, file=io.StringIO())
+    screen.print(blocks[0])
+    assert len(blocks) == tables
+    assert f"aaa{' ' * gaps}bb" in screen.file.getvalue()
+
+
 def test_values_of_a_row_stand_on_one_line_below_their_heading():
     (table,) = fitted_tables(HEADINGS[:-1], [row[:-1] for row in ROWS], 140)
     assert [column.header.plain for column in table.columns] == list(HEADINGS[:-1])
