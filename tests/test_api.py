@@ -26,7 +26,8 @@ def test_a_sweep_runs_and_is_read_without_the_command(tmp_path):
     assert trace["step"].tolist() == [0, 5, 10]
     folder = tmp_path / "out" / "sweep" / "runs" / table["run"].iloc[0]
     test = json.loads((folder / "summary.json").read_text())["test"]
-    assert table["accuracy"].iloc[0] == pytest.approx(test["accuracy"])
+    assert table["outcome"].iloc[0] == pytest.approx(test["accuracy"])
+    assert table["accuracy"].iloc[0] == pytest.approx(trace["accuracy"].iloc[-1])
     assert sorted(sweep.comparison["loss"]) == ["brier", "focal"]
     pd.testing.assert_frame_equal(results(tmp_path / "out" / "sweep").runs, table)
     lines.clear()

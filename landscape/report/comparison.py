@@ -78,8 +78,8 @@ def target_of(results: Results, reference: LossRow) -> float:
 
 def margin(results: Results, reference: LossRow) -> float:
     """Returns the margin within which two losses are equivalent, in the unit of the metric."""
-    settings = getattr(results.settings, "compare", None)
-    configured = None if settings is None else settings.margin
+    compared = results.settings and results.settings.compare
+    configured = compared.margin if compared else None
     return margin_of(words.metric_kind(results.metric), configured, reference.value)
 
 

@@ -156,6 +156,8 @@ def _losses(settings: Experiment | None, runs: tuple[StoredRun, ...]) -> tuple[s
 
 def _reference(settings: Experiment | None, losses: tuple[str, ...], task: str) -> str:
     """Returns the reference loss, the first one if the config is not known or has no such run."""
-    compared = getattr(settings, "compare", None)
-    label = settings and reference_loss(settings.losses, task, compared and compared.reference)
+    if settings is None:
+        return losses[0]
+    configured = settings.compare and settings.compare.reference
+    label = reference_loss(settings.losses, task, configured)
     return label if label in losses else losses[0]

@@ -325,6 +325,17 @@ def test_the_reference_is_the_usual_loss_of_the_task_even_if_another_is_better(t
     assert row(table, "mine")["gain"] > 1 and row(table, "mine")["verdict"] == "better"
 
 
+def test_reference_and_margin_are_those_of_the_config(tmp_path):
+    """Focal is worse than cross entropy by 1.8 points, beyond the default margin."""
+    directory = write_experiment(tmp_path / "x", LOSSES[:2], 6, with_slices=False)
+    with (directory / "experiment.yaml").open("a") as file:
+        file.write("compare: {reference: focal_gamma_2, margin: 0.05}\n")
+    table = compare(read(directory)).set_index("loss")
+    assert (table["reference"] == "focal_gamma_2").all() and (table["margin"] == 0.05).all()
+    assert table["verdict"][FIRST] == "equivalent" and table["difference"][FIRST] > 0.01
+    assert "equivalent to focal_gamma_2 within 5 points" in table["finding"][FIRST]
+
+
 def test_where_lower_is_better_the_lowest_is_best(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("big", 0.9), Loss("small", 0.5)), 6)
     for path in directory.glob("runs/*/summary.json"):
