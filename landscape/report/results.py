@@ -158,6 +158,6 @@ def _reference(settings: Experiment | None, losses: tuple[str, ...], task: str) 
     """Returns the reference loss, the first one if the config is not known or has no such run."""
     if settings is None:
         return losses[0]
-    configured = settings.compare and settings.compare.reference
+    configured = None if settings.compare is None else settings.compare.reference
     label = reference_loss(settings.losses, task, configured)
     return label if label in losses else losses[0]

@@ -30,9 +30,26 @@ def test_a_run_learns_from_a_gain_of_a_tenth(outcome, gain, fails):
 
 
 def test_a_diverged_run_has_gained_nothing_and_failed():
-    runs = row([0.9, 0.1], diverged=[1])
+    runs = row([0.9, 0.6], diverged=[1])
     assert runs.gains(REFERENCE).tolist() == [1.0, 0.0]
     assert runs.failures(REFERENCE).tolist() == [False, True]
+
+
+def test_the_target_is_met_at_two_successive_records_of_a_run_that_does_not_diverge():
+    def run(status, values):
+        columns = {"step": np.arange(len(values)) * 10.0, "accuracy": np.array(values)}
+        return SimpleNamespace(status=status, column=columns.__getitem__)
+
+    runs = (
+        run("done", [0.1, 0.9, 0.7, 0.8, 0.9]),
+        run("done", [0.1, 0.2, 0.3, 0.4, 0.9]),
+        run("diverged", [0.1, 0.9, 0.9, 0.9, np.nan]),
+    )
+    lone = LossRow("a", "a", {}, "", "accuracy", True, runs, runs, ({},) * 3)
+    assert lone.steps_to_target(0.8).tolist()[0] == 30
+    assert np.isnan(lone.steps_to_target(0.8)[1:]).all()
+    error = LossRow("a", "a", {}, "", "accuracy", False, runs[:1], runs[:1], ({},))
+    assert error.steps_to_target(0.8).tolist() == [20]
 
 
 def test_a_reference_that_is_stuck_is_no_scale():
