@@ -68,7 +68,8 @@ def _print_stages(work: "Comparison", options: RunOptions) -> None:
     if options.fresh:
         experiment_folder.refuse_foreign(directory)
         print_deleted(directory, *experiment_folder.runs_and_bytes(directory), "would delete")
-    refuse_other_experiment(experiment, directory)
+    else:
+        refuse_other_experiment(experiment, directory)
     for stage in work.stages(directory):
         plans = plan(
             stage.runs,

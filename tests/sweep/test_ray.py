@@ -302,6 +302,18 @@ def test_a_cluster_without_the_machine_of_this_process_is_lost(monkeypatch):
         assert connection.lost
 
 
+def test_a_daemon_that_accepts_a_request_and_does_not_reply_is_frozen(monkeypatch):
+    """The kernel accepts connections to a process that is stopped; a dead one refuses them."""
+    monkeypatch.setattr(ray_connection, "_DAEMON_TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address, port = silent.getsockname()
+        node = {"NodeID": "this", "Alive": True, "NodeManagerAddress": address}
+        nodes = [node | {"NodeManagerPort": port}]
+        assert ray_connection._is_frozen(nodes, "this")
+        assert not ray_connection._is_frozen(nodes, "other")
+    assert not ray_connection._is_frozen(nodes, "this")
+
+
 def test_a_cluster_that_does_not_reply_is_lost_unless_this_process_was_suspended(monkeypatch):
     cluster = FakeRay(monkeypatch)
     with contextlib.closing(ray_connection.Connection()) as connection:

@@ -28,6 +28,7 @@ except ImportError:
 _PORT_TIMEOUT = 10.0  # seconds for a port to accept a connection
 _CONNECT_TIMEOUT = 60.0  # seconds for a cluster to accept this process
 _REPLY_TIMEOUT = 15.0  # seconds for a cluster to reply before it counts as lost
+_DAEMON_TIMEOUT = 5.0  # seconds for the daemon of this machine to reply
 _LEAVE_TIMEOUT = 30.0  # seconds for a cluster to release this process
 _LOST_TIMEOUT = 5.0  # seconds for a lost cluster to do so
 _PERIOD = 1.0  # seconds between two requests to the cluster
@@ -85,8 +86,31 @@ class Connection:
         while not self._closed.wait(_PERIOD):
             with contextlib.suppress(Exception):  # silence is reported
                 self._nodes = ray.nodes()
-                self._reply_time = time.monotonic()
-                self._replied.set()
+                if not _is_frozen(self._nodes, self._node):
+                    self._reply_time = time.monotonic()
+                    self._replied.set()
+
+
+def _is_frozen(nodes: list[dict], node_id: str) -> bool:
+    """Returns whether the daemon (raylet) of a machine accepts a request and does not reply.
+
+    The control store asks the same question, but takes more than a minute to give up.
+    """
+    try:
+        import grpc
+    except ImportError:  # not a requirement of every version of Ray
+        return False
+    node = next((node for node in nodes if node["NodeID"] == node_id and node["Alive"]), None)
+    if node is None or "NodeManagerPort" not in node:
+        return False
+    address = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+    with grpc.insecure_channel(address) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        try:
+            check(b"", timeout=_DAEMON_TIMEOUT)
+        except grpc.RpcError as error:  # any other error is a reply, or its death, which is listed
+            return error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    return False
 
 
 def lost_cluster(reason: str) -> ClusterError:
