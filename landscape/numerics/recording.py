@@ -42,25 +42,22 @@ class Best(NamedTuple):
 
 
 def first_best(params: PyTree) -> Best:
-    """Returns the best step before any is recorded, with parameters of these shapes."""
-    return Best(jnp.full((), -jnp.inf, jnp.float32), jax.tree.map(jnp.zeros_like, params))
+    """Returns the initial point as the best step, before any is recorded."""
+    copy = jax.tree.map(jnp.copy, params)
+    return Best(jnp.full((), -jnp.inf, jnp.float32), copy)
 
 
-def better(
-    recording: Recording,
-    best: Best,
-    row: dict[str, jax.Array],
-    params: PyTree,
-    number: jax.Array,
-) -> Best:
-    """Returns the better of the best step so far and the recorded one: the first if equal.
-
-    `number` is that of the row; row 0 always counts.
-    """
+def score(recording: Recording, row: dict[str, jax.Array]) -> jax.Array:
+    """Returns the score of a recorded step, see `Best`."""
     value = row[recording.primary].astype(jnp.float32)
     signed = value if recording.higher_is_better else -value
-    latest = Best(jnp.where(jnp.isfinite(value), signed, -jnp.inf), params)
-    is_better = (latest.score > best.score) | (number == 0)
+    return jnp.where(jnp.isfinite(value), signed, -jnp.inf)
+
+
+def better(best: Best, value: jax.Array, params: PyTree) -> Best:
+    """Returns the better of the best step so far and one with this score: the first if equal."""
+    is_better = value > best.score
+    latest = Best(value, params)
     return jax.tree.map(lambda new, old: jnp.where(is_better, new, old), latest, best)
 
 

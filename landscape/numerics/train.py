@@ -18,7 +18,7 @@ from jax import lax
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout, as_tree, layout_for
-from landscape.numerics.recording import Best, Recording, better, first_best
+from landscape.numerics.recording import Best, Recording, better, first_best, score
 from landscape.numerics.risk import Examples, evaluator
 from landscape.numerics.step import Numbers, Proposal, all_finite, proposer
 from landscape.parts.metrics import Snapshot
@@ -217,11 +217,12 @@ def trainer(
             proposal = next_step(loss, state, inputs)
             place = places[number]
 
-            def record() -> tuple[dict[str, jax.Array], Best]:
+            def record() -> tuple[dict[str, jax.Array], jax.Array]:
                 row = measure(loss, state, proposal, inputs)
-                return _put(rows, place, row), better(recording, best, row, state.params, place)
+                return _put(rows, place, row), score(recording, row)
 
-            rows, best = lax.cond(place < count, record, lambda: (rows, best))
+            rows, value = lax.cond(place < count, record, lambda: (rows, nothing))
+            best = better(best, value, state.params)
             if recording.checkpoints:
                 slot = jnp.where(place < count, inputs.slots[place], recording.checkpoints)
                 checkpoints = _put(checkpoints, slot, state.params)
@@ -230,6 +231,7 @@ def trainer(
             )
             return Carry(state, rows, best, checkpoints)
 
+        nothing = jnp.full((), -jnp.inf, jnp.float32)
         count, last = len(inputs.record_at), len(inputs.order) - 1
         places = _row_numbers(inputs.record_at, len(inputs.order))
         return lax.fori_loop(first, end, step, carry)
