@@ -14,6 +14,7 @@ from landscape.numerics.recording import (
     checkpoint_slots,
     first_best,
     recorded_steps,
+    score,
 )
 from landscape.numerics.risk import Examples
 from landscape.numerics.step import all_finite
@@ -244,10 +245,10 @@ def third(snapshot):
 def test_the_best_row_is_the_first_with_the_best_finite_value(column, higher, row):
     assert best_row(np.array(column), higher) == row
     recording = Recording([], 1, 0, 0, 0, "metric", higher)
-    best = first_best(jnp.float32(-1))
+    best = first_best(jnp.float32(0))
     for number, value in enumerate(column):
-        recorded = {"metric": jnp.float32(value)}
-        best = better(recording, best, recorded, jnp.float32(number), jnp.int32(number))
+        latest = score(recording, {"metric": jnp.float32(value)})
+        best = better(best, latest, jnp.float32(number))
     assert int(best.params) == row
 
 

@@ -174,7 +174,7 @@ def test_the_step_that_counts_is_chosen_without_a_measurement(judged, tmp_path):
     experiment = folder.parent.parent
     runs = config.expand(config.load(experiment / "experiment.yaml", ["stop=best"]))
     planned = plan(runs, experiment, fresh=False, retry_failed=False)[run.id]
-    assert (planned.action, planned.renamed) == ("done", True)
+    assert (planned.action, planned.renamed) == ("done", runs[0])
     stored = outcome(experiment, run)
     assert stored == summary["test"]["accuracy"]
     before = (folder / "config.yaml").read_text()

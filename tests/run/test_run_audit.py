@@ -16,7 +16,7 @@ from landscape.storage.audit_records import Audit, LossShapes, Property
 
 # A run of this program before there was the key `audit`, written by it.
 OLD_CONFIG = """\
-id: mine-seed0-aae173d9
+id: mine-seed0-7899ce3e
 loss:
   name: own.py:mine
   options: {scale: 1.0}
@@ -37,7 +37,7 @@ optimizer:
 steps: 600
 batch_size: 64
 record_every: 20
-evaluation: {split: test, size: null, batch_size: 512}
+evaluation: {split: validation, size: null, batch_size: 512}
 gradients: {absolute: 0.0, relative: 0.0, vanishing: 1e-07, exploding: 1000.0}
 metrics: null
 targets: auto
@@ -100,9 +100,10 @@ def perform(runs, out):
 
 
 def own_runs(folder, *overrides):
+    """Runs that are not judged, since digests of before did not depend on it."""
     (folder / "own.py").write_text("def mine(p, t, *, scale: float = 1.0): return scale * p\n")
     (folder / "own.yaml").write_text(OWN)
-    return config.expand(config.load(folder / "own.yaml", overrides))
+    return config.expand(config.load(folder / "own.yaml", overrides), judged=False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def own_runs(folder, *overrides):
 )
 def test_without_an_audit_the_digest_is_that_of_the_slices_alone(override, digest, tmp_path):
     (run,) = own_runs(tmp_path, override)
-    assert (run.id, run.measurement) == ("mine-seed0-aae173d9", digest)
+    assert (run.id, run.measurement) == ("mine-seed0-7899ce3e", digest)
     (with_audit,) = own_runs(tmp_path, override, "audit=true")
     assert with_audit.id == run.id
     assert with_audit.measurement != digest
@@ -201,7 +202,11 @@ def test_the_audit_is_stored_with_its_shapes_and_without_numbers_that_json_lacks
     assert (stored["loss"], stored["verdict"]) == ("softmax_cross_entropy", "care")
     assert stored["properties"]["range"]["value"] == [0.0, "Infinity"]
     assert stored["shapes"]["x"] == [0.5, "NaN"]
-    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {"train", "audit"}
+    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {
+        "train",
+        "test",
+        "audit",
+    }
 
 
 def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
@@ -210,7 +215,7 @@ def test_no_audit_is_made_where_none_is_asked_for(tmp_path, fake):
     assert fake.asked == []
     assert list((tmp_path / "out").rglob("audit.json")) == []
     folder = store.run_folder(tmp_path / "out", runs[0].id)
-    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {"train"}
+    assert json.loads((folder / "meta.json").read_text())["seconds"].keys() == {"train", "test"}
 
 
 def test_an_audit_asked_for_later_is_made_without_training(tmp_path, fake, monkeypatch):
