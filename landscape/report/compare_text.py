@@ -52,11 +52,13 @@ def interval_text(metric: str, value: float, low: float, high: float, *, unit: b
 
 
 def difference_number(metric: str, value: float) -> str:
-    """Formats a difference without its unit, in points if the metric is a share."""
+    """Formats a difference without its unit: in points if the metric is a share."""
     if not np.isfinite(value):
         return words.decimal(value)
-    text = f"{100 * value:.1f}" if is_share(metric) else f"{value:.3g}"
-    return words.minus("0.0" if text == "-0.0" else text)
+    if is_share(metric):
+        text = f"{100 * value:.1f}"
+        return words.minus("0.0" if text == "-0.0" else text)
+    return words.decimal(value) if words.metric_kind(metric) == "r2" else words.short(value)
 
 
 def p_text(p: float) -> str:

@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from landscape.report.compare_measures import BEST_OF
 from landscape.report.escapes import figure_text
 from landscape.report.figures import style
+from landscape.report.figures.curves import frame_metric
 from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
 
@@ -25,6 +26,7 @@ def best_of_k_curves(
     )
     for loss in losses:
         panel.plot(BEST_OF, loss.best_of, **styles[loss.name].marked(markersize=5))
+    frame_metric(panel, comparison.metric, np.concatenate([loss.best_of for loss in losses]))
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(FixedLocator(BEST_OF))
     panel.xaxis.set_minor_locator(NullLocator())

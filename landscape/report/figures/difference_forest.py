@@ -17,7 +17,8 @@ from landscape.report.tuned_comparison import TunedComparison
 
 _NAME_LENGTH = 22
 _ROW = 0.27  # inches per loss
-_RIGHT = 2.4  # inches for the numbers and the verdicts
+_LETTER = 0.066  # inches per letter
+_VERDICT = 0.9  # inches
 # Differences beyond this multiple of the margin do not stretch the axis; an arrow shows them.
 _WIDEST = 12
 
@@ -31,7 +32,8 @@ def difference_forest(
     pairs = [pair for pair in pairs if np.isfinite(pair.difference)]
     if not pairs:
         return None
-    figure, panel = _layout(pairs)
+    numbers = [_numbers(pair, comparison.metric) for pair in pairs]
+    figure, panel = _layout(pairs, numbers)
     limit = _limit(comparison, pairs)
     margin = comparison.record.margin
     if np.isfinite(margin):
@@ -39,7 +41,7 @@ def difference_forest(
     panel.axvline(0, color=style.GRAY, linewidth=0.9, zorder=1)
     for row, pair in enumerate(pairs):
         _draw_pair(panel, row, pair, styles[pair.loss], limit)
-        _write_numbers(panel, row, pair, comparison.metric)
+        _write_beside(panel, row, numbers[row], pair.verdict)
     _label(panel, pairs, comparison, limit)
     unit = " in points" if is_share(comparison.metric) else ""
     caption = joined(
@@ -58,13 +60,18 @@ def difference_forest(
     return Picture("differences", title, caption, alternative, figure, "compare")
 
 
-def _layout(pairs: Sequence[Pair]) -> tuple[Figure, Axes]:
+def _numbers(pair: Pair, metric: str) -> str:
+    return interval_text(metric, pair.difference, pair.low, pair.high, unit=False)
+
+
+def _layout(pairs: Sequence[Pair], numbers: Sequence[str]) -> tuple[Figure, Axes]:
+    """Returns a figure with one panel, and room at its right for the numbers and the verdicts."""
     longest = max(min(len(pair.loss), _NAME_LENGTH) for pair in pairs)
     left, bottom, top = max(0.55, 0.27 + 0.068 * longest), 0.6, 0.22
     height = _ROW * len(pairs) + 0.05
     total = bottom + height + top
     figure = Figure(figsize=(style.WIDTH, total))
-    width = style.WIDTH - left - _RIGHT
+    width = style.WIDTH - left - _LETTER * max(map(len, numbers)) - 0.3 - _VERDICT
     rectangle = (left / style.WIDTH, bottom / total, width / style.WIDTH, height / total)
     return figure, figure.add_axes(rectangle)
 
@@ -106,12 +113,12 @@ def _draw_pair(panel: Axes, row: int, pair: Pair, loss_style: style.Style, limit
             panel.plot(sign * limit, row, color=color, **arrow)
 
 
-def _write_numbers(panel: Axes, row: int, pair: Pair, metric: str) -> None:
-    transform = panel.get_yaxis_transform()
-    text = interval_text(metric, pair.difference, pair.low, pair.high, unit=False)
-    panel.text(1.03, row, text, va="center", transform=transform)
+def _write_beside(panel: Axes, row: int, numbers: str, verdict: str) -> None:
+    """Writes the numbers of a row beside it, and the verdict at the right edge."""
     inches = style.WIDTH * panel.get_position().width
-    panel.text(1.03 + 1.42 / inches, row, pair.verdict, va="center", transform=transform)
+    edge = (style.WIDTH * (1 - panel.get_position().x1) - _VERDICT) / inches
+    for x, text in ((0.15 / inches, numbers), (edge, verdict)):
+        panel.text(1 + x, row, text, va="center", transform=panel.get_yaxis_transform())
 
 
 def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limit: float) -> None:

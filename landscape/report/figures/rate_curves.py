@@ -46,6 +46,8 @@ def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) 
         "marker) with a mean gain of at least 95 % of its own best. Its width is given in decades, "
         "with a 95 % bootstrap interval over the seeds.",
         leaves and "An arrow marks a bar that leaves the grid: its width is a lower bound.",
+        bool(curve.get_ylim()[0] > min(np.nanmin(loss.curve.values) for loss in losses))
+        and f"Values of the {label} below the axis are not shown.",
         "The thin line is the grid of the loss, the dashed one the learning rate of the config.",
     )
     title = "Tolerance to the learning rate"
