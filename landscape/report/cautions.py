@@ -162,7 +162,7 @@ def _identical(results: Results, rows: Sequence[LossRow]) -> list[str]:
     metric = words.metric_label(results.metric)
     return [
         f"{words.listed([learning[i].name for i in members])} have the same {metric} at every "
-        f"record of every run: they are one loss, or the {metric} cannot tell them apart"
+        f"record of every run: they train alike, or the {metric} cannot tell them apart"
         for members in sets.values()
     ]
 

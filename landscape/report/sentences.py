@@ -174,7 +174,7 @@ def _checks(row: Row) -> str:
 def _against_reference(row: Row) -> str:
     """Returns what the joint test allows to say about the row and the reference."""
     reference, pairs = row["reference"], int(row["pairs"])
-    if not row["verdict"]:
+    if not row["verdict"] or (row["verdict"] == "undecided" and not row["learns"]):
         return ""
     if pairs == 0:
         return f"has no seed in common with {reference}"

@@ -144,7 +144,7 @@ def test_losses_with_identical_results(tmp_path):
             (directory / "runs" / f"{name}-0-{seed}" / "trace.parquet").write_bytes(trace)
     assert texts(directory)[1] == (
         "a, b and c have the same accuracy at every record of every run: "
-        "they are one loss, or the accuracy cannot tell them apart"
+        "they train alike, or the accuracy cannot tell them apart"
     )
 
 

@@ -201,6 +201,13 @@ def test_not_learning_is_limited_to_the_rates_that_were_tried(changes, where):
     assert sentence(STUCK | lost | changes, "") == expected
 
 
+def test_a_loss_that_does_not_learn_is_not_called_undecided():
+    few = {"verdict": "undecided", "pairs": 3, "difference": -0.8}
+    assert "undecided" not in sentence(STUCK | few, "")
+    worse = {"verdict": "worse", "p_value": 0.03, "difference": -0.8}
+    assert sentence(STUCK | worse, "").endswith("; worse than b by 80 points (joint p = 0.030)")
+
+
 def test_no_loss_that_does_not_learn_is_called_highest():
     assert "highest" not in sentence(STUCK | TOP, "")
 

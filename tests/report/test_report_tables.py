@@ -1,6 +1,7 @@
 """Tables as files: raw numbers, and special characters escaped."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,6 +22,17 @@ def test_raw_numbers_are_in_the_csv(experiment):
         report.comparison["value"].to_numpy(), nan_ok=True
     )
     assert stored["loss"].tolist() == report.comparison["loss"].tolist()
+
+
+def test_every_column_is_defined_in_the_docs(experiment, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()
+    section = page.partition("## Comparison")[2].partition("\n## ")[0]
+    defined = {name for line in section.splitlines() for name in re.findall("`(\\w+)`", line)}
+    sweep = {"optimizer.learning_rate": [0.001, 0.01]}
+    swept = write_experiment(tmp_path / "x", (Loss("a"),), 1, with_slices=False, sweep=sweep)
+    for table in (experiment[1].comparison, compare(read(swept))):
+        columns = set(table.columns) - {"loss", "optimizer.learning_rate"}
+        assert columns - {f"best_of_{k}" for k in (2, 4)} <= defined
 
 
 def test_markdown_has_a_cell_for_each_column(experiment):
