@@ -12,8 +12,9 @@ from landscape.run.program_cache import ProgramCache, prepare
 from landscape.storage import array_files, store
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
-FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "evaluation.size=8", "audit=false"]
-# One loss where much is measured. Few channels: the float64 probes of slices convolve slowly.
+FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "audit=false"]
+# One loss where much is measured. Few channels and examples: unoptimized convolutions are slow.
+CONVOLVING = {"multiclass", "resnet_shortcuts", "segmentation"}
 FEWER = {
     "multiclass": ["model.channels=[2, 3]"],
     "reading_landscapes": ["losses=softmax_cross_entropy", "checkpoints=3"],
@@ -24,7 +25,8 @@ FEWER = {
 
 def shortened(path):
     """Returns overrides that keep a config's parts and directions, but few points of each."""
-    overrides = FEW + FEWER.get(path.stem, [])
+    size = 2 if path.stem in CONVOLVING else 8
+    overrides = [*FEW, f"evaluation.size={size}", *FEWER.get(path.stem, [])]
     slices = config.load(path, overrides).slices
     lines = [f"slices.lines.{i}.points=3" for i in range(len(slices.lines or ()))]
     planes = [f"slices.planes.{i}.points=[3, 3]" for i in range(len(slices.planes or ()))]
