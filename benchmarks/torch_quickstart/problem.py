@@ -114,9 +114,15 @@ Groups = dict[str, list[Run]]
 
 
 def load_data(seed: int) -> tuple[Tensor, ...]:
-    """Returns a stratified split, standardized over all pixels, and batches of shuffled epochs."""
+    """Returns examples for training and validation, and batches of shuffled epochs.
+
+    The splits are stratified, and standardized over all pixels; the test split stays unread.
+    """
     images, digits = load_digits(return_X_y=True)
-    parts = train_test_split(images, digits, test_size=0.25, stratify=digits, random_state=seed)
+    images, _, digits, _ = train_test_split(
+        images, digits, test_size=0.25, stratify=digits, random_state=seed
+    )
+    parts = train_test_split(images, digits, test_size=0.2, stratify=digits, random_state=seed)
     mean, deviation = parts[0].mean(), parts[0].std()
     inputs = [torch.tensor((part - mean) / deviation).float() for part in parts[:2]]
     labels = [torch.tensor(part) for part in parts[2:]]

@@ -76,7 +76,7 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
             files = _training_files(run, training)
     points = [MeasuredPoint(run, program, training, inputs.evaluation, end) for end in _ends(run)]
     # A failure of the measurements does not lose the training.
-    if not files or points or run.audit or run.judged:
+    if not files or points or run.audit:
         store.write_run_files(folder, files, store.TRAINED)
         files = {}
     measurements = _measure(run, cache, training, points, stages)

@@ -31,6 +31,7 @@ _LARGEST = {
     "error.txt": 4 * _MIB,
     "trace.parquet": 4 * _GIB,
     "slices.npz": 4 * _GIB,
+    "splits.npz": 4 * _GIB,
     "params.safetensors": 16 * _GIB,
     "checkpoints.safetensors": 16 * _GIB,
 }

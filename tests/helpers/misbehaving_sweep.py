@@ -10,7 +10,14 @@ from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.run_states import run_states
 from landscape.sweep.session import events, open_session
 
-RESULT_FILES = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
+RESULT_FILES = (
+    "trace.parquet",
+    "slices.npz",
+    "splits.npz",
+    "params.safetensors",
+    "summary.json",
+    "config.yaml",
+)
 CONFIG = """
 dataset: digits
 model: {name: mlp, widths: [128]}
