@@ -31,7 +31,7 @@ _PLAIN = {"str": "text", "int": "integer", "float": "number", "bool": "true or f
 _PLAIN |= {"Number": "number", "Vector": "list of numbers", "Value": "any value"}
 _PLAIN |= {"Grid": "list of lists of numbers", "None": "null", "Interval": "[number, number]"}
 _PLAIN |= {"Severity": "text", "Verdict": "text", "Name": "text", "Text": "text"}
-_PLAIN |= {"Natural": "integer", "RunId": "text", "RunIds": "list of text"}
+_PLAIN |= {"Natural": "integer", "RunId": "text", "RunIds": "list of text", "Rate": "number"}
 _PLAIN |= {"Block": "list of lists of lists of numbers"}
 
 

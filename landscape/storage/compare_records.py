@@ -14,6 +14,8 @@ from landscape.storage.schema import Name, Natural, Number, Text, Value, Vector,
 
 # Lists of runs in `compare.json` are at most this long.
 _MOST_RUNS = 10_000
+# A learning rate, which is shown on a logarithmic axis.
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 RunIds = Annotated[tuple[RunId, ...], Field(max_length=_MOST_RUNS)]
 
 
@@ -31,7 +33,7 @@ class StageRecord:
 class TrialRecord:
     """A learning rate with values of the swept options, trained with every tuning seed."""
 
-    rate: Number
+    rate: Rate
     """The learning rate."""
     runs: RunIds
     """Run ids, in the order of the tuning seeds."""
@@ -63,7 +65,7 @@ class ComparedLoss:
 
     loss: Name
     """Label of the loss."""
-    own_rate: Number
+    own_rate: Rate
     """Learning rate of the config."""
     grid: Vector
     """Learning rates of the tuning, rising, extensions included."""
@@ -134,3 +136,21 @@ class CompareRecord:
         if len(set(labels)) < len(labels):
             raise ValueError("two losses have the same label")
         return self
+
+    @model_validator(mode="after")
+    def _runs_fit_the_seeds(self) -> "CompareRecord":
+        trials, judged = len(self.tuning_seeds), len(self.judging_seeds)
+        for entry in self.losses:
+            for trial in (*entry.trials, *entry.rates):
+                _check_number(entry.loss, trial.runs, trials, "a trial", "tuning")
+            for runs in (entry.judged, entry.judged_at_own_rate):
+                if runs:
+                    _check_number(entry.loss, runs, judged, "its judgment", "judging")
+        return self
+
+
+def _check_number(loss: str, runs: RunIds, seeds: int, subject: str, kind: str) -> None:
+    if len(runs) != seeds:
+        raise ValueError(
+            f"`{loss}` has {len(runs)} runs for {subject}, expected one per {kind} seed: {seeds}"
+        )
