@@ -2,7 +2,7 @@
 PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-quickstart: .venv/run ; .venv/bin/python cli.py run configs/quickstart.yaml
+quickstart: .venv/run ; .venv/bin/python cli.py compare configs/quickstart.yaml
 test: .venv/test ; .venv/bin/python -m pytest
 lint: .venv/test ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 bench: .venv/bench ; .venv/bin/python benchmarks/run.py && .venv/bin/python benchmarks/audit.py

@@ -1,31 +1,88 @@
-"""Writes the tables of the docs that come from docstrings: `python docs/generate.py`.
+"""Writes the tables and pictures of the docs that are computed.
 
-A page holds each of them between `<!-- generated: NAME -->` and `<!-- end -->`.
+    python docs/generate.py          # tables that come from docstrings
+    python docs/generate.py RUNS     # also tables and pictures from the results in the folder RUNS
+
+RUNS holds the results of the commands that the pages name, in folders named after the configs. A
+page holds each table between `<!-- generated: NAME -->` or `<!-- results: NAME -->` and
+`<!-- end -->`.
 """
 
 import re
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from landscape.numerics.geometry import definitions
 
+DOCS = Path(__file__).parent
+PAGES = sorted(DOCS.glob("*.md"))
 TABLES = {
     "numbers of lines": lambda: definitions.markdown_table(definitions.LINE_NUMBERS),
     "numbers of planes": lambda: definitions.markdown_table(definitions.PLANE_NUMBERS),
     "numbers of paths": lambda: definitions.markdown_table(definitions.PATH_NUMBERS),
 }
-PAGES = sorted(Path(__file__).parent.glob("*.md"))
+# Tables by the experiment: columns of its table `tuning`.
+TUNED = ("tuned rate", r"accuracy \[95 % CI\]", "tolerance")
+BUDGETS = ("best of 1", "best of 2", "best of 4", "best of 8", "success", "steps per success")
+VERDICT = r"against softmax\_cross\_entropy"
+COLUMNS = {
+    "reversal": ("loss", "at the config's rate", *TUNED, VERDICT),
+    "digits_losses": ("loss", *TUNED, *BUDGETS, VERDICT),
+    "digits_losses_sgd": ("loss", *TUNED, *BUDGETS, VERDICT),
+}
+# Pictures by name: an experiment and a figure of its report.
+PICTURES = {
+    "quickstart_rates": ("quickstart", "tuning_rates"),
+    "quickstart_differences": ("quickstart", "differences"),
+    "quickstart_summary": ("quickstart", "summary"),
+    "quickstart_lines": ("quickstart", "slices_risk"),
+    "reversal_rates": ("reversal", "tuning_rates"),
+}
 
 
 def updated(page: str) -> str:
-    """Returns the text of a page with its tables regenerated."""
+    """Returns the text of a page with the tables regenerated that come from docstrings."""
+    return _replaced(page, "generated", lambda name: TABLES[name]())
+
+
+def with_results(page: str, runs: Path) -> str:
+    """Returns the text of a page with the tables regenerated that come from results."""
+    return _replaced(page, "results", lambda name: result_table(runs / name, COLUMNS[name]))
+
+
+def _replaced(page: str, kind: str, table: Callable[[str], str]) -> str:
     return re.sub(
-        r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)",
-        lambda match: match[1] + TABLES[match[2]]() + match[3],
+        rf"(<!-- {kind}: (.+?) -->\n).*?(<!-- end -->)",
+        lambda match: match[1] + table(match[2]) + match[3],
         page,
         flags=re.DOTALL,
     )
 
 
+def result_table(experiment: Path, columns: tuple[str, ...]) -> str:
+    """Returns columns of the table of losses at their tuned points, with its rows."""
+    lines = (experiment / "report" / "tables" / "tuning.md").read_text().splitlines()
+    headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
+    places = [headings.index(column) for column in columns]
+    table = [columns, ["---"] * len(columns), *([row[i] for i in places] for row in rows)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in table)
+
+
+def copy_pictures(runs: Path) -> None:
+    """Copies figures of reports to docs/pictures."""
+    for name, (experiment, figure) in PICTURES.items():
+        source = runs / experiment / "report" / "figures" / f"{figure}.png"
+        shutil.copyfile(source, DOCS / "pictures" / f"{name}.png")
+
+
 if __name__ == "__main__":
+    folders = [Path(argument) for argument in sys.argv[1:]]
     for path in PAGES:
-        path.write_text(updated(path.read_text()))
+        text = updated(path.read_text())
+        for runs in folders:
+            text = with_results(text, runs)
+        path.write_text(text)
+    for runs in folders:
+        copy_pictures(runs)

@@ -2,9 +2,10 @@
 
 From a notebook or a script:
 
-    from landscape import load, run
+    from landscape import compare, load, run
     sweep = run(load("configs/quickstart.yaml", "seeds=2"))
     sweep.comparison
+    compare(load("configs/quickstart.yaml")).conclusions
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,7 @@
 """Every experiment in configs/ runs, here with few steps and points."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_config_runs(path, tmp_path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_header_states_the_command_the_minutes_and_the_expected_result(path):
     header = path.read_text().split("\n\n")[0]
-    assert f"landscape run configs/{path.name}" in header
+    assert re.search(rf"landscape (run|compare) configs/{path.name}", header)
     for word in ("Minutes", "Expected"):
         assert f"# {word}" in header, f"{path.name} lacks the line {word.lower()}"
 
