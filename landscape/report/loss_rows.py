@@ -91,7 +91,7 @@ class LossRow:
         M_ref and M0 are the mean outcome of the reference and of its untrained models. NaN if the
         reference itself does not close `LEARNS_ROOM` of the gap.
         """
-        if not self._closes_gap(reference.value, reference.start):
+        if not self.closes_gap(reference.value, reference.start):
             return np.full(len(self.counted), np.nan)
         initial, best = (float(v) for v in self.oriented([reference.start, reference.value]))
         return gain(self.oriented(self.outcomes), initial, best, self.diverged)
@@ -107,9 +107,10 @@ class LossRow:
     def _learns(self, end: ArrayLike, start: ArrayLike, gains: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether the gap is closed and the gain is at least 0.1, if it is defined."""
         enough = np.isnan(gains) | (np.asarray(gains) >= LEARNS)
-        return np.asarray(enough & self._closes_gap(end, start))
+        return np.asarray(enough & self.closes_gap(end, start))
 
-    def _closes_gap(self, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
+    def closes_gap(self, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
+        """Returns whether `LEARNS_ROOM` of the gap from start to a perfect value is closed."""
         end, start = np.asarray(end, np.float64), np.asarray(start, np.float64)
         gained = self.oriented(end - start)
         bounded = words.metric_kind(self.metric) in words.AT_MOST_ONE
@@ -241,14 +242,13 @@ def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
 def derived_target(reference: LossRow) -> float:
     """Returns `M0 + 0.95 (M_ref - M0)` on the evaluation split, the default target.
 
-    NaN if the reference does not learn. M_ref and M0 are means over its runs, at the end and at the
-    start; a run that diverged counts in M_ref with its start.
+    NaN if the reference does not learn there, or on the test split. M_ref and M0 are means over its
+    runs, at the end and at the start; a run that diverged counts in M_ref with its start.
     """
-    if not reference.learns(reference):
-        return np.nan
     start = _mean([run.first(reference.metric) for run in reference.counted])
     end = _mean([evaluation_end(run, reference.metric) for run in reference.counted])
-    return start + SUCCEEDS * (end - start)
+    learns = reference.learns(reference) and reference.closes_gap(end, start)
+    return start + SUCCEEDS * (end - start) if learns else np.nan
 
 
 def evaluation_end(run: StoredRun, metric: str) -> float:

@@ -310,6 +310,19 @@ def test_there_is_no_target_if_the_reference_does_not_learn(tmp_path):
     assert table["learns"].tolist() == [False, False, True]
 
 
+def test_there_is_no_target_if_the_reference_learns_on_the_test_split_alone(tmp_path):
+    """By chance, as after few steps: 95 % of next to nothing would be met from the start."""
+    directory = write_experiment(tmp_path / "x", LOSSES[:1], 2, with_slices=False)
+    for path in directory.glob("runs/*/summary.json"):
+        test = {"test": {"accuracy": 0.3}, "test_initial": {"accuracy": 0.1}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | test))
+        trace = pd.read_parquet(path.parent / "trace.parquet")
+        trace["accuracy"] = np.linspace(0.1, 0.11, len(trace))
+        trace.to_parquet(path.parent / "trace.parquet", index=False)
+    table = compare(read(directory))
+    assert table["learns"].all() and table["target"].isna().all()
+
+
 def test_the_reference_is_the_usual_loss_of_the_task_even_if_another_is_better(tmp_path):
     losses = (Loss("mine", 0.99), Loss("usual", 0.9))
     directory = write_experiment(tmp_path / "x", losses, 6, with_slices=False)
