@@ -49,13 +49,13 @@ def compare(
     experiment = configs.load(config, overrides)
     from landscape.sweep.work import Comparison
 
-    run_options = RunOptions(**options)
+    parsed = RunOptions(**options)
     with places_in(config, overrides):
         work = Comparison(experiment)
-        if run_options.dry_run:
-            _print_stages(work, run_options)
+        if parsed.dry_run:
+            _print_stages(work, parsed)
             return
-    perform(experiment, run_options, config, overrides, work)
+    perform(experiment, parsed, config, overrides, work)
 
 
 def _print_stages(work: "Comparison", options: RunOptions) -> None:

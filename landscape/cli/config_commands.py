@@ -43,25 +43,15 @@ def run(config: Path, overrides: tuple[str, ...], estimate: bool, **options: Any
     """
     from landscape import config as configs
 
-    run_options = RunOptions(**options)
-    if estimate and not run_options.dry_run:
+    parsed = RunOptions(**options)
+    if estimate and not parsed.dry_run:
         raise UserError("--estimate requires --dry-run")
     experiment = configs.load(config, overrides)
-    if run_options.dry_run:
+    if parsed.dry_run:
         with places_in(config, overrides):
-            _print_plan(experiment, run_options, estimate)
+            _print_plan(experiment, parsed, estimate)
         return
-    perform(experiment, run_options, config, overrides, note=_one_rate(experiment))
-
-
-def _one_rate(experiment: "Experiment") -> str:
-    """Returns a line that the losses were not tuned; empty if there is nothing to compare."""
-    key = "optimizer.learning_rate"
-    if len(experiment.losses) < 2 or key in experiment.sweep:
-        return ""
-    rate = experiment.optimizer.options.get("learning_rate")
-    used = "one learning rate" if rate is None else f"the learning rate {rate:g}"
-    return f"all losses used {used}; `landscape compare` tunes it for each"
+    perform(experiment, parsed, config, overrides)
 
 
 def _print_plan(experiment: "Experiment", options: RunOptions, estimate: bool) -> None:

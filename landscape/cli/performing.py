@@ -92,9 +92,8 @@ def perform(
     config: Path,
     overrides: Sequence[str],
     work: "Work | None" = None,
-    note: str = "",
 ) -> None:
-    """Performs the missing runs of an experiment, and shows the report and a note.
+    """Performs the missing runs of an experiment, and shows the report.
 
     `work`: the stages, by default one with the runs of the config. Exits with another code than 0
     if runs failed or if it was interrupted.
@@ -102,7 +101,7 @@ def perform(
     spec = options.executor_spec(experiment)
     with interruptible() as stop, places_in(config, overrides):
         session = _perform(experiment, options, spec, stop, work)
-    _finish(session, stop, note)
+    _finish(session, stop)
 
 
 def _perform(
@@ -169,8 +168,8 @@ def _headline(session: "Session") -> str:
     return f"{name}: {total}, {pending} to do, results in {directory}"
 
 
-def _finish(session: "Session", stop: threading.Event, note: str) -> None:
-    """Shows the report, a note, and the runs that failed."""
+def _finish(session: "Session", stop: threading.Event) -> None:
+    """Shows the report, and the runs that failed."""
     from landscape.storage import store
 
     directory, runs = session.directory, session.all_runs
@@ -183,8 +182,6 @@ def _finish(session: "Session", stop: threading.Event, note: str) -> None:
         leave(INTERRUPTED)
     if len(failed) < len(runs):
         show_report(directory)
-        if note:
-            message(wrapped(note))
     if failed:
         message(f"{len(failed)} of {len(runs)} runs failed:")
         for run in failed:
