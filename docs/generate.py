@@ -1,6 +1,6 @@
 """Writes the tables and pictures of the docs that are computed.
 
-    python docs/generate.py          # tables that come from docstrings
+    python docs/generate.py          # tables and docs/codes/, which come from docstrings
     python docs/generate.py RUNS     # also tables and pictures from the results in the folder RUNS
 
 RUNS holds the results of the commands that the pages name, in folders named after the configs. A
@@ -15,14 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from landscape.numerics.geometry import definitions
+from landscape.report.code_pages import code_pages, reference_table
 
 DOCS = Path(__file__).parent
 PAGES = sorted(DOCS.glob("*.md"))
 TABLES = {
+    "codes": reference_table,
     "numbers of lines": lambda: definitions.markdown_table(definitions.LINE_NUMBERS),
     "numbers of planes": lambda: definitions.markdown_table(definitions.PLANE_NUMBERS),
     "numbers of paths": lambda: definitions.markdown_table(definitions.PATH_NUMBERS),
 }
+CODES = DOCS / "codes"
 # Tables by the experiment: columns of its table `tuning`.
 TUNED = ("tuned rate", r"accuracy \[95 % CI\]", "tolerance")
 BUDGETS = ("best of 1", "best of 2", "best of 4", "best of 8", "success", "steps per success")
@@ -77,6 +80,21 @@ def copy_pictures(runs: Path) -> None:
         shutil.copyfile(source, DOCS / "pictures" / f"{name}.png")
 
 
+def pages_of_codes() -> dict[Path, str]:
+    """Returns the text of each page in docs/codes/."""
+    return {CODES / f"{code}.md": page.markdown for code, page in code_pages().items()}
+
+
+def write_codes() -> None:
+    """Writes docs/codes/; removes the pages of codes that there are no more."""
+    pages = pages_of_codes()
+    CODES.mkdir(exist_ok=True)
+    for path in set(CODES.glob("*.md")) - pages.keys():
+        path.unlink()
+    for path, text in pages.items():
+        path.write_text(text)
+
+
 if __name__ == "__main__":
     folders = [Path(argument) for argument in sys.argv[1:]]
     for path in PAGES:
@@ -84,5 +102,6 @@ if __name__ == "__main__":
         for runs in folders:
             text = with_results(text, runs)
         path.write_text(text)
+    write_codes()
     for runs in folders:
         copy_pictures(runs)

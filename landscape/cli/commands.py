@@ -8,6 +8,7 @@ from landscape import __version__
 from landscape.cli.audit_command import audit
 from landscape.cli.compare_command import compare
 from landscape.cli.config_commands import run, validate
+from landscape.cli.explain_command import explain
 from landscape.cli.menu_commands import init, list_parts, schema
 from landscape.cli.results_commands import export, report, status
 
@@ -25,5 +26,17 @@ def main() -> None:
     """
 
 
-for command in (run, compare, validate, status, report, export, audit, list_parts, schema, init):
+for command in (
+    run,
+    compare,
+    validate,
+    status,
+    report,
+    export,
+    audit,
+    explain,
+    list_parts,
+    schema,
+    init,
+):
     main.add_command(command)

@@ -46,7 +46,7 @@ class Finding:
     """A reason why a loss is hard or impossible to train, or a note about it."""
 
     code: Name
-    """Code of the finding, such as `D101`; see docs/audit.md."""
+    """Code of the finding, such as `D101`; see docs/audit_reference.md."""
     severity: Severity
     """`error`, `warning` or `note`."""
     message: Text
@@ -189,7 +189,7 @@ class LossShapes:
 
 @record
 class Audit:
-    """The judgment of one loss, activation or function; docs/audit.md explains every code."""
+    """The judgment of one loss, activation or function; docs/audit_reference.md lists its codes."""
 
     loss: Name
     """Name of the loss, activation or function."""

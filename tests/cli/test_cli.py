@@ -266,6 +266,7 @@ NOT_IMPORTED = [
     (["list"], HEAVY | CONFIG),
     (["list", "losses"], HEAVY | CONFIG),
     (["audit", "--help"], HEAVY | CONFIG),
+    (["explain", "G202"], HEAVY | CONFIG),
     (["schema"], HEAVY),
     (["run", "bad.yaml"], HEAVY | {"rich.console"}),
     (["validate", "bad.yaml"], HEAVY | {"rich.console"}),

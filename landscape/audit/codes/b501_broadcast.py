@@ -1,7 +1,34 @@
 """B501, a broadcast: predictions of all examples are combined with the targets of all others.
 
-Such as shapes (n, 1) and (n,), which give (n, n). The minimum is at the mean of the targets. An
-error.
+Such as shapes (n, 1) and (n,), which give (n, n).
+
+## Why
+
+The minimum is at the mean of the targets.
+
+## Severity
+
+Error.
+
+## Instead
+
+Give predictions and targets the same shape.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.square(predictions[:, None] - targets)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.square(predictions - targets)
 """
 
 from typing import Any, NamedTuple

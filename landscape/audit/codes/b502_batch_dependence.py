@@ -1,8 +1,35 @@
-"""B502, a dependence on the batch: the result changes if the batch is permuted or doubled.
+"""B502, a batch dependence: the result depends on the order of the batch, or on its size.
 
-Shuffling then changes what is trained, or the learning rate must change with the batch size.
-A warning for a permutation and for an activation that mixes the elements of a batch; a note for a
-doubled batch, as with a sum in place of a mean.
+The result changes if the batch is permuted or doubled.
+
+## Why
+
+Shuffling changes what is trained, or the learning rate must change with the batch size.
+
+## Severity
+
+Warning for a permutation, and for an activation that is not elementwise. Note for a doubled batch,
+as with a sum instead of a mean.
+
+## Instead
+
+Treat every example alike; take a mean.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.sum(jnp.square(predictions - targets))
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.mean(jnp.square(predictions - targets))
 """
 
 from typing import Any

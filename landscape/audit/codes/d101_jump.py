@@ -1,7 +1,39 @@
 """D101, a jump: the value on the two sides of a switch differs, however close they are.
 
-The difference of the values keeps at least half of its height while the step shrinks by two decades
-(`measure.crossings`). No gradient shows a jump, so training cannot act on it. A warning.
+Each switch is bisected to neighboring float64 numbers. The value and its first three derivatives
+are compared on the two sides while the step shrinks by two decades: a jump keeps its height, a
+steep slope does not. A difference that keeps at least half of its height is a jump of that order;
+one that keeps less than a fifth is not; anything between is inconclusive. The lowest order counts.
+
+## Why
+
+No gradient sees a jump, so training cannot act on it.
+
+## Severity
+
+Warning.
+
+## Instead
+
+Replace the step by a sigmoid, tanh or softmax; report the hard value as a metric.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def doubled_beyond_1(predictions, targets):
+        squared = jnp.square(predictions - targets)
+        return jnp.where(squared > 1, 2 * squared, squared)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def doubled_beyond_1(predictions, targets):
+        squared = jnp.square(predictions - targets)
+        return jnp.where(squared > 1, 2 * squared - 1, squared)
 """
 
 import numpy as np

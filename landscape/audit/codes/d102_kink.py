@@ -1,7 +1,35 @@
 """D102, a kink: the value is continuous, but its slopes on the two sides of a switch differ.
 
 The difference of the slopes keeps at least half of its height while the step shrinks by two decades
-(`measure.crossings`), or a slope grows without bound. Training copes with isolated kinks. A note.
+(see D101), or a slope grows without bound.
+
+## Why
+
+Training copes with isolated kinks. Curvature is not defined at them.
+
+## Severity
+
+Note.
+
+## Instead
+
+Nothing, or a rounded form if curvature is used.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def absolute_error(predictions, targets):
+        return jnp.abs(predictions - targets)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def absolute_error(predictions, targets):
+        return jnp.sqrt(jnp.square(predictions - targets) + 1) - 1
 """
 
 import numpy as np

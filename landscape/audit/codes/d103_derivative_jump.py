@@ -1,8 +1,36 @@
-"""D103, a jump of the second or third derivative; value and slope are continuous.
+"""D103, a derivative jump: the second or third derivative jumps; value and slope are continuous.
 
-The difference keeps at least half of its height while the step shrinks by two decades
-(`measure.crossings`). Harmless for gradient descent, not for second-order methods. A note; no
-finding at a line at which the value or the slope jumps as well.
+The difference keeps at least half of its height while the step shrinks by two decades (see D101).
+Not reported at a line at which the value or the slope jumps.
+
+## Why
+
+Harmless for gradient descent, but curvature is not continuous.
+
+## Severity
+
+Note.
+
+## Instead
+
+Nothing, unless a second-order method is used.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def huber(predictions, targets):
+        error = jnp.abs(predictions - targets)
+        return jnp.where(error < 1, 0.5 * jnp.square(error), error - 0.5)
+
+## Fixed
+
+    import optax
+
+
+    def huber(predictions, targets):
+        return optax.log_cosh(predictions, targets)
 """
 
 from landscape.audit.codes._breaks import by_line, point_text

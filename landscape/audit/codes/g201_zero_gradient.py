@@ -1,7 +1,35 @@
-"""G201, a zero gradient: it is zero at every sampled prediction and at every point of all paths.
+"""G201, a zero gradient: the gradient is zero for every prediction.
 
-*Proved* if the rules show the gradient's program to be zero for every input. Nothing can be
-learned. An error.
+No sampled prediction and no point of any path has a nonzero gradient. *Proved* if the rules show
+that the gradient's program is zero for every input.
+
+## Why
+
+Nothing can be learned.
+
+## Severity
+
+Error.
+
+## Instead
+
+Remove the decision, the cast or the `stop_gradient` from the loss.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.square(jnp.round(predictions) - targets)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def squared_error(predictions, targets):
+        return jnp.square(predictions - targets)
 """
 
 from landscape.audit.codes._breaks import first_place

@@ -1,9 +1,41 @@
 """G202, a dead region: the gradient is exactly zero although the loss is above its minimum.
 
-Judged per target against its lowest measured value, so the flat side of a hinge is not a finding; a
-gradient that fades before it is zero is G205. An example that starts there is never corrected. A
-warning; an error in classification if nearly all mispredictions are dead, also those of an
-untrained model; a note for activations and functions.
+Judged for each target against the lowest value measured for it, so the flat side of a hinge, where
+nothing is left to gain, is not a finding. A gradient that fades before it reaches zero is G205;
+G202 is an abrupt cut.
+
+## Why
+
+An example that starts there is never corrected.
+
+## Severity
+
+Warning: always for regression, and if the loss is constant for one kind of target, such as an empty
+mask. Error in classification if more than 95 % of the mispredicted samples have no gradient, and
+more than 95 % of predictions within 1 of 0, where an untrained model predicts. Note for activations
+and functions: relu is flat on one side by design.
+
+## Instead
+
+Keep a nonzero slope; compute from logits; add a `smooth` term for empty masks.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def capped(predictions, targets):
+        error = jnp.abs(predictions - targets)
+        return jnp.minimum(jnp.square(error), 4.0)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def capped(predictions, targets):
+        error = jnp.abs(predictions - targets)
+        return jnp.where(error < 2, jnp.square(error), 4 * error - 4)
 """
 
 from collections.abc import Sequence

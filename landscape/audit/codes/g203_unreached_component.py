@@ -1,6 +1,38 @@
-"""G203, an unreached component: it gets no gradient at any sampled prediction, though others do.
+"""G203, an unreached component: some components of the prediction never get a gradient.
 
-Nothing is learned for it. A warning.
+Others do, but these get none at any sampled prediction.
+
+## Why
+
+Nothing is learned for them.
+
+## Severity
+
+Warning.
+
+## Instead
+
+Use them in the loss, or remove them from the model.
+
+## Example (--task multiclass)
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def cross_entropy(logits, labels):
+        log_p = jax.nn.log_softmax(logits[:, :-1])
+        return -jnp.sum(labels[:, :-1] * log_p, axis=-1)
+
+## Fixed
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def cross_entropy(logits, labels):
+        log_p = jax.nn.log_softmax(logits)
+        return -jnp.sum(labels * log_p, axis=-1)
 """
 
 import numpy as np

@@ -1,6 +1,35 @@
-"""G204, a sparse gradient: each prediction gets one in some of its components only.
+"""G204, a sparse gradient: each prediction gets a gradient in some of its components only.
 
-Other predictions reach the others, as with a hard maximum. At worst, learning is slower. A note.
+Other predictions reach the others, as with a hard maximum.
+
+## Why
+
+The other components get no gradient in that step. At worst, learning is slower.
+
+## Severity
+
+Note.
+
+## Instead
+
+Use logsumexp in place of the maximum, or a sum over all components.
+
+## Example (--task multiclass)
+
+    import jax.numpy as jnp
+
+
+    def margin(logits, labels):
+        return jnp.max(logits, axis=-1) - jnp.sum(labels * logits, axis=-1)
+
+## Fixed
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def margin(logits, labels):
+        return jax.nn.logsumexp(logits, axis=-1) - jnp.sum(labels * logits, axis=-1)
 """
 
 import numpy as np

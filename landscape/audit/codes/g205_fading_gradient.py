@@ -1,9 +1,38 @@
-"""G205, a fading gradient: it is smallest where the prediction is most wrong.
+"""G205, a fading gradient: the gradient fades where the prediction is most wrong.
 
 On the path from right to most wrong, the gradient at the far end is below 1 % of the largest and
-below half of the gradient at a sixth of the distance to a prediction wrong by 30, and the loss
-there is above its minimum. Such examples are corrected slowly or never. A warning; a note if the
-gradient falls slowly, and for activations and functions.
+below half of its size a sixth of the way to 30, and the loss there is above its minimum.
+
+## Why
+
+Such examples are corrected slowly or never.
+
+## Severity
+
+Warning if the gradient at a prediction wrong by 30 (on bounded domains: at the far end, compared
+with the median) is below 1e-3 of the largest. Note if it decreases more slowly, as for Cauchy's
+loss, and for activations and functions.
+
+## Instead
+
+Use a loss that grows at least linearly; cross entropy from logits.
+
+## Example (--task binary)
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def probability_error(logits, labels):
+        return jnp.square(jax.nn.sigmoid(logits) - labels)
+
+## Fixed
+
+    import optax
+
+
+    def probability_error(logits, labels):
+        return optax.sigmoid_binary_cross_entropy(logits, labels)
 """
 
 from landscape.audit.codes._dead_regions import dead_regions

@@ -1,9 +1,39 @@
-"""G206, an exploding gradient: it grows faster than any polynomial, or dominates other targets.
+"""G206, an exploding gradient: the gradient grows too fast, or is far larger for one target.
 
-Measured at predictions wrong by 1.25, 2.5, 5, ... 80: over one doubling it grows more than
-2^12-fold, and by an exponent at least one and a half times that of the doubling before. Otherwise
-for one target it is at least 1e5, and 1e5 times that of the others. One bad example can ruin the
-parameters. A warning.
+The gradient is measured at predictions wrong by 1.25, 2.5, 5, ... 80: over one doubling it grows
+more than 2^12-fold, and by an exponent at least one and a half times that of the doubling before,
+which is faster than any polynomial. Or the median gradient for one target is at least 1e5, and at
+least 1e5 times that for the others.
+
+## Why
+
+One bad example can ruin the parameters.
+
+## Severity
+
+Warning.
+
+## Instead
+
+Bound the exponent, or clip gradients by norm.
+
+## Example (--task binary)
+
+    import jax.numpy as jnp
+
+
+    def exponential(logits, labels):
+        margins = (2 * labels - 1) * logits
+        return jnp.exp(-margins)
+
+## Fixed
+
+    import jax
+
+
+    def exponential(logits, labels):
+        margins = (2 * labels - 1) * logits
+        return jax.nn.softplus(-margins)
 """
 
 import numpy as np

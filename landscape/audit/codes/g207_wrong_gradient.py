@@ -1,9 +1,56 @@
 """G207, a wrong gradient: autodiff disagrees with the difference quotient where nothing switches.
 
-Central difference quotients at steps 1e-4 and 1e-5 that have settled differ from the slope by more
-than 1e-3, at 0.5 % of the points and at least three (`measure.quotients`). Training minimizes a
-different function from the reported one. A warning; an error if most such slopes have the other
-sign.
+Slopes are compared with central difference quotients at steps 1e-4 and 1e-5, at points between
+whose two sides nothing switches and whose quotients have settled. They differ by more than 1e-3 at
+0.5 % of these points, and at no fewer than three.
+
+## Why
+
+Training minimizes a different function from the reported one.
+
+## Severity
+
+Warning. Error if over half of these slopes have the opposite sign.
+
+## Instead
+
+Fix the derivative rule; if it is intentional, such as a straight-through estimator, document it.
+
+## Example (--task regression)
+
+    import jax
+
+
+    @jax.custom_jvp
+    def _square(x):
+        return x * x
+
+
+    @_square.defjvp
+    def _square_jvp(primals, tangents):
+        return _square(*primals), primals[0] * tangents[0]
+
+
+    def squared_error(predictions, targets):
+        return _square(predictions - targets)
+
+## Fixed
+
+    import jax
+
+
+    @jax.custom_jvp
+    def _square(x):
+        return x * x
+
+
+    @_square.defjvp
+    def _square_jvp(primals, tangents):
+        return _square(*primals), 2 * primals[0] * tangents[0]
+
+
+    def squared_error(predictions, targets):
+        return _square(predictions - targets)
 """
 
 from landscape.audit.codes._cuts import cut_place

@@ -1,7 +1,35 @@
-"""N303, a failure in half precision: finite in float32, but not in bfloat16 or float16.
+"""N303, a failure in half precision: float32 is finite, but bfloat16 or float16 is not.
 
-Or its gradient underflows to zero, at more than 2 % of the predictions up to 30 (`measure.halves`).
-Judged only if neither N301 nor N302 is found. A note.
+Or over 2 % of the gradients underflow to zero. Tested only if neither N301 nor N302 was found, for
+predictions up to 30.
+
+## Why
+
+Training in half precision meets NaN, infinity or gradients that are lost.
+
+## Severity
+
+Note.
+
+## Instead
+
+Cast predictions to float32 before the loss.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def pixel_error(predictions, targets):
+        return jnp.square(255 * predictions - 255 * targets)
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def pixel_error(predictions, targets):
+        return jnp.square(predictions - targets)
 """
 
 import jax

@@ -1,7 +1,34 @@
 """S401, not convex: the value at a midpoint is above the mean of the values at both ends.
 
-Not judged if the rules prove convexity. There can be more than one minimum, and a bad start can be
-slow, but many good losses are not convex. A note.
+Not tested if the rules prove convexity.
+
+## Why
+
+There can be several minima, and a bad start can be slow. Many good losses are not convex.
+
+## Severity
+
+Note.
+
+## Instead
+
+Nothing, unless a proof or a method needs convexity.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def robust(predictions, targets):
+        return jnp.log1p(jnp.square(predictions - targets))
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def robust(predictions, targets):
+        return jnp.sqrt(1 + jnp.square(predictions - targets)) - 1
 """
 
 from landscape.audit.codes._numbers import brief, quote

@@ -1,8 +1,37 @@
-"""S402, unbounded below: the value falls without bound along a path, at 1e2, 1e4, 1e6 and 1e8.
+"""S402, unbounded below: the value falls without bound along a path.
 
-The optimizer follows it to minus infinity. An error if that leads away from the target, a warning
-if it rewards a right prediction without limit, a note if it happens for regression targets of 0 and
-below only, as for losses of counts.
+Values at 1e2, 1e4, 1e6 and 1e8 along each path decrease without bound.
+
+## Why
+
+The optimizer follows it to minus infinity.
+
+## Severity
+
+Error if that leads away from the target. Warning if it rewards a right prediction without limit.
+Note if it happens only for regression targets of 0 and below, as for losses of counts.
+
+## Instead
+
+Check the signs; a loss needs a lower bound.
+
+## Example (--task multiclass)
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def cross_entropy(logits, labels):
+        return jnp.sum(labels * jax.nn.log_softmax(logits), axis=-1)
+
+## Fixed
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def cross_entropy(logits, labels):
+        return -jnp.sum(labels * jax.nn.log_softmax(logits), axis=-1)
 """
 
 from typing import NamedTuple

@@ -1,8 +1,39 @@
-"""S403, a wrong minimizer: the loss is lower somewhere than at its target.
+"""S403, a wrong minimizer: the loss is lower somewhere else than at its target.
 
-Classification: an error if the lowest value lies on the wrong side. Regression: an error if
-predictions are not led to their targets; a warning if all are missed by about the same amount, or
-only some are; a note if the minimizer grows with the target, as under a link such as the logarithm.
+In classification, the lowest value lies on the wrong side. In regression, predictions of equal
+targets, or predictions near varied targets, cost less than the targets themselves.
+
+## Why
+
+Training leads elsewhere.
+
+## Severity
+
+Error in classification, and in regression if predictions are not led to their targets. Warning if
+all targets are missed by the same amount or only some are missed. Note if the minimizer grows with
+the target, as under a link such as the logarithm.
+
+## Instead
+
+Check the sign, the order of arguments, and the form of targets.
+
+## Example (--task binary)
+
+    import jax
+
+
+    def logistic(logits, labels):
+        margins = (2 * labels - 1) * logits
+        return jax.nn.softplus(margins)
+
+## Fixed
+
+    import jax
+
+
+    def logistic(logits, labels):
+        margins = (2 * labels - 1) * logits
+        return jax.nn.softplus(-margins)
 """
 
 import numpy as np

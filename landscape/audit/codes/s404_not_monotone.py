@@ -1,7 +1,37 @@
-"""S404, not monotone: on a straight line from a wrong prediction to the right one the loss rises.
+"""S404, not monotone: the loss rises on a straight line from a wrong prediction to the right one.
 
 Lines start far, near, and at random predictions. For classes, and under a link (S403), a line ends
-at its minimum: beyond it, the loss may rise. Training can stop in a wrong minimum. A warning.
+at its minimum: beyond it, the loss may rise. A rise by rounding does not count.
+
+## Why
+
+Training can stop in a wrong minimum.
+
+## Severity
+
+Warning.
+
+## Instead
+
+Use a loss that decreases all the way to its target.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def wavy(predictions, targets):
+        error = predictions - targets
+        return jnp.square(error) + 4 * jnp.square(jnp.sin(3 * error))
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def wavy(predictions, targets):
+        error = predictions - targets
+        return 5 * jnp.square(error)
 """
 
 from collections.abc import Iterator
