@@ -86,7 +86,7 @@ def pages_of_codes() -> dict[Path, str]:
 
 
 def write_codes() -> None:
-    """Writes docs/codes/; removes the pages of codes that there are no more."""
+    """Writes docs/codes/; removes pages of codes that no longer exist."""
     pages = pages_of_codes()
     CODES.mkdir(exist_ok=True)
     for path in set(CODES.glob("*.md")) - pages.keys():
