@@ -1,5 +1,6 @@
 """One run of an experiment, as read from its folder."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,9 +66,16 @@ class StoredRun:
 
     def column(self, name: str) -> np.ndarray:
         """Returns a column of the trace as float64; all NaN if it was not recorded."""
-        if name not in self.trace:
-            return np.full(len(self.trace), np.nan)
-        return self.trace[name].to_numpy(dtype=np.float64)
+        column = self._columns.get(name)
+        return np.full(len(self.trace), np.nan) if column is None else column
+
+    @functools.cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """The columns as float64; a lookup in a table takes a hundred times as long."""
+        columns = {name: self.trace[name].to_numpy(dtype=np.float64) for name in self.trace}
+        for column in columns.values():
+            column.flags.writeable = False
+        return columns
 
     def first(self, name: str) -> float:
         return float(self.column(name)[0])
