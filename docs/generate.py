@@ -42,6 +42,13 @@ PICTURES = {
     "quickstart_summary": ("quickstart", "summary"),
     "quickstart_lines": ("quickstart", "slices_risk"),
     "reversal_rates": ("reversal", "tuning_rates"),
+    "reading_across": ("reading_landscapes", "across"),
+    "reading_barriers": ("reading_landscapes", "interpolations_losses"),
+    "reading_convexity": ("reading_landscapes", "convexity_eigenvectors"),
+    "reading_curvature": ("reading_landscapes", "curvature"),
+    "reading_directions": ("reading_landscapes", "directions"),
+    "reading_path": ("reading_landscapes", "contours_path"),
+    "reading_slices_risk": ("reading_landscapes", "slices_risk"),
 }
 
 
