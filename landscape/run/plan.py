@@ -1,7 +1,7 @@
 """Decides from the contents of an experiment's folder which runs remain."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,15 +51,17 @@ def plan(
     retry_failed: bool,
     listed: Contents | None = None,
     keep_more: bool = False,
+    others: Iterable[str] = (),
 ) -> dict[str, Planned]:
     """Returns the action for each run, by id.
 
     A run is performed again if its status is not as `listed`, by default when the last command
     ended. `keep_more`: whether a run that needs no measurements may have some.
+    `others`: ids of runs that stay as they are, such as those of earlier stages.
     """
     if fresh:
         return {run.id: Planned("new", run.id) for run in runs}
-    ids = {run.id for run in runs}
+    ids = {run.id for run in runs} | {*others}
     unused = [name for name in experiment_folder.run_ids(directory) if name not in ids]
     trainings = {same_training(name): name for name in unused}
     listed = listed or contents.read(directory)

@@ -151,6 +151,7 @@ def _next_session(session: Session) -> Session | None:
         retry_failed=session.retry_failed,
         listed=listed,
         keep_more=session.work.keeps_more,
+        others=[run.id for run in earlier],
     )
     new = replace(
         session,

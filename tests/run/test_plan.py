@@ -64,6 +64,16 @@ def test_the_plan_names_the_settings_whose_change_retrains_runs(tmp_path):
     assert set(planned(load(tmp_path, *more), directory).values()) == {()}
 
 
+def test_runs_of_an_earlier_stage_are_not_taken_for_outdated_ones(tmp_path):
+    directory = tmp_path / "out"
+    first, second = load(tmp_path), load(tmp_path, "steps=30")
+    store_configs(first, directory)
+    others = [run.id for run in config.expand(first)]
+    runs = config.expand(second)
+    plans = plan(runs, directory, fresh=False, retry_failed=False, others=others)
+    assert {(planned.action, planned.changed) for planned in plans.values()} == {("new", ())}
+
+
 def test_runs_that_are_trained_again_are_counted_and_their_logs_state_why(tmp_path):
     directory = tmp_path / "out"
     store_configs(load(tmp_path), directory)
