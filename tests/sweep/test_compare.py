@@ -204,3 +204,26 @@ def test_robustness_and_maps_are_measured_at_the_tuned_points(tmp_path, monkeypa
     assert maps.keys() == {"softmax_cross_entropy", "brier"}
     assert maps["brier"].seeds == (10_000, 10_001) and maps["brier"].steps == 20
     assert contents.read(comparison.directory).confirms("maps.json")
+
+
+SCALED = """
+import optax
+
+def hundred(predictions, targets):
+    return 100 * optax.softmax_cross_entropy(predictions, targets)
+"""
+
+
+def test_a_loss_times_a_constant_is_the_same_loss_under_plain_gradient_descent(tmp_path):
+    (tmp_path / "scaled.py").write_text(SCALED)
+    losses = "losses: [softmax_cross_entropy, 'scaled.py:hundred']"
+    text = CONFIG.replace("losses: [softmax_cross_entropy, {name: brier}]", losses)
+    path = write(tmp_path, text + "optimizer: sgd\n")
+    overrides = ("slices=null", "compare.rates=[0.01, 0.03, 0.1]", "compare.tuning_seeds=1")
+    comparison = compare(load(path, *overrides), tmp_path / "out", tell=lambda line: None)
+    usual, scaled = comparison.record.losses
+    assert (usual.factor, scaled.factor) == (1.0, 0.01)
+    assert scaled.tuned_rate == pytest.approx(usual.tuned_rate / 100)
+    assert scaled.gain == pytest.approx(usual.gain, abs=0.01)
+    accuracy = comparison.runs.set_index("run")["accuracy"]
+    assert [*accuracy[[*scaled.judged]]] == pytest.approx([*accuracy[[*usual.judged]]], abs=0.01)
