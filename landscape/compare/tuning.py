@@ -80,23 +80,19 @@ def untrained(trials: Sequence[Trial]) -> float:
 
 
 def best_metric(trials: Sequence[Trial]) -> float:
-    """Returns the highest mean metric of a trial, with M0 for each run that diverged.
+    """Returns the highest mean metric of a trial; of the reference it is M_ref."""
+    return float(mean_metrics(trials).max())
 
-    Of the reference it is M_ref.
+
+def mean_metrics(trials: Sequence[Trial]) -> NDArray[np.float64]:
+    """Returns the mean metric of each trial over the seeds, (trials,).
+
+    A run that diverged, or whose metric is not finite, counts as M0. NaN if no untrained model has
+    a finite metric.
     """
-    initial = untrained(trials)
-    return float(np.max(initial + gain_in_units(trials).mean(axis=1)))
-
-
-def gain_in_units(trials: Sequence[Trial]) -> NDArray[np.float64]:
-    """Returns M - M0 of each run, (trials, seeds), in units of the metric; diverged runs have 0."""
-    initial = untrained(trials)
-    return gain(
-        [trial.metrics for trial in trials],
-        initial,
-        initial + 1.0,
-        [trial.diverged for trial in trials],
-    )
+    metrics = np.array([trial.metrics for trial in trials], np.float64)
+    failed = np.array([trial.diverged for trial in trials], bool) | ~np.isfinite(metrics)
+    return np.asarray(np.where(failed, untrained(trials), metrics).mean(axis=1))
 
 
 def tuned(

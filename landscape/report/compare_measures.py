@@ -59,7 +59,8 @@ class LossMeasures:
     """The numbers of one loss; those of judged runs are NaN or empty if it was not judged.
 
     `outcomes`, `gains` and `times` have one value per judging seed: the test metric, its gain
-    relative to the reference, and the steps to the target, NaN if it is never reached.
+    relative to the reference, and the steps to the target, NaN if it is never reached; there are no
+    `times` without a target.
     `own_outcomes` are those at the learning rate and the options of the config. `best_of`
     are the expected bests of `BEST_OF` trials. `failures` are judged runs that diverged, do not
     learn or have no result; `success` and `grid_success` are runs that reach 95 % of the gain of
@@ -119,13 +120,12 @@ def loss_measures(
     """Returns the numbers of one loss; `target` is that of the evaluation metric."""
     sign = compared.sign
     trials = [_trial(compared, trial) for trial in entry.trials]
-    values = [_mean(compared.evaluations(trial.runs)) for trial in entry.trials]
-    values = [value for value in values if np.isfinite(value)]
-    best = best_of_k.best_of_k(sign * np.array(values), BEST_OF)
+    values = tuning.mean_metrics(trials) if trials else np.zeros(0)
+    best = best_of_k.best_of_k(values[np.isfinite(values)], BEST_OF)
     gains = judged_scale.gain(compared, entry.judged)
     outcomes = compared.outcomes(entry.judged)
     own_outcomes = compared.outcomes(entry.judged_at_own_rate)
-    times = steps_to_target(compared, entry.judged, target)
+    times = steps_to_target(compared, entry.judged, target) if np.isfinite(target) else np.zeros(0)
     return LossMeasures(
         name=entry.loss,
         entry=entry,
@@ -177,9 +177,9 @@ def budget(compared: CompareResults, names: Sequence[str]) -> float:
 
 
 def _rate_curve(compared: CompareResults, entry: ComparedLoss) -> RateCurve:
-    """Returns the curve over all rates with a result, rising."""
+    """Returns the curve over all rates whose runs have ended, rising."""
     records = sorted(entry.rates, key=lambda trial: trial.rate)
-    records = [trial for trial in records if np.isfinite(compared.evaluations(trial.runs)).any()]
+    records = [trial for trial in records if compared.ended(trial.runs).all()]
     trials = [_trial(compared, trial) for trial in records]
     rates = np.array([trial.rate for trial in records])
     values = np.array([compared.evaluations(trial.runs) for trial in records])

@@ -55,11 +55,14 @@ class CompareResults:
         return np.array([np.nan if run is None else run.outcome(metric) for run in runs])
 
     def evaluations(self, names: Sequence[str]) -> Array:
-        """Returns the metric on the evaluation split at the end, likewise.
+        """Returns the metric on the evaluation split by which trials are chosen, likewise.
 
-        A diverged run has the value of its untrained model.
+        It is that of the last step, or of the best one if the config has `stop: best`. A diverged
+        run has the value of its untrained model.
         """
-        return np.array([_evaluation(run, self.record.metric) for run in self.finished(names)])
+        metric = self.record.metric
+        runs = self.finished(names)
+        return np.array([np.nan if run is None else run.evaluated(metric) for run in runs])
 
     def starts(self, names: Sequence[str]) -> Array:
         """Returns the metric of the untrained models on the evaluation split, likewise."""
@@ -83,12 +86,6 @@ class CompareResults:
         """Returns which of these runs diverged, shape (runs,)."""
         runs = self.finished(names)
         return np.array([run is not None and run.status == "diverged" for run in runs], dtype=bool)
-
-
-def _evaluation(run: StoredRun | None, metric: str) -> float:
-    if run is None:
-        return np.nan
-    return run.first(metric) if run.status == "diverged" else float(run.column(metric)[-1])
 
 
 def read(results: Results, problems: list[str]) -> CompareResults | None:

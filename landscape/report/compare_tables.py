@@ -172,7 +172,11 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
         ),
         TableColumn(
             "reached",
-            lambda row: f"{row['reached']}/{row['seeds']}" if row["seeds"] else words.MISSING,
+            lambda row: (
+                f"{row['reached']}/{row['seeds']}"
+                if row["seeds"] and np.isfinite(row["target"])
+                else words.MISSING
+            ),
             f"judged runs that reached the target of {words.decimal(comparison.target)} on the "
             f"{comparison.split} split at two successive records",
         ),

@@ -242,13 +242,13 @@ def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
 def derived_target(reference: LossRow) -> float:
     """Returns `M0 + 0.95 (M_ref - M0)` on the evaluation split, the default target.
 
-    NaN if the reference does not learn there, or on the test split. M_ref and M0 are means over its
-    runs, at the end and at the start; a run that diverged counts in M_ref with its start.
+    NaN if the reference does not learn on that split; the test split has no part in it. M_ref and
+    M0 are means over its runs, at the end and at the start; a run that diverged counts in M_ref
+    with its start.
     """
     start = _mean([run.first(reference.metric) for run in reference.counted])
     end = _mean([evaluation_end(run, reference.metric) for run in reference.counted])
-    learns = reference.learns(reference) and reference.closes_gap(end, start)
-    return start + SUCCEEDS * (end - start) if learns else np.nan
+    return start + SUCCEEDS * (end - start) if reference.closes_gap(end, start) else np.nan
 
 
 def evaluation_end(run: StoredRun, metric: str) -> float:

@@ -107,6 +107,15 @@ class StoredRun:
             return summary.test_at_best.get(metric, summary.best.get(metric, last))
         return summary.test.get(metric, last)
 
+    def evaluated(self, metric: str) -> float:
+        """Returns what `outcome` does, on the evaluation split also if the run is judged."""
+        if self.status == "diverged":
+            return self.first(metric)
+        last = float(self.column(metric)[-1])
+        if self.config is None or self.config.stop == "last" or self.summary is None:
+            return last
+        return self.summary.best.get(metric, last)
+
     def untrained(self, metric: str) -> float:
         """Returns the metric of the initial model, on the split of `outcome`."""
         first = self.first(metric)

@@ -32,10 +32,23 @@ def test_the_interval_inverts_halls_transformation(count):
         )
         for q in (quantile, -quantile)
     ]
+    limit = 2 * quantile * error
     result = mean_interval(values)
-    assert [result.low, result.high] == pytest.approx(expected)
+    assert [result.low, result.high] == pytest.approx(
+        np.clip(expected, values.mean() - limit, values.mean() + limit)
+    )
     # The sample extends downwards, and so does the interval.
     assert result.value - result.low > result.high - result.value
+
+
+def test_no_end_is_farther_than_twice_students():
+    # Accuracies of ten seeds: Hall's interval alone would begin at 0.9561, below all of them.
+    values = [0.9601, 0.9667, 0.9712, 0.9734, 0.9734, 0.9756, 0.9756, 0.9778, 0.9778, 0.9778]
+    half = stats.sem(values) * stats.t.ppf(0.975, 9)
+    result = mean_interval(values)
+    assert result.value - result.low == pytest.approx(2 * half)
+    assert result.low > min(values)
+    assert result.high < result.value + half
 
 
 def test_an_interval_moves_and_stretches_with_the_unit():

@@ -25,7 +25,8 @@ _CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyl
 
 def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) -> Picture | None:
     """Draws a line per loss with its seeds, and below it the range of rates that it tolerates."""
-    losses = [loss for loss in comparison.losses if len(loss.curve.rates) > 1]
+    curves = ((loss, loss.curve) for loss in comparison.losses)
+    losses = [loss for loss, each in curves if len(each.rates) > 1 and np.isfinite(each.values).any()]
     if not losses:
         return None
     figure, curve, bars = _layout(losses)
