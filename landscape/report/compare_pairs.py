@@ -63,14 +63,14 @@ def compare_pairs(compared: CompareResults, losses: Sequence[LossMeasures]) -> P
         verdict = _REVERSED.get(names[index], names[index]) if reverse else names[index]
         first, second = (j, i) if reverse else (i, j)
         ends = np.array([test.low[index], test.high[index]])
-        ends = np.sort(compared.sign * (-ends if reverse else ends))
+        ends = np.sort(compared.sign * (-ends if reverse else ends)) + 0.0  # no -0.0
         differences = table[:, first] - table[:, second]
         pairs.append(
             Pair(
                 judged[first].name,
                 judged[second].name,
                 int(np.isfinite(differences).sum()),
-                float(compared.sign * test.differences[index] * (-1 if reverse else 1)),
+                float(compared.sign * test.differences[index] * (-1 if reverse else 1)) + 0.0,
                 float(ends[0]),
                 float(ends[1]),
                 float(test.p[index]),

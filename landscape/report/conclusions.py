@@ -32,6 +32,7 @@ def conclusions(comparison: TunedComparison) -> list[str]:
         *_progress(comparison),
         *_best(comparison),
         *_against_reference(comparison),
+        *_no_scale(comparison),
         *_differing_rates(comparison),
         *_not_learning(comparison),
         *_edges(comparison.losses),
@@ -89,10 +90,12 @@ def _ties(comparison: TunedComparison, highest: str, names: Sequence[str]) -> st
     """Returns how the loss with the highest mean compares with the others that may be best."""
     others = {name: _verdict(comparison, name, highest) for name in names if name != highest}
     equivalent = [name for name, verdict in others.items() if verdict == "equivalent"]
-    unclear = [name for name in others if name not in equivalent]
+    failing = [name for name, verdict in others.items() if verdict == "rates differ"]
+    unclear = [name for name in others if name not in (*equivalent, *failing)]
     return " and ".join(
         ([f"equivalent to {words.listed(equivalent)}"] if equivalent else [])
         + ([f"not distinguishable from {words.listed(unclear)}"] if unclear else [])
+        + ([f"with a failure rate other than {words.listed(failing)}"] if failing else [])
     )
 
 
@@ -124,6 +127,16 @@ def _pair_text(metric: str, pair: Pair) -> str:
         return f"{pair.loss} ({pair.seeds} seeds in common, at least {FEWEST_SEEDS} are needed)"
     interval = interval_text(metric, pair.difference, pair.low, pair.high)
     return f"{pair.loss} {interval}, {p_text(pair.p)}"
+
+
+def _no_scale(comparison: TunedComparison) -> list[str]:
+    reference = comparison.of(comparison.record.reference)
+    if not len(reference.gains) or np.isfinite(reference.gains).any():
+        return []
+    return [
+        f"{reference.name} is not better than untrained on the test split: success and failures, "
+        "which are relative to what it gains, are undefined."
+    ]
 
 
 def _differing_rates(comparison: TunedComparison) -> list[str]:

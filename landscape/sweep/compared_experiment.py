@@ -113,6 +113,13 @@ def _refuse_shared_sweep(experiment: Experiment) -> None:
 
 def _own_rate(experiment: Experiment) -> float:
     rate = experiment.optimizer.options.get("learning_rate", _default_rate(experiment))
+    if rate is None:
+        name = experiment.optimizer.name
+        raise UserError(
+            f"`landscape compare` tunes the learning rate, but that of the optimizer `{name}` is "
+            "not known",
+            hint="set `optimizer.learning_rate`, which must be an option of the optimizer",
+        )
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
         raise UserError(
             f"`landscape compare` tunes the learning rate, found {rate!r} for the optimizer "

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,6 +81,43 @@ def test_the_best_of_k_is_the_mean_over_all_draws(comparison, compared):
         pairs = itertools.product(values, repeat=2)
         assert loss.best_of[0] == pytest.approx(np.mean(values))
         assert loss.best_of[1] == pytest.approx(np.mean([max(pair) for pair in pairs]))
+
+
+def test_trials_that_raise_count_as_untrained():
+    losses = (Loss("reference", 0.96, noise=0.0), Loss("raises", 0.96, noise=0.0))
+    record, results = synthetic.comparison(Setting(losses, RATES))
+    high = {name for trial in record.losses[1].trials[7:] for name in trial.runs}
+    runs = tuple(
+        replace(run, status="failed", trace=run.trace[:0]) if run.name in high else run
+        for run in results.runs
+    )
+    measured = tuned_comparison.measure(
+        compare_results.join(record, replace(results, runs=runs)), TARGET
+    )
+    whole, part = measured.losses
+    values = [START + (0.96 - START) * losses[1].gain(rate) for rate in RATES]
+    values[7:] = [START] * 3
+    assert part.best_of[0] == pytest.approx(np.mean(values), abs=1e-3)
+    assert part.grid_success.total == whole.grid_success.total == 30
+    # The rate after 0.01 fails, so the interval ends on the line from 0.96 down to the start.
+    tolerance = part.curve.tolerance
+    assert np.log10(tolerance.high_rate) == pytest.approx(-2 + 0.05 / 3, abs=1e-3)
+    assert tolerance.low_rate == pytest.approx(whole.curve.tolerance.low_rate)
+    assert not tolerance.leaves_high
+
+
+def test_without_a_target_no_run_is_late(compared):
+    for loss in tuned_comparison.measure(compared, np.nan).losses:
+        assert loss.reached == (0, 0) and np.isnan(loss.running_time)
+
+
+def test_the_best_step_counts_where_the_config_stops_there(compared):
+    run = next(iter(compared.runs.values()))
+    config = SimpleNamespace(stop="best")
+    best = replace(run, config=config, summary=replace(run.summary, best={METRIC: 0.99}))
+    changed = replace(compared, runs={run.name: best})
+    assert changed.evaluations([run.name]) == [0.99]
+    assert compared.evaluations([run.name]) == [run.trace[METRIC].iloc[-1]]
 
 
 def test_success_and_failure_count_runs_by_their_gain(comparison, compared):

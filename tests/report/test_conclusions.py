@@ -56,6 +56,19 @@ def test_different_failure_rates_are_the_result():
     assert not [text for text in texts if text.startswith(("Worse", "Undecided"))]
 
 
+def test_a_loss_that_fails_more_often_is_not_called_indistinguishable():
+    texts = concluded(Loss("unstable", 0.97, diverges=(1,)))
+    assert texts[0].endswith("with a failure rate other than unstable.")
+
+
+def test_gains_are_undefined_where_the_reference_gains_nothing():
+    def change(record):
+        dead = replace(record.losses[0], judged=record.losses[1].judged)
+        return replace(record, losses=(dead, *record.losses[1:]))
+
+    assert only(concluded(Loss("dead", START), change=change), "reference is not better than")
+
+
 def test_a_loss_does_not_learn_only_if_its_whole_grid_fails():
     texts = concluded(Loss("dead", START), Loss("sunk", 0.9, diverges=tuple(range(10))))
     assert only(texts, "dead does not learn: none of its 10 trials gains 10 %")

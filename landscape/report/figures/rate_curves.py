@@ -26,7 +26,9 @@ _CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyl
 def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) -> Picture | None:
     """Draws a line per loss with its seeds, and below it the range of rates that it tolerates."""
     curves = ((loss, loss.curve) for loss in comparison.losses)
-    losses = [loss for loss, each in curves if len(each.rates) > 1 and np.isfinite(each.values).any()]
+    losses = [
+        loss for loss, each in curves if len(each.rates) > 1 and np.isfinite(each.values).any()
+    ]
     if not losses:
         return None
     figure, curve, bars = _layout(losses)
