@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -183,6 +184,15 @@ def test_a_run_is_recomputed_without_jax_and_without_this_program(folder):
     done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("agrees with the stored") == 9
+
+
+def test_pages_show_the_tables_and_pictures_that_are_generated_from_results():
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    text = "".join(page.read_text() for page in PAGES)
+    for name, columns in generate["COLUMNS"].items():
+        assert f"<!-- results: {name} -->\n| {' | '.join(columns)} |\n" in text
+    for name in generate["PICTURES"]:
+        assert f"pictures/{name}.png)" in text
 
 
 def test_links_between_pages_lead_somewhere():
