@@ -17,8 +17,9 @@ PICTURE = ROOT / "docs" / "pictures" / "architecture.png"
 # Folders by their place in the picture: from the left, in tenths of the width, and from the top.
 PLACES = {
     "cli": (5.4, 0),
-    "api": (1.8, 1),
-    "sweep": (2.4, 2),
+    "api": (2.7, 1),
+    "testing": (0.85, 2),
+    "sweep": (2.7, 2),
     "export": (6.9, 2),
     "starter": (9.0, 2),
     "run": (2.4, 3),
@@ -35,6 +36,7 @@ PLACES = {
 CONTENTS = {
     "cli": "commands",
     "api": "load, run, results",
+    "testing": "assert_trainable",
     "sweep": "executors, resuming",
     "export": "MLflow, W&B, TensorBoard",
     "starter": "files of init",

@@ -123,8 +123,18 @@ def test_the_config_of_the_readme_loads(tmp_path, folder):
 def test_the_audit_from_python_runs(capsys):
     for code in blocks(ROOT / "docs/audit.md", "python"):
         if not code.startswith("# "):
-            exec(code, {})
+            names: dict = {}
+            exec(code, names)
+            for name in names:
+                if name.startswith("test_"):
+                    names[name]()
     assert "D102" in capsys.readouterr().out
+
+
+def test_the_audit_of_a_file_prints_what_the_docs_show(folder):
+    shown = (ROOT / "docs" / "audit.md").read_text().partition("\nit prints\n\n```\n")[2]
+    printed = invoke("audit", "losses.py", cwd=folder).stdout
+    assert shown.partition("```")[0].split() == printed.split()
 
 
 @pytest.mark.slow

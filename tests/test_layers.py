@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "landscape"
 LAYERS = [
     "cli",
     "api",
+    "testing",
     "sweep",
     "run",
     "export",

@@ -3,18 +3,19 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import rich_click as click
 
 from landscape.catalog.menu import TASKS
-from landscape.cli.output import console, message, reports_errors
+from landscape.cli.output import console, message, reports_errors, terminal_text
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
     from landscape.audit.by_name import AuditOutcome
+    from landscape.storage.audit_records import AuditRecord
 
 
 @click.command()
@@ -52,7 +53,22 @@ if TYPE_CHECKING:
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the loss."
 )
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="What to print; sarif is for code hosts.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: an object, or a list for several losses."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["untrainable", "care"]),
+    default="untrainable",
+    show_default=True,
+    help="Mildest verdict that makes the exit code 1.",
 )
 @click.option(
     "--figure",
@@ -78,18 +94,22 @@ def audit(
     targets: str,
     classes: int | None,
     options: tuple[str, ...],
+    form: str,
     as_json: bool,
+    fail_on: str,
     figure: Path | None,
     verbose: bool,
     time_limit: float,
 ) -> None:
     """Judge each LOSS without training it: will it train, and if not, why?
 
-    LOSS is a built-in loss, `package.module:name` or `file.py:name`. The exit code is 1 if a loss
-    is untrainable, 2 if one cannot be audited.
+    LOSS is a built-in loss, `package.module:name` or `file.py:name`; `file.py` and `package.module`
+    stand for all of their public functions, one line each. The exit code is 1 if a loss is
+    untrainable, 2 if one cannot be audited.
     """
     from landscape import config
     from landscape.audit import by_name
+    from landscape.audit.module_functions import is_module
 
     if figure is not None:
         _check_figure(figure)
@@ -101,21 +121,49 @@ def audit(
         raise UserError(
             "--time-limit must be a number, found nan", hint="use seconds: --time-limit 120"
         )
+    form = "json" if as_json else form
+    names, skipped = _expanded(losses, kind, loss_options)
     outcomes = []
+    width = max(map(len, names))
+    brief = any(map(is_module, losses)) and not verbose
     try:
-        for outcome in by_name.audit_each(losses, audit_options, Path.cwd(), time_limit):
+        for outcome in by_name.audit_each(names, audit_options, Path.cwd(), time_limit):
             outcomes.append(outcome)
-            if not as_json:
-                _show_outcome(outcome, verbose)
+            if form == "text":
+                _show_outcome(outcome, verbose, width if brief else None)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
-    if as_json:
-        records = [outcome.record.to_json() for outcome in outcomes]
-        click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=2))
+    records = [outcome.record for outcome in outcomes]
+    if form == "text" and brief:
+        _show_tally(records, skipped)
+    elif form == "sarif":
+        _print_sarif(records)
+    elif form == "json":
+        values = [record.to_json() for record in records]
+        is_list = len(values) > 1 or is_module(losses[0])
+        click.echo(json.dumps(values if is_list else values[0], indent=2))
     if figure is not None:
         _draw(outcomes, figure)
-    _exit(outcomes)
+    _exit(outcomes, fail_on)
+
+
+def _expanded(
+    losses: Sequence[str], kind: str, options: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Returns the names to audit, in order, and the names of functions that are skipped."""
+    from landscape.audit.module_functions import is_module, module_functions
+
+    names: list[str] = []
+    skipped: list[str] = []
+    for loss in losses:
+        if is_module(loss):
+            functions = module_functions(loss, kind, options, Path.cwd())
+            names += functions.names
+            skipped += functions.skipped
+        else:
+            names.append(loss)
+    return names, skipped
 
 
 def _check_figure(path: Path) -> None:
@@ -128,13 +176,28 @@ def _check_figure(path: Path) -> None:
         raise UserError(f"the folder {path.absolute().parent} does not exist")
 
 
-def _show_outcome(outcome: "AuditOutcome", verbose: bool) -> None:
-    from landscape.report import terminal
+def _show_outcome(outcome: "AuditOutcome", verbose: bool, width: int | None) -> None:
+    """Prints the whole audit; one line if a width of the column of names is set."""
+    from landscape.report import audit_list, terminal
 
-    if outcome.audit is None:
+    if width is not None:
+        console().print(audit_list.audit_line(outcome.record, width), soft_wrap=True)
+    elif outcome.audit is None:
         console().print(terminal.not_audited(outcome.loss, str(outcome.error)))
     else:
         console().print(terminal.audit_lines(outcome.audit, verbose=verbose))
+
+
+def _show_tally(records: "Sequence[AuditRecord]", skipped: Sequence[str]) -> None:
+    from landscape.report.audit_list import audit_tally
+
+    console().print(terminal_text(f"\n{audit_tally(records, skipped)}"))
+
+
+def _print_sarif(records: "Sequence[AuditRecord]") -> None:
+    from landscape.report.sarif import sarif_log
+
+    click.echo(json.dumps(sarif_log(records, Path.cwd()), indent=2))
 
 
 def _draw(outcomes: "Sequence[AuditOutcome]", path: Path) -> None:
@@ -148,11 +211,12 @@ def _draw(outcomes: "Sequence[AuditOutcome]", path: Path) -> None:
     message(f"figure: {path}")
 
 
-def _exit(outcomes: "Sequence[AuditOutcome]") -> NoReturn:
-    """Exits with 2 if a loss could not be audited, 1 if a loss is untrainable, else 0."""
+def _exit(outcomes: "Sequence[AuditOutcome]", fail_on: str) -> NoReturn:
+    """Exits with 2 if a loss could not be audited, 1 if a verdict is too severe, else 0."""
+    too_severe = {"untrainable", fail_on}
     refused = any(outcome.audit is None for outcome in outcomes)
-    untrainable = any(a.audit is not None and a.audit.verdict == "untrainable" for a in outcomes)
-    code = 2 if refused else 1 if untrainable else 0
+    failed = any(a.audit is not None and a.audit.verdict in too_severe for a in outcomes)
+    code = 2 if refused else 1 if failed else 0
     if any(outcome.hangs for outcome in outcomes):
         sys.stdout.flush()
         sys.stderr.flush()

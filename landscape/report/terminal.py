@@ -14,7 +14,7 @@ from landscape.errors import printable
 from landscape.report import words
 from landscape.storage.audit_records import Audit, Finding, Suspect, Where
 
-_COLORS = {"trainable": "green", "care": "yellow", "untrainable": "red"}
+COLORS = {"trainable": "green", "care": "yellow", "untrainable": "red"}
 _SEVERITIES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 # Values that are not worth printing.
 _UNREMARKABLE = dict.fromkeys(("smoothness", "convex", "lipschitz", "curvature", "range"))
@@ -61,7 +61,7 @@ def _heading(audit: Audit) -> Text:
     return Text.assemble(
         _text(audit.loss, "bold"),
         _text(f"  {' '.join(subject)}  ", "dim"),
-        (verdict, f"bold {_COLORS[verdict]}"),
+        (verdict, f"bold {COLORS[verdict]}"),
     )
 
 

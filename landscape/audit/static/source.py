@@ -83,9 +83,15 @@ def _user_line(eqn: jex.JaxprEqn, user_file: str | None) -> Where | None:
 
 
 def _where(trace: Any, code: Any, instruction: int) -> Where:
-    line, column, end_line, end = trace.code_addr2location(code, instruction)
+    line, first_byte, end_line, end_byte = trace.code_addr2location(code, instruction)
     text = linecache.getline(code.co_filename, line).rstrip()
+    column, end = _characters(text, first_byte), _characters(text, end_byte)
     indent = len(text) - len(text.lstrip())
     if end_line != line or not 0 <= column < end <= len(text):
         return Where(code.co_filename, line, text.strip())
     return Where(code.co_filename, line, text.strip(), column - indent + 1, end - indent + 1)
+
+
+def _characters(text: str, count: int) -> int:
+    """Returns how many characters the first bytes of a text in UTF-8 are; -1 stays -1."""
+    return len(text.encode()[:count].decode(errors="ignore")) if count >= 0 else count

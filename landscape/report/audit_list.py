@@ -1,0 +1,43 @@
+"""Formats the audits of a whole file: one line per function."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from landscape.errors import counted, printable
+from landscape.report.terminal import COLORS
+from landscape.storage.audit_records import AuditRecord, FailedAudit
+
+_NOT_AUDITED = "not audited"
+
+
+def audit_line(record: AuditRecord, width: int) -> Text:
+    """Returns name, task, verdict, and the codes of errors and warnings, the most severe first.
+
+    `width` is that of the column of names.
+    """
+    name = printable(record.loss).ljust(width)
+    if isinstance(record, FailedAudit):
+        lines = (line.strip() for line in record.error.splitlines())
+        reason = printable(next(filter(None, lines), ""))
+        return Text.assemble(f"{name}  {'':12}  ", (_NOT_AUDITED, "bold red"), f"  {reason}")
+    serious = (finding.code for finding in record.findings if finding.severity != "note")
+    codes = ", ".join(dict.fromkeys(serious))
+    verdict = record.verdict.ljust(11 if codes else 0)
+    task = (record.task or record.kind).ljust(12)
+    color = f"bold {COLORS[record.verdict]}"
+    return Text.assemble(
+        f"{name}  ", (task, "dim"), "  ", (verdict, color), f"  {codes}" if codes else ""
+    )
+
+
+def audit_tally(records: Sequence[AuditRecord], skipped: Sequence[str]) -> str:
+    """Returns how many have each verdict, and the functions that are not audited."""
+    order = ("trainable", "care", "untrainable", _NOT_AUDITED)
+    verdicts = Counter(
+        _NOT_AUDITED if isinstance(record, FailedAudit) else record.verdict for record in records
+    )
+    shown = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in order if verdicts[verdict])
+    text = f"{counted(len(records), 'function')}: {shown}"
+    return f"{text}; other arguments: {', '.join(skipped)}" if skipped else text
