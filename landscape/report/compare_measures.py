@@ -136,7 +136,7 @@ def loss_measures(
         gains=gains,
         times=times,
         estimate=intervals.mean_interval(outcomes),
-        failures=failures(gains),
+        failures=failures(gains, compared.improved(entry.judged)),
         success=success(gains),
         running_time=time_to_target.expected_running_time(times, budget(compared, entry.judged)),
         own_outcomes=own_outcomes,
@@ -149,9 +149,14 @@ def success(gains: Array) -> Share:
     return Share(int((gains >= tuning.SUCCEEDS).sum()), int(np.isfinite(gains).sum()))
 
 
-def failures(gains: Array) -> Share:
-    """Returns the runs that gain less than 10 % of what the reference gains; diverged ones do."""
-    return Share(int((gains < tuning.LEARNS).sum()), int(np.isfinite(gains).sum()))
+def failures(gains: Array, improved: NDArray[np.bool_]) -> Share:
+    """Returns the runs that do not learn, as diverged ones.
+
+    They gain less than 10 % of what the reference gains, or are not better than their own untrained
+    model: that of one seed may be far above M0, the mean over seeds.
+    """
+    known = np.isfinite(gains)
+    return Share(int((known & ((gains < tuning.LEARNS) | ~improved)).sum()), int(known.sum()))
 
 
 def steps_to_target(compared: CompareResults, names: Sequence[str], target: float) -> Array:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.report.loss_rows import closes_gap
 from landscape.report.results import RateGrid, Results, StoredRun
 from landscape.report.run_reader import read_optional, record_of
 from landscape.storage import contents
@@ -75,6 +76,11 @@ class CompareResults:
         metric = self.record.metric
         runs = self.finished(names)
         return np.array([np.nan if run is None else run.untrained(metric) for run in runs])
+
+    def improved(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Returns which of these runs are better than their own untrained model, shape (runs,)."""
+        end, start = self.outcomes(names), self.untrained(names)
+        return closes_gap(self.record.metric, self.sign * end, self.sign * start)
 
     def ended(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Returns which of these runs have a result or failed, shape (runs,)."""

@@ -137,7 +137,8 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
         ),
         share_column(
             "failures",
-            "judged runs that failed, diverged or gain less than 10 % of what the reference gains, "
+            "judged runs that failed, diverged, gain less than 10 % of what the reference gains, "
+            "or are not better than their own untrained model, "
             "with Wilson's 95 % interval",
             "failures",
         ),

@@ -111,11 +111,7 @@ class LossRow:
 
     def closes_gap(self, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether `LEARNS_ROOM` of the gap from start to a perfect value is closed."""
-        end, start = np.asarray(end, np.float64), np.asarray(start, np.float64)
-        gained = self.oriented(end - start)
-        bounded = words.metric_kind(self.metric) in words.AT_MOST_ONE
-        room = np.maximum(1 - start, 0) if bounded else 0.0
-        return np.asarray((gained > 0) & (gained >= LEARNS_ROOM * room))
+        return closes_gap(self.metric, self.oriented(end), self.oriented(start))
 
     def steps_to_target(self, target: float) -> Array:
         """Returns the step at which each run reached the target, (runs,); NaN if it did not.
@@ -135,6 +131,17 @@ class LossRow:
                 for run in self.counted
             ]
         )
+
+
+def closes_gap(metric: str, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
+    """Returns whether `LEARNS_ROOM` of the gap from start to a perfect value is closed.
+
+    Higher values are better. For a metric that is not at most 1, any gain suffices.
+    """
+    end, start = np.asarray(end, np.float64), np.asarray(start, np.float64)
+    bounded = words.metric_kind(metric) in words.AT_MOST_ONE
+    room = np.maximum(1 - start, 0) if bounded else 0.0
+    return np.asarray((end > start) & (end - start >= LEARNS_ROOM * room))
 
 
 def _mean(values: ArrayLike) -> float:

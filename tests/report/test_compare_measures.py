@@ -83,6 +83,18 @@ def test_the_best_of_k_is_the_mean_over_all_draws(comparison, compared):
         assert loss.best_of[1] == pytest.approx(np.mean([max(pair) for pair in pairs]))
 
 
+def test_a_run_that_stays_at_a_high_start_fails():
+    record, results = synthetic.comparison(Setting((Loss("reference", 0.96), Loss("dead", START))))
+    lucky = [replace(run, trace=run.trace.copy()) for run in results.runs]
+    for run in lucky:
+        if run.loss == "dead" and run.seed in (1, 2):
+            run.trace[METRIC] = 0.3  # 23 % of the gain of the reference, without training
+    joined_runs = compare_results.join(record, replace(results, runs=tuple(lucky)))
+    measured = tuned_comparison.measure(joined_runs, TARGET)
+    assert measured.of("dead").failures[:2] == (10, 10)
+    assert [pair.verdict for pair in measured.pairs.pairs] == ["worse"]
+
+
 def test_trials_that_raise_count_as_untrained():
     losses = (Loss("reference", 0.96, noise=0.0), Loss("raises", 0.96, noise=0.0))
     record, results = synthetic.comparison(Setting(losses, RATES))
