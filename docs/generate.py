@@ -41,6 +41,7 @@ PICTURES = {
     "quickstart_differences": ("quickstart", "differences"),
     "quickstart_summary": ("quickstart", "summary"),
     "quickstart_lines": ("quickstart", "slices_risk"),
+    "quickstart_robustness": ("quickstart", "robustness"),
     "reversal_rates": ("reversal", "tuning_rates"),
     "reading_across": ("reading_landscapes", "across"),
     "reading_barriers": ("reading_landscapes", "interpolations_losses"),
