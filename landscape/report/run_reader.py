@@ -59,7 +59,7 @@ def _check_integers(value: Any) -> None:
 
 
 def _damaged(names: Sequence[str]) -> str:
-    return printable(f"damaged: {', '.join(names)}; `landscape run` recreates it")
+    return printable(f"damaged: {', '.join(names)}; rerun `landscape run` or `landscape compare`")
 
 
 def _read_results(stored: StoredRun, run: Run, folder: Path) -> StoredRun:
@@ -89,7 +89,7 @@ def _read_results(stored: StoredRun, run: Run, folder: Path) -> StoredRun:
             return None
         if not safe_reading.exists(folder / name):
             if record.files is not None:
-                problems.append(f"{name} is missing; `landscape run` recreates it")
+                problems.append(f"{name} is missing; rerun `landscape run` or `landscape compare`")
             return None
         try:
             return _read(folder / name, read)
