@@ -29,6 +29,8 @@ def shortened(path):
     size = 2 if path.stem in CONVOLVING else 8
     overrides = [*FEW, f"evaluation.size={size}", *FEWER.get(path.stem, [])]
     slices = config.load(path, overrides).slices
+    if slices is None:
+        return overrides
     lines = [f"slices.lines.{i}.points=3" for i in range(len(slices.lines or ()))]
     planes = [f"slices.planes.{i}.points=[3, 3]" for i in range(len(slices.planes or ()))]
     if len(lines) == 1:
@@ -58,6 +60,8 @@ def test_config_runs(path, tmp_path):
         folder = store.run_folder(tmp_path, run.id)
         assert status == "done", (folder / "error.txt").read_text()
         assert array_files.read_trace(folder)["step"].tolist() == [0, 1, 2]
+        if run.slices is None:
+            continue
         stored = array_files.read_slices(folder)
         for label in run.slices.plane_labels():
             assert stored[f"trained/planes/{label}/risk"].shape == (1, 3, 3)
