@@ -5,7 +5,7 @@ INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c
 quickstart: .venv/run ; .venv/bin/python cli.py compare configs/quickstart.yaml
 test: .venv/test ; .venv/bin/python -m pytest
 lint: .venv/test ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
-bench: .venv/bench ; .venv/bin/python benchmarks/run.py && .venv/bin/python benchmarks/audit.py
+bench: .venv/bench ; .venv/bin/python benchmarks/run.py
 clean: ; rm -rf .venv
 
 .venv/run: pyproject.toml constraints.txt ; $(PYTHON) -m venv .venv && $(INSTALL) -e . && touch $@

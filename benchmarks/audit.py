@@ -1,98 +1,102 @@
-"""Measures the audit: cold starts of the command, and every built-in loss in one process.
+"""Times audits: of every built-in loss and of the corpus of the tests, each set in one process.
 
-`make bench` runs this, prints a table, and writes benchmarks/results/audit.json.
+Processor seconds hardly depend on what else the machine does, wall seconds do. The first audit of a
+process also imports jax and is not counted. `landscape audit huber` is a process of its own.
 """
 
-import argparse
-import json
+import functools
+import multiprocessing
 import os
-import platform
-import statistics
-import subprocess
-import sys
+import re
 import time
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+import start
 
-from landscape import catalog
-from landscape.audit import by_name
-
-RESULTS = Path(__file__).parent / "results" / "audit.json"
-COMMANDS = {
-    "landscape audit huber": [str(Path(sys.executable).with_name("landscape")), "audit", "huber"],
-    "import jax": [sys.executable, "-c", "import jax"],
-}
-STARTS = 5
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "tests" / "audit" / "corpus"
 TIME_LIMIT = 60.0
 
 
-def cold_starts() -> dict[str, list[float]]:
-    """Returns wall seconds per command; they take turns, so that load affects all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(STARTS):
-        for name, command in COMMANDS.items():
-            start = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
+class Case(NamedTuple):
+    """A loss by its name, and options of its audit."""
+
+    name: str
+    options: dict[str, str]
 
 
-def each_loss() -> list[dict[str, str | float]]:
-    """Returns the seconds of every built-in loss; those of the first include the imports."""
-    rows: list[dict[str, str | float]] = []
-    for entry in catalog.entries("losses"):
-        options = by_name.AuditOptions("loss", entry.task, "real", None, "auto", "auto", None, {})
-        start = time.perf_counter()
-        (outcome,) = by_name.audit_each([entry.name], options, Path.cwd(), TIME_LIMIT)
-        seconds = time.perf_counter() - start
-        verdict = outcome.audit.verdict if outcome.audit else "not audited"
-        rows.append(
-            {"loss": entry.name, "task": str(entry.task), "seconds": seconds, "verdict": verdict}
-        )
+class Duration(NamedTuple):
+    """Wall seconds and processor seconds of one audit."""
+
+    name: str
+    wall: float
+    processor: float
+
+
+def measure(rounds: int) -> list[dict[str, Any]]:
+    """Returns one row per set of losses; only the command is repeated, as many times as rounds."""
+    command = [*start.COMMAND, "audit", "huber"]
+    times = [start.process_times(command, dict(os.environ)) for _ in range(rounds)]
+    rows = [_row("`landscape audit huber`", [Duration("huber", *pair) for pair in times])]
+    context = multiprocessing.get_context("spawn")
+    for name, cases in (("the menu", _menu()), ("the corpus", _corpus())):
+        with context.Pool(1) as pool:
+            rows.append(_row(name, pool.apply(durations, [list(cases)])))
     return rows
 
 
-def main() -> None:
-    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
-    machine = _machine()
-    starts, losses = cold_starts(), each_loss()
-    seconds = [float(row["seconds"]) for row in losses[1:]]
-    summary = {
-        **{f"{name}, median of {STARTS}": statistics.median(s) for name, s in starts.items()},
-        "a menu loss, median": statistics.median(seconds),
-        f"a menu loss, slowest ({slowest(losses[1:])})": max(seconds),
-        f"all {len(losses)} menu losses, one process": sum(float(r["seconds"]) for r in losses),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    results = {"machine": machine, "summary": summary, "cold_starts": starts, "losses": losses}
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    table = Table("what", "seconds", box=box.SIMPLE_HEAD)
-    for name, value in summary.items():
-        table.add_row(name, f"{value:.2f}")
-    Console().print(table)
+def durations(cases: list[Case]) -> list[Duration]:
+    """Audits each case once, in this process, after an audit that is not counted."""
+    from landscape.audit import by_name
+
+    audit_one = functools.partial(by_name.audit_each, folder=ROOT, seconds=TIME_LIMIT)
+    timed = []
+    for case in [cases[0], *cases]:
+        options = by_name.AuditOptions(
+            kind=case.options.get("kind", "loss"),
+            task=case.options.get("task"),
+            domain=case.options.get("domain"),
+            head=case.options.get("head"),
+            order="auto",
+            targets="auto",
+            outputs=None,
+            arguments={},
+        )
+        wall, processor = time.perf_counter(), time.process_time()
+        (outcome,) = audit_one([case.name], options)
+        if outcome.audit is None:
+            raise RuntimeError(str(outcome.error))
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        timed.append(Duration(case.name, wall, processor))
+    return timed[1:]
 
 
-def _machine() -> dict[str, Any]:
-    """Describes the machine; a load above 0 means that other processes were running."""
-    return {
-        "python": platform.python_version(),
-        "jax": version("jax"),
-        "cores": os.cpu_count(),
-        "load before": os.getloadavg()[0],
-        "machine": platform.machine(),
-    }
+def _menu() -> Iterator[Case]:
+    from landscape import catalog
+
+    for entry in catalog.entries("losses"):
+        yield Case(entry.name, {"task": str(entry.task)})
 
 
-def slowest(losses: list[dict[str, str | float]]) -> str:
-    """Returns task and name of the slowest loss."""
-    row = max(losses, key=lambda row: float(row["seconds"]))
-    return f"{row['task']} {row['loss']}"
+def _corpus() -> Iterator[Case]:
+    """Yields the cases of tests/audit/corpus; the comment above a function has its options."""
+    for file in sorted(CORPUS.glob("*.py")):
+        commented = re.findall(r"^# (.+)\ndef (\w+)", file.read_text(), re.MULTILINE)
+        for comment, name in commented:
+            options = dict(re.findall(r"\b(task|kind|domain|head): (\w+)", comment))
+            if options:
+                yield Case(f"{file.relative_to(ROOT)}:{name}", options)
 
 
-if __name__ == "__main__":
-    main()
+def _row(name: str, timed: list[Duration]) -> dict[str, Any]:
+    """Returns median, 90th percentile and worst of a set."""
+    worst = max(timed, key=lambda duration: duration.processor)
+    row: dict[str, Any] = {"set": name, "audits": len(timed), "worst": worst.name}
+    for unit in ("processor", "wall"):
+        seconds = [getattr(duration, unit) for duration in timed]
+        for level, share in (("median", 50), ("90 %", 90), ("worst", 100)):
+            row[f"{unit} {level}"] = float(np.percentile(seconds, share))
+    return row

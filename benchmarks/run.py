@@ -24,6 +24,7 @@ PARTS = (
     "jobs",
     "growth",
     "start",
+    "audit",
     "memory",
     "suite",
 )

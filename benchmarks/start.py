@@ -39,13 +39,13 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for number in range(rounds + 1):
             for name, arguments in commands.items():
-                pair = _times(arguments, environment)
+                pair = process_times(arguments, environment)
                 if number > 0:  # the first round compiles the modules
                     times[name].append(pair)
     return [_row(name, times) for name in commands]
 
 
-def _times(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
+def process_times(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Returns the wall seconds and the processor seconds of a Python process."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, *arguments], capture_output=True, env=environment)

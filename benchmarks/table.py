@@ -145,6 +145,20 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "goal": lambda row: f"under {row['goal']:g}" if row["goal"] else "",
         },
     ),
+    "audit": (
+        "Audits, each set in one process",
+        {
+            "audits of": _text("set"),
+            "number": _text("audits"),
+            "processor seconds, median": _number("processor median", 2),
+            "90 %": _number("processor 90 %", 2),
+            "worst": _number("processor worst", 2),
+            "seconds, median": _number("wall median", 2),
+            "seconds, 90 %": _number("wall 90 %", 2),
+            "seconds, worst": _number("wall worst", 2),
+            "the worst": lambda row: row["worst"].rpartition(":")[2],
+        },
+    ),
     "memory": (
         "Memory of a large plane",
         {

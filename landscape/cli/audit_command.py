@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import rich_click as click
 
@@ -105,7 +105,7 @@ def audit(
 
     LOSS is a built-in loss, `package.module:name` or `file.py:name`; `file.py` and `package.module`
     stand for all of their public functions, one line each. The exit code is 1 if a loss is
-    untrainable, 2 if one cannot be audited.
+    untrainable, 2 if one cannot be audited. `landscape explain CODE` explains a finding.
     """
     from landscape import config
     from landscape.audit import by_name
@@ -123,26 +123,22 @@ def audit(
         )
     form = "json" if as_json else form
     names, skipped = _expanded(losses, kind, loss_options)
-    outcomes = []
-    width = max(map(len, names))
     brief = any(map(is_module, losses)) and not verbose
+    width = max(map(len, names)) if brief else None
+    outcomes = []
     try:
         for outcome in by_name.audit_each(names, audit_options, Path.cwd(), time_limit):
             outcomes.append(outcome)
             if form == "text":
-                _show_outcome(outcome, verbose, width if brief else None)
+                _show_outcome(outcome, verbose, width)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
     records = [outcome.record for outcome in outcomes]
     if form == "text" and brief:
         _show_tally(records, skipped)
-    elif form == "sarif":
-        _print_sarif(records)
-    elif form == "json":
-        values = [record.to_json() for record in records]
-        is_list = len(values) > 1 or is_module(losses[0])
-        click.echo(json.dumps(values if is_list else values[0], indent=2))
+    elif form != "text":
+        _print_json(records, form, as_list=len(records) > 1 or is_module(losses[0]))
     if figure is not None:
         _draw(outcomes, figure)
     _exit(outcomes, fail_on)
@@ -194,10 +190,15 @@ def _show_tally(records: "Sequence[AuditRecord]", skipped: Sequence[str]) -> Non
     console().print(terminal_text(f"\n{audit_tally(records, skipped)}"))
 
 
-def _print_sarif(records: "Sequence[AuditRecord]") -> None:
+def _print_json(records: "Sequence[AuditRecord]", form: str, *, as_list: bool) -> None:
     from landscape.report.sarif import sarif_log
 
-    click.echo(json.dumps(sarif_log(records, Path.cwd()), indent=2))
+    values: Any = [record.to_json() for record in records]
+    if form == "sarif":
+        values = sarif_log(records, Path.cwd())
+    elif not as_list:
+        values = values[0]
+    click.echo(json.dumps(values, indent=2))
 
 
 def _draw(outcomes: "Sequence[AuditOutcome]", path: Path) -> None:
