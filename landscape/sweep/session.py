@@ -222,7 +222,10 @@ def _perform(
         yield Deleting(*experiment_folder.runs_and_bytes(session.directory))
         experiment_folder.clear_experiment(session.directory)
     if not session.earlier:
+        compared = (session.directory / COMPARE).exists()
         _begin_changes(session, ending)
+        if compared and isinstance(session.work, ConfiguredRuns):
+            yield Note("replacing a comparison; `landscape compare` restores it from its runs")
     _update_folder(session)
     if session.pending:
         yield from _trained_again(session)

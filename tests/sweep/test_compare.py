@@ -111,7 +111,7 @@ def test_runs_of_the_command_run_are_used_and_keep_their_measurements(tmp_path):
     assert counts["judged"] == 4 - 2 * len(configured)  # only those at the tuned points
     lines = []
     run(experiment, tmp_path / "out", tell=lines.append)
-    assert lines == []
+    assert lines == ["replacing a comparison; `landscape compare` restores it from its runs"]
     after = result_bytes(directory)
     assert {key: after[key] for key in before} == before
 
