@@ -4,8 +4,9 @@ import json
 import os
 import sys
 from collections.abc import Collection, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import rich_click as click
 
@@ -111,32 +112,31 @@ def audit(
     from landscape.audit import by_name
     from landscape.audit.module_functions import is_module
 
+    _check_time_limit(time_limit)
     if figure is not None:
         _check_figure(figure)
     loss_options = config.options(options)
     audit_options = by_name.AuditOptions(
         kind, task, domain, head, order, targets, classes, loss_options
     )
-    if time_limit != time_limit:
-        raise UserError(
-            "--time-limit must be a number, found nan", hint="use seconds: --time-limit 120"
-        )
     form = "json" if as_json else form
-    names, skipped = _expanded(losses, kind, loss_options)
+    selection = _selected(losses, kind, loss_options)
+    names = selection.names
     brief = any(map(is_module, losses)) and not verbose
     width = max(map(len, names)) if brief else None
     outcomes = []
+    audits = by_name.audit_each(selection.functions, audit_options, Path.cwd(), time_limit)
     try:
-        for outcome in by_name.audit_each(names, audit_options, Path.cwd(), time_limit):
+        for outcome in chain(selection.failures, audits):
             outcomes.append(outcome)
             if form == "text":
                 _show_outcome(outcome, verbose, width)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
-    records = [outcome.record for outcome in outcomes]
+    records = [o.record for o in sorted(outcomes, key=lambda o: names.index(o.loss))]
     if form == "text" and brief:
-        _show_tally(records, skipped)
+        _show_tally(records, selection.skipped)
     elif form != "text":
         _print_json(records, form, as_list=len(records) > 1 or is_module(losses[0]))
     if figure is not None:
@@ -144,22 +144,46 @@ def audit(
     _exit(outcomes, fail_on)
 
 
-def _expanded(
-    losses: Sequence[str], kind: str, options: Collection[str]
-) -> tuple[list[str], list[str]]:
-    """Returns the names to audit, in order, and the names of functions that are skipped."""
+class _Selection(NamedTuple):
+    """What the arguments name, in their order: functions, and modules that cannot be imported."""
+
+    names: list[str]
+    skipped: list[str]
+    failures: "list[AuditOutcome]"
+
+    @property
+    def functions(self) -> list[str]:
+        failed = {failure.loss for failure in self.failures}
+        return [name for name in self.names if name not in failed]
+
+
+def _selected(losses: Sequence[str], kind: str, options: Collection[str]) -> _Selection:
+    """Returns the names to audit; a module stands for its functions."""
+    from landscape.audit.by_name import AuditOutcome
     from landscape.audit.module_functions import is_module, module_functions
 
-    names: list[str] = []
-    skipped: list[str] = []
+    selection = _Selection([], [], [])
     for loss in losses:
-        if is_module(loss):
+        if not is_module(loss):
+            selection.names.append(loss)
+            continue
+        try:
             functions = module_functions(loss, kind, options, Path.cwd())
-            names += functions.names
-            skipped += functions.skipped
+        except UserError as error:
+            selection.names.append(loss)
+            selection.failures.append(AuditOutcome(loss, None, error))
         else:
-            names.append(loss)
-    return names, skipped
+            selection.names.extend(functions.names)
+            selection.skipped.extend(functions.skipped)
+    return selection
+
+
+def _check_time_limit(seconds: float) -> None:
+    """Raises UserError for nan, which no range refuses."""
+    if seconds != seconds:
+        raise UserError(
+            "--time-limit must be a number, found nan", hint="use seconds: --time-limit 120"
+        )
 
 
 def _check_figure(path: Path) -> None:

@@ -129,6 +129,15 @@ def test_a_file_without_a_loss_is_an_error_that_names_its_functions(folder):
     assert "activation" in str(raised.value)
 
 
+def test_a_file_that_cannot_be_imported_does_not_affect_the_others(folder):
+    done = invoke("audit", "huber", "missing.py", "empty.py", "--json", cwd=folder)
+    assert done.returncode == 2
+    huber, missing, empty = json.loads(done.stdout)
+    assert huber["verdict"] == "trainable"
+    assert missing["loss"] == "missing.py" and "missing.py" in missing["error"]
+    assert "no public function" in empty["error"]
+
+
 # The objects of the log: required properties, and the others of the specification that are used.
 # SARIF 2.1.0 (OASIS 2020), sections 3.13, 3.14, 3.18 to 3.20, 3.27 to 3.30, 3.49, 3.50, 3.58.
 OBJECTS = {
