@@ -130,7 +130,7 @@ def audit(
         for outcome in chain(selection.failures, audits):
             outcomes.append(outcome)
             if form == "text":
-                _show_outcome(outcome, verbose, width)
+                _show_outcome(outcome, verbose, width, guessed=task is None)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
@@ -196,12 +196,19 @@ def _check_figure(path: Path) -> None:
         raise UserError(f"the folder {path.absolute().parent} does not exist")
 
 
-def _show_outcome(outcome: "AuditOutcome", verbose: bool, width: int | None) -> None:
-    """Prints the whole audit; one line if a width of the column of names is set."""
+def _show_outcome(
+    outcome: "AuditOutcome", verbose: bool, width: int | None, *, guessed: bool
+) -> None:
+    """Prints the whole audit; one line if a width of the column of names is set.
+
+    `guessed`: the command does not state the task, which only built-in losses know.
+    """
     from landscape.report import audit_list, terminal
 
     if width is not None:
-        console().print(audit_list.audit_line(outcome.record, width), soft_wrap=True)
+        guessed = guessed and ":" in outcome.loss
+        line = audit_list.audit_line(outcome.record, width, guessed=guessed)
+        console().print(line, soft_wrap=True)
     elif outcome.audit is None:
         console().print(terminal.not_audited(outcome.loss, str(outcome.error)))
     else:

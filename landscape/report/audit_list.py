@@ -12,20 +12,21 @@ from landscape.storage.audit_records import AuditRecord, FailedAudit
 _NOT_AUDITED = "not audited"
 
 
-def audit_line(record: AuditRecord, width: int) -> Text:
+def audit_line(record: AuditRecord, width: int, *, guessed: bool) -> Text:
     """Returns name, task, verdict, and the codes of errors and warnings, the most severe first.
 
-    `width` is that of the column of names.
+    `width` is that of the column of names; `guessed` marks the task with a question mark.
     """
     name = printable(record.loss).ljust(width)
     if isinstance(record, FailedAudit):
         lines = (line.strip() for line in record.error.splitlines())
         reason = printable(next(filter(None, lines), ""))
-        return Text.assemble(f"{name}  {'':12}  ", (_NOT_AUDITED, "bold red"), f"  {reason}")
+        return Text.assemble(f"{name}  {'':13}  ", (_NOT_AUDITED, "bold red"), f"  {reason}")
     serious = (finding.code for finding in record.findings if finding.severity != "note")
     codes = ", ".join(dict.fromkeys(serious))
     verdict = record.verdict.ljust(11 if codes else 0)
-    task = (record.task or record.kind).ljust(12)
+    mark = "?" if guessed and record.task else ""
+    task = f"{record.task or record.kind}{mark}".ljust(13)
     color = f"bold {COLORS[record.verdict]}"
     return Text.assemble(
         f"{name}  ", (task, "dim"), "  ", (verdict, color), f"  {codes}" if codes else ""
