@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape.audit.measure.batches import batch_notes
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
 from landscape.audit.measure.domains import CLASSES
@@ -98,6 +99,7 @@ def _judge(survey: Survey) -> Audit:
         task=subject.task,
         domain=subject.domain.name,
         head=subject.head,
+        rows=subject.rows if subject.kind == "loss" else 1,
         verdict=_verdict_of(findings),
         properties=properties(survey),
         findings=tuple(sorted(findings, key=_rank)),
@@ -105,6 +107,7 @@ def _judge(survey: Survey) -> Audit:
         targets={target.name: target.value for target in subject.targets},
         notes=(
             *subject.notes,
+            *batch_notes(survey),
             *half_precision(survey).refusals,
             *_doubts(survey, findings),
         ),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -62,7 +63,20 @@ def _heading(audit: Audit) -> Text:
         _text(audit.loss, "bold"),
         _text(f"  {' '.join(subject)}  ", "dim"),
         (verdict, f"bold {COLORS[verdict]}"),
+        _text(_batch(audit), "dim"),
     )
+
+
+def _batch(audit: Audit) -> str:
+    """Returns how the examples of a loss that mixes them were audited, for the heading."""
+    if audit.rows == 1:
+        return ""
+    first = np.asarray(next(iter(audit.targets.values())))
+    labels = first.argmax(-1) if first.ndim == 2 and audit.task == "multiclass" else first
+    text = f"  mixes the examples of a batch: looked at {audit.rows} at a time"
+    if labels.ndim == 1:
+        text += f", targets {', '.join(f'{v:g}' for v in labels)}"
+    return text
 
 
 def _properties(audit: Audit) -> Table:

@@ -8,7 +8,7 @@ import numpy as np
 from landscape.audit.codes._dead_regions import FADED
 from landscape.audit.codes._numbers import quote
 from landscape.audit.measure.domains import FAR
-from landscape.audit.measure.survey import Path, Survey, norms, once
+from landscape.audit.measure.survey import Path, Survey, norms, once, sure_paths
 from landscape.audit.measure.switching import lowest_values
 
 Array = np.ndarray
@@ -46,7 +46,8 @@ def fading(survey: Survey) -> list[Fading]:
     """Returns every wrong side of a path on which the gradient fades."""
     two_sided = survey.subject.task == "regression" or survey.subject.kind != "loss"
     signs = (1, -1) if two_sided and not _is_bounded(survey) else (1,)
-    sides = [_fading(survey, path, sign) for path in survey.paths for sign in signs]
+    sides = [_fading(survey, path, sign) for path in survey.judged_paths for sign in signs]
+    sides += [_fading(survey, path, 1) for path in sure_paths(survey)]
     return [side for side in sides if side is not None]
 
 

@@ -4,14 +4,14 @@ All predictions up to 30 count; of those beyond, up to 1e4, only those at which 
 the true value is at most 1e37: overflow of a squared error of 1e30 is expected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.codes._origins import first_broken
-from landscape.audit.measure.domains import FAR, Target
+from landscape.audit.codes._origins import first_broken, weight_is_infinite
+from landscape.audit.measure.domains import FAR, Target, has_equal_rows
 from landscape.audit.measure.survey import Path, Survey, once
 from landscape.audit.measure.switching import special_points
 from landscape.audit.static.equations import equations
@@ -72,9 +72,15 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     kind = "NaN" if any(failure.nan for failure in common or [worst]) else "infinite"
     extent = f"for {share:.0%} of plausible predictions, such as" if common else "at"
     point = f"{brief(worst.point)} ({worst.target.name or 'input'})"
+    message = f"the {part} is {kind} {extent} {point}: one such example spoils the whole batch"
+    severity: Severity = "error" if common else "warning"
+    if common and _is_degenerate(survey, [failure.target for failure in common]):
+        name = worst.target.name.removesuffix(" only")
+        message = f"the {part} is {kind} for a batch of {name} only: one such batch ends training"
+        severity = "error" if _divides_by_absence(survey, worst) else "warning"
     return NonFiniteResult(
-        severity="error" if common else "warning",
-        message=(f"the {part} is {kind} {extent} {point}: one such example spoils the whole batch"),
+        severity=severity,
+        message=message,
         where=where or survey.definition,
         evidence={
             "target": worst.target.name,
@@ -86,6 +92,18 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
         },
         suggestion=_suggestion(survey, _user_primitive(survey, primitive, where)),
     )
+
+
+def _is_degenerate(survey: Survey, targets: Iterable[Target]) -> bool:
+    """Whether a loss that mixes a batch fails for batches of equal targets only."""
+    return survey.subject.rows > 1 and all(map(has_equal_rows, targets))
+
+
+def _divides_by_absence(survey: Survey, failure: "_Failure") -> bool:
+    """Whether a class that the batch lacks gets an infinite weight, instead of nothing to learn."""
+    if survey.subject.task == "regression":
+        return False
+    return weight_is_infinite(survey, failure.point, failure.target)
 
 
 class _Failure(NamedTuple):

@@ -43,6 +43,19 @@ def first_broken(
     return eqn.primitive.name, locate(eqn, calls, survey.source_file)
 
 
+def weight_is_infinite(survey: Survey, point: np.ndarray, target: Target) -> bool:
+    """Whether the value's program divides a number other than 0 by 0, so that it is infinite."""
+
+    def observe(number: int, eqn: Any, inputs: list, outputs: list) -> list:
+        return [jnp.any(jnp.isinf(outputs[0]))] if eqn.primitive.name == "div" else []
+
+    def observations(x: Any, t: Any) -> list:
+        return interpreter.evaluate(survey.subject.value, [x, t], observe, wide=False)[1]
+
+    observed = jit_once(observations)(point.astype(np.float32), target.cast(np.float32))
+    return any(bool(np.any(infinite)) for infinite in observed)
+
+
 def _all_finite(values: list) -> Any:
     """Returns 1 if all floating-point values are finite, else 0."""
     checks = [

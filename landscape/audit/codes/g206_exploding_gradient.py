@@ -54,7 +54,7 @@ def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first side of a path on which the gradient explodes."""
     if survey.gradient_is_zero:
         return []
-    for path in survey.paths:
+    for path in survey.judged_paths:
         for sign in (1, -1):
             slopes = _fastest_growth(path, sign)
             if slopes is not None:
@@ -97,7 +97,10 @@ def _explosion(survey: Survey, target: str, slopes: dict[float, float]) -> Findi
 def _dominance(survey: Survey) -> list[Finding]:
     """Returns a finding if the gradients for one target are far larger than all others."""
     sizes: dict[str, float] = {}
+    judged = {path.target.name for path in survey.judged_paths}
     for sample in survey.plausible:
+        if sample.target.name not in judged:
+            continue
         finite = sample.norms[np.isfinite(sample.norms)]
         sizes[sample.target.name] = float(np.median(finite)) if len(finite) else 0.0
     name = max(sizes, key=lambda n: sizes[n])

@@ -42,6 +42,7 @@ from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.domains import EXTREME
 from landscape.audit.measure.survey import Path, Survey
+from landscape.audit.measure.targets import targets_ignored
 from landscape.storage.audit_records import Finding, Severity
 
 TOLERANCE = 1e-6  # of differences of values, relative to their spread
@@ -51,12 +52,12 @@ DISTANCES = (0.03, 0.3)
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding."""
-    if not _minima.judges_single_targets(survey):
+    if not _minima.judges_single_targets(survey) or targets_ignored(survey):
         return []
     if survey.subject.task == "regression":
         finding = _regression(survey) or _lower_nearby(survey)
         return [] if finding is None else [finding]
-    findings = (_wrong_side(survey, path) for path in survey.paths)
+    findings = (_wrong_side(survey, path) for path in survey.judged_paths)
     return [finding for finding in findings if finding is not None][:1]
 
 

@@ -43,6 +43,7 @@ from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Path, Survey
+from landscape.audit.measure.targets import targets_ignored
 from landscape.audit.measure.walks import along
 from landscape.storage.audit_records import Finding
 
@@ -67,7 +68,7 @@ class _Approach(NamedTuple):
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first approach on which the loss rises."""
-    if not _minima.judges_single_targets(survey):
+    if not _minima.judges_single_targets(survey) or targets_ignored(survey):
         return []
     for approach in _approaches(survey):
         rise = _rise(approach.value, LEVEL_ROUNDING * survey.scale.levels[0])
@@ -101,7 +102,7 @@ def _approaches(survey: Survey) -> Iterator[_Approach]:
     """Yields the approaches along paths, then those from random predictions."""
     linked = _minima.regression_minimizers(survey).linked
     middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
-    for path in survey.paths:
+    for path in survey.judged_paths:
         for width in WIDTHS:
             near = (np.abs(path.steps) <= width) & np.isfinite(path.value)
             if survey.subject.task == "regression":
@@ -133,7 +134,10 @@ def _random_approaches(survey: Survey) -> Iterator[_Approach]:
     if subject.size == 1 or subject.domain.name == "simplex":
         return
     regression = subject.task == "regression"
+    judged = {path.target.name for path in survey.judged_paths}
     for sample in survey.plausible:
+        if sample.target.name not in judged:
+            continue
         goal = _goal(survey, sample.target)
         for start in sample.points[:STARTS]:
             end = goal if regression or goal.max() <= 1 else start + goal

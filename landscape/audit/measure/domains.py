@@ -110,12 +110,21 @@ def _regression(shape: tuple[int, ...], name: str) -> list[Target]:
 
 def _binary(form: str, shape: tuple[int, ...]) -> list[Target]:
     low = -1.0 if form == "signed" else 0.0
-    sign = {1.0: -1.0, low: 1.0}
-    targets = [Target(f"target {v:g}", np.full(shape, v), np.full(shape, sign[v])) for v in sign]
+    numbers = np.arange(np.prod(shape)).reshape(shape)
+    values = {f"target {v:g}": np.full(shape, v) for v in (1.0, low)}
     if np.prod(shape) > 1:
-        mixed = np.where(np.arange(np.prod(shape)).reshape(shape) % 2 == 0, 1.0, low)
-        targets.insert(0, Target("mixed targets", mixed, np.where(mixed == 1.0, -1.0, 1.0)))
-    return targets
+        mixed = {
+            "mixed targets": np.where(numbers % 2 == 0, 1.0, low),
+            "one positive": np.where(numbers == 1, 1.0, low),
+        }
+        values = mixed | values
+    return [Target(name, v, np.where(v == 1.0, -1.0, 1.0)) for name, v in values.items()]
+
+
+def has_equal_rows(target: Target) -> bool:
+    """Whether all examples of a batch of several have the same target."""
+    value = np.asarray(target.value)
+    return value.ndim > 0 and len(value) > 1 and bool((value == value[:1]).all())
 
 
 def _multiclass(form: str, shape: tuple[int, ...]) -> list[Target]:
@@ -123,10 +132,16 @@ def _multiclass(form: str, shape: tuple[int, ...]) -> list[Target]:
     targets = []
     for first in range(classes):
         labels = (first + np.arange(rows) // 2) % classes  # pairs, as contrastive losses need
-        onehot = np.eye(classes)[labels]
-        value = labels.astype(np.int32) if form == "labels" else onehot
-        targets.append(Target(f"class {first}", value, np.where(onehot == 1, -1.0, 1.0)))
+        targets.append(_of_labels(f"class {first}", labels, form, classes))
+    if rows > 1:
+        targets.append(_of_labels("class 0 only", np.zeros(rows, int), form, classes))
     return targets
+
+
+def _of_labels(name: str, labels: Array, form: str, classes: int) -> Target:
+    onehot = np.eye(classes)[labels]
+    value = labels.astype(np.int32) if form == "labels" else onehot
+    return Target(name, value, np.where(onehot == 1, -1.0, 1.0))
 
 
 def _masks(shape: tuple[int, ...]) -> list[Target]:

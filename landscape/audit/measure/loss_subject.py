@@ -11,6 +11,7 @@ import numpy as np
 
 from landscape.audit.measure import domains
 from landscape.audit.measure.domains import batch, example_shape
+from landscape.audit.measure.mixing import ROWS, mixes_examples
 from landscape.audit.measure.signature import (
     check_choice,
     check_loss_shape,
@@ -27,7 +28,6 @@ from landscape.numerics.user_calls import guarded
 Array = Any
 TASKS = ("regression", "binary", "multiclass", "segmentation")
 HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
-_BATCH = 5  # not the number of classes, so that labels never broadcast against them
 _MIXED_ROWS = 4  # examples in the subject of a loss that mixes the examples of a batch
 
 
@@ -44,14 +44,14 @@ class _Loss:
     task: str
     domain: str
 
-    def batch(self, form: str) -> tuple[Array, Array]:
-        """Returns predictions and targets of a small batch."""
-        return batch(self.task, form, "unit", _BATCH, self.options.outputs)
+    def batch(self, form: str, rows: int) -> tuple[Array, Array]:
+        """Returns random predictions and targets of a batch."""
+        return batch(self.task, form, self.domain, rows, self.options.outputs)
 
     def accepts(self, form: str) -> bool:
         """Whether the loss accepts targets of this form."""
         with contextlib.suppress(Exception):
-            jax.eval_shape(self.batched, *self.batch(form))
+            jax.eval_shape(self.batched, *self.batch(form, ROWS))
             return True
         return False
 
@@ -155,26 +155,14 @@ def _count_rows(loss: _Loss, form: str) -> int:
 
     Raises UserError if the loss returns no array of an expected shape.
     """
-    arrays = loss.batch(form)
     label = f"loss `{loss.options.name}`"
+    arrays = loss.batch(form, ROWS)
+    program = guarded(lambda: jax.make_jaxpr(loss.batched)(*arrays), label, loss.function)
     out = guarded(lambda: jax.eval_shape(loss.batched, *arrays), label, loss.function)
     check_real(out, label, loss.function)
     check_loss_shape(out, arrays[0].shape, label, loss.function)
-    if out.shape != ():
-        return 1
-    together_and_alone = jit_once(
-        lambda p, t: (
-            loss.batched(p, t),
-            jnp.stack([loss.batched(p[i : i + 1], t[i : i + 1]) for i in range(_BATCH)]),
-        )
-    )
-    try:
-        together, alone = (np.asarray(v, np.float64) for v in together_and_alone(*arrays))
-    except Exception:
-        return _MIXED_ROWS
-    reductions = np.array([alone.mean(), alone.sum()])
-    is_reduction = np.any(np.abs(reductions - together) <= 1e-4 * (1 + np.abs(together)))
-    return 1 if is_reduction else _MIXED_ROWS
+    is_mixing = mixes_examples(program, loss.batched, lambda rows: loss.batch(form, rows))
+    return _MIXED_ROWS if is_mixing else 1
 
 
 def _signed_if_needed(loss: _Loss, subject: Subject) -> Subject:

@@ -129,13 +129,22 @@ class Survey:
     @cached_property
     def paths(self) -> list[Path]:
         """One path per target."""
-        paths = []
-        for target in self.subject.targets:
-            line = route(self.subject, target)
-            points = line.points_at(line.steps)
-            wide = self.probe.gradients(points, target)
-            paths.append(Path(*line, points, *wide, *self.probe.native(points, target, np.float32)))
-        return paths
+        return [self.path_on(route(self.subject, target)) for target in self.subject.targets]
+
+    def path_on(self, line: Line) -> Path:
+        """Returns the values and gradients on a line."""
+        points = line.points_at(line.steps)
+        wide = self.probe.gradients(points, line.target)
+        return Path(*line, points, *wide, *self.probe.native(points, line.target, np.float32))
+
+    @property
+    def judged_paths(self) -> list[Path]:
+        """The paths on which a loss must lead to its target: not those of equal targets.
+
+        A batch of equal targets leaves a ranking, or a statistic of the batch, nothing to learn.
+        """
+        is_batch = self.subject.kind == "loss" and self.subject.rows > 1
+        return [p for p in self.paths if not (is_batch and domains.has_equal_rows(p.target))]
 
     @cached_property
     def coverage(self) -> float:
@@ -196,6 +205,28 @@ def once(measure: Callable[[Survey], T]) -> Callable[[Survey], T]:
         return cast(T, survey.results[measure])
 
     return measured
+
+
+@once
+def sure_paths(survey: Survey) -> list[Path]:
+    """Returns paths to predictions that are sure of one wrong class, for several logits.
+
+    The path of a target leads to all of its wrong classes together; these lead to the first and to
+    the last class.
+    """
+    subject = survey.subject
+    if subject.task != "multiclass" or subject.domain.name != "real" or subject.rows > 1:
+        return []
+    paths = []
+    for target in subject.targets:
+        right = int(np.argmin(target.away))
+        for wrong in {0, subject.shape[-1] - 1} - {right}:
+            direction = np.zeros(subject.shape)
+            direction[..., wrong] = 1.0
+            line = route(subject, target)
+            positive = line.steps[line.steps >= 0]
+            paths.append(survey.path_on(line._replace(direction=direction, steps=positive)))
+    return paths
 
 
 def norms(rows: Array) -> Array:

@@ -1,0 +1,120 @@
+"""Directions along which a loss falls without bound."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.survey import Path, Survey, norms, once
+
+Array = np.ndarray
+FAR = np.array([1e2, 1e4, 1e6, 1e8])
+DROP, ROUNDING = 1e-6, 1e-12  # the least fall between two of the four values, and its relative one
+SUSTAINED = 0.5  # the last fall is at least this share of the previous one
+STARTS, KEPT, ROUNDS = 64, 8, 8  # of the steepest descent on directions
+FAR_AWAY = 1e4  # the step at which its slopes are taken
+MOST_UNITS = 32  # unit vectors that are tried, each with both signs
+TRIED_TARGETS = 3  # targets for which directions are searched by descent
+MOVED = 0.05  # a component moves if its share of the largest move is at least this
+
+
+class Fall(NamedTuple):
+    """A direction along which the loss of a target falls without bound.
+
+    `points` and `values` are at the steps FAR; `slope` is the fall per unit of the distance.
+    `away`: far predictions are wrong. `not_positive`: only predictions of targets of 0 and below
+    move.
+    """
+
+    target: Target
+    points: Array
+    values: Array
+    slope: float
+    away: bool
+    not_positive: bool
+
+
+@once
+def unbounded_falls(survey: Survey) -> list[Fall]:
+    """Returns for each target the direction along which its loss falls fastest without bound.
+
+    Tried are the path of the target, all predictions together, each alone, and the directions to
+    which descent on the slope far away leads.
+    """
+    subject = survey.subject
+    if subject.kind != "loss" or subject.domain.name in ("unit", "simplex"):
+        return []
+    falls = [
+        _steepest_fall(survey, path, number < TRIED_TARGETS)
+        for number, path in enumerate(survey.judged_paths)
+    ]
+    return [fall for fall in falls if fall is not None]
+
+
+def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
+    target, base = path.target, np.asarray(path.base, float)
+    directions = _structured(path.direction)
+    if descend and survey.subject.size > 1:
+        directions = np.concatenate([directions, _descended(survey, path)])
+    steps = FAR.reshape(-1, *(1,) * directions.ndim)
+    points = base + steps * directions
+    inside = (
+        (points >= survey.subject.domain.low).reshape(len(FAR), len(directions), -1).all((0, 2))
+    )
+    values = survey.probe.values(points.reshape(-1, *base.shape), target).reshape(len(FAR), -1)
+    drops = -np.diff(values, axis=0)
+    steady = (drops > DROP + ROUNDING * np.abs(values).max(0)).all(0)
+    falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
+    if not falling.any():
+        return None
+    slopes = np.where(falling, -values[-1] / norms(directions), -np.inf)
+    i = int(np.argmax(slopes))
+    direction = directions[i]
+    moved = np.abs(direction) >= MOVED * np.abs(direction).max()
+    regression = survey.subject.task == "regression"
+    return Fall(
+        target=target,
+        points=points[:, i],
+        values=values[:, i],
+        slope=float(slopes[i]),
+        away=regression or _is_wrong(survey, points[-1, i], target),
+        not_positive=regression and bool(np.all(np.asarray(target.value)[moved] <= 0)),
+    )
+
+
+def _is_wrong(survey: Survey, point: Array, target: Target) -> bool:
+    """Whether a far prediction is wrong for any example; equal predictions are not."""
+    right = np.broadcast_to(target.away, point.shape) < 0
+    if survey.subject.task == "multiclass":
+        best_right = np.where(right, point, -np.inf).max(-1)
+        best_wrong = np.where(right, -np.inf, point).max(-1)
+        return bool(np.any(best_wrong > best_right + MOVED * np.abs(point).max()))
+    moved = np.abs(point) >= MOVED * np.abs(point).max()
+    return bool(np.any(moved & ((point > 0) != right)))
+
+
+def _structured(direction: Array) -> Array:
+    """Returns both ways of a path, of all predictions together, and of each alone."""
+    units = np.eye(direction.size)[:MOST_UNITS].reshape(-1, *direction.shape)
+    ways = np.concatenate([direction[None], np.ones_like(direction)[None], units])
+    if direction.size == 1:
+        ways = direction[None]
+    return np.concatenate([ways, -ways]).astype(float)
+
+
+def _descended(survey: Survey, path: Path) -> Array:
+    """Returns the unit directions of the steepest fall far away, by descent on random ones."""
+    rng = np.random.default_rng([survey.seed, 402])
+    directions = rng.normal(size=(STARTS, *np.shape(path.base)))
+    axes = (1,) * np.ndim(path.base)
+    best, lowest = directions, np.full(STARTS, np.inf)
+    for number in range(ROUNDS):
+        directions = directions / norms(directions).reshape(-1, *axes)
+        slopes = survey.probe.gradients(path.base + FAR_AWAY * directions, path.target)[1]
+        slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+        along = (slopes * directions).reshape(STARTS, -1).sum(1)
+        better = (along < lowest).reshape(-1, *axes)
+        best, lowest = np.where(better, directions, best), np.minimum(along, lowest)
+        size = np.maximum(norms(slopes), 1e-300).reshape(-1, *axes)
+        directions = directions - slopes / size / (1 + number / 2)
+    return best[np.argsort(lowest)[:KEPT]]
