@@ -31,6 +31,7 @@ class AuditOptions(NamedTuple):
     targets: str
     outputs: int | None
     arguments: Mapping[str, Any]
+    aim: str = "auto"
 
 
 class AuditOutcome(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape.audit.measure.aims import aim as aim_of
 from landscape.audit.measure.batches import batch_notes
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
@@ -47,6 +48,7 @@ def audit(
     head: str | None = None,
     order: str = "auto",
     targets: str = "auto",
+    aim: str = "auto",
     outputs: int | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -58,11 +60,12 @@ def audit(
     is the domain of predictions: real, unit, simplex or positive (None: real, unless the function
     has `from_logits=False`); `head` puts a sigmoid or softmax before the loss; `order` is auto,
     predictions-first or targets-first; `targets` is auto, onehot, labels, signed or zero_one;
+    `aim` is auto, target, order, distribution, decision or none (`measure.aims`);
     `outputs` is the number of classes, 4 by default. The same arguments give the same audit.
     Raises UserError if the function cannot be audited, and names its line at fault.
     """
     outputs, name = outputs or CLASSES, name or ""
-    options = SubjectOptions(kind, task, domain, head, order, targets, outputs, name)
+    options = SubjectOptions(kind, task, domain, head, order, targets, outputs, name, aim)
     subject = build(loss, options)
     with np.errstate(all="ignore"):
         return _judge(_survey(subject, seed))
@@ -99,6 +102,7 @@ def _judge(survey: Survey) -> Audit:
         task=subject.task,
         domain=subject.domain.name,
         head=subject.head,
+        aim=aim_of(survey).name if subject.kind == "loss" else None,
         rows=subject.rows if subject.kind == "loss" else 1,
         verdict=_verdict_of(findings),
         properties=properties(survey),
@@ -107,6 +111,7 @@ def _judge(survey: Survey) -> Audit:
         targets={target.name: target.value for target in subject.targets},
         notes=(
             *subject.notes,
+            *_aim_notes(survey),
             *batch_notes(survey),
             *half_precision(survey).refusals,
             *_doubts(survey, findings),
@@ -137,6 +142,14 @@ def _verdict_of(findings: Iterable[Finding]) -> Verdict:
     if "error" in severities:
         return "untrainable"
     return "care" if "warning" in severities else "trainable"
+
+
+def _aim_notes(survey: Survey) -> list[str]:
+    """Returns a note on an aim that is unusual for the task."""
+    aim = aim_of(survey)
+    if survey.subject.kind != "loss" or aim.has_right_predictions:
+        return []
+    return [f"its aim is {aim.name}: {aim.reason} (--aim decides)"]
 
 
 def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:

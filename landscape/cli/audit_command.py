@@ -49,6 +49,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Encoding of the targets; signed means -1 and 1.",
 )
+@click.option(
+    "--aim",
+    type=click.Choice(["auto", "target", "order", "distribution", "decision", "none"]),
+    default="auto",
+    show_default=True,
+    help="What the loss leads predictions to.",
+)
 @click.option("--classes", type=click.IntRange(2, 1000), help="Number of classes. Default: 4.")
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the loss."
@@ -93,6 +100,7 @@ def audit(
     head: str | None,
     order: str,
     targets: str,
+    aim: str,
     classes: int | None,
     options: tuple[str, ...],
     form: str,
@@ -117,7 +125,7 @@ def audit(
         _check_figure(figure)
     loss_options = config.options(options)
     audit_options = by_name.AuditOptions(
-        kind, task, domain, head, order, targets, classes, loss_options
+        kind, task, domain, head, order, targets, classes, loss_options, aim
     )
     form = "json" if as_json else form
     selection = _selected(losses, kind, loss_options)

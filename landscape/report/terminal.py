@@ -59,6 +59,8 @@ def _heading(audit: Audit) -> Text:
         subject.append(f"on {audit.domain}")
     if audit.head:
         subject.append(f"through {audit.head}")
+    if audit.aim in ("order", "distribution", "none"):
+        subject.append(f"with the aim {audit.aim}")
     return Text.assemble(
         _text(audit.loss, "bold"),
         _text(f"  {' '.join(subject)}  ", "dim"),

@@ -213,6 +213,8 @@ class Audit:
     """Targets that the evidence refers to."""
     notes: tuple[Text, ...] = ()
     """Tests that were not possible, and caveats."""
+    aim: Name | None = None
+    """What it leads predictions to: target, order, distribution, decision or none."""
     rows: int = 1
     """Number of examples audited together: more than 1 for a loss that mixes a batch."""
     shapes: LossShapes | None = None

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.survey import Path, Survey, once
 from landscape.storage.audit_records import Where
 
@@ -21,9 +22,8 @@ def result_place(survey: Survey) -> Where | None:
 
 
 def judges_single_targets(survey: Survey) -> bool:
-    """Whether each prediction has a right value; rows that are compared may be embeddings."""
-    subject = survey.subject
-    return subject.kind == "loss" and not (subject.rows > 1 and subject.task == "multiclass")
+    """Whether each prediction has a right value or side; not those of a ranking, for instance."""
+    return survey.subject.kind == "loss" and aim(survey).has_right_predictions
 
 
 class Lowest(NamedTuple):

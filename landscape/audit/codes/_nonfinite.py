@@ -77,7 +77,7 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     if common and _is_degenerate(survey, [failure.target for failure in common]):
         name = worst.target.name.removesuffix(" only")
         message = f"the {part} is {kind} for a batch of {name} only: one such batch ends training"
-        severity = "error" if _divides_by_absence(survey, worst) else "warning"
+        severity = _severity_of_batch(survey, worst)
     return NonFiniteResult(
         severity=severity,
         message=message,
@@ -99,11 +99,14 @@ def _is_degenerate(survey: Survey, targets: Iterable[Target]) -> bool:
     return survey.subject.rows > 1 and all(map(has_equal_rows, targets))
 
 
-def _divides_by_absence(survey: Survey, failure: "_Failure") -> bool:
-    """Whether a class that the batch lacks gets an infinite weight, instead of nothing to learn."""
+def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:
+    """Returns how bad it is that batches of equal targets fail.
+
+    Numbers are hardly ever all equal. A class that the batch lacks may get an infinite weight.
+    """
     if survey.subject.task == "regression":
-        return False
-    return weight_is_infinite(survey, failure.point, failure.target)
+        return "note"
+    return "error" if weight_is_infinite(survey, failure.point, failure.target) else "warning"
 
 
 class _Failure(NamedTuple):

@@ -4,11 +4,13 @@ Such as shapes (n, 1) and (n,), which give (n, n).
 
 ## Why
 
-The minimum is at the mean of the targets.
+All predictions are led to one value, such as the mean of the targets.
 
 ## Severity
 
-Error.
+Error: if the loss returns such an array, or if measurement shows that equal predictions cost less
+than right ones and that descent leads to them. For sets and distributions all pairs are compared on
+purpose.
 
 ## Instead
 
@@ -36,6 +38,8 @@ from typing import Any, NamedTuple
 import jax
 
 from landscape.audit.codes._batches import ROWS, random_batch
+from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.codes._pairings import collapse
 from landscape.audit.measure.survey import Survey
 from landscape.audit.static.equations import equations
 from landscape.audit.static.interpreter import Interpreter
@@ -62,14 +66,23 @@ def find(survey: Survey) -> list[Finding]:
     shape = returned if returned.count(ROWS) > 1 else flow.meeting_shape
     if shape is None:
         return []
+    is_returned = returned.count(ROWS) > 1
+    collapsed = collapse(survey)
+    if collapsed is None and not is_returned:
+        return []
+    effect = "every example is compared with the targets of all others"
+    if collapsed is not None:
+        effect += (
+            f", so equal predictions {brief(collapsed.prediction)} cost {collapsed.value:.4g}, "
+            f"but right ones {collapsed.value_at_targets:.4g}"
+        )
     return [
         Finding(
             code="B501",
             severity="error",
             message=(
                 f"predictions {predictions.shape} and targets {targets.shape} are combined in an "
-                f"array of shape {tuple(shape)}: every example is compared with the targets of "
-                "all others, so the minimum is at their mean"
+                f"array of shape {tuple(shape)}: {effect}"
             ),
             where=flow.meeting or flow.square or survey.definition,
             evidence={
@@ -77,6 +90,7 @@ def find(survey: Survey) -> list[Finding]:
                 "targets": list(targets.shape),
                 "result": list(shape),
                 "returned": list(returned),
+                "equal": None if collapsed is None else quote(collapsed.prediction),
             },
             suggestion="give both the same shape before: reshape, or drop the [:, None]",
         )
@@ -110,7 +124,8 @@ class _Flow(Interpreter):
         if not eqn.outvars:
             return [], []
         shape = getattr(eqn.outvars[0].aval, "shape", ())
-        repeated = inputs[0].repeated if len(inputs) == 1 else frozenset()
+        varying = [value.repeated for value in inputs if value.sources]
+        repeated = frozenset[int].intersection(*varying) if varying else frozenset()
         if eqn.primitive.name == "broadcast_in_dim":
             repeated = _repeated_by_broadcast(eqn)
         if shape.count(ROWS) > 1:
@@ -134,6 +149,9 @@ class _Flow(Interpreter):
         apart = {value.sources for value in inputs} == {PREDICTIONS, TARGETS}
         if apart and first and second and not first & second and self.meeting_shape is None:
             self.meeting, self.meeting_shape = where, shape
+        constant = [not value.sources for value in inputs]
+        if any(constant) and not all(constant):  # measurement decides whether it is a mask
+            return second if constant[0] else first
         return first & second
 
 

@@ -38,6 +38,7 @@ Check the signs; a loss needs a lower bound.
 
 from landscape.audit.codes._minima import result_place
 from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.recession import unbounded_falls
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding, Severity
@@ -52,6 +53,8 @@ def find(survey: Survey) -> list[Finding]:
     away = any(fall.away for fall in falls)
     fall = next((fall for fall in falls if fall.away), falls[0])
     severity: Severity = "note" if negative else "error" if away else "warning"
+    if severity == "error" and aim(survey).name == "none":
+        severity = "warning"
     direction = "away from the target" if away and not negative else "in one direction"
     return [
         Finding(

@@ -42,7 +42,7 @@ from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.domains import EXTREME
 from landscape.audit.measure.survey import Path, Survey
-from landscape.audit.measure.targets import targets_ignored
+from landscape.audit.measure.targets import learns_nothing
 from landscape.storage.audit_records import Finding, Severity
 
 TOLERANCE = 1e-6  # of differences of values, relative to their spread
@@ -52,7 +52,7 @@ DISTANCES = (0.03, 0.3)
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding."""
-    if not _minima.judges_single_targets(survey) or targets_ignored(survey):
+    if not _minima.judges_single_targets(survey) or learns_nothing(survey):
         return []
     if survey.subject.task == "regression":
         finding = _regression(survey) or _lower_nearby(survey)
@@ -141,6 +141,8 @@ def _lower_nearby(survey: Survey) -> Finding | None:
     moved = np.concatenate([*(distance * offsets for distance in DISTANCES), to_mean])
     points = np.concatenate([target.value[None], target.value + moved])
     values = survey.probe.values(points, target)
+    if not np.isfinite(values).any():
+        return None
     low = int(np.nanargmin(values))
     if not values[0] > values[low] + TOLERANCE * np.nanmedian(np.abs(values - values[0])):
         return None

@@ -43,7 +43,7 @@ from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Path, Survey
-from landscape.audit.measure.targets import targets_ignored
+from landscape.audit.measure.targets import learns_nothing
 from landscape.audit.measure.walks import along
 from landscape.storage.audit_records import Finding
 
@@ -68,7 +68,7 @@ class _Approach(NamedTuple):
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first approach on which the loss rises."""
-    if not _minima.judges_single_targets(survey) or targets_ignored(survey):
+    if not _minima.judges_single_targets(survey) or learns_nothing(survey):
         return []
     for approach in _approaches(survey):
         rise = _rise(approach.value, LEVEL_ROUNDING * survey.scale.levels[0])

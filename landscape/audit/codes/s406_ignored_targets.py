@@ -6,8 +6,10 @@ that it does not tell apart. An error; a warning if only some targets are the sa
 
 from itertools import combinations
 
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.survey import Survey
 from landscape.audit.measure.targets import (
+    learns_nothing,
     same_gradients,
     targets_ignored,
     targets_proved_ignored,
@@ -18,13 +20,13 @@ from landscape.storage.audit_records import Finding
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding."""
     subject = survey.subject
-    if subject.kind != "loss" or survey.gradient_is_zero:
+    if subject.kind != "loss" or survey.gradient_is_zero or aim(survey).name == "none":
         return []
-    if targets_ignored(survey):
+    if learns_nothing(survey):
         how = "proved" if targets_proved_ignored(survey) else "measured"
         effect = "the gradient is the same for every target"
         return [_finding(survey, effect, how, [target.name for target in subject.targets])]
-    if subject.rows > 1:  # batches of the same targets in another order may cost the same
+    if targets_ignored(survey) or subject.rows > 1 or subject.task == "regression":
         return []
     for first, second in combinations(survey.plausible, 2):
         if same_gradients(survey, first, second):

@@ -16,7 +16,7 @@ import numpy as np
 from landscape.audit.measure import domains
 from landscape.audit.measure.loss_subject import HEADS, loss_subject
 from landscape.audit.measure.signature import check_choice, check_real, count_inputs, name_of
-from landscape.audit.measure.subject import CALLBACKS, Subject, SubjectOptions, checked
+from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOptions, checked
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
@@ -42,6 +42,7 @@ def build(function: Callable, options: SubjectOptions) -> Subject:
         )
     check_choice(options.kind, KINDS, "kind")
     check_choice(options.form, FORMS, "form of targets")
+    check_choice(options.aim, ("auto", *AIMS), "aim")
     if options.head is not None:
         check_choice(options.head, tuple(HEADS), "head")
     printed = _Printed()

@@ -65,6 +65,7 @@ class _Loss:
                 task=self.task,
                 form=form,
                 head=self.options.head,
+                aim=self.options.aim,
                 domain=domains.domain(self.domain, shape, centered=self.task == "regression"),
                 shape=shape,
                 targets=domains.targets(self.task, form, shape, self.domain),

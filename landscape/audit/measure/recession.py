@@ -117,4 +117,6 @@ def _descended(survey: Survey, path: Path) -> Array:
         best, lowest = np.where(better, directions, best), np.minimum(along, lowest)
         size = np.maximum(norms(slopes), 1e-300).reshape(-1, *axes)
         directions = directions - slopes / size / (1 + number / 2)
-    return best[np.argsort(lowest)[:KEPT]]
+    best = best[np.argsort(lowest)[:KEPT]]
+    largest = np.abs(best).reshape(KEPT, -1).max(1).reshape(-1, *axes)
+    return np.where(np.abs(best) < MOVED * largest, 0.0, best)

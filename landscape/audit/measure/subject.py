@@ -16,6 +16,7 @@ from landscape.errors import Place, UserError
 from landscape.numerics.user_calls import definition, guarded
 
 Array = Any
+AIMS = ("target", "order", "distribution", "decision", "none")
 CALLBACKS = ("debug_callback", "debug_print", "io_callback")
 
 
@@ -33,6 +34,7 @@ class SubjectOptions(NamedTuple):
     form: str = "auto"
     outputs: int = CLASSES
     name: str = ""
+    aim: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Subject:
     task: str | None = None
     form: str = "auto"
     head: str | None = None
+    aim: str = "auto"
     notes: tuple[str, ...] = ()
 
     @cached_property

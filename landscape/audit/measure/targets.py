@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from landscape.audit.measure.recession import unbounded_falls
 from landscape.audit.measure.survey import Sample, Survey, once
 from landscape.audit.static.reach import reached_outputs
 
@@ -25,6 +26,12 @@ def targets_ignored(survey: Survey) -> bool:
         return False
     first, *others = survey.plausible
     return all(same_gradients(survey, first, other) for other in others)
+
+
+@once
+def learns_nothing(survey: Survey) -> bool:
+    """Whether the targets are ignored by a loss that has a lower bound, so that S402 is silent."""
+    return targets_ignored(survey) and not unbounded_falls(survey)
 
 
 def same_gradients(survey: Survey, sample: Sample, other: Sample) -> bool:

@@ -154,7 +154,8 @@ def _along_axes(
     mixed = inputs[0].mixed.copy()
     for value in inputs[1:]:
         rows, mixed = rows | value.rows, mixed | value.mixed
-    rows = np.bitwise_or.reduce(rows, axis=tuple(axes), keepdims=keep)
+    reduce: Any = np.bitwise_or.reduce
+    rows = reduce(rows, axis=tuple(axes), keepdims=keep)
     mixed = np.any(mixed, axis=tuple(axes), keepdims=keep)
     rows, mixed = (np.broadcast_to(array, shape) for array in (rows, mixed))
     if name in ("reduce_sum", "cumsum"):
