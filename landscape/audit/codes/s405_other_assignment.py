@@ -1,8 +1,37 @@
 """S405, another assignment: other predictions of a batch cost as little as its targets.
 
 Such as under the square of a mean error, or a softmax over the batch instead of the classes. Found
-by descent from random predictions; for losses of distributions, the targets in another order do
-not count. The loss cannot tell which of them is right. A warning.
+by descent from random predictions of a loss that mixes the examples of a batch. For a loss whose
+aim is a distribution, the targets in another order do not count; one whose aim is an order is not
+judged.
+
+## Why
+
+The loss cannot tell which of the predictions is right.
+
+## Severity
+
+Warning.
+
+## Instead
+
+Compare each prediction with its target before any mean over the batch; normalize over classes.
+
+## Example (--task regression)
+
+    import jax.numpy as jnp
+
+
+    def squared_mean_error(predictions, targets):
+        return jnp.mean(predictions - targets) ** 2
+
+## Fixed
+
+    import jax.numpy as jnp
+
+
+    def mean_squared_error(predictions, targets):
+        return jnp.mean((predictions - targets) ** 2)
 """
 
 from landscape.audit.codes._minima import result_place

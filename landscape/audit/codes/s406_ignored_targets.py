@@ -1,7 +1,32 @@
 """S406, ignored targets: the gradient is the same for every target, or for some of them.
 
-*Proved* if no target reaches the program of the gradient. Training learns nothing about targets
-that it does not tell apart. An error; a warning if only some targets are the same to the loss.
+*Proved* if no target reaches the program of the gradient, else *measured* at all samples. Not
+reported for a loss without a lower bound (S402), nor with `--aim none`.
+
+## Why
+
+Training learns nothing about targets that the loss does not tell apart.
+
+## Severity
+
+Error. Warning if only some of the classes are the same to the loss.
+
+## Instead
+
+Compare the predictions with the targets; check the order of the arguments.
+
+## Example (--task binary)
+
+    def squared_logit(predictions, targets):
+        return predictions**2
+
+## Fixed
+
+    import optax
+
+
+    def cross_entropy(predictions, targets):
+        return optax.sigmoid_binary_cross_entropy(predictions, targets)
 """
 
 from itertools import combinations
