@@ -62,6 +62,8 @@ def non_finite_gradient(survey: Survey) -> NonFiniteResult | None:
 
 def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     failures = [f for target in survey.subject.targets for f in _failures(survey, target, part)]
+    if survey.subject.rows > 1:  # a failure for any other batch is worse than one for equal targets
+        failures = [f for f in failures if not has_equal_rows(f.target)] or failures
     if not failures:
         return None
     common = [failure for failure in failures if failure.share > COMMON]

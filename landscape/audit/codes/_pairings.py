@@ -86,9 +86,8 @@ def _returns(mean: Any, lowest: Array, bound: float) -> bool:
     slope = jax.grad(mean)
 
     def step(point: Any, _: Any) -> tuple:
-        tries = point - jnp.asarray(STEPS, point.dtype).reshape(-1, *(1,) * point.ndim) * slope(
-            point
-        )
+        lengths = jnp.asarray(STEPS, point.dtype).reshape(-1, *(1,) * point.ndim)
+        tries = point[None] - lengths * slope(point)[None]
         tries = jnp.concatenate([point[None], tries])
         costs = jax.vmap(mean)(tries)
         return tries[jnp.nanargmin(costs)], None

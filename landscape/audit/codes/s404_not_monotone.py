@@ -9,7 +9,7 @@ Training can stop in a wrong minimum.
 
 ## Severity
 
-Warning.
+Warning. Note if the aim is a distribution, so that predictions need not approach their own targets.
 
 ## Instead
 
@@ -41,6 +41,7 @@ import numpy as np
 
 from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Path, Survey
 from landscape.audit.measure.targets import learns_nothing
@@ -68,7 +69,8 @@ class _Approach(NamedTuple):
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first approach on which the loss rises."""
-    if not _minima.judges_single_targets(survey) or learns_nothing(survey):
+    is_free = survey.subject.kind == "loss" and aim(survey).name == "distribution"
+    if not (is_free or _minima.judges_single_targets(survey)) or learns_nothing(survey):
         return []
     for approach in _approaches(survey):
         rise = _rise(approach.value, LEVEL_ROUNDING * survey.scale.levels[0])
@@ -81,7 +83,7 @@ def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Findin
     target, points, value = approach
     return Finding(
         code="S404",
-        severity="warning",
+        severity="note" if aim(survey).name == "distribution" else "warning",
         message=(
             f"not monotone toward the target: from {brief(points[low])} to {brief(points[high])}, "
             f"nearer to {target.name}, the loss rises from {value[low]:.4g} to {value[high]:.4g}: "

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Survey, once
 
 Array = np.ndarray
 SAME = 1e-9  # relative difference of values that are rounded differently
 SHIFT = 0.75  # added to all predictions
 POINTS = 64
+RIGHT_LOGIT = 4.0
 
 
 class Aim(NamedTuple):
@@ -63,9 +65,22 @@ def _of_batch(survey: Survey) -> Aim | None:
 
     if unchanged(points + SHIFT):
         return Aim("order", "only differences of predictions matter")
-    if unchanged(points[:, ::-1]) and unchanged(np.roll(points, 1, axis=1)):
+    if unchanged(2 * points):
+        return Aim("order", "the scale of the predictions does not matter")
+    is_free = unchanged(points[:, ::-1]) and unchanged(np.roll(points, 1, axis=1))
+    if is_free and _prefers_targets(survey, sample.target):
         return Aim("distribution", "the order of the predictions does not matter")
     return None
+
+
+def _prefers_targets(survey: Survey, target: Target) -> bool:
+    """Whether right predictions cost no more than equal ones, to which a broadcast would lead."""
+    right = -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
+    if survey.subject.task == "regression":
+        right = np.broadcast_to(target.value, right.shape).astype(float)
+    both = np.stack([right, np.full_like(right, right.mean())])
+    at_right, at_equal = survey.probe.values(both, target)
+    return bool(at_right <= at_equal)
 
 
 def _is_relabeled_alike(survey: Survey) -> bool:

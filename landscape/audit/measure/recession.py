@@ -15,6 +15,9 @@ STARTS, KEPT, ROUNDS = 64, 8, 8  # of the steepest descent on directions
 FAR_AWAY = 1e4  # the step at which its slopes are taken
 MOST_UNITS = 32  # unit vectors that are tried, each with both signs
 TRIED_TARGETS = 3  # targets for which directions are searched by descent
+CURVED_AT, DIFFERENCE = 100.0, 1e-2  # where the Hessian is taken, and the step of its quotients
+LINEAR, FLAT = 10.0, 1e-6  # a fall is linear if it grows this fast; flat, relative to the gradient
+NEGLIGIBLE = 1e-3  # a component of an eigenvector below this share of the largest is rounding
 MOVED = 0.05  # a component moves if its share of the largest move is at least this
 
 
@@ -55,7 +58,7 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
     target, base = path.target, np.asarray(path.base, float)
     directions = _structured(path.direction)
     if descend and survey.subject.size > 1:
-        directions = np.concatenate([directions, _descended(survey, path)])
+        directions = np.concatenate([directions, _descended(survey, path), _flat(survey, path)])
     steps = FAR.reshape(-1, *(1,) * directions.ndim)
     points = base + steps * directions
     inside = (
@@ -64,6 +67,7 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
     values = survey.probe.values(points.reshape(-1, *base.shape), target).reshape(len(FAR), -1)
     drops = -np.diff(values, axis=0)
     steady = (drops > DROP + ROUNDING * np.abs(values).max(0)).all(0)
+    steady &= ~_is_rounding(survey, directions, drops)
     falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
     if not falling.any():
         return None
@@ -80,6 +84,12 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
         away=regression or _is_wrong(survey, points[-1, i], target),
         not_positive=regression and bool(np.all(np.asarray(target.value)[moved] <= 0)),
     )
+
+
+def _is_rounding(survey: Survey, directions: Array, drops: Array) -> Array:
+    """Whether falls are linear, but as flat as constants that are rounded to float32."""
+    linear = drops[2] > LINEAR * drops[1]
+    return linear & (drops[2] < FLAT * survey.steepest * norms(directions) * FAR[-1])
 
 
 def _is_wrong(survey: Survey, point: Array, target: Target) -> bool:
@@ -102,6 +112,24 @@ def _structured(direction: Array) -> Array:
     return np.concatenate([ways, -ways]).astype(float)
 
 
+def _flat(survey: Survey, path: Path) -> Array:
+    """Returns the eigenvectors of the Hessian far away, with both signs: some have no curvature."""
+    shape = np.shape(path.base)
+    size = int(np.prod(shape))
+    if size > MOST_UNITS:
+        return np.zeros((0, *shape))
+    rng = np.random.default_rng([survey.seed, 403])
+    point = path.base + CURVED_AT * rng.normal(size=shape)
+    units = np.eye(size).reshape(-1, *shape)
+    both = np.concatenate([point + DIFFERENCE * units, point - DIFFERENCE * units])
+    slopes = survey.probe.gradients(both, path.target)[1].reshape(2, size, size)
+    hessian = (slopes[0] - slopes[1]) / (2 * DIFFERENCE)
+    if not np.isfinite(hessian).all():
+        return np.zeros((0, *shape))
+    vectors = np.linalg.eigh(hessian + hessian.T)[1].T.reshape(-1, *shape)
+    return _snapped(np.concatenate([vectors, -vectors]), NEGLIGIBLE)
+
+
 def _descended(survey: Survey, path: Path) -> Array:
     """Returns the unit directions of the steepest fall far away, by descent on random ones."""
     rng = np.random.default_rng([survey.seed, 402])
@@ -117,6 +145,11 @@ def _descended(survey: Survey, path: Path) -> Array:
         best, lowest = np.where(better, directions, best), np.minimum(along, lowest)
         size = np.maximum(norms(slopes), 1e-300).reshape(-1, *axes)
         directions = directions - slopes / size / (1 + number / 2)
-    best = best[np.argsort(lowest)[:KEPT]]
-    largest = np.abs(best).reshape(KEPT, -1).max(1).reshape(-1, *axes)
-    return np.where(np.abs(best) < MOVED * largest, 0.0, best)
+    return _snapped(best[np.argsort(lowest)[:KEPT]], MOVED)
+
+
+def _snapped(directions: Array, share: float) -> Array:
+    """Returns directions without components that are smaller than a share of their largest."""
+    sizes = np.abs(directions)
+    largest = sizes.reshape(len(directions), -1).max(1).reshape(-1, *(1,) * (sizes.ndim - 1))
+    return np.where(sizes < share * largest, 0.0, directions)
