@@ -174,6 +174,22 @@ def test_a_requested_aim_decides():
     assert "S403" in audit(ordinal, task="multiclass", targets="labels", aim="decision").codes()
 
 
+def contrastive_distance(predictions, targets):
+    margin = jnp.maximum(1.0 - predictions, 0) ** 2
+    return targets * predictions**2 + (1 - targets) * margin
+
+
+def similarity(predictions, targets):
+    return targets * jnp.exp(-predictions) + (1 - targets) * predictions
+
+
+@pytest.mark.parametrize(("loss", "small"), [(contrastive_distance, True), (similarity, False)])
+def test_label_one_may_point_to_small_positive_predictions(loss, small):
+    result = audit(loss, task="binary", domain="positive")
+    assert any("small predictions" in note for note in result.notes) is small
+    assert not result.codes() & {"S403", "S404"}, result.findings
+
+
 def squared_logits(predictions, targets):
     return predictions**2
 

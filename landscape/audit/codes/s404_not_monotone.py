@@ -111,6 +111,9 @@ def _approaches(survey: Survey) -> Iterator[_Approach]:
                 for side in (path.steps >= 0, path.steps <= 0):
                     order = _descending(np.abs(path.steps), near & side)
                     yield _along_path(path, order, order if linked else order[:0])
+            elif survey.subject.domain.name == "positive":
+                order = _descending(path.steps * np.sign(path.target.away.mean()), near)
+                yield _along_path(path, order, order)
             else:
                 order = _descending(path.steps, near)
                 yield _along_path(path, order, order[path.steps[order] <= middle])

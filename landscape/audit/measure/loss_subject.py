@@ -28,6 +28,7 @@ from landscape.numerics.user_calls import guarded
 Array = Any
 TASKS = ("regression", "binary", "multiclass", "segmentation")
 HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
+DISTANCES = (0.01, 10.0)  # a small and a large prediction on the positive numbers
 _MIXED_ROWS = 4  # examples in the subject of a loss that mixes the examples of a batch
 
 
@@ -106,7 +107,20 @@ def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
     subject = _with_accepted_form(loss, form, notes)
     if task == "binary" and form == "auto":
         subject = _signed_if_needed(loss, subject)
-    return subject
+    return _as_distance(subject) if task == "binary" and domain == "positive" else subject
+
+
+def _as_distance(subject: Subject) -> Subject:
+    """Returns the subject with label 1 at small predictions if both labels cost least that way."""
+    high, low = (t for t in subject.targets if not np.ptp(t.value))
+    points = jnp.stack([jnp.full(subject.shape, v, jnp.float32) for v in DISTANCES])
+    cost = jit_once(jax.vmap(subject.row, (0, None)))
+    near, far = (np.asarray(cost(points, jnp.asarray(t.cast(np.float32)))) for t in (high, low))
+    if not (near[0] < near[1] and far[1] < far[0]):
+        return subject
+    targets = [target._replace(away=-target.away) for target in subject.targets]
+    note = "label 1 points to small predictions, as for distances, and label 0 to large ones"
+    return replace(subject, targets=targets, notes=(*subject.notes, note))
 
 
 def _with_accepted_form(loss: _Loss, form: str, notes: list[str]) -> Subject:
