@@ -109,7 +109,7 @@ def test_other_predictions_that_cost_as_little_are_found(loss, task):
     result = audit(loss, task=task)
     (finding,) = (f for f in result.findings if f.code == "S405")
     predictions = jnp.array(finding.evidence["predictions"])
-    targets = jnp.array(result.targets[finding.evidence["target"]])
+    targets = jnp.array(finding.evidence["targets"])
     assert float(loss(predictions, targets)) == pytest.approx(finding.evidence["value"], abs=1e-4)
 
 

@@ -61,6 +61,7 @@ def find(survey: Survey) -> list[Finding]:
             where=survey.place_of_operation(("reduce_sum",)) or result_place(survey),
             evidence={
                 "target": other.target.name,
+                "targets": quote(other.target.value),
                 "predictions": quote(other.predictions),
                 "value": quote(other.value),
                 "value_at_targets": quote(other.value_at_targets),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.audit.measure.aims import aim
-from landscape.audit.measure.domains import Target
+from landscape.audit.measure.domains import Target, of_labels
 from landscape.audit.measure.survey import Survey, norms, once
 
 Array = np.ndarray
@@ -41,6 +41,9 @@ def other_assignment(survey: Survey) -> Assignment | None:
     if aim(survey).name not in ("target", "decision", "distribution") or survey.gradient_is_zero:
         return None
     target = subject.targets[0]
+    if subject.task == "multiclass":  # a batch that lacks a class may leave others undecided
+        rows, classes = subject.shape
+        target = of_labels("all classes", np.arange(rows) % classes, subject.form, classes)
     right = _right(survey, target)
     value = float(survey.probe.values(right[None], target)[0])
     lowest = value + NEAR * survey.scale.levels[0]
@@ -65,6 +68,11 @@ def _descend(survey: Survey, target: Target, lowest: float) -> tuple[Array, Arra
     Each round takes the best of several steps along the gradient; points at the bound stay.
     """
     points = survey.plausible[0].points[:STARTS] / 3
+    if survey.subject.task == "multiclass":  # half start at right predictions with shifted classes
+        rng = np.random.default_rng([survey.seed, 405])
+        half, classes = STARTS // 2, points.shape[-1]
+        shifts = 2 * RIGHT_LOGIT * rng.normal(size=(half, 1, classes))
+        points = np.concatenate([points[:half], _right(survey, target) + shifts])
     axes = (1,) * (points.ndim - 1)
     values, slopes = survey.probe.gradients(points, target)
     for _ in range(ROUNDS):

@@ -132,13 +132,14 @@ def _multiclass(form: str, shape: tuple[int, ...]) -> list[Target]:
     targets = []
     for first in range(classes):
         labels = (first + np.arange(rows) // 2) % classes  # pairs, as contrastive losses need
-        targets.append(_of_labels(f"class {first}", labels, form, classes))
+        targets.append(of_labels(f"class {first}", labels, form, classes))
     if rows > 1:
-        targets.append(_of_labels("class 0 only", np.zeros(rows, int), form, classes))
+        targets.append(of_labels("class 0 only", np.zeros(rows, int), form, classes))
     return targets
 
 
-def _of_labels(name: str, labels: Array, form: str, classes: int) -> Target:
+def of_labels(name: str, labels: Array, form: str, classes: int) -> Target:
+    """Returns a target of a class per row, one-hot or as labels."""
     onehot = np.eye(classes)[labels]
     value = labels.astype(np.int32) if form == "labels" else onehot
     return Target(name, value, np.where(onehot == 1, -1.0, 1.0))
