@@ -37,6 +37,7 @@ READ_OTHER_FILES = {
     "parts/datasets/_read.py",
     "parts/datasets/files.py",
     "parts/datasets/images.py",
+    "report/code_pages.py",
     "report/interactive.py",
     "starter/writing.py",
     "storage/safe_reading.py",
