@@ -72,7 +72,7 @@ def test_every_executor_writes_the_same_bytes(tmp_path, monkeypatch):
         events, directory = run_sweep(path, executor=executor, jobs=jobs)
         assert statuses(events) == ["done"] * 2
         results[executor, jobs] = all_bytes(directory)
-    assert len(results["serial", 1]) == 2 * (5 + 2) + 1
+    assert len(results["serial", 1]) == 2 * (6 + 2) + 1
     assert_same_results(results["processes", 2], results["serial", 1])
     monkeypatch.setattr(
         session, "running_executor", None

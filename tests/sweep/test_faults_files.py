@@ -278,5 +278,5 @@ def test_a_thousand_tiny_runs_on_two_workers(tmp_path):
     expected = result_bytes(alone)
     results = result_bytes(directory)
     assert_same_results({key: results[key] for key in expected}, expected)
-    assert len(expected) == 4 * 4
+    assert len(expected) == 4 * 5
     assert states_while_running(directory)[some[0].id].status == "done"
