@@ -36,6 +36,7 @@ def interval_text(row: pd.Series, value: str, low: str, high: str) -> str:
 
 
 def ends_text(low: float, high: float) -> str:
+    """Formats `[0.96, 0.98]`, or a dash if the interval is undefined."""
     return words.MISSING if math.isnan(low) else f"[{words.decimal(low)}, {words.decimal(high)}]"
 
 

@@ -51,6 +51,7 @@ def _condition_cells(prefix: str, numbers: ConditionNumbers | None) -> dict[str,
 
 
 def columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence[TableColumn]:
+    """Returns the columns of the table: at the tuned rate, then at the one retuned."""
     label = comparison.label
     columns = [
         value_column("axis", "what is varied"),
