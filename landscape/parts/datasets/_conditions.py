@@ -43,16 +43,18 @@ def with_conditions(
         )
     groups = np.zeros(len(data.train.targets), int) if labels is None else labels
     ranks = _ranks(groups, seed)
-    kept = np.ones(len(groups), bool)
+    in_training = np.ones(len(groups), bool)
     if imbalance is not None:
-        kept = ranks < _long_tail(np.bincount(groups), imbalance, data)[groups]
+        in_training = ranks < _long_tail(np.bincount(groups), imbalance, data)[groups]
     if train_size is not None:
-        kept[kept] = _smaller(groups[kept], ranks[kept], train_size, data)
+        smaller = _smaller(groups[in_training], ranks[in_training], train_size, data)
+        in_training[in_training] = smaller
     targets = data.train.targets
     if labels is not None and label_noise != 0:
         changed = noisy_labels(labels, _confusion(label_noise, data), seed)
         targets = changed.astype(targets.dtype)
-    return data._replace(train=data.train._replace(targets=targets).take(np.flatnonzero(kept)))
+    train = data.train._replace(targets=targets).take(np.flatnonzero(in_training))
+    return data._replace(train=train)
 
 
 def noisy_labels(labels: np.ndarray, confusion: np.ndarray, seed: int) -> np.ndarray:
@@ -65,11 +67,13 @@ def noisy_labels(labels: np.ndarray, confusion: np.ndarray, seed: int) -> np.nda
     noisy = labels.copy()
     for label in range(classes):
         others = np.delete(np.arange(classes), label)
-        mine = labels == label
+        members = labels == label
         # The change comes first and keeping the label last, so that a draw that changes a label
         # also changes it under more noise.
-        position = np.searchsorted(np.cumsum(confusion[label, others]), draws[mine], side="right")
-        noisy[mine] = np.append(others, label)[position]
+        position = np.searchsorted(
+            np.cumsum(confusion[label, others]), draws[members], side="right"
+        )
+        noisy[members] = np.append(others, label)[position]
     return noisy
 
 
@@ -117,14 +121,14 @@ def _long_tail(counts: np.ndarray, ratio: float, data: Dataset) -> np.ndarray:
     every class has enough examples. Source: Cui et al. 2019 (long-tailed CIFAR).
     """
     profile = ratio ** (np.arange(len(counts)) / max(len(counts) - 1, 1))
-    kept: np.ndarray = np.floor(profile * (counts / profile).min() + 0.5).astype(int)
-    if kept.min() == 0:
+    sizes: np.ndarray = np.floor(profile * (counts / profile).min() + 0.5).astype(int)
+    if sizes.min() == 0:
         raise UserError(
-            f"`imbalance` {ratio:g} leaves class `{_name(data, int(kept.argmin()))}` without a "
-            f"training example: there are {kept.max()} of the commonest class",
+            f"`imbalance` {ratio:g} leaves class `{_name(data, int(sizes.argmin()))}` without a "
+            f"training example: there are {sizes.max()} of the commonest class",
             hint="use a larger ratio",
         )
-    return kept
+    return sizes
 
 
 def _smaller(groups: np.ndarray, ranks: np.ndarray, train_size: float, data: Dataset) -> np.ndarray:
@@ -139,16 +143,18 @@ def _smaller(groups: np.ndarray, ranks: np.ndarray, train_size: float, data: Dat
     counts = np.bincount(groups)
     # Any number of the first of these has each group's share, up to one example.
     order = np.lexsort((groups, (ranks + 0.5) / counts[groups]))
-    kept = np.zeros(total, bool)
-    kept[order[:number]] = True
-    empty = np.flatnonzero((np.bincount(groups[kept], minlength=len(counts)) == 0) & (counts > 0))
+    selected = np.zeros(total, bool)
+    selected[order[:number]] = True
+    empty = np.flatnonzero(
+        (np.bincount(groups[selected], minlength=len(counts)) == 0) & (counts > 0)
+    )
     if len(empty):
         raise UserError(
             f"`train_size` {train_size:g} leaves class `{_name(data, int(empty[0]))}` without a "
             "training example",
             hint="use a larger `train_size`",
         )
-    return kept
+    return selected
 
 
 def _name(data: Dataset, label: int) -> str:
