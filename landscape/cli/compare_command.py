@@ -60,16 +60,14 @@ def compare(
 
 def _print_stages(work: "Comparison", options: RunOptions) -> None:
     """Prints the runs of every stage up to the first whose runs have not ended."""
-    from landscape.run.plan import plan, refuse_other_experiment
+    from landscape.run.plan import check_folder, plan
     from landscape.storage import experiment_folder
 
     experiment = work.compared.experiment
     directory, spec = options.out / experiment.name, options.executor_spec(experiment)
+    check_folder(experiment, directory, fresh=options.fresh)
     if options.fresh:
-        experiment_folder.refuse_foreign(directory)
         print_deleted(directory, *experiment_folder.runs_and_bytes(directory), "would delete")
-    else:
-        refuse_other_experiment(experiment, directory)
     for stage in work.stages(directory):
         plans = plan(
             stage.runs,

@@ -61,15 +61,12 @@ def _print_plan(experiment: "Experiment", options: RunOptions, estimate: bool) -
     """
     from landscape import config as configs
     from landscape.cli.live_view import duration
-    from landscape.run.plan import plan, refuse_other_experiment
+    from landscape.run.plan import check_folder, plan
     from landscape.run.stored_sizes import check_across
     from landscape.storage import experiment_folder
 
     directory, spec = options.out / experiment.name, options.executor_spec(experiment)
-    if options.fresh:
-        experiment_folder.refuse_foreign(directory)
-    else:
-        refuse_other_experiment(experiment, directory)
+    check_folder(experiment, directory, fresh=options.fresh)
     runs = configs.expand(experiment)
     check_across(experiment.across, runs)
     plans = plan(runs, directory, fresh=options.fresh, retry_failed=options.retry_failed)

@@ -93,6 +93,18 @@ def _changes(run: Run, stored: Run | None) -> tuple[str, ...]:
     return tuple(f"`{name}`" for name in dict.fromkeys(files)) or ("a data file",)
 
 
+def check_folder(experiment: Experiment, directory: Path, *, fresh: bool) -> None:
+    """Raises UserError if the experiment must not be performed in this folder.
+
+    `fresh`: its results are deleted first. Those of another experiment are then no obstacle, but
+    the folder must be that of an experiment.
+    """
+    if fresh:
+        experiment_folder.refuse_foreign(directory)
+    else:
+        refuse_other_experiment(experiment, directory)
+
+
 def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
     """Raises UserError if the folder has the results of another config of the same name.
 

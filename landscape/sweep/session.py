@@ -11,7 +11,7 @@ from typing import NamedTuple
 from landscape import config
 from landscape.config import Experiment, Run
 from landscape.errors import ClusterError, StorageError, UserError, counted
-from landscape.run.plan import Planned, across_missing, done, plan, refuse_other_experiment
+from landscape.run.plan import Planned, across_missing, check_folder, done, plan
 from landscape.run.stored_sizes import check_across
 from landscape.storage import contents, disk, experiment_folder, store
 from landscape.storage.contents import Contents
@@ -95,10 +95,7 @@ def open_session(
     stage = next(stages)
     check_across(experiment.across, stage.runs)
     with lock.hold(directory) as stale:
-        if fresh:
-            experiment_folder.refuse_foreign(directory)
-        else:
-            refuse_other_experiment(experiment, directory)
+        check_folder(experiment, directory, fresh=fresh)
         listed = contents.read(directory)
         plans = plan(
             stage.runs,
