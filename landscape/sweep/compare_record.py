@@ -27,8 +27,7 @@ def compare_record(
     """Returns the record of a comparison whose stages have ended."""
     trials = all_trials(compared, outcomes)
     losses = tune(compared, trials, outcomes)
-    sign = 1.0 if metric.higher_is_better else -1.0
-    settings, reference = compared.settings, sign * losses.reference_metric
+    settings, reference = compared.settings, metric.sign * losses.reference_metric
     stages = [stage for stage in comparison_stages(compared, outcomes) if stage.runs]
     return CompareRecord(
         reference=compared.reference,

@@ -38,7 +38,7 @@ def map_requests(
                 scales=grids.learning_rates(1.0, _CELLS, _SCALE_DECADES),
                 seeds=compared.settings.tuning_seeds,
                 steps=min(run.steps, _MOST_STEPS),
-                target=target if metric.higher_is_better else -target,
+                target=metric.sign * target,
             )
         )
     return requests

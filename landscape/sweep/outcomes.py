@@ -33,6 +33,11 @@ class TaskMetric(NamedTuple):
     name: str
     higher_is_better: bool
 
+    @property
+    def sign(self) -> float:
+        """1 if larger values are better, else -1."""
+        return 1.0 if self.higher_is_better else -1.0
+
 
 FAILED = Outcome("failed", math.nan, math.nan, math.nan)
 
@@ -49,7 +54,7 @@ def read_metric(run_ids: Iterable[str], directory: Path) -> TaskMetric:
         path = store.run_folder(directory, name) / "summary.json"
         summary = store.read_valid_record(path, SummaryRecord)
         if summary is not None:
-            return TaskMetric(summary.primary_metric, _higher_is_better(summary))
+            return _task_metric(summary)
     return TaskMetric("", True)
 
 
@@ -60,18 +65,19 @@ def _read(run: Run, folder: Path) -> Outcome | None:
     if status not in store.FINISHED:
         return None
     summary = store.read_record(folder / "summary.json", SummaryRecord)
-    sign = 1.0 if _higher_is_better(summary) else -1.0
+    primary = _task_metric(summary)
     columns = array_files.read_trace(folder)
-    values = sign * columns[summary.primary_metric].to_numpy(np.float64)
+    values = primary.sign * columns[primary.name].to_numpy(np.float64)
     norms = columns["gradient_norm/global"].to_numpy(np.float64)
     metric = values[-1]
     if run.stop == "best":
-        metric = sign * summary.best.get(summary.primary_metric, math.nan)
+        metric = primary.sign * summary.best.get(primary.name, math.nan)
     return Outcome(status, float(metric), float(values[0]), float(norms[0]))
 
 
-def _higher_is_better(summary: SummaryRecord) -> bool:
-    return summary.higher_is_better.get(summary.primary_metric, True)
+def _task_metric(summary: SummaryRecord) -> TaskMetric:
+    name = summary.primary_metric
+    return TaskMetric(name, summary.higher_is_better.get(name, True))
 
 
 def median_gradient_norm(outcomes: Mapping[str, Outcome], runs: Iterable[Run]) -> float:
