@@ -17,6 +17,15 @@ RESOLUTION = 1e-9
 TIE = 1e-6  # relative; t of flips within it are equal up to rounding
 
 
+class PairTest(NamedTuple):
+    """The numbers of one pair: mean difference, joint p, ends of the simultaneous interval."""
+
+    difference: float
+    p: float
+    low: float
+    high: float
+
+
 class JointTest(NamedTuple):
     """All pairs (i, j), i < j, of the columns; arrays are (pairs,).
 
@@ -30,6 +39,15 @@ class JointTest(NamedTuple):
     p: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+
+    def pair(self, i: int, j: int) -> PairTest:
+        """Returns the numbers of loss i minus loss j, whichever column comes first."""
+        index = self.pairs.index((min(i, j), max(i, j)))
+        difference, p = float(self.differences[index]), float(self.p[index])
+        low, high = float(self.low[index]), float(self.high[index])
+        return (
+            PairTest(difference, p, low, high) if i < j else PairTest(-difference, p, -high, -low)
+        )
 
 
 def joint_test(outcomes: ArrayLike) -> JointTest:

@@ -15,6 +15,7 @@ from landscape.report.compare_measures import (
     success,
 )
 from landscape.report.compare_results import Array, CompareResults
+from landscape.report.statistics import finite_mean
 from landscape.storage.compare_records import ComparedLoss, ConditionRecord
 
 # The profiles are drawn, and integrated, up to this ratio.
@@ -107,11 +108,9 @@ def _numbers(
     compared: CompareResults, rate: float, names: Sequence[str], references: Sequence[str]
 ) -> ConditionNumbers:
     gains = scale(compared, references).gain(compared, names)
-    known = gains[np.isfinite(gains)]
     outcomes = compared.outcomes(names)
     estimate = intervals.mean_interval(outcomes)
-    gain = float(known.mean()) if len(known) else np.nan
-    return ConditionNumbers(rate, outcomes, estimate, gain, success(gains))
+    return ConditionNumbers(rate, outcomes, estimate, finite_mean(gains), success(gains))
 
 
 def performance_profiles(compared: CompareResults, target: float | None) -> Profiles | None:

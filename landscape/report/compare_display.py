@@ -21,7 +21,7 @@ def display(comparison: TunedComparison) -> pd.DataFrame:
 
 def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
     metric, label = comparison.metric, comparison.label
-    unit = " %" if words.metric_kind(metric) in words.SHARES else ""
+    unit = " %" if words.is_share(metric) else ""
     options = options_text(loss)
     return {
         "loss": "\n".join(filter(None, (loss.name, *options.split(", ")))),
@@ -33,8 +33,8 @@ def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
         f"{label}{unit} at the config's rate": _mean(
             metric, loss.own_estimate.value, *loss.own_estimate[1:]
         ),
-        "best of 1": _number(metric, loss.best_of[0]),
-        "best of 8": _number(metric, loss.best_of[-1]),
+        "best of 1": words.table_number(metric, loss.best_of[0]),
+        "best of 8": words.table_number(metric, loss.best_of[-1]),
         "grid success": _count(loss.grid_success),
         "at target": _count(loss.reached),
         "steps per success": words.short(loss.running_time),
@@ -43,17 +43,10 @@ def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
 
 
 def _mean(metric: str, value: float, low: float, high: float) -> str:
-    text = _number(metric, value)
+    text = words.table_number(metric, value)
     if math.isnan(low):
         return text
-    return f"{text} [{_number(metric, low)}, {_number(metric, high)}]"
-
-
-def _number(metric: str, value: float) -> str:
-    """Formats a value of the metric, in percent if it is a share."""
-    if words.metric_kind(metric) not in words.SHARES or not math.isfinite(value):
-        return words.decimal(value)
-    return words.minus(f"{100 * value:.1f}")
+    return f"{text} [{words.table_number(metric, low)}, {words.table_number(metric, high)}]"
 
 
 def _count(share: Share) -> str:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from landscape.compare import best_of_k, intervals, time_to_target, tuning
 from landscape.compare.intervals import Estimate
 from landscape.compare.tolerance import Tolerance, tolerance
+from landscape.report import stored_run
 from landscape.report.compare_results import Array, CompareResults
-from landscape.report.results import StoredRun
+from landscape.report.statistics import mean
 from landscape.storage.compare_records import ComparedLoss, TrialRecord
 
 # Numbers of trials for which the expected best is reported.
@@ -111,7 +112,7 @@ class Scale(NamedTuple):
 
 def scale(compared: CompareResults, names: Sequence[str]) -> Scale:
     """Returns the scale of gains that these runs of the reference define, by what judges them."""
-    return Scale(_mean(compared.untrained(names)), _mean(compared.outcomes(names)))
+    return Scale(mean(compared.untrained(names)), mean(compared.outcomes(names)))
 
 
 def loss_measures(
@@ -160,25 +161,19 @@ def failures(gains: Array, improved: NDArray[np.bool_]) -> Share:
 
 
 def steps_to_target(compared: CompareResults, names: Sequence[str], target: float) -> Array:
-    """Returns the first of two successive records at the target, per run.
-
-    NaN for a run that never reaches it, that diverged or that has no result.
-    """
-    metric, sign = compared.record.metric, compared.sign
-
-    def steps(run: StoredRun | None) -> float:
-        if run is None or run.status != "done":
-            return np.nan
-        values = sign * run.column(metric)
-        return time_to_target.first_reach(run.column("step"), values, sign * target)
-
-    return np.array([steps(run) for run in compared.finished(names)])
+    """Returns the step at which each run reached the target; NaN also without a result."""
+    metric, higher = compared.record.metric, compared.record.higher_is_better
+    return np.array(
+        [
+            np.nan if run is None else run.steps_to_target(metric, target, higher_is_better=higher)
+            for run in compared.finished(names)
+        ]
+    )
 
 
 def budget(compared: CompareResults, names: Sequence[str]) -> float:
     """Returns the number of steps of the longest of these runs."""
-    runs = [run for run in compared.finished(names) if run is not None]
-    return max((float(run.column("step")[-1]) for run in runs), default=np.nan)
+    return stored_run.budget(run for run in compared.finished(names) if run is not None)
 
 
 def _rate_curve(compared: CompareResults, entry: ComparedLoss) -> RateCurve:
@@ -212,9 +207,3 @@ def _gains(compared: CompareResults, trials: Sequence[tuning.Trial]) -> Array:
     if not trials:
         return np.zeros((0, 0))
     return tuning.gains(trials, compared.sign * compared.record.reference_value)
-
-
-def _mean(values: Array) -> float:
-    """Returns the mean of the values that are not NaN; NaN without any."""
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else np.nan

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.compare import intervals, verdicts
+from landscape.compare import verdicts
 from landscape.compare.intervals import Estimate
 from landscape.compare.joint_test import joint_test
 from landscape.compare.verdicts import PairVerdict
 from landscape.report.compare_measures import LossMeasures
-from landscape.report.compare_results import Array, CompareResults
+from landscape.report.compare_results import CompareResults
+from landscape.report.statistics import resplit_interval
 
 _REVERSED: dict[PairVerdict, PairVerdict] = {"worse": "better", "better": "worse"}
 
@@ -56,42 +57,27 @@ def compare_pairs(compared: CompareResults, losses: Sequence[LossMeasures]) -> P
     runs = [loss.failures.total for loss in judged]
     names = verdicts.verdicts(test, compared.record.margin, failures, runs)
     best = verdicts.may_be_best(test, names, failures, runs)
-    sizes = split_sizes(compared)
+    summaries = [run.summary for run in compared.judged.runs]
     pairs = []
     for index, (i, j) in enumerate(test.pairs):
         reverse = judged[i].name == compared.record.reference
         verdict = _REVERSED.get(names[index], names[index]) if reverse else names[index]
         first, second = (j, i) if reverse else (i, j)
-        ends = np.array([test.low[index], test.high[index]])
-        ends = np.sort(compared.sign * (-ends if reverse else ends)) + 0.0  # no -0.0
+        numbers = test.pair(first, second)
+        low, high = np.sort(compared.sign * np.array([numbers.low, numbers.high])) + 0.0  # no -0.0
         differences = table[:, first] - table[:, second]
         pairs.append(
             Pair(
                 judged[first].name,
                 judged[second].name,
                 int(np.isfinite(differences).sum()),
-                float(compared.sign * test.differences[index] * (-1 if reverse else 1)) + 0.0,
-                float(ends[0]),
-                float(ends[1]),
-                float(test.p[index]),
+                compared.sign * numbers.difference + 0.0,
+                float(low),
+                float(high),
+                numbers.p,
                 verdict,
-                _corrected(differences, sizes),
+                resplit_interval(differences, summaries),
             )
         )
     pairs.sort(key=lambda pair: pair.other != compared.record.reference)
     return Pairs(tuple(pairs), tuple(judged[index].name for index in best))
-
-
-def split_sizes(compared: CompareResults) -> tuple[int, int] | None:
-    """Returns the numbers of test and of training examples; None if a judged run lacks them."""
-    summaries = [run.summary for run in compared.judged.runs if run.summary is not None]
-    for summary in summaries:
-        if summary.test_examples and summary.training_examples:
-            return summary.test_examples, summary.training_examples
-    return None
-
-
-def _corrected(differences: Array, sizes: tuple[int, int] | None) -> Estimate:
-    if sizes is None:
-        return Estimate(np.nan, np.nan, np.nan)
-    return intervals.corrected_interval(differences, *sizes)

@@ -19,7 +19,6 @@ from landscape.report.compare_measures import BEST_OF, LossMeasures
 from landscape.report.compare_text import (
     difference_number,
     interval_text,
-    is_share,
     rate,
     tolerance_text,
 )
@@ -232,7 +231,7 @@ def pairs(comparison: TunedComparison) -> pd.DataFrame:
 
 def _pair_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence[TableColumn]:
     metric = comparison.metric
-    unit = " (points)" if is_share(metric) else ""
+    unit = " (points)" if words.is_share(metric) else ""
 
     def interval(row: pd.Series) -> str:
         return interval_text(metric, row["difference"], row["low"], row["high"], unit=False)

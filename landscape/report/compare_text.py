@@ -28,23 +28,18 @@ def share_text(share: Share) -> str:
     return f"{share.number}/{share.total} [{low}, {high}]"
 
 
-def is_share(metric: str) -> bool:
-    """Returns whether differences of the metric are given in points, hundredths of its range."""
-    return words.metric_kind(metric) in words.SHARES
-
-
 def difference_text(metric: str, value: float) -> str:
     """Formats a difference with its unit: `2.1 points` of accuracy, `0.024` of R²."""
     if not np.isfinite(value):
         return words.MISSING
-    if not is_share(metric):
+    if not words.is_share(metric):
         return words.minus(words.short(value))
     return f"{words.minus(f'{100 * value:.3g}')} point{'' if abs(value) == 0.01 else 's'}"
 
 
 def interval_text(metric: str, value: float, low: float, high: float, *, unit: bool = True) -> str:
     """Formats `−2.1 points [−3.0, −1.2]`; differences of a share are in points."""
-    points = " points" if unit and is_share(metric) else ""
+    points = " points" if unit and words.is_share(metric) else ""
     texts = [difference_number(metric, number) for number in (value, low, high)]
     if not np.isfinite(low):
         return f"{texts[0]}{points}"
@@ -55,7 +50,7 @@ def difference_number(metric: str, value: float) -> str:
     """Formats a difference without its unit: in points if the metric is a share."""
     if not np.isfinite(value):
         return words.decimal(value)
-    if is_share(metric):
+    if words.is_share(metric):
         text = f"{100 * value:.1f}"
         return words.minus("0.0" if text == "-0.0" else text)
     return words.decimal(value) if words.metric_kind(metric) == "r2" else words.short(value)
@@ -68,9 +63,5 @@ def p_text(p: float) -> str:
 
 def tolerance_text(tolerance: Tolerance) -> str:
     """Formats `1.82 [1.20, 2.31]`, or `> 1.82` if the interval of rates leaves the grid."""
-    if not np.isfinite(tolerance.decades):
-        return words.MISSING
     leaves = tolerance.leaves_low or tolerance.leaves_high
-    text = f"{'> ' if leaves else ''}{tolerance.decades:.2f}"
-    low, high = tolerance.interval
-    return text if np.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"
+    return words.tolerance(tolerance.decades, *tolerance.interval, leaves=leaves)

@@ -1,5 +1,6 @@
 """Formats the numbers of a row of the comparison, and all of them for a terminal."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -50,12 +51,8 @@ def share_text(row: pd.Series, name: str) -> str:
 
 def tolerance_text(row: pd.Series) -> str:
     """Formats `> 1.25 [1.00, 1.50]`."""
-    if math.isnan(row["tolerance"]):
-        return words.MISSING
-    text = f"{row['tolerance']:.2f}"
-    if not math.isnan(row["tolerance_low"]):
-        text += f" [{row['tolerance_low']:.2f}, {row['tolerance_high']:.2f}]"
-    return f"> {text}" if row["tolerance_cut"] else text
+    decades, low, high = (row[f"tolerance{end}"] for end in ("", "_low", "_high"))
+    return words.tolerance(decades, low, high, leaves=bool(row["tolerance_cut"]))
 
 
 def reached_text(row: pd.Series) -> str:
@@ -73,7 +70,7 @@ def display(comparison: pd.DataFrame) -> pd.DataFrame:
     """
     swept = list(comparison.columns[1 : comparison.columns.get_loc("metric")])
     metric = str(comparison["metric"].iloc[0])
-    unit = " %" if words.metric_kind(metric) in words.SHARES else ""
+    unit = " %" if words.is_share(metric) else ""
     ends = "[95 % CI]" if comparison["low"].notna().any() else "(seeds)"
     heading = f"{words.metric_label(metric)}{unit} {ends}"
     rows = [_display_row(row, swept, heading) for _, row in comparison.iterrows()]
@@ -83,18 +80,14 @@ def display(comparison: pd.DataFrame) -> pd.DataFrame:
 def _display_row(row: pd.Series, swept: Sequence[str], heading: str) -> dict[str, str]:
     dead = [words.percent(row[f"dead_{name}"]) for name in words.DEAD]
     steps = words.count(row["steps_to_target"])
-    in_percent = words.metric_kind(str(row["metric"])) in words.SHARES
+    to_text = functools.partial(words.table_number, str(row["metric"]))
     values = {key: row[key] for key in swept if swept_text(row[key]) != words.MISSING}
     return {
         "loss": "\n".join([str(row["loss"]), *swept_texts(values)]),
-        heading: _estimate(row, _in_percent if in_percent else words.decimal),
+        heading: _estimate(row, to_text),
         "fails": f"{row['failures']}/{row['seeds']}" if row["seeds"] else words.MISSING,
         "reached": reached_text(row) + (f" in {steps}" if steps != words.MISSING else ""),
         "gradient": "→".join(words.scientific(row[f"gradient_{end}"]) for end in ("start", "end")),
         "dead % e/c/w/u": "/".join(dead) if len(set(dead)) > 1 else f"all {dead[0]}",
         "finding": "\n".join(filter(None, (str(row["finding"]), audits.line(row)))),
     }
-
-
-def _in_percent(share: float) -> str:
-    return words.minus(f"{100 * share:.1f}") if math.isfinite(share) else words.MISSING

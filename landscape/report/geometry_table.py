@@ -11,6 +11,7 @@ from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_pl
 from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
+from landscape.report.statistics import mean
 from landscape.report.tables import TableColumn, value_column, varying_column
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
@@ -69,13 +70,6 @@ def _center(run: StoredRun, point: str) -> float:
 
 def _initial(run: StoredRun) -> float:
     return run.first("risk/evaluation")
-
-
-def mean(values: np.ndarray) -> float:
-    """Returns the mean of the values that are not NaN; NaN if there are none."""
-    defined = values[~np.isnan(values)]
-    with np.errstate(invalid="ignore"):
-        return float(defined.mean()) if len(defined) else np.nan
 
 
 def table(

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.compare.intervals import mean_interval, wilson
-from landscape.compare.time_to_target import expected_running_time, first_reach, kaplan_meier
+from landscape.compare.time_to_target import expected_running_time, kaplan_meier
 from landscape.compare.tuning import LEARNS, SUCCEEDS, gain
 from landscape.report import statistics, words
 from landscape.report.results import Results, StoredRun
 from landscape.report.run_measures import MEDIANS, run_measures
+from landscape.report.statistics import finite_mean
+from landscape.report.stored_run import budget
 
 Array = NDArray[np.float64]
 
@@ -68,17 +70,17 @@ class LossRow:
     @property
     def value(self) -> float:
         """The mean outcome."""
-        return _mean(self.outcomes)
+        return finite_mean(self.outcomes)
 
     @property
     def start(self) -> float:
         """The mean metric of the untrained models."""
-        return _mean(self.starts)
+        return finite_mean(self.starts)
 
     @property
     def budget(self) -> float:
         """The number of steps of the longest run."""
-        return max((float(run.column("step")[-1]) for run in self.counted), default=np.nan)
+        return budget(self.counted)
 
     def oriented(self, values: ArrayLike) -> Array:
         """Returns values of the metric with a sign such that higher is better."""
@@ -102,7 +104,7 @@ class LossRow:
 
     def learns(self, reference: "LossRow") -> bool:
         """Returns whether the mean over the runs learns."""
-        return bool(self._learns(self.value, self.start, _mean(self.gains(reference))))
+        return bool(self._learns(self.value, self.start, finite_mean(self.gains(reference))))
 
     def _learns(self, end: ArrayLike, start: ArrayLike, gains: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether the gap is closed and the gain is at least 0.1, if it is defined."""
@@ -114,20 +116,11 @@ class LossRow:
         return closes_gap(self.metric, self.oriented(end), self.oriented(start))
 
     def steps_to_target(self, target: float) -> Array:
-        """Returns the step at which each run reached the target, (runs,); NaN if it did not.
-
-        The target is reached at the first of two successive records that meet it. A run that
-        diverged has not reached it.
-        """
+        """Returns the step at which each run reached the target, (runs,); NaN if it did not."""
+        higher = self.higher_is_better
         return np.array(
             [
-                np.nan
-                if run.status == "diverged"
-                else first_reach(
-                    run.column("step"),
-                    self.oriented(run.column(self.metric)),
-                    float(self.oriented(target)),
-                )
+                run.steps_to_target(self.metric, target, higher_is_better=higher)
                 for run in self.counted
             ]
         )
@@ -142,12 +135,6 @@ def closes_gap(metric: str, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool
     bounded = words.metric_kind(metric) in words.AT_MOST_ONE
     room = np.maximum(1 - start, 0) if bounded else 0.0
     return np.asarray((end > start) & (end - start >= LEARNS_ROOM * room))
-
-
-def _mean(values: ArrayLike) -> float:
-    finite = np.asarray(values, np.float64)
-    finite = finite[np.isfinite(finite)]
-    return float(finite.mean()) if len(finite) else np.nan
 
 
 def loss_rows(results: Results) -> list[LossRow]:
@@ -191,8 +178,8 @@ def _condition(results: Results, run: StoredRun) -> str:
     """Returns the swept values that are not tuned, as text; with one loss all values are tuned."""
     if len(results.losses) == 1:
         return ""
-    kept = {key: v for key, v in run.swept.items() if key.partition(".")[0] not in _TUNED}
-    return json.dumps(kept, sort_keys=True, default=str)
+    untuned = {key: v for key, v in run.swept.items() if key.partition(".")[0] not in _TUNED}
+    return json.dumps(untuned, sort_keys=True, default=str)
 
 
 def summary_columns(row: LossRow) -> dict[str, Any]:
@@ -230,7 +217,7 @@ def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
     failure = wilson(int(failures.sum()), len(failures))
     columns: dict[str, Any] = {
         "reference": reference.name,
-        "gain": _mean(gains),
+        "gain": finite_mean(gains),
         "learns": row.learns(reference),
         "failures": int(failures.sum()),
         "failure_rate": failure.value,
@@ -253,8 +240,8 @@ def derived_target(reference: LossRow) -> float:
     M0 are means over its runs, at the end and at the start; a run that diverged counts in M_ref
     with its start.
     """
-    start = _mean([run.first(reference.metric) for run in reference.counted])
-    end = _mean([evaluation_end(run, reference.metric) for run in reference.counted])
+    start = finite_mean([run.first(reference.metric) for run in reference.counted])
+    end = finite_mean([evaluation_end(run, reference.metric) for run in reference.counted])
     return start + SUCCEEDS * (end - start) if reference.closes_gap(end, start) else np.nan
 
 

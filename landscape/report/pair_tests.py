@@ -1,15 +1,15 @@
 """The joint test of the rows under one condition, and what it allows to conclude about each."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.compare.intervals import corrected_interval
-from landscape.compare.joint_test import EXACT_SEEDS, JointTest, joint_test
+from landscape.compare.joint_test import EXACT_SEEDS, PairTest, joint_test
 from landscape.compare.verdicts import may_be_best, verdict, verdicts
 from landscape.report.loss_rows import Array, LossRow, best_row
+from landscape.report.statistics import resplit_interval
 
 # Pairs of rows times flips of seeds that are tested; an array of them has 64 MB. With more, only
 # the best point of each loss is tested.
@@ -30,15 +30,6 @@ NOT_TESTED: dict[str, Any] = {
     "reference_failures": 0,
     "reference_runs": 0,
 }
-
-
-class _Pair(NamedTuple):
-    """The numbers of a pair of rows in a joint test: of the row minus the reference."""
-
-    difference: float
-    p: float
-    low: float
-    high: float
 
 
 def pair_columns(
@@ -67,7 +58,7 @@ def pair_columns(
     if reference in tested:
         base = tested.index(reference)
         for index in set(range(len(tested))) - {base}:
-            pair = _pair(test, index, base)
+            pair = test.pair(index, base)
             counts = (failures[index], failures[base]), (runs[index], runs[base])
             differences = outcomes[:, index] - outcomes[:, base]
             answer = verdict(*pair, margin, *counts)
@@ -105,23 +96,9 @@ def outcome_table(rows: Sequence[LossRow]) -> Array:
     return np.array(table, np.float64).reshape(len(seeds), len(rows))
 
 
-def _pair(test: JointTest, row: int, base: int) -> _Pair:
-    """Returns the numbers of `row` minus `base`, whichever of them comes first in the test."""
-    index = test.pairs.index((min(row, base), max(row, base)))
-    difference, p = float(test.differences[index]), float(test.p[index])
-    low, high = float(test.low[index]), float(test.high[index])
-    if row < base:
-        return _Pair(difference, p, low, high)
-    return _Pair(-difference, p, -high, -low)
-
-
-def _columns(row: LossRow, pair: _Pair, differences: Array, answer: str) -> dict[str, Any]:
+def _columns(row: LossRow, pair: PairTest, differences: Array, answer: str) -> dict[str, Any]:
     """Returns the columns in the units of the metric, where lower may be better."""
-    summary = row.counted[0].summary
-    low = high = np.nan
-    if summary is not None and summary.test_examples and summary.training_examples:
-        sizes = summary.test_examples, summary.training_examples
-        _, low, high = corrected_interval(differences, *sizes)
+    _, low, high = resplit_interval(differences, [row.counted[0].summary])
     ends = _ordered(row.oriented([pair.low, pair.high]))
     corrected = _ordered(row.oriented([low, high]))
     return {

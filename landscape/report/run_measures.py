@@ -9,9 +9,9 @@ import pandas as pd
 from landscape.errors import last_line
 from landscape.numerics.geometry import relative_rise, roughness
 from landscape.report import audits, check_results, curvature_table, words
-from landscape.report.geometry_table import mean
 from landscape.report.results import Results, StoredRun
 from landscape.report.sets import labels
+from landscape.report.statistics import mean
 
 GRADIENT = "gradient_norm/global"
 # Measures whose median over runs the comparison shows.

@@ -2,13 +2,14 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from landscape.compare.time_to_target import first_reach
 from landscape.config import Run
 from landscape.storage import store
 from landscape.storage.audit_records import AuditRecord
@@ -86,6 +87,16 @@ class StoredRun:
         values = values[np.isfinite(values)]
         return float(values[-1]) if len(values) else np.nan
 
+    def steps_to_target(self, metric: str, target: float, *, higher_is_better: bool) -> float:
+        """Returns the first of two successive records of the trace that meet the target.
+
+        NaN for a run that never meets it, or that diverged.
+        """
+        if self.status != "done":
+            return np.nan
+        sign = 1.0 if higher_is_better else -1.0
+        return first_reach(self.column("step"), sign * self.column(metric), sign * target)
+
     @property
     def judged(self) -> bool:
         """Whether the test split was measured."""
@@ -120,3 +131,8 @@ class StoredRun:
         """Returns the metric of the initial model, on the split of `outcome`."""
         first = self.first(metric)
         return first if self.summary is None else self.summary.test_initial.get(metric, first)
+
+
+def budget(runs: Iterable[StoredRun]) -> float:
+    """Returns the number of steps of the longest of these runs; NaN without runs."""
+    return max((float(run.column("step")[-1]) for run in runs), default=np.nan)

@@ -68,6 +68,26 @@ def metric_difference(metric: str, value: float) -> str:
     return short(value)
 
 
+def is_share(metric: str) -> bool:
+    """Returns whether the metric is a share, whose differences are given in points."""
+    return metric_kind(metric) in SHARES
+
+
+def table_number(metric: str, value: float) -> str:
+    """Formats a value for a narrow table: `97.2` in percent if the metric is a share, `0.510`."""
+    if not is_share(metric) or not math.isfinite(value):
+        return decimal(value)
+    return minus(f"{100 * value:.1f}")
+
+
+def tolerance(decades: float, low: float, high: float, *, leaves: bool) -> str:
+    """Formats `1.82 [1.20, 2.31]`, or `> 1.82` if the interval of rates leaves the grid."""
+    if not math.isfinite(decades):
+        return MISSING
+    text = f"{'> ' if leaves else ''}{decades:.2f}"
+    return text if math.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"
+
+
 def decimal(value: float) -> str:
     """Formats with three decimals below 100 and four significant digits above."""
     if math.isnan(value):

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from landscape.report.loss_rows import LossRow, swept_texts
+from landscape.report.stored_run import StoredRun
 
 
 def row(outcomes, starts=0.1, *, diverged=(), metric="accuracy", higher=True):
@@ -37,8 +39,8 @@ def test_a_diverged_run_has_gained_nothing_and_failed():
 
 def test_the_target_is_met_at_two_successive_records_of_a_run_that_does_not_diverge():
     def run(status, values):
-        columns = {"step": np.arange(len(values)) * 10.0, "accuracy": np.array(values)}
-        return SimpleNamespace(status=status, column=columns.__getitem__)
+        trace = pd.DataFrame({"step": np.arange(len(values)) * 10.0, "accuracy": values})
+        return StoredRun("a", "a", 0, {}, status, trace=trace)
 
     runs = (
         run("done", [0.1, 0.9, 0.7, 0.8, 0.9]),

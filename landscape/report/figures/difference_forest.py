@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from landscape.report import words
 from landscape.report.compare_pairs import Pair
-from landscape.report.compare_text import difference_number, interval_text, is_share
+from landscape.report.compare_text import difference_number, interval_text
 from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.view import Picture, joined
@@ -43,7 +44,7 @@ def difference_forest(
         _draw_pair(panel, row, pair, styles[pair.loss], limit)
         _write_beside(panel, row, numbers[row], pair.verdict)
     _label(panel, pairs, comparison, limit)
-    unit = " in points" if is_share(comparison.metric) else ""
+    unit = " in points" if words.is_share(comparison.metric) else ""
     caption = joined(
         f"The mean difference{unit} of the test {comparison.label} of each loss and {reference}, "
         f"the reference, both at their tuned points, over {len(comparison.record.judging_seeds)} "
@@ -130,10 +131,10 @@ def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limi
     panel.grid(visible=False, axis="y")
     panel.set_xlim(-limit, limit)
     style.few_ticks(panel.xaxis, 6)
-    if is_share(comparison.metric):
+    if words.is_share(comparison.metric):
         panel.xaxis.set_major_formatter(POINTS)
     reference = style.shorten(comparison.record.reference, _NAME_LENGTH)
-    unit = " (points)" if is_share(comparison.metric) else ""
+    unit = " (points)" if words.is_share(comparison.metric) else ""
     panel.set_xlabel(figure_text(f"{comparison.label} minus that of {reference}{unit}"))
     sides = ("worse", "better") if comparison.record.higher_is_better else ("better", "worse")
     for x, side, align in zip((0.0, 1.0), sides, ("left", "right"), strict=True):

@@ -190,7 +190,7 @@ def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None
         if len(lines.bundles) <= _MAX_BANDS:
             panel.fill_between(x, low, high, color=loss_style.color, alpha=0.09, linewidth=0)
         panel.plot(x, mean, **loss_style.marked_sparsely(index, len(mean)))
-    if words.metric_kind(view.metric) in words.SHARES:
+    if words.is_share(view.metric):
         panel.set_ylim(-0.02, 1.02)
     draw_center_line(panel)
     panel.set_xlabel(figure_text(lines.distance.label))
