@@ -1,4 +1,5 @@
 """Datasets: `name(seed, *, test_fraction=0.25, ...) -> Dataset`, NumPy arrays, no network."""
 
+from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._conditions import with_conditions
 from landscape.parts.datasets._prepare import Dataset, Split, complete

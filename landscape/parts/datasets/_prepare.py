@@ -7,6 +7,7 @@ import numpy as np
 
 from landscape.errors import Place, UserError
 from landscape.parts.datasets import _split
+from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._split import Shares, SplitRows, Strata
 
@@ -38,7 +39,7 @@ class Dataset(NamedTuple):
     """Three disjoint splits for one task; `outputs` is the number of predictions per example.
 
     A run chooses nothing by the test split. Without a validation split, a run takes a fifth of the
-    training split as one.
+    training split as one. `columns` are those of the file, ignored ones included.
     """
 
     train: Split
@@ -48,6 +49,20 @@ class Dataset(NamedTuple):
     classes: tuple[str, ...] = ()
     description: str = ""
     validation: Split | None = None
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """The number of examples of each class by split; empty mappings without classes."""
+        return {name: self._class_counts(split) for name, split in self.splits.items()}
+
+    def _class_counts(self, split: Split) -> Mapping[str, int]:
+        if self.task not in STRATIFIED:
+            return {}
+        count = self.outputs if self.task == "multiclass" else 2
+        names = self.classes or tuple(map(str, range(count)))
+        sizes = np.bincount(np.asarray(split.targets, int), minlength=count)
+        return dict(zip(names, map(int, sizes), strict=True))
 
     @property
     def splits(self) -> Mapping[str, Split]:
