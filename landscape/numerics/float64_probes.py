@@ -66,7 +66,8 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
             params, directions, distances, grid, examples = jax.tree.map(
                 _float64, (params, directions, distances, grid, examples)
             )
-            halves = jax.tree.map(lambda a: np.stack([a[:half], a[-half:]]), examples)
+            rows = examples._replace(state=None)  # the state has no axis of examples
+            halves = jax.tree.map(lambda a: np.stack([a[:half], a[-half:]]), rows)
             rays = compiled(loss, params, directions, distances, grid, examples, halves)
             return Rays(*map(np.asarray, rays))
 
@@ -74,7 +75,10 @@ def ray_tracer(model: Model, *, batch_size: int) -> RayTracer:
 
 
 def _tracer(model: Model, batch_size: int) -> Callable[..., Rays]:
-    """Same as the result of `ray_tracer`, of arrays in float64 and the `halves` of the examples."""
+    """Same as the result of `ray_tracer`, of arrays in float64 and the `halves` of the examples.
+
+    The halves have no state of the model: it is that of the examples.
+    """
     measure_batch = batch_measure(model, gradients=False)
     hessian = hessian_product(model, batch_size=batch_size)
     evaluate = evaluator(model, batch_size=batch_size, gradients=True)
@@ -106,7 +110,9 @@ def _tracer(model: Model, batch_size: int) -> Callable[..., Rays]:
 
         def follow(ray: tuple[PyTree, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
             direction, near, far = ray
-            by_half = lax.map(lambda half: risks(direction, far, half), halves)
+            by_half = lax.map(
+                lambda half: risks(direction, far, half._replace(state=examples.state)), halves
+            )
             return (risks(direction, near, examples), *by_half)
 
         followed = jax.tree.map(lambda d: d[: len(distances)], directions)

@@ -32,18 +32,18 @@ class Recording(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best recorded step so far: its score, of which the largest is best, and its parameters.
+    """The best recorded step so far: its score, of which the largest is best, and its variables.
 
     The score is the primary column, negated if lower is better, and -inf if it is not finite.
     """
 
     score: jax.Array
-    params: PyTree
+    variables: PyTree
 
 
-def first_best(params: PyTree) -> Best:
+def first_best(variables: PyTree) -> Best:
     """Returns the initial point as the best step, before any is recorded."""
-    copy = jax.tree.map(jnp.copy, params)
+    copy = jax.tree.map(jnp.copy, variables)
     return Best(jnp.full((), -jnp.inf, jnp.float32), copy)
 
 
@@ -54,10 +54,10 @@ def score(recording: Recording, row: dict[str, jax.Array]) -> jax.Array:
     return jnp.where(jnp.isfinite(value), signed, -jnp.inf)
 
 
-def better(best: Best, value: jax.Array, params: PyTree) -> Best:
+def better(best: Best, value: jax.Array, variables: PyTree) -> Best:
     """Returns the better of the best step so far and one with this score: the first if equal."""
     is_better = value > best.score
-    latest = Best(value, params)
+    latest = Best(value, variables)
     return jax.tree.map(lambda new, old: jnp.where(is_better, new, old), latest, best)
 
 

@@ -14,10 +14,15 @@ PyTree = Any
 
 
 class Examples(NamedTuple):
-    """Inputs `(n, *input_shape)` and targets with the same leading axis."""
+    """Inputs `(n, *input_shape)` and targets with the same leading axis.
+
+    `state`: the state of the model with which these examples are evaluated, such as batch
+    statistics; it has no axis of examples, and is None for a model without one.
+    """
 
     inputs: jax.Array
     targets: jax.Array
+    state: PyTree = None
 
 
 class BatchMeasure(NamedTuple):
@@ -42,10 +47,31 @@ class Evaluation(NamedTuple):
 
 
 def mean_risk(model: Model) -> Callable[[Objective, PyTree, Examples], jax.Array]:
-    """`risk(loss, params, examples) = mean(loss(apply(params, inputs), targets))`."""
+    """`risk(loss, params, examples) = mean(loss(predictions, targets))`, in evaluation."""
 
     def risk(loss: Objective, params: PyTree, examples: Examples) -> jax.Array:
-        return loss.mean(model.apply(params, examples.inputs), examples.targets)
+        predictions = model.predict(params, examples.inputs, examples.state)
+        return loss.mean(predictions, examples.targets)
+
+    return risk
+
+
+def training_risk(
+    model: Model,
+) -> Callable[[Objective, PyTree, Examples, jax.Array], tuple[jax.Array, PyTree]]:
+    """`risk(loss, params, batch, key)`: the risk in training, and the next state of the model.
+
+    `key` determines what is random, such as dropout; it is not used by a model without a training
+    mode, whose state is None.
+    """
+
+    def risk(
+        loss: Objective, params: PyTree, batch: Examples, key: jax.Array
+    ) -> tuple[jax.Array, PyTree]:
+        if model.training is None:
+            return loss.mean(model.apply(params, batch.inputs), batch.targets), None
+        predictions, state = model.training.apply(params, batch.inputs, batch.state, key)
+        return loss.mean(predictions, batch.targets), state
 
     return risk
 
@@ -56,12 +82,14 @@ def batch_measure(
     """`measure(loss, params, batch)`: the fields of `Evaluation` on one batch."""
 
     def values(loss: Objective, params: PyTree, batch: Examples) -> BatchMeasure:
-        predictions = model.apply(params, batch.inputs)
+        predictions = model.predict(params, batch.inputs, batch.state)
         risk = loss.mean(predictions, batch.targets)
         return BatchMeasure({"risk": risk}, {"predictions": predictions})
 
     def with_gradients(loss: Objective, params: PyTree, batch: Examples) -> BatchMeasure:
-        predictions, pull_back = jax.vjp(lambda p: model.apply(p, batch.inputs), params)
+        predictions, pull_back = jax.vjp(
+            lambda p: model.predict(p, batch.inputs, batch.state), params
+        )
         value = loss.mean_and_slopes(predictions, batch.targets)
         (weights,) = pull_back(value.mean_slopes)
         return BatchMeasure(
@@ -99,13 +127,18 @@ def over_batches(
     count = examples.inputs.shape[0]
     if count <= size:
         return measure(examples)
-    whole = count // size
-    head = jax.tree.map(lambda a: a[: whole * size].reshape(whole, size, *a.shape[1:]), examples)
-    shapes = jax.eval_shape(measure, jax.tree.map(lambda a: a[0], head)).means
+    whole, state = count // size, examples.state
+    rows_of = examples._replace(state=None)  # the state has no axis of examples
+    head = jax.tree.map(lambda a: a[: whole * size].reshape(whole, size, *a.shape[1:]), rows_of)
+
+    def on_batch(batch: Examples) -> BatchMeasure:
+        return measure(batch._replace(state=state))
+
+    shapes = jax.eval_shape(on_batch, jax.tree.map(lambda a: a[0], head)).means
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
     def add(total: dict, batch: Examples) -> tuple[dict, dict]:
-        means, rows = measure(batch)
+        means, rows = on_batch(batch)
         return jax.tree.map(lambda t, m: t + m * (size / count), total, means), rows
 
     total, rows = lax.scan(add, zeros, head)
@@ -113,6 +146,6 @@ def over_batches(
     rest = count - whole * size
     if rest == 0:
         return BatchMeasure(total, rows)
-    means, tail = measure(jax.tree.map(lambda a: a[whole * size :], examples))
+    means, tail = on_batch(jax.tree.map(lambda a: a[whole * size :], rows_of))
     total = jax.tree.map(lambda t, m: t + m * (rest / count), total, means)
     return BatchMeasure(total, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), rows, tail))

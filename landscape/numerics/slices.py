@@ -204,7 +204,7 @@ def _row(
 
 
 def _bytes_per_point(point_measure: PointMeasure, params: PyTree, examples: Examples) -> int:
-    shape = jax.eval_shape(point_measure.model.apply, params, examples.inputs)
+    shape = jax.eval_shape(point_measure.model.predict, params, examples.inputs, examples.state)
     predictions = math.prod(shape.shape) * shape.dtype.itemsize
     return 2 * predictions + _bytes(params) if point_measure.gradients else predictions
 

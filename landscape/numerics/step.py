@@ -9,7 +9,7 @@ import optax
 
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout
-from landscape.numerics.risk import Examples, mean_risk
+from landscape.numerics.risk import Examples, training_risk
 from landscape.parts.models import Model
 
 PyTree = Any
@@ -27,15 +27,21 @@ class StepInputs(Protocol):
     def training(self) -> Examples: ...
     @property
     def order(self) -> jax.Array: ...
+    @property
+    def key(self) -> jax.Array | None: ...
 
 
 class Proposal(NamedTuple):
-    """The step about to be taken: risk and gradient on its batch, the update, optimizer state."""
+    """The step about to be taken: risk and gradient on its batch, update, optimizer, model state.
+
+    `state` is the next state of the model, None for a model without one.
+    """
 
     risk: jax.Array
     gradients: PyTree
     updates: PyTree
     optimizer: optax.OptState
+    state: PyTree = None
 
 
 def proposer(
@@ -43,23 +49,30 @@ def proposer(
     build_optimizer: Callable[[Numbers], optax.GradientTransformation],
     layout: Callable[[PyTree], Layout],
 ) -> Callable[..., Proposal]:
-    """`propose(loss, step, params, optimizer_state, inputs)`: the step from packed parameters."""
-    risk = mean_risk(model)
+    """`propose(loss, step, params, state, optimizer_state, inputs)`: from packed parameters.
+
+    `state` is that of the model. What is random in training depends on the number of the step.
+    """
+    risk = training_risk(model)
 
     def propose(
         loss: Objective,
         step: jax.Array,
         params: PyTree,
+        state: PyTree,
         memory: optax.OptState,
         inputs: StepInputs,
     ) -> Proposal:
         batch = jax.tree.map(lambda a: a[inputs.order[step]], inputs.training)
+        batch = batch._replace(state=state)
+        key = None if inputs.key is None else jax.random.fold_in(inputs.key, step)
         pack, unpack = layout(inputs.params)
-        value, tree = jax.value_and_grad(risk, 1)(loss, unpack(params), batch)
+        differentiate = jax.value_and_grad(risk, 1, has_aux=True)
+        (value, state), tree = differentiate(loss, unpack(params), batch, key)
         gradients = pack(tree)
         optimizer = build_optimizer(inputs.optimizer)
         updates, memory = optimizer.update(gradients, memory, params)
-        return Proposal(value, gradients, updates, memory)
+        return Proposal(value, gradients, updates, memory, state)
 
     return propose
 

@@ -36,6 +36,8 @@ class TrainingInputs(NamedTuple):
     order: `(steps + 1, batch_size)` numbers of training examples, see `draw_order`
     record_at: `(R,)` numbers of updates after which a row is recorded, see `recorded_steps`
     slots: `(R,)` place of each recorded step among the checkpoints, see `checkpoint_slots`
+    state: the initial state of the model, None for a model without a training mode
+    key: of what is random in training, such as dropout; None for a model without a training mode
     """
 
     optimizer: Numbers
@@ -45,6 +47,15 @@ class TrainingInputs(NamedTuple):
     order: jax.Array
     record_at: jax.Array
     slots: jax.Array
+    state: PyTree = None
+    key: jax.Array | None = None
+
+
+class Variables(NamedTuple):
+    """Parameters, and the state of the model that belongs to them: None without one."""
+
+    params: PyTree
+    state: PyTree = None
 
 
 class Counts(NamedTuple):
@@ -58,7 +69,8 @@ class Counts(NamedTuple):
 class TrainState(NamedTuple):
     """The state of training; `diverged` freezes it at the last finite parameters.
 
-    `params` and `update` are vectors if the optimizer is elementwise, see `trainer`.
+    `params` and `update` are vectors if the optimizer is elementwise, see `trainer`. `state` is
+    that of the model.
     """
 
     step: jax.Array
@@ -67,20 +79,26 @@ class TrainState(NamedTuple):
     optimizer: optax.OptState
     counts: Counts
     diverged: jax.Array
+    state: PyTree = None
+
+    @property
+    def variables(self) -> Variables:
+        """The parameters and the state of the model."""
+        return Variables(self.params, self.state)
 
 
 class Trained(NamedTuple):
-    """The last finite parameters, whether training diverged at `step`, and the recorded rows.
+    """The last finite variables, whether training diverged at `step`, and the recorded rows.
 
-    `update` is the last step taken, zero if none was; `best` are the parameters at the recorded
-    step with the best primary metric; `checkpoints` are the parameters at the recorded steps that
+    `update` is the last step taken, zero if none was; `best` are the variables at the recorded
+    step with the best primary metric; `checkpoints` are the variables at the recorded steps that
     have a slot, with a leading axis.
     """
 
-    params: PyTree
+    last: Variables
     update: PyTree
-    best: PyTree
-    checkpoints: PyTree
+    best: Variables
+    checkpoints: Variables
     step: jax.Array
     diverged: jax.Array
     rows: dict[str, jax.Array]
@@ -92,7 +110,7 @@ class Carry(NamedTuple):
     state: TrainState
     rows: dict[str, jax.Array]
     best: Best
-    checkpoints: PyTree
+    checkpoints: Variables
 
 
 class Loop(NamedTuple):
@@ -144,9 +162,19 @@ def _finish(carry: Carry, inputs: TrainingInputs) -> Trained:
     shapes = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape[runs:], leaf.dtype), inputs.params
     )
-    packed = state.params, state.update, best.params, checkpoints
-    params, update, best_params, checkpoints = (as_tree(part, shapes) for part in packed)
-    return Trained(params, update, best_params, checkpoints, state.step, state.diverged, rows)
+
+    def unpacked(variables: Variables) -> Variables:
+        return Variables(as_tree(variables.params, shapes), variables.state)
+
+    return Trained(
+        last=unpacked(state.variables),
+        update=as_tree(state.update, shapes),
+        best=unpacked(best.variables),
+        checkpoints=unpacked(checkpoints),
+        step=state.step,
+        diverged=state.diverged,
+        rows=rows,
+    )
 
 
 def _next_stride(stride: int, seconds: float) -> int:
@@ -188,7 +216,7 @@ def trainer(
     propose = proposer(model, build_optimizer, layout)
 
     def next_step(loss: Objective, state: TrainState, inputs: TrainingInputs) -> Proposal:
-        return propose(loss, state.step, state.params, state.optimizer, inputs)
+        return propose(loss, state.step, state.params, state.state, state.optimizer, inputs)
 
     def begin(loss: Objective, inputs: TrainingInputs) -> Carry:
         zero = jnp.zeros((), jnp.int32)
@@ -200,12 +228,14 @@ def trainer(
             optimizer=build_optimizer(inputs.optimizer).init(params),
             counts=Counts(zero, zero, zero),
             diverged=jnp.array(False),
+            state=inputs.state,
         )
         shapes = jax.eval_shape(
             lambda s: measure(loss, s, next_step(loss, s, inputs), inputs), state
         )
         rows = _zeros(len(inputs.record_at), shapes)
-        return Carry(state, rows, first_best(params), _zeros(recording.checkpoints, params))
+        checkpoints = _zeros(recording.checkpoints, state.variables)
+        return Carry(state, rows, first_best(state.variables), checkpoints)
 
     def advance(
         loss: Objective, carry: Carry, first: jax.Array, end: jax.Array, inputs: TrainingInputs
@@ -222,10 +252,10 @@ def trainer(
                 return _put(rows, place, row), score(recording, row)
 
             rows, value = lax.cond(place < count, record, lambda: (rows, nothing))
-            best = better(best, value, state.params)
+            best = better(best, value, state.variables)
             if recording.checkpoints:
                 slot = jnp.where(place < count, inputs.slots[place], recording.checkpoints)
-                checkpoints = _put(checkpoints, slot, state.params)
+                checkpoints = _put(checkpoints, slot, state.variables)
             state = lax.cond(
                 number < last, lambda: _take(recording, state, proposal), lambda: state
             )
@@ -241,10 +271,10 @@ def trainer(
 
 def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainState:
     """Returns the state after the proposed step, or the frozen state if it is not finite."""
-    value, gradients, updates, memory = proposal
+    value, gradients, updates, memory, model_state = proposal
     params = optax.apply_updates(state.params, updates)
     counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
-    taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged)
+    taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged, model_state)
     finite = jnp.isfinite(value) & all_finite(gradients) & all_finite(params)
     frozen = state._replace(diverged=jnp.array(True))
     goes_on = finite & ~state.diverged
@@ -262,7 +292,7 @@ def _row_measure(
     ) -> dict[str, jax.Array]:
         unpack = layout(inputs.params).unpack
         params = unpack(state.params)
-        evaluation = evaluate(loss, params, inputs.evaluation)
+        evaluation = evaluate(loss, params, inputs.evaluation._replace(state=state.state))
         snapshot = Snapshot(
             predictions=evaluation.predictions,
             targets=inputs.evaluation.targets,

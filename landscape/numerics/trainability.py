@@ -36,6 +36,7 @@ class _State(NamedTuple):
     """The state of one cell; `diverged` freezes it at the last finite parameters."""
 
     params: PyTree
+    state: PyTree
     optimizer: optax.OptState
     diverged: jax.Array
 
@@ -69,31 +70,34 @@ def cell_trainer(
         pack, unpack = layout(inputs.params)
 
         def step(number: jax.Array, state: _State) -> _State:
-            proposal = propose(loss, number, state.params, state.optimizer, inputs)
+            variables = state.params, state.state
+            proposal = propose(loss, number, *variables, state.optimizer, inputs)
             params = optax.apply_updates(state.params, proposal.updates)
             finite = (
                 jnp.isfinite(proposal.risk) & all_finite(proposal.gradients) & all_finite(params)
             )
             goes_on = finite & ~state.diverged
-            taken = _State(params, proposal.optimizer, state.diverged)
+            taken = _State(params, proposal.state, proposal.optimizer, state.diverged)
             frozen = state._replace(diverged=jnp.array(True))
             return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
 
         params = pack(inputs.params)
         memory = build_optimizer(inputs.optimizer).init(params)
-        state = _State(params, memory, jnp.array(False))
+        state = _State(params, inputs.state, memory, jnp.array(False))
         state = lax.fori_loop(0, len(inputs.order) - 1, step, state)
-        return unpack(state.params), state.diverged
+        return unpack(state.params), state.state, state.diverged
 
     def final(
         loss: Objective, rate: jax.Array, scale: jax.Array, inputs: TrainingInputs
     ) -> jax.Array:
-        params, diverged = train(loss, rate, scale, inputs)
+        params, state, diverged = train(loss, rate, scale, inputs)
 
         def predict(batch: Examples) -> BatchMeasure:
-            return BatchMeasure({}, {"predictions": model.apply(params, batch.inputs)})
+            predictions = model.predict(params, batch.inputs, batch.state)
+            return BatchMeasure({}, {"predictions": predictions})
 
-        predictions = over_batches(predict, inputs.evaluation, evaluation_batch).rows["predictions"]
+        examples = inputs.evaluation._replace(state=state)
+        predictions = over_batches(predict, examples, evaluation_batch).rows["predictions"]
         values = metric(Snapshot(predictions, inputs.evaluation.targets))
         return jnp.where(diverged, jnp.nan, next(iter(values.values())))
 

@@ -16,6 +16,7 @@ from landscape.errors import first_line
 from landscape.numerics import hoist
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.risk import Examples
+from landscape.numerics.train import Variables
 from landscape.run.plan import across_key, across_missing, done
 from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
@@ -33,12 +34,13 @@ class FinishedRun(NamedTuple):
 
     run: Run
     program: Program
-    trained: PyTree
-    initial: PyTree
+    trained: Variables
+    initial: Variables
 
-    def predict(self, params: PyTree, examples: Examples) -> jax.Array:
+    def predict(self, variables: Variables, examples: Examples) -> jax.Array:
         """Returns the predictions of the run's model."""
-        return self.program.instruments.predict(params, examples)
+        at_state = examples._replace(state=variables.state)
+        return self.program.instruments.predict(variables.params, at_state)
 
     def risk_of(self, predictions: jax.Array, examples: Examples) -> float:
         """Returns the risk of any model's predictions under the run's loss."""
@@ -160,6 +162,7 @@ def _between(
 ) -> list[InterpolationRecord]:
     """Measures risk and metric on the straight line between two solutions.
 
+    The state of a model, such as batch statistics, lies on the straight line between theirs too.
     The risk is measured under the loss and on the evaluation set of either end (`sets`): two seeds
     have sets of their own, and each end's risk is then the one that its run recorded.
     """
@@ -174,15 +177,15 @@ def _interpolated(
     coordinates: np.ndarray,
 ) -> InterpolationRecord:
     first, second = pair
-    direction = jax.tree.map(lambda a, b: b - a, first.trained, second.trained)
+    direction = jax.tree.map(_step, first.trained, second.trained)
     ends = list(zip(pair, sets, strict=True))
     risks: dict[str, list[float]] = {end.run.id: [] for end in pair}
     metrics = []
     for coordinate in coordinates:
-        params = _displaced(first.trained, (direction,), jnp.asarray([coordinate]))
+        variables = _displaced(first.trained, (direction,), jnp.asarray([coordinate]))
         scores = []
         for end, examples in ends:
-            predictions = end.predict(params, examples)
+            predictions = end.predict(variables, examples)
             risks[end.run.id].append(end.risk_of(predictions, examples))
             scores.append(end.metric_of(predictions, examples))
         metrics.append(float(np.mean(scores)))
@@ -202,10 +205,16 @@ def _interpolated(
     )
 
 
+def _step(start: jax.Array, end: jax.Array) -> jax.Array:
+    """Returns the way between two arrays: zero for counters, which stay those of the start."""
+    is_float = jnp.issubdtype(start.dtype, jnp.floating)
+    return end - start if is_float else jnp.zeros_like(start)
+
+
 def _drop(end: FinishedRun, examples: Examples) -> float:
     """Returns how far training decreased the risk on these examples; NaN if it did not."""
     before, after = (
-        end.risk_of(end.predict(params, examples), examples)
-        for params in (end.initial, end.trained)
+        end.risk_of(end.predict(variables, examples), examples)
+        for variables in (end.initial, end.trained)
     )
     return before - after if before > after else math.nan

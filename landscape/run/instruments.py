@@ -106,7 +106,8 @@ def build_instruments(
 def _predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], jax.Array]:
     def predict(params: PyTree, examples: Examples) -> jax.Array:
         def measure(batch: Examples) -> BatchMeasure:
-            return BatchMeasure({}, {"predictions": model.apply(params, batch.inputs)})
+            predictions = model.predict(params, batch.inputs, batch.state)
+            return BatchMeasure({}, {"predictions": predictions})
 
         return over_batches(measure, examples, batch_size).rows["predictions"]
 

@@ -122,7 +122,10 @@ def _activations(run: Run, model: Model, data: Dataset, shapes: Any) -> Need:
     batch = max(run.batch_size, tested, *evaluation_batch_sizes(run, data))
     name = f"model `{run.model.name}`"
     example = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
-    program = guarded(lambda: jax.make_jaxpr(model.apply)(shapes, example), name, model.apply)
+    state = guarded(lambda: jax.eval_shape(model.init_state, jax.random.key(0)), name, model.init)
+    program = guarded(
+        lambda: jax.make_jaxpr(model.predict)(shapes, example, state), name, model.apply
+    )
     sizes = [
         math.prod(variable.aval.shape) * variable.aval.dtype.itemsize
         for equation in program.eqns

@@ -193,13 +193,14 @@ def _training(run: Run, inputs: TrainingInputs, trained: Trained) -> Training:
     has_slot = np.asarray(inputs.slots) < checkpoint_count(run)
     training = Training(
         initial=inputs.params,
-        trained=trained.params,
+        trained=trained.last.params,
         update=trained.update,
-        best=trained.best,
-        checkpoints=trained.checkpoints,
+        best=trained.best.params,
+        checkpoints=trained.checkpoints.params,
         checkpoint_steps=np.asarray(inputs.record_at, int)[has_slot],
         trace=trace,
         diverged_step=None,
+        states=_states(inputs, trained),
     )
     if not bool(trained.diverged):
         return training
@@ -211,6 +212,18 @@ def _training(run: Run, inputs: TrainingInputs, trained: Trained) -> Training:
         # A checkpoint after the divergence repeats the last finite parameters.
         checkpoint_steps=np.minimum(training.checkpoint_steps, step),
     )
+
+
+def _states(inputs: TrainingInputs, trained: Trained) -> dict[str, PyTree]:
+    """Returns the states of the model by the names of `Training`; empty without a training mode."""
+    if inputs.key is None:
+        return {}
+    return {
+        "initial": inputs.state,
+        "trained": trained.last.state,
+        "best": trained.best.state,
+        "checkpoints": trained.checkpoints.state,
+    }
 
 
 def _trained_together(folder: Path) -> int | None:
@@ -265,11 +278,8 @@ def _curvature(
 def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
     training = point.training
     for number, step in enumerate(training.checkpoint_steps.tolist()):
-        params = jax.tree.map(lambda leaf, number=number: leaf[number], training.checkpoints)
-        yield (
-            MeasuredPoint(point.run, point.program, training, point.examples, "trained", params),
-            step,
-        )
+        at = point.run, point.program, training, point.examples, "trained", number
+        yield MeasuredPoint(*at), step
 
 
 def _summary(

@@ -103,7 +103,9 @@ def check_predictions(
 ) -> jax.Array:
     """Returns the model's predictions; raises UserError if their shape does not fit the task."""
     predictions = guarded(
-        lambda: jit_once(model.apply)(params, examples.inputs), f"model `{name}`", model.apply
+        lambda: jit_once(model.predict)(params, examples.inputs, examples.state),
+        f"model `{name}`",
+        model.apply,
     )
     batch = len(examples.targets)
     expected: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)

@@ -28,6 +28,7 @@ from landscape.run.training_inputs import (
     checkpoint_count,
     evaluation_batch_sizes,
     initial_params,
+    initial_state,
 )
 
 PyTree = Any
@@ -83,7 +84,7 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
 
     Raises UserError if loss, model and dataset do not fit.
     """
-    batch = _first_batch(run, data)
+    batch = _first_batch(run, data)._replace(state=initial_state(run, model))
     predictions = preflight.check_predictions(
         model, run.model.name, initial_params(run, model), batch, data.task, data.outputs
     )
@@ -259,8 +260,8 @@ def _first_batch(run: Run, data: Dataset) -> Examples:
 
 def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:
     """Returns the shapes of the parameters and of the predictions."""
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    return params, jax.eval_shape(model.apply, params, examples.inputs)
+    params, state = (jax.eval_shape(f, jax.random.key(0)) for f in (model.init, model.init_state))
+    return params, jax.eval_shape(model.predict, params, examples.inputs, state)
 
 
 def _build_metrics(run: Run, task: str) -> list[Metric]:

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from landscape.config import Run
+from landscape.numerics.train import Variables
 from landscape.parts.models import Model
 from landscape.run.measurements import Training
 from landscape.run.training_inputs import checkpoint_count
@@ -15,19 +16,24 @@ from landscape.storage import array_files, array_limits, store
 PyTree = Any
 # The trees of parameters in `params.safetensors`, each under its name.
 _TREES = ("initial", "trained", "update", "best")
+# Where the files hold the state of the model that belongs to the parameters of a name.
+_STATE = "state/"
 _HEADER = 4096  # bytes that the description of a tensor in a file takes at most
 
 
 def training_files(training: Training) -> dict[str, bytes]:
     """Returns the files of a training by name: trace, parameters and checkpoints."""
     trees = {name: getattr(training, name) for name in _TREES}
+    states = dict(training.states)
+    checkpoint_states = states.pop("checkpoints", {})
     files = {
         "trace.parquet": array_files.trace_bytes(training.trace),
-        "params.safetensors": array_files.tensors_bytes(_tensors(trees)),
+        "params.safetensors": array_files.tensors_bytes(_tensors(trees) | _states(states)),
     }
     if len(training.checkpoint_steps):
         files["checkpoints.safetensors"] = array_files.checkpoints_bytes(
-            training.checkpoint_steps, _tensors(training.checkpoints)
+            training.checkpoint_steps,
+            _tensors(training.checkpoints) | _states(checkpoint_states),
         )
     return files
 
@@ -47,13 +53,17 @@ def read_training(run: Run, model: Model, folder: Path) -> Training | None:
 
 
 def _read_training(run: Run, model: Model, folder: Path) -> Training:
-    like = _shapes(model)
-    tensors = array_files.read_params(folder, _most_bytes(like, len(_TREES)))
+    like, state = _shapes(model)
+    tensors = array_files.read_params(folder, _most_bytes((like, state), len(_TREES)))
+    ends = {} if state is None else {"initial": state, "trained": state, "best": state}
+    states = {n: _restore(like, tensors, f"{_STATE}{n}/") for n, like in ends.items()}
     steps, checkpoints = np.zeros(0, int), like
     if run.checkpoints:
         count = checkpoint_count(run)
-        steps, named = array_files.read_checkpoints(folder, _most_bytes(like, count))
+        steps, named = array_files.read_checkpoints(folder, _most_bytes((like, state), count))
         checkpoints = _restore(like, named, "", axes=1)
+        if state is not None:
+            states["checkpoints"] = _restore(state, named, _STATE, axes=1)
     stored_trace = array_files.read_trace(folder, array_limits.most_rows(run))
     trace = {name: column.to_numpy() for name, column in stored_trace.items()}
     last = int(trace["step"][-1])
@@ -66,14 +76,20 @@ def _read_training(run: Run, model: Model, folder: Path) -> Training:
         checkpoint_steps=steps,
         trace=trace,
         diverged_step=last if last < run.steps else None,
+        states=states,
     )
 
 
-def read_ends(model: Model, folder: Path) -> tuple[PyTree, PyTree]:
-    """Returns the trained and the initial parameters of a finished run."""
-    like = _shapes(model)
-    tensors = array_files.read_params(folder, _most_bytes(like, len(_TREES)))
-    return _restore(like, tensors, "trained/"), _restore(like, tensors, "initial/")
+def read_ends(model: Model, folder: Path) -> tuple[Variables, Variables]:
+    """Returns the trained and the initial variables of a finished run."""
+    like, state = _shapes(model)
+    tensors = array_files.read_params(folder, _most_bytes((like, state), len(_TREES)))
+
+    def end(name: str) -> Variables:
+        params = _restore(like, tensors, f"{name}/")
+        return Variables(params, _restore(state, tensors, f"{_STATE}{name}/"))
+
+    return end("trained"), end("initial")
 
 
 def _most_bytes(like: PyTree, count: int) -> int:
@@ -82,8 +98,14 @@ def _most_bytes(like: PyTree, count: int) -> int:
     return count * sum(leaf.size * leaf.dtype.itemsize + _HEADER for leaf in leaves) + _HEADER
 
 
-def _shapes(model: Model) -> PyTree:
-    return jax.eval_shape(model.init, jax.random.key(0))
+def _shapes(model: Model) -> tuple[PyTree, PyTree]:
+    """Returns the shapes of the parameters and of the state of a model."""
+    key = jax.random.key(0)
+    return jax.eval_shape(model.init, key), jax.eval_shape(model.init_state, key)
+
+
+def _states(trees: PyTree) -> dict[str, np.ndarray]:
+    return {f"{_STATE}{name}": array for name, array in _tensors(trees).items()}
 
 
 def _tensors(tree: PyTree) -> dict[str, np.ndarray]:

@@ -32,6 +32,11 @@ def initial_params(run: Run, model: Model) -> PyTree:
     return params if factor == 1 else scale_weights(model, params, factor)
 
 
+def initial_state(run: Run, model: Model) -> PyTree:
+    """Returns the state that belongs to `initial_params`; None for a model without one."""
+    return model.init_state(seed_key(run.seed, "initial parameters"))
+
+
 def checkpoint_count(run: Run) -> int:
     """Returns how many checkpoints a run keeps: as configured, at most one per recorded step."""
     return min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
@@ -78,4 +83,6 @@ def training_inputs(
         order=order,
         record_at=jax.device_put(np.asarray(record_at, np.int32)),
         slots=jax.device_put(np.asarray(slots, np.int32)),
+        state=initial_state(run, model),
+        key=None if model.training is None else seed_key(run.seed, "training mode"),
     )

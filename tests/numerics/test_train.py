@@ -118,7 +118,7 @@ def test_every_recorded_row_is_that_of_a_numpy_loop():
         np.testing.assert_allclose(trained.rows["update"][row], -0.05 * slope, rtol=1e-3, atol=1e-6)
         everywhere = np.mean((INPUTS.astype(float) @ w - TARGETS) ** 2)
         np.testing.assert_allclose(trained.rows["risk/evaluation"][row], everywhere, rtol=1e-4)
-    np.testing.assert_allclose(trained.params["w"], path[20][0], rtol=1e-5)
+    np.testing.assert_allclose(trained.last.params["w"], path[20][0], rtol=1e-5)
     assert not trained.diverged
 
 
@@ -135,8 +135,8 @@ def test_training_freezes_at_the_last_finite_parameters():
             w, step = moved, step + 1
     assert trained.diverged
     assert int(trained.step) == step
-    assert np.isfinite(trained.params["w"]).all()
-    np.testing.assert_allclose(trained.params["w"], w, rtol=1e-2)
+    assert np.isfinite(trained.last.params["w"]).all()
+    np.testing.assert_allclose(trained.last.params["w"], w, rtol=1e-2)
     assert trained.rows["step"].tolist() == [min(s, step) for s in range(41)]
 
 
@@ -206,9 +206,9 @@ def test_checkpoints_and_the_last_step_are_those_of_the_path():
     seen = np.asarray(trained.rows["seen"])
     steps = np.asarray(trained.rows["step"])
     assert steps.tolist() == [0, 6, 12, 18, 20]
-    np.testing.assert_array_equal(trained.checkpoints["w"], seen[[0, 2, 4]])
+    np.testing.assert_array_equal(trained.checkpoints.params["w"], seen[[0, 2, 4]])
     _, before = train(steps=19, every=19)
-    last = np.asarray(trained.params["w"], float) - np.asarray(before.params["w"], float)
+    last = np.asarray(trained.last.params["w"], float) - np.asarray(before.last.params["w"], float)
     np.testing.assert_allclose(trained.update["w"], last, rtol=1e-3, atol=1e-7)
     assert np.abs(last).max() > 1e-5
 
@@ -224,7 +224,7 @@ def test_the_parameters_of_the_best_recorded_step_are_kept(higher):
     column = np.asarray(trained.rows["third"], float)
     row = int(column.argmax() if higher else column.argmin())
     assert 0 < row < len(column) - 1
-    np.testing.assert_array_equal(trained.best["w"], trained.rows["seen"][row])
+    np.testing.assert_array_equal(trained.best.params["w"], trained.rows["seen"][row])
     assert best_row(column, higher) == row
 
 
@@ -249,7 +249,7 @@ def test_the_best_row_is_the_first_with_the_best_finite_value(column, higher, ro
     for number, value in enumerate(column):
         latest = score(recording, {"metric": jnp.float32(value)})
         best = better(best, latest, jnp.float32(number))
-    assert int(best.params) == row
+    assert int(best.variables) == row
 
 
 def layers_seen(snapshot):
@@ -291,7 +291,7 @@ def test_training_with_one_vector_is_that_of_optax_with_the_tree(elementwise):
         close(trained.rows["in"][row], params["in"]["w"])
         close(trained.rows["bias"][row], gradients["in"]["b"])
         close(trained.rows["out"][row], updates["out"])
-    jax.tree.map(close, trained.params, path[7][0])
+    jax.tree.map(close, trained.last.params, path[7][0])
     jax.tree.map(close, trained.update, path[6][2])
     ends = jax.tree.map(lambda *leaves: np.stack(leaves), start, path[7][0])
-    jax.tree.map(close, trained.checkpoints, ends)
+    jax.tree.map(close, trained.checkpoints.params, ends)

@@ -48,7 +48,7 @@ def gauss_newton_product(model: Model, *, batch_size: int) -> LossProduct:
 
     def on_batch(loss: Objective, params: PyTree, vector: PyTree, batch: Examples) -> PyTree:
         def apply(p: PyTree) -> jax.Array:
-            return model.apply(p, batch.inputs)
+            return model.predict(p, batch.inputs, batch.state)
 
         def mean_loss(predictions: jax.Array) -> jax.Array:
             return loss.mean(predictions, batch.targets)

@@ -3,5 +3,5 @@
 Tables have shape `(features,)`, images are channels-first `(channels, height, width)`.
 """
 
-from landscape.parts.models._build import Model
+from landscape.parts.models._build import Model, TrainingMode
 from landscape.parts.models._initialization import scale_weights

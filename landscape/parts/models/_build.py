@@ -29,23 +29,51 @@ PyTree = Any
 Activation = Callable[[jax.Array], jax.Array]
 
 
+class TrainingMode(NamedTuple):
+    """How a model is trained whose predictions differ in training, as by dropout.
+
+    `init(key)`: the state, such as batch statistics, that belongs to the parameters of that key.
+    `apply(params, inputs, state, key)`: predictions in training, and the next state, a pytree with
+    the structure, shapes and dtypes of the one before.
+    `recompute(params, inputs, state)`: predictions with the statistics of this batch in place of
+    those in the state, without dropout; None if there are no batch statistics.
+    """
+
+    init: Callable[[jax.Array], PyTree]
+    apply: Callable[[PyTree, jax.Array, PyTree, jax.Array], tuple[jax.Array, PyTree]]
+    recompute: Callable[[PyTree, jax.Array, PyTree], jax.Array] | None = None
+
+
 class Model(NamedTuple):
     """Pure functions of a network; `batch` is the leading axis of inputs and predictions.
 
     `init(key)`: parameters, the same for the same key.
     `apply(params, inputs)`: raw predictions (logits): `(batch,)` for one output, else
-    `(batch, outputs)`; `(batch, height, width)` for segmentation.
+    `(batch, outputs)`; `(batch, height, width)` for segmentation. With a `training` mode it is
+    `apply(params, inputs, state)`, the predictions in evaluation.
     `filter_axes(params)`: a pytree like `params` with the axis of each weight that counts its
     filters (output units), None for biases and normalization parameters. Read it as
     `jax.tree.map(f, params, axes)`, parameters first, so that None is not taken for an empty tree.
     `twice_differentiable`: whether the predictions have second derivatives in the parameters
     everywhere; None if unknown.
+    `training`: how a model with batch statistics or dropout is trained; None for other models.
     """
 
     init: Callable[[jax.Array], PyTree]
-    apply: Callable[[PyTree, jax.Array], jax.Array]
+    apply: Callable[..., jax.Array]
     filter_axes: Callable[[PyTree], PyTree]
     twice_differentiable: bool | None = None
+    training: TrainingMode | None = None
+
+    def init_state(self, key: jax.Array) -> PyTree:
+        """Returns the state that belongs to `init(key)`; None for a model without one."""
+        return None if self.training is None else self.training.init(key)
+
+    def predict(self, params: PyTree, inputs: jax.Array, state: PyTree = None) -> jax.Array:
+        """Returns the predictions in evaluation."""
+        if self.training is None:
+            return self.apply(params, inputs)
+        return self.apply(params, inputs, state)
 
 
 def assemble(

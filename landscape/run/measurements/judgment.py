@@ -45,16 +45,17 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
         values = instruments.metrics_of(predictions, examples)
         return {name: float(values[name]) for name in program.metrics}
 
-    def measured(params: PyTree) -> dict[str, float]:
-        return metrics(instruments.predict(params, examples))
+    def measured(name: str) -> dict[str, float]:
+        at_state = examples._replace(state=training.states.get(name))
+        return metrics(instruments.predict(getattr(training, name), at_state))
 
-    test, initial = measured(training.trained), measured(training.initial)
+    test, initial = measured("trained"), measured("initial")
     is_last = best_number(program, training) == len(training.trace["step"]) - 1
     constant = "mean" if data.task == "regression" else "majority_class"
     primary = program.metrics[0]
     return Judgment(
         test=test,
-        test_at_best=test if is_last else measured(training.best),
+        test_at_best=test if is_last else measured("best"),
         test_initial=initial,
         baselines={
             constant: metrics(_constant_predictions(data, examples))[primary],

@@ -1,6 +1,8 @@
 """A point in parameter space with lazily computed measurements."""
 
 import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +25,8 @@ class Training(NamedTuple):
 
     `best` are the parameters at the recorded step with the best primary metric.
     `checkpoints` has a leading axis; checkpoint i was taken after `checkpoint_steps[i]` updates.
+    `states` holds the state of the model that belongs to each: `initial`, `trained`, `best`,
+    `checkpoints`; it is empty for a model without one.
     """
 
     initial: PyTree
@@ -33,6 +37,7 @@ class Training(NamedTuple):
     checkpoint_steps: np.ndarray
     trace: dict[str, np.ndarray]
     diverged_step: int | None
+    states: Mapping[str, PyTree] = MappingProxyType({})
 
     def risk(self, end: str) -> float:
         """Returns the recorded risk on the evaluation set at an end of the path."""
@@ -47,8 +52,8 @@ class Training(NamedTuple):
 class MeasuredPoint:
     """A point of a run and its measurements, each computed once, on first use.
 
-    `params` are those of the `end` of training, `trained` or `initial`, unless a checkpoint's are
-    passed.
+    Its parameters are those of the `end` of training, `trained` or `initial`, or those of the
+    checkpoint of a number. The state of the model is the one that belongs to them.
     """
 
     def __init__(
@@ -58,11 +63,15 @@ class MeasuredPoint:
         training: Training,
         examples: Examples,
         end: str,
-        params: PyTree = None,
+        checkpoint: int | None = None,
     ) -> None:
-        self.run, self.program, self.examples, self.end = run, program, examples, end
-        self.training = training
-        self.params = getattr(training, end) if params is None else params
+        self.run, self.program, self.training, self.end = run, program, training, end
+        name = end if checkpoint is None else "checkpoints"
+        variables = getattr(training, name), training.states.get(name)
+        if checkpoint is not None:
+            variables = jax.tree.map(lambda leaf: leaf[checkpoint], variables)
+        self.params, state = variables
+        self.examples = examples._replace(state=state)
         self.extremes = functools.cache(self._extremes)
 
     @functools.cached_property
