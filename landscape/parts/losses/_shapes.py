@@ -11,9 +11,7 @@ def matched(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.
     predictions, targets = jnp.asarray(predictions), jnp.asarray(targets)
     if predictions.shape != targets.shape:
         raise _unexpected(predictions, targets, "the same shape")
-    if not jnp.issubdtype(predictions.dtype, jnp.floating):
-        raise UserError(f"predictions are {predictions.dtype}; expected floating-point numbers")
-    return predictions, targets.astype(predictions.dtype)
+    return _floating(predictions), targets.astype(predictions.dtype)
 
 
 def matched_classes(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -33,6 +31,64 @@ def matched_images(logits: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.
     if logits.ndim != 3:
         raise _unexpected(logits, masks, "(batch, height, width)")
     return logits, masks
+
+
+def matched_head(
+    predictions: jax.Array, targets: jax.Array, columns: str
+) -> tuple[jax.Array, jax.Array]:
+    """Returns floating-point predictions `(batch, columns)` and targets `(batch,)` of their dtype.
+
+    Raises UserError if the shapes differ; `columns` describes the columns in its message.
+    """
+    predictions, targets = _floating(predictions), jnp.asarray(targets)
+    if predictions.ndim != 2 or predictions.shape[:1] != targets.shape:
+        expected = f"predictions (batch, {columns}) and targets (batch,)"
+        raise _unexpected(predictions, targets, expected)
+    return predictions, targets.astype(predictions.dtype)
+
+
+def matched_labels(
+    predictions: jax.Array, labels: jax.Array, shape: str
+) -> tuple[jax.Array, jax.Array]:
+    """Returns predictions of `shape`, such as `batch, classes`, and labels without the last axis.
+
+    Raises UserError if the shapes differ, or if the labels are not integers.
+    """
+    predictions, labels = _floating(predictions), jnp.asarray(labels)
+    leading = ", ".join(shape.split(", ")[:-1])
+    if predictions.ndim != len(shape.split(", ")) or predictions.shape[:-1] != labels.shape:
+        leading += "," if "," not in leading else ""
+        raise _unexpected(predictions, labels, f"predictions ({shape}) and labels ({leading})")
+    if not jnp.issubdtype(labels.dtype, jnp.integer) and labels.dtype != jnp.bool_:
+        raise UserError(
+            f"targets are {labels.dtype}; expected integer labels",
+            hint="convert them: `labels.astype(int)`",
+        )
+    return predictions, labels.astype(jnp.int32)
+
+
+def matched_rows(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """As `matched`, for one number per example: `(batch,)`."""
+    predictions, targets = matched(predictions, targets)
+    if predictions.ndim != 1:
+        raise _unexpected(predictions, targets, "(batch,)")
+    return predictions, targets
+
+
+def matched_field(name: str, values: jax.Array, targets: jax.Array) -> jax.Array:
+    """Returns a further array of the examples; raises UserError if it is not shaped as targets."""
+    values = jnp.asarray(values)
+    if values.shape != jnp.shape(targets):
+        shapes = f"`{name}` has shape {values.shape}, targets {jnp.shape(targets)}"
+        raise UserError(f"{shapes}; expected the same shape")
+    return values
+
+
+def _floating(predictions: jax.Array) -> jax.Array:
+    predictions = jnp.asarray(predictions)
+    if not jnp.issubdtype(predictions.dtype, jnp.floating):
+        raise UserError(f"predictions are {predictions.dtype}; expected floating-point numbers")
+    return predictions
 
 
 def _unexpected(

@@ -2,92 +2,56 @@
 
 import inspect
 import re
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loss_cases import (
+    LABELS,
+    LOSSES,
+    NUMBERS,
+    SHAPES,
+    VARIANTS,
+    Case,
+    every_case,
+    every_loss,
+    right_and_wrong,
+    shapes,
+)
 
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
-from landscape.parts.losses import binary, multiclass, regression, segmentation
 
-MODULES = (regression, binary, multiclass, segmentation)
-SHAPES = {
-    "regression": [(6,), (6, 3)],
-    "binary": [(6,), (6, 3)],
-    "multiclass": [(6, 4)],
-    "segmentation": [(6, 5, 4)],
+# Tasks and losses whose value has the shape of the predictions, one number per example or one per
+# batch.
+ELEMENTWISE = {
+    *("regression", "binary", "multilabel", "boxes/smooth_l1", "ranking/pointwise_squared_error"),
+    *("segmentation/sigmoid_cross_entropy", "segmentation/focal"),
 }
-PIXELWISE = {"segmentation/sigmoid_cross_entropy", "segmentation/focal"}
+PER_BATCH = {"embedding", "ranking", "survival", "multilabel/soft_macro_f1"}
 # Piecewise constant by design: nothing to descend.
 FLAT = {"binary/zero_one", "multiclass/zero_one", "segmentation/hard_dice"}
 # exp(100) is above the largest float32: inf is the honest value, NaN would not be.
 OVERFLOWS = {"binary/exponential"}
-# Options under which the formula is another one than under the defaults.
-VARIANTS = {
-    "regression/huber": [{"delta": 0.3}],
-    "regression/quantile": [{"level": 0.9}],
-    "regression/barron": [
-        {"alpha": alpha, "scale": 0.7}
-        for alpha in (2, 2 - 1e-7, 2.5, 0.5, 1e-12, 0.0, -1e-3, -2.0, -1e5, -np.inf)
-    ],
-    "binary/focal": [{"gamma": 0.0}, {"gamma": 0.5, "alpha": 0.25}],
-    "multiclass/softmax_cross_entropy": [{"label_smoothing": 0.2}],
-    "multiclass/focal": [{"gamma": 0.0}, {"gamma": 0.5}],
-    "multiclass/logsumexp_margin": [{"temperature": 0.1}],
-    "multiclass/generalized_cross_entropy": [{"q": 1.0}, {"q": 1e-6}],
-    "segmentation/focal_tversky": [{"gamma": 0.5}, {"gamma": 3.0}],
-    "segmentation/focal": [{"gamma": 0.5, "alpha": 0.25}],
-}
+# The gradient is not that of the value by design: a factor counts as a constant.
+CONSTANT_FACTOR = {"distribution/beta_nll", "boxes/ciou"}
+# Values at different scales are not comparable by design.
+NOT_COMPARABLE = {"distribution/beta_nll"}
 
 
-def public_functions(module):
-    return {
-        name: function
-        for name, function in vars(module).items()
-        if inspect.isfunction(function)
-        and function.__module__ == module.__name__
-        and not name.startswith("_")
-    }
+def kind(name):
+    """The first of the sets that names a loss, by itself or by its task."""
+    for names in (name, name.split("/")[0]):
+        for label, members in (("element", ELEMENTWISE), ("batch", PER_BATCH)):
+            if names in members:
+                return label
+    return "position" if name.startswith("sequence") else "example"
 
 
-LOSSES = {
-    f"{module.__name__.rsplit('.', 1)[1]}/{name}": function
-    for module in MODULES
-    for name, function in public_functions(module).items()
-}
-
-
-def cases():
-    for name, loss in LOSSES.items():
-        shapes = SHAPES[name.split("/")[0]]
-        pairs = [({}, shape) for shape in shapes]
-        pairs += [(options, shapes[-1]) for options in VARIANTS.get(name, [])]
-        for options, shape in pairs:
-            given = partial(loss, **options)
-            yield pytest.param(name, given, shape, id=f"{name}-{options}-{shape}")
-
-
-CASES = list(cases())
-every_case = pytest.mark.parametrize(("name", "loss", "shape"), CASES)
-every_loss = pytest.mark.parametrize(("name", "loss"), LOSSES.items())
-
-
-def make(name, shape, dtype=np.float32, seed=0):
-    rng = np.random.default_rng(seed)
-    predictions = 2 * rng.normal(size=shape)
-    return predictions.astype(dtype), make_targets(name, shape, rng).astype(dtype)
-
-
-def make_targets(name, shape, rng):
-    task = name.split("/")[0]
-    if task == "regression":
-        return 2 * rng.normal(size=shape)
-    if task == "multiclass":
-        return np.eye(shape[1])[rng.integers(shape[1], size=shape[0])]
-    return rng.integers(2, size=shape).astype(float)
+def result_shape(case):
+    axes = {"element": len(case.shape), "batch": 0, "position": 2, "example": 1}
+    return case.shape[: axes[kind(case.name)]]
 
 
 def at_each(function, predictions):
@@ -95,14 +59,14 @@ def at_each(function, predictions):
     return jit_once(jax.vmap(function))(jnp.asarray(predictions))
 
 
-def right_and_wrong(name, targets):
-    if name.startswith("regression"):
-        return targets, targets + 100
-    return 100 * (2 * targets - 1), -100 * (2 * targets - 1)
+def slopes(case, batch, predictions=None):
+    at = batch.predictions if predictions is None else predictions
+    return jax.jit(jax.grad(lambda p: jnp.sum(value(case, batch, p))))(jnp.asarray(at))
 
 
-def slopes(loss, predictions, targets):
-    return jax.jit(jax.grad(lambda p: jnp.sum(loss(p, targets))))(jnp.asarray(predictions))
+def value(case, batch, predictions=None):
+    at = batch.predictions if predictions is None else predictions
+    return case.loss(at, batch.targets, **batch.fields)
 
 
 def numeric_options(loss):
@@ -111,55 +75,59 @@ def numeric_options(loss):
 
 
 def test_the_variants_and_exceptions_name_losses_that_exist():
-    assert {*VARIANTS, *FLAT, *OVERFLOWS, *PIXELWISE} <= set(LOSSES)
+    names = {*LOSSES, *(name.split("/")[0] for name in LOSSES)}
+    sets = (VARIANTS, SHAPES, FLAT, OVERFLOWS, ELEMENTWISE, PER_BATCH, CONSTANT_FACTOR)
+    assert set().union(*sets, NOT_COMPARABLE) <= names
 
 
 @every_case
-def test_shape_and_dtype(name, loss, shape):
-    each_row = name.startswith(("multiclass", "segmentation")) and name not in PIXELWISE
-    expected = shape[:1] if each_row else shape
-    found = jax.eval_shape(loss, *make(name, shape))
-    assert found.shape == expected and found.dtype == jnp.float32
+def test_shape_and_dtype(case):
+    expected = result_shape(case)
+    evaluated = jax.eval_shape(lambda b: value(case, b), case.draw())
+    assert evaluated.shape == expected and evaluated.dtype == jnp.float32
     with jax.enable_x64(True):
-        found = jax.eval_shape(loss, *make(name, shape, np.float64))
-        assert found.shape == expected and found.dtype == jnp.float64
+        evaluated = jax.eval_shape(lambda b: value(case, b), case.draw(np.float64))
+        assert evaluated.shape == expected and evaluated.dtype == jnp.float64
         # A wide default dtype must not leak into a narrow computation.
-        assert jax.eval_shape(loss, *make(name, shape)).dtype == jnp.float32
+        assert jax.eval_shape(lambda b: value(case, b), case.draw()).dtype == jnp.float32
 
 
 @every_case
-def test_finite_on_random_and_extreme_predictions_and_ties(name, loss, shape):
-    predictions, targets = make(name, shape)
+def test_finite_on_random_and_extreme_predictions_and_ties(case):
+    batch = case.draw()
     extremes = [
-        np.where(predictions > 0, 100, -100),
-        *right_and_wrong(name, targets),
-        np.zeros(shape),
-        np.ones(shape),
-        2 * targets - 1,
+        np.where(batch.predictions > 0, 100, -100),
+        *right_and_wrong(case, batch),
+        np.zeros(case.shape),
+        np.ones(case.shape),
+        right_and_wrong(case, batch)[0] / 100,
     ]
-    points = np.stack([predictions, *extremes]).astype(np.float32)
-    if name in OVERFLOWS:
+    points = np.stack([batch.predictions, *extremes]).astype(np.float32)
+    if case.name in OVERFLOWS:
         points = points[np.abs(points).reshape(len(points), -1).max(axis=1) < 50]
-    values, gradients = at_each(lambda p: (loss(p, targets), slopes(loss, p, targets)), points)
+    values, gradients = at_each(lambda p: (value(case, batch, p), slopes(case, batch, p)), points)
     assert np.isfinite(values).all() and np.isfinite(gradients).all()
 
 
 @pytest.mark.parametrize("name", OVERFLOWS)
 def test_an_overflow_is_infinite_but_never_nan(name):
-    targets = make(name, SHAPES[name.split("/")[0]][0])[1]
-    for at in right_and_wrong(name, targets):
-        assert not np.isnan(LOSSES[name](at, targets)).any()
-        assert not np.isnan(slopes(LOSSES[name], at, targets)).any()
+    case = Case(name, LOSSES[name], shapes(name)[0], True)
+    batch = case.draw()
+    for predictions in right_and_wrong(case, batch):
+        assert not np.isnan(value(case, batch, predictions)).any()
+        assert not np.isnan(slopes(case, batch, predictions)).any()
 
 
 @every_case
-def test_gradient_matches_central_differences(name, loss, shape):
+def test_gradient_matches_central_differences(case):
+    if case.name in CONSTANT_FACTOR:
+        return  # a test of the loss compares its gradient with that of its formula
     with jax.enable_x64(True):
-        predictions, targets = make(name, shape, np.float64, seed=1)
+        batch, shape = case.draw(np.float64, seed=1), case.shape
         width = 1e-6
-        steps = width * np.eye(predictions.size).reshape(-1, *shape)
-        points = predictions + np.concatenate([steps, -steps, np.zeros((1, *shape))])
-        risk = jax.value_and_grad(lambda p: jnp.sum(loss(p, targets)))
+        steps = width * np.eye(batch.predictions.size).reshape(-1, *shape)
+        points = batch.predictions + np.concatenate([steps, -steps, np.zeros((1, *shape))])
+        risk = jax.value_and_grad(lambda p: jnp.sum(value(case, batch, p)))
         values, gradients = at_each(risk, points)
         above, below = np.split(np.asarray(values[:-1]), 2)
         numeric = np.reshape(above - below, shape) / (2 * width)
@@ -170,83 +138,122 @@ def test_gradient_matches_central_differences(name, loss, shape):
 
 
 @every_loss
-def test_only_negative_controls_have_zero_gradient_everywhere(name, loss):
-    predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
-    assert np.any(slopes(loss, predictions, targets)) == (name not in FLAT)
+def test_only_negative_controls_have_zero_gradient_everywhere(case):
+    assert np.any(slopes(case, case.draw())) == (case.name not in FLAT)
 
 
 @every_case
-def test_a_row_does_not_depend_on_its_neighbors(name, loss, shape):
-    predictions, targets = make(name, shape)
-    compiled = jax.jit(loss)
-    together = np.asarray(compiled(predictions, targets))
-    order = np.random.default_rng(2).permutation(shape[0])
-    shuffled = compiled(predictions[order], targets[order])
+def test_a_row_does_not_depend_on_its_neighbors(case):
+    batch = case.draw()
+    compiled = jax.jit(lambda batch: value(case, batch))
+    together = np.asarray(compiled(batch))
+    order = np.random.default_rng(2).permutation(case.shape[0])
+    shuffled = compiled(jax.tree.map(lambda array: array[order], batch))
+    if kind(case.name) == "batch":
+        np.testing.assert_allclose(shuffled, together, rtol=1e-5, atol=1e-6)
+        return
     np.testing.assert_allclose(shuffled, together[order], rtol=1e-5, atol=1e-6)
-    alone = jax.jit(jax.vmap(lambda p, t: loss(p[None], t[None])[0]))(predictions, targets)
+
+    def one(example):
+        return value(case, jax.tree.map(lambda array: array[None], example))[0]
+
+    alone = jax.jit(jax.vmap(one))(batch)
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
 
 
 @every_loss
-def test_the_right_prediction_is_a_minimum_and_the_wrong_one_is_not(name, loss):
-    shape = SHAPES[name.split("/")[0]][-1]
-    predictions, targets = make(name, (200, *shape[1:]))
-    points = np.stack([predictions, *right_and_wrong(name, targets)]).astype(np.float32)
-    between, right, wrong = np.asarray(at_each(lambda p: loss(p, targets), points))
-    assert np.all(right <= between + 1e-6)
-    assert np.all(right < wrong)
+def test_the_right_prediction_is_a_minimum_and_the_wrong_one_is_not(case):
+    batch = case.draw(size=200)
+    points = np.stack([batch.predictions, *right_and_wrong(case, batch)]).astype(np.float32)
+    between, right, wrong = np.asarray(at_each(lambda p: value(case, batch, p), points))
+    counted = np.ones(right.shape, bool)
+    if "mask" in batch.fields:
+        counted = batch.fields["mask"] > 0
+    assert case.name in NOT_COMPARABLE or np.all(right <= between + 1e-6)
+    assert np.all(right[counted] < wrong[counted])
 
 
 @every_case
-def test_integer_and_boolean_targets_count_as_numbers(name, loss, shape):
-    predictions, targets = make(name, shape)
-    whole = targets.astype(np.int32)
-    kinds = (
-        [np.float32, np.int32] if name.startswith("regression") else [np.float32, np.int32, bool]
-    )
+def test_integer_and_boolean_targets_count_as_numbers(case):
+    batch = case.draw()
+    whole = batch.targets.astype(np.int32)
+    dtypes = [np.float32, np.int32, bool]
+    if case.task in NUMBERS:
+        dtypes = [np.float32, np.int32]
+    if case.task in LABELS:
+        dtypes = [np.int32, np.uint8]
 
     @jit_once
     def at_targets(*targets):
-        return [loss(predictions, one) for one in targets]
+        return [value(case, batch._replace(targets=array)) for array in targets]
 
-    expected, *others = at_targets(*(whole.astype(kind) for kind in kinds))
+    expected, *others = at_targets(*(whole.astype(dtype) for dtype in dtypes))
     for values in others:
         np.testing.assert_array_equal(values, expected)
 
 
 @every_loss
-def test_options_can_be_traced(name, loss):
-    predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
-    options = {option: np.float32(value) for option, value in numeric_options(loss).items()}
-    traced = jit_once(lambda options: loss(predictions, targets, **options))(options)
-    static = jit_once(loss)(predictions, targets)
+def test_labels_that_are_not_integers_are_refused(case):
+    if case.task in LABELS:
+        batch = case.draw()
+        with pytest.raises(UserError, match="expected integer labels"):
+            value(case, batch._replace(targets=batch.targets.astype(np.float32)))
+
+
+@every_loss
+def test_options_can_be_traced(case):
+    batch = case.draw()
+    options = {name: np.float32(number) for name, number in numeric_options(case.loss).items()}
+    predictions, targets, fields = batch
+    traced = jit_once(lambda options: case.loss(predictions, targets, **fields, **options))(options)
+    static = jit_once(lambda: value(case, batch))()
     np.testing.assert_allclose(traced, static, rtol=1e-5, atol=1e-6)
 
 
 @every_loss
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "two"])
-def test_an_option_that_is_not_a_valid_number_is_refused(name, loss, bad):
-    predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
-    for option in numeric_options(loss):
-        with pytest.raises(UserError, match=f"`{option}` is {bad!r}"):
-            loss(predictions, targets, **{option: bad})
+def test_an_option_that_is_not_valid_is_refused(case):
+    predictions, targets, fields = case.draw()
+    for option in numeric_options(case.loss):
+        for bad in (float("nan"), float("inf"), "two"):
+            with pytest.raises(UserError, match=f"`{option}` is {bad!r}"):
+                case.loss(predictions, targets, **fields, **{option: bad})
+    texts = {
+        name: parameter.default
+        for name, parameter in inspect.signature(case.loss).parameters.items()
+        if isinstance(parameter.default, str)
+    }
+    for option, default in texts.items():
+        with pytest.raises(UserError, match=f"`{option}` is 'two'; expected .*{default}"):
+            case.loss(predictions, targets, **fields, **{option: "two"})
 
 
 @every_case
-def test_shapes_that_would_broadcast_are_refused(name, loss, shape):
-    predictions, targets = make(name, shape)
+def test_shapes_that_would_broadcast_are_refused(case):
+    predictions, targets, fields = case.draw()
+    same = predictions.shape == targets.shape
     for other in (targets[:1], targets[..., None], targets[:, None], targets[:-1]):
-        for pair in ((predictions, other), (other, predictions)):
+        pairs = [(predictions, other), (other, predictions)]
+        for pair in pairs if same else pairs[:1]:
             with pytest.raises(UserError) as caught:
-                loss(*pair)
+                case.loss(*pair, **fields)
             assert all(str(array.shape) in caught.value.message for array in pair)
 
 
+@every_case
+def test_fields_of_another_shape_are_refused(case):
+    predictions, targets, fields = case.draw()
+    for name, values in fields.items():
+        for other in (values[:1], values[..., None], values[:-1]):
+            with pytest.raises(UserError, match=f"`{name}` has shape") as caught:
+                case.loss(predictions, targets, **fields | {name: other})
+            assert str(other.shape) in caught.value.message
+
+
 @every_loss
-def test_integer_predictions_are_refused(name, loss):
-    predictions, targets = make(name, SHAPES[name.split("/")[0]][-1])
+def test_integer_predictions_are_refused(case):
+    batch = case.draw()
     with pytest.raises(UserError, match="predictions are int32"):
-        loss(predictions.astype(np.int32), targets)
+        value(case, batch, batch.predictions.astype(np.int32))
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name.startswith("multiclass")])
@@ -267,8 +274,8 @@ def test_segmentation_refuses_other_ranks(name):
             LOSSES[name](np.zeros(shape, np.float32), np.zeros(shape, np.float32))
 
 
-@every_loss
-def test_the_docstring_has_formula_source_and_use(name, loss):
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_the_docstring_has_formula_source_and_use(loss):
     first, blank, *rest = inspect.getdoc(loss).splitlines()
     assert len(first) <= 90 and first.endswith(".") and blank == ""
     text = " ".join(rest)
