@@ -164,7 +164,7 @@ def test_the_limits_of_the_docs_load(tmp_path):
 @pytest.mark.slow
 def test_the_parts_of_the_docs_run_together(tmp_path):
     families = ("losses", "models", "datasets", "metrics", "directions")
-    for family, code in zip(families, blocks(ROOT / "docs/custom_parts.md", "python"), strict=True):
+    for family, code in zip(families, blocks(ROOT / "docs/own_parts.md", "python"), strict=True):
         (tmp_path / f"my_{family}.py").write_text(code)
     (tmp_path / "own.yaml").write_text(
         "dataset: digits\n"

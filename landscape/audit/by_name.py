@@ -168,13 +168,14 @@ def _with_fitting_tasks(
     """Returns the error of a loss with a hint at the other tasks for which it can be audited."""
     from landscape.audit.measure.build_subject import build
     from landscape.audit.measure.domains import CLASSES
+    from landscape.audit.measure.loss_subject import TASKS
     from landscape.audit.measure.subject import SubjectOptions
 
     if options.kind != "loss":
         return error
     domain, head, order, form = options.domain, options.head, options.order, options.targets
     fitting = []
-    for other in catalog.TASKS:
+    for other in TASKS:
         outputs = options.outputs or CLASSES
         subject_options = SubjectOptions("loss", other, domain, head, order, form, outputs, "")
         with contextlib.suppress(Exception, SystemExit):

@@ -11,6 +11,7 @@ from typing import Any
 from landscape.errors import Place, UserError, nearest, nearest_file, refuse_special
 
 FAMILIES = (
+    "tasks",
     "losses",
     "models",
     "activations",
@@ -20,7 +21,6 @@ FAMILIES = (
     "metrics",
     "directions",
 )
-TASKS = ("regression", "binary", "multiclass", "segmentation")
 PARTS = Path(__file__).parent.parent / "parts"
 
 # Number of leading positional arguments that the program passes; the others are options.
@@ -101,8 +101,8 @@ def menu(family: str, task: str | None = None) -> dict[str, Entry]:
         return {entry.name: entry for entry in entries(family)}
     if task is None:
         return {f"{entry.task}/{entry.name}": entry for entry in entries(family)}
-    if task not in TASKS:
-        raise UserError(f"there is no task `{task}`", hint=nearest(task, TASKS))
+    if task not in menu("tasks"):
+        raise UserError(f"there is no task `{task}`", hint=nearest(task, menu("tasks")))
     return {entry.name: entry for entry in entries(family) if entry.task == task}
 
 
@@ -234,3 +234,6 @@ def _defined(node: ast.stmt) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
+
+
+TASKS = tuple(entry.name for entry in entries("tasks"))

@@ -34,6 +34,7 @@ from landscape.config.parts import (
     NotNegative,
     OptimizerPart,
     Positive,
+    TaskPart,
     sentence,
 )
 from landscape.config.seeds import Seed, Seeds
@@ -99,13 +100,13 @@ class Experiment(Frozen):
     """One YAML file: dataset, model, optimizer, candidate losses, seeds and measurements.
 
     Paths and user code are looked up in `folder`, by default that of the file; `name` is the folder
-    of results, by default the name of the file. `stop`: the step that counts, the last one or the
-    one with the best primary metric on the evaluation split. `checkpoints`: number of parameter
-    vectors that are saved along training, spread over the recorded steps. `audit`: also judge each
-    loss without training it. `seeds_together`: number of runs of one program that are trained
-    together; `auto` is 16 on a GPU and 1 on a CPU. `compare`: how `landscape compare` tunes and
-    judges the losses; `landscape run` ignores it. `execution` and `resources`: limits and resources
-    of runs.
+    of results, by default the name of the file. `task`: what predictions and targets are; null:
+    that of the dataset. `stop`: the step that counts, the last one or the one with the best primary
+    metric on the evaluation split. `checkpoints`: number of parameter vectors that are saved along
+    training, spread over the recorded steps. `audit`: also judge each loss without training it.
+    `seeds_together`: number of runs of one program that are trained together; `auto` is 16 on a GPU
+    and 1 on a CPU. `compare`: how `landscape compare` tunes and judges the losses; `landscape run`
+    ignores it. `execution` and `resources`: limits and resources of runs.
     """
 
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] | None = None
@@ -113,6 +114,7 @@ class Experiment(Frozen):
         "experiment"
     )
     dataset: DatasetPart
+    task: TaskPart | None = None
     model: ModelPart
     optimizer: OptimizerPart = OptimizerPart.model_construct()
     losses: Annotated[tuple[LossPart, ...], Field(min_length=1, max_length=MOST_PARTS)]
@@ -202,6 +204,7 @@ class Run(Frozen):
     seed: Seed
     swept: dict[str, JsonValue]
     dataset: DatasetPart
+    task: TaskPart | None = None
     model: ModelPart
     optimizer: OptimizerPart
     steps: Count

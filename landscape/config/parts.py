@@ -166,6 +166,12 @@ class DatasetPart(Part):
     train_size: TrainSize | None = None
 
 
+class TaskPart(Part):
+    """A task."""
+
+    family: ClassVar[str] = "tasks"
+
+
 class ModelPart(Part):
     """A model. `initialization`: factor of its initial weights; biases are unchanged."""
 

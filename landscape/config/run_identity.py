@@ -19,6 +19,7 @@ LONGEST_ID = 100
 # The fields that, with the seed and the content of files, determine a training and so its id.
 TRAINING_FIELDS = (
     "dataset",
+    "task",
     "model",
     "optimizer",
     "loss",
@@ -39,8 +40,9 @@ def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     `fields` are those of a run. Files count by their content, not by their path.
     """
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
-    if not fields["checkpoints"]:  # the default of 0 is left out: ids predate this field
-        identity.pop("checkpoints")
+    for name in ("checkpoints", "task"):
+        if not fields[name]:  # the default is left out: ids predate these fields
+            identity.pop(name)
     # A training of a user-defined dataset had more examples before the validation split existed.
     return identity | {"splits": 3}
 

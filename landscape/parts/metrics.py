@@ -42,12 +42,6 @@ class Snapshot(NamedTuple):
 
 Metric = Callable[[Snapshot], dict[str, jax.Array]]
 
-TASK_METRICS = {  # losses are compared by the first
-    "regression": ("r2", "rmse"),
-    "binary": ("accuracy", "f1"),
-    "multiclass": ("accuracy", "f1"),
-    "segmentation": ("iou", "dice"),
-}
 HIGHER_IS_BETTER = dict.fromkeys(("accuracy", "f1", "iou", "dice", "r2"), True) | {"rmse": False}
 
 

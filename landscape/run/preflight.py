@@ -16,10 +16,11 @@ from landscape.numerics.loss import Loss
 from landscape.numerics.recording import Metric
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
-from landscape.parts.datasets import Dataset, complete, with_conditions
+from landscape.parts.datasets import Dataset, complete, with_conditions, with_task
 from landscape.parts.directions import Direction, Point
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
+from landscape.parts.tasks import Task, named
 
 PyTree = Any
 
@@ -30,9 +31,10 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
     if ":" in name or name in menu:
         return
     tasks = [t for t in catalog.TASKS if name in catalog.menu("losses", t)]
+    losses = ", ".join(sorted(menu)) or "functions of yours, such as `my_losses.py:my_loss`"
     raise UserError(
         f"loss `{label}` is for {' and '.join(tasks)}, but dataset `{dataset}` is {task}",
-        hint=f"losses for {task}: {', '.join(sorted(menu))}",
+        hint=f"losses for {task}: {losses}",
         part=name,
     )
 
@@ -42,18 +44,39 @@ def build_dataset(run: Run) -> Dataset:
 
     Raises UserError if the part returns anything else, or if a condition does not fit.
     """
+    name = run.dataset.name
     data = build_part("datasets", run.dataset, run, run.seed)
-    _check_type(data, Dataset, "dataset", run.dataset.name)
+    _check_type(data, Dataset, "dataset", name)
     if data.task not in catalog.TASKS:
-        message = f"dataset `{run.dataset.name}` has the task {data.task!r}"
+        message = f"dataset `{name}` has the task {data.task!r}"
         hint = f"expected one of: {', '.join(catalog.TASKS)}"
-        raise UserError(message, hint=hint, part=run.dataset.name)
+        raise UserError(message, hint=hint, part=name)
+    task = build_task(run, data)
     conditions = {name: getattr(run.dataset, name) for name in run.dataset.conditions}
-    return call_part(
-        lambda: with_conditions(complete(data, run.seed), run.seed, **conditions),
-        f"dataset `{run.dataset.name}`",
-        run.dataset,
-        with_conditions,
+
+    def prepared() -> Dataset:
+        return with_conditions(complete(data, run.seed), run.seed, **conditions)
+
+    prepared_data = call_part(prepared, f"dataset `{name}`", run.dataset, with_conditions)
+    return prepared_data if task.name == data.task else with_task(prepared_data, task)
+
+
+def build_task(run: Run, data: Dataset) -> Task:
+    """Returns the task of a run: that of the config, else that of its dataset.
+
+    Raises UserError if the dataset cannot be trained as this task, with the tasks that it can be.
+    """
+    if run.task is None:
+        return named(data.task)
+    task: Task = build_part("tasks", run.task, run)
+    _check_type(task, Task, "task", run.task.name)
+    if data.task in (task.name, *task.accepts):
+        return task
+    fitting = [name for name in catalog.TASKS if data.task in (name, *named(name).accepts)]
+    raise UserError(
+        f"dataset `{run.dataset.name}` is for {data.task}, which cannot be trained as {task.name}",
+        hint=f"expected one of: {', '.join(fitting)}",
+        part=run.task.name,
     )
 
 
@@ -71,7 +94,7 @@ def build_part(family: str, part: Part, run: Run, *arguments: Any) -> Any:
     value = call_part(lambda: make(*arguments), name, part, make)
     if family in ("metrics", "directions") and not callable(value):
         message = f"{name} returns {type(value).__name__}, expected a function"
-        raise UserError(message, hint="docs/custom_parts.md has examples", part=part.name)
+        raise UserError(message, hint="docs/own_parts.md has examples", part=part.name)
     return value
 
 
@@ -99,7 +122,7 @@ def _check_type(value: Any, kind: type, family: str, name: str) -> None:
 
 
 def check_predictions(
-    model: Model, name: str, params: PyTree, examples: Examples, task: str, outputs: int
+    model: Model, name: str, params: PyTree, examples: Examples, task: Task, outputs: int
 ) -> jax.Array:
     """Returns the model's predictions; raises UserError if their shape does not fit the task."""
     predictions = guarded(
@@ -108,14 +131,12 @@ def check_predictions(
         model.apply,
     )
     batch = len(examples.targets)
-    expected: tuple[int, ...] = (batch,) if outputs == 1 else (batch, outputs)
-    if task == "segmentation":
-        expected = examples.targets.shape
+    expected = (batch, *task.prediction_shape(examples.targets.shape[1:], outputs))
     if predictions.shape != expected:
         raise UserError(
             f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
-            f"{task} dataset needs {expected}",
-            hint="use `unet`" if task == "segmentation" else None,
+            f"{task.name} dataset needs {expected}",
+            hint="use `unet`" if task.name == "segmentation" else None,
             part=name,
         )
     return predictions
@@ -134,17 +155,17 @@ def _metric_names(metric: Metric, snapshot: Snapshot) -> list[str]:
 
 
 def fit_targets(
-    loss: Loss, label: str, form: str, predictions: jax.Array, targets: jax.Array, task: str
+    loss: Loss, label: str, form: str, predictions: jax.Array, targets: jax.Array, task: Task
 ) -> Loss:
     """Returns the loss in the form that takes the dataset's targets, checked on real predictions.
 
-    For multiclass, labels are passed one-hot unless the loss rejects that form and accepts integer
-    labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. Raises UserError if the loss
-    raises, returns something other than a floating-point scalar, one value per example or one per
-    prediction, or returns NaN.
+    For tasks with `onehot`, labels are passed one-hot unless the loss rejects that form and accepts
+    integer labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. Raises UserError if the
+    loss raises, returns something other than a floating-point scalar, one value per example or one
+    per prediction, or returns NaN.
     """
     candidates = {"labels": loss}
-    if task == "multiclass":
+    if task.onehot:
         onehot = dataclasses.replace(loss, classes=predictions.shape[-1])
         candidates = {"onehot": onehot, "labels": loss}
         if form != "auto":

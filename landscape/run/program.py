@@ -22,6 +22,7 @@ from landscape.numerics.trainability import CellTrainer, cell_trainer
 from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
+from landscape.parts.tasks import Task
 from landscape.run import preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
 from landscape.run.training_inputs import (
@@ -53,6 +54,7 @@ class ModelProgram(NamedTuple):
     `metrics` names the task metrics; losses are compared by the first.
     """
 
+    task: Task
     model: Model
     metrics: tuple[str, ...]
     training: TrainingLoops
@@ -71,6 +73,10 @@ class Program(NamedTuple):
         return self.shared.model
 
     @property
+    def task(self) -> Task:
+        return self.shared.task
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         return self.shared.metrics
 
@@ -85,15 +91,16 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
     Raises UserError if loss, model and dataset do not fit.
     """
     batch = _first_batch(run, data)._replace(state=initial_state(run, model))
+    task = preflight.build_task(run, data)
     predictions = preflight.check_predictions(
-        model, run.model.name, initial_params(run, model), batch, data.task, data.outputs
+        model, run.model.name, initial_params(run, model), batch, task, data.outputs
     )
     preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)
     bound = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
     assert isinstance(bound, functools.partial)
     loss = Loss(bound.func, StaticOptions(bound.keywords))
     fitted = preflight.fit_targets(
-        loss, run.loss.label, run.targets, predictions, batch.targets, data.task
+        loss, run.loss.label, run.targets, predictions, batch.targets, task
     )
     if ":" in run.loss.name:  # the tests of the menu cover all sizes
         sizes = evaluation_batch_sizes(run, data) - {run.batch_size}
@@ -168,7 +175,7 @@ def _float64_shape(array: Any) -> jax.ShapeDtypeStruct:
 
 def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops:
     """Returns the functions that train a run's model; nothing is compiled before it is used."""
-    metrics = _build_metrics(run, data.task)
+    metrics = _build_metrics(run, preflight.build_task(run, data))
     names = _metric_names(run, data, model, metrics)
     make_optimizer = functools.partial(build_optimizer, run)
     elementwise = ":" not in run.optimizer.name  # every optimizer of the menu is
@@ -195,12 +202,14 @@ def build_model_program(
 
     `key` is equal for all runs that share them, see `traced_options.model_key`.
     """
-    metrics = _build_metrics(run, data.task)
+    task = preflight.build_task(run, data)
+    metrics = _build_metrics(run, task)
     slice_metrics = list(metrics)
     if run.slices is not None and run.slices.gradients:
         slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
     return ModelProgram(
+        task=task,
         model=model,
         metrics=_metric_names(run, data, model, metrics),
         training=training,
@@ -264,10 +273,9 @@ def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:
     return params, jax.eval_shape(model.predict, params, examples.inputs, state)
 
 
-def _build_metrics(run: Run, task: str) -> list[Metric]:
+def _build_metrics(run: Run, task: Task) -> list[Metric]:
     """Returns the metrics of the config, else the default metrics of the task."""
-    names = menu_metrics.TASK_METRICS[task]
-    parts: Sequence[Part] = run.metrics or [Part(name=name) for name in names]
+    parts: Sequence[Part] = run.metrics or [Part(name=name) for name in task.metrics]
     return [preflight.build_part("metrics", part, run) for part in parts]
 
 

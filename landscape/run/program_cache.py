@@ -57,7 +57,7 @@ class ProgramCache:
 
     def dataset(self, run: Run) -> Dataset:
         """Returns the dataset of a run, split by its seed."""
-        key = _canonical(run, {"dataset", "seed"})
+        key = _canonical(run, {"dataset", "task", "seed"})
         with self._building:
             if key not in self._datasets:
                 self._datasets[key] = preflight.build_dataset(run)
@@ -87,7 +87,8 @@ class ProgramCache:
 
         Raises UserError if it does not fit the model and the dataset.
         """
-        key = _canonical(run, {"loss", "dataset", "model", "targets", "batch_size", "evaluation"})
+        fields = {"loss", "dataset", "task", "model", "targets", "batch_size", "evaluation"}
+        key = _canonical(run, fields)
         with self._building:
             if key not in self._losses:
                 self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))
@@ -207,7 +208,7 @@ def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
     errors = []
     distinct: dict[tuple[str, str], Run] = {}
     for run in runs:
-        key = program_key(run, {}), _canonical(run, {"dataset", "model"})
+        key = program_key(run, {}), _canonical(run, {"dataset", "task", "model"})
         distinct.setdefault(key, run)
     new = {key: run for key, run in distinct.items() if key not in cache.prepared}
     for run in new.values():

@@ -15,7 +15,8 @@ import pytest
 from expected import CLASSES, FACTS, FINITE, USUAL, Row, verdict_of
 
 from landscape.audit import audit
-from landscape.catalog.menu import TASKS, menu
+from landscape.audit.measure.loss_subject import TASKS
+from landscape.catalog.menu import menu
 
 ROWS = expected_losses.ROWS + expected_optax.ROWS + expected_activations.ROWS
 NAMED = {(row.function, row.task) for row in ROWS}

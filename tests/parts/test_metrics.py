@@ -8,7 +8,8 @@ from landscape.catalog.menu import menu
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
 from landscape.parts import metrics
-from landscape.parts.metrics import HIGHER_IS_BETTER, TASK_METRICS, Snapshot
+from landscape.parts.metrics import HIGHER_IS_BETTER, Snapshot
+from landscape.parts.tasks import named
 
 SEEDS = range(8)
 
@@ -123,7 +124,7 @@ TASK_CASES = {
     "multiclass": multiclass_case,
     "segmentation": masks_case,
 }
-TASK_PAIRS = [(task, name) for task, names in TASK_METRICS.items() for name in names]
+TASK_PAIRS = [(task, name) for task in TASK_CASES for name in named(task).metrics]
 
 
 @pytest.mark.parametrize(("task", "name"), TASK_PAIRS)
@@ -159,7 +160,7 @@ def test_shapes_that_do_not_fit_are_reported(name):
 @pytest.mark.parametrize("name", menu("metrics"))
 def test_keys_without_values_in_the_snapshot_are_omitted(name):
     """Every metric of the menu has a scalar per key from predictions alone, or no key."""
-    task = next((task for task, names in TASK_METRICS.items() if name in names), "binary")
+    task = next((task for task, metric in TASK_PAIRS if metric == name), "binary")
     predictions, targets = TASK_CASES[task](0)
     found = getattr(metrics, name)()(Snapshot(jnp.asarray(predictions), jnp.asarray(targets)))
     assert set(found) == ({name} if name in HIGHER_IS_BETTER else set())

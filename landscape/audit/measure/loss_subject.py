@@ -24,9 +24,10 @@ from landscape.audit.measure.subject import Subject, SubjectOptions, checked, ro
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.user_calls import guarded
+from landscape.parts import tasks
 
 Array = Any
-TASKS = ("regression", "binary", "multiclass", "segmentation")
+TASKS = tuple(name for name in tasks.ALL if tasks.named(name).audited)
 HEADS = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 DISTANCES = (0.01, 10.0)  # a small and a large prediction on the positive numbers
 _MIXED_ROWS = 4  # examples in the subject of a loss that mixes the examples of a batch

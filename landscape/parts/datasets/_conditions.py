@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.errors import UserError
-from landscape.parts.datasets._prepare import STRATIFIED, Dataset
+from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._split import generator
 
 Confusion = Sequence[Sequence[float]]
@@ -34,7 +34,7 @@ def with_conditions(
     """
     if label_noise == 0 and imbalance is None and train_size is None:
         return data
-    labels = _labels(data)
+    labels = data.labels
     if labels is None and (label_noise != 0 or imbalance is not None):
         name = "imbalance" if label_noise == 0 else "label_noise"
         raise UserError(
@@ -77,18 +77,9 @@ def noisy_labels(labels: np.ndarray, confusion: np.ndarray, seed: int) -> np.nda
     return noisy
 
 
-def _labels(data: Dataset) -> np.ndarray | None:
-    """Returns the true labels of the training examples, None if the task has no classes."""
-    return data.train.targets.astype(int) if data.task in STRATIFIED else None
-
-
-def _classes(data: Dataset) -> int:
-    return data.outputs if data.task == "multiclass" else 2
-
-
 def _confusion(label_noise: float | Confusion, data: Dataset) -> np.ndarray:
     """Returns label noise as a matrix; a share is spread evenly over the other classes."""
-    classes = _classes(data)
+    classes = data.class_count
     if isinstance(label_noise, int | float):
         confusion = np.full((classes, classes), label_noise / (classes - 1))
         np.fill_diagonal(confusion, 1 - label_noise)

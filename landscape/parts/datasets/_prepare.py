@@ -10,8 +10,8 @@ from landscape.parts.datasets import _split
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._split import Shares, SplitRows, Strata
+from landscape.parts.tasks import Task, named
 
-STRATIFIED = ("binary", "multiclass")
 # Share of the training examples of a user's dataset that become its missing validation split.
 _VALIDATION = 0.2
 
@@ -57,9 +57,9 @@ class Dataset(NamedTuple):
         return {name: self._class_counts(split) for name, split in self.splits.items()}
 
     def _class_counts(self, split: Split) -> Mapping[str, int]:
-        if self.task not in STRATIFIED:
+        if not stratified(self.task, split.targets):
             return {}
-        count = self.outputs if self.task == "multiclass" else 2
+        count = self.class_count
         names = self.classes or tuple(map(str, range(count)))
         sizes = np.bincount(np.asarray(split.targets, int), minlength=count)
         return dict(zip(names, map(int, sizes), strict=True))
@@ -69,6 +69,23 @@ class Dataset(NamedTuple):
         """The splits by name: `train`, `validation` if there is one, and `test`."""
         pairs = zip(_split.SPLITS, (self.train, self.validation, self.test), strict=True)
         return {name: split for name, split in pairs if split is not None}
+
+    @property
+    def class_count(self) -> int:
+        """The number of classes: that of their names, else as outputs and labels require."""
+        largest = max(int(split.targets.max()) for split in self.splits.values())
+        return len(self.classes) or max(2, self.outputs, largest + 1)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class (n,) of each training example; None if the task has no classes."""
+        targets = self.train.targets
+        return targets.astype(int) if stratified(self.task, targets) else None
+
+
+def stratified(task: str, targets: np.ndarray) -> bool:
+    """Returns whether splits keep the share of each class: targets (n,) are classes."""
+    return named(task).stratified and targets.ndim == 1
 
 
 def complete(data: Dataset, seed: int) -> Dataset:
@@ -82,13 +99,22 @@ def complete(data: Dataset, seed: int) -> Dataset:
     if data.validation is not None:
         return data
     count = len(data.train.targets)
-    labels = data.train.targets if data.task in STRATIFIED else None
+    labels = data.labels
     order = _split.generator(seed, "validation").permutation(count)
     rows = SplitRows(order, order[:0], order[:0])
     rows = _split.take_validation(rows, _VALIDATION, _split.strata(count, labels, data.classes))
     return data._replace(
         train=data.train.take(rows.train), validation=data.train.take(rows.validation)
     )
+
+
+def with_task(data: Dataset, task: Task) -> Dataset:
+    """Returns the dataset for another task that accepts its targets, with the outputs of it."""
+    if not task.labels:
+        return data._replace(task=task.name, outputs=task.outputs(data))
+    classes = data.classes or tuple(map(str, range(data.class_count)))
+    data = data._replace(classes=classes)
+    return data._replace(task=task.name, outputs=task.outputs(data))
 
 
 def _numbered(data: Dataset) -> Dataset:
@@ -138,7 +164,7 @@ def assemble(
     Examples of one of the `groups` stay together; `stated` holds the split of each example.
     `source_rows` are the numbers of the examples in their source, by default their positions.
     """
-    labels = targets if about["task"] in STRATIFIED else None
+    labels = targets if stratified(about["task"], targets) else None
     classes = _split.strata(len(inputs), labels, about.get("classes", ()), about.get("place"))
     rows = _rows(seed, shares, classes, groups, stated)
     numbers = np.arange(len(inputs)) if source_rows is None else source_rows
@@ -177,16 +203,13 @@ def finish(
     axis = 0 if train.inputs.ndim == 2 else None
     inputs = standardize(*(np.asarray(part.inputs, np.float64) for part in raw), axis=axis)
     targets = tuple(part.targets for part in raw)
-    if task == "regression" and standardize_target:
+    kind = named(task)
+    if kind.standardized and standardize_target:
         targets = standardize(*targets, axis=0)
-    dtype = np.int32 if task == "multiclass" else np.float32
     splits = [
-        Split(_cast(i, np.float32, place), _cast(t, dtype, place), part.rows)
+        Split(_cast(i, np.float32, place), _cast(t, kind.dtype, place), part.rows)
         for i, t, part in zip(inputs, targets, raw, strict=True)
     ]
-    outputs = len(classes) if task == "multiclass" else 1
-    if task == "regression" and train.targets.ndim == 2:
-        outputs = train.targets.shape[1]
     counts = [len(part.targets) for part in raw]
     sizes = "{} train, {} validation and {} test examples".format(*counts)
     data = Dataset(
@@ -194,11 +217,11 @@ def finish(
         validation=splits[1],
         test=splits[2],
         task=task,
-        outputs=outputs,
+        outputs=1,
         classes=classes,
         description=f"{description}; {sizes}",
     )
-    return _numbered(data)
+    return _numbered(data._replace(outputs=kind.outputs(data)))
 
 
 def _cast(values: np.ndarray, dtype: type, place: Place | None) -> np.ndarray:

@@ -23,7 +23,7 @@ def scale_weights(model: Model, params: PyTree, factor: float | jax.Array) -> Py
     if not any(jax.tree.leaves(is_weight)):
         raise UserError(
             "`initialization` scales weights, but `filter_axes` of the model assigns no axis",
-            hint="return the axis of the output units of each weight, see docs/custom_parts.md",
+            hint="return the axis of the output units of each weight, see docs/own_parts.md",
         )
 
     def scale(leaf: jax.Array, weight: bool) -> jax.Array:

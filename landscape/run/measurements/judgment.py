@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.numerics.recording import best_row
-from landscape.numerics.risk import Examples
 from landscape.parts.datasets import Dataset
 from landscape.parts.metrics import HIGHER_IS_BETTER
+from landscape.parts.tasks import Task
 from landscape.run.measurements.measured_point import Training
 from landscape.run.program import Program
 from landscape.run.training_inputs import split_examples
@@ -51,37 +51,25 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
 
     test, initial = measured("trained"), measured("initial")
     is_last = best_number(program, training) == len(training.trace["step"]) - 1
-    constant = "mean" if data.task == "regression" else "majority_class"
     primary = program.metrics[0]
+    baselines = {"untrained": initial[primary]}
+    constant = _constant_predictions(program.task, data)
+    if constant is not None:
+        baselines = {program.task.baseline: metrics(constant)[primary]} | baselines
     return Judgment(
         test=test,
         test_at_best=test if is_last else measured("best"),
         test_initial=initial,
-        baselines={
-            constant: metrics(_constant_predictions(data, examples))[primary],
-            "untrained": initial[primary],
-        },
-        smallest_class=_smallest_class(data),
+        baselines=baselines,
+        smallest_class=min(data.counts["test"].values(), default=None),
         test_examples=len(data.test.targets),
     )
 
 
-def _constant_predictions(data: Dataset, examples: Examples) -> jax.Array:
+def _constant_predictions(task: Task, data: Dataset) -> jax.Array | None:
     """Returns the best predictions that ignore the inputs, as the training split suggests them."""
-    targets, count = np.asarray(data.train.targets), len(examples.targets)
-    if data.task == "multiclass":
-        commonest = np.argmax(np.bincount(targets, minlength=data.outputs))
-        return jnp.tile(jax.nn.one_hot(commonest, data.outputs), (count, 1))
-    if data.task == "regression":
-        mean = jnp.asarray(targets.mean(axis=0), jnp.float32)
-        return jnp.broadcast_to(mean, examples.targets.shape)
-    sign = 1.0 if targets.mean(dtype=np.float64) > 0.5 else -1.0
-    return jnp.full(examples.targets.shape, sign, jnp.float32)
-
-
-def _smallest_class(data: Dataset) -> int | None:
-    """Returns the number of test examples of the rarest class; None without classes."""
-    classes = {"binary": 2, "multiclass": data.outputs}.get(data.task)
-    if classes is None:
+    constant = task.constant(np.asarray(data.train.targets), {}, data.outputs)
+    if constant is None:
         return None
-    return int(np.bincount(np.asarray(data.test.targets, int), minlength=classes).min())
+    example = jnp.asarray(constant, jnp.float32)
+    return jnp.broadcast_to(example, (len(data.test.targets), *example.shape))
