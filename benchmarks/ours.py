@@ -18,13 +18,14 @@ from landscape.numerics.train import (
     run_in_pieces,
     trainer,
 )
-from landscape.parts import metrics
 from landscape.parts.losses.multiclass import softmax_cross_entropy
+from landscape.parts.metrics import columns, dead_gradients, gradient_norm, update_ratio
+from landscape.parts.metrics.classification import accuracy, f1
 from landscape.parts.optimizers import adam
 
 use_all_cores()
-METRICS = [metrics.accuracy, metrics.f1]
-GRADIENT_METRICS = [metrics.gradient_norm, metrics.update_ratio, metrics.dead_gradients]
+SCORES = columns({"accuracy": accuracy(), "f1": f1()})
+HEALTH = [gradient_norm(), update_ratio(), dead_gradients()]
 
 
 def plane(
@@ -40,9 +41,9 @@ def plane(
     params, *directions = problems.load(model, Path(weights))
     grid = slices.grid((points, points), 1.0)
     loss = Loss(softmax_cross_entropy, classes=problems.CLASSES)
-    metrics = [make() for make in METRICS] if scores else []
+    measurements = [SCORES] if scores else []
     slice_points = slices.slicer(
-        slices.PointMeasure(model, metrics, problems.EVALUATION_BATCH, gradients, hoist)
+        slices.PointMeasure(model, measurements, problems.EVALUATION_BATCH, gradients, hoist)
     )
     examples = Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels))
     planes = [tuple(directions)]
@@ -56,9 +57,7 @@ def training(
     model, data = problems.model(problem), problems.data(problem)
     params = problems.load(model, Path(weights))[0]
     record_at = recorded_steps(steps, record_every)
-    recording = Recording(
-        [make() for make in [*METRICS, *GRADIENT_METRICS]], problems.EVALUATION_BATCH, 1e-7, 1e3
-    )
+    recording = Recording([SCORES, *HEALTH], problems.EVALUATION_BATCH, 1e-7, 1e3)
     pure = trainer(model, lambda numbers: adam(), recording, elementwise=True)
     loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=1))
     inputs = TrainingInputs(

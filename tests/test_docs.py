@@ -177,7 +177,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
     (tmp_path / "metric.yaml").write_text(
         "dataset: {name: 'my_datasets.py:parabola', noise: 0.2}\n"
         "model: linear\nlosses: ['optax.losses:huber_loss']\n"
-        "metrics: ['my_metrics.py:median_error', r2]\nseeds: 1\nsteps: 2\nslices: null\n"
+        "seeds: 1\nsteps: 2\nslices: null\n" + blocks(ROOT / "docs/own_parts.md", "yaml")[-1]
     )
     for name in ("own", "metric"):
         runs = config.expand(config.load(tmp_path / f"{name}.yaml", ()))

@@ -3,13 +3,13 @@
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from landscape.catalog.binding import bind_options
 from landscape.catalog.lookup import REFERENCES, Named, Spec, find
-from landscape.catalog.menu import RUNTIME, Expression, Option, check_family
+from landscape.catalog.menu import Expression, Option, check_family, runtime_arguments
 from landscape.catalog.option_values import python
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError, nearest
@@ -95,13 +95,29 @@ def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return {}, True
-    named = [p for p in parameters[RUNTIME.get(family, 0) :] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    first = runtime_arguments(family, _required(parameters))
+    named = [p for p in parameters[first:] if p.kind is p.POSITIONAL_OR_KEYWORD]
     named += [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     options = {
         p.name: Option(_annotation(p, family), Expression("…"), required=p.default is p.empty)
         for p in named
     }
     return options, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def takes_arrays(function: Callable[..., Any]) -> bool:
+    """Returns whether a metric takes predictions and targets, rather than options alone."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    return runtime_arguments("metrics", _required(parameters)) > 0
+
+
+def _required(parameters: Sequence[inspect.Parameter]) -> int:
+    """Returns the number of positional parameters without a default."""
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return sum(p.kind in kinds and p.default is p.empty for p in parameters)
 
 
 def _annotation(parameter: inspect.Parameter, family: str) -> str:

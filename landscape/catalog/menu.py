@@ -27,6 +27,16 @@ PARTS = Path(__file__).parent.parent / "parts"
 RUNTIME = {"losses": 2, "models": 2, "datasets": 1, "schedules": 2, "activations": 1}
 
 
+def runtime_arguments(family: str, required: int) -> int:
+    """Returns how many leading arguments of a part the program passes.
+
+    `required` is the number of its positional arguments without a default. A metric that requires
+    two or more takes predictions and targets, any other is a factory, all of whose arguments are
+    options.
+    """
+    return (2 if required >= 2 else 0) if family == "metrics" else RUNTIME.get(family, 0)
+
+
 class Expression(str):
     """A default that is not a literal, as written in the source."""
 
@@ -176,7 +186,7 @@ def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Optio
     positional = [*arguments.posonlyargs, *arguments.args]
     missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     pairs = list(zip(positional, [*missing, *arguments.defaults], strict=True))
-    first = max(RUNTIME.get(family, 0), len(arguments.posonlyargs))
+    first = max(runtime_arguments(family, len(missing)), len(arguments.posonlyargs))
     pairs = pairs[first:] + list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     for argument, default in pairs:
         annotation = ast.unparse(argument.annotation) if argument.annotation else ""

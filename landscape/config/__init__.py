@@ -30,6 +30,7 @@ from landscape.config.measured import (
     Planes,
     SliceSettings,
 )
+from landscape.config.part_names import metric_names
 from landscape.config.parts import (
     DatasetPart,
     DirectionPart,

@@ -14,8 +14,10 @@ from pydantic_core import PydanticCustomError
 
 from landscape.config.compare_settings import CompareSettings
 from landscape.config.execution import Execution, Resources
+from landscape.config.judging import check_judge
 from landscape.config.limits import (
     LARGEST_INTEGER,
+    LONGEST_NAME,
     LONGEST_TITLE,
     MOST_ITERATIONS,
     MOST_PARTS,
@@ -92,6 +94,7 @@ class GradientSettings(Frozen):
     exploding: Positive = 1e3
 
 
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 # The step of training whose parameters are judged: the last, or the best on the evaluation split.
 Stop = Literal["last", "best"]
 
@@ -102,8 +105,9 @@ class Experiment(Frozen):
     Paths and user code are looked up in `folder`, by default that of the file; `name` is the folder
     of results, by default the name of the file. `task`: what predictions and targets are; null:
     that of the dataset. `stop`: the step that counts, the last one or the one with the best primary
-    metric on the evaluation split. `checkpoints`: number of parameter vectors that are saved along
-    training, spread over the recorded steps. `audit`: also judge each loss without training it.
+    metric on the evaluation split. `judge_by`: the metric by which losses are compared, the primary
+    one; null: the first. `checkpoints`: number of parameter vectors that are saved along training,
+    spread over the recorded steps. `audit`: also judge each loss without training it.
     `seeds_together`: number of runs of one program that are trained together; `auto` is 16 on a GPU
     and 1 on a CPU. `compare`: how `landscape compare` tunes and judges the losses; `landscape run`
     ignores it. `execution` and `resources`: limits and resources of runs.
@@ -127,6 +131,7 @@ class Experiment(Frozen):
     metrics: (
         Annotated[tuple[MetricPart, ...], Field(min_length=1, max_length=MOST_PARTS)] | None
     ) = None
+    judge_by: Name | None = None
     target: Float32 | None = None
     stop: Stop = "last"
     targets: Literal["auto", "onehot", "labels"] = "auto"
@@ -146,6 +151,11 @@ class Experiment(Frozen):
     def _check_measurements(self) -> "Experiment":
         _check_length(self.steps, self.batch_size, self.record_every)
         _check_checkpoints(self.checkpoints, self.slices, self.curvature)
+        return self
+
+    @model_validator(mode="after")
+    def _check_metrics(self) -> "Experiment":
+        check_judge(self.judge_by, self.metrics)
         return self
 
     @model_validator(mode="after")
@@ -213,6 +223,7 @@ class Run(Frozen):
     evaluation: EvaluationSettings
     gradients: GradientSettings
     metrics: tuple[MetricPart, ...] | None
+    judge_by: Name | None = None
     targets: Literal["auto", "onehot", "labels"]
     slices: SliceSettings | None
     checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0

@@ -1,7 +1,7 @@
 """Building blocks of the config models: bounded numbers, and one model per family of parts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -203,9 +203,11 @@ class LossPart(Part):
 
 
 class MetricPart(Part):
-    """A metric."""
+    """A metric. `better`: the direction of a user's `f(predictions, targets)`, else null."""
 
     family: ClassVar[str] = "metrics"
+    conditions: ClassVar[tuple[str, ...]] = ("better",)
+    better: Literal["lower", "higher"] | None = None
 
 
 class DirectionPart(Part):

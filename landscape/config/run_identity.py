@@ -29,6 +29,7 @@ TRAINING_FIELDS = (
     "evaluation",
     "gradients",
     "metrics",
+    "judge_by",
     "targets",
     "checkpoints",
 )
@@ -40,7 +41,7 @@ def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     `fields` are those of a run. Files count by their content, not by their path.
     """
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
-    for name in ("checkpoints", "task"):
+    for name in ("checkpoints", "task", "judge_by"):
         if not fields[name]:  # the default is left out: ids predate these fields
             identity.pop(name)
     # A training of a user-defined dataset had more examples before the validation split existed.

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from landscape.config.fields import Experiment
+from landscape.config.part_names import short_names
 from landscape.config.parts import Part
-from landscape.config.yaml_source import KeyPath, Node, node_at, plain, short_text
+from landscape.config.yaml_source import KeyPath, Node, node_at, plain
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
@@ -117,27 +118,7 @@ def parts(tree: Node) -> list[PlacedPart]:
 
 
 def loss_labels(tree: Node) -> list[str]:
-    """Returns the label of each loss: as written, else the shortest name that is unique.
-
-    In this order: `focal`, `focal[gamma=3.0]` with the options as written,
-    `mine.py:focal[gamma=3.0]`.
-    """
+    """Returns the label of each loss: as written, else as `short_names` finds it."""
     listed = node_at(tree, ("losses",))
     nodes = listed.value if listed is not None and isinstance(listed.value, list) else []
-    losses = [loss if isinstance(loss, dict) else {} for loss in map(plain, nodes)]
-    levels = [[_label(loss, level) for loss in losses] for level in range(3)]
-    return [
-        next((names[i] for names in levels if names.count(names[i]) == 1), levels[-1][i])
-        for i in range(len(losses))
-    ]
-
-
-def _label(loss: dict[str, Any], level: int) -> str:
-    if loss.get("label") is not None:
-        return str(loss["label"])
-    name = str(loss.get("name", ""))
-    label = name if level == 2 else name.rpartition(":")[2]
-    options = loss.get("options")
-    if level == 0 or not isinstance(options, dict) or not options:
-        return label
-    return f"{label}[{','.join(f'{key}={short_text(value)}' for key, value in options.items())}]"
+    return short_names([loss if isinstance(loss, dict) else {} for loss in map(plain, nodes)])

@@ -1,20 +1,19 @@
 """What training records, and at which steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.parts.metrics import Snapshot
+from landscape.parts.metrics import Measurement
 
 PyTree = Any
-Metric = Callable[[Snapshot], dict[str, jax.Array]]
 
 
 class Recording(NamedTuple):
-    """What training records: metrics of the evaluation set, counts of steps, checkpoints.
+    """What training records: measurements of the evaluation set, counts of steps, checkpoints.
 
     The evaluation set is measured in batches of `evaluation_batch` examples. A step counts as
     vanishing if the mean absolute gradient is below `vanishing`, as exploding if the norm of the
@@ -22,7 +21,7 @@ class Recording(NamedTuple):
     `primary` column are kept, see `Best`.
     """
 
-    metrics: Sequence[Metric]
+    measurements: Sequence[Measurement]
     evaluation_batch: int
     vanishing: float
     exploding: float

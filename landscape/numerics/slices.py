@@ -20,7 +20,7 @@ from landscape.numerics.compiling import jit_loop
 from landscape.numerics.hoist import displace
 from landscape.numerics.loss import Objective
 from landscape.numerics.risk import BatchMeasure, Examples, batch_measure, over_batches
-from landscape.parts.metrics import Metric, Snapshot
+from landscape.parts.metrics import Measurement, Snapshot
 from landscape.parts.models import Model
 
 PyTree = Any
@@ -62,7 +62,7 @@ def grid(points: tuple[int, int], radius: float) -> Grid:
 class PointMeasure(NamedTuple):
     """What a slice records at each point: risk and metrics, with gradients if they need them.
 
-    With `gradients` the metrics receive the gradients on the evaluation set as well: as
+    With `gradients` the measurements receive the gradients on the evaluation set as well: as
     `gradients`, `evaluation_gradients` and `prediction_gradients` of their snapshot. Memory is
     bounded by the coefficients of one batch of `batch_size` examples and the predictions of one
     group of points. If `hoisted`, computations that are affine in the coordinates run once for all
@@ -70,7 +70,7 @@ class PointMeasure(NamedTuple):
     """
 
     model: Model
-    metrics: Sequence[Metric]
+    measurements: Sequence[Measurement]
     batch_size: int
     gradients: bool
     hoisted: bool = True
@@ -198,8 +198,8 @@ def _row(
         filter_axes=point_measure.model.filter_axes(params),
     )
     row = {"risk": measured.means["risk"]}
-    for metric in point_measure.metrics:
-        row |= metric(snapshot)
+    for measure in point_measure.measurements:
+        row |= measure(snapshot)
     return row
 
 

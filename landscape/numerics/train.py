@@ -308,8 +308,8 @@ def _row_measure(
             "risk/batch": proposal.risk,
             "risk/evaluation": evaluation.risk,
         }
-        for metric in recording.metrics:
-            row |= metric(snapshot)
+        for measurement in recording.measurements:
+            row |= measurement(snapshot)
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
 
     return measure

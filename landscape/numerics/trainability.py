@@ -15,11 +15,10 @@ from jax.sharding import PartitionSpec
 
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import layout_for
-from landscape.numerics.recording import Metric
 from landscape.numerics.risk import BatchMeasure, Examples, over_batches
 from landscape.numerics.step import Numbers, all_finite, proposer
 from landscape.numerics.train import TrainingInputs
-from landscape.parts.metrics import Snapshot
+from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.models import Model, scale_weights
 
 PyTree = Any
@@ -52,7 +51,7 @@ def cell_trainer(
     evaluation_batch: int,
     elementwise: bool = False,
 ) -> CellTrainer:
-    """`final(loss, cells, inputs)`: the first value of `metric` after training, NaN if it diverged.
+    """`final(loss, cells, inputs)`: the value of `metric` after training, NaN if it diverged.
 
     The result has the shape of `cells.rates`. Each cell is trained as `train.trainer` does, on the
     `steps` batches of `inputs.order` before its last row, with its rate as `learning_rate` and its
@@ -98,8 +97,8 @@ def cell_trainer(
 
         examples = inputs.evaluation._replace(state=state)
         predictions = over_batches(predict, examples, evaluation_batch).rows["predictions"]
-        values = metric(Snapshot(predictions, inputs.evaluation.targets))
-        return jnp.where(diverged, jnp.nan, next(iter(values.values())))
+        score = metric(Snapshot(predictions, inputs.evaluation.targets))
+        return jnp.where(diverged, jnp.nan, score)
 
     def row(loss: Objective, cells: Cells, inputs: TrainingInputs) -> jax.Array:
         # One row per device.

@@ -50,7 +50,7 @@ class FinishedRun(NamedTuple):
     def metric_of(self, predictions: jax.Array, examples: Examples) -> float:
         """Returns the first task metric of any model's predictions."""
         metrics = self.program.instruments.metrics_of(predictions, examples)
-        return float(metrics[self.program.metrics[0]])
+        return float(metrics[self.program.primary])
 
 
 @one_blas_thread()
@@ -93,7 +93,7 @@ def measure_across(
                 problem = f"{first.label} to seed {second.seed}: {first_line(error)}"
                 problems.append(problem)
     record = CrossRunRecord(
-        metric=cache.program(measured[0]).metrics[0],
+        metric=cache.program(measured[0]).primary,
         solutions=tuple(cross_losses),
         interpolations=tuple(interpolations),
         problems=tuple(problems),

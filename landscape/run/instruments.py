@@ -1,7 +1,7 @@
 """Compiled functions that measure a point: slices, curvature, and checks are made of them."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,9 +12,8 @@ from landscape.numerics import curvature, slices
 from landscape.numerics.float64_probes import RayTracer, ray_tracer
 from landscape.numerics.loss import Objective
 from landscape.numerics.point_width import PointWidth
-from landscape.numerics.recording import Metric
 from landscape.numerics.risk import BatchMeasure, Examples, evaluator, over_batches
-from landscape.parts.metrics import Snapshot
+from landscape.parts.metrics import Measurement, Metric, Snapshot
 from landscape.parts.models import Model
 
 PyTree = Any
@@ -51,7 +50,8 @@ class Instruments(NamedTuple):
     spectra: by operator
     predict: `predict(params, examples) -> predictions`
     risk_of: `risk_of(loss, predictions, examples)`, the risk of predictions of any model
-    metrics_of: `metrics_of(predictions, examples)`, the task metrics
+    metrics_of: `metrics_of(predictions, examples, tuned_on)`, the task metrics; numbers such as a
+        threshold are chosen on the predictions and examples `tuned_on`, if it is not None
     width: how many points a slice evaluates side by side
     """
 
@@ -62,22 +62,22 @@ class Instruments(NamedTuple):
     spectra: dict[str, Spectrum]
     predict: Callable[[PyTree, Examples], jax.Array]
     risk_of: Callable[[Objective, jax.Array, Examples], jax.Array]
-    metrics_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
+    metrics_of: Callable[..., dict[str, jax.Array]]
     width: PointWidth
 
 
 def build_instruments(
     run: Run,
     model: Model,
-    slice_metrics: Sequence[Metric],
-    task_metrics: Sequence[Metric],
+    measurements: Sequence[Measurement],
+    metrics: Mapping[str, Metric],
     width: PointWidth,
 ) -> Instruments:
     """Returns the instruments of all runs that share this model and these settings."""
     batch_size, settings = run.evaluation.batch_size, run.slices
     point_measure = slices.PointMeasure(
         model,
-        slice_metrics,
+        measurements,
         batch_size,
         gradients=settings is not None and settings.gradients,
         hoisted=settings is None or settings.hoist,
@@ -98,7 +98,7 @@ def build_instruments(
         spectra={name: _spectrum(run, name, model) for name in PRODUCTS},
         predict=jax.jit(_predictor(model, batch_size)),
         risk_of=jax.jit(_risk_of_predictions(batch_size)),
-        metrics_of=jax.jit(_metrics_of_predictions(task_metrics)),
+        metrics_of=jax.jit(_metrics_of_predictions(metrics)),
         width=width,
     )
 
@@ -126,11 +126,16 @@ def _risk_of_predictions(batch_size: int) -> Callable[[Objective, jax.Array, Exa
 
 
 def _metrics_of_predictions(
-    metrics: Sequence[Metric],
-) -> Callable[[jax.Array, Examples], dict[str, jax.Array]]:
-    def metrics_of(predictions: jax.Array, examples: Examples) -> dict[str, jax.Array]:
+    metrics: Mapping[str, Metric],
+) -> Callable[..., dict[str, jax.Array]]:
+    def metrics_of(
+        predictions: jax.Array,
+        examples: Examples,
+        tuned_on: tuple[jax.Array, Examples] | None = None,
+    ) -> dict[str, jax.Array]:
         snapshot = Snapshot(predictions, examples.targets)
-        return {k: v for metric in metrics for k, v in metric(snapshot).items()}
+        other = None if tuned_on is None else Snapshot(tuned_on[0], tuned_on[1].targets)
+        return {name: metric(snapshot, other) for name, metric in metrics.items()}
 
     return metrics_of
 

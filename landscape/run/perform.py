@@ -17,7 +17,6 @@ from landscape.config import Run
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
-from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.run.measurements import (
     NOT_JUDGED,
     Judgment,
@@ -290,9 +289,11 @@ def _summary(
         status="done" if training.diverged_step is None else "diverged",
         diverged_step=training.diverged_step,
         task=data.task,
-        primary_metric=program.metrics[0],
+        primary_metric=program.primary,
         metrics=tuple(program.metrics),
-        higher_is_better={name: HIGHER_IS_BETTER.get(name, True) for name in program.metrics},
+        higher_is_better={
+            name: metric.higher_is_better for name, metric in program.metrics.items()
+        },
         parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
         training_examples=len(data.train.targets),
         best_step=int(training.trace["step"][best]),

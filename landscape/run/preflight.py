@@ -1,7 +1,7 @@
-"""Checks of a loss, a model, metrics and directions before anything is trained."""
+"""Checks of a loss, a model, a dataset and directions before anything is trained."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -13,12 +13,10 @@ from landscape.config import Part, Run
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss
-from landscape.numerics.recording import Metric
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
 from landscape.parts.datasets import Dataset, complete, with_conditions, with_task
 from landscape.parts.directions import Direction, Point
-from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
 from landscape.parts.tasks import Task, named
 
@@ -92,7 +90,7 @@ def build_part(family: str, part: Part, run: Run, *arguments: Any) -> Any:
     make = catalog.build(family, part, folder=run.folder)
     name = f"{family.removesuffix('s')} `{part.name}`"
     value = call_part(lambda: make(*arguments), name, part, make)
-    if family in ("metrics", "directions") and not callable(value):
+    if family == "directions" and not callable(value):
         message = f"{name} returns {type(value).__name__}, expected a function"
         raise UserError(message, hint="docs/own_parts.md has examples", part=part.name)
     return value
@@ -140,18 +138,6 @@ def check_predictions(
             part=name,
         )
     return predictions
-
-
-def check_metrics(
-    metrics: Sequence[Metric], predictions: jax.Array, targets: jax.Array
-) -> tuple[str, ...]:
-    """Returns the names that the metrics report; raises UserError if one fails on predictions."""
-    snapshot = Snapshot(predictions, targets)
-    return tuple(name for metric in metrics for name in _metric_names(metric, snapshot))
-
-
-def _metric_names(metric: Metric, snapshot: Snapshot) -> list[str]:
-    return list(guarded(lambda: jax.eval_shape(metric, snapshot), "metric", metric))
 
 
 def fit_targets(

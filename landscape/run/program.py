@@ -1,7 +1,7 @@
 """From the names in a config to the loss, optimizer, metrics, and compiled functions of a run."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,21 +10,29 @@ import numpy as np
 import optax
 
 from landscape import catalog
-from landscape.config import Part, Run
+from landscape.config import Run
 from landscape.numerics.compiling import jit_loop, jit_once
 from landscape.numerics.loss import Loss, LossFamily, StaticOptions
 from landscape.numerics.point_width import PointWidth
-from landscape.numerics.recording import Metric, Recording
+from landscape.numerics.recording import Recording
 from landscape.numerics.risk import Examples
 from landscape.numerics.step import Numbers
 from landscape.numerics.train import Loop, trainer
 from landscape.numerics.trainability import CellTrainer, cell_trainer
-from landscape.parts import metrics as menu_metrics
 from landscape.parts.datasets import Dataset
+from landscape.parts.metrics import (
+    Measurement,
+    Metric,
+    columns,
+    dead_gradients,
+    gradient_norm,
+    update_ratio,
+)
 from landscape.parts.models import Model
 from landscape.parts.tasks import Task
 from landscape.run import preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
+from landscape.run.task_metrics import build_metrics, check_metrics
 from landscape.run.training_inputs import (
     checkpoint_count,
     evaluation_batch_sizes,
@@ -51,14 +59,18 @@ class TrainingLoops(NamedTuple):
 class ModelProgram(NamedTuple):
     """Functions of a model that are compiled per family of losses, and used by many runs.
 
-    `metrics` names the task metrics; losses are compared by the first.
+    `metrics` are the task metrics by name; losses are compared by the first, the `primary` one.
     """
 
     task: Task
     model: Model
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, Metric]
     training: TrainingLoops
     instruments: Instruments
+
+    @property
+    def primary(self) -> str:
+        return next(iter(self.metrics))
 
 
 class Program(NamedTuple):
@@ -77,8 +89,12 @@ class Program(NamedTuple):
         return self.shared.task
 
     @property
-    def metrics(self) -> tuple[str, ...]:
+    def metrics(self) -> Mapping[str, Metric]:
         return self.shared.metrics
+
+    @property
+    def primary(self) -> str:
+        return self.shared.primary
 
     @property
     def instruments(self) -> Instruments:
@@ -175,16 +191,16 @@ def _float64_shape(array: Any) -> jax.ShapeDtypeStruct:
 
 def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops:
     """Returns the functions that train a run's model; nothing is compiled before it is used."""
-    metrics = _build_metrics(run, preflight.build_task(run, data))
-    names = _metric_names(run, data, model, metrics)
+    metrics = _checked_metrics(run, preflight.build_task(run, data), data, model)
+    primary = next(iter(metrics))
     make_optimizer = functools.partial(build_optimizer, run)
     elementwise = ":" not in run.optimizer.name  # every optimizer of the menu is
-    recording = _recording(run, metrics, names[0])
+    recording = _recording(run, metrics, primary)
     loop = trainer(model, make_optimizer, recording, elementwise=elementwise)
     cells = cell_trainer(
         model,
         make_optimizer,
-        metrics[0],
+        metrics[primary],
         evaluation_batch=run.evaluation.batch_size,
         elementwise=elementwise,
     )
@@ -203,25 +219,24 @@ def build_model_program(
     `key` is equal for all runs that share them, see `traced_options.model_key`.
     """
     task = preflight.build_task(run, data)
-    metrics = _build_metrics(run, task)
-    slice_metrics = list(metrics)
+    metrics = _checked_metrics(run, task, data, model)
+    measurements = [columns(metrics)]
     if run.slices is not None and run.slices.gradients:
-        slice_metrics += [menu_metrics.gradient_norm(), _dead_gradients(run)]
+        measurements += [gradient_norm(), _dead_gradients(run)]
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
     return ModelProgram(
         task=task,
         model=model,
-        metrics=_metric_names(run, data, model, metrics),
+        metrics=metrics,
         training=training,
-        instruments=build_instruments(run, model, slice_metrics, metrics, width),
+        instruments=build_instruments(run, model, measurements, metrics, width),
     )
 
 
-def _metric_names(
-    run: Run, data: Dataset, model: Model, metrics: Sequence[Metric]
-) -> tuple[str, ...]:
-    batch = _first_batch(run, data)
-    return preflight.check_metrics(metrics, _shapes(model, batch)[1], batch.targets)
+def _checked_metrics(run: Run, task: Task, data: Dataset, model: Model) -> dict[str, Metric]:
+    batch, metrics = _first_batch(run, data), build_metrics(run, task)
+    check_metrics(metrics, _shapes(model, batch)[1], batch.targets)
+    return metrics
 
 
 def _side_by_side(loop: Loop) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -273,26 +288,17 @@ def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:
     return params, jax.eval_shape(model.predict, params, examples.inputs, state)
 
 
-def _build_metrics(run: Run, task: Task) -> list[Metric]:
-    """Returns the metrics of the config, else the default metrics of the task."""
-    parts: Sequence[Part] = run.metrics or [Part(name=name) for name in task.metrics]
-    return [preflight.build_part("metrics", part, run) for part in parts]
-
-
-def _recording(run: Run, metrics: Sequence[Metric], primary: str) -> Recording:
-    health = [menu_metrics.gradient_norm(), menu_metrics.update_ratio(), _dead_gradients(run)]
+def _recording(run: Run, metrics: Mapping[str, Metric], primary: str) -> Recording:
     return Recording(
-        metrics=[*metrics, *health],
+        measurements=[columns(metrics), gradient_norm(), update_ratio(), _dead_gradients(run)],
         evaluation_batch=run.evaluation.batch_size,
         vanishing=run.gradients.vanishing,
         exploding=run.gradients.exploding,
         checkpoints=checkpoint_count(run),
         primary=primary,
-        higher_is_better=menu_metrics.HIGHER_IS_BETTER.get(primary, True),
+        higher_is_better=metrics[primary].higher_is_better,
     )
 
 
-def _dead_gradients(run: Run) -> Metric:
-    return menu_metrics.dead_gradients(
-        absolute=run.gradients.absolute, relative=run.gradients.relative
-    )
+def _dead_gradients(run: Run) -> Measurement:
+    return dead_gradients(absolute=run.gradients.absolute, relative=run.gradients.relative)

@@ -14,7 +14,6 @@ from landscape.config import Run
 from landscape.errors import UserError
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.trainability import Cells
-from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.run.memory_check import training_bytes
 from landscape.run.program_cache import ProgramCache
 from landscape.run.training_inputs import evaluation_set, training_inputs
@@ -77,14 +76,13 @@ def trainability_map(
             trained += len(finals)
             notify(run.loss.label, trained, total)
         values.append(np.concatenate(of_seed).reshape(scales.shape))
-    metric = program.metrics[0]
     return MapRecord(
         rates=request.rates,
         scales=request.scales,
         seeds=request.seeds,
         steps=request.steps,
-        metric=metric,
-        higher_is_better=HIGHER_IS_BETTER.get(metric, True),
+        metric=program.primary,
+        higher_is_better=program.metrics[program.primary].higher_is_better,
         target=request.target,
         values=_tuples(np.stack(values, axis=2)),
         key=_key(request),

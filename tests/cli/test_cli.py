@@ -309,7 +309,7 @@ def test_list_names_every_family(tmp_path):
         ("datasets", "digit_masks"),
         ("optimizers", "lion"),
         ("schedules", "warmup_cosine"),
-        ("metrics", "dead_gradients"),
+        ("metrics", "accuracy"),
         ("directions", "random"),
         ("activations", "gelu"),
     ]:

@@ -133,7 +133,7 @@ def test_an_option_that_multiplies_work_is_bounded(overrides, message, tmp_path)
         ("model", "model `os.path:join` raises TypeError"),
         ("optimizer", "optimizer `os:getcwd` returns str, expected an optimizer of optax"),
         ("optimizer.schedule", "raises TypeError"),
-        ("metrics", "metric `os:getcwd` returns str, expected a function"),
+        ("metrics", "metric `os:getcwd` does not state whether higher or lower values are better"),
         ("slices.direction", "direction `os:getcwd` returns str, expected a function"),
         ("dataset", "dataset `builtins:str` returns str, expected a Dataset"),
         ("model", "model `builtins:slice` returns slice, expected a Model"),

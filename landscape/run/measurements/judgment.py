@@ -8,7 +8,6 @@ import numpy as np
 
 from landscape.numerics.recording import best_row
 from landscape.parts.datasets import Dataset
-from landscape.parts.metrics import HIGHER_IS_BETTER
 from landscape.parts.tasks import Task
 from landscape.run.measurements.measured_point import Training
 from landscape.run.program import Program
@@ -33,8 +32,8 @@ NOT_JUDGED = Judgment({}, {}, {}, {}, None, None)
 
 def best_number(program: Program, training: Training) -> int:
     """Returns the number of the recorded row with the best primary metric."""
-    primary = program.metrics[0]
-    return best_row(training.trace[primary], HIGHER_IS_BETTER.get(primary, True))
+    higher_is_better = program.metrics[program.primary].higher_is_better
+    return best_row(training.trace[program.primary], higher_is_better)
 
 
 def judge(program: Program, data: Dataset, training: Training) -> Judgment:
@@ -51,11 +50,10 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
 
     test, initial = measured("trained"), measured("initial")
     is_last = best_number(program, training) == len(training.trace["step"]) - 1
-    primary = program.metrics[0]
-    baselines = {"untrained": initial[primary]}
+    baselines = {"untrained": initial[program.primary]}
     constant = _constant_predictions(program.task, data)
     if constant is not None:
-        baselines = {program.task.baseline: metrics(constant)[primary]} | baselines
+        baselines = {program.task.baseline: metrics(constant)[program.primary]} | baselines
     return Judgment(
         test=test,
         test_at_best=test if is_last else measured("best"),

@@ -1,0 +1,118 @@
+"""The metrics of a run, by the names of their columns: the first one judges."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from landscape import catalog
+from landscape.config import MetricPart, Run, metric_names
+from landscape.errors import UserError
+from landscape.numerics.user_calls import definition, guarded
+from landscape.parts.metrics import Metric, Snapshot
+from landscape.parts.tasks import Task
+from landscape.run.preflight import build_part
+
+_HINT = (
+    "return landscape.parts.metrics.Metric(function, higher_is_better=...), or define "
+    "f(predictions, targets) and set `better: lower` or `better: higher`"
+)
+
+
+def build_metrics(run: Run, task: Task) -> dict[str, Metric]:
+    """Returns the metrics of the config, else those of the task, with the judging one first.
+
+    Raises UserError if one of them has no direction or is not defined for the task.
+    """
+    parts = run.metrics or _default_parts(run, task)
+    if not parts:
+        hint = 'for example `metrics: [{name: "my_metrics.py:error", better: lower}]`'
+        raise UserError(f"the task {task.name} has no usual metric; set `metrics`", hint=hint)
+    metrics = {
+        name: _build(part, run, task) for name, part in zip(metric_names(parts), parts, strict=True)
+    }
+    first = run.judge_by or next(iter(metrics))
+    return {first: metrics[first]} | metrics
+
+
+def _default_parts(run: Run, task: Task) -> tuple[MetricPart, ...]:
+    first = () if run.judge_by is None else (run.judge_by,)
+    return tuple(MetricPart(name=name) for name in dict.fromkeys((*first, *task.metrics)))
+
+
+def _build(part: MetricPart, run: Run, task: Task) -> Metric:
+    function = catalog.build("metrics", part, folder=run.folder)
+    assert isinstance(function, functools.partial)
+    name = f"metric `{part.name}`"
+    if catalog.takes_arrays(function.func):
+        return _of_arrays(function, part)
+    if part.better is not None:
+        raise UserError(
+            f"{name} states its own direction; found `better: {part.better}` in the config",
+            hint="remove `better`, which is for a function f(predictions, targets)",
+            part=part.name,
+        )
+    metric = build_part("metrics", part, run)
+    if not isinstance(metric, Metric):
+        raise UserError(
+            f"{name} does not state whether higher or lower values are better",
+            place=definition(function),
+            hint=_HINT,
+            part=part.name,
+        )
+    if metric.tasks and task.name not in metric.tasks:
+        raise UserError(
+            f"{name} is defined for {' and '.join(metric.tasks)}, but dataset "
+            f"`{run.dataset.name}` is {task.name}",
+            hint=f"usual metrics for {task.name}: {', '.join(task.metrics)}",
+            part=part.name,
+        )
+    return metric
+
+
+def _of_arrays(function: functools.partial[Any], part: MetricPart) -> Metric:
+    """Returns the metric of a function `f(predictions, targets)` whose direction the config has."""
+    if part.better is None:
+        raise UserError(
+            f"metric `{part.name}` does not state whether higher or lower values are better",
+            place=definition(function),
+            hint=f'write {{name: "{part.name}", better: lower}} or `better: higher`',
+            part=part.name,
+        )
+
+    def score(snapshot: Snapshot) -> jax.Array:
+        return function(snapshot.predictions, snapshot.targets)
+
+    functools.update_wrapper(score, function.func)  # so that errors show the user's line
+    return Metric(score, higher_is_better=part.better == "higher")
+
+
+def check_metrics(
+    metrics: Mapping[str, Metric], predictions: jax.Array, targets: jax.Array
+) -> None:
+    """Raises UserError if a metric fails on predictions, or returns anything but a scalar."""
+    snapshot = Snapshot(predictions, targets)
+    for name, metric in metrics.items():
+        _check(name, metric, snapshot)
+
+
+def _check(name: str, metric: Metric, snapshot: Snapshot) -> None:
+    subject, function = f"metric `{name}`", metric.function
+    value = guarded(lambda: jax.eval_shape(metric.score, snapshot), subject, function)
+    place = definition(function)
+    if not hasattr(value, "shape"):
+        raise UserError(f"{subject} returns {type(value).__name__}, expected a scalar", place=place)
+    if value.shape != ():
+        raise UserError(
+            f"{subject} returns an array of shape {value.shape}, expected a scalar",
+            place=place,
+            hint="reduce it, for example with jnp.mean",
+        )
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise UserError(
+            f"{subject} returns {value.dtype}, expected a floating-point scalar",
+            place=place,
+            hint="divide by a count, or use jnp.float32(...)",
+        )
