@@ -15,7 +15,7 @@ from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
-from landscape.parts.datasets import Dataset, complete, with_conditions, with_task
+from landscape.parts.datasets import Dataset, complete, for_task, with_conditions
 from landscape.parts.directions import Direction, Point
 from landscape.parts.models import Model
 from landscape.parts.tasks import Task, named
@@ -53,10 +53,10 @@ def build_dataset(run: Run) -> Dataset:
     conditions = {name: getattr(run.dataset, name) for name in run.dataset.conditions}
 
     def prepared() -> Dataset:
-        return with_conditions(complete(data, run.seed), run.seed, **conditions)
+        conditioned = with_conditions(complete(data, run.seed), run.seed, **conditions)
+        return for_task(conditioned, task)
 
-    prepared_data = call_part(prepared, f"dataset `{name}`", run.dataset, with_conditions)
-    return prepared_data if task.name == data.task else with_task(prepared_data, task)
+    return call_part(prepared, f"dataset `{name}`", run.dataset, with_conditions)
 
 
 def build_task(run: Run, data: Dataset) -> Task:
@@ -130,11 +130,13 @@ def check_predictions(
     )
     batch = len(examples.targets)
     expected = (batch, *task.prediction_shape(examples.targets.shape[1:], outputs))
+    if task.any_shape:
+        expected = (batch, *predictions.shape[1:])
     if predictions.shape != expected:
         raise UserError(
             f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
             f"{task.name} dataset needs {expected}",
-            hint="use `unet`" if task.name == "segmentation" else None,
+            hint=task.advice,
             part=name,
         )
     return predictions
@@ -151,7 +153,7 @@ def fit_targets(
     per prediction, or returns NaN.
     """
     candidates = {"labels": loss}
-    if task.onehot:
+    if task.onehot and targets.ndim == 1:
         onehot = dataclasses.replace(loss, classes=predictions.shape[-1])
         candidates = {"onehot": onehot, "labels": loss}
         if form != "auto":

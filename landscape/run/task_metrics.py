@@ -1,5 +1,6 @@
 """The metrics of a run, by the names of their columns: the first one judges."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -62,6 +63,9 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             hint=_HINT,
             part=part.name,
         )
+    judges_point = task.point is not None and "regression" in metric.tasks
+    if judges_point and task.name not in metric.tasks:
+        return _of_point(metric, task.point)
     if metric.tasks and task.name not in metric.tasks:
         raise UserError(
             f"{name} is defined for {' and '.join(metric.tasks)}, but dataset "
@@ -70,6 +74,15 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             part=part.name,
         )
     return metric
+
+
+def _of_point(metric: Metric, column: int | None) -> Metric:
+    """Returns a metric of quantities for predictions of which one column is the quantity."""
+
+    def function(snapshot: Snapshot) -> jax.Array:
+        return metric.function(snapshot._replace(predictions=snapshot.predictions[:, column]))
+
+    return dataclasses.replace(metric, function=function)
 
 
 def _of_arrays(function: functools.partial[Any], part: MetricPart) -> Metric:

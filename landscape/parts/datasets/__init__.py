@@ -2,4 +2,5 @@
 
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._conditions import with_conditions
-from landscape.parts.datasets._prepare import Dataset, Split, complete, with_task
+from landscape.parts.datasets._for_task import for_task
+from landscape.parts.datasets._prepare import Dataset, Split, complete

@@ -10,7 +10,7 @@ from landscape.parts.datasets import _split
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._split import Shares, SplitRows, Strata
-from landscape.parts.tasks import Task, named
+from landscape.parts.tasks import named
 
 # Share of the training examples of a user's dataset that become its missing validation split.
 _VALIDATION = 0.2
@@ -106,15 +106,6 @@ def complete(data: Dataset, seed: int) -> Dataset:
     return data._replace(
         train=data.train.take(rows.train), validation=data.train.take(rows.validation)
     )
-
-
-def with_task(data: Dataset, task: Task) -> Dataset:
-    """Returns the dataset for another task that accepts its targets, with the outputs of it."""
-    if not task.labels:
-        return data._replace(task=task.name, outputs=task.outputs(data))
-    classes = data.classes or tuple(map(str, range(data.class_count)))
-    data = data._replace(classes=classes)
-    return data._replace(task=task.name, outputs=task.outputs(data))
 
 
 def _numbered(data: Dataset) -> Dataset:

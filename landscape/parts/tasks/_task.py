@@ -25,6 +25,8 @@ class Data(Protocol):
     @property
     def outputs(self) -> int: ...
     @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
     def class_count(self) -> int: ...
 
 
@@ -43,14 +45,33 @@ def one_output(data: Data) -> int:
     return 1
 
 
+def columns(data: Data) -> int:
+    """Returns the number of numbers in a target, (n,) or (n, outputs)."""
+    targets = data.train.targets
+    return targets.shape[1] if targets.ndim == 2 else 1
+
+
 def any_values(values: np.ndarray, fields: Fields) -> None:
     """Accepts all targets."""
+
+
+def mean(values: np.ndarray, fields: Fields, outputs: int) -> np.ndarray:
+    """Returns the mean of the targets, in the shape of one."""
+    average: np.ndarray = np.asarray(values.mean(axis=0), np.float32)
+    return average
 
 
 def commoner_of_two(values: np.ndarray, fields: Fields, outputs: int) -> np.ndarray:
     """Returns logits of 1 if most targets are 1, else of -1, in the shape of a target."""
     sign = 1.0 if values.mean(dtype=np.float64) > 0.5 else -1.0
     return np.full(values.shape[1:], sign, np.float32)
+
+
+def commonest(labels: np.ndarray, outputs: int) -> np.ndarray:
+    """Returns logits (outputs,): 1 for the most frequent label, else 0."""
+    logits = np.zeros(outputs, np.float32)
+    logits[np.argmax(np.bincount(labels.reshape(-1).astype(int), minlength=outputs))] = 1.0
+    return logits
 
 
 def no_constant(values: np.ndarray, fields: Fields, outputs: int) -> None:
@@ -63,12 +84,14 @@ class Task:
 
     `metrics`: names of the default metrics; losses are compared by the first. `reference`: the
     usual loss of the menu. `labels`: targets are classes as int32, otherwise they are float32.
-    `onehot`: a loss receives labels one-hot unless it rejects them. `stratified`: splits keep the
-    share of each class. `standardized`: targets of one output are standardized. `fields`: names of
-    the arrays that targets need beside their values; `optional_fields`: of those they may have.
+    `onehot`: a loss receives labels (n,) one-hot unless it rejects them. `stratified`: splits keep
+    the share of each class. `standardized`: targets of one output are standardized. `fields`: names
+    of the arrays that targets need beside their values; `optional_fields`: of those they may have.
     `accepts`: the tasks of datasets that can be trained as this one, besides its own. `order_by`:
-    the field whose groups of examples a batch keeps together. `baseline`: the name of `constant` in
-    reports. `audited`: whether the audit can judge losses of the task.
+    the field whose groups of examples a batch keeps together. `point`: the column of a prediction
+    that metrics of quantities judge; None: the whole prediction. `baseline`: the name of `constant`
+    in reports. `audited`: whether the audit can judge losses of the task. `any_shape`: predictions
+    may have any shape. `advice`: how to get predictions of the right shape.
 
     Functions, with shapes of one example:
     `outputs(data)`: number of predictions, which a model gets as `outputs`.
@@ -89,8 +112,11 @@ class Task:
     optional_fields: tuple[str, ...] = ("weights",)
     accepts: tuple[str, ...] = ()
     order_by: str | None = None
+    point: int | None = None
     baseline: str = "constant"
     audited: bool = False
+    any_shape: bool = False
+    advice: str | None = None
     outputs: Callable[[Data], int] = one_output
     prediction_shape: Callable[[Shape, int], Shape] = shaped_like_targets
     check: Callable[[np.ndarray, Fields], None] = any_values

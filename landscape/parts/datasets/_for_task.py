@@ -1,0 +1,48 @@
+"""A dataset as a task needs it: its targets checked, its number of outputs that of the task."""
+
+from typing import Any
+
+import numpy as np
+
+from landscape.errors import UserError
+from landscape.parts.datasets._named_array import NUMERIC
+from landscape.parts.datasets._prepare import Dataset, Split
+from landscape.parts.tasks import Task
+
+
+def for_task(data: Dataset, task: Task) -> Dataset:
+    """Returns the dataset for a task that accepts its targets, with the outputs of this task.
+
+    Labels become int32. Raises UserError if the targets of a split are not finite numbers, do not
+    fit the task, or lack a field that it needs.
+    """
+    splits = dict[str, Any]()
+    for name, split in data.splits.items():
+        try:
+            splits[name] = _checked(split, task)
+        except UserError as error:
+            message = f"the {name} split does not fit the task {task.name}: {error.message}"
+            raise UserError(message, hint=error.hint) from None
+    checked = data._replace(**splits)
+    if task.labels and task.name != data.task and not data.classes:
+        checked = checked._replace(classes=tuple(map(str, range(data.class_count))))
+    return checked._replace(task=task.name, outputs=task.outputs(checked))
+
+
+def _checked(split: Split, task: Task) -> Split:
+    values = split.targets
+    if values.dtype.kind not in NUMERIC:
+        raise UserError(f"targets have the type {values.dtype}; expected numbers")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        count = int((~np.isfinite(values)).sum())
+        raise UserError(f"{count} targets are not finite", hint="remove or replace them")
+    fields: dict[str, np.ndarray] = {}
+    for name in task.fields:
+        if name not in fields:
+            raise UserError(
+                f"the field `{name}` is missing",
+                hint=f'pass `fields={{"{name}": ...}}` to each Split, or name it in the config',
+            )
+    task.check(values, fields)
+    is_label = task.labels and not (values.ndim == 2 and values.dtype.kind == "f")
+    return split._replace(targets=values.astype(np.int32)) if is_label else split
