@@ -35,7 +35,8 @@ from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, V
 _CODES = Path(__file__).parent / "codes"
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 # The codes that a rewrite is meant to remove.
-_REWRITABLE = {"D101", "G201", "G202", "G204", "G205", "N301", "N302"}
+_REWRITABLE = {"B502", "D101", "G201", "G202", "G204", "G205", "N301", "N302"}
+_NON_FINITE = {"N301", "N302"}
 _SQUASHING = {"logistic", "exp", "tanh", "erf"}
 
 
@@ -132,9 +133,12 @@ def finders() -> dict[str, Callable[[Survey], list[Finding]]]:
     return {name.partition("_")[0].upper(): module.find for name, module in modules.items()}
 
 
-def _rank(finding: Finding) -> tuple[int, str]:
-    """A sort key: most severe first, then by code."""
-    return _SEVERITIES.index(finding.severity), finding.code
+def _rank(finding: Finding) -> tuple[int, int, str]:
+    """A sort key: most severe first, then what ends training for certain, then by code."""
+    urgency = 2 - (finding.code in _NON_FINITE)
+    if finding.evidence.get("right_predictions"):
+        urgency = 0
+    return _SEVERITIES.index(finding.severity), urgency, finding.code
 
 
 def _verdict_of(findings: Iterable[Finding]) -> Verdict:

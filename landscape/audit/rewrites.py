@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from landscape.audit.codes._batches import random_batch
+from landscape.audit.measure.one_example import accepts_one_example
 from landscape.audit.measure.survey import Survey
 from landscape.audit.static.interpreter import Interpreter, Replacement
 
@@ -40,6 +42,9 @@ def rewrites(survey: Survey, codes: set[str]) -> dict[str, Loss]:
     if "sqrt" in names and codes & {"N302"}:
         change = "with a double where around the square root"
         losses[change] = _rewritten(loss, {"sqrt": _guarded_root})
+    mixes = survey.subject.rows > 1
+    if mixes and "B502" in codes and accepts_one_example(loss, *random_batch(survey)):
+        losses["wrapped in jax.vmap, as it also accepts a single example"] = jax.vmap(loss)
     if "reduce_max" in names and "G204" in codes:
         change = "with logsumexp in place of the maximum"
         losses[change] = _rewritten(loss, {"reduce_max": _soft_maximum})

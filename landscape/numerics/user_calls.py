@@ -17,13 +17,15 @@ _LIBRARIES = tuple(
     str(Path(inspect.getfile(module)).parent) for module in (jax, np, landscape, inspect)
 )
 _LIBRARIES += ("<frozen",)  # modules that Python imports before any file
+_BRANCHES = (
+    "branches in Python (if, while, and, or) on a value that is known only when the compiled "
+    "program runs",
+    "use jnp.where, jnp.logical_and or jax.lax.cond instead",
+)
+_ARRAY_AS_BOOL = "The truth value of an array"  # a ValueError of an array of several elements
 # By exception: what the user code does, and what to do instead.
 _EXPLANATIONS = {
-    jax.errors.TracerBoolConversionError: (
-        "branches in Python (if, while, and, or) on a value that is known only when the compiled "
-        "program runs",
-        "use jnp.where, jnp.logical_and or jax.lax.cond instead",
-    ),
+    jax.errors.TracerBoolConversionError: _BRANCHES,
     jax.errors.TracerArrayConversionError: (
         "passes a traced value to NumPy, through which no gradient can flow",
         "use jax.numpy in place of numpy",
@@ -75,4 +77,6 @@ def failure(error: BaseException, name: str, function: Callable) -> UserError:
         if isinstance(error, kind):
             return UserError(f"{name} {explanation}", place=place, hint=hint)
     first_line = str(error).strip().split("\n")[0]
+    if isinstance(error, ValueError) and first_line.startswith(_ARRAY_AS_BOOL):
+        return UserError(f"{name} {_BRANCHES[0]}", place=place, hint=_BRANCHES[1])
     return UserError(f"{name} raises {type(error).__name__}: {first_line}", place=place)

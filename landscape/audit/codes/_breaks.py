@@ -16,7 +16,10 @@ _FINE = 7  # index into STEPS of the step at which a value is quoted; one less p
 
 
 class Break(NamedTuple):
-    """The clearest break at a line; `low` and `high` are its two sides, left and right."""
+    """The clearest break at a line; `low` and `high` are its two sides, left and right.
+
+    `also` are the other lines at which the same operation breaks the function.
+    """
 
     crossing: Crossing
     operation: str
@@ -24,6 +27,7 @@ class Break(NamedTuple):
     low: float
     high: float
     evidence: dict[str, Any]
+    also: Sequence[int] = ()
 
 
 def by_line(survey: Survey, orders: Sequence[int]) -> dict[int | None, Break]:
@@ -34,6 +38,27 @@ def by_line(survey: Survey, orders: Sequence[int]) -> dict[int | None, Break]:
             where = place_of(survey, crossing)
             groups.setdefault(where.line if where else None, []).append(crossing)
     return {line: _clearest(survey, group) for line, group in groups.items()}
+
+
+def by_cause(survey: Survey, orders: Sequence[int]) -> list[Break]:
+    """Returns the clearest break of these orders per operation; `also` holds its other lines."""
+    groups: dict[str, list[Break]] = {}
+    for each in by_line(survey, orders).values():
+        groups.setdefault(each.operation, []).append(each)
+    breaks = []
+    for group in groups.values():
+        first, *others = sorted(group, key=_clarity, reverse=True)
+        lines = {each.where.line for each in others if each.where}
+        breaks.append(first._replace(also=sorted(lines)))
+    return breaks
+
+
+def also_at(each: Break) -> str:
+    """Returns the other lines of a break, for a message."""
+    if not each.also:
+        return ""
+    lines = ", ".join(map(str, each.also))
+    return f" (also at line{'s' if len(each.also) > 1 else ''} {lines})"
 
 
 def place_of(survey: Survey, crossing: Crossing) -> Where | None:
@@ -58,9 +83,17 @@ def point_text(crossing: Crossing) -> str:
     return f"{brief(crossing.point)}{name}"
 
 
+def _clarity(each: Break) -> tuple:
+    return _clarity_of_crossing(each.crossing)
+
+
+def _clarity_of_crossing(crossing: Crossing) -> tuple:
+    return not is_isolated(crossing), crossing.tie, -np.abs(crossing.point).max()
+
+
 def _clearest(survey: Survey, group: Sequence[Crossing]) -> Break:
     """Prefers breaks that are not isolated, then those met exactly, then those near zero."""
-    crossing = max(group, key=lambda c: (not is_isolated(c), c.tie, -np.abs(c.point).max()))
+    crossing = max(group, key=_clarity_of_crossing)
     operation = survey.probe.sites[crossing.site].operation
     index = crossing.order, _FINE - crossing.order
     low, high = float(crossing.left[index]), float(crossing.right[index])

@@ -1,6 +1,7 @@
 """Operations that cut a gradient, and their places in the source: for G201 to G204 and G207."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from landscape.audit.measure.survey import Survey
 from landscape.audit.static.equations import bodies, equations
@@ -13,13 +14,21 @@ _CAST = "convert_element_type"
 CUTTERS = ("stop_gradient", *_ROUNDING, "argmax", "argmin", *_COMPARISONS, _CAST)
 
 
-def cut_place(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
-    """Returns the place of the first operation on the prediction that no gradient passes through.
+class Cut(NamedTuple):
+    """An operation that passes no gradient, and its place; `direct`: a line of the user calls it.
 
-    Operations that a line of the user calls precede those inside a library's function.
+    Others are inside of a library's function.
     """
+
+    operation: str
+    where: Where
+    direct: bool
+
+
+def first_cut(survey: Survey, names: Sequence[str] = CUTTERS) -> Cut | None:
+    """Returns the first operation on the prediction that cuts its gradient, direct ones first."""
     harmless = {site.number for site in survey.reading.sites if site.status != "open"}
-    cuts: list[tuple[bool, int, Where]] = []
+    cuts: list[Cut] = []
     for number, eqn, calls in equations(survey.subject.value):
         name = eqn.primitive.name
         to_float = name == _CAST and eqn.params["new_dtype"].kind == "f"
@@ -27,5 +36,17 @@ def cut_place(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
             continue
         where = locate(eqn, calls, survey.source_file)
         if where is not None and (number in survey.reading.varying or bodies(eqn)):
-            cuts.append((not calls_directly(eqn, survey.source_file), len(cuts), where))
-    return min(cuts)[2] if cuts else None
+            cuts.append(Cut(name, where, calls_directly(eqn, survey.source_file)))
+    return min(cuts, key=lambda cut: not cut.direct, default=None)
+
+
+def cut_place(survey: Survey, names: Sequence[str] = CUTTERS) -> Where | None:
+    """Returns the place of the first operation that cuts the gradient."""
+    cut = first_cut(survey, names)
+    return cut.where if cut else None
+
+
+def is_stopped(survey: Survey) -> bool:
+    """Whether a line of the user stops the gradient of the prediction, before any other cut."""
+    cut = first_cut(survey)
+    return cut is not None and cut.direct and cut.operation == "stop_gradient"

@@ -115,12 +115,14 @@ def _harmful(survey: Survey, sample: Sample) -> Array:
 
 
 def _is_constant(samples: list[Sample]) -> bool:
-    """Whether the loss is the same for every prediction, to rounding."""
+    """Whether the loss is the same number for every prediction, to rounding."""
+    values = np.concatenate([sample.derivatives.value for sample in samples])
+    if not np.isfinite(values).any():
+        return False  # NaN is no constant; N301 reports it
     if not any(np.any(sample.derivatives.gradient) for sample in samples):
         return True
-    values = np.concatenate([sample.derivatives.value for sample in samples])
     values = values[np.isfinite(values)]
-    return len(values) > 0 and bool(np.ptp(values) <= CONSTANT * np.abs(values).max())
+    return bool(np.ptp(values) <= CONSTANT * np.abs(values).max())
 
 
 def _is_cut(survey: Survey, sample: Sample, dead: Array, alive: Array) -> bool:

@@ -9,13 +9,19 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from landscape.audit.codes._advice import GUARD, advice
+from landscape.audit.codes._minima import judges_single_targets
 from landscape.audit.codes._numbers import brief, quote
-from landscape.audit.codes._origins import first_broken, weight_is_infinite
+from landscape.audit.codes._origins import (
+    Origin,
+    first_broken,
+    first_singular,
+    weight_is_infinite,
+)
+from landscape.audit.measure import domains
 from landscape.audit.measure.domains import FAR, Target, has_equal_rows
 from landscape.audit.measure.survey import Path, Survey, once
 from landscape.audit.measure.switching import special_points
-from landscape.audit.static.equations import equations
-from landscape.audit.static.source import locate
 from landscape.storage.audit_records import Severity, Where
 
 Array = np.ndarray
@@ -23,19 +29,6 @@ Part = Literal["value", "gradient"]
 REPRESENTABLE = 1e37  # a true value up to this is within float32
 COMMON = 0.01  # an error above this share of the plausible predictions of one target
 _REFINEMENTS, _STEPS = 3, 65  # of the search for the smallest step of a path that fails
-
-_FROM_LOGITS = "compute from logits: jax.nn.log_sigmoid(z), or optax.sigmoid_binary_cross_entropy"
-_LOGARITHM = "keep the argument of the logarithm away from 0, or compute it from logits"
-_ROOT = "a double where: jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1)), 0); or + epsilon"
-_DIVISION = "add a small constant to the denominator, or choose the case with a double jnp.where"
-_EXPONENT = "subtract the largest exponent first, as jax.nn.softmax and jax.nn.logsumexp do"
-_GUARD = "guard the operation with a double jnp.where, so that the branch not taken is finite too"
-_SUGGESTIONS = {
-    **dict.fromkeys(("log", "log1p"), _LOGARITHM),
-    **dict.fromkeys(("sqrt", "rsqrt"), _ROOT),
-    "div": _DIVISION,
-    **dict.fromkeys(("exp", "exp2", "expm1", "cosh", "sinh"), _EXPONENT),
-}
 
 
 class NonFiniteResult(NamedTuple):
@@ -69,12 +62,15 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     common = [failure for failure in failures if failure.share > COMMON]
     worst = min(common or failures, key=lambda failure: failure.distance)
     share = max(failure.share for failure in failures)
-    program = survey.subject.value if part == "value" else survey.subject.gradient
-    primitive, where = first_broken(survey, program, worst.point, worst.target, np.float32)
+    origin = _origin(survey, part, worst)
     kind = "NaN" if any(failure.nan for failure in common or [worst]) else "infinite"
     extent = f"for {share:.0%} of plausible predictions, such as" if common else "at"
     point = f"{brief(worst.point)} ({worst.target.name or 'input'})"
-    message = f"the {part} is {kind} {extent} {point}: one such example spoils the whole batch"
+    right = any(failure.right for failure in failures)
+    effect = (
+        "training that goes well gets there" if right else "one such example spoils the whole batch"
+    )
+    message = f"the {part} is {kind} {extent} {point}: {effect}"
     severity: Severity = "error" if common else "warning"
     if common and _is_degenerate(survey, [failure.target for failure in common]):
         name = worst.target.name.removesuffix(" only")
@@ -83,7 +79,7 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     return NonFiniteResult(
         severity=severity,
         message=message,
-        where=where or survey.definition,
+        where=(origin and origin.where) or survey.definition,
         evidence={
             "target": worst.target.name,
             "at": quote(worst.point),
@@ -91,9 +87,22 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
             "float64": quote(worst.float64),
             "share": round(share, 4),
             "dtype": "float32",
+            "right_predictions": right,
         },
-        suggestion=_suggestion(survey, _user_primitive(survey, primitive, where)),
+        suggestion=advice(survey, origin.operation, origin.number) if origin else GUARD,
     )
+
+
+def _origin(survey: Survey, part: Part, failure: "_Failure") -> Origin | None:
+    """Returns the operation of the value's program at fault; for a gradient, else of its own."""
+    point, target = failure.point, failure.target
+    if part == "value":
+        return first_broken(survey, survey.subject.value, point, target, np.float32)
+    origin = first_singular(survey, point, target)
+    if origin is not None:
+        return origin
+    origin = first_broken(survey, survey.subject.gradient, point, target, np.float32)
+    return origin and origin._replace(number=None)
 
 
 def _is_degenerate(survey: Survey, targets: Iterable[Target]) -> bool:
@@ -112,7 +121,10 @@ def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:
 
 
 class _Failure(NamedTuple):
-    """The failing prediction nearest to its target, of a group; `share` of the plausible ones."""
+    """The failing prediction nearest to its target, of a group.
+
+    `share` of the plausible ones fails; `right`: a right prediction fails.
+    """
 
     target: Target
     point: Array
@@ -121,30 +133,7 @@ class _Failure(NamedTuple):
     shown: Any
     float64: float
     share: float
-
-
-def _suggestion(survey: Survey, primitive: str) -> str:
-    """Returns what to write instead of the operation that fails."""
-    advice = _SUGGESTIONS.get(primitive, _GUARD)
-    if advice != _LOGARITHM:
-        return advice
-    if survey.place_of_operation(("logistic",)):
-        return _FROM_LOGITS
-    if survey.subject.domain.name == "real" and survey.subject.head is None:
-        return f"{advice}; if predictions are probabilities, audit with --domain unit"
-    return advice
-
-
-def _user_primitive(survey: Survey, primitive: str, where: Where | None) -> str:
-    """Returns the primitive of the user's line; for one that autodiff added, its source."""
-    primitives = {
-        eqn.primitive.name
-        for _, eqn, calls in equations(survey.subject.value)
-        if locate(eqn, calls, survey.source_file) == where
-    }
-    if not primitive or primitive in primitives:
-        return primitive
-    return next((name for name in _SUGGESTIONS if name in primitives), "")
+    right: bool
 
 
 class _Float32Results(NamedTuple):
@@ -213,7 +202,22 @@ def _nearest_failure(
         shown=quote(results.value[i] if part == "value" else results.gradient[i]),
         float64=results.wide_value[i],
         share=share,
+        right=_fails_if_right(survey, results, failing, distance),
     )
+
+
+def _fails_if_right(
+    survey: Survey, results: _Float32Results, failing: Array, distance: Array
+) -> bool:
+    """Whether a right prediction fails: one at its target, or on the right side."""
+    subject = survey.subject
+    if subject.kind != "loss" or not judges_single_targets(survey):
+        return False
+    if subject.task == "regression":
+        return bool(np.any(failing & (distance == 0)))
+    arguments = subject.task, subject.form, subject.domain.name
+    wrong = domains.wrong(*arguments, results.points, results.target)
+    return bool(np.any(failing & ~wrong & (distance > 0)))
 
 
 def _refined(survey: Survey, path: Path, part: Part, i: int) -> Array:

@@ -38,8 +38,10 @@ Replace the step by a sigmoid, tanh or softmax; report the hard value as a metri
 
 import numpy as np
 
-from landscape.audit.codes._breaks import Break, by_line, is_isolated, point_text
+from landscape.audit.codes._advice import GUARD, advice
+from landscape.audit.codes._breaks import Break, also_at, by_cause, is_isolated, point_text
 from landscape.audit.codes._numbers import brief
+from landscape.audit.codes._origins import first_broken
 from landscape.audit.measure.crossings import JUMP
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding
@@ -60,7 +62,7 @@ COMPARISON = "jax.nn.sigmoid((x - threshold) / T) in place of the comparison"
 
 
 def find(survey: Survey) -> list[Finding]:
-    """Returns one finding per line at which the value jumps."""
+    """Returns one finding per operation by which the value jumps."""
     return [
         Finding(
             code="D101",
@@ -68,17 +70,32 @@ def find(survey: Survey) -> list[Finding]:
             message=_message(jump),
             where=jump.where,
             evidence=jump.evidence,
-            suggestion=SUGGESTIONS.get(jump.operation, COMPARISON),
+            suggestion=_suggestion(survey, jump),
         )
-        for jump in by_line(survey, [JUMP]).values()
+        for jump in by_cause(survey, [JUMP])
     ]
+
+
+def _is_pole(jump: Break) -> bool:
+    return bool(np.isinf(jump.crossing.size))
+
+
+def _suggestion(survey: Survey, jump: Break) -> str:
+    if _is_pole(jump):
+        point, target = jump.crossing.point, jump.crossing.target
+        origin = first_broken(survey, survey.subject.value, point, target, np.float32)
+        return advice(survey, origin.operation, origin.number) if origin else GUARD
+    return SUGGESTIONS.get(jump.operation, COMPARISON)
 
 
 def _message(jump: Break) -> str:
     crossing, point = jump.crossing, point_text(jump.crossing)
-    if np.isinf(crossing.size):
+    if _is_pole(jump):
         return f"the value goes to infinity at {point}: no step near it is small enough"
     values = f"jumps from {brief(jump.low)} to {brief(jump.high)} at {point}"
     if is_isolated(crossing):
         values = f"is {brief(crossing.center[0])} at {point} but {brief(jump.low)} on both sides"
-    return f"the value {values}: no gradient shows the jump, so training cannot act on it"
+    return (
+        f"the value {values}{also_at(jump)}: no gradient shows the jump, so training cannot act on "
+        "it"
+    )

@@ -34,7 +34,7 @@ Nothing, or a rounded form if curvature is used.
 
 import numpy as np
 
-from landscape.audit.codes._breaks import Break, by_line, point_text
+from landscape.audit.codes._breaks import Break, also_at, by_cause, point_text
 from landscape.audit.codes._numbers import brief
 from landscape.audit.measure.crossings import KINK
 from landscape.audit.measure.survey import Survey
@@ -51,7 +51,7 @@ SUGGESTIONS = {
 
 
 def find(survey: Survey) -> list[Finding]:
-    """Returns one finding per line at which the slope jumps."""
+    """Returns one finding per operation by which the slope jumps."""
     return [
         Finding(
             code="D102",
@@ -61,16 +61,16 @@ def find(survey: Survey) -> list[Finding]:
             evidence=kink.evidence,
             suggestion=SUGGESTIONS.get(kink.operation),
         )
-        for kink in by_line(survey, [KINK]).values()
+        for kink in by_cause(survey, [KINK])
     ]
 
 
 def _message(kink: Break) -> str:
     crossing, point = kink.crossing, point_text(kink.crossing)
     if np.isinf(crossing.size):
-        return f"the slope grows without bound toward {point}: steps near it explode"
+        return f"the slope grows without bound toward {point}{also_at(kink)}: steps near it explode"
     autodiff = f"; autodiff gives {brief(crossing.center[1])} there" if crossing.tie else ""
     return (
         f"a kink at {point}: the slope is {brief(kink.low)} on one side and {brief(kink.high)} on "
-        f"the other{autodiff}. Training copes with isolated kinks"
+        f"the other{autodiff}{also_at(kink)}. Training copes with isolated kinks"
     )

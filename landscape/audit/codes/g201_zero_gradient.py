@@ -33,10 +33,14 @@ Remove the decision, the cast or the `stop_gradient` from the loss.
 """
 
 from landscape.audit.codes._breaks import first_place
-from landscape.audit.codes._cuts import cut_place
+from landscape.audit.codes._cuts import cut_place, is_stopped
 from landscape.audit.measure.crossings import JUMP
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding
+
+STOPPED = (
+    "remove lax.stop_gradient from the prediction; apply it to targets, weights or another term"
+)
 
 
 def find(survey: Survey) -> list[Finding]:
@@ -47,16 +51,22 @@ def find(survey: Survey) -> list[Finding]:
     trials = sum(len(sample.points) for sample in survey.samples)
     trials += sum(len(path.points) for path in survey.paths)
     extent = "for every prediction" if proved else f"at all {trials} predictions tried"
-    suggestion = "use the prediction itself: the loss does not depend on it"
-    if survey.reading.outputs[0].varies:
-        suggestion = "use a soft decision (sigmoid, softmax), and report the hard one as a metric"
+    jump = first_place(survey, JUMP)
     return [
         Finding(
             code="G201",
             severity="error",
             message=f"the gradient is exactly zero {extent}: no optimizer can learn from it",
-            where=first_place(survey, JUMP) or cut_place(survey) or survey.definition,
+            where=jump or cut_place(survey) or survey.definition,
             evidence={"how": "proved" if proved else "measured", "trials": trials, "nonzero": 0},
-            suggestion=suggestion,
+            suggestion=_suggestion(survey, jump is not None),
         )
     ]
+
+
+def _suggestion(survey: Survey, jumps: bool) -> str:
+    if not jumps and is_stopped(survey):
+        return STOPPED
+    if survey.reading.outputs[0].varies:
+        return "use a soft decision (sigmoid, softmax), and report the hard one as a metric"
+    return "use the prediction itself: the loss does not depend on it"

@@ -66,9 +66,19 @@ def find(survey: Survey) -> list[Finding]:
                 "coverage": round(survey.coverage, 4),
                 "targets": list(sparse),
             },
-            suggestion="jax.nn.logsumexp in place of the maximum, or a sum, reaches all components",
+            suggestion=_suggestion(survey),
         )
     ]
+
+
+def _suggestion(survey: Survey) -> str | None:
+    """Returns what to write instead of a selection; a mask by the target is intended."""
+    names = {s.operation for s in survey.reading.sites if s.status == OPEN}
+    if names & {"reduce_max", "reduce_min", "max", "min", "argmax", "argmin"}:
+        return "jax.nn.logsumexp in place of the maximum, or a sum, reaches all components"
+    if names & {"sort", "top_k"}:
+        return "a sum over all components, or weights that fall off smoothly, in place of a cut"
+    return None
 
 
 def _sparse_targets(survey: Survey) -> dict[str, int]:

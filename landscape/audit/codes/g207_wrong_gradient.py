@@ -2,7 +2,7 @@
 
 Slopes are compared with central difference quotients at steps 1e-4 and 1e-5, at points between
 whose two sides nothing switches and whose quotients have settled. They differ by more than 1e-3 at
-0.5 % of these points, and at no fewer than three.
+0.5 % of these points, and at no fewer than three. A gradient that is zero everywhere is G201.
 
 ## Why
 
@@ -53,7 +53,7 @@ Fix the derivative rule; if it is intentional, such as a straight-through estima
         return _square(predictions - targets)
 """
 
-from landscape.audit.codes._cuts import cut_place
+from landscape.audit.codes._cuts import cut_place, is_stopped
 from landscape.audit.codes._numbers import quote
 from landscape.audit.measure.quotients import disagreement
 from landscape.audit.measure.survey import Survey
@@ -62,10 +62,16 @@ from landscape.storage.audit_records import Finding
 MOSTLY = 0.5  # share of the disagreeing slopes that have the other sign, for an error
 CUSTOM = ("custom_vjp_call", "custom_jvp_call", "custom_vjp_call_jaxpr", "stop_gradient")
 
+STOPPED = (
+    "if the term behind lax.stop_gradient is a constant of each step, document it, and compare "
+    "losses by a metric; else remove lax.stop_gradient"
+)
+DERIVATIVE = "if intentional (straight-through), document it; else fix the derivative"
+
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, with one of the points as its evidence."""
-    measured = disagreement(survey)
+    measured = None if survey.gradient_is_zero else disagreement(survey)  # else G201
     if measured is None:
         return []
     opposed = measured.opposed > MOSTLY * measured.points
@@ -91,6 +97,6 @@ def find(survey: Survey) -> list[Finding]:
                 "points": measured.points,
                 "trials": measured.trials,
             },
-            suggestion="if intentional (straight-through), document it; else fix the derivative",
+            suggestion=STOPPED if is_stopped(survey) else DERIVATIVE,
         )
     ]

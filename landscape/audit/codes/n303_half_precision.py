@@ -79,5 +79,5 @@ def _place(survey: Survey, failure: HalfFailure) -> Where | None:
     row, dtype, target = survey.subject.row, failure.dtype, failure.target
     arguments = failure.point.astype(dtype), target.cast(dtype)
     program = jax.make_jaxpr(lambda x, t: row(x, t))(*arguments)
-    _, where = first_broken(survey, program, failure.point, target, dtype)
-    return where or survey.place_of_operation(OVERFLOWING)
+    origin = first_broken(survey, program, failure.point, target, dtype)
+    return (origin and origin.where) or survey.place_of_operation(OVERFLOWING)

@@ -5,7 +5,7 @@ at its minimum: beyond it, the loss may rise. A rise by rounding does not count.
 
 ## Why
 
-Training can stop in a wrong minimum.
+Training can stop in a wrong minimum; a convex loss has none, but its only minimum lies elsewhere.
 
 ## Severity
 
@@ -43,6 +43,7 @@ from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.aims import aim
 from landscape.audit.measure.domains import Target
+from landscape.audit.measure.midpoints import proved_convex
 from landscape.audit.measure.survey import Path, Survey
 from landscape.audit.measure.targets import learns_nothing
 from landscape.audit.measure.walks import along
@@ -81,13 +82,16 @@ def find(survey: Survey) -> list[Finding]:
 
 def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Finding:
     target, points, value = approach
+    effect = "training can stop in a wrong minimum"
+    if proved_convex(survey):
+        effect = "its only minimum lies elsewhere"
     return Finding(
         code="S404",
         severity="note" if aim(survey).name == "distribution" else "warning",
         message=(
             f"not monotone toward the target: from {brief(points[low])} to {brief(points[high])}, "
             f"nearer to {target.name}, the loss rises from {value[low]:.4g} to {value[high]:.4g}: "
-            "training can stop in a wrong minimum"
+            f"{effect}"
         ),
         where=survey.place_of_operation(WAVES) or _minima.result_place(survey),
         evidence={
@@ -96,7 +100,7 @@ def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Findin
             "to": quote(points[high]),
             "values": [quote(value[low]), quote(value[high])],
         },
-        suggestion="a loss that falls all along the line to its target has no wrong minimum",
+        suggestion="let the loss fall all along the line to its target",
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from landscape.audit.measure import domains
 from landscape.audit.measure.loss_subject import HEADS, loss_subject
+from landscape.audit.measure.one_example import with_hint
 from landscape.audit.measure.signature import check_choice, check_real, count_inputs, name_of
 from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOptions, checked
 from landscape.audit.static.equations import equations
@@ -48,7 +49,10 @@ def build(function: Callable, options: SubjectOptions) -> Subject:
     printed = _Printed()
     with contextlib.redirect_stdout(printed):
         build_kind = loss_subject if options.kind == "loss" else _function_subject
-        subject = build_kind(function, options)
+        try:
+            subject = build_kind(function, options)
+        except UserError as error:
+            raise with_hint(error, function, options) from error
     notes = (*subject.notes, *printed.notes(), *_callback_notes(subject))
     return replace(subject, notes=notes)
 
