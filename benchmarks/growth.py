@@ -80,7 +80,7 @@ def _median_seconds(points: int, width: int, examples: int, rounds: int) -> floa
     from landscape.config import ModelPart
     from landscape.numerics import slices
     from landscape.numerics.compiling import use_all_cores
-    from landscape.numerics.loss import Loss
+    from landscape.numerics.loss import Loss, Targets
     from landscape.numerics.risk import Examples
     from landscape.parts.losses.multiclass import softmax_cross_entropy
 
@@ -97,7 +97,7 @@ def _median_seconds(points: int, width: int, examples: int, rounds: int) -> floa
     seconds = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        slice_points(*point_arguments, Examples(jnp.asarray(inputs), labels))
+        slice_points(*point_arguments, Examples(jnp.asarray(inputs), Targets(labels)))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))
 

@@ -10,7 +10,7 @@ import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
 from landscape import catalog
 from landscape.numerics import slices
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.compiling import use_all_cores
 from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import softmax_cross_entropy
@@ -26,7 +26,7 @@ loss = Loss(softmax_cross_entropy)
 grid = slices.grid((51, 51), 1.0)
 points = grid.points[:POINTS]
 start = time.perf_counter()
-planes, examples = [tuple(directions)], Examples(inputs, labels)
+planes, examples = [tuple(directions)], Examples(inputs, Targets(labels))
 risk = slice_points(loss, params, planes, points, examples)["risk"][0]
 assert np.isfinite(risk).all() and len(risk) == len(points)
 size = sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -9,7 +9,7 @@ import problems
 
 from landscape.numerics import slices
 from landscape.numerics.compiling import jit_loop, jit_once, use_all_cores
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.recording import Recording, recorded_steps
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import (
@@ -45,7 +45,7 @@ def plane(
     slice_points = slices.slicer(
         slices.PointMeasure(model, measurements, problems.EVALUATION_BATCH, gradients, hoist)
     )
-    examples = Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels))
+    examples = Examples(jnp.asarray(data.inputs), Targets(jnp.asarray(data.labels)))
     planes = [tuple(directions)]
     return lambda: slice_points(loss, params, planes, grid.points, examples)["risk"][0]
 
@@ -63,7 +63,7 @@ def training(
     inputs = TrainingInputs(
         optimizer={},
         params=params,
-        training=Examples(jnp.asarray(data.inputs), jnp.asarray(data.labels)),
+        training=Examples(jnp.asarray(data.inputs), Targets(jnp.asarray(data.labels))),
         evaluation=problems.evaluation(data),
         order=jnp.asarray(np.load(order)),
         record_at=jnp.asarray(record_at, jnp.int32),

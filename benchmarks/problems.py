@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape import catalog
 from landscape.config import ModelPart
+from landscape.numerics.loss import Targets
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
@@ -49,7 +50,7 @@ def data(problem: str) -> Data:
 def evaluation(whole: Data) -> Examples:
     """Returns the first quarter of the digits, on which training is recorded."""
     count = len(whole.labels) // 4
-    return Examples(jnp.asarray(whole.inputs[:count]), jnp.asarray(whole.labels[:count]))
+    return Examples(jnp.asarray(whole.inputs[:count]), Targets(jnp.asarray(whole.labels[:count])))
 
 
 def model(problem: str) -> Model:

@@ -6,5 +6,5 @@ Menus are read from source text, so nothing is imported before a part is built.
 from landscape.catalog.binding import Bound, Problem, bind
 from landscape.catalog.building import build, learning_rate, load, takes_arrays
 from landscape.catalog.lookup import Named, Spec, contents, find, source
-from landscape.catalog.menu import FAMILIES, TASKS, check_family, describe, entries, menu
+from landscape.catalog.menu import FAMILIES, FIELDS, TASKS, check_family, describe, entries, menu
 from landscape.catalog.option_values import choices

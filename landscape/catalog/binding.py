@@ -50,7 +50,10 @@ def bind(family: str, part: Named, folder: Path, task: str | None = None) -> Bou
 def bind_options(
     known: Mapping[str, Option], any_option: bool, family: str, part: Named, folder: Path
 ) -> Bound:
-    """Checks the options of a part against the `known` ones; `any_option` allows others too."""
+    """Checks the options of a part against the `known` ones; `any_option` allows others too.
+
+    What a user-defined loss requires may be a field of the dataset, which is known only in a run.
+    """
     what = f"{singular(family)} `{part.name}`"
     options: dict[str, Any] = {}
     problems = []
@@ -67,9 +70,9 @@ def bind_options(
                 problems.append(Problem(name, False, message, hint))
             except UserError as error:
                 problems.append(Problem(name, False, error.message, error.hint))
-        elif option.required:
+        elif option.required and not (family == "losses" and ":" in part.name):
             problems.append(Problem(name, True, f"{what} needs the option `{name}`"))
-        elif not isinstance(option.default, Expression):
+        elif not (option.required or isinstance(option.default, Expression)):
             options[name] = default(option)
     for name in [name for name in part.options if name not in known]:
         options[name] = part.options[name]

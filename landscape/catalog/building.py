@@ -9,7 +9,7 @@ from typing import Any
 
 from landscape.catalog.binding import bind_options
 from landscape.catalog.lookup import REFERENCES, Named, Spec, find
-from landscape.catalog.menu import Expression, Option, check_family, runtime_arguments
+from landscape.catalog.menu import FIELDS, Expression, Option, check_family, runtime_arguments
 from landscape.catalog.option_values import python
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError, nearest
@@ -98,6 +98,8 @@ def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool
     first = runtime_arguments(family, _required(parameters))
     named = [p for p in parameters[first:] if p.kind is p.POSITIONAL_OR_KEYWORD]
     named += [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if family == "losses" and function.__module__.startswith("landscape.parts."):
+        named = [p for p in named if p.name not in FIELDS]
     options = {
         p.name: Option(_annotation(p, family), Expression("…"), required=p.default is p.empty)
         for p in named

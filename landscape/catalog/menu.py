@@ -21,6 +21,9 @@ FAMILIES = (
     "metrics",
     "directions",
 )
+# Arrays of a dataset that losses of the menu receive by the names of their parameters. A
+# user-defined loss may name any array of its dataset.
+FIELDS = ("weights", "mask", "groups", "events")
 PARTS = Path(__file__).parent.parent / "parts"
 
 # Number of leading positional arguments that the program passes; the others are options.
@@ -57,7 +60,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Entry:
-    """One part of a menu. `any_option`: it accepts further options."""
+    """One part of a menu. `any_option`: it accepts further options.
+
+    `fields` are the arrays of a dataset that a loss of the menu receives by name.
+    """
 
     name: str
     family: str
@@ -67,6 +73,7 @@ class Entry:
     doc: str
     options: dict[str, Option]
     any_option: bool = False
+    fields: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -179,7 +186,10 @@ def syntax_error(error: SyntaxError | ValueError, path: Path) -> UserError:
 def _entry(node: ast.FunctionDef, family: str, task: str | None, file: Path) -> Entry:
     doc, options = ast.get_docstring(node) or "", dict(_options(node.args, family))
     any_option = node.args.kwarg is not None
-    return Entry(node.name, family, task, file, node.lineno, doc, options, any_option)
+    in_menu = family == "losses" and file.is_relative_to(PARTS)
+    fields = tuple(name for name in FIELDS if in_menu and name in options)
+    options = {name: option for name, option in options.items() if name not in fields}
+    return Entry(node.name, family, task, file, node.lineno, doc, options, any_option, fields)
 
 
 def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Option]]:

@@ -196,9 +196,16 @@ class OptimizerPart(Part):
 
 
 class LossPart(Part):
-    """A loss. `label` is its name in reports, by default the shortest unique name."""
+    """A loss. `label` is its name in reports, by default the shortest unique name.
+
+    `order`: that of its first two arguments; auto: by their names. `vmap`: it is written for one
+    example, and mapped over those of a batch.
+    """
 
     family: ClassVar[str] = "losses"
+    conditions: ClassVar[tuple[str, ...]] = ("order", "vmap")
+    order: Literal["auto", "predictions-first", "targets-first"] = "auto"
+    vmap: bool = False
     label: Annotated[str, Field(max_length=80), AfterValidator(_line)]
 
 

@@ -4,6 +4,7 @@
 only as an `Objective`.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -14,7 +15,22 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Function = Callable[..., jax.Array]
+from landscape.numerics.loss_arguments import LossArguments
+
+Function = Callable[..., Any]
+
+
+class Targets(eqx.Module):
+    """All that a loss receives beside the predictions, each with the leading axis of the examples.
+
+    `values` are the targets of the dataset; `fields` its other arrays by name, such as `weights`.
+    """
+
+    values: Any
+    fields: dict[str, Any] = eqx.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 class StaticOptions(Mapping[str, Any]):
@@ -61,11 +77,14 @@ class LossValue(NamedTuple):
 class Objective(Protocol):
     """All that compiled functions need of a loss."""
 
-    def mean(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    def mean(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         """Returns the mean of the loss over a batch."""
 
-    def mean_and_slopes(self, predictions: jax.Array, targets: jax.Array) -> LossValue:
+    def mean_and_slopes(self, predictions: jax.Array, targets: Targets) -> LossValue:
         """Returns the mean of the loss and its slopes with respect to the predictions."""
+
+    def metrics(self, predictions: jax.Array, targets: Targets) -> dict[str, jax.Array]:
+        """Returns the metrics that the loss returns beside its value; empty if it has none."""
 
 
 class Loss(eqx.Module):
@@ -73,24 +92,49 @@ class Loss(eqx.Module):
 
     `function` and `options` are static: another one is another program. `numbers` are traced: all
     of their values share one compilation. With `classes` the function receives integer labels
-    `(batch,)` as one-hot targets `(batch, classes)`.
+    `(batch,)` as one-hot targets `(batch, classes)`. `arguments` are the order of its arguments and
+    the fields that it receives by name. With `vmap` it receives one example at a time. With
+    `has_metrics` it returns `(value, metrics)`, a dict of arrays that are recorded.
     """
 
     function: Function = eqx.field(static=True)
     options: StaticOptions = eqx.field(static=True, default=StaticOptions())
     numbers: dict[str, Any] = eqx.field(default_factory=dict)
     classes: int | None = eqx.field(static=True, default=None)
+    arguments: LossArguments = eqx.field(static=True, default=LossArguments())
+    vmap: bool = eqx.field(static=True, default=False)
+    has_metrics: bool = eqx.field(static=True, default=False)
 
-    def __call__(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    def __call__(self, predictions: jax.Array, targets: Targets) -> jax.Array:
+        result = self.result(predictions, targets)
+        value: jax.Array = result[0] if self.has_metrics else result
+        return value
+
+    def result(self, predictions: jax.Array, targets: Targets) -> Any:
+        """Returns what the function returns: the value, or `(value, metrics)`."""
+        values = targets.values
         if self.classes is not None:
-            targets = jax.nn.one_hot(targets, self.classes, dtype=predictions.dtype)
-        return self.function(predictions, targets, **self.options, **self.numbers)
+            values = jax.nn.one_hot(values, self.classes, dtype=predictions.dtype)
+        fields = {name: targets.fields[name] for name in self.arguments.fields}
+        call = jax.vmap(self._call) if self.vmap else self._call
+        return call(predictions, values, fields)
 
-    def mean(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    def _call(self, predictions: jax.Array, values: jax.Array, fields: dict[str, Any]) -> Any:
+        ordered = self.arguments.ordered(predictions, values)
+        return self.function(*ordered, **fields, **self.options, **self.numbers)
+
+    def mean(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         """Returns the mean of the loss over a batch."""
         return jnp.mean(self(predictions, targets))
 
-    def mean_and_slopes(self, predictions: jax.Array, targets: jax.Array) -> LossValue:
+    def metrics(self, predictions: jax.Array, targets: Targets) -> dict[str, jax.Array]:
+        """Returns the mean over a batch of each metric that the loss returns beside its value."""
+        if not self.has_metrics:
+            return {}
+        _, metrics = self.result(predictions, targets)
+        return {name: jnp.mean(values) for name, values in metrics.items()}
+
+    def mean_and_slopes(self, predictions: jax.Array, targets: Targets) -> LossValue:
         """Returns the mean of the loss and its slopes with respect to the predictions."""
         losses, pull_back = jax.vjp(lambda p: self(p, targets), predictions)
         (slopes,) = pull_back(jnp.ones_like(losses))
@@ -100,7 +144,9 @@ class Loss(eqx.Module):
         """Returns the same loss with these options among its numbers."""
         numbers = {name: self.options[name] for name in names}
         options = {name: value for name, value in self.options.items() if name not in numbers}
-        return Loss(self.function, StaticOptions(options), self.numbers | numbers, self.classes)
+        return dataclasses.replace(
+            self, options=StaticOptions(options), numbers=self.numbers | numbers
+        )
 
     @property
     def bound(self) -> Function:
@@ -113,14 +159,14 @@ class LossFamily(eqx.Module):
 
     Each member is a branch of its own of a `lax.switch`, which XLA optimizes separately. So the
     results of a member do not depend on the other members or on their order. All members return
-    values of one dtype. `index` is traced; under `vmap` it must not have a mapped axis, since JAX
-    then evaluates all members and selects.
+    values of one dtype, and metrics of the same names. `index` is traced; under `vmap` it must not
+    have a mapped axis, since JAX then evaluates all members and selects.
     """
 
     members: tuple[Loss, ...]
     index: Any
 
-    def mean(self, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    def mean(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         """Returns the mean of the loss over a batch.
 
         Its derivative with respect to the predictions comes from the same switch: differentiating
@@ -128,9 +174,16 @@ class LossFamily(eqx.Module):
         """
         return _switched_mean(predictions, targets, self)
 
-    def mean_and_slopes(self, predictions: jax.Array, targets: jax.Array) -> LossValue:
+    def mean_and_slopes(self, predictions: jax.Array, targets: Targets) -> LossValue:
         """Returns the mean of the loss and its slopes with respect to the predictions."""
         return _switch(self, Loss.mean_and_slopes, predictions, targets)
+
+    def metrics(self, predictions: jax.Array, targets: Targets) -> dict[str, jax.Array]:
+        """Returns the metrics that the selected member returns beside its value."""
+        if not self.members[0].has_metrics:
+            return {}
+        metrics: dict[str, jax.Array] = _switch(self, Loss.metrics, predictions, targets)
+        return metrics
 
     @property
     def mapped_axes(self) -> "LossFamily":
@@ -139,7 +192,7 @@ class LossFamily(eqx.Module):
 
 
 def _switch(
-    family: LossFamily, evaluate: Callable[..., Any], predictions: jax.Array, targets: jax.Array
+    family: LossFamily, evaluate: Callable[..., Any], predictions: jax.Array, targets: Targets
 ) -> Any:
     """Returns `evaluate(member, predictions, targets)` of the member that the index selects."""
 
@@ -155,18 +208,18 @@ def _switch(
 
 
 def _mean_and_gradient(
-    loss: Loss, predictions: jax.Array, targets: jax.Array
+    loss: Loss, predictions: jax.Array, targets: Targets
 ) -> tuple[jax.Array, jax.Array]:
     return jax.value_and_grad(loss.mean)(predictions, targets)
 
 
 @jax.custom_vjp
-def _switched_mean(predictions: jax.Array, targets: jax.Array, family: LossFamily) -> jax.Array:
+def _switched_mean(predictions: jax.Array, targets: Targets, family: LossFamily) -> jax.Array:
     return _switch(family, Loss.mean, predictions, targets)
 
 
 def _switched_mean_forward(
-    predictions: jax.Array, targets: jax.Array, family: LossFamily
+    predictions: jax.Array, targets: Targets, family: LossFamily
 ) -> tuple[jax.Array, jax.Array]:
     return _switch(family, _mean_and_gradient, predictions, targets)
 

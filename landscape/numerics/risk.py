@@ -7,21 +7,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from landscape.numerics.loss import Objective
+from landscape.numerics.loss import Objective, Targets
 from landscape.parts.models import Model
 
 PyTree = Any
 
 
 class Examples(NamedTuple):
-    """Inputs `(n, *input_shape)` and targets with the same leading axis.
+    """Inputs `(n, *input_shape)`, and targets and fields with the same leading axis.
 
     `state`: the state of the model with which these examples are evaluated, such as batch
     statistics; it has no axis of examples, and is None for a model without one.
     """
 
     inputs: jax.Array
-    targets: jax.Array
+    targets: Targets
     state: PyTree = None
 
 

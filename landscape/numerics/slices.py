@@ -18,7 +18,7 @@ from jax import lax
 from landscape.numerics import batched_points, hoist
 from landscape.numerics.compiling import jit_loop
 from landscape.numerics.hoist import displace
-from landscape.numerics.loss import Objective
+from landscape.numerics.loss import Objective, Targets
 from landscape.numerics.risk import BatchMeasure, Examples, batch_measure, over_batches
 from landscape.parts.metrics import Measurement, Snapshot
 from landscape.parts.models import Model
@@ -185,11 +185,12 @@ def _swapped(rows: dict) -> dict:
 
 
 def _row(
-    point_measure: PointMeasure, params: PyTree, measured: BatchMeasure, targets: jax.Array
+    point_measure: PointMeasure, params: PyTree, measured: BatchMeasure, targets: Targets
 ) -> Row:
     snapshot = Snapshot(
         predictions=measured.rows["predictions"],
-        targets=targets,
+        targets=targets.values,
+        fields=targets.fields,
         prediction_gradients=measured.rows.get("prediction_gradients"),
         params=params,
         # At a point of a slice no step is taken: both are the gradient on the evaluation set.

@@ -295,7 +295,8 @@ def _row_measure(
         evaluation = evaluate(loss, params, inputs.evaluation._replace(state=state.state))
         snapshot = Snapshot(
             predictions=evaluation.predictions,
-            targets=inputs.evaluation.targets,
+            targets=inputs.evaluation.targets.values,
+            fields=inputs.evaluation.targets.fields,
             prediction_gradients=evaluation.prediction_gradients,
             params=params,
             gradients=unpack(proposal.gradients),

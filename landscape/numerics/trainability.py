@@ -97,7 +97,8 @@ def cell_trainer(
 
         examples = inputs.evaluation._replace(state=state)
         predictions = over_batches(predict, examples, evaluation_batch).rows["predictions"]
-        score = metric(Snapshot(predictions, inputs.evaluation.targets))
+        targets = inputs.evaluation.targets
+        score = metric(Snapshot(predictions, targets.values, fields=targets.fields))
         return jnp.where(diverged, jnp.nan, score)
 
     def row(loss: Objective, cells: Cells, inputs: TrainingInputs) -> jax.Array:

@@ -133,11 +133,15 @@ def _metrics_of_predictions(
         examples: Examples,
         tuned_on: tuple[jax.Array, Examples] | None = None,
     ) -> dict[str, jax.Array]:
-        snapshot = Snapshot(predictions, examples.targets)
-        other = None if tuned_on is None else Snapshot(tuned_on[0], tuned_on[1].targets)
+        snapshot = _snapshot(predictions, examples)
+        other = None if tuned_on is None else _snapshot(*tuned_on)
         return {name: metric(snapshot, other) for name, metric in metrics.items()}
 
     return metrics_of
+
+
+def _snapshot(predictions: jax.Array, examples: Examples) -> Snapshot:
+    return Snapshot(predictions, examples.targets.values, fields=examples.targets.fields)
 
 
 def _spectrum(run: Run, operator: str, model: Model) -> Spectrum:

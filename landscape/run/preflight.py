@@ -1,18 +1,15 @@
 """Checks of a loss, a model, a dataset and directions before anything is trained."""
 
-import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from landscape import catalog
 from landscape.config import Part, Run
-from landscape.errors import Place, UserError
+from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
-from landscape.numerics.loss import Loss
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
 from landscape.parts.datasets import Dataset, complete, for_task, with_conditions
@@ -129,7 +126,7 @@ def check_predictions(
         model.apply,
     )
     batch = len(examples.targets)
-    expected = (batch, *task.prediction_shape(examples.targets.shape[1:], outputs))
+    expected = (batch, *task.prediction_shape(examples.targets.values.shape[1:], outputs))
     if task.any_shape:
         expected = (batch, *predictions.shape[1:])
     if predictions.shape != expected:
@@ -140,98 +137,6 @@ def check_predictions(
             part=name,
         )
     return predictions
-
-
-def fit_targets(
-    loss: Loss, label: str, form: str, predictions: jax.Array, targets: jax.Array, task: Task
-) -> Loss:
-    """Returns the loss in the form that takes the dataset's targets, checked on real predictions.
-
-    For tasks with `onehot`, labels are passed one-hot unless the loss rejects that form and accepts
-    integer labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. Raises UserError if the
-    loss raises, returns something other than a floating-point scalar, one value per example or one
-    per prediction, or returns NaN.
-    """
-    candidates = {"labels": loss}
-    if task.onehot and targets.ndim == 1:
-        onehot = dataclasses.replace(loss, classes=predictions.shape[-1])
-        candidates = {"onehot": onehot, "labels": loss}
-        if form != "auto":
-            candidates = {form: candidates[form]}
-    errors = []
-    for candidate in candidates.values():
-        try:
-            _check_loss(candidate, label, predictions, targets)
-        except UserError as error:
-            errors.append(error)
-        else:
-            return candidate
-    raise errors[0]
-
-
-def _check_loss(loss: Loss, label: str, predictions: jax.Array, targets: jax.Array) -> None:
-    name = f"loss `{label}`"
-    place = definition(loss.function)
-
-    def array(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-        values = loss(predictions, targets)
-        if not isinstance(values, jax.Array | np.ndarray | np.generic | float):
-            raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
-        return jnp.asarray(values)
-
-    values = guarded(lambda: jit_once(array)(predictions, targets), name, loss.function)
-    _check_values(values, predictions.shape, name, place)
-    if bool(jnp.isnan(values).any()):
-        share = float(jnp.isnan(values).mean())
-        raise UserError(
-            f"{name} returns NaN for {share:.0%} of its values on an untrained model", place=place
-        )
-
-
-def _check_values(
-    values: Any, predictions: tuple[int, ...], name: str, place: Place | None
-) -> None:
-    """Raises UserError unless a loss returns floating-point values of one of three shapes."""
-    if not hasattr(values, "shape"):
-        raise UserError(f"{name} returns {type(values).__name__}, not an array", place=place)
-    allowed = {(), predictions[:1], predictions}
-    if values.shape not in allowed:
-        shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))
-        raise UserError(
-            f"{name} returns shape {values.shape} for predictions of shape {predictions}",
-            place=place,
-            hint=f"expected one of {shapes}: a scalar, one value per example or per prediction",
-        )
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        raise UserError(
-            f"{name} returns {values.dtype}; a loss must return floating-point values",
-            place=place,
-            hint="integers and booleans have no gradient; compute in floating point",
-        )
-
-
-def check_batch_sizes(
-    loss: Loss, label: str, predictions: jax.Array, targets: jax.Array, sizes: Iterable[int]
-) -> None:
-    """Raises UserError if a loss raises or returns another shape or dtype at one of the sizes.
-
-    Recording and slices call it with batches of the evaluation set, the last of which is smaller.
-    Nothing is compiled.
-    """
-    for size in sizes:
-        _check_batch_size(loss, label, predictions, targets, size)
-
-
-def _check_batch_size(
-    loss: Loss, label: str, predictions: jax.Array, targets: jax.Array, size: int
-) -> None:
-    name = f"loss `{label}`, called with {size} of the evaluation examples,"
-    batch = [
-        jax.ShapeDtypeStruct((size, *array.shape[1:]), array.dtype)
-        for array in (predictions, targets)
-    ]
-    values = guarded(lambda: jax.eval_shape(loss, *batch), name, loss.function)
-    _check_values(values, batch[0].shape, name, definition(loss.function))
 
 
 def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -> None:

@@ -12,7 +12,8 @@ import optax
 from landscape import catalog
 from landscape.config import Run
 from landscape.numerics.compiling import jit_loop, jit_once
-from landscape.numerics.loss import Loss, LossFamily, StaticOptions
+from landscape.numerics.loss import Loss, LossFamily, StaticOptions, Targets
+from landscape.numerics.loss_arguments import loss_arguments, parameters_of
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.recording import Recording
 from landscape.numerics.risk import Examples
@@ -30,7 +31,7 @@ from landscape.parts.metrics import (
 )
 from landscape.parts.models import Model
 from landscape.parts.tasks import Task
-from landscape.run import preflight, traced_options
+from landscape.run import loss_check, preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
 from landscape.run.task_metrics import build_metrics, check_metrics
 from landscape.run.training_inputs import (
@@ -38,6 +39,7 @@ from landscape.run.training_inputs import (
     evaluation_batch_sizes,
     initial_params,
     initial_state,
+    split_examples,
 )
 
 PyTree = Any
@@ -112,18 +114,36 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
         model, run.model.name, initial_params(run, model), batch, task, data.outputs
     )
     preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)
-    bound = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
-    assert isinstance(bound, functools.partial)
-    loss = Loss(bound.func, StaticOptions(bound.keywords))
-    fitted = preflight.fit_targets(
+    loss = _named_loss(run, data)
+    fitted = loss_check.fit_targets(
         loss, run.loss.label, run.targets, predictions, batch.targets, task
     )
     if ":" in run.loss.name:  # the tests of the menu cover all sizes
         sizes = evaluation_batch_sizes(run, data) - {run.batch_size}
-        preflight.check_batch_sizes(
+        loss_check.check_batch_sizes(
             fitted, run.loss.label, predictions, batch.targets, sorted(sizes)
         )
     return fitted
+
+
+def _named_loss(run: Run, data: Dataset) -> Loss:
+    """Returns the loss that the config names, with the fields of the dataset that it takes."""
+    bound = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
+    assert isinstance(bound, functools.partial)
+    fields = data.train.fields
+    if ":" not in run.loss.name:
+        fields = {name: values for name, values in fields.items() if name in catalog.FIELDS}
+    defaults = parameters_of(bound.func) or {}
+    # A field takes the place of a default, also of one that the config has filled in.
+    options = {
+        name: value
+        for name, value in bound.keywords.items()
+        if name not in fields or value != defaults[name].default
+    }
+    arguments = loss_arguments(
+        bound.func, order=run.loss.order, options=options.keys(), fields=fields.keys()
+    )
+    return Loss(bound.func, StaticOptions(options), arguments=arguments, vmap=run.loss.vmap)
 
 
 def find_traced_options(run: Run, data: Dataset, model: Model, loss: Loss) -> dict[str, list[str]]:
@@ -159,7 +179,7 @@ def family_signature(run: Run, data: Dataset, model: Model, loss: Loss) -> str |
     """
     batch = _first_batch(run, data)
     single = _shapes(model, batch)[1], batch.targets
-    double = tuple(map(_float64_shape, single))
+    double = jax.tree.map(_float64_shape, single)
     try:
         programs = [_trace_as_member(loss, *single)]
         with jax.enable_x64(True):
@@ -168,15 +188,16 @@ def family_signature(run: Run, data: Dataset, model: Model, loss: Loss) -> str |
         return None
     if any(program.effects or "callback" in str(program) for program in programs):
         return None
-    return str([program.out_avals for program in programs])
+    names = sorted(jax.eval_shape(loss.metrics, *single))
+    return str([*names, *(program.out_avals for program in programs)])
 
 
-def _trace_as_member(loss: Loss, predictions: Any, targets: Any) -> Any:
+def _trace_as_member(loss: Loss, predictions: Any, targets: Targets) -> Any:
     """Traces all that a run may compute of a loss, for two points side by side."""
     family = LossFamily((loss,), np.int32(0))
 
-    def evaluate(predictions: jax.Array, targets: jax.Array) -> Any:
-        value = family.mean_and_slopes(predictions, targets)
+    def evaluate(predictions: jax.Array, targets: Targets) -> Any:
+        value = family.mean_and_slopes(predictions, targets), family.metrics(predictions, targets)
         gradient = jax.grad(lambda p: family.mean(p, targets))
         return value, *jax.jvp(gradient, (predictions,), (predictions,))
 
@@ -278,8 +299,7 @@ def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
 
 
 def _first_batch(run: Run, data: Dataset) -> Examples:
-    inputs, targets, _ = data.train
-    return Examples(*(jax.device_put(array[: run.batch_size]) for array in (inputs, targets)))
+    return split_examples(data.train.take(np.arange(min(run.batch_size, len(data.train.targets)))))
 
 
 def _shapes(model: Model, examples: Examples) -> tuple[PyTree, Any]:

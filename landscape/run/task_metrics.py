@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from landscape import catalog
 from landscape.config import MetricPart, Run, metric_names
 from landscape.errors import UserError
+from landscape.numerics.loss import Targets
+from landscape.numerics.loss_arguments import loss_arguments
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.tasks import Task
@@ -96,17 +98,20 @@ def _of_arrays(function: functools.partial[Any], part: MetricPart) -> Metric:
         )
 
     def score(snapshot: Snapshot) -> jax.Array:
-        return function(snapshot.predictions, snapshot.targets)
+        arguments = loss_arguments(
+            function.func, options=function.keywords, fields=snapshot.fields, what="metric"
+        )
+        both = arguments.ordered(snapshot.predictions, snapshot.targets)
+        value: jax.Array = function(*both, **{n: snapshot.fields[n] for n in arguments.fields})
+        return value
 
     functools.update_wrapper(score, function.func)  # so that errors show the user's line
     return Metric(score, higher_is_better=part.better == "higher")
 
 
-def check_metrics(
-    metrics: Mapping[str, Metric], predictions: jax.Array, targets: jax.Array
-) -> None:
+def check_metrics(metrics: Mapping[str, Metric], predictions: jax.Array, targets: Targets) -> None:
     """Raises UserError if a metric fails on predictions, or returns anything but a scalar."""
-    snapshot = Snapshot(predictions, targets)
+    snapshot = Snapshot(predictions, targets.values, fields=targets.fields)
     for name, metric in metrics.items():
         _check(name, metric, snapshot)
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from landscape.config import Run
+from landscape.numerics.loss import Targets
 from landscape.numerics.recording import checkpoint_slots, recorded_steps
 from landscape.numerics.risk import Examples
 from landscape.numerics.step import Numbers
@@ -44,17 +45,18 @@ def checkpoint_count(run: Run) -> int:
 
 def evaluation_set(run: Run, data: Dataset) -> Examples:
     """Returns the evaluation examples, equal for all losses of a seed: a split or part of it."""
-    inputs, targets, _ = data.splits[run.evaluation.split]
-    if run.evaluation.size is not None and run.evaluation.size < len(targets):
-        order = jax.random.permutation(seed_key(run.seed, "evaluation set"), len(targets))
-        chosen = np.asarray(order)[: run.evaluation.size]
-        inputs, targets = inputs[chosen], targets[chosen]
-    return Examples(jax.device_put(inputs), jax.device_put(targets))
+    split = data.splits[run.evaluation.split]
+    count = len(split.targets)
+    if run.evaluation.size is not None and run.evaluation.size < count:
+        order = jax.random.permutation(seed_key(run.seed, "evaluation set"), count)
+        split = split.take(np.asarray(order)[: run.evaluation.size])
+    return split_examples(split)
 
 
 def split_examples(split: Split) -> Examples:
     """Returns the examples of a split on the device."""
-    return Examples(jax.device_put(split.inputs), jax.device_put(split.targets))
+    targets = Targets(split.targets, dict(split.fields))
+    return Examples(jax.device_put(split.inputs), jax.tree.map(jax.device_put, targets))
 
 
 def evaluation_batch_sizes(run: Run, data: Dataset) -> set[int]:

@@ -76,7 +76,7 @@ def test_a_plan_keeps_results_within_their_budget():
 PROGRAM = """
 import sys, jax, numpy as np
 from landscape.numerics import risk, slices
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.catalog import build
 from landscape.config import ModelPart
 from landscape.parts.losses.multiclass import brier
@@ -87,7 +87,7 @@ params, *directions = (model.init(jax.random.key(i)) for i in range(3))
 rng = np.random.default_rng(0)
 examples = risk.Examples(
     jax.numpy.asarray(rng.normal(size=(20, 4)), "float32"),
-    jax.nn.one_hot(jax.numpy.arange(20) % 3, 3),
+    Targets(jax.nn.one_hot(jax.numpy.arange(20) % 3, 3)),
 )
 points = rng.normal(size=(23, 2)).astype("float32")
 along = slices.slicer(slices.PointMeasure(model, [], 8, gradients=False))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.numerics.float64_probes import ray_tracer
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
 from landscape.parts.models import Model
 
@@ -35,7 +35,7 @@ def test_halves_slope_curvature_and_norm_are_exact():
         {"w": directions},
         near,
         grid,
-        Examples(jnp.asarray(inputs), jnp.asarray(targets)),
+        Examples(jnp.asarray(inputs), Targets(jnp.asarray(targets))),
     )
     x, t, w, d = (a.astype(np.float64) for a in (inputs, targets, w, directions))
 

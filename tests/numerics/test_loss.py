@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from landscape.numerics.loss import Loss, LossFamily, StaticOptions
+from landscape.numerics.loss import Loss, LossFamily, StaticOptions, Targets
 
 RNG = np.random.default_rng(4)
 PREDICTIONS = RNG.normal(size=(6, 3)).astype(np.float32)
@@ -44,7 +44,7 @@ def test_values_of_traced_options_share_one_program_and_others_do_not():
     ]:
         options = {"exponent": exponent, "scale": scale, "kind": kind}
         loss = Loss(power, StaticOptions(options)).traced(["scale"])
-        value = mean(loss, PREDICTIONS, targets)
+        value = mean(loss, PREDICTIONS, Targets(targets))
         exact = scale * np.mean(np.abs(PREDICTIONS.astype(float)) ** exponent)
         np.testing.assert_allclose(value, exact, rtol=1e-5)
         assert len(traces) == expected
@@ -54,7 +54,7 @@ def test_stacked_losses_are_mapped_over_their_numbers():
     loss = Loss(power, StaticOptions({"scale": 1.0})).traced(["scale"])
     stacked = jax.tree.map(lambda _: jnp.asarray([1.0, 2.0, 5.0]), loss)
     targets = jnp.zeros((6, 3))
-    means = jax.vmap(lambda loss: loss.mean(jnp.asarray(PREDICTIONS), targets))(stacked)
+    means = jax.vmap(lambda loss: loss.mean(jnp.asarray(PREDICTIONS), Targets(targets)))(stacked)
     exact = np.mean(PREDICTIONS.astype(float) ** 2)
     np.testing.assert_allclose(means, exact * np.array([1, 2, 5]), rtol=1e-5)
 
@@ -71,7 +71,7 @@ def test_static_options_of_different_types_are_different_programs(first):
 def test_labels_are_passed_one_hot():
     loss = Loss(lambda predictions, targets: targets * predictions, classes=3)
     np.testing.assert_array_equal(
-        loss(jnp.asarray(PREDICTIONS), jnp.asarray(LABELS)),
+        loss(jnp.asarray(PREDICTIONS), Targets(jnp.asarray(LABELS))),
         np.eye(3, dtype=np.float32)[LABELS] * PREDICTIONS,
     )
 
@@ -80,7 +80,7 @@ def test_labels_are_passed_one_hot():
 def test_slopes_of_the_mean_and_of_the_sum(kind):
     loss = Loss(functools.partial(power, kind=kind), StaticOptions({"exponent": 3.0}))
     targets = RNG.normal(size=(6, 3)).astype(np.float32)
-    value = loss.mean_and_slopes(jnp.asarray(PREDICTIONS), jnp.asarray(targets))
+    value = loss.mean_and_slopes(jnp.asarray(PREDICTIONS), Targets(jnp.asarray(targets)))
     residual = PREDICTIONS.astype(float) - targets
     exact = 3 * np.abs(residual) * residual / residual.size
     np.testing.assert_allclose(value.mean, np.mean(np.abs(residual) ** 3), rtol=1e-5)
@@ -115,7 +115,7 @@ EXACT = [
 def test_a_family_has_the_mean_and_slopes_of_the_selected_member(index):
     targets = RNG.normal(size=(6, 3)).astype(np.float32)
     mean, gradient, size = EXACT[index](PREDICTIONS.astype(float) - targets)
-    arguments = jnp.asarray(PREDICTIONS), jnp.asarray(targets)
+    arguments = jnp.asarray(PREDICTIONS), Targets(jnp.asarray(targets))
     value = jax.jit(LossFamily.mean_and_slopes)(family(index), *arguments)
     np.testing.assert_allclose(value.mean, mean, rtol=1e-5)
     np.testing.assert_allclose(value.mean_slopes, gradient, rtol=1e-4, atol=1e-6)
@@ -131,14 +131,14 @@ def test_the_hessian_of_a_family_is_that_of_the_selected_member():
     residual = PREDICTIONS.astype(float) - targets
     exact = [np.abs(residual) <= 0.5, np.full((6, 3), 6.0), np.exp(residual)]
     for index, diagonal in enumerate(exact):
-        gradient = jax.grad(lambda p, i=index: family(i).mean(p, jnp.asarray(targets)))
+        gradient = jax.grad(lambda p, i=index: family(i).mean(p, Targets(jnp.asarray(targets))))
         ones = jnp.ones_like(PREDICTIONS)
         product = jax.jvp(gradient, (jnp.asarray(PREDICTIONS),), (ones,))[1]
         np.testing.assert_allclose(product, diagonal / 18, rtol=1e-4, atol=1e-6)
 
 
 def test_a_family_is_mapped_over_numbers_of_one_member():
-    targets = jnp.zeros_like(PREDICTIONS)
+    targets = Targets(jnp.zeros_like(PREDICTIONS))
     deltas = np.array([0.1, 0.5, 2.0], np.float32)
     losses = family(0, deltas)
     means = jax.vmap(lambda loss: loss.mean(PREDICTIONS, targets), (losses.mapped_axes,))(losses)
@@ -151,12 +151,13 @@ def test_a_family_is_mapped_over_numbers_of_one_member():
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_gradients_of_a_family_have_the_precision_of_the_predictions(dtype):
     with jax.enable_x64(dtype == "float32"):
-        wider = jnp.zeros(PREDICTIONS.shape, "float64" if dtype == "float32" else "float32")
+        wider = "float64" if dtype == "float32" else "float32"
+        targets = Targets(jnp.zeros(PREDICTIONS.shape, wider))
         predictions = jnp.asarray(PREDICTIONS).astype(dtype)
         squares = Loss(lambda p, t: (p.astype(t.dtype) - t) ** 2)
 
         def mean(p):
-            return LossFamily((squares, squares), np.int32(1)).mean(p * jnp.ones_like(p), wider)
+            return LossFamily((squares, squares), np.int32(1)).mean(p * jnp.ones_like(p), targets)
 
         gradient = jax.grad(mean)(predictions)
         product = jax.jvp(jax.grad(mean), (predictions,), (jnp.ones_like(predictions),))[1]
@@ -168,7 +169,7 @@ def test_gradients_of_a_family_have_the_precision_of_the_predictions(dtype):
 
 def test_a_family_of_one_member_remains_a_switch():
     alone = LossFamily(family(0).members[1:2], np.int32(0))
-    text = str(jax.make_jaxpr(lambda f, p: f.mean(p, p))(alone, jnp.asarray(PREDICTIONS)))
+    text = str(jax.make_jaxpr(lambda f, p: f.mean(p, Targets(p)))(alone, jnp.asarray(PREDICTIONS)))
     assert "cond[" in text
 
 

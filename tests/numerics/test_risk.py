@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples, evaluator, mean_risk
 from landscape.parts.models import Model
 
@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(23, 4)).astype(np.float32)
 TARGETS = RNG.normal(size=23).astype(np.float32)
 WEIGHTS = RNG.normal(size=4).astype(np.float32)
-EXAMPLES = Examples(jnp.asarray(INPUTS), jnp.asarray(TARGETS))
+EXAMPLES = Examples(jnp.asarray(INPUTS), Targets(jnp.asarray(TARGETS)))
 
 linear = Model(
     init=lambda key: {"w": jnp.zeros(4)},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landscape.numerics import slices
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point, random
 from landscape.parts.models import Model
@@ -12,7 +12,7 @@ from landscape.parts.models import Model
 RNG = np.random.default_rng(2)
 CURVATURES = np.array([3.0, -1.0, 0.25, 10.0, 0.0])
 CENTER = RNG.normal(size=5)
-ONE = Examples(jnp.zeros((4, 1)), jnp.zeros(4))
+ONE = Examples(jnp.zeros((4, 1)), Targets(jnp.zeros(4)))
 
 # A model that predicts its own parameters makes the risk any function of them that we like.
 itself = Model(

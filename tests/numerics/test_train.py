@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.recording import (
     Recording,
     best_row,
@@ -30,7 +30,7 @@ from landscape.parts.models import Model
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(30, 3)).astype(np.float32)
 TARGETS = (INPUTS @ np.array([1.0, -2.0, 0.5]) + 0.1 * RNG.normal(size=30)).astype(np.float32)
-EXAMPLES = Examples(jnp.asarray(INPUTS), jnp.asarray(TARGETS))
+EXAMPLES = Examples(jnp.asarray(INPUTS), Targets(jnp.asarray(TARGETS)))
 
 linear = Model(
     init=lambda key: {"w": jnp.zeros(3)},
@@ -273,7 +273,7 @@ def test_training_with_one_vector_is_that_of_optax_with_the_tree(elementwise):
     def step(params, state, batch):
         def risk(p):
             return jnp.mean(
-                squared(apply_two_layers(p, EXAMPLES.inputs[batch]), EXAMPLES.targets[batch])
+                squared(apply_two_layers(p, EXAMPLES.inputs[batch]), EXAMPLES.targets.values[batch])
             )
 
         gradients = jax.grad(risk)(params)

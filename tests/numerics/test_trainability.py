@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import TrainingInputs, draw_order
 from landscape.numerics.trainability import Cells, cell_trainer
@@ -39,8 +39,8 @@ def finals(rates, scales, **options):
     inputs = TrainingInputs(
         optimizer={},
         params={"inner": jnp.asarray(INNER), "outer": jnp.asarray(OUTER)},
-        training=Examples(jnp.asarray(X[:30]), jnp.asarray(Y[:30])),
-        evaluation=Examples(jnp.asarray(X[30:]), jnp.asarray(Y[30:])),
+        training=Examples(jnp.asarray(X[:30]), Targets(jnp.asarray(Y[:30]))),
+        evaluation=Examples(jnp.asarray(X[30:]), Targets(jnp.asarray(Y[30:]))),
         order=ORDER,
         record_at=jnp.zeros(1, jnp.int32),
         slots=jnp.zeros(1, jnp.int32),

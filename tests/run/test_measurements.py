@@ -91,7 +91,7 @@ def risks(params, examples):
     logits = outputs(params, examples)
     logits = logits - logits.max(axis=1, keepdims=True)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    hot = np.eye(10)[np.asarray(examples.targets)]
+    hot = np.eye(10)[np.asarray(examples.targets.values)]
     return {
         "softmax_cross_entropy": -np.mean(np.sum(hot * np.log(shares), axis=1)),
         "brier": np.mean(np.sum((shares - hot) ** 2, axis=1)),
@@ -104,7 +104,7 @@ def hessian(params, examples):
     ends = np.cumsum([p.size for p in params])[:-1]
     with jax.enable_x64(True):
         x = jnp.asarray(np.asarray(examples.inputs, np.float64).reshape(len(examples.targets), -1))
-        hot = jnp.asarray(np.eye(10)[np.asarray(examples.targets)])
+        hot = jnp.asarray(np.eye(10)[np.asarray(examples.targets.values)])
 
         def risk(vector):
             parts = [p.reshape(s) for p, s in zip(jnp.split(vector, ends), shapes, strict=True)]
@@ -300,7 +300,7 @@ def test_solutions_are_measured_under_each_other(finished):
             for name, value in row[column].items():
                 np.testing.assert_allclose(value, exact[labels[name]], rtol=1e-4)
         made = outputs(layers(own, "trained"), examples).argmax(axis=1)
-        accuracy = np.mean(made == np.asarray(examples.targets))
+        accuracy = np.mean(made == np.asarray(examples.targets.values))
         np.testing.assert_allclose(row["metric"], accuracy, atol=0.013)
     assert not cross_run.measure_across(loaded.across, runs, folder, workshop)
     assert cross_run.measure_across(loaded.across, runs[:2], folder, workshop)

@@ -6,6 +6,7 @@ import pytest
 
 from landscape import config
 from landscape.errors import UserError
+from landscape.numerics.loss import Targets
 from landscape.numerics.risk import BatchMeasure, Examples, over_batches
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.training_inputs import evaluation_batch_sizes
@@ -73,9 +74,9 @@ def test_the_batch_sizes_are_those_of_the_evaluation(tmp_path, size, batch_size,
 
     def measure(batch):
         seen.add(len(batch.targets))
-        return BatchMeasure({"risk": batch.targets.sum()}, {})
+        return BatchMeasure({"risk": batch.targets.values.sum()}, {})
 
     for number in (count, max(count // 2, 1)) if sliced else (count,):
-        arrays = Examples(np.zeros((number, 2), np.float32), np.zeros(number, np.float32))
+        arrays = Examples(np.zeros((number, 2), np.float32), Targets(np.zeros(number, np.float32)))
         jax.eval_shape(lambda examples: over_batches(measure, examples, batch_size).means, arrays)
     assert evaluation_batch_sizes(run, data) == seen

@@ -1,6 +1,7 @@
 """The type of a dataset, and steps that all datasets share: split, standardize, cast."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from landscape.errors import Place, UserError
 from landscape.parts.datasets import _split
 from landscape.parts.datasets._column import Column
+from landscape.parts.datasets._fields import check_fields
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._split import Shares, SplitRows, Strata
 from landscape.parts.tasks import named
@@ -23,16 +25,20 @@ class Split(NamedTuple):
     (n,); segmentation: float32 0 or 1 (n, height, width).
     `rows` (n,) are the numbers of the examples in their source, from 0: in the file or in the
     arrays of a library. Without a source, examples are numbered through all splits.
+    `fields` are further arrays (n, ...) by name, which losses and metrics receive by that name:
+    `weights`, `mask`, `groups` and `events` for the menu, any other for user-defined functions.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     rows: np.ndarray | None = None
+    fields: Mapping[str, np.ndarray] = MappingProxyType({})
 
     def take(self, chosen: np.ndarray) -> "Split":
         """Returns the chosen examples, in the order of `chosen`."""
         rows = None if self.rows is None else self.rows[chosen]
-        return Split(self.inputs[chosen], self.targets[chosen], rows)
+        fields = {name: values[chosen] for name, values in self.fields.items()}
+        return Split(self.inputs[chosen], self.targets[chosen], rows, fields)
 
 
 class Dataset(NamedTuple):
@@ -92,9 +98,10 @@ def complete(data: Dataset, seed: int) -> Dataset:
     """Returns a dataset with row numbers and a validation split.
 
     A missing validation split is a fifth of the training examples, chosen by the seed, with its
-    share of each class for binary and multiclass. Raises UserError if inputs and targets differ in
-    length, or if a class has only one example for training.
+    share of each class for binary and multiclass. Raises UserError if inputs, targets and fields
+    differ in length, or if a class has only one example for training.
     """
+    check_fields(data.splits)
     data = _numbered(data)
     if data.validation is not None:
         return data
@@ -118,7 +125,8 @@ def _numbered(data: Dataset) -> Dataset:
             )
         end = first + len(split.targets)
         rows = np.arange(first, end) if split.rows is None else split.rows
-        numbered[name] = Split(np.asarray(split.inputs), np.asarray(split.targets), rows)
+        fields = {field: np.asarray(values) for field, values in split.fields.items()}
+        numbered[name] = Split(np.asarray(split.inputs), np.asarray(split.targets), rows, fields)
         first = end
     return data._replace(**numbered)
 
@@ -148,18 +156,20 @@ def assemble(
     groups: NamedArray | None = None,
     stated: NamedArray | None = None,
     source_rows: np.ndarray | None = None,
+    fields: Mapping[str, np.ndarray] = MappingProxyType({}),
     **about: Any,
 ) -> Dataset:
     """Splits raw arrays, stratified by class, and passes them to `finish` with `about`.
 
     Examples of one of the `groups` stay together; `stated` holds the split of each example.
     `source_rows` are the numbers of the examples in their source, by default their positions.
+    `fields` are further arrays of the examples.
     """
     labels = targets if stratified(about["task"], targets) else None
     classes = _split.strata(len(inputs), labels, about.get("classes", ()), about.get("place"))
     rows = _rows(seed, shares, classes, groups, stated)
     numbers = np.arange(len(inputs)) if source_rows is None else source_rows
-    examples = Split(inputs, targets, numbers)
+    examples = Split(inputs, targets, numbers, fields)
     return finish(*map(examples.take, rows), **about)
 
 
@@ -198,7 +208,7 @@ def finish(
     if kind.standardized and standardize_target:
         targets = standardize(*targets, axis=0)
     splits = [
-        Split(_cast(i, np.float32, place), _cast(t, kind.dtype, place), part.rows)
+        Split(_cast(i, np.float32, place), _cast(t, kind.dtype, place), part.rows, part.fields)
         for i, t, part in zip(inputs, targets, raw, strict=True)
     ]
     counts = [len(part.targets) for part in raw]

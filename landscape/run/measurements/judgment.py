@@ -66,7 +66,7 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
 
 def _constant_predictions(task: Task, data: Dataset) -> jax.Array | None:
     """Returns the best predictions that ignore the inputs, as the training split suggests them."""
-    constant = task.constant(np.asarray(data.train.targets), {}, data.outputs)
+    constant = task.constant(np.asarray(data.train.targets), data.train.fields, data.outputs)
     if constant is None:
         return None
     example = jnp.asarray(constant, jnp.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from landscape.numerics import curvature
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
 from landscape.parts.losses import regression
 from landscape.parts.models.dense import mlp
@@ -17,7 +17,7 @@ HIDDEN, INPUTS, COUNT = 5, 3, 16
 RNG = np.random.default_rng(0)
 EXAMPLES = Examples(
     jnp.asarray(RNG.normal(size=(COUNT, INPUTS)), jnp.float32),
-    jnp.asarray(RNG.normal(size=COUNT), jnp.float32),
+    Targets(jnp.asarray(RNG.normal(size=COUNT), jnp.float32)),
 )
 MODEL = mlp((INPUTS,), 1, widths=[HIDDEN], activation="relu")
 
@@ -79,7 +79,7 @@ def test_adaptive_sharpness_is_the_formula_on_the_dense_hessian():
     # in the order of the leaves, give the Hessian of the mean squared error.
     size = HIDDEN * INPUTS + HIDDEN + HIDDEN + 1
     predictions = (active * (inputs @ first.T + bias) @ last.T + WEIGHTS[3])[:, 0]
-    residuals = predictions - np.asarray(EXAMPLES.targets)
+    residuals = predictions - np.asarray(EXAMPLES.targets.values)
     hessian = np.zeros((size, size))
     for x, on, residual in zip(inputs, active, residuals, strict=True):
         slope = np.concatenate(

@@ -10,7 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from landscape.numerics import curvature
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples, mean_risk
 from landscape.parts.datasets.images import digits
 from landscape.parts.losses import multiclass, regression
@@ -49,7 +49,7 @@ def as_params(vector):
 
 def as_examples(*matrices):
     targets = jnp.asarray(np.stack(matrices), float)
-    return Examples(jnp.zeros((len(matrices), 1)), targets)
+    return Examples(jnp.zeros((len(matrices), 1)), Targets(targets))
 
 
 def flat_rows(tree):
@@ -185,7 +185,7 @@ def test_one_parameter_has_one_eigenvalue():
     product = functools.partial(
         curvature.hessian_product(alone, batch_size=8), Loss(lambda p, t: jnp.sin(p))
     )
-    examples = Examples(jnp.asarray([1.0, 2.0]), jnp.zeros(2))
+    examples = Examples(jnp.asarray([1.0, 2.0]), Targets(jnp.zeros(2)))
     found = curvature.extremes(product, count=5, iterations=30)(
         jax.random.key(0), {"a": jnp.asarray(0.7)}, examples
     )
@@ -307,7 +307,7 @@ def test_linear_regression_has_the_curvature_of_its_inputs_in_batches_too(make):
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(20, 4)).astype(np.float32)
     model = Model(lambda key: None, lambda p, x: x @ p["w"], lambda params: None)
-    examples = Examples(jnp.asarray(inputs), jnp.asarray(rng.normal(size=20), jnp.float32))
+    examples = Examples(jnp.asarray(inputs), Targets(jnp.asarray(rng.normal(size=20), jnp.float32)))
     gram = inputs.T.astype(float) @ inputs / 20
     point = {"w": jnp.asarray([0.3, -1.0, 2.0, 0.0])}
     for batch_size in (7, 20):
@@ -335,7 +335,9 @@ def test_a_loss_over_the_whole_batch_has_curvature_across_examples():
         curvature.gauss_newton_product(model, batch_size=4),
         Loss(lambda p, t: 0.5 * jnp.sum(p) ** 2),
     )
-    found = curvature.dense(product)(jnp.ones(3), Examples(jnp.asarray(inputs), jnp.zeros(5)))
+    found = curvature.dense(product)(
+        jnp.ones(3), Examples(jnp.asarray(inputs), Targets(jnp.zeros(5)))
+    )
     first, last = inputs[:4].sum(axis=0, dtype=float), inputs[4].astype(float)
     expected_product = (4 * np.outer(first, first) + np.outer(last, last)) / 5
     np.testing.assert_allclose(found, expected_product, rtol=1e-5)
@@ -344,7 +346,7 @@ def test_a_loss_over_the_whole_batch_has_curvature_across_examples():
 def test_products_have_full_precision_on_every_device():
     model = linear((3,), 2)
     params, key = model.init(jax.random.key(0)), jax.random.key(1)
-    examples = Examples(jnp.ones((9, 3)), jnp.ones((9, 2)))
+    examples = Examples(jnp.ones((9, 3)), Targets(jnp.ones((9, 2))))
     for make in OPERATORS.values():
         product = functools.partial(make(model, batch_size=4), Loss(multiclass.brier))
         for program, first in (
@@ -408,14 +410,18 @@ def network(name):
     inputs, onehot = data.inputs[chosen], np.eye(CLASSES)[data.targets[chosen]]
     choices = np.eye(len(MENU)).repeat(COUNT, axis=0).reshape(len(MENU), COUNT, len(MENU))
     examples = {
-        loss: Examples(jnp.asarray(inputs), jnp.asarray(np.hstack([onehot, choice]), jnp.float32))
+        loss: Examples(
+            jnp.asarray(inputs), Targets(jnp.asarray(np.hstack([onehot, choice]), jnp.float32))
+        )
         for loss, choice in zip(MENU, choices, strict=True)
     }
     params = model.init(jax.random.key(0))
     risk = functools.partial(mean_risk(model), Loss(multiclass.softmax_cross_entropy))
     slope = jax.jit(jax.grad(risk))
     for _ in range(20):
-        slopes = slope(params, Examples(jnp.asarray(inputs), jnp.asarray(onehot, jnp.float32)))
+        slopes = slope(
+            params, Examples(jnp.asarray(inputs), Targets(jnp.asarray(onehot, jnp.float32)))
+        )
         params = jax.tree.map(lambda w, g: w - 0.1 * g, params, slopes)
 
     with jax.enable_x64(True):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from landscape.numerics.curvature import extremes, mean_and_error, quadrature, traces
+from landscape.numerics.loss import Targets
 from landscape.numerics.risk import Examples
 
 RNG = np.random.default_rng(12)
@@ -17,7 +18,7 @@ SIZE, ITERATIONS = 60, 30
 BASIS = np.linalg.qr(RNG.normal(size=(SIZE, SIZE)))[0]
 VALUES = np.r_[[9.0, 6.0, -3.0], RNG.uniform(-1, 1, SIZE - 3)]
 MATRIX = jnp.asarray((BASIS * VALUES) @ BASIS.T, jnp.float32)
-NONE = Examples(jnp.zeros(1), jnp.zeros(1))
+NONE = Examples(jnp.zeros(1), Targets(jnp.zeros(1)))
 PARAMS = jnp.zeros(SIZE)
 
 

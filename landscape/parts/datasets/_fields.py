@@ -1,0 +1,50 @@
+"""Checks the fields of a dataset: arrays of the examples beside inputs and targets."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from landscape.errors import UserError
+from landscape.parts.datasets._named_array import NUMERIC
+
+if TYPE_CHECKING:
+    from landscape.parts.datasets._prepare import Split
+
+
+def check_fields(splits: "Mapping[str, Split]") -> None:
+    """Raises UserError unless every split has the same fields, finite numbers of each example."""
+    shapes = {name: np.shape(values)[1:] for name, values in splits["train"].fields.items()}
+    for split_name, split in splits.items():
+        if split.fields.keys() != shapes.keys():
+            names = ", ".join(split.fields) or "none"
+            raise UserError(
+                f"the {split_name} split has the fields {names}, but the train split has "
+                f"{', '.join(shapes) or 'none'}",
+                hint="pass the same `fields` to every Split",
+            )
+        for name, values in split.fields.items():
+            _check_field(f"field `{name}` of the {split_name} split", np.asarray(values), split)
+            if np.shape(values)[1:] != shapes[name]:
+                raise UserError(
+                    f"field `{name}` has shape {shapes[name]} for an example of the train split, "
+                    f"but {np.shape(values)[1:]} for one of the {split_name} split"
+                )
+
+
+def _check_field(what: str, values: np.ndarray, split: "Split") -> None:
+    if values.dtype.kind not in NUMERIC:
+        raise UserError(
+            f"{what} has the type {values.dtype}, expected numbers or booleans",
+            hint="encode text as integers, for example with np.unique(values, return_inverse=True)",
+        )
+    count = len(split.targets)
+    if values.ndim == 0 or len(values) != count:
+        raise UserError(
+            f"{what} has shape {values.shape}, expected one entry for each of {count} examples"
+        )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        number = int((~np.isfinite(values)).sum())
+        raise UserError(
+            f"{what} has {number} values that are not finite", hint="remove or replace them"
+        )
