@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from landscape.audit import Audit, Finding, audit
 from landscape.audit.judge import finders
-from landscape.audit.measure.signature import check_choice, name_of
+from landscape.audit.measure.signature import check_choice
+from landscape.numerics.loss_arguments import name_of
 
 
 def assert_trainable(

@@ -32,7 +32,7 @@ def squared(predictions, targets):
 
 
 def mean_error(snapshot):
-    return {"error": jnp.mean(jnp.abs(snapshot.predictions - snapshot.targets))}
+    return jnp.mean(jnp.abs(snapshot.predictions - snapshot.targets))
 
 
 def finals(rates, scales, **options):

@@ -16,12 +16,13 @@ import numpy as np
 from landscape.audit.measure import domains
 from landscape.audit.measure.loss_subject import HEADS, loss_subject
 from landscape.audit.measure.one_example import with_hint
-from landscape.audit.measure.signature import check_choice, check_real, count_inputs, name_of
+from landscape.audit.measure.signature import check_choice, check_real, count_inputs
 from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOptions, checked
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
+from landscape.numerics.loss_arguments import name_of
 from landscape.numerics.user_calls import definition, guarded, last_user_line
 
 Array = Any

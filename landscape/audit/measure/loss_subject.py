@@ -18,11 +18,11 @@ from landscape.audit.measure.signature import (
     check_real,
     infer_domain,
     infer_task,
-    takes_targets_first,
 )
 from landscape.audit.measure.subject import Subject, SubjectOptions, checked, row_of
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
+from landscape.numerics.loss_arguments import loss_arguments
 from landscape.numerics.user_calls import guarded
 from landscape.parts import tasks
 
@@ -85,16 +85,15 @@ def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
     """
     notes: list[str] = []
     task, domain, head, form = options.task, options.domain, options.head, options.form
-    targets_first = takes_targets_first(function, options.order)
+    arguments = loss_arguments(function, order=options.order)
 
     def ordered(predictions: Array, targets: Array) -> Array:
-        both = (targets, predictions) if targets_first else (predictions, targets)
-        return function(*both)
+        return function(*arguments.ordered(predictions, targets))
 
     def batched(predictions: Array, targets: Array) -> Array:
         return ordered(predictions if head is None else HEADS[head](predictions), targets)
 
-    if targets_first and options.order == "auto":
+    if arguments.targets_first and options.order == "auto":
         notes.append("it takes the target first, by the names of its arguments (--order decides)")
     if task is None:
         task, reason = infer_task(function, ordered)

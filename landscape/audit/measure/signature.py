@@ -1,7 +1,6 @@
 """Infers how to audit a function from its arguments and results, and checks them."""
 
 import contextlib
-import functools
 import inspect
 import io
 from collections.abc import Callable
@@ -11,17 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from landscape.errors import UserError, nearest
+from landscape.numerics.loss_arguments import POSITIONAL, loss_arguments, name_of, parameters_of
 from landscape.numerics.user_calls import definition
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_ORDERS = ("auto", "predictions-first", "targets-first")
-_FIRST_TARGETS = {"y_true", "true", "target", "targets", "label", "labels", "y", "ground_truth"}
-_FIRST_TARGETS |= {"gt", "truth", "actual", "mask", "masks", "t", "true_labels", "targets_true"}
-
-
-_THEN_PREDICTIONS = {"y_pred", "pred", "preds", "prediction", "predictions", "logits", "y_hat"}
-_THEN_PREDICTIONS |= {"yhat", "output", "outputs", "scores", "probs", "p", "predicted", "logit"}
-
 
 _TASK_WORDS = {
     "segmentation": ("dice", "jaccard", "tversky", "lovasz", "iou", "segment"),
@@ -30,61 +20,15 @@ _TASK_WORDS = {
 }
 
 
-def name_of(function: Callable) -> str:
-    """Returns the name of a function, also of one bound by functools.partial."""
-    inner = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    return getattr(inner, "__name__", type(inner).__name__)
-
-
 def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
     """Raises UserError if a value is not one of the choices, with the nearest one."""
     if value not in choices:
         raise UserError(f"unknown {what} `{value}`", hint=nearest(value, choices))
 
 
-def takes_targets_first(function: Callable, order: str) -> bool:
-    """Whether the function takes its targets first.
-
-    Raises UserError if it does not take two arguments, or requires more.
-    """
-    names = _first_two_arguments(function)
-    check_choice(order, _ORDERS, "order")
-    if order != "auto" or len(names) < 2:
-        return order == "targets-first"
-    return names[0].lower() in _FIRST_TARGETS and names[1].lower() in _THEN_PREDICTIONS
-
-
-def _first_two_arguments(function: Callable) -> list[str]:
-    """Returns the names of the first two arguments; empty if the signature is unknown.
-
-    Raises UserError if more are required, or fewer accepted.
-    """
-    parameters = _parameters(function)
-    if parameters is None:
-        return []
-    positional = [p for p in parameters if p.kind in _POSITIONAL]
-    if len(positional) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        names = ", ".join(p.name for p in positional) or "none"
-        raise UserError(
-            f"`{name_of(function)}` takes too few arguments ({names}); a loss takes predictions "
-            "and targets",
-            place=definition(function),
-            hint="for a function of one argument use `--kind activation` or `--kind function`",
-        )
-    _refuse_required(
-        function, [*positional[2:], *(p for p in parameters if p.kind is p.KEYWORD_ONLY)]
-    )
-    return [p.name for p in positional[:2]]
-
-
-def _parameters(function: Callable) -> list[inspect.Parameter] | None:
-    """Returns the parameters of a function; None if its signature is unknown."""
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return None
+def _parameters(function: Callable) -> list[inspect.Parameter]:
+    """Returns the parameters of a function; none if its signature is unknown."""
+    return list((parameters_of(function) or {}).values())
 
 
 def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
@@ -103,7 +47,7 @@ def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
     `batched` is the function with its predictions first.
     """
     name = name_of(function).lower()
-    arguments = {n.lower() for n in _first_two_arguments(function)}
+    arguments = {n.lower() for n in loss_arguments(function).names}
     for task, words in _TASK_WORDS.items():
         if any(word in name for word in words):
             return task, "its name says so"
@@ -122,7 +66,7 @@ def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
 
 def infer_domain(function: Callable, task: str | None) -> str:
     """Returns `unit` or `simplex` if `from_logits` defaults to False, else `real`."""
-    if any(p.name == "from_logits" and p.default is False for p in _parameters(function) or []):
+    if any(p.name == "from_logits" and p.default is False for p in _parameters(function)):
         return "simplex" if task == "multiclass" else "unit"
     return "real"
 
@@ -132,8 +76,8 @@ def count_inputs(function: Callable, kind: str) -> int:
 
     Raises UserError if a keyword-only argument is required, or an activation takes several arrays.
     """
-    parameters = _parameters(function) or []
-    required = [p.name for p in parameters if p.kind in _POSITIONAL and p.default is p.empty]
+    parameters = _parameters(function)
+    required = [p.name for p in parameters if p.kind in POSITIONAL and p.default is p.empty]
     _refuse_required(function, [p for p in parameters if p.kind is p.KEYWORD_ONLY])
     if kind == "activation" and len(required) > 1:
         raise UserError(
