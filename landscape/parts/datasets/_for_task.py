@@ -36,7 +36,7 @@ def _checked(split: Split, task: Task) -> Split:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
         raise UserError(f"{count} targets are not finite", hint="remove or replace them")
-    fields: dict[str, np.ndarray] = {}
+    fields = split.fields
     for name in task.fields:
         if name not in fields:
             raise UserError(
