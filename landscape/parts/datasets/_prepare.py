@@ -1,6 +1,6 @@
 """The type of a dataset, and steps that all datasets share: split, standardize, cast."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from landscape.parts.datasets import _split
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._fields import check_fields
 from landscape.parts.datasets._named_array import NamedArray
-from landscape.parts.datasets._split import Shares, SplitRows, Strata
-from landscape.parts.tasks import named
+from landscape.parts.datasets._split import Shares, SplitRows
+from landscape.parts.tasks import Task, named
 
 # Share of the training examples of a user's dataset that become its missing validation split.
 _VALIDATION = 0.2
@@ -159,28 +159,42 @@ def assemble(
     fields: Mapping[str, np.ndarray] = MappingProxyType({}),
     **about: Any,
 ) -> Dataset:
-    """Splits raw arrays, stratified by class, and passes them to `finish` with `about`.
+    """Splits raw arrays with `choose_rows` and passes them to `finish` with `about`.
 
-    Examples of one of the `groups` stay together; `stated` holds the split of each example.
     `source_rows` are the numbers of the examples in their source, by default their positions.
     `fields` are further arrays of the examples.
     """
-    labels = targets if stratified(about["task"], targets) else None
-    classes = _split.strata(len(inputs), labels, about.get("classes", ()), about.get("place"))
-    rows = _rows(seed, shares, classes, groups, stated)
+    of_classes = {name: about.get(name) for name in ("classes", "place")}
+    rows = choose_rows(
+        seed, shares, targets, task=about["task"], groups=groups, stated=stated, **of_classes
+    )
     numbers = np.arange(len(inputs)) if source_rows is None else source_rows
     examples = Split(inputs, targets, numbers, fields)
     return finish(*map(examples.take, rows), **about)
 
 
-def _rows(
-    seed: int, shares: Shares, classes: Strata, groups: NamedArray | None, stated: NamedArray | None
+def choose_rows(
+    seed: int,
+    shares: Shares,
+    targets: np.ndarray,
+    *,
+    task: str,
+    classes: Sequence[str] | None = None,
+    place: Place | None = None,
+    groups: NamedArray | None = None,
+    stated: NamedArray | None = None,
 ) -> SplitRows:
+    """Returns the examples of each split, stratified by class.
+
+    Examples of one of the `groups` stay together; `stated` holds the split of each example.
+    """
+    labels = targets if stratified(task, targets) else None
+    strata = _split.strata(len(targets), labels, classes or (), place)
     if stated is not None:
-        return _split.stated_split(seed, shares.validation, classes, stated, groups)
+        return _split.stated_split(seed, shares.validation, strata, stated, groups)
     if groups is not None:
-        return _split.split_by_group(seed, shares, classes, groups)
-    return _split.split(seed, shares, classes)
+        return _split.split_by_group(seed, shares, strata, groups)
+    return _split.split(seed, shares, strata)
 
 
 def finish(
@@ -192,17 +206,24 @@ def finish(
     classes: tuple[str, ...] = (),
     description: str,
     standardize_target: bool = False,
+    standardized_inputs: np.ndarray | None = None,
+    columns: tuple[Column, ...] = (),
     place: Place | None = None,
 ) -> Dataset:
     """Standardizes raw splits with training statistics, casts them and describes them.
 
-    Tables are standardized per column. Images have one mean and one standard deviation over all
+    Tables are standardized per column, except those that `standardized_inputs` excludes. Images have one mean and one standard deviation over all
     pixels: a pixel near the border is (almost) constant, and dividing by its scale would blow up
     the few examples that differ there.
     """
     raw = (train, validation, test)
     axis = 0 if train.inputs.ndim == 2 else None
     inputs = standardize(*(np.asarray(part.inputs, np.float64) for part in raw), axis=axis)
+    if standardized_inputs is not None:
+        inputs = tuple(
+            np.where(standardized_inputs, scaled, part.inputs)
+            for scaled, part in zip(inputs, raw, strict=True)
+        )
     targets = tuple(part.targets for part in raw)
     kind = named(task)
     if kind.standardized and standardize_target:
@@ -221,6 +242,7 @@ def finish(
         outputs=1,
         classes=classes,
         description=f"{description}; {sizes}",
+        columns=columns,
     )
     return _numbered(data._replace(outputs=kind.outputs(data)))
 
