@@ -332,7 +332,7 @@ def test_a_constant_column_becomes_0_even_if_the_test_differs():
 
 def test_datasets_load_without_jax():
     code = (
-        "import sys; from landscape.parts.datasets import images, tabular, files, Dataset; "
+        "import sys; from landscape.parts.datasets import images, tabular, files, arrays, Dataset; "
         "images.digits(0); sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

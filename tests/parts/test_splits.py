@@ -8,6 +8,7 @@ from landscape.errors import UserError
 from landscape.parts.datasets import Dataset, Split, complete, files
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._split import Shares, split_by_group, strata
+from landscape.parts.datasets.arrays import npz
 
 SHARES = Shares(test=0.25, validation=0.2)
 EXPECTED = {"train": 0.6, "validation": 0.15, "test": 0.25}
@@ -81,7 +82,7 @@ def load(tmp_path):
             arrays = {name: values.to_numpy() for name, values in frame.items()}
             arrays = {n: a.astype(str) if a.dtype == object else a for n, a in arrays.items()}
             np.savez(path, inputs=frame[["x"]].to_numpy(), **arrays)
-            return files.npz(seed, path=path, task="binary", targets="y", **options)
+            return npz(seed, path=path, task="binary", targets="y", **options)
         getattr(frame, f"to_{kind}")(path, index=False)
         return getattr(files, kind)(seed, path=path, **OPTIONS, **options)
 
@@ -175,7 +176,7 @@ def test_a_split_that_cannot_be_is_refused(load, columns, options, words):
 def test_an_array_of_splits_has_one_value_per_example(load, tmp_path):
     np.savez(tmp_path / "a.npz", inputs=np.eye(6), targets=np.arange(6) % 2, part=np.eye(6))
     with pytest.raises(UserError, match=r"`part` has shape \(6, 6\); expected \(6,\)"):
-        files.npz(0, path=tmp_path / "a.npz", task="binary", split="part")
+        npz(0, path=tmp_path / "a.npz", task="binary", split="part")
 
 
 def own(count=20, **changed):

@@ -7,7 +7,7 @@ import numpy as np
 
 from landscape.errors import UserError, nearest
 from landscape.parts.datasets._column import Column
-from landscape.parts.datasets._kinds import Feature, refuse_missing
+from landscape.parts.datasets._kinds import Feature
 
 STRATEGIES = ("median", "mean", "most_frequent", "constant")
 _MISSING_CATEGORY = "missing"
@@ -68,11 +68,9 @@ def encode(features: Sequence[Feature], training: np.ndarray, missing: Missing |
 
     Numbers and truth values are one column each, to be standardized. A category is a column per
     category of the file, 0 or 1, so that the number of inputs does not depend on the split; a
-    category without a training row is 0 in all of them, and is named in the description. Raises
-    UserError for missing values without `missing`.
+    category without a training row is 0 in all of them, and is named in the description. Without
+    `missing` no value may be missing.
     """
-    if missing is None:
-        refuse_missing(features)
     blocks = [_encode_one(feature, training, missing) for feature in features]
     return Encoded(
         np.concatenate([block.inputs for block in blocks], axis=1),
@@ -96,7 +94,7 @@ def _encode_one(feature: Feature, training: np.ndarray, missing: Missing | None)
 
 
 def _numbers(feature: Feature, training: np.ndarray, missing: Missing | None) -> _Block:
-    values, encoding = feature.numbers[:, None], "standardized"
+    values, encoding = feature.values[:, None], "standardized"
     if missing is not None and feature.missing.any():
         values = _imputed(values, training, missing.strategy, missing.value)
         count, replaced = int(feature.missing.sum()), _replacement(missing, "")
@@ -109,7 +107,7 @@ def _numbers(feature: Feature, training: np.ndarray, missing: Missing | None) ->
 def _categories(feature: Feature, training: np.ndarray, missing: Missing | None) -> _Block:
     from sklearn.preprocessing import OneHotEncoder
 
-    texts, replaced = feature.texts[:, None], ""
+    texts, replaced = feature.values[:, None], ""
     if missing is not None and feature.missing.any():
         strategy = "constant" if missing.strategy == "constant" else "most_frequent"
         texts = _imputed(texts, training, strategy, _MISSING_CATEGORY)
@@ -117,7 +115,8 @@ def _categories(feature: Feature, training: np.ndarray, missing: Missing | None)
         replaced = f", {count} missing values replaced by {_replacement(missing, 'category')}"
     categories = np.unique(texts)
     in_training = np.isin(texts, np.unique(texts[training]))
-    known = np.where(in_training, texts, None)
+    known = texts.copy()
+    known[~in_training] = None
     encoder = OneHotEncoder(categories=[categories], handle_unknown="ignore", sparse_output=False)
     inputs = encoder.fit(texts[training]).transform(known)
     encoding = f"one-hot ({len(categories)}: {_listed(categories)}){replaced}"

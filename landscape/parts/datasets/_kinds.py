@@ -16,26 +16,16 @@ _MOST_NAMES = 5  # columns or values that a message names
 
 
 class Feature(NamedTuple):
-    """A column of inputs: its kind, and which of its values (n,) are missing."""
+    """A column of inputs: its kind, its values, and which of them (n,) are missing.
+
+    `values` are categories as an object array (n,) of `str`, None where they are missing; otherwise
+    float64 (n,), NaN where they are missing.
+    """
 
     column: NamedArray
     kind: str
+    values: np.ndarray
     missing: np.ndarray
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """The values as float64 (n,), NaN where they are missing."""
-        values = self.column.values
-        if self.kind != "boolean" or values.dtype.kind in NUMERIC:
-            return numbers(self.column, self.missing)
-        return np.array([TRUTH.get(text.lower(), np.nan) for text in values])
-
-    @property
-    def texts(self) -> np.ndarray:
-        """The categories as an object array (n,) of `str`, None where they are missing."""
-        texts = np.array([label_name(value) for value in self.column.values.tolist()], object)
-        texts[self.missing] = None
-        return texts
 
 
 def feature(column: NamedArray, missing_values: Collection[str], categorical: bool) -> Feature:
@@ -44,19 +34,16 @@ def feature(column: NamedArray, missing_values: Collection[str], categorical: bo
     `missing_values` are the texts of missing cells, in lower case. Raises UserError for dates, for
     numbers with units, for text among numbers, and for texts that are not categories.
     """
-    values = column.values
-    if values.dtype.kind in NUMERIC:
-        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
-        kind = "boolean" if values.dtype.kind == "b" else "number"
-        return Feature(column, "category" if categorical else kind, missing)
-    missing = np.array([text.lower() in missing_values for text in values])
-    present = np.flatnonzero(~missing)
-    if categorical:
-        return Feature(column, "category", missing)
-    if not present.size:
-        message = f"{column.kind} `{column.name}` has no value in any row"
-        raise UserError(message, place=Place(column.file), hint=_without(column.name))
-    return Feature(column, _kind_of_texts(column, present), missing)
+    missing = _missing(column, missing_values)
+    kind = "category" if categorical else _kind(column, missing)
+    if kind == "category":
+        values = np.array([label_name(value) for value in column.values.tolist()], object)
+        values[missing] = None
+    elif kind == "boolean" and column.values.dtype.kind not in NUMERIC:
+        values = np.array([TRUTH.get(text.lower(), np.nan) for text in column.values])
+    else:
+        values = numbers(column, missing)
+    return Feature(column, kind, values, missing)
 
 
 def refuse_missing(features: Sequence[Feature]) -> None:
@@ -81,7 +68,20 @@ def refuse_missing(features: Sequence[Feature]) -> None:
     )
 
 
-def _kind_of_texts(column: NamedArray, present: np.ndarray) -> str:
+def _missing(column: NamedArray, missing_values: Collection[str]) -> np.ndarray:
+    values = column.values
+    if values.dtype.kind not in NUMERIC:
+        return np.array([text.lower() in missing_values for text in values])
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+
+
+def _kind(column: NamedArray, missing: np.ndarray) -> str:
+    present = np.flatnonzero(~missing)
+    if not present.size:
+        message = f"{column.kind} `{column.name}` has no value in any row"
+        raise UserError(message, place=Place(column.file), hint=_without(column.name))
+    if column.values.dtype.kind in NUMERIC:
+        return "boolean" if column.values.dtype.kind == "b" else "number"
     texts = column.values[present]
     is_number = np.array([number(text, column.decimal) is not None for text in texts])
     if is_number.all():
@@ -131,4 +131,3 @@ def _check_categories(column: NamedArray, texts: np.ndarray) -> None:
 
 def _without(name: str) -> str:
     return f"leave it out with `ignore: [{name}]`"
-

@@ -16,6 +16,8 @@ from landscape.parts.tasks import Task, named
 
 # Share of the training examples of a user's dataset that become its missing validation split.
 _VALIDATION = 0.2
+# Axes along which inputs are standardized, by their number of axes; all if it is not listed.
+_AXES: Mapping[int, int | tuple[int, ...]] = {2: 0, 3: (0, 1)}
 
 
 class Split(NamedTuple):
@@ -45,7 +47,8 @@ class Dataset(NamedTuple):
     """Three disjoint splits for one task; `outputs` is the number of predictions per example.
 
     A run chooses nothing by the test split. Without a validation split, a run takes a fifth of the
-    training split as one. `columns` are those of the file, ignored ones included.
+    training split as one. `columns` are those of the file, ignored ones included. `vocabulary` is
+    the number of tokens, None for inputs that are no tokens.
     """
 
     train: Split
@@ -56,6 +59,7 @@ class Dataset(NamedTuple):
     description: str = ""
     validation: Split | None = None
     columns: tuple[Column, ...] = ()
+    vocabulary: int | None = None
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -131,7 +135,9 @@ def _numbered(data: Dataset) -> Dataset:
     return data._replace(**numbered)
 
 
-def standardize(train: np.ndarray, *others: np.ndarray, axis: int | None) -> tuple[np.ndarray, ...]:
+def standardize(
+    train: np.ndarray, *others: np.ndarray, axis: int | tuple[int, ...] | None
+) -> tuple[np.ndarray, ...]:
     """Returns (x - mean) / standard deviation of all arrays, both of `train` along `axis`.
 
     Values that are constant in `train` have no scale and become 0 in all.
@@ -207,29 +213,29 @@ def finish(
     description: str,
     standardize_target: bool = False,
     standardized_inputs: np.ndarray | None = None,
+    vocabulary: int | None = None,
     columns: tuple[Column, ...] = (),
     place: Place | None = None,
 ) -> Dataset:
     """Standardizes raw splits with training statistics, casts them and describes them.
 
-    Tables are standardized per column, except those that `standardized_inputs` excludes. Images have one mean and one standard deviation over all
-    pixels: a pixel near the border is (almost) constant, and dividing by its scale would blow up
-    the few examples that differ there.
+    Tables are standardized per column, except those that `standardized_inputs` excludes.
+    Images have one mean and one standard deviation over all pixels: a pixel near the border is
+    (almost) constant, and dividing by its scale would blow up the few examples that differ there.
+    Series are standardized per channel; tokens of a `vocabulary` remain integers. Targets are
+    standardized for a regression of one output alone.
     """
     raw = (train, validation, test)
-    axis = 0 if train.inputs.ndim == 2 else None
-    inputs = standardize(*(np.asarray(part.inputs, np.float64) for part in raw), axis=axis)
-    if standardized_inputs is not None:
-        inputs = tuple(
-            np.where(standardized_inputs, scaled, part.inputs)
-            for scaled, part in zip(inputs, raw, strict=True)
-        )
+    inputs = tuple(np.asarray(part.inputs) for part in raw)
+    if vocabulary is None:
+        inputs = _standardized(inputs, standardized_inputs)
     targets = tuple(part.targets for part in raw)
     kind = named(task)
-    if kind.standardized and standardize_target:
+    if kind.standardized and standardize_target and train.targets.ndim == 1:
         targets = standardize(*targets, axis=0)
+    types = np.float32 if vocabulary is None else np.int32, _target_type(kind, train.targets)
     splits = [
-        Split(_cast(i, np.float32, place), _cast(t, kind.dtype, place), part.rows, part.fields)
+        Split(_cast(i, types[0], place), _cast(t, types[1], place), part.rows, part.fields)
         for i, t, part in zip(inputs, targets, raw, strict=True)
     ]
     counts = [len(part.targets) for part in raw]
@@ -243,8 +249,27 @@ def finish(
         classes=classes,
         description=f"{description}; {sizes}",
         columns=columns,
+        vocabulary=vocabulary,
     )
     return _numbered(data._replace(outputs=kind.outputs(data)))
+
+
+def _standardized(
+    inputs: tuple[np.ndarray, ...], chosen: np.ndarray | None
+) -> tuple[np.ndarray, ...]:
+    """Standardizes inputs with the statistics of the first; of tables, the chosen columns."""
+    raw = tuple(array.astype(np.float64) for array in inputs)
+    scaled = standardize(*raw, axis=_AXES.get(raw[0].ndim))
+    if chosen is None:
+        return scaled
+    return tuple(np.where(chosen, *pair) for pair in zip(scaled, raw, strict=True))
+
+
+def _target_type(task: Task, targets: np.ndarray) -> type:
+    """Returns the type of a task's targets: float32 for shares of classes, int32 for label maps."""
+    if task.labels and targets.ndim == 2 and targets.dtype.kind == "f":
+        return np.float32
+    return np.int32 if targets.dtype == np.int32 else task.dtype
 
 
 def _cast(values: np.ndarray, dtype: type, place: Place | None) -> np.ndarray:

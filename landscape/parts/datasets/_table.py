@@ -10,7 +10,7 @@ from landscape.errors import Place, UserError, nearest
 from landscape.parts.datasets._cell_text import MISSING_VALUES
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._encode import encode, missing_of
-from landscape.parts.datasets._kinds import Feature, feature
+from landscape.parts.datasets._kinds import Feature, feature, refuse_missing
 from landscape.parts.datasets._named_array import NamedArray
 from landscape.parts.datasets._prepare import Dataset, Split, choose_rows, finish
 from landscape.parts.datasets._split import Shares
@@ -96,6 +96,9 @@ def table_dataset(
     """Returns the examples of a table, encoded with statistics of the training rows alone."""
     role_of = _role_of_columns(table, roles, input_options)
     features = _features(table, roles, role_of, input_options)
+    missing = missing_of(input_options.missing)
+    if missing is None:
+        refuse_missing(features)
     targets = table_targets(table.select(roles.targets), target_options)
     task = named(target_options.task)
     fields = _fields(table, roles, task)
@@ -111,7 +114,7 @@ def table_dataset(
         groups=table.column(roles.group),
         stated=table.column(roles.split),
     )
-    encoded = encode(features, rows.train, missing_of(input_options.missing))
+    encoded = encode(features, rows.train, missing)
     examples = Split(encoded.inputs, targets.values, np.arange(len(targets.values)), fields)
     return finish(
         *map(examples.take, rows),

@@ -61,7 +61,14 @@ def csv(
     inputs = InputOptions(categories, missing, missing_values)
     targets = TargetOptions(task, classes, positive, standardize_target)
     shares = Shares(test_fraction, validation_fraction)
-    return table_dataset(Table(read_csv(path, delimiter, decimal, encoding), path), roles, inputs, targets, seed, shares)
+    return table_dataset(
+        Table(read_csv(path, delimiter, decimal, encoding), path),
+        roles,
+        inputs,
+        targets,
+        seed,
+        shares,
+    )
 
 
 def parquet(
