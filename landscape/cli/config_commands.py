@@ -17,7 +17,7 @@ from landscape.cli.performing import (
     run_options,
     trained_ids,
 )
-from landscape.errors import UserError, counted
+from landscape.errors import UserError, counted, printable
 
 if TYPE_CHECKING:
     from landscape.config import Experiment, Run
@@ -104,11 +104,14 @@ def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
 def validate(config: Path, overrides: tuple[str, ...]) -> None:
     """Check CONFIG, its data and its losses as `run` does, without training."""
     from landscape import config as configs
+    from landscape.run.data_record import data_record
     from landscape.run.stored_sizes import check_across
 
     experiment = configs.load(config, overrides)
     with places_in(config, overrides):
         runs = configs.expand(experiment)
         check_across(experiment.across, runs)
-        _prepared(runs)
+        cache = _prepared(runs)
+    for line in data_record(cache.dataset(runs[0])).lines:
+        click.echo(printable(line))
     click.echo(f"{config}: {counted(len(runs), 'run')}, no errors")

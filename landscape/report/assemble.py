@@ -15,6 +15,7 @@ from landscape.report import (
     compare_tables,
     comparison_table,
     curvature_table,
+    data_section,
     escapes,
     geometry_table,
     notes,
@@ -40,6 +41,8 @@ from landscape.storage.records import ReportRecord
 # Tables that are written only if they have rows.
 _OPTIONAL_TABLES = (
     "sweep",
+    "classes",
+    "columns",
     "curvature",
     "geometry",
     "geometry_planes",
@@ -98,6 +101,8 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     groups = solutions.groups(results, table)
     report_tables = _tables(results, table, comparison, view, groups)
     report_tables += tuned.tables if tuned else ()
+    data = data_section.recorded(all_results)
+    report_tables += data_section.tables(data)
     _write_tables(
         directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
     )
@@ -119,6 +124,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
         audit_rows=audit_rows,
         sentences={
             "across": _barrier_sentences(results, groups),
+            "data": data_section.sentences(data, notes.baseline_sentence(results, rows)),
             "compare": (*tuned.conclusions, *tuned.scope) if tuned else (),
         },
         tuned=tuned.summary(view.styles) if tuned else None,

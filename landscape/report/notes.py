@@ -25,7 +25,11 @@ def notes(
     """Returns the notes as sentences, the reasons for caution first."""
     metric = words.metric_label(results.metric)
     texts = [f"Warning: {text}." for text in (*results.warnings, *cautions)]
-    texts += [_may_be_best(table, metric), _target(results, table), _baselines(results, rows)]
+    texts += [
+        _may_be_best(table, metric),
+        _target(results, table),
+        baseline_sentence(results, rows),
+    ]
     if len(shown_points(table)) < len(table):
         texts.append(
             "The comparison and the figures show each swept loss at the point of the sweep with "
@@ -75,7 +79,8 @@ def _target(results: Results, table: pd.DataFrame) -> str:
     return f"The target is {words.metric_value(results.metric, targets[0])}: {rule}."
 
 
-def _baselines(results: Results, rows: Sequence[LossRow]) -> str:
+def baseline_sentence(results: Results, rows: Sequence[LossRow]) -> str:
+    """Returns the baselines of the metric as a sentence, empty without baselines."""
     texts = [
         f"{_BASELINES.get(name, name)} {words.metric_number(results.metric, value)}"
         for name, value in baselines(rows).items()

@@ -20,6 +20,7 @@ _MOST_ERRORS = 50
 # Sections of the page with figures and tables, in order: name, title, introduction.
 _SECTIONS = (
     ("compare", "Comparison at tuned points", ""),
+    ("data", "Data", ""),
     ("training", "Training", ""),
     ("lines", "Slices along lines", ""),
     ("planes", "Planes", ""),

@@ -17,6 +17,7 @@ from landscape.config import Run
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
+from landscape.run.data_record import data_record
 from landscape.run.measurements import (
     NOT_JUDGED,
     Judgment,
@@ -60,6 +61,8 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     nothing is trained.
     """
     program, data = cache.program(run), cache.dataset(run)
+    for line in data_record(data).lines:
+        store.append_log(folder, line)
     inputs = training_inputs(run, program.model, program.optimizer, data, evaluation_set(run, data))
     meta = provenance(run)
     stages = _Stages(progress)
@@ -299,5 +302,6 @@ def _summary(
         best_step=int(training.trace["step"][best]),
         best={name: float(training.trace[name][best]) for name in program.metrics},
         **measurements.judgment._asdict(),
+        data=data_record(data),
         checks=tuple(measurements.checks),
     )

@@ -1,7 +1,7 @@
 """The JSON files of a run and of an experiment: one record per file, for writer and reader alike.
 
-The fields are the keys. `docs/file_formats.md` is generated from this module, `compare_records`,
-`map_records`, `curvature_records` and `audit_records`.
+The fields are the keys. `docs/file_formats.md` is generated from this module, `data_records`,
+`compare_records`, `map_records`, `curvature_records` and `audit_records`.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from landscape.errors import printable
+from landscape.storage.data_records import DataRecord
 from landscape.storage.schema import (
     Name,
     Natural,
@@ -205,6 +206,8 @@ class OutcomeRecord:
 class SummaryRecord(OutcomeRecord):
     """`summary.json` of a run."""
 
+    data: DataRecord | None = None
+    """Splits, classes and columns; null in folders of earlier versions."""
     checks: tuple[Check, ...] = ()
     """Comparisons of the run's own numbers."""
 

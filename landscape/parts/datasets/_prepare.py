@@ -48,7 +48,8 @@ class Dataset(NamedTuple):
 
     A run chooses nothing by the test split. Without a validation split, a run takes a fifth of the
     training split as one. `columns` are those of the file, ignored ones included. `vocabulary` is
-    the number of tokens, None for inputs that are no tokens.
+    the number of tokens, None for inputs that are no tokens. `standardized_target`: targets are in
+    units of their standard deviation in training.
     """
 
     train: Split
@@ -60,6 +61,7 @@ class Dataset(NamedTuple):
     validation: Split | None = None
     columns: tuple[Column, ...] = ()
     vocabulary: int | None = None
+    standardized_target: bool = False
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -231,7 +233,8 @@ def finish(
         inputs = _standardized(inputs, standardized_inputs)
     targets = tuple(part.targets for part in raw)
     kind = named(task)
-    if kind.standardized and standardize_target and train.targets.ndim == 1:
+    standardize_target &= kind.standardized and train.targets.ndim == 1
+    if standardize_target:
         targets = standardize(*targets, axis=0)
     types = np.float32 if vocabulary is None else np.int32, _target_type(kind, train.targets)
     splits = [
@@ -250,6 +253,7 @@ def finish(
         description=f"{description}; {sizes}",
         columns=columns,
         vocabulary=vocabulary,
+        standardized_target=standardize_target,
     )
     return _numbered(data._replace(outputs=kind.outputs(data)))
 

@@ -1,0 +1,56 @@
+"""What the data of a run is: splits, classes, and what became of each column of the file."""
+
+from collections.abc import Mapping
+
+from landscape.storage.schema import Name, Natural, Text, record
+
+STANDARDIZED = (
+    "The target is standardized: losses and errors are in units of its standard deviation in "
+    "training."
+)
+
+
+@record
+class ColumnRecord:
+    """A column of a table or an array of a file."""
+
+    name: Text
+    """Name in the file."""
+    kind: Name
+    """`number`, `boolean`, `category`, `label`, `table`, `images`, `series` or `tokens`; empty if
+    it is not encoded."""
+    encoding: Text
+    """How its values become inputs or targets."""
+    role: Text
+    """`input`, `target`, `split`, `group`, `ignored` or the field."""
+
+
+@record
+class DataRecord:
+    """The data that a run was trained and evaluated on."""
+
+    description: Text
+    """The dataset in one sentence."""
+    examples: Mapping[Name, Natural]
+    """Number of examples of each split."""
+    classes: Mapping[Name, Mapping[Text, Natural]]
+    """Number of examples of each class, by split; empty mappings without classes."""
+    columns: tuple[ColumnRecord, ...] = ()
+    """The columns of the file, ignored ones included; empty without a file."""
+    standardized_target: bool = False
+    """Whether the target is in units of its standard deviation in training."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The record as lines for a terminal or a log."""
+        texts = [f"data: {self.description}"]
+        for name, counts in self.classes.items():
+            if counts:
+                numbers = ", ".join(f"{label} {count}" for label, count in counts.items())
+                texts.append(f"{name}: {numbers}")
+        if self.standardized_target:
+            texts.append(STANDARDIZED)
+        for column in self.columns:
+            parts = ", ".join(part for part in (column.kind, column.encoding) if part)
+            texts.append(f"{column.role} `{column.name}`" + (f": {parts}" if parts else ""))
+        return texts
