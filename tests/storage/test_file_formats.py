@@ -11,6 +11,7 @@ from landscape.storage import (
     audit_records,
     compare_records,
     curvature_records,
+    data_records,
     experiment_folder,
     map_records,
     records,
@@ -37,7 +38,7 @@ def test_every_record_and_every_key_is_on_the_page(generator):
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", generator.page(), re.M | re.S))
     classes = {
         name: item
-        for module in (records, compare_records, map_records, curvature_records, audit_records)
+        for module in (records, data_records, compare_records, map_records, curvature_records, audit_records)
         for name, item in vars(module).items()
         if hasattr(item, "__dataclass_fields__") and item.__module__ == module.__name__
     }
