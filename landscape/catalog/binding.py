@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 from landscape.catalog.lookup import REFERENCES, Named, find, singular
 from landscape.catalog.menu import Expression, Option
-from landscape.catalog.option_values import accepts, canonical, choices, default, is_path
+from landscape.catalog.option_values import (
+    accepts,
+    canonical,
+    choices,
+    default,
+    is_folder,
+    is_path,
+)
 from landscape.errors import UserError, describe_value, nearest, refuse_special
 
 
@@ -90,6 +97,7 @@ def _check_reference(family: str, name: str, option: Option, value: Any, folder:
     if is_path(option) and value is not None:
         refuse_special(folder / value)
     # `Path.is_file` raises if a name is too long.
-    if is_path(option) and value is not None and not os.path.isfile(folder / value):  # noqa: PTH113
+    exists, kind = (os.path.isdir, "folder") if is_folder(option) else (os.path.isfile, "file")
+    if is_path(option) and value is not None and not exists(folder / value):
         hint = "a path is relative to the folder of the config"
-        raise UserError(f"`{name}`: there is no file {folder / value}", hint=hint)
+        raise UserError(f"`{name}`: there is no {kind} {folder / value}", hint=hint)

@@ -110,13 +110,24 @@ def contents(family: str, part: Named, folder: Path) -> dict[str, str]:
         for name, option in entry.options.items():
             value = part.options.get(name)
             if value is not None and is_path(option):
-                by_option[name] = _sha256(folder / value)
+                by_option[name] = _digest(folder / value)
     for (owner, name), referred in REFERENCES.items():
         value = part.options.get(name)
         if owner == family and isinstance(value, str):
             for text in contents(referred, Spec(value), folder).values():
                 by_option[name] = text
     return by_option
+
+
+def _digest(path: Path) -> str:
+    """Returns the sha256 of a file, or of the names and digests of the files of a folder."""
+    refuse_special(path)
+    if not path.is_dir():
+        return _sha256(path)
+    # Files that begin so are written while a folder of `datasets` is used.
+    files = [file for file in sorted(path.rglob("*")) if not file.name.startswith("cache-")]
+    lines = [f"{f.relative_to(path).as_posix()} {_sha256(f)}" for f in files if f.is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,9 @@ from landscape.catalog.menu import Option
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_FOLDER = typing.Annotated[Path, "folder"]
 _TYPES: dict[str, Any] = {
+    "Folder": _FOLDER,
     "Annotated": typing.Annotated,
     "Any": Any,
     "Callable": collections.abc.Callable,
@@ -116,6 +118,11 @@ def is_path(option: Option) -> bool:
     return kind is Path or Path in typing.get_args(kind)
 
 
+def is_folder(option: Option) -> bool:
+    """Returns whether the option is the path of a folder."""
+    return bool(_type(option.annotation)[0] == _FOLDER)
+
+
 def choices(option: Option) -> list[str]:
     """Returns the valid texts if the annotation lists them, else nothing."""
     kind = _type(option.annotation)[0]
@@ -130,6 +137,8 @@ def accepts(option: Option) -> str:
 
 
 def _in_words(kind: Any) -> str:
+    if kind == _FOLDER:
+        return "the path of a folder"
     if kind in _DESCRIPTIONS:
         return _DESCRIPTIONS[kind]
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

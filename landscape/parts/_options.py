@@ -1,9 +1,13 @@
 """Checks of the options of parts: the same rules and the same messages in every family."""
 
 from numbers import Real
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from landscape.errors import UserError
+
+# Annotates an option that is the path of a folder; the catalog reads it from the source.
+Folder = Path
 
 
 class Between(NamedTuple):

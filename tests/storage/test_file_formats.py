@@ -38,7 +38,14 @@ def test_every_record_and_every_key_is_on_the_page(generator):
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", generator.page(), re.M | re.S))
     classes = {
         name: item
-        for module in (records, data_records, compare_records, map_records, curvature_records, audit_records)
+        for module in (
+            records,
+            data_records,
+            compare_records,
+            map_records,
+            curvature_records,
+            audit_records,
+        )
         for name, item in vars(module).items()
         if hasattr(item, "__dataclass_fields__") and item.__module__ == module.__name__
     }
