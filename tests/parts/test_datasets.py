@@ -28,11 +28,15 @@ def options(tmp_path_factory):
 
     frame = pandas.DataFrame(inputs, columns=["a", "b", "c"]).assign(label=labels)
     frame.to_parquet(folder / "table.parquet")
+    import datasets
+
+    datasets.Dataset.from_pandas(frame).save_to_disk(str(folder / "hub"))
     np.savez(folder / "arrays.npz", inputs=inputs, targets=labels)
     table = {"target": "label", "task": "multiclass"}
     return {
         "csv": {"path": folder / "table.csv", **table},
         "parquet": {"path": folder / "table.parquet", **table},
+        "hf": {"path": folder / "hub", **table},
         "npz": {"path": folder / "arrays.npz", "task": "multiclass"},
     }
 
@@ -57,7 +61,7 @@ def test_the_menu_is_complete():
     assert set(MENU) == {
         *("digits", "mnist", "digit_masks"),
         *("breast_cancer", "wine", "diabetes", "moons"),
-        *("csv", "parquet", "npz"),
+        *("csv", "parquet", "npz", "hf"),
     }
 
 

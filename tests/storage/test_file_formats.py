@@ -21,6 +21,16 @@ from landscape.storage import (
 ROOT = Path(__file__).parents[2]
 
 
+MODULES = (
+    records,
+    data_records,
+    compare_records,
+    map_records,
+    curvature_records,
+    audit_records,
+)
+
+
 @pytest.fixture(scope="module")
 def generator():
     path = ROOT / "docs" / "file_formats.py"
