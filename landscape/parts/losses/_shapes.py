@@ -33,6 +33,21 @@ def matched_images(logits: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.
     return logits, masks
 
 
+def matched_label_images(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns logits `(batch, height, width, classes)` and one-hot labels of the same shape.
+
+    Labels `(batch, height, width)` may be stored as floating-point numbers, as masks of one object
+    are; a label that is no class is 0 in every class. Raises UserError if the shapes differ or
+    there are fewer than two classes.
+    """
+    logits, labels = _floating(logits), jnp.asarray(labels)
+    if logits.ndim != 4 or logits.shape[:-1] != labels.shape or logits.shape[-1] < 2:
+        expected = "predictions (batch, height, width, classes), 2 classes or more, and labels "
+        raise _unexpected(logits, labels, expected + "(batch, height, width)")
+    one_hot = jax.nn.one_hot(labels.astype(jnp.int32), logits.shape[-1], dtype=logits.dtype)
+    return logits, one_hot
+
+
 def matched_head(
     predictions: jax.Array, targets: jax.Array, columns: str
 ) -> tuple[jax.Array, jax.Array]:

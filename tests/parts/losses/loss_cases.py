@@ -37,6 +37,8 @@ MODULES = (
     survival,
     sequence,
 )
+ONE_OBJECT = ("focal", "lovasz_hinge", "sigmoid_cross_entropy")
+SEVERAL_CLASSES = ("lovasz_softmax", "softmax_cross_entropy")
 # Shapes of predictions; those of a task, unless the loss has its own.
 SHAPES = {
     "regression": [(6,), (6, 3)],
@@ -47,7 +49,9 @@ SHAPES = {
     "multiclass": [(6, 4)],
     "ordinal": [(6, 4)],
     "multilabel": [(6, 3)],
-    "segmentation": [(6, 5, 4)],
+    "segmentation": [(6, 5, 4), (6, 5, 4, 3)],
+    **{f"segmentation/{name}": [(6, 5, 4)] for name in ONE_OBJECT},
+    **{f"segmentation/{name}": [(6, 5, 4, 3)] for name in SEVERAL_CLASSES},
     "boxes": [(6, 4)],
     "embedding": [(8, 3)],
     "ranking": [(8,)],
@@ -126,6 +130,8 @@ def _targets(task: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.
         return np.eye(shape[1])[rng.integers(shape[1], size=shape[0])]
     if task in LABELS:
         return rng.integers(shape[-1], size=shape[:-1]).astype(np.int32)
+    if task == "segmentation" and len(shape) == 4:
+        return rng.integers(shape[-1], size=shape[:-1])
     if task == "boxes":
         low = rng.normal(size=(shape[0], 2))
         return np.concatenate([low, low + rng.uniform(0.5, 3, size=low.shape)], axis=1)
@@ -170,8 +176,8 @@ def right_and_wrong(case: Case, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
             return 100 * targets, -100 * targets
         case "survival":
             return -100 * targets, 100 * targets
-        case "ordinal" | "sequence":
-            hot = np.eye(columns)[targets]
+        case "ordinal" | "sequence" | "segmentation" if targets.shape != batch.predictions.shape:
+            hot = np.eye(columns)[targets.astype(int)]
             return 200 * hot - 100, 100 - 200 * hot
     return 100 * (2 * targets - 1), -100 * (2 * targets - 1)
 

@@ -23,12 +23,13 @@ from loss_cases import (
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
 
-# Tasks and losses whose value has the shape of the predictions, one number per example or one per
-# batch.
+# Tasks and losses whose value has the shape of the predictions, that shape without classes, or no
+# shape. The others have one value per example.
 ELEMENTWISE = {
     *("regression", "binary", "multilabel", "boxes/smooth_l1", "ranking/pointwise_squared_error"),
     *("segmentation/sigmoid_cross_entropy", "segmentation/focal"),
 }
+PER_POSITION = {"sequence", "segmentation/softmax_cross_entropy"}
 PER_BATCH = {"embedding", "ranking", "survival", "multilabel/soft_macro_f1"}
 # Piecewise constant by design: nothing to descend.
 FLAT = {"binary/zero_one", "multiclass/zero_one", "segmentation/hard_dice"}
@@ -40,18 +41,16 @@ CONSTANT_FACTOR = {"distribution/beta_nll", "boxes/ciou"}
 NOT_COMPARABLE = {"distribution/beta_nll"}
 
 
-def kind(name):
-    """The first of the sets that names a loss, by itself or by its task."""
-    for names in (name, name.split("/")[0]):
-        for label, members in (("element", ELEMENTWISE), ("batch", PER_BATCH)):
-            if names in members:
-                return label
-    return "position" if name.startswith("sequence") else "example"
+def named_in(names, case):
+    return case.name in names or case.task in names
 
 
 def result_shape(case):
-    axes = {"element": len(case.shape), "batch": 0, "position": 2, "example": 1}
-    return case.shape[: axes[kind(case.name)]]
+    if named_in(ELEMENTWISE, case) and case.name not in PER_BATCH:
+        return case.shape
+    if named_in(PER_BATCH, case) and case.name not in ELEMENTWISE:
+        return ()
+    return case.shape[:-1] if named_in(PER_POSITION, case) else case.shape[:1]
 
 
 def at_each(function, predictions):
@@ -76,8 +75,8 @@ def numeric_options(loss):
 
 def test_the_variants_and_exceptions_name_losses_that_exist():
     names = {*LOSSES, *(name.split("/")[0] for name in LOSSES)}
-    sets = (VARIANTS, SHAPES, FLAT, OVERFLOWS, ELEMENTWISE, PER_BATCH, CONSTANT_FACTOR)
-    assert set().union(*sets, NOT_COMPARABLE) <= names
+    sets = (VARIANTS, SHAPES, FLAT, OVERFLOWS, ELEMENTWISE, PER_BATCH, PER_POSITION)
+    assert set().union(*sets, CONSTANT_FACTOR, NOT_COMPARABLE) <= names
 
 
 @every_case
@@ -149,7 +148,7 @@ def test_a_row_does_not_depend_on_its_neighbors(case):
     together = np.asarray(compiled(batch))
     order = np.random.default_rng(2).permutation(case.shape[0])
     shuffled = compiled(jax.tree.map(lambda array: array[order], batch))
-    if kind(case.name) == "batch":
+    if result_shape(case) == ():
         np.testing.assert_allclose(shuffled, together, rtol=1e-5, atol=1e-6)
         return
     np.testing.assert_allclose(shuffled, together[order], rtol=1e-5, atol=1e-6)
@@ -166,9 +165,8 @@ def test_the_right_prediction_is_a_minimum_and_the_wrong_one_is_not(case):
     batch = case.draw(size=200)
     points = np.stack([batch.predictions, *right_and_wrong(case, batch)]).astype(np.float32)
     between, right, wrong = np.asarray(at_each(lambda p: value(case, batch, p), points))
-    counted = np.ones(right.shape, bool)
-    if "mask" in batch.fields:
-        counted = batch.fields["mask"] > 0
+    mask = batch.fields.get("mask")
+    counted = mask > 0 if mask is not None and mask.shape == right.shape else ...
     assert case.name in NOT_COMPARABLE or np.all(right <= between + 1e-6)
     assert np.all(right[counted] < wrong[counted])
 
@@ -178,7 +176,7 @@ def test_integer_and_boolean_targets_count_as_numbers(case):
     batch = case.draw()
     whole = batch.targets.astype(np.int32)
     dtypes = [np.float32, np.int32, bool]
-    if case.task in NUMBERS:
+    if case.task in NUMBERS or len(case.shape) == 4:
         dtypes = [np.float32, np.int32]
     if case.task in LABELS:
         dtypes = [np.int32, np.uint8]
