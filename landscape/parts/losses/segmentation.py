@@ -135,12 +135,12 @@ def lovasz_hinge(
     pretraining with cross entropy.
     """
     logits, masks = matched_images(predictions, targets)
+    logits, masks = (array.reshape(array.shape[0], -1) for array in (logits, masks))
     errors = 1 - (2 * masks - 1) * logits
     if mask is not None:
         # An error of 0 does not count, and comes after all that do.
-        counted = matched_field("mask", mask, targets) > 0
+        counted = matched_field("mask", mask, targets).reshape(errors.shape) > 0
         errors, masks = jnp.where(counted, errors, 0), jnp.where(counted, masks, 0)
-    errors, masks = (array.reshape(array.shape[0], -1) for array in (errors, masks))
     return _lovasz(errors, masks)
 
 
