@@ -25,6 +25,9 @@ BELOW, ABOVE = 1e-2, 1e-6
 # Values are computed in float32: the infimum of log(cosh) may come out as -1e-7.
 ROUNDING = 1e-5
 
+# Losses of masks with several classes, which the audit does not draw.
+OF_SEVERAL_CLASSES = {"segmentation": {"lovasz_softmax", "softmax_cross_entropy"}}
+
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
@@ -118,7 +121,8 @@ def limit_agrees(measured, true, upper):
 @pytest.mark.parametrize("task", TASKS)
 def test_every_loss_of_the_menus_has_a_row(task):
     plain = {row.function for row in expected_losses.ROWS if row.task == task and not row.options}
-    assert plain == {f"landscape.parts.losses.{task}:{name}" for name in menu("losses", task)}
+    audited = menu("losses", task).keys() - OF_SEVERAL_CLASSES.get(task, set())
+    assert plain == {f"landscape.parts.losses.{task}:{name}" for name in audited}
 
 
 def test_every_activation_of_the_menu_has_a_row():

@@ -213,6 +213,12 @@ def shapes(name: str) -> list[tuple[int, ...]]:
     return SHAPES.get(name, SHAPES[name.split("/")[0]])
 
 
+def cases_of(task: str) -> list[Case]:
+    """Returns the losses of a task with default options."""
+    names = [name for name in LOSSES if name.split("/")[0] == task]
+    return [Case(name, LOSSES[name], shapes(name)[-1], True) for name in names]
+
+
 def _cases() -> Iterator[Any]:
     for name, loss in LOSSES.items():
         pairs: list[tuple[dict[str, Any], tuple[int, ...]]] = [({}, s) for s in shapes(name)]
