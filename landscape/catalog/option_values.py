@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _FOLDER = typing.Annotated[Path, "folder"]
 _TYPES: dict[str, Any] = {
-    "Folder": _FOLDER,
     "Annotated": typing.Annotated,
     "Any": Any,
     "Callable": collections.abc.Callable,
@@ -67,6 +66,8 @@ def _read(node: ast.expr) -> Any:
             return _TYPES[name]
         case ast.Attribute(module, name) if ast.unparse(module) in _MODULES:
             return _TYPES[name]
+        case ast.Call(ast.Name("Folder")):
+            return "folder"
         case ast.Call(ast.Name("Between"), bounds, keywords):
             nodes = [*bounds, *(keyword.value for keyword in keywords)]
             low, high = (ast.literal_eval(node) for node in nodes)

@@ -1,13 +1,9 @@
 """Checks of the options of parts: the same rules and the same messages in every family."""
 
 from numbers import Real
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from landscape.errors import UserError
-
-# Annotates an option that is the path of a folder; the catalog reads it from the source.
-Folder = Path
 
 
 class Between(NamedTuple):
@@ -18,6 +14,10 @@ class Between(NamedTuple):
 
     low: float
     high: float
+
+
+class Folder(NamedTuple):
+    """Annotates an option that is the path of a folder: `Annotated[Path, Folder()]`."""
 
 
 def check_in(interval: str, **options: Any) -> None:

@@ -77,7 +77,13 @@ def _files(folder):
 
 
 def _required(entry):
-    values = {"str": "text", "Path": "some.data", "Folder": ".", "int": 3, "float": 1.0}
+    values = {
+        "str": "text",
+        "Path": "some.data",
+        "Annotated[Path, Folder()]": ".",
+        "int": 3,
+        "float": 1.0,
+    }
     required = {n: o for n, o in entry.options.items() if o.required}
     return {n: values.get(o.annotation, _first_choice(o)) for n, o in required.items()}
 

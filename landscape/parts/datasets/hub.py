@@ -1,5 +1,6 @@
 """Folders of the package `datasets` of Hugging Face: hf."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from landscape.errors import UserError
@@ -21,7 +22,7 @@ from landscape.parts.tasks import ALL
 def hf(
     seed: int,
     *,
-    path: Folder,
+    path: Annotated[Path, Folder()],
     target: str | list[str],
     task: str,
     inputs: str | None = None,
