@@ -52,7 +52,7 @@ def _checked_loss(loss: Loss, label: str, predictions: jax.Array, targets: Targe
     try:
         compiled = jit_once(result)
         value, metrics = guarded(lambda: compiled(predictions, targets), name, loss.function)
-        _check_values(value, predictions.shape, name, place)
+        _check_values(value, predictions.shape, targets.values.shape, name, place)
     except UserError as error:
         raise _with_vmap_hint(error, loss, predictions, targets) from error.__cause__
     if bool(jnp.isnan(value).any()):
@@ -105,10 +105,15 @@ def _with_vmap_hint(
 
 
 def _check_values(
-    values: Any, predictions: tuple[int, ...], name: str, place: Place | None
+    values: Any,
+    predictions: tuple[int, ...],
+    targets: tuple[int, ...],
+    name: str,
+    place: Place | None,
 ) -> None:
-    """Raises UserError unless a loss returns floating-point values of one of three shapes."""
-    allowed = {(), predictions[:1], predictions}
+    """Raises UserError unless a loss returns floating-point values of one of the allowed shapes."""
+    positions = {targets} if predictions[: len(targets)] == targets else set()
+    allowed = {(), predictions[:1], predictions} | positions
     if values.shape not in allowed:
         shapes = ", ".join(str(shape) for shape in sorted(allowed, key=len))
         raise UserError(
@@ -151,6 +156,6 @@ def _check_batch_size(
 
     batch = jax.tree.map(resized, (predictions, targets))
     value, metrics = guarded(lambda: jax.eval_shape(result, *batch), name, loss.function)
-    _check_values(value, batch[0].shape, name, place)
+    _check_values(value, batch[0].shape, batch[1].values.shape, name, place)
     if (metrics is not None) != loss.has_metrics:
         raise UserError(f"{name} returns metrics at some sizes of a batch only", place=place)

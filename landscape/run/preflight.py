@@ -34,6 +34,21 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
     )
 
 
+def check_shared_options(run: Run) -> None:
+    """Raises UserError if a loss and the task have another value of an option of both."""
+    if run.task is None or ":" in run.loss.name:
+        return
+    for name in run.task.options.keys() & run.loss.options.keys():
+        of_task, of_loss = run.task.options[name], run.loss.options[name]
+        if of_task != of_loss:
+            raise UserError(
+                f"loss `{run.loss.label}` has `{name}: {of_loss}`, but the task has "
+                f"`{name}: {of_task}`",
+                hint=f"set `{name}: {of_task}` beside the name of the loss",
+                part=run.loss.name,
+            )
+
+
 def build_dataset(run: Run) -> Dataset:
     """Returns the dataset of a run under its conditions, such as label noise.
 

@@ -128,6 +128,7 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
 
 def _named_loss(run: Run, data: Dataset) -> Loss:
     """Returns the loss that the config names, with the fields of the dataset that it takes."""
+    preflight.check_shared_options(run)
     bound = catalog.build("losses", run.loss, folder=run.folder, task=data.task)
     assert isinstance(bound, functools.partial)
     fields = data.train.fields

@@ -17,6 +17,7 @@ from landscape.numerics.train import (
 )
 from landscape.parts.datasets import Dataset, Split
 from landscape.parts.models import Model, scale_weights
+from landscape.parts.tasks import named
 
 PyTree = Any
 
@@ -49,8 +50,26 @@ def evaluation_set(run: Run, data: Dataset) -> Examples:
     count = len(split.targets)
     if run.evaluation.size is not None and run.evaluation.size < count:
         order = jax.random.permutation(seed_key(run.seed, "evaluation set"), count)
-        split = split.take(np.asarray(order)[: run.evaluation.size])
+        grouped = _by_group(np.asarray(order), split, data)
+        split = split.take(grouped[: run.evaluation.size])
     return split_examples(split)
+
+
+def _group_codes(split: Split, data: Dataset) -> np.ndarray | None:
+    """Returns the number of the group of each example that a batch keeps together, from 0."""
+    name = named(data.task).order_by
+    if name is None:
+        return None
+    return np.unique(split.fields[name], return_inverse=True)[1].reshape(-1)
+
+
+def _by_group(order: np.ndarray, split: Split, data: Dataset) -> np.ndarray:
+    """Returns the order with groups in one piece each, at the place of their first example."""
+    codes = _group_codes(split, data)
+    if codes is None:
+        return order
+    first = np.unique(codes[order], return_index=True)[1]
+    return order[np.argsort(first[codes[order]], kind="stable")]
 
 
 def split_examples(split: Split) -> Examples:
@@ -72,9 +91,9 @@ def training_inputs(
     run: Run, model: Model, optimizer: Numbers, data: Dataset, evaluation: Examples
 ) -> TrainingInputs:
     """Returns the arguments of training; `optimizer` holds its traced options."""
-    order = draw_order(
-        seed_key(run.seed, "data order"), len(data.train.targets), run.steps, run.batch_size
-    )
+    key, count = seed_key(run.seed, "data order"), len(data.train.targets)
+    groups = _group_codes(data.train, data)
+    order = draw_order(key, count, run.steps, run.batch_size, groups)
     record_at = recorded_steps(run.steps, run.record_every)
     slots = checkpoint_slots(record_at, run.checkpoints)
     return TrainingInputs(

@@ -186,6 +186,20 @@ def test_every_epoch_of_the_order_is_a_permutation(examples, steps, batch):
         assert epochs[0].tolist() != epochs[1].tolist()
 
 
+def test_a_batch_of_groups_cuts_one_at_each_end():
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(12), np.arange(1, 13)))
+    examples = len(groups)
+    order = np.asarray(draw_order(jax.random.key(0), examples, 40, 16, groups)).ravel()
+    epochs = [order[i : i + examples] for i in range(0, len(order) - examples + 1, examples)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(examples))
+        changes = np.flatnonzero(np.diff(groups[epoch]))
+        assert len(changes) == 11  # each of the 12 groups in one piece
+    assert (groups[epochs[0]] != groups[epochs[1]]).any()
+    within = [[e for e in epoch if groups[e] == 11] for epoch in epochs]
+    assert within[0] != within[1]
+
+
 @pytest.mark.parametrize(
     ("count", "slots"),
     [

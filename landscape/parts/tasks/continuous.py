@@ -52,9 +52,7 @@ def distribution(
         raise UserError(message, hint="set `head: quantiles`, or another number of outputs")
     return Task(
         "distribution",
-        metrics={"gaussian": ("crps", "rmse"), "quantiles": ("pinball", "rmse")}.get(
-            head, ("rmse",)
-        ),
+        metrics=("pinball" if head == "quantiles" else "crps", "rmse"),
         reference="pinball" if head == "quantiles" else f"{head}_nll",
         standardized=True,
         accepts=("regression",),

@@ -1,5 +1,7 @@
 """Tasks whose targets are places in an image."""
 
+from typing import Literal
+
 import numpy as np
 
 from landscape.errors import UserError
@@ -29,11 +31,12 @@ def segmentation() -> Task:
     )
 
 
-def boxes() -> Task:
-    """A box per image: predictions and targets (n, 4), x and y of two opposite corners.
+def boxes(*, form: Literal["corners", "center"] = "corners") -> Task:
+    """A box per image: predictions and targets (n, 4).
 
-    Baseline: the mean of the training boxes. For boxes as center and size, set `form: center` for
-    the losses and metrics. Choose it to find one object whose kind is known.
+    `form`: x and y of two opposite corners, or x and y of the center, width and height; losses of
+    overlaps have the same option. Baseline: the mean of the training boxes. Choose it to find one
+    object whose kind is known.
     """
     return Task(
         "boxes",
