@@ -5,7 +5,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from landscape.cli.output import console, reports_errors, table
+from landscape.cli.output import console, reports_errors
+from landscape.cli.output import table as text_table
+from landscape.errors import UserError
 
 
 @click.command(name="list")
@@ -30,7 +32,7 @@ def list_parts(family: str | None, as_json: bool) -> None:
         ]
         tasks = any(row[1] for row in rows)
         columns = [name, "task", "what it is"] if tasks else [name, "what it is"]
-        screen.print(table(columns, rows if tasks else [[r[0], r[2]] for r in rows]))
+        screen.print(text_table(columns, rows if tasks else [[r[0], r[2]] for r in rows]))
 
 
 @click.command()
@@ -46,11 +48,30 @@ def schema() -> None:
 @click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]"
 )
+@click.option(
+    "--from",
+    "table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write an experiment for a csv or parquet file, with --target.",
+)
+@click.option("--target", metavar="COLUMN", help="With --from: the column to predict.")
 @reports_errors
-def init(directory: Path) -> None:
-    """Write an example experiment and an example loss into DIR, to run and to modify."""
+def init(directory: Path, table: Path | None, target: str | None) -> None:
+    """Write an experiment and losses into DIR, to run and to modify.
+
+    `landscape init --from churn.csv --target churned` writes them for a table.
+    """
+    from landscape.starter.from_table import write_from_table
     from landscape.starter.writing import write_starter
 
-    for path in write_starter(directory):
+    if (table is None) != (target is None):
+        found, expected = ("--from", "--target") if target is None else ("--target", "--from")
+        raise UserError(f"{found} needs {expected} too")
+    if table is None or target is None:
+        paths = write_starter(directory)
+    else:
+        paths = write_from_table(directory, table, target)
+    for path in paths:
         click.echo(f"wrote {path}")
     click.echo(f"next: landscape run {directory / 'experiment.yaml'}")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from landscape.report import words
 from landscape.report.results import Results
-from landscape.report.tables import ReportTable, TableColumn, value_column
+from landscape.report.tables import MOST_ROWS, ReportTable, TableColumn, value_column
 from landscape.storage.data_records import STANDARDIZED, DataRecord
 
 _CLASS_DEFINITIONS = {
@@ -36,8 +36,7 @@ def sentences(record: DataRecord | None, baselines: str) -> list[str]:
     texts = [f"{record.description}.", baselines]
     if record.standardized_target:
         texts.append(STANDARDIZED)
-    if len(record.examples) > 1:
-        texts.append("Numbers of examples are those of the first run; other seeds split alike.")
+    texts.append("Numbers are those of the first run; other seeds have other splits of the data.")
     return [text for text in texts if text]
 
 
@@ -50,7 +49,7 @@ def tables(record: DataRecord | None) -> list[ReportTable]:
         ("columns", "Columns", _column_rows(record), _COLUMN_DEFINITIONS),
     ]
     return [
-        ReportTable(name, title, "data", _columns(rows, definitions), rows, rows.head(200))
+        ReportTable(name, title, "data", _columns(rows, definitions), rows, rows.head(MOST_ROWS))
         for name, title, rows, definitions in shown
         if len(rows)
     ]
@@ -61,13 +60,16 @@ def _columns(rows: pd.DataFrame, definitions: dict[str, str]) -> Sequence[TableC
 
 
 def _class_rows(record: DataRecord) -> pd.DataFrame:
-    rows = pd.DataFrame(dict(record.classes))
-    totals = dict(record.examples)
+    names = [name for name in _CLASS_DEFINITIONS if name in record.class_counts]
     texts = {
-        name: [f"{int(n)} ({words.percentage(n / totals[str(name)])})" for n in counts]
-        for name, counts in rows.items()
+        name: [
+            f"{count} ({words.percentage(count / max(record.examples.get(name, 0), 1))})"
+            for count in record.class_counts[name]
+        ]
+        for name in names
     }
-    return pd.DataFrame({"class": rows.index.astype(str), **texts}) if len(rows) else rows
+    rows = zip(record.classes, *texts.values(), strict=False)
+    return pd.DataFrame(rows, columns=["class", *names])
 
 
 def _column_rows(record: DataRecord) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What the data of a run is: splits, classes, and what became of each column of the file."""
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from landscape.storage.schema import Name, Natural, Text, record
 
@@ -33,8 +34,10 @@ class DataRecord:
     """The dataset in one sentence."""
     examples: Mapping[Name, Natural]
     """Number of examples of each split."""
-    classes: Mapping[Name, Mapping[Text, Natural]]
-    """Number of examples of each class, by split; empty mappings without classes."""
+    classes: tuple[Text, ...] = ()
+    """Names of the classes, in the order of their numbers from 0; empty without classes."""
+    class_counts: Mapping[Name, tuple[Natural, ...]] = field(default_factory=dict)
+    """Number of examples of each class, in this order, by split."""
     columns: tuple[ColumnRecord, ...] = ()
     """The columns of the file, ignored ones included; empty without a file."""
     standardized_target: bool = False
@@ -44,10 +47,9 @@ class DataRecord:
     def lines(self) -> list[str]:
         """The record as lines for a terminal or a log."""
         texts = [f"data: {self.description}"]
-        for name, counts in self.classes.items():
-            if counts:
-                numbers = ", ".join(f"{label} {count}" for label, count in counts.items())
-                texts.append(f"{name}: {numbers}")
+        for name, counts in self.class_counts.items():
+            pairs = zip(self.classes, counts, strict=False)
+            texts.append(f"{name}: " + ", ".join(f"{label} {count}" for label, count in pairs))
         if self.standardized_target:
             texts.append(STANDARDIZED)
         for column in self.columns:
