@@ -9,7 +9,14 @@ from typing import Any
 
 from landscape.catalog.binding import bind_options
 from landscape.catalog.lookup import REFERENCES, Named, Spec, find
-from landscape.catalog.menu import FIELDS, Expression, Option, check_family, runtime_arguments
+from landscape.catalog.menu import (
+    FIELDS,
+    RUNTIME_NAMES,
+    Expression,
+    Option,
+    check_family,
+    runtime_arguments,
+)
 from landscape.catalog.option_values import python
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError, nearest
@@ -83,6 +90,8 @@ def _resolve(family: str, name: str, folder: Path, task: str | None) -> Callable
         public = [n for n in dir(module) if not n.startswith("_") and callable(getattr(module, n))]
         raise UserError(f"`{module_name}` has no `{attribute}`", hint=nearest(attribute, public))
     function = getattr(module, attribute)
+    if family == "models" and isinstance(function, tuple):  # a pair (init, apply)
+        return lambda: function
     if not callable(function):
         kind = type(function).__name__
         raise UserError(f"`{name}` is a value of type {kind}, expected a function")
@@ -91,11 +100,17 @@ def _resolve(family: str, name: str, folder: Path, task: str | None) -> Callable
 
 def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool]:
     """Returns the options of an imported function, in the form in which `menu` reads them."""
+    is_class = family == "models" and inspect.isclass(function)
+    builds = is_class or inspect.isroutine(function) or isinstance(function, functools.partial)
+    if family == "models" and not builds:
+        return {}, False  # a module of a library, which is complete
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        # A metaclass may hide the parameters of a class.
+        signature = inspect.signature(function.__init__ if is_class else function)
     except (TypeError, ValueError):
         return {}, True
-    first = runtime_arguments(family, _required(parameters))
+    parameters = list(signature.parameters.values())[1 if is_class else 0 :]
+    first = 0 if is_class else runtime_arguments(family, _required(parameters))
     named = [p for p in parameters[first:] if p.kind is p.POSITIONAL_OR_KEYWORD]
     named += [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     if family == "losses" and function.__module__.startswith("landscape.parts."):
@@ -103,6 +118,7 @@ def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool
     options = {
         p.name: Option(_annotation(p, family), Expression("…"), required=p.default is p.empty)
         for p in named
+        if p.name not in RUNTIME_NAMES.get(family, ())
     }
     return options, any(p.kind is p.VAR_KEYWORD for p in parameters)
 

@@ -28,6 +28,10 @@ PARTS = Path(__file__).parent.parent / "parts"
 
 # Number of leading positional arguments that the program passes; the others are options.
 RUNTIME = {"losses": 2, "models": 2, "datasets": 1, "schedules": 2, "activations": 1}
+# Arguments of any position that the program passes by name to a part that has them.
+RUNTIME_NAMES = {
+    "models": ("input_shape", "outputs", "output_shape", "vocabulary", "key", "rngs"),
+}
 
 
 def runtime_arguments(family: str, required: int) -> int:
@@ -35,9 +39,12 @@ def runtime_arguments(family: str, required: int) -> int:
 
     `required` is the number of its positional arguments without a default. A metric that requires
     two or more takes predictions and targets, any other is a factory, all of whose arguments are
-    options.
+    options. A model takes shapes only in arguments that it requires.
     """
-    return (2 if required >= 2 else 0) if family == "metrics" else RUNTIME.get(family, 0)
+    if family == "metrics":
+        return 2 if required >= 2 else 0
+    count = RUNTIME.get(family, 0)
+    return min(count, required) if family == "models" else count
 
 
 class Expression(str):
@@ -199,6 +206,8 @@ def _options(arguments: ast.arguments, family: str) -> Iterator[tuple[str, Optio
     first = max(runtime_arguments(family, len(missing)), len(arguments.posonlyargs))
     pairs = pairs[first:] + list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     for argument, default in pairs:
+        if argument.arg in RUNTIME_NAMES.get(family, ()):
+            continue
         annotation = ast.unparse(argument.annotation) if argument.annotation else ""
         if family == "optimizers" and argument.arg == "learning_rate":
             annotation = "float"  # a config has a number; the program makes a schedule of it

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import hashlib
 import importlib
+import os
 import pkgutil
 import sys
 import traceback
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from landscape.catalog.menu import read_source, syntax_error
 from landscape.errors import Place, UserError
+
+# Libraries of models, each the name of its extra.
+_EXTRAS = ("flax", "keras")
 
 
 def load_file(path: Path) -> types.ModuleType:
@@ -82,11 +86,15 @@ def _import_failed(error: BaseException, name: str) -> UserError:
     last = next((f for f in reversed(frames) if f.filename == name), frames[-1] if frames else None)
     place = None if last is None else Place(last.filename, last.lineno, text=last.line)
     message = f"importing `{name}` raises {type(error).__name__}: {error}"
-    return UserError(message, place=place)
+    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    hint = f"install it: `pip install 'landscape[{missing}]'`" if missing in _EXTRAS else None
+    return UserError(message, place=place, hint=hint)
 
 
 @contextlib.contextmanager
 def _search_path(*folders: Path) -> Iterator[None]:
+    # Keras chooses its backend when it is imported.
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     path = list(sys.path)
     sys.path[:0] = [str(folder) for folder in folders]
     try:

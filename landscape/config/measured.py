@@ -158,6 +158,9 @@ class SliceSettings(Frozen):
     `hoist`: compute what is affine in the coordinates, such as the first layer of a model, once for
     all points of a slice; this changes results only by rounding. `side_by_side`: number of points
     that are evaluated at once; `auto` is 1 on a CPU, else the fastest in a short trial.
+    `batch_statistics`, of a model with batch normalization: `frozen` keeps those of training at
+    every point, as in evaluation; `recomputed` takes those of each evaluation batch, as in
+    training. It applies to curvature too.
     """
 
     at: Points = ("trained",)
@@ -171,6 +174,7 @@ class SliceSettings(Frozen):
     gradients: bool = False
     hoist: bool = True
     side_by_side: Auto = "auto"
+    batch_statistics: Literal["frozen", "recomputed"] = "frozen"
 
     @model_validator(mode="after")
     def _check_sets(self) -> "SliceSettings":

@@ -88,6 +88,12 @@ def _train_size(value: Any) -> Any:
     raise PydanticCustomError("train_size", "a number of examples, or a share above 0 as in 0.5")
 
 
+def _filter_axes(value: Any) -> Any:
+    if isinstance(value, str) and (value in ("first", "last") or ":" in value):
+        return value
+    raise PydanticCustomError("filter_axes", "first, last, or file.py:function")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -103,6 +109,12 @@ TrainSize = Annotated[
     int | float,
     BeforeValidator(_train_size),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
+FilterAxes = Annotated[
+    str,
+    Field(max_length=LONGEST_NAME),
+    BeforeValidator(_filter_axes),
+    WithJsonSchema({"anyOf": [{"enum": ["first", "last"]}, {"type": "string", "pattern": ":"}]}),
 ]
 Count = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Odd = Annotated[int, Field(ge=3, le=LARGEST_INTEGER), AfterValidator(_odd)]
@@ -173,11 +185,17 @@ class TaskPart(Part):
 
 
 class ModelPart(Part):
-    """A model. `initialization`: factor of its initial weights; biases are unchanged."""
+    """A model. `initialization`: factor of its initial weights; biases are unchanged.
+
+    `filter_axes`: the axis that counts the output units of weights whose layer is not known, of a
+    model of another library: `first`, `last`, or `file.py:function`, which decides for all weights;
+    null: every layer is known.
+    """
 
     family: ClassVar[str] = "models"
-    conditions: ClassVar[tuple[str, ...]] = ("initialization",)
+    conditions: ClassVar[tuple[str, ...]] = ("initialization", "filter_axes")
     initialization: Positive = 1.0
+    filter_axes: FilterAxes | None = None
 
 
 class SchedulePart(Part):

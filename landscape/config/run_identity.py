@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from landscape import catalog
 from landscape.config.fields import Experiment
 from landscape.config.measured import SliceSettings
-from landscape.config.parts import LossPart, Part
+from landscape.config.parts import LossPart, ModelPart, Part
 from landscape.config.yaml_source import short_text
 
 LONGEST_ID = 100
@@ -56,7 +56,7 @@ def measurement_digest(experiment: Experiment, judged: bool) -> str:
     folder = experiment.folder
     slices = _identity(experiment.slices, folder)
     if slices is not None:
-        for name in ("hoist", "side_by_side"):  # defaults are left out: digests predate them
+        for name in ("hoist", "side_by_side", "batch_statistics"):  # digests predate them
             if slices[name] == SliceSettings.model_fields[name].default:
                 slices.pop(name)
     others: dict[str, Any] = {"judged": True} if judged else {}
@@ -101,6 +101,9 @@ def _identity(value: Any, folder: Path) -> Any:
     if isinstance(value, Part):
         contents = catalog.contents(value.family, value, folder)
         plain.pop("label", None)
+        if isinstance(value, ModelPart) and ":" in (value.filter_axes or ""):
+            function = catalog.Spec(str(value.filter_axes))
+            plain["filter_axes"] = catalog.contents("models", function, folder).get("")
         for name in value.conditions:
             if getattr(value, name) == type(value).model_fields[name].default:
                 plain.pop(name)

@@ -48,7 +48,8 @@ class Instruments(NamedTuple):
     gradient: `gradient(loss, params, examples)` of the risk
     rays: see `float64_probes.ray_tracer`
     spectra: by operator
-    predict: `predict(params, examples) -> predictions`
+    risk: `risk(loss, params, examples)`, as a slice measures it
+    predict: `predict(params, examples) -> predictions`, with the batch statistics of training
     risk_of: `risk_of(loss, predictions, examples)`, the risk of predictions of any model
     metrics_of: `metrics_of(predictions, examples, tuned_on)`, the task metrics; numbers such as a
         threshold are chosen on the predictions and examples `tuned_on`, if it is not None
@@ -60,6 +61,7 @@ class Instruments(NamedTuple):
     gradient: Callable[[Objective, PyTree, Examples], PyTree]
     rays: RayTracer
     spectra: dict[str, Spectrum]
+    risk: Callable[[Objective, PyTree, Examples], jax.Array]
     predict: Callable[[PyTree, Examples], jax.Array]
     risk_of: Callable[[Objective, jax.Array, Examples], jax.Array]
     metrics_of: Callable[..., dict[str, jax.Array]]
@@ -75,27 +77,34 @@ def build_instruments(
 ) -> Instruments:
     """Returns the instruments of all runs that share this model and these settings."""
     batch_size, settings = run.evaluation.batch_size, run.slices
+    kind = "frozen" if settings is None else settings.batch_statistics
+    measured = model.with_batch_statistics(kind)
     point_measure = slices.PointMeasure(
-        model,
+        measured,
         measurements,
         batch_size,
         gradients=settings is not None and settings.gradients,
         hoisted=settings is None or settings.hoist,
     )
-    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
+    evaluate = evaluator(measured, batch_size=batch_size, gradients=True)
+    evaluate_values = evaluator(measured, batch_size=batch_size, gradients=False)
+
+    def risk(loss: Objective, params: PyTree, examples: Examples) -> jax.Array:
+        return evaluate_values(loss, params, examples).risk
 
     def gradient(loss: Objective, params: PyTree, examples: Examples) -> PyTree:
         return evaluate(loss, params, examples).gradients
 
     def eigenvalues(iterations: int) -> Callable[..., dict[str, jax.Array]]:
-        return jax.jit(_eigenvalue_slicer(model, batch_size, iterations))
+        return jax.jit(_eigenvalue_slicer(measured, batch_size, iterations))
 
     return Instruments(
         slice=slices.slicer(point_measure, width),
         eigenvalues=functools.cache(eigenvalues),
         gradient=jax.jit(gradient),
-        rays=ray_tracer(model, batch_size=batch_size),
-        spectra={name: _spectrum(run, name, model) for name in PRODUCTS},
+        rays=ray_tracer(measured, batch_size=batch_size),
+        spectra={name: _spectrum(run, name, measured) for name in PRODUCTS},
+        risk=jax.jit(risk),
         predict=jax.jit(_predictor(model, batch_size)),
         risk_of=jax.jit(_risk_of_predictions(batch_size)),
         metrics_of=jax.jit(_metrics_of_predictions(metrics)),

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 from landscape import catalog
 from landscape.config import Part, Run
 from landscape.errors import UserError
-from landscape.numerics.compiling import jit_once
-from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import definition, failure, guarded
 from landscape.parts.datasets import Dataset, complete, for_task, with_conditions
 from landscape.parts.directions import Direction, Point
@@ -90,13 +88,6 @@ def build_task(run: Run, data: Dataset) -> Task:
     )
 
 
-def build_model(run: Run, data: Dataset) -> Model:
-    """Returns the model of a run; raises UserError if the part returns anything else."""
-    model = build_part("models", run.model, run, data.train.inputs.shape[1:], data.outputs)
-    _check_type(model, Model, "model", run.model.name)
-    return model
-
-
 def build_part(family: str, part: Part, run: Run, *arguments: Any) -> Any:
     """Returns what a part returns for its arguments; raises UserError if it raises anything."""
     make = catalog.build(family, part, folder=run.folder)
@@ -129,29 +120,6 @@ def _check_type(value: Any, kind: type, family: str, name: str) -> None:
         raise UserError(
             message, hint=f"return landscape.parts.{family}s.{kind.__name__}(...)", part=name
         )
-
-
-def check_predictions(
-    model: Model, name: str, params: PyTree, examples: Examples, task: Task, outputs: int
-) -> jax.Array:
-    """Returns the model's predictions; raises UserError if their shape does not fit the task."""
-    predictions = guarded(
-        lambda: jit_once(model.predict)(params, examples.inputs, examples.state),
-        f"model `{name}`",
-        model.apply,
-    )
-    batch = len(examples.targets)
-    expected = (batch, *task.prediction_shape(examples.targets.values.shape[1:], outputs))
-    if task.any_shape:
-        expected = (batch, *predictions.shape[1:])
-    if predictions.shape != expected:
-        raise UserError(
-            f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
-            f"{task.name} dataset needs {expected}",
-            hint=task.advice,
-            part=name,
-        )
-    return predictions
 
 
 def check_directions(run: Run, model: Model, params: PyTree, checkpoints: int) -> None:

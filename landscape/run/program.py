@@ -31,7 +31,7 @@ from landscape.parts.metrics import (
 )
 from landscape.parts.models import Model
 from landscape.parts.tasks import Task
-from landscape.run import loss_check, preflight, traced_options
+from landscape.run import loss_check, model_check, preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
 from landscape.run.task_metrics import build_metrics, check_metrics
 from landscape.run.training_inputs import (
@@ -110,7 +110,7 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
     """
     batch = _first_batch(run, data)._replace(state=initial_state(run, model))
     task = preflight.build_task(run, data)
-    predictions = preflight.check_predictions(
+    predictions = model_check.check_predictions(
         model, run.model.name, initial_params(run, model), batch, task, data.outputs
     )
     preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)

@@ -15,7 +15,7 @@ from landscape.errors import UserError, raise_all
 from landscape.numerics.loss import Loss, LossFamily
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.run import preflight, program, stored_sizes
+from landscape.run import model_check, preflight, program, stored_sizes
 from landscape.run.loss_audit import audit_loss
 from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program, TrainingLoops
@@ -74,12 +74,11 @@ class ProgramCache:
 
     def model(self, run: Run) -> Model:
         """Returns the model of a run."""
-        data = self.dataset(run)
-        shape = data.train.inputs.shape[1:]
-        key = json.dumps([_canonical(run, {"model"}), shape, data.outputs])
+        shapes = model_check.model_shapes(run, self.dataset(run))
+        key = json.dumps([_canonical(run, {"model"}), str(shapes)])
         with self._building:
             if key not in self._models:
-                self._models[key] = preflight.build_model(run, data)
+                self._models[key] = model_check.build_model(run, shapes)
             return self._models[key]
 
     def loss(self, run: Run) -> Loss:

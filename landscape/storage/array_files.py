@@ -166,7 +166,7 @@ def is_archive(path: Path) -> bool:
 
 def tensors_bytes(tensors: Arrays) -> bytes:
     """Returns a safetensors file: `params.safetensors`, by names as `trained/layers/0/weight`."""
-    return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    return save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()})
 
 
 def read_params(folder: Path, most_bytes: int | None = None) -> dict[str, np.ndarray]:

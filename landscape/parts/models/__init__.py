@@ -3,5 +3,7 @@
 Tables have shape `(features,)`, images are channels-first `(channels, height, width)`.
 """
 
+from landscape.parts.models._adapters.any_model import as_model
+from landscape.parts.models._adapters.shapes import ModelShapes
 from landscape.parts.models._build import Model, TrainingMode
 from landscape.parts.models._initialization import scale_weights

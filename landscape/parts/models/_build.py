@@ -69,6 +69,17 @@ class Model(NamedTuple):
         """Returns the state that belongs to `init(key)`; None for a model without one."""
         return None if self.training is None else self.training.init(key)
 
+    def with_batch_statistics(self, kind: str) -> "Model":
+        """Returns the model in evaluation with `frozen` or `recomputed` batch statistics."""
+        if kind == "frozen":
+            return self
+        if self.training is None or self.training.recompute is None:
+            raise UserError(
+                "`batch_statistics: recomputed` needs a model with batch normalization",
+                hint="remove `batch_statistics` from `slices`",
+            )
+        return self._replace(apply=self.training.recompute)
+
     def predict(self, params: PyTree, inputs: jax.Array, state: PyTree = None) -> jax.Array:
         """Returns the predictions in evaluation."""
         if self.training is None:

@@ -75,6 +75,15 @@ class MeasuredPoint:
         self.extremes = functools.cache(self._extremes)
 
     @functools.cached_property
+    def risk(self) -> float:
+        """The risk at the point, computed independently of slices: as recorded, if it was."""
+        settings = self.run.slices
+        if settings is None or settings.batch_statistics == "frozen":
+            return self.training.risk(self.end)
+        instruments = self.program.instruments
+        return float(instruments.risk(self.program.loss, self.params, self.examples))
+
+    @functools.cached_property
     def gradient(self) -> PyTree:
         """The gradient of the risk on the evaluation set."""
         gradient = self.program.instruments.gradient

@@ -29,7 +29,7 @@ CHECKED, GRID = 3, 9
 
 def check_slices(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Check]:
     """Checks the slices at a point; adds `slope` and `curvature` to the arrays of line sets."""
-    risk = point.training.risk(point.end)
+    risk = point.risk
     simple = [
         check
         for slice_set in sets

@@ -1,0 +1,165 @@
+"""Modules of Equinox: called with one example, `state` and `key` if `__call__` has them."""
+
+import inspect
+from collections.abc import Hashable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from landscape.errors import UserError
+from landscape.parts.models._adapters.filter_axes import Choice, filter_axes, path_of
+from landscape.parts.models._adapters.shapes import Build, ModelShapes, fitted
+from landscape.parts.models._build import Model, TrainingMode
+
+PyTree = Any
+# Axis of the output units of each array of a layer; arrays that are not listed have none.
+_LAYERS: dict[Any, dict[str, int]] = {
+    eqx.nn.Linear: {"weight": 0},
+    eqx.nn.Conv: {"weight": 0},
+    eqx.nn.ConvTranspose: {"weight": 0},
+    eqx.nn.Embedding: {"weight": 1},
+    eqx.nn.GRUCell: {"weight_ih": 0, "weight_hh": 0},
+    eqx.nn.LSTMCell: {"weight_ih": 0, "weight_hh": 0},
+    eqx.nn.BatchNorm: {},
+    eqx.nn.LayerNorm: {},
+    eqx.nn.GroupNorm: {},
+    eqx.nn.RMSNorm: {},
+    eqx.nn.PReLU: {},
+}
+
+
+def recognizes(value: Any) -> bool:
+    """Returns whether a value is a module, or a pair of a module and its state."""
+    if isinstance(value, tuple) and len(value) == 2:
+        return isinstance(value[0], eqx.Module) and isinstance(value[1], eqx.nn.State)
+    return isinstance(value, eqx.Module)
+
+
+def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
+    """Returns the model of `build(key) -> module`, or `(module, state)` with state in its layers.
+
+    Parameters are the floating-point arrays of the module. An instance keeps its weights, so that
+    all seeds start from them.
+    """
+    module, first_state = _with_state(build(jax.random.key(0)))
+    params_like, _ = _split(module)
+    structure = jax.tree.structure(params_like)
+    state_structure = jax.tree.structure(first_state)
+    accepts = inspect.signature(type(module).__call__).parameters
+    has_state, takes_key = bool(jax.tree.leaves(first_state)), "key" in accepts
+    evaluation = _split(eqx.nn.inference_mode(module, True))[1]
+    training = _split(eqx.nn.inference_mode(module, False))[1]
+    recompute = _split(_with_batch_statistics(module))[1]
+    axis_name = _batch_axis(module)
+
+    def init(key: jax.Array) -> PyTree:
+        built, _ = _with_state(build(key))
+        # Static fields, such as functions, differ between two builds.
+        return jax.tree.unflatten(structure, jax.tree.leaves(_split(built)[0]))
+
+    def call(
+        static: PyTree, params: PyTree, inputs: jax.Array, leaves: PyTree, key: jax.Array
+    ) -> tuple[jax.Array, PyTree]:
+        combined = eqx.combine(params, static)
+        state = jax.tree.unflatten(state_structure, leaves)
+
+        def one(x: jax.Array, key: jax.Array | None) -> Any:
+            arguments = (x, state) if has_state else (x,)
+            result = combined(*arguments, **({"key": key} if takes_key else {}))
+            return result if has_state else (result, state)
+
+        keys = jax.random.split(key, len(inputs)) if takes_key else None
+        axes = (0, 0 if takes_key else None)
+        mapped = jax.vmap(one, in_axes=axes, out_axes=(0, None), axis_name=axis_name)
+        predictions, state = mapped(inputs, keys)
+        return fitted(predictions, shapes), _leaves(state)
+
+    def apply(params: PyTree, inputs: jax.Array, state: PyTree = ()) -> jax.Array:
+        return call(evaluation, params, inputs, state, jax.random.key(0))[0]
+
+    def apply_in_training(
+        params: PyTree, inputs: jax.Array, state: PyTree, key: jax.Array
+    ) -> tuple[jax.Array, PyTree]:
+        return call(training, params, inputs, state, key)
+
+    def apply_recomputed(params: PyTree, inputs: jax.Array, state: PyTree) -> jax.Array:
+        # From its initial state, a layer uses the statistics of the batch alone. A layer rejects
+        # constants where it had traced values.
+        initial = tuple(
+            jnp.where(jnp.full(value.shape, True), first.astype(value.dtype), value)
+            for first, value in zip(_leaves(first_state), state, strict=True)
+        )
+        return call(recompute, params, inputs, initial, jax.random.key(0))[0]
+
+    axes = filter_axes(params_like, _known_axes(module), choice)
+    mode = TrainingMode(
+        init=lambda key: _leaves(_with_state(build(key))[1]),
+        apply=apply_in_training,
+        recompute=apply_recomputed if axis_name is not None else None,
+    )
+    is_plain = not (has_state or takes_key)
+    return Model(init, apply, lambda params: axes, training=None if is_plain else mode)
+
+
+def _with_state(built: Any) -> tuple[Any, eqx.nn.State]:
+    """Returns a module and the initial state of its layers."""
+    if isinstance(built, tuple):
+        return built
+    try:
+        return eqx.nn.make_with_state(lambda: built)()
+    except ValueError:
+        raise UserError(
+            "the module was built by `eqx.nn.make_with_state`, which took its initial state away",
+            hint="return the pair (module, state), or the class of the module",
+        ) from None
+
+
+def _leaves(state: eqx.nn.State) -> tuple[jax.Array, ...]:
+    """Returns the arrays of a state; a counter that began as a Python number has a fixed type."""
+    leaves = jax.tree.leaves(state)
+    return tuple(jax.lax.convert_element_type(leaf, leaf.dtype) for leaf in leaves)
+
+
+def _split(module: Any) -> tuple[PyTree, PyTree]:
+    return eqx.partition(module, eqx.is_inexact_array)
+
+
+def _layers(module: Any, kinds: Any) -> list[tuple[str, Any]]:
+    """Returns the layers of some kinds by their path in a module."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(
+        module, is_leaf=lambda node: isinstance(node, kinds)
+    )
+    return [(path_of(path), node) for path, node in leaves if isinstance(node, kinds)]
+
+
+def _with_batch_statistics(module: Any) -> Any:
+    """Returns the module in evaluation, except that normalization uses the batch."""
+    evaluated = eqx.nn.inference_mode(module, True)
+
+    def inferences(tree: Any) -> list[Any]:
+        nodes = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, eqx.nn.BatchNorm))
+        return [node.inference for node in nodes if isinstance(node, eqx.nn.BatchNorm)]
+
+    if not inferences(evaluated):
+        return evaluated
+    return eqx.tree_at(inferences, evaluated, replace_fn=lambda _: False)
+
+
+def _batch_axis(module: Any) -> Hashable | None:
+    names = {layer.axis_name for _, layer in _layers(module, eqx.nn.BatchNorm)}
+    if len(names) > 1:
+        message = f"the layers of batch normalization name {len(names)} axes: {names}"
+        raise UserError(message, hint='give all of them one `axis_name`, such as "batch"')
+    return next(iter(names), None)
+
+
+def _known_axes(module: Any) -> dict[str, int | None]:
+    known: dict[str, int | None] = {}
+    for prefix, layer in _layers(module, tuple(_LAYERS)):
+        kind = next(kind for kind in _LAYERS if isinstance(layer, kind))
+        for path, _ in jax.tree_util.tree_leaves_with_path(eqx.filter(layer, eqx.is_array)):
+            name = path_of(path)
+            known["/".join(filter(None, (prefix, name)))] = _LAYERS[kind].get(name)
+    return known
