@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from library_models import BUILDERS, FEATURES, MOMENTUM, WIDTH, numbers
 
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
 from landscape.numerics.slices import PointMeasure, slicer
 from landscape.parts.models import ModelShapes, as_model
@@ -114,24 +114,22 @@ def test_scaling_a_filter_before_batch_normalization_changes_nothing(library):
 
 
 def test_the_same_weights_give_the_same_slice_in_equinox_and_flax():
-    examples = Examples(inputs(), jnp.sign(inputs(6)[:, 0]))
+    examples = Examples(inputs(), Targets(jnp.sign(inputs(6)[:, 0])))
     loss = Loss(lambda predictions, targets: jnp.square(predictions - targets))
     coordinates = np.linspace(-1, 1, 7, dtype=np.float32)[:, None]
-    slices = []
-    linen, params, state = case("linen")
-    direction = jax.tree.map(
-        lambda leaf: jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape), params
-    )
-    for library in ("linen", "equinox"):
-        model, own, own_state = case(library)
-        at = params, direction
-        if library == "equinox":
-            at = [_as_equinox(own, tree) for tree in at]
+    (flax, params, state), (equinox, like, equinox_state) = case("linen"), case("equinox")
+    direction = jax.tree.map(lambda a: jnp.cos(jnp.arange(a.size)).reshape(a.shape), params)
+
+    def risks(model, state, *trees):
         measure = slicer(PointMeasure(model, [], 10, gradients=False))
-        examples = examples._replace(state=state if library == "linen" else own_state)
-        slices.append(measure(loss, at[0], [(at[1],)], coordinates, examples)["risk"])
-    assert np.ptp(slices[0]) > 0.1
-    np.testing.assert_allclose(slices[1], slices[0], rtol=1e-5)
+        at = examples._replace(state=state)
+        return measure(loss, trees[0], [(trees[1],)], coordinates, at)["risk"]
+
+    in_flax = risks(flax, state, params, direction)
+    trees = (_as_equinox(like, tree) for tree in (params, direction))
+    in_equinox = risks(equinox, equinox_state, *trees)
+    assert np.ptp(in_flax) > 0.1
+    np.testing.assert_allclose(in_equinox, in_flax, rtol=1e-5)
 
 
 def _as_equinox(like, tree):
