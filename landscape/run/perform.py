@@ -102,7 +102,7 @@ def _measure(
     stages: "_Stages",
 ) -> Measurements:
     with stages("test", run.judged):
-        judged = judge(cache.program(run), cache.dataset(run), training) if run.judged else None
+        judged = _judge(run, cache, training) if run.judged else None
     with stages("curvature", run.curvature is not None):
         curvature_record, curvature_checks = _curvature(run, cache, points)
     with stages("slices", run.slices is not None):
@@ -111,6 +111,11 @@ def _measure(
         audit = cache.audit(run) if run.audit else None
     all_checks = curvature_checks + slice_checks
     return Measurements(judged or NOT_JUDGED, curvature_record, slice_arrays, audit, all_checks)
+
+
+def _judge(run: Run, cache: ProgramCache, training: Training) -> Judgment:
+    data = cache.dataset(run)
+    return judge(cache.program(run), data, training, evaluation_set(run, data))
 
 
 def _training_files(run: Run, training: Training) -> dict[str, bytes]:

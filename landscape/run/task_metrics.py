@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from landscape.numerics.loss_arguments import loss_arguments
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.tasks import Task
-from landscape.run.preflight import build_part
+from landscape.run.preflight import call_part
 
 _HINT = (
     "return landscape.parts.metrics.Metric(function, higher_is_better=...), or define "
@@ -57,7 +58,8 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             hint="remove `better`, which is for a function f(predictions, targets)",
             part=part.name,
         )
-    metric = build_part("metrics", part, run)
+    options = _options_of_task(function, run)
+    metric = call_part(lambda: function(**options), name, part, function)
     if not isinstance(metric, Metric):
         raise UserError(
             f"{name} does not state whether higher or lower values are better",
@@ -75,7 +77,26 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             hint=f"usual metrics for {task.name}: {', '.join(task.metrics)}",
             part=part.name,
         )
+    if metric.tune is not None and run.evaluation.split != "validation":
+        raise UserError(
+            f"{name} has `threshold: validation`, but `evaluation.split` is "
+            f"{run.evaluation.split}: the threshold is chosen on the evaluation set",
+            hint="set `evaluation.split: validation`, or a number as the threshold",
+            part=part.name,
+        )
     return metric
+
+
+def _options_of_task(function: functools.partial[Any], run: Run) -> dict[str, Any]:
+    """Returns the task's values of those options that the config leaves to the task, as null."""
+    if run.task is None:
+        return {}
+    unset = {
+        name
+        for name, parameter in inspect.signature(function.func).parameters.items()
+        if function.keywords.get(name, parameter.default) is None
+    }
+    return {name: value for name, value in run.task.options.items() if name in unset}
 
 
 def _of_point(metric: Metric, column: int | None) -> Metric:

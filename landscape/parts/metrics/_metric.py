@@ -98,3 +98,24 @@ def quotient(numerator: jax.Array, denominator: jax.Array, empty: float) -> jax.
 def count(condition: jax.Array, axis: int | tuple[int, ...] | None = None) -> jax.Array:
     """Returns the exact number of true values."""
     return jnp.sum(condition, axis=axis, dtype=jnp.int32)
+
+
+def field(snapshot: Snapshot, metric: str, name: str) -> jax.Array:
+    """Returns a further array of the examples; raises UserError if the dataset does not have it."""
+    if name not in snapshot.fields:
+        listed = ", ".join(f"`{other}`" for other in snapshot.fields) or "no further arrays"
+        raise UserError(
+            f"metric `{metric}` needs the array `{name}` of the dataset, which has {listed}",
+            hint=f"pass `fields={{'{name}': ...}}` to the dataset, or use another metric",
+        )
+    return snapshot.fields[name]
+
+
+def mean_of(values: jax.Array, counted: jax.Array) -> jax.Array:
+    """Returns the mean of the values that count; NaN if none does."""
+    return jnp.sum(jnp.where(counted, values, 0)) / jnp.sum(counted.astype(values.dtype))
+
+
+def map_rows(function: Callable[..., Any], *arrays: jax.Array) -> Any:
+    """Returns `function` of each row, a few at a time: n rows never need n^2 numbers of memory."""
+    return jax.lax.map(lambda row: function(*row), arrays, batch_size=64)

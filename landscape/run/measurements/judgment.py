@@ -1,5 +1,6 @@
 """The test split, measured once after training: the run itself, and baselines beside it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.numerics.recording import best_row
+from landscape.numerics.risk import Examples
 from landscape.parts.datasets import Dataset
 from landscape.parts.tasks import Task
 from landscape.run.measurements.measured_point import Training
@@ -36,24 +38,32 @@ def best_number(program: Program, training: Training) -> int:
     return best_row(training.trace[program.primary], higher_is_better)
 
 
-def judge(program: Program, data: Dataset, training: Training) -> Judgment:
-    """Measures every metric on the test split: of the last and the best step, and of baselines."""
-    examples, instruments = split_examples(data.test), program.instruments
+def judge(program: Program, data: Dataset, training: Training, evaluation: Examples) -> Judgment:
+    """Measures every metric on the test split: of the last and the best step, and of baselines.
 
-    def metrics(predictions: jax.Array) -> dict[str, float]:
-        values = instruments.metrics_of(predictions, examples)
+    Thresholds that are chosen are chosen on the `evaluation` examples, for each of these anew.
+    """
+    examples, instruments = split_examples(data.test), program.instruments
+    tunes = any(metric.tune is not None for metric in program.metrics.values())
+
+    def metrics(predict: Callable[[Examples], jax.Array]) -> dict[str, float]:
+        tuned_on = (predict(evaluation), evaluation) if tunes else None
+        values = instruments.metrics_of(predict(examples), examples, tuned_on)
         return {name: float(values[name]) for name in program.metrics}
 
     def measured(name: str) -> dict[str, float]:
-        at_state = examples._replace(state=training.states.get(name))
-        return metrics(instruments.predict(getattr(training, name), at_state))
+        params, state = getattr(training, name), training.states.get(name)
+        return metrics(lambda some: instruments.predict(params, some._replace(state=state)))
 
     test, initial = measured("trained"), measured("initial")
     is_last = best_number(program, training) == len(training.trace["step"]) - 1
     baselines = {"untrained": initial[program.primary]}
-    constant = _constant_predictions(program.task, data)
+    constant = _constant_prediction(program.task, data)
     if constant is not None:
-        baselines = {program.task.baseline: metrics(constant)[program.primary]} | baselines
+        repeated = metrics(
+            lambda some: jnp.broadcast_to(constant, (len(some.inputs), *constant.shape))
+        )
+        baselines = {program.task.baseline: repeated[program.primary]} | baselines
     return Judgment(
         test=test,
         test_at_best=test if is_last else measured("best"),
@@ -64,10 +74,7 @@ def judge(program: Program, data: Dataset, training: Training) -> Judgment:
     )
 
 
-def _constant_predictions(task: Task, data: Dataset) -> jax.Array | None:
-    """Returns the best predictions that ignore the inputs, as the training split suggests them."""
+def _constant_prediction(task: Task, data: Dataset) -> jax.Array | None:
+    """Returns the best prediction that ignores the inputs, as the training split suggests it."""
     constant = task.constant(np.asarray(data.train.targets), data.train.fields, data.outputs)
-    if constant is None:
-        return None
-    example = jnp.asarray(constant, jnp.float32)
-    return jnp.broadcast_to(example, (len(data.test.targets), *example.shape))
+    return None if constant is None else jnp.asarray(constant, jnp.float32)
