@@ -9,6 +9,7 @@ import numpy as np
 from landscape.audit.measure import suprema
 from landscape.audit.measure.crossings import JUMP, KINK, SMOOTH, UNCLEAR
 from landscape.audit.measure.domains import Target
+from landscape.audit.measure.exact import exact_values
 from landscape.audit.measure.midpoints import proved_convex, refuting_midpoint
 from landscape.audit.measure.quotients import is_trusted
 from landscape.audit.measure.survey import Survey, norms, once
@@ -128,7 +129,9 @@ def _range(survey: Survey) -> Property:
     far = [values for values, _ in _far(survey)]
     if any(map(suprema.grows, far)) or any(np.isposinf(row).any() for row in rows):
         high = math.inf
-    if any(suprema.grows(-row) for row in far) or any(np.isneginf(row).any() for row in rows):
+    if any(suprema.grows(-row) for row in far if np.isfinite(row).all()) or _reaches_minus_inf(
+        survey
+    ):
         low = -math.inf
     least, most = survey.reading.outputs[0].range
     tolerance = 1e-6 * max(1.0, abs(low) if math.isfinite(low) else 1.0)
@@ -137,6 +140,22 @@ def _range(survey: Survey) -> Property:
         least = 0.0 if 0 < least < 1e-300 else least
         return Property([_rounded(least), _rounded(most)], "proved")
     return Property([_rounded(low), _rounded(high)], "measured")
+
+
+def _reaches_minus_inf(survey: Survey) -> bool:
+    """Whether a value is minus infinity, also in a computation with many digits."""
+    groups = [(p.points, p.value, p.target) for p in survey.paths]
+    groups += [(s.points, s.derivatives.value, s.target) for s in survey.samples]
+    groups += [
+        (points, survey.probe.values(points, path.target), path.target)
+        for path in survey.paths
+        for points in suprema.far_points(survey, path)
+    ]
+    for points, values, target in groups:
+        infinite = points[np.isneginf(values)]
+        if len(infinite) and exact_values(survey, infinite[[0, -1]], target) is None:
+            return True
+    return False
 
 
 def _extremes(survey: Survey, low: float, high: float) -> tuple[float, float]:
@@ -152,6 +171,7 @@ def _extremes(survey: Survey, low: float, high: float) -> tuple[float, float]:
         starts = sample.derivatives.value
         high = max(high, suprema.ascend(survey, sample, starts, value))
         low = min(low, high - suprema.ascend(survey, sample, -starts, depth))
+        low = min(low, suprema.descend(survey, sample))
     return low, high
 
 

@@ -46,7 +46,7 @@ def advice(survey: Survey, operation: str, number: int | None) -> str:
 def _of_logarithm(survey: Survey, logarithm: str, chains: list[Chain]) -> str:
     """Returns the advice for the logarithm of an operand."""
     chain = chains[0] or ()
-    if "logistic" in chain or (RECIPROCAL in chain and "exp" in chain):
+    if "logistic" in chain or _is_sigmoid(chain) or _is_sigmoid(chain[1:]):
         return FROM_LOGITS
     if logarithm == "log1p":
         return SOFTPLUS if chain[:1] == ("exp",) else LOGARITHM
@@ -66,6 +66,11 @@ def _of_logarithm(survey: Survey, logarithm: str, chains: list[Chain]) -> str:
     if survey.subject.domain.name == "real" and survey.subject.head is None and not chain:
         return f"{LOGARITHM}; {PROBABILITIES}"
     return LOGARITHM
+
+
+def _is_sigmoid(chain: tuple[str, ...]) -> bool:
+    """Whether a chain is that of 1 / (1 + exp(-z))."""
+    return chain[:3] == (RECIPROCAL, "add", "exp")
 
 
 def _of_division(denominator: Chain) -> str:

@@ -2,7 +2,8 @@
 
 Slopes are compared with central difference quotients at steps 1e-4 and 1e-5, at points between
 whose two sides nothing switches and whose quotients have settled. They differ by more than 1e-3 at
-0.5 % of these points, and at no fewer than three. A gradient that is zero everywhere is G201.
+0.5 % of these points, and at no fewer than three. A difference that vanishes in a
+computation with many digits is rounding. A gradient that is zero everywhere is G201.
 
 ## Why
 
@@ -74,6 +75,7 @@ def find(survey: Survey) -> list[Finding]:
     measured = None if survey.gradient_is_zero else disagreement(survey)  # else G201
     if measured is None:
         return []
+    example = measured.example
     opposed = measured.opposed > MOSTLY * measured.points
     effect = "training minimizes a different function from the reported one"
     if opposed:
@@ -84,16 +86,16 @@ def find(survey: Survey) -> list[Finding]:
             severity="error" if opposed else "warning",
             message=(
                 f"autodiff disagrees with the limit of the difference quotient at "
-                f"{measured.points} of {measured.trials} points (slope {measured.slope:.4g} "
-                f"against {measured.quotient:.4g}): {effect}"
+                f"{measured.points} of {measured.trials} points (slope {example.slope:.4g} "
+                f"against {example.quotient:.4g}): {effect}"
             ),
             where=cut_place(survey, CUSTOM) or cut_place(survey) or survey.definition,
             evidence={
-                "target": measured.target,
-                "at": quote(measured.point),
-                "direction": quote(measured.direction),
-                "autodiff": quote(measured.slope),
-                "difference_quotient": quote(measured.quotient),
+                "target": example.target.name,
+                "at": quote(example.point),
+                "direction": quote(example.direction),
+                "autodiff": quote(example.slope),
+                "difference_quotient": quote(example.quotient),
                 "points": measured.points,
                 "trials": measured.trials,
             },

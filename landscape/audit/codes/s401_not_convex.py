@@ -1,6 +1,8 @@
 """S401, not convex: the value at a midpoint is above the mean of the values at both ends.
 
-Not tested if the rules prove convexity.
+Tried are pairs on lines, opposite predictions, pairs that differ in one component, and pairs along
+the lowest curvature. A midpoint must be above the mean in a computation with 50 digits or more as
+well, so that rounding is no reason. Not tested if the rules prove convexity.
 
 ## Why
 
@@ -51,12 +53,12 @@ def find(survey: Survey) -> list[Finding]:
             severity="note",
             message=(
                 f"not convex in the prediction: {middle:.4g} at the midpoint of {brief(start)} and "
-                f"{brief(end)} ({midpoint.target}), above the mean {(a + b) / 2:.4g} of their "
+                f"{brief(end)} ({midpoint.target.name}), above the mean {(a + b) / 2:.4g} of their "
                 "values: there can be more than one minimum, and a bad start can be slow"
             ),
             where=survey.definition,
             evidence={
-                "target": midpoint.target,
+                "target": midpoint.target.name,
                 "a": quote(start),
                 "b": quote(end),
                 "midpoint": quote(midpoint.points[2]),

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.exact import exact_gradient, exact_values
 from landscape.audit.measure.survey import Sample, Survey, norms, once
 
 Array = np.ndarray
@@ -11,7 +13,18 @@ STEPS = (1e-4, 1e-5)  # of the two central difference quotients, relative to the
 TOLERANCE = 1e-3  # relative difference between slope and quotient, and between the two quotients
 ROUNDING = 1e-9  # of values, relative
 SHARE = 0.005  # of the points must disagree,
+EXACT_STEP = 1e-6  # of the quotient that is computed with many digits
 LEAST = 3  # and at least this many
+
+
+class Example(NamedTuple):
+    """A point at which the slope of autodiff differs from the difference quotient."""
+
+    target: Target
+    point: Array
+    direction: Array
+    slope: float
+    quotient: float
 
 
 class Disagreement(NamedTuple):
@@ -20,17 +33,16 @@ class Disagreement(NamedTuple):
     points: int
     opposed: int
     trials: int
-    target: str
-    point: Array
-    direction: Array
-    slope: float
-    quotient: float
+    example: Example
 
 
 @once
 def disagreement(survey: Survey) -> Disagreement | None:
-    """Returns how slopes of autodiff differ from the difference quotients, if enough do."""
-    points, opposed, trials, example = 0, 0, 0, None
+    """Returns how slopes of autodiff differ from the difference quotients, if enough do.
+
+    A difference that is only rounding does not count.
+    """
+    points, opposed, trials, examples = 0, 0, 0, []
     for sample in survey.plausible:
         for directions in (sample.directions, _uphill(sample)):
             slopes, quotients, comparable = _compare(survey, sample, directions)
@@ -41,13 +53,27 @@ def disagreement(survey: Survey) -> Disagreement | None:
             trials += int(comparable.sum())
             points += int(differs.sum())
             opposed += int((differs & (slopes * quotients < 0)).sum())
-            if differs.any() and example is None:
-                i = int(np.argmax(differs))
-                point = sample.points[i]
-                example = sample.target.name, point, directions[i], slopes[i], quotients[i]
-    if example is None or points < max(LEAST, SHARE * trials):
+            for i in np.flatnonzero(differs)[:1]:
+                point, unit = sample.points[i], directions[i]
+                examples.append(Example(sample.target, point, unit, slopes[i], quotients[i]))
+    if points < max(LEAST, SHARE * trials):
         return None
-    return Disagreement(points, opposed, trials, *example)
+    example = next((e for e in examples if not _is_rounding(survey, e)), None)
+    return example and Disagreement(points, opposed, trials, example)
+
+
+def _is_rounding(survey: Survey, example: Example) -> bool:
+    """Whether slope and quotient agree when both are computed with many digits."""
+    target, point, direction = example.target, example.point, example.direction
+    unit = direction / np.linalg.norm(direction)
+    move = EXACT_STEP * max(1.0, float(np.abs(point).max()))
+    values = exact_values(survey, np.stack([point - move * unit, point + move * unit]), target)
+    gradient = exact_gradient(survey, point, target)
+    if values is None or gradient is None:
+        return False
+    quotient = float(values[1] - values[0]) / (2 * move)
+    slope = float(np.sum(gradient * unit))
+    return abs(slope - quotient) <= TOLERANCE * (abs(slope) + abs(quotient))
 
 
 def is_trusted(survey: Survey) -> bool:

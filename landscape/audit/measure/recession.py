@@ -1,14 +1,20 @@
 """Directions along which a loss falls without bound."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from landscape.audit.measure.domains import Target
+from landscape.audit.measure.exact import exact_values
 from landscape.audit.measure.survey import Path, Survey, norms, once
+from landscape.audit.measure.walks import along
 
 Array = np.ndarray
 FAR = np.array([1e2, 1e4, 1e6, 1e8])
+NEAR = np.array([1e2, 3e2, 9e2])  # steps at which a fall is computed with many digits
+REPAIRED = 8  # directions along which float64 overflows that are evaluated with many digits
+CHECKED = 4  # of the directions of the fastest falls, with many digits
 DROP, ROUNDING = 1e-6, 1e-12  # the least fall between two of the four values, and its relative one
 SUSTAINED = 0.5  # the last fall is at least this share of the previous one
 STARTS, KEPT, ROUNDS = 64, 8, 8  # of the steepest descent on directions
@@ -65,14 +71,16 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
         (points >= survey.subject.domain.low).reshape(len(FAR), len(directions), -1).all((0, 2))
     )
     values = survey.probe.values(points.reshape(-1, *base.shape), target).reshape(len(FAR), -1)
+    values = _without_overflow(survey, points, values, target)
     drops = -np.diff(values, axis=0)
     steady = (drops > DROP + ROUNDING * np.abs(values).max(0)).all(0)
     steady &= ~_is_rounding(survey, directions, drops)
     falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
-    if not falling.any():
-        return None
     slopes = np.where(falling, -values[-1] / norms(directions), -np.inf)
-    i = int(np.argmax(slopes))
+    fastest = [i for i in np.argsort(-slopes, kind="stable")[:CHECKED] if falling[i]]
+    i = next((i for i in fastest if _falls_exactly(survey, base, directions[i], target)), None)
+    if i is None:
+        return None
     direction = directions[i]
     moved = np.abs(direction) >= MOVED * np.abs(direction).max()
     regression = survey.subject.task == "regression"
@@ -84,6 +92,26 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
         away=regression or _is_wrong(survey, points[-1, i], target),
         not_positive=regression and bool(np.all(np.asarray(target.value)[moved] <= 0)),
     )
+
+
+def _without_overflow(survey: Survey, points: Array, values: Array, target: Target) -> Array:
+    """Returns values `(steps, directions)` with the exact ones of some that overflow."""
+    values = values.copy()
+    for i in np.flatnonzero((np.isposinf(values) | np.isnan(values)).any(0))[:REPAIRED]:
+        exact = exact_values(survey, points[:, i], target)
+        if exact is not None:
+            values[:, i] = [float(value) for value in exact]
+    return values
+
+
+def _falls_exactly(survey: Survey, base: Array, direction: Array, target: Target) -> bool:
+    """Whether the loss falls without rounding; True if that is unknown."""
+    for steps in (FAR[:3], NEAR):
+        values = exact_values(survey, along(base, direction, steps), target)
+        if values is not None:
+            first, last = (float(a - b) for a, b in pairwise(values))
+            return first > 0 and last > SUSTAINED * first
+    return True
 
 
 def _is_rounding(survey: Survey, directions: Array, drops: Array) -> Array:

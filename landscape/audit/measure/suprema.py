@@ -15,6 +15,7 @@ FAR = np.array([1e2, 1e4, 1e6, 1e8])
 _SUSTAINED = 0.5  # an unbounded quantity still grows by this share of its previous growth
 _ROUNDS, _CLIMBERS, _TRIES = 14, 16, 15  # of the ascent, with _TRIES random steps per climber
 _SHRINKING = 0.7  # factor of the step width per round of the ascent
+_DESCENTS, _LENGTHS = 24, 2.0 ** np.arange(-14, 8)  # steps of a descent, and lengths tried
 _ZOOMS, _ZOOM_STEPS = 3, 64
 _NEAR = 100.0  # steps within which a path is searched
 
@@ -77,6 +78,29 @@ def ascend(survey: Survey, sample: Sample, starts: Array, quantity: Quantity) ->
         points, directions = tries[best], units[best]
         top, width = max(top, float(heights[best[0]])), width * _SHRINKING
     return top
+
+
+def descend(survey: Survey, sample: Sample) -> float:
+    """Returns the lowest value that descent along the gradient reaches from the lowest sample.
+
+    Each step takes the best of several lengths; on bounded domains, and for one component, the
+    lowest sample itself.
+    """
+    values = np.where(np.isfinite(sample.derivatives.value), sample.derivatives.value, np.inf)
+    i = int(np.argmin(values))
+    point, low = sample.points[i], float(values[i])
+    if survey.subject.domain.name != "real" or survey.subject.size == 1:
+        return low
+    for _ in range(_DESCENTS):
+        slope = survey.probe.gradients(point[None], sample.target)[1][0]
+        tries = along(point, -slope, _LENGTHS)
+        heights = survey.probe.values(tries, sample.target)
+        heights = np.where(np.isfinite(heights), heights, np.inf)
+        best = int(np.argmin(heights))
+        if not heights[best] < low:
+            break
+        point, low = tries[best], float(heights[best])
+    return low
 
 
 def along_path(survey: Survey, path: Path, quantity: Quantity) -> Array:
