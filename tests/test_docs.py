@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import churn_table, reader_data
 from helpers.command_line import invoke
 from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.config import Experiment
+from landscape.run.preflight import build_dataset
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.storage import array_files, store
 
@@ -55,6 +57,8 @@ def folder(tmp_path_factory):
             if named := re.match(r"# (\w+\.py)\n", code):
                 (folder / named[1]).write_text(code)
     invoke("init", "mine", cwd=folder)
+    churn_table.write(folder / "churn.csv")
+    invoke("init", "churn", "--from", "churn.csv", "--target", "churned", cwd=folder)
     assert invoke("run", "configs/quickstart.yaml", *FEW, "seeds=1", cwd=folder).returncode == 0
     return folder
 
@@ -64,7 +68,7 @@ def test_commands_are_accepted(command, expected, folder):
     """An audit that finds a loss untrainable exits with 1, where the page says so beside it."""
     words = shlex.split(command)
     if words[1] == "init":
-        words[2] = "another"
+        words[2] = f"another/{len(words)}"
     if words[1] in ("run", "compare") and "--dry-run" not in words:
         words.append("--dry-run")
     if "--estimate" in words:  # it trains: a little
@@ -189,6 +193,18 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         if name == "own":
             slices = array_files.read_slices(store.run_folder(tmp_path / "out", run.id))
             assert slices["trained/lines/last_layer/risk"].shape == (2, 3)
+
+
+def test_the_datasets_of_the_docs_can_be_read(tmp_path):
+    reader_data.write(tmp_path)
+    section = (ROOT / "docs/own_parts.md").read_text().split("\n## Data\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^dataset: .*", section, re.MULTILINE)
+    assert len(lines) > 8
+    rest = "\nmodel: mlp\nlosses: ['optax.losses:huber_loss']\nseeds: 1\n"
+    for number, line in enumerate(lines):
+        (tmp_path / f"{number}.yaml").write_text(line + rest)
+        (run,) = config.expand(config.load(tmp_path / f"{number}.yaml", ()))
+        assert build_dataset(run).task in line
 
 
 def test_a_run_is_recomputed_without_jax_and_without_this_program(folder):

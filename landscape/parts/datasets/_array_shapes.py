@@ -23,19 +23,18 @@ def input_kind(inputs: NamedArray, task: str, tokens: bool | None) -> str:
     if tokens:
         _check_tokens(inputs)
         return "tokens"
-    if task == "custom" and len(shape) > 1 and 0 not in shape:
-        return _KINDS.get(len(shape), "array")
-    dimensions = (4,) if task in ("segmentation", "boxes") else (2, 3, 4)
-    if len(shape) not in dimensions or 0 in shape:
+    of_images = task in ("segmentation", "boxes")
+    fits = len(shape) == 4 if of_images else len(shape) > 1
+    if not fits or 0 in shape:
         expected = "images (n, channels, height, width)"
-        if dimensions != (4,):
+        if not of_images:
             expected = f"{_EXPECTED} or {expected}"
         raise UserError(
             f"array `{inputs.name}` has shape {shape}; expected {expected}, no axis of size 0",
             place=Place(inputs.file),
             hint="reshape it: (n, 1) for one feature, (n, 1, height, width) for one channel",
         )
-    return _KINDS[len(shape)]
+    return _KINDS.get(len(shape), "array")
 
 
 def channels_first(inputs: NamedArray, values: np.ndarray, layout: str) -> np.ndarray:
