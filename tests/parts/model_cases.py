@@ -12,8 +12,10 @@ import numpy as np
 
 from landscape.parts import activations, models
 from landscape.parts.models.cnn import cnn
+from landscape.parts.models.cnn1d import cnn1d
 from landscape.parts.models.dense import linear, mlp
 from landscape.parts.models.resnet import resnet
+from landscape.parts.models.transformer import transformer
 from landscape.parts.models.unet import unet
 
 
@@ -46,6 +48,8 @@ CASES = {
     "cnn": (cnn, (2, 9, 6), {"channels": (4, 5), "widths": (6,)}, 3),
     "resnet": (resnet, (2, 9, 6), {"width": 4}, 3),
     "unet": (unet, (2, 9, 6), {"channels": 3}, 1),
+    "cnn1d": (cnn1d, (7, 2), {"channels": (4, 5), "kernel": 3}, 3),
+    "transformer": (transformer, (7, 2), {"depth": 1, "width": 4, "heads": 2}, 3),
 }
 WITH_ACTIVATION = [name for name in CASES if name != "linear"]
 
@@ -66,7 +70,7 @@ def inputs_of(shape, batch=4, seed=0):
 
 def predictions_shape(name, batch, outputs):
     if name == "unet":
-        return (batch, 9, 6)
+        return (batch, 9, 6) if outputs == 1 else (batch, 9, 6, outputs)
     return (batch,) if outputs == 1 else (batch, outputs)
 
 

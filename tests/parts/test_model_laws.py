@@ -56,8 +56,6 @@ def test_no_two_weights_start_alike(name):
 @pytest.mark.parametrize("name", CASES)
 def test_predictions_have_the_shape_of_the_task(name, outputs):
     factory, shape, options, _ = CASES[name]
-    if name == "unet" and outputs != 1:
-        pytest.skip("one mask")
     model = factory(shape, outputs, **options)
     for batch in (1, 4):
         params = jax.eval_shape(model.init, jax.random.key(0))
@@ -171,6 +169,8 @@ def test_one_filter_of_the_output_determines_one_prediction(name):
         ("cnn", "convolutions/0", "convolutions/1"),
         ("unet", "down/0/first", "down/0/second"),
         ("unet", "up/1/second", "output"),
+        ("cnn1d", "convolutions/0", "convolutions/1"),
+        ("cnn1d", "convolutions/1", "output"),
     ],
 )
 def test_rescaling_a_relu_unit_along_its_filter_axis_changes_nothing(name, layer, following):

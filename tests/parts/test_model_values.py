@@ -169,9 +169,23 @@ def test_without_its_residual_branch_a_block_is_the_identity():
     np.testing.assert_allclose(cut, np.tile(p["output/bias"], (2, 1)), rtol=1e-6)
 
 
-def test_unet_predicts_one_mask():
-    with pytest.raises(UserError, match="one mask, the dataset has 10 outputs"):
-        unet((1, 8, 8), 10)
+def test_a_class_of_unet_is_the_unet_of_its_mask():
+    one, three = (unet((1, 4, 6), classes, depth=1, channels=2) for classes in (1, 3))
+    params = perturbed(three.init(jax.random.key(0)))
+    inputs = inputs_of((1, 4, 6), batch=2)
+    logits = predict(three, params, inputs)
+    assert logits.shape == (2, 4, 6, 3)
+    leaves = jax.tree.leaves(params)
+    like = jax.tree.leaves(jax.eval_shape(one.init, jax.random.key(0)))
+    second = [a if a.shape == b.shape else a[1:2] for a, b in zip(leaves, like, strict=True)]
+    of_class = jax.tree.unflatten(jax.tree.structure(one.init(jax.random.key(0))), second)
+    found = predict(one, of_class, inputs)
+    np.testing.assert_allclose(found, logits[..., 1], rtol=1e-5, atol=1e-5)
+
+
+def test_unet_rejects_predictions_that_are_no_masks():
+    with pytest.raises(UserError, match=r"predicts each of 8 x 8 pixels; .* shape \(10,\)"):
+        unet((1, 8, 8), 10, output_shape=(10,))
 
 
 def test_derivatives_of_a_linear_model_follow_the_formulas():

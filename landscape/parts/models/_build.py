@@ -11,7 +11,7 @@ shortcuts would look untrainable for that reason alone.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -88,25 +88,41 @@ class Model(NamedTuple):
 
 
 def assemble(
-    build: Callable[[jax.Array], eqx.Module], activation: Activation, **fixed: Any
+    build: Callable[[jax.Array], eqx.Module],
+    activation: Activation,
+    output_shape: tuple[int, ...],
+    *,
+    linear: Collection[str] = (),
+    **fixed: Any,
 ) -> Model:
     """Returns the model of `build(key) -> module`, where `module(x, activation, **fixed)` predicts.
 
-    `x` is one example, and the module returns `(outputs,)`, or `(1, height, width)` for
-    segmentation. The axis of a single output is dropped.
+    `x` is one example, and the module returns as many numbers as `output_shape` has, in the same
+    order. `linear` names layers whose inputs are not the results of activations.
     """
     gain = _gain(activation)
 
     @jax.jit
     def init(key: jax.Array) -> PyTree:
         # Equinox provides only the shapes.
-        return _draw(eqx.filter_eval_shape(build, key), gain, key)
+        return _draw(eqx.filter_eval_shape(build, key), gain, linear, key)
 
     def apply(params: PyTree, inputs: jax.Array) -> jax.Array:
         predictions = jax.vmap(lambda x: params(x, activation, **fixed))(inputs)
-        return predictions[:, 0] if predictions.shape[1] == 1 else predictions
+        if predictions.shape[1:] == output_shape:
+            return predictions
+        if predictions.shape[2:] == output_shape:  # the axis of a single output
+            return predictions[:, 0]
+        return predictions.reshape(len(predictions), *output_shape)
 
     return Model(init, apply, _filter_axes, _twice_differentiable(activation))
+
+
+def head_shape(outputs: int, output_shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Returns the shape of one prediction: as passed, else `(outputs,)`, and `()` for one."""
+    if output_shape is not None:
+        return output_shape
+    return () if outputs == 1 else (outputs,)
 
 
 def find_activation(activation: str | Callable) -> Activation:
@@ -164,7 +180,7 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _draw(shapes: PyTree, gain: float, key: jax.Array) -> PyTree:
+def _draw(shapes: PyTree, gain: float, linear: Collection[str], key: jax.Array) -> PyTree:
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
     weights = [i for i, (path, leaf) in enumerate(leaves) if _is_weight(path, leaf)]
     ends = np.cumsum([leaf.size for _, leaf in leaves])
@@ -173,7 +189,8 @@ def _draw(shapes: PyTree, gain: float, key: jax.Array) -> PyTree:
     values = []
     for i, ((path, leaf), draw) in enumerate(zip(leaves, draws, strict=True)):
         if i in weights:
-            scale = 1.0 if i in (weights[0], weights[-1]) else gain
+            is_linear = any(getattr(step, "name", None) in linear for step in path)
+            scale = 1.0 if is_linear or i in (weights[0], weights[-1]) else gain
             deviation = math.sqrt(scale / math.prod(leaf.shape[1:]))
             values.append(deviation * draw.reshape(leaf.shape))
         else:

@@ -15,6 +15,7 @@ from landscape.parts.models._build import (
     assemble,
     check_image,
     find_activation,
+    head_shape,
     whole_numbers,
 )
 from landscape.parts.models._convolution import Convolution
@@ -25,6 +26,7 @@ def cnn(
     input_shape: tuple[int, ...],
     outputs: int,
     *,
+    output_shape: tuple[int, ...] | None = None,
     channels: tuple[int, ...] = (16, 32),
     kernel: int = 3,
     stride: int = 2,
@@ -49,12 +51,16 @@ def cnn(
     check_image("cnn", input_shape, stride ** len(channels), "fewer `channels` or `stride: 1`")
     sides = [math.ceil(side / stride ** len(channels)) for side in input_shape[1:]]
 
+    shape = head_shape(outputs, output_shape)
+
     def build(key: jax.Array) -> _Cnn:
         sizes = pairwise((input_shape[0], *channels))
         convolutions = tuple(Convolution(n, m, kernel, stride, key) for n, m in sizes)
-        return _Cnn(convolutions, Dense(channels[-1] * math.prod(sides), widths, outputs, key))
+        return _Cnn(
+            convolutions, Dense(channels[-1] * math.prod(sides), widths, math.prod(shape), key)
+        )
 
-    return assemble(build, function)
+    return assemble(build, function, shape)
 
 
 class _Cnn(eqx.Module):

@@ -16,23 +16,30 @@ from landscape.parts.models._build import (
     Model,
     assemble,
     find_activation,
+    head_shape,
     whole_numbers,
 )
 
 
-def linear(input_shape: tuple[int, ...], outputs: int) -> Model:
+def linear(
+    input_shape: tuple[int, ...], outputs: int, *, output_shape: tuple[int, ...] | None = None
+) -> Model:
     """W x + b on the flattened inputs.
 
     Images are flattened. With a convex loss the risk is convex, and so is every slice. Choose it as
     the reference for other landscapes.
     """
-    return assemble(lambda key: Dense(math.prod(input_shape), (), outputs, key), identity)
+    shape = head_shape(outputs, output_shape)
+    return assemble(
+        lambda key: Dense(math.prod(input_shape), (), math.prod(shape), key), identity, shape
+    )
 
 
 def mlp(
     input_shape: tuple[int, ...],
     outputs: int,
     *,
+    output_shape: tuple[int, ...] | None = None,
     widths: tuple[int, ...] = (64,),
     activation: str | Callable = "relu",
 ) -> Model:
@@ -44,7 +51,10 @@ def mlp(
     function = find_activation(activation)
     sizes = whole_numbers("widths", widths)
     used = function if sizes else identity
-    return assemble(lambda key: Dense(math.prod(input_shape), sizes, outputs, key), used)
+    shape = head_shape(outputs, output_shape)
+    return assemble(
+        lambda key: Dense(math.prod(input_shape), sizes, math.prod(shape), key), used, shape
+    )
 
 
 class Dense(eqx.Module):

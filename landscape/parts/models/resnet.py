@@ -16,6 +16,7 @@ from landscape.parts.models._build import (
     assemble,
     check_image,
     find_activation,
+    head_shape,
 )
 from landscape.parts.models._convolution import Convolution
 
@@ -24,6 +25,7 @@ def resnet(
     input_shape: tuple[int, ...],
     outputs: int,
     *,
+    output_shape: tuple[int, ...] | None = None,
     depth: int = 8,
     width: int = 16,
     skip: bool = True,
@@ -51,8 +53,12 @@ def resnet(
         raise UserError(f"`skip` is {skip!r}; expected true or false")
     check_image("resnet", input_shape, 5, "`cnn` or `mlp`")
     blocks = (depth - 2) // 6
+    shape = head_shape(outputs, output_shape)
     return assemble(
-        lambda key: _Resnet(input_shape[0], width, blocks, outputs, key), function, skip=skip
+        lambda key: _Resnet(input_shape[0], width, blocks, math.prod(shape), key),
+        function,
+        shape,
+        skip=skip,
     )
 
 
