@@ -19,9 +19,14 @@ from landscape.numerics.user_calls import definition, last_user_line
 from landscape.storage import schema
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
 
+MOST_HINTED = 3  # tasks that the hint of an error names
+
 
 class AuditOptions(NamedTuple):
-    """Options of `landscape.audit.audit`; `arguments` are options of the audited function."""
+    """Options of `landscape.audit.audit`; `arguments` are options of the audited function.
+
+    `example` is the path of an npz file.
+    """
 
     kind: str
     task: str | None
@@ -32,6 +37,10 @@ class AuditOptions(NamedTuple):
     outputs: int | None
     arguments: Mapping[str, Any]
     aim: str = "auto"
+    target_range: tuple[float, float] | None = None
+    example: str | None = None
+    call: str = "predictions-targets"
+    result: str | None = None
 
 
 class AuditOutcome(NamedTuple):
@@ -142,11 +151,14 @@ def _timeout_error(name: str, seconds: float, place: Place | None) -> UserError:
 
 def _outcome(name: str, options: AuditOptions, folder: Path) -> AuditOutcome:
     from landscape.audit import audit
+    from landscape.audit.measure import example_arrays
 
     try:
         function, task = _function(name, options, folder)
         settings = options._asdict() | {"task": task, "name": name}
         del settings["arguments"]
+        if options.example is not None:
+            settings["example"] = example_arrays.read(Path(options.example))
         try:
             return AuditOutcome(name, audit(function, **settings), None)
         except UserError as error:
@@ -167,20 +179,28 @@ def _with_fitting_tasks(
 ) -> UserError:
     """Returns the error of a loss with a hint at the other tasks for which it can be audited."""
     from landscape.audit.measure.build_subject import build
-    from landscape.audit.measure.domains import CLASSES
-    from landscape.audit.measure.loss_subject import TASKS
     from landscape.audit.measure.subject import SubjectOptions
+    from landscape.audit.measure.task_examples import EXAMPLES
 
-    if options.kind != "loss":
+    if options.kind != "loss" or options.example is not None:
         return error
-    domain, head, order, form = options.domain, options.head, options.order, options.targets
-    fitting = []
-    for other in TASKS:
-        outputs = options.outputs or CLASSES
-        subject_options = SubjectOptions("loss", other, domain, head, order, form, outputs, "")
+    fitting: list[str] = []
+    for other in EXAMPLES:
+        subject_options = SubjectOptions(
+            task=other,
+            domain=options.domain,
+            head=options.head,
+            order=options.order,
+            form=options.targets,
+            outputs=options.outputs,
+            call=options.call,
+            result=options.result,
+        )
         with contextlib.suppress(Exception, SystemExit):
             build(function, subject_options)
             fitting.append(other)
+        if len(fitting) == MOST_HINTED:
+            break
     if not fitting or task in fitting:
         return error
     hint = f"it can be audited with {' or '.join(f'`--task {other}`' for other in fitting)}"

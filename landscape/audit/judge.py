@@ -7,7 +7,7 @@ cases and list suspect operations in the others; measurement at exactly those op
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from landscape.audit.measure.aims import aim as aim_of
 from landscape.audit.measure.batches import batch_notes
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
-from landscape.audit.measure.domains import CLASSES
 from landscape.audit.measure.halves import HALVES, half_precision
 from landscape.audit.measure.shapes import shapes
 from landscape.audit.measure.subject import Subject, SubjectOptions
@@ -51,22 +50,43 @@ def audit(
     targets: str = "auto",
     aim: str = "auto",
     outputs: int | None = None,
+    target_range: tuple[float, float] | None = None,
+    example: Mapping[str, np.ndarray] | None = None,
+    call: str = "predictions-targets",
+    result: str | None = None,
     name: str | None = None,
     seed: int = 0,
 ) -> Audit:
     """Returns the audit of a function, as it would be trained in float32.
 
-    `loss(predictions, targets)`, or `f(x)` with `kind` "activation" or "function". `task` is
-    regression, binary, multiclass or segmentation (None: guessed from names and shapes); `domain`
-    is the domain of predictions: real, unit, simplex or positive (None: real, unless the function
-    has `from_logits=False`); `head` puts a sigmoid or softmax before the loss; `order` is auto,
-    predictions-first or targets-first; `targets` is auto, onehot, labels, signed or zero_one;
-    `aim` is auto, target, order, distribution, decision or none (`measure.aims`);
-    `outputs` is the number of classes, 4 by default. The same arguments give the same audit.
+    `loss(predictions, targets)`, or `f(x)` with `kind` "activation" or "function". `task` is one of
+    the tasks (None: guessed from names and shapes); `domain` is the domain of predictions: real,
+    unit, simplex, positive, symmetric (-1 to 1), log_simplex or sphere (None: real, unless the
+    function has `from_logits=False`); `head` puts a layer before the loss: sigmoid, softmax,
+    log_softmax, tanh, softplus, exp or normalize; `order` is auto, predictions-first or
+    targets-first; `targets` is auto, onehot, labels, signed or zero_one; `aim` is auto, target,
+    order, distribution, decision or none (`measure.aims`); `outputs` is the number of outputs or
+    classes; `target_range` has the least and the largest target of a regression; `example` has
+    arrays of some examples, by the names of the arguments. `call` is predictions-targets,
+    model-inputs-targets or params-batch; `result` the entry of a returned dictionary that is the
+    loss. The same arguments give the same audit.
     Raises UserError if the function cannot be audited, and names its line at fault.
     """
-    outputs, name = outputs or CLASSES, name or ""
-    options = SubjectOptions(kind, task, domain, head, order, targets, outputs, name, aim)
+    options = SubjectOptions(
+        kind=kind,
+        task=task,
+        domain=domain,
+        head=head,
+        order=order,
+        form=targets,
+        outputs=outputs,
+        name=name or "",
+        aim=aim,
+        target_range=target_range,
+        example=example,
+        call=call,
+        result=result,
+    )
     subject = build(loss, options)
     with np.errstate(all="ignore"):
         return _judge(_survey(subject, seed))
@@ -76,8 +96,9 @@ def _survey(subject: Subject, seed: int) -> Survey:
     domain = subject.domain
     prediction = AbstractValue(range=(domain.low, domain.high), varies=True, convexity=AFFINE)
     target = AbstractValue(range=_target_range(subject), uses_target=subject.task is not None)
-    reading = reader.read(subject.value, [prediction, target])
-    slopes = reader.read(subject.gradient, [prediction, target])
+    fields = [AbstractValue(uses_target=True)] * (len(subject.value.jaxpr.invars) - 2)
+    reading = reader.read(subject.value, [prediction, target, *fields])
+    slopes = reader.read(subject.gradient, [prediction, target, *fields])
     survey = Survey(subject, reading, slopes, seed)
     survey.probe.prepare([*HALVES, "float32"])
     return survey
@@ -88,10 +109,11 @@ def _target_range(subject: Subject) -> tuple[float, float]:
         return -1.0, 1.0
     if subject.form == "labels":
         return 0.0, math.inf
-    if subject.task == "regression" and subject.domain.name != "real":
+    if subject.goal == "numbers" and subject.domain.name != "real":
         return subject.domain.low, subject.domain.high
-    bounded = subject.task in ("binary", "multiclass", "segmentation")
-    return (0.0, 1.0) if bounded else (-math.inf, math.inf)
+    if subject.target_range is not None:
+        return subject.target_range
+    return (0.0, 1.0) if subject.goal in ("sides", "classes") else (-math.inf, math.inf)
 
 
 def _judge(survey: Survey) -> Audit:
@@ -159,7 +181,7 @@ def _aim_notes(survey: Survey) -> list[str]:
 def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
     """Returns a note if predictions may be probabilities that were taken for logits."""
     subject = survey.subject
-    if subject.domain.name != "real" or subject.task in (None, "regression"):
+    if subject.domain.name != "real" or subject.goal not in ("sides", "classes"):
         return []
     if survey.operations() & _SQUASHING or _verdict_of(findings) != "untrainable":
         return []

@@ -73,7 +73,7 @@ def _has_infinite_slope(survey: Survey) -> bool:
     """Whether the value jumps, or its slope grows without bound: at a kink, far away or an edge."""
     if _jumps_or_has_cusps(survey) or any(suprema.grows(slopes) for _, slopes in _far(survey)):
         return True
-    if survey.subject.domain.name not in ("unit", "simplex", "positive"):
+    if survey.subject.domain.name not in ("unit", "simplex", "symmetric", "positive"):
         return False
     edges = suprema.edge_gradients(survey)
     last, before = edges[:, -1], edges[:, -3]
@@ -114,7 +114,7 @@ def _curvature(survey: Survey) -> Property:
 
 def _steepens(survey: Survey) -> bool:
     """Whether the slope grows without bound toward an end of a bounded domain."""
-    if survey.subject.domain.name not in ("unit", "simplex"):
+    if not survey.subject.domain.bounded:
         return False
     edges = suprema.edge_gradients(survey)
     return bool(np.any(np.isfinite(edges[:, -1]) & (edges[:, -1] > POLE * edges[:, 0])))

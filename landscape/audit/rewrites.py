@@ -57,7 +57,7 @@ def _rewritten(
     def changed(predictions: Array, targets: Array) -> Array:
         program = jax.make_jaxpr(loss)(predictions, targets)
         run = _Rewritten(rules, replacements or {})
-        return run.run(program, [predictions, targets], 0)[0][0]
+        return run.run(program, [predictions, *jax.tree.leaves(targets)], 0)[0][0]
 
     return changed
 

@@ -31,10 +31,18 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--domain",
-    type=click.Choice(["real", "unit", "simplex", "positive"]),
+    type=click.Choice(
+        ["real", "unit", "simplex", "positive", "symmetric", "log_simplex", "sphere"]
+    ),
     help="Domain of the predictions. Default: real.",
 )
-@click.option("--head", type=click.Choice(["sigmoid", "softmax"]), help="Layer before the loss.")
+@click.option(
+    "--head",
+    type=click.Choice(
+        ["sigmoid", "softmax", "log_softmax", "tanh", "softplus", "exp", "normalize"]
+    ),
+    help="Layer before the loss.",
+)
 @click.option(
     "--order",
     type=click.Choice(["auto", "predictions-first", "targets-first"]),
@@ -56,7 +64,37 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the loss leads predictions to.",
 )
-@click.option("--classes", type=click.IntRange(2, 1000), help="Number of classes. Default: 4.")
+@click.option(
+    "--outputs",
+    "--classes",
+    type=click.IntRange(1, 1000),
+    help="Number of outputs per example, or of classes. Default: 4 if there are several.",
+)
+@click.option(
+    "--target-range",
+    "target_range",
+    metavar="LOW:HIGH",
+    callback=lambda context, parameter, text: _interval(text),
+    help="Least and largest target of a regression.",
+)
+@click.option(
+    "--example",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An npz file with arrays of some examples, named like the arguments of the loss.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A config: audit on a batch of its dataset, and predictions of its untrained model.",
+)
+@click.option(
+    "--call",
+    type=click.Choice(["predictions-targets", "model-inputs-targets", "params-batch"]),
+    default="predictions-targets",
+    show_default=True,
+    help="Arguments of the loss.",
+)
+@click.option("--result", metavar="KEY", help="Entry of a returned dictionary that is the loss.")
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the loss."
 )
@@ -101,7 +139,12 @@ def audit(
     order: str,
     targets: str,
     aim: str,
-    classes: int | None,
+    outputs: int | None,
+    target_range: tuple[float, float] | None,
+    example: Path | None,
+    data: Path | None,
+    call: str,
+    result: str | None,
     options: tuple[str, ...],
     form: str,
     as_json: bool,
@@ -124,8 +167,23 @@ def audit(
     if figure is not None:
         _check_figure(figure)
     loss_options = config.options(options)
+    example_file = None if example is None else str(example.absolute())
+    if data is not None:
+        task, example_file = _examples_of(data, task, example)
     audit_options = by_name.AuditOptions(
-        kind, task, domain, head, order, targets, classes, loss_options, aim
+        kind=kind,
+        task=task,
+        domain=domain,
+        head=head,
+        order=order,
+        targets=targets,
+        outputs=outputs,
+        arguments=loss_options,
+        aim=aim,
+        target_range=target_range,
+        example=example_file,
+        call=call,
+        result=result,
     )
     form = "json" if as_json else form
     selection = _selected(losses, kind, loss_options)
@@ -184,6 +242,40 @@ def _selected(losses: Sequence[str], kind: str, options: Collection[str]) -> _Se
             selection.names.extend(functions.names)
             selection.skipped.extend(functions.skipped)
     return selection
+
+
+def _interval(text: str | None) -> tuple[float, float] | None:
+    """Returns the ends of LOW:HIGH. Raises BadParameter unless LOW is the smaller number."""
+    if text is None:
+        return None
+    low, _, high = text.partition(":")
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = (0.0, 0.0)
+    if not ends[0] < ends[1]:
+        raise click.BadParameter(f"expected LOW:HIGH, such as 0:100, found {text!r}")
+    return ends
+
+
+def _examples_of(config: Path, task: str | None, example: Path | None) -> tuple[str, str]:
+    """Returns the task of an experiment and a file with a batch of it, deleted at the end."""
+    import atexit
+    import tempfile
+
+    import numpy as np
+
+    from landscape import config as configs
+    from landscape.run.audited_batch import audited_batch
+
+    if example is not None:
+        raise UserError("--data and --example both state the examples", hint="leave out one")
+    batch = audited_batch(configs.load(config).runs()[0])
+    folder = tempfile.TemporaryDirectory(prefix="landscape-")
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "example.npz"
+    np.savez(file, **batch.arrays)
+    return task or batch.task, str(file)
 
 
 def _check_time_limit(seconds: float) -> None:

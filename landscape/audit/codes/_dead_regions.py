@@ -8,7 +8,7 @@ import numpy as np
 from landscape.audit.codes._cuts import cut_place
 from landscape.audit.codes._numbers import interval, quote
 from landscape.audit.measure.crossings import CODES, Crossing
-from landscape.audit.measure.domains import Target, has_equal_rows
+from landscape.audit.measure.domains import Target, is_degenerate
 from landscape.audit.measure.survey import Sample, Survey, norms, once
 from landscape.audit.measure.switching import crossings, lowest_values
 from landscape.storage.audit_records import Where
@@ -78,7 +78,7 @@ def _ends_slope(crossing: Crossing) -> bool:
 
 
 def _region_of(survey: Survey, target: Target) -> DeadRegion | None:
-    if survey.subject.rows > 1 and has_equal_rows(target):
+    if target.ignored or (survey.subject.rows > 1 and is_degenerate(target)):
         return None  # a batch of equal targets leaves a ranking nothing to rank
     samples = [sample for sample in survey.samples if sample.target.name == target.name]
     constant = _is_constant(samples)

@@ -44,7 +44,7 @@ class Fading:
 @once
 def fading(survey: Survey) -> list[Fading]:
     """Returns every wrong side of a path on which the gradient fades."""
-    two_sided = survey.subject.task == "regression" or survey.subject.kind != "loss"
+    two_sided = survey.subject.goal == "numbers" or survey.subject.kind != "loss"
     signs = (1, -1) if two_sided and not _is_bounded(survey) else (1,)
     sides = [_fading(survey, path, sign) for path in survey.judged_paths for sign in signs]
     sides += [_fading(survey, path, 1) for path in sure_paths(survey)]
@@ -81,7 +81,7 @@ def _fading(survey: Survey, path: Path, sign: int) -> Fading | None:
 
 
 def _is_bounded(survey: Survey) -> bool:
-    return survey.subject.domain.name in ("unit", "simplex")
+    return survey.subject.domain.bounded
 
 
 def _largest(survey: Survey, path: Path, slopes: Array) -> float:

@@ -73,7 +73,7 @@ class Minimizers(NamedTuple):
 def regression_minimizers(survey: Survey) -> Minimizers:
     """Returns the lowest point of each path of a regression loss whose target is one number."""
     paths = [path for path in survey.judged_paths if np.ptp(path.target.value) == 0]
-    if survey.subject.task != "regression":
+    if survey.subject.goal != "numbers":
         paths = []
     lowest = [low for low in map(_lowest, paths) if np.isfinite(low.value_at_target)]
     pairs = sorted((low.target, low.minimizer) for low in lowest)

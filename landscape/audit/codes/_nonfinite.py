@@ -19,7 +19,7 @@ from landscape.audit.codes._origins import (
     weight_is_infinite,
 )
 from landscape.audit.measure import domains
-from landscape.audit.measure.domains import FAR, Target, has_equal_rows
+from landscape.audit.measure.domains import FAR, Target, is_degenerate
 from landscape.audit.measure.survey import Path, Survey, once
 from landscape.audit.measure.switching import special_points
 from landscape.storage.audit_records import Severity, Where
@@ -56,7 +56,7 @@ def non_finite_gradient(survey: Survey) -> NonFiniteResult | None:
 def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
     failures = [f for target in survey.subject.targets for f in _failures(survey, target, part)]
     if survey.subject.rows > 1:  # a failure for any other batch is worse than one for equal targets
-        failures = [f for f in failures if not has_equal_rows(f.target)] or failures
+        failures = [f for f in failures if not is_degenerate(f.target)] or failures
     if not failures:
         return None
     common = [failure for failure in failures if failure.share > COMMON]
@@ -107,7 +107,7 @@ def _origin(survey: Survey, part: Part, failure: "_Failure") -> Origin | None:
 
 def _is_degenerate(survey: Survey, targets: Iterable[Target]) -> bool:
     """Whether a loss that mixes a batch fails for batches of equal targets only."""
-    return survey.subject.rows > 1 and all(map(has_equal_rows, targets))
+    return survey.subject.rows > 1 and all(map(is_degenerate, targets))
 
 
 def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:
@@ -115,7 +115,7 @@ def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:
 
     Numbers are hardly ever all equal. A class that the batch lacks may get an infinite weight.
     """
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         return "note"
     return "error" if weight_is_infinite(survey, failure.point, failure.target) else "warning"
 
@@ -188,7 +188,7 @@ def _bad(values: Array, slopes: Array, part: Part) -> tuple[Array, Array]:
 def _nearest_failure(
     survey: Survey, part: Part, results: _Float32Results, failing: Array, share: float
 ) -> _Failure:
-    center = results.target.value if survey.subject.task == "regression" else 0.0
+    center = results.target.center if survey.subject.goal == "numbers" else 0.0
     distance = np.abs(results.points - center).reshape(len(results.points), -1).max(1)
     i = int(np.flatnonzero(failing)[np.argmin(distance[failing])])
     point = results.points[i]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
@@ -68,7 +69,7 @@ def _first(
         return [jnp.stack([jnp.int32(number), jnp.asarray(passes, jnp.int32)])]
 
     def observations(x: Any, t: Any) -> list:
-        return interpreter.evaluate(program, [x, t], observe, wide=False)[1]
+        return interpreter.evaluate(program, [x, *jax.tree.leaves(t)], observe, wide=False)[1]
 
     try:
         observed = jit_once(observations)(point.astype(dtype), target.cast(dtype))
@@ -93,7 +94,9 @@ def weight_is_infinite(survey: Survey, point: np.ndarray, target: Target) -> boo
         return [jnp.any(jnp.isinf(outputs[0]))] if eqn.primitive.name == "div" else []
 
     def observations(x: Any, t: Any) -> list:
-        return interpreter.evaluate(survey.subject.value, [x, t], observe, wide=False)[1]
+        return interpreter.evaluate(
+            survey.subject.value, [x, *jax.tree.leaves(t)], observe, wide=False
+        )[1]
 
     observed = jit_once(observations)(point.astype(np.float32), target.cast(np.float32))
     return any(bool(np.any(infinite)) for infinite in observed)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit.codes._batches import random_batch
+from landscape.audit.codes._batches import random_batch, values_of
 from landscape.audit.measure.survey import Survey
 from landscape.numerics.compiling import jit_once
 
@@ -39,11 +39,11 @@ def collapse(survey: Survey) -> Collapse | None:
     predictions, targets = random_batch(survey)
 
     def mean(p: Any) -> Any:
-        return jnp.mean(subject.batched(p, jnp.asarray(targets)))
+        return jnp.mean(subject.batched(p, targets))
 
-    right = _right_predictions(survey, predictions, targets)
+    right = _right_predictions(survey, predictions, values_of(targets))
     equal = np.broadcast_to(right.mean(1, keepdims=True), right.shape)
-    if subject.task == "regression":
+    if subject.goal == "numbers":
         levels = np.linspace(right.min(), right.max(), 201)
         equal = np.broadcast_to(
             levels.reshape(-1, *(1,) * (right.ndim - 1)), (201, *right.shape[1:])
@@ -63,14 +63,17 @@ def collapse(survey: Survey) -> Collapse | None:
 
 def _right_predictions(survey: Survey, predictions: Array, targets: Array) -> Array:
     """Returns right predictions, `(n, ROWS, ...)`: the targets, or logits of several sizes."""
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         return np.asarray(targets, float).reshape(1, *predictions.shape)
-    if survey.subject.task == "multiclass":
-        labels = targets if targets.ndim == 1 else targets.argmax(-1)
+    if survey.subject.goal == "classes":
+        is_labels = targets.ndim < predictions.ndim
+        labels = targets if is_labels else targets.argmax(-1)
         signs = 2 * np.eye(predictions.shape[-1])[labels] - 1
     else:
         signs = np.where(targets > 0, 1.0, -1.0)
     scales = np.array(SCALES).reshape(-1, *(1,) * signs.ndim)
+    if survey.subject.domain.name == "symmetric":
+        return 0.98 * signs * scales / max(SCALES)
     if survey.subject.domain.name != "real":
         return 0.5 + 0.49 * signs * scales / max(SCALES)
     return signs * scales

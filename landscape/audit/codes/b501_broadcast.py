@@ -37,9 +37,10 @@ from typing import Any, NamedTuple
 
 import jax
 
-from landscape.audit.codes._batches import ROWS, random_batch
+from landscape.audit.codes._batches import ROWS, random_batch, values_of
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.codes._pairings import collapse
+from landscape.audit.measure.subject import Subject
 from landscape.audit.measure.survey import Survey
 from landscape.audit.static.equations import equations
 from landscape.audit.static.interpreter import Interpreter
@@ -53,7 +54,8 @@ COMBINING = ("add", "sub", "mul", "div", "max", "min", "eq", "ne", "lt", "le", "
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first such combination in the traced program."""
-    if survey.subject.kind != "loss":
+    subject = survey.subject
+    if subject.kind != "loss" or (subject.goal in ("free", "order") and not _has_heads(subject)):
         return []
     predictions, targets = random_batch(survey)
     try:
@@ -62,13 +64,14 @@ def find(survey: Survey) -> list[Finding]:
         return []
     returned = program.jaxpr.outvars[0].aval.shape
     flow = _Flow(program, survey.source_file)
-    flow.run(program, [_Dependence(PREDICTIONS), _Dependence(TARGETS)], 0)
+    fields = [_Dependence()] * (len(program.jaxpr.invars) - 2)
+    flow.run(program, [_Dependence(PREDICTIONS), _Dependence(TARGETS), *fields], 0)
     shape = returned if returned.count(ROWS) > 1 else flow.meeting_shape
     if shape is None:
         return []
     is_returned = returned.count(ROWS) > 1
-    collapsed = collapse(survey)
-    if collapsed is None and not is_returned:
+    collapsed = None if _has_heads(subject) else collapse(survey)
+    if collapsed is None and not is_returned and not _has_heads(subject):
         return []
     effect = "every example is compared with the targets of all others"
     if collapsed is not None:
@@ -81,13 +84,13 @@ def find(survey: Survey) -> list[Finding]:
             code="B501",
             severity="error",
             message=(
-                f"predictions {predictions.shape} and targets {targets.shape} are combined in an "
-                f"array of shape {tuple(shape)}: {effect}"
+                f"predictions {predictions.shape} and targets {values_of(targets).shape} are "
+                f"combined in an array of shape {tuple(shape)}: {effect}"
             ),
             where=flow.meeting or flow.square or survey.definition,
             evidence={
                 "predictions": list(predictions.shape),
-                "targets": list(targets.shape),
+                "targets": list(values_of(targets).shape),
                 "result": list(shape),
                 "returned": list(returned),
                 "equal": None if collapsed is None else quote(collapsed.prediction),
@@ -95,6 +98,11 @@ def find(survey: Survey) -> list[Finding]:
             suggestion="give both the same shape before: reshape, or drop the [:, None]",
         )
     ]
+
+
+def _has_heads(subject: Subject) -> bool:
+    """Whether each example predicts a distribution of its own target, so that none meets others."""
+    return subject.task == "distribution"
 
 
 class _Dependence(NamedTuple):

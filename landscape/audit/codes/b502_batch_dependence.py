@@ -34,6 +34,7 @@ Treat every example alike; take a mean.
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -62,8 +63,9 @@ def _loss(survey: Survey) -> list[Finding]:
     function = survey.subject.batched
 
     def variants(p: Any, t: Any) -> tuple:
-        doubled = [jnp.concatenate([array, array]) for array in (p, t)]
-        return function(p, t), function(p[PERMUTATION], t[PERMUTATION]), function(*doubled)
+        permuted = jax.tree.map(lambda array: array[PERMUTATION], (p, t))
+        doubled = jax.tree.map(lambda array: jnp.concatenate([array, array]), (p, t))
+        return function(p, t), function(*permuted), function(*doubled)
 
     try:
         results = [np.asarray(v, np.float64) for v in jit_once(variants)(predictions, targets)]

@@ -111,7 +111,7 @@ def _judge(survey: Survey, worst: DeadRegion, targets: Sequence[str]) -> tuple[s
             "compute from logits without clipping: optax.sigmoid_binary_cross_entropy(logits, "
             "targets)"
         )
-    nearly_all = worst.of_mispredicted > NEARLY_ALL and survey.subject.task != "regression"
+    nearly_all = worst.of_mispredicted > NEARLY_ALL and survey.subject.goal != "numbers"
     return message, "error" if nearly_all and _dead_at_start(survey) else "warning", suggestion
 
 

@@ -52,9 +52,10 @@ DISTANCES = (0.03, 0.3)
 
 def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding."""
-    if not _minima.judges_single_targets(survey) or learns_nothing(survey):
+    is_order = survey.subject.goal == "order"
+    if not (is_order or _minima.judges_single_targets(survey)) or learns_nothing(survey):
         return []
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         finding = _regression(survey) or _lower_nearby(survey)
         return [] if finding is None else [finding]
     findings = (_wrong_side(survey, path) for path in survey.judged_paths)
@@ -63,7 +64,7 @@ def find(survey: Survey) -> list[Finding]:
 
 def _wrong_side(survey: Survey, path: Path) -> Finding | None:
     """Returns a finding if a classification loss is lower for wrong predictions than for right."""
-    middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
+    middle = 0.5 if survey.subject.domain.bounded else 0.0
     inside = np.isfinite(path.value) & (np.abs(path.steps) <= EXTREME)
     wrong, right = inside & (path.steps > middle), inside & (path.steps < middle)
     if not wrong.any() or not right.any():

@@ -107,11 +107,11 @@ def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Findin
 def _approaches(survey: Survey) -> Iterator[_Approach]:
     """Yields the approaches along paths, then those from random predictions."""
     linked = _minima.regression_minimizers(survey).linked
-    middle = 0.5 if survey.subject.domain.name in ("unit", "simplex") else 0.0
+    middle = 0.5 if survey.subject.domain.bounded else 0.0
     for path in survey.judged_paths:
         for width in WIDTHS:
             near = (np.abs(path.steps) <= width) & np.isfinite(path.value)
-            if survey.subject.task == "regression":
+            if survey.subject.goal == "numbers":
                 for side in (path.steps >= 0, path.steps <= 0):
                     order = _descending(np.abs(path.steps), near & side)
                     yield _along_path(path, order, order if linked else order[:0])
@@ -142,7 +142,7 @@ def _random_approaches(survey: Survey) -> Iterator[_Approach]:
     subject = survey.subject
     if subject.size == 1 or subject.domain.name == "simplex":
         return
-    regression = subject.task == "regression"
+    regression = subject.goal == "numbers"
     judged = {path.target.name for path in survey.judged_paths}
     for sample in survey.plausible:
         if sample.target.name not in judged:
@@ -160,13 +160,13 @@ def _random_approaches(survey: Survey) -> Iterator[_Approach]:
 def _goal(survey: Survey, target: Target) -> Array:
     """Returns the right prediction, or the step of 40 logits to the right side."""
     subject = survey.subject
-    if subject.task == "regression":
+    if subject.goal == "numbers":
         return np.broadcast_to(target.value, subject.shape)
     away = np.broadcast_to(target.away, subject.shape)
-    if subject.domain.name == "unit":
-        return (away < 0).astype(float)
+    if subject.domain.bounded:
+        return np.where(away < 0, subject.domain.high, subject.domain.low)
     toward = -RIGHT_LOGIT * away
-    return np.maximum(toward, 0.0) if subject.task == "multiclass" else toward
+    return np.maximum(toward, 0.0) if subject.goal == "classes" else toward
 
 
 def _rise(value: Array, rounding: float) -> tuple[int, int] | None:

@@ -51,7 +51,7 @@ def find(survey: Survey) -> list[Finding]:
         how = "proved" if targets_proved_ignored(survey) else "measured"
         effect = "the gradient is the same for every target"
         return [_finding(survey, effect, how, [target.name for target in subject.targets])]
-    if targets_ignored(survey) or subject.rows > 1 or subject.task != "multiclass":
+    if targets_ignored(survey) or subject.rows > 1 or subject.goal != "classes":
         return []
     for first, second in combinations(survey.plausible, 2):
         if same_gradients(survey, first, second):

@@ -18,6 +18,7 @@ SAME = 1e-9  # relative difference of values that are rounded differently
 SHIFT = 0.75  # added to all predictions
 POINTS = 64
 RIGHT_LOGIT = 4.0
+_USUAL = {"numbers": "target", "sides": "decision", "classes": "decision"}
 
 
 class Aim(NamedTuple):
@@ -38,14 +39,16 @@ def aim(survey: Survey) -> Aim:
     subject = survey.subject
     if subject.aim != "auto":
         return Aim(subject.aim, "as requested")
-    usual = Aim("target" if subject.task == "regression" else "decision", f"a {subject.task} loss")
     if subject.kind != "loss":
         return Aim("none", f"a {subject.kind}")
+    usual = Aim(subject.usual_aim or _USUAL.get(subject.goal, "none"), f"a {subject.task} loss")
+    if subject.usual_aim is not None:
+        return usual
     if subject.domain.name != "real" or survey.gradient_is_zero:
         return usual
     if subject.rows > 1:
         return _of_batch(survey) or usual
-    if subject.task == "multiclass" and _codes_thresholds(survey):
+    if subject.goal == "classes" and len(subject.shape) == 2 and _codes_thresholds(survey):
         return Aim("order", "a label makes the outputs below it positive, as thresholds do")
     return usual
 
@@ -53,7 +56,7 @@ def aim(survey: Survey) -> Aim:
 def _of_batch(survey: Survey) -> Aim | None:
     """Returns the aim of a loss that mixes the examples of a batch, if the values show one."""
     subject = survey.subject
-    if subject.task == "multiclass":
+    if subject.goal == "classes":
         if _is_relabeled_alike(survey):
             return Aim("none", "only the equality of labels matters, as for embeddings")
         return None
@@ -76,7 +79,7 @@ def _of_batch(survey: Survey) -> Aim | None:
 def _prefers_targets(survey: Survey, target: Target) -> bool:
     """Whether right predictions cost no more than equal ones, to which a broadcast would lead."""
     right = -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         right = np.broadcast_to(target.value, right.shape).astype(float)
     both = np.stack([right, np.full_like(right, right.mean())])
     at_right, at_equal = survey.probe.values(both, target)

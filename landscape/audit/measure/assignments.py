@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.audit.measure.aims import aim
-from landscape.audit.measure.domains import Target, of_labels
+from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Survey, norms, once
+from landscape.audit.measure.task_targets import of_labels
 
 Array = np.ndarray
 STARTS, ROUNDS = 16, 60
@@ -36,19 +37,21 @@ def other_assignment(survey: Survey) -> Assignment | None:
     subject = survey.subject
     if subject.kind != "loss" or subject.size == 1 or subject.domain.name != "real":
         return None
-    if subject.rows == 1 and subject.task != "regression":
+    if subject.rows == 1 and subject.goal != "numbers":
         return None
     if aim(survey).name not in ("target", "decision", "distribution") or survey.gradient_is_zero:
         return None
     target = subject.targets[0]
-    if subject.task == "multiclass":  # a batch that lacks a class may leave others undecided
-        rows, classes = subject.shape
-        target = of_labels("all classes", np.arange(rows) % classes, subject.form, classes)
+    if subject.goal == "classes":  # a batch that lacks a class may leave others undecided
+        *places, classes = subject.shape
+        labels = np.arange(np.prod(places)).reshape(places) % classes
+        every = of_labels("all classes", labels, subject.form, classes)
+        target = target._replace(name=every.name, value=every.value, away=every.away)
     right = _right(survey, target)
     value = float(survey.probe.values(right[None], target)[0])
     lowest = value + NEAR * survey.scale.levels[0]
     points, values = _descend(survey, target, lowest)
-    deepest = value - BELOW[subject.task != "regression"] * survey.scale.levels[0]
+    deepest = value - BELOW[subject.goal != "numbers"] * survey.scale.levels[0]
     alike = np.isfinite(values) & (values <= lowest) & (values >= deepest)
     for i in np.flatnonzero(alike):
         if _is_other(survey, points[i], right, target):
@@ -57,7 +60,7 @@ def other_assignment(survey: Survey) -> Assignment | None:
 
 
 def _right(survey: Survey, target: Target) -> Array:
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         return np.broadcast_to(target.value, survey.subject.shape).astype(float)
     return -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
 
@@ -68,7 +71,7 @@ def _descend(survey: Survey, target: Target, lowest: float) -> tuple[Array, Arra
     Each round takes the best of several steps along the gradient; points at the bound stay.
     """
     points = survey.plausible[0].points[:STARTS] / 3
-    if survey.subject.task == "multiclass":  # half start at right predictions with shifted classes
+    if survey.subject.goal == "classes":  # half start at right predictions with shifted classes
         rng = np.random.default_rng([survey.seed, 405])
         half, classes = STARTS // 2, points.shape[-1]
         shifts = 2 * RIGHT_LOGIT * rng.normal(size=(half, 1, classes))
@@ -95,10 +98,10 @@ def _descend(survey: Survey, target: Target, lowest: float) -> tuple[Array, Arra
 
 def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> bool:
     """Whether predictions are another assignment: for a distribution, of any order."""
-    task = survey.subject.task
-    if task == "multiclass":
+    goal = survey.subject.goal
+    if goal == "classes":
         return bool(np.any(point.argmax(-1) != right.argmax(-1)))
-    if task != "regression":
+    if goal != "numbers":
         return bool(np.any((point > 0) != (right > 0)))
     gradients = survey.plausible[0].derivatives.gradient
     point = np.where(np.any(gradients != 0, axis=0), point, right)  # a mask may leave some out

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.audit.measure.domains import Target, has_equal_rows
+from landscape.audit.measure.domains import Target, is_degenerate
 from landscape.audit.measure.survey import Survey, norms, once
 
 BATCH = 32  # the size of the batches whose share is stated
@@ -26,7 +26,7 @@ def degenerate_batches(survey: Survey) -> list[DegenerateBatch]:
     if subject.kind != "loss" or subject.rows == 1:
         return []
     batches = []
-    for target in filter(has_equal_rows, subject.targets):
+    for target in filter(is_degenerate, subject.targets):
         points = survey.plausible[0].points
         value, gradient = survey.probe.native(points, target, np.float32)
         slopes = norms(gradient)
@@ -56,7 +56,7 @@ def batch_notes(survey: Survey) -> list[str]:
 
 
 def _note(survey: Survey, names: str, effect: str) -> str:
-    if survey.subject.task == "regression":
+    if survey.subject.goal == "numbers":
         return f"a batch of equal targets gives {effect}"
     rare = " and ".join(
         f"{(1 - share) ** BATCH:.0%} where {share:.0%} of the examples are of the other class"

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit.measure import domains
-from landscape.audit.measure.loss_subject import HEADS, loss_subject
+from landscape.audit.measure.heads import HEADS
+from landscape.audit.measure.loss_subject import loss_subject
 from landscape.audit.measure.one_example import with_hint
 from landscape.audit.measure.signature import check_choice, check_real, count_inputs
 from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOptions, checked
@@ -130,7 +131,7 @@ def _function_subject(function: Callable, options: SubjectOptions) -> Subject:
             kind=kind,
             domain=domains.domain(domain, stacked, centered=False),
             shape=stacked,
-            targets=domains.targets(None, "auto", stacked, domain),
+            targets=[domains.Target("", np.zeros(()), np.ones(stacked))],
             row=row,
             batched=batched,
             function=function,

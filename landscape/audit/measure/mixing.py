@@ -20,8 +20,8 @@ TOLERANCE = 1e-4  # of the mixed difference, relative to the values
 
 def mixes_examples(
     program: jex.ClosedJaxpr,
-    batched: Callable[[Array, Array], Array],
-    draw: Callable[[int], tuple[Array, Array]],
+    batched: Callable[[Array, Any], Array],
+    draw: Callable[[int], tuple[Array, Any]],
 ) -> bool:
     """Whether the mean of a loss over a batch is no sum of terms of one example each.
 
@@ -43,21 +43,25 @@ def mixes_examples(
         return True
 
 
-def _interact(batched: Callable[[Array, Array], Array], predictions: Array, targets: Array) -> bool:
+def _interact(batched: Callable[[Array, Any], Array], predictions: Array, targets: Any) -> bool:
     """Whether the effect of changing one example depends on another example.
 
     For a sum of terms of one example each, the mixed difference f(a, b) - f(a', b) - f(a, b') +
     f(a', b') vanishes.
     """
-    first, second = _pairs(predictions, wide=True), _pairs(targets, wide=False)
-    if targets.dtype.kind == "f":  # numbers that a mask may look for
-        second[1][::3] = 0
-    p, t = (_crossed(*pair) for pair in (first, second))
+    first = _pairs(predictions, wide=True)
+    flat, structure = jax.tree.flatten(targets)
+    halves = zip(*(_pairs(array, wide=False) for array in flat), strict=True)
+    second = [jax.tree.unflatten(structure, half) for half in halves]
+    values = jax.tree.leaves(second[1])[0]
+    if values.dtype.kind == "f":  # numbers that a mask may look for
+        values[::3] = 0
+    p, t = _crossed(*first), jax.tree.map(_crossed, *second)
     mean = jit_once(jax.vmap(jax.vmap(lambda p, t: jnp.mean(batched(p, t)))))
-    values = np.asarray(mean(p, t), np.float64)  # (4, DRAWS)
+    costs = np.asarray(mean(p, t), np.float64)  # (4, DRAWS)
     with np.errstate(invalid="ignore"):
-        difference = values[0] - values[1] - values[2] + values[3]
-        level = np.abs(values).sum(0)
+        difference = costs[0] - costs[1] - costs[2] + costs[3]
+        level = np.abs(costs).sum(0)
     finite = np.isfinite(difference)
     if not finite.any():
         return True

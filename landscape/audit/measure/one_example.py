@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
-from landscape.audit.measure.domains import batch
 from landscape.audit.measure.subject import SubjectOptions
+from landscape.audit.measure.task_examples import EXAMPLES
+from landscape.audit.measure.task_targets import Layout
 from landscape.errors import UserError
 
 ROWS = 3  # not the number of classes
@@ -27,9 +29,13 @@ def with_hint(error: UserError, function: Callable, options: SubjectOptions) -> 
     """Returns the error of a batch, with a hint if the function accepts a single example."""
     if error.hint is not None or options.kind != "loss":
         return error
+    rng = np.random.default_rng(11)
     for task in [options.task] if options.task in TASKS else TASKS:
-        for form in ("onehot", "labels") if task == "multiclass" else (options.form,):
-            predictions, targets = batch(task, form, "unit", ROWS, options.outputs)
+        for examples in EXAMPLES[task]:
+            shape = (ROWS, *examples.shape(options.outputs or examples.outputs))
+            form = options.form if examples.form == "auto" else examples.form
+            targets = examples.random(rng, Layout(shape, form, "unit")).cast(np.float32)
+            predictions = rng.uniform(size=shape).astype(np.float32)
             for arguments in ((predictions, targets), (targets, predictions)):
                 if accepts_one_example(function, *arguments):
                     return UserError(error.message, place=error.place, hint=WRAP)

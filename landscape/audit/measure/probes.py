@@ -74,7 +74,9 @@ class Probe:
         """The position in `sites` of the site of each state."""
 
         def states(x: Any, t: Any) -> list:
-            return interpreter.evaluate(self.subject.value, [x, t], self._observe)[1]
+            return interpreter.evaluate(
+                self.subject.value, [x, *jax.tree.leaves(t)], self._observe
+            )[1]
 
         with jax.enable_x64(True):
             x = jax.ShapeDtypeStruct(self.subject.shape, jnp.float64)
@@ -88,7 +90,9 @@ class Probe:
     @cached_property
     def _scanner(self) -> Callable:
         def scan(x: Any, t: Any) -> tuple:
-            outputs, seen = interpreter.evaluate(self.subject.value, [x, t], self._observe)
+            outputs, seen = interpreter.evaluate(
+                self.subject.value, [x, *jax.tree.leaves(t)], self._observe
+            )
             flat = [jnp.ravel(s).astype(jnp.float64) for s in seen]
             states = jnp.concatenate(flat) if flat else jnp.zeros(0)
             return outputs[0], jnp.where(jnp.isnan(states), _NOT_A_NUMBER, states)
@@ -113,7 +117,9 @@ class Probe:
         """Returns a function of x, direction and target to all derivatives up to an order."""
 
         def first(x: Any, d: Any, t: Any, s: Any) -> tuple:
-            value, gradient = interpreter.evaluate(self.subject.gradient, [x + s * d, t])[0]
+            value, gradient = interpreter.evaluate(
+                self.subject.gradient, [x + s * d, *jax.tree.leaves(t)]
+            )[0]
             return (jnp.vdot(gradient, d),), (value, gradient)
 
         def raised(lower: Callable) -> Callable:
@@ -157,7 +163,7 @@ class Probe:
             program = jax.make_jaxpr(both)(x, t)
         else:
             return both(x, t)
-        return tuple(interpreter.evaluate(program, [x, t], wide=False)[0])
+        return tuple(interpreter.evaluate(program, [x, *jax.tree.leaves(t)], wide=False)[0])
 
     def _native(self, dtype: Any) -> Callable:
         self.prepare([dtype])

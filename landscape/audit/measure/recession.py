@@ -51,7 +51,7 @@ def unbounded_falls(survey: Survey) -> list[Fall]:
     which descent on the slope far away leads.
     """
     subject = survey.subject
-    if subject.kind != "loss" or subject.domain.name in ("unit", "simplex"):
+    if subject.kind != "loss" or subject.domain.bounded:
         return []
     falls = [
         _steepest_fall(survey, path, number < TRIED_TARGETS)
@@ -83,7 +83,7 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
         return None
     direction = directions[i]
     moved = np.abs(direction) >= MOVED * np.abs(direction).max()
-    regression = survey.subject.task == "regression"
+    regression = survey.subject.goal == "numbers"
     return Fall(
         target=target,
         points=points[:, i],
@@ -122,8 +122,12 @@ def _is_rounding(survey: Survey, directions: Array, drops: Array) -> Array:
 
 def _is_wrong(survey: Survey, point: Array, target: Target) -> bool:
     """Whether a far prediction is wrong for any example; equal predictions are not."""
+    if survey.subject.goal == "free":
+        return True
     right = np.broadcast_to(target.away, point.shape) < 0
-    if survey.subject.task == "multiclass":
+    if survey.subject.goal == "order":
+        return bool(np.sum(point * target.away) > 0)
+    if survey.subject.goal == "classes":
         best_right = np.where(right, point, -np.inf).max(-1)
         best_wrong = np.where(right, -np.inf, point).max(-1)
         return bool(np.any(best_wrong > best_right + MOVED * np.abs(point).max()))

@@ -10,10 +10,16 @@ import jax
 import jax.numpy as jnp
 
 from landscape.errors import UserError, nearest
-from landscape.numerics.loss_arguments import POSITIONAL, loss_arguments, name_of, parameters_of
+from landscape.numerics.loss_arguments import POSITIONAL, name_of, parameters_of
 from landscape.numerics.user_calls import definition
 
+FIELDS = ("weights", "mask", "groups", "events")  # arrays that a loss takes by name
+_TASK_FIELDS = {"events": "survival", "groups": "ranking"}
 _TASK_WORDS = {
+    "boxes": ("giou", "ciou", "diou", "bbox", "boxes"),
+    "embedding": ("triplet", "info_nce", "infonce", "nt_xent", "ntxent", "embedding"),
+    "ordinal": ("ordinal", "coral"),
+    "multilabel": ("multilabel", "multi_label"),
     "segmentation": ("dice", "jaccard", "tversky", "lovasz", "iou", "segment"),
     "multiclass": ("categorical", "multiclass", "softmax", "sparsemax"),
     "binary": ("binary", "sigmoid"),
@@ -29,6 +35,19 @@ def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
 def _parameters(function: Callable) -> list[inspect.Parameter]:
     """Returns the parameters of a function; none if its signature is unknown."""
     return list((parameters_of(function) or {}).values())
+
+
+def further_arguments(function: Callable, skipped: int = 2) -> dict[str, bool]:
+    """Returns the names of arguments after the first ones, and whether each is required."""
+    parameters = _parameters(function)
+    positional = [p for p in parameters if p.kind in POSITIONAL]
+    further = positional[skipped:] + [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return {p.name: p.default is p.empty for p in further}
+
+
+def argument_names(function: Callable) -> list[str]:
+    """Returns the names of the positional arguments; empty if the signature is unknown."""
+    return [p.name for p in _parameters(function) if p.kind in POSITIONAL]
 
 
 def _refuse_required(function: Callable, parameters: list[inspect.Parameter]) -> None:
@@ -47,10 +66,13 @@ def infer_task(function: Callable, batched: Callable) -> tuple[str, str]:
     `batched` is the function with its predictions first.
     """
     name = name_of(function).lower()
-    arguments = {n.lower() for n in loss_arguments(function).names}
+    arguments = {n.lower() for n in argument_names(function)[:2]}
     for task, words in _TASK_WORDS.items():
         if any(word in name for word in words):
             return task, "its name says so"
+    for field in further_arguments(function):
+        if field in _TASK_FIELDS:
+            return _TASK_FIELDS[field], f"it takes {field}"
     if arguments & {"mask", "masks"}:
         return "segmentation", "an argument is named mask"
     logits = sorted(arguments & {"logits", "logit", "scores", "log_probs"})
@@ -111,7 +133,8 @@ def check_real(out: Any, label: str, function: Callable) -> None:
 def check_loss_shape(out: Any, shape: tuple[int, ...], label: str, function: Callable) -> None:
     """Raises UserError unless a loss returns a scalar, or values per example or prediction."""
     rows = shape[:1]
-    if out.shape not in {(), rows, shape, rows * 2, (*rows, 1), (1, *rows), shape[:-1]}:
+    parts = {shape[:end] for end in range(len(shape) + 1)}
+    if out.shape not in parts | {rows * 2, (*rows, 1), (1, *rows)}:
         raise UserError(
             f"{label} returns shape {out.shape} for predictions of shape {shape}",
             place=definition(function),

@@ -47,7 +47,9 @@ def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
         def observe(position: int, eqn: Any, inputs: list, outputs: list) -> list:
             return [_DISTANCES[eqn.primitive.name](inputs)] if position == number else []
 
-        (distances,) = interpreter.evaluate(survey.subject.value, [x, t], observe)[1]
+        (distances,) = interpreter.evaluate(
+            survey.subject.value, [x, *jax.tree.leaves(t)], observe
+        )[1]
         return jnp.min(jnp.abs(distances))
 
     return distance

@@ -1,6 +1,6 @@
 """The subject of an audit: a function of one example, its targets and its traced programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from landscape.audit.measure.domains import CLASSES, Domain, Target
+from landscape.audit.measure.domains import Domain, Target
 from landscape.audit.static.equations import equations
 from landscape.errors import Place, UserError
 from landscape.numerics.user_calls import definition, guarded
@@ -23,7 +23,9 @@ CALLBACKS = ("debug_callback", "debug_print", "io_callback")
 class SubjectOptions(NamedTuple):
     """How to audit a function; None, "auto" and an empty name are inferred.
 
-    `form` is that of the targets, `outputs` the number of classes.
+    `form` is that of the targets, `outputs` the number of outputs or classes, `target_range` the
+    least and the largest target of a regression. `example` holds arrays by the names of arguments.
+    `call` is a convention of `calls.CALLS`, `result` the entry of a dictionary that is the loss.
     """
 
     kind: str = "loss"
@@ -32,9 +34,13 @@ class SubjectOptions(NamedTuple):
     head: str | None = None
     order: str = "auto"
     form: str = "auto"
-    outputs: int = CLASSES
+    outputs: int | None = None
     name: str = ""
     aim: str = "auto"
+    target_range: tuple[float, float] | None = None
+    example: Mapping[str, np.ndarray] | None = None
+    call: str = "predictions-targets"
+    result: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,8 @@ class Subject:
     """One example as a function `row(x, target) -> scalar` with x of `shape`, and its programs.
 
     `batched(predictions, targets)` is the user's function with its arguments in this order; `shape`
-    starts with the number of rows, 1 unless a loss mixes them.
+    starts with the number of rows, 1 unless a loss mixes them. `draw(rows)` returns random
+    predictions and targets of a batch. `goal` is that of `TaskExamples`, and `usual_aim` its aim.
     """
 
     name: str
@@ -50,13 +57,17 @@ class Subject:
     domain: Domain
     shape: tuple[int, ...]
     targets: list[Target]
-    row: Callable[[Array, Array], Array]
-    batched: Callable[[Array, Array], Array]
+    row: Callable[[Array, Any], Array]
+    batched: Callable[[Array, Any], Array]
     function: Callable
+    draw: Callable[[int], tuple[Array, Any]] | None = None
     task: str | None = None
+    goal: str = "free"
     form: str = "auto"
     head: str | None = None
     aim: str = "auto"
+    usual_aim: str | None = None
+    target_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -70,9 +81,8 @@ class Subject:
         both = jax.value_and_grad(self.row)
         return jax.make_jaxpr(lambda x, t: both(x, t))(*self._example())
 
-    def _example(self) -> tuple[Array, Array]:
-        target = jnp.asarray(self.targets[0].cast(np.float32))
-        return jnp.zeros(self.shape, jnp.float32), target
+    def _example(self) -> tuple[Array, Any]:
+        return jnp.zeros(self.shape, jnp.float32), self.targets[0].cast(np.float32)
 
     @cached_property
     def place(self) -> Place | None:
@@ -99,12 +109,12 @@ class Subject:
         """Whether the compiled program prints or calls Python."""
         return any(eqn.primitive.name in CALLBACKS for _, eqn, _ in equations(self.value))
 
-    def replaced(self, batched: Callable[[Array, Array], Array]) -> "Subject":
+    def replaced(self, batched: Callable[[Array, Any], Array]) -> "Subject":
         """Returns the subject of another function of predictions and targets."""
         return checked(replace(self, batched=batched, row=row_of(batched)))
 
 
-def row_of(batched: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+def row_of(batched: Callable[[Array, Any], Array]) -> Callable[[Array, Array], Array]:
     """Returns the function of one example: the sum of the result for a batch of it."""
     return lambda x, target: jnp.sum(batched(x, target))
 

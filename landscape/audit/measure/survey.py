@@ -19,6 +19,7 @@ from landscape.storage.audit_records import Where
 
 Array = np.ndarray
 T = TypeVar("T")
+START = 0.37  # of the path of a loss that states no right prediction
 
 
 class Sample(NamedTuple):
@@ -100,7 +101,7 @@ class Survey:
         subject = self.subject
         directions = rng.normal(size=points.shape)
         directions /= norms(directions).reshape(-1, *(1,) * (points.ndim - 1))
-        wrong = domains.wrong(subject.task, subject.form, subject.domain.name, points, target)
+        wrong = domains.wrong(subject.goal, subject.domain, points, target)
         derivatives = self.probe.derivatives(points, directions, target)
         return Sample(target, points, directions, derivatives, wrong, wide)
 
@@ -144,7 +145,11 @@ class Survey:
         A batch of equal targets leaves a ranking, or a statistic of the batch, nothing to learn.
         """
         is_batch = self.subject.kind == "loss" and self.subject.rows > 1
-        return [p for p in self.paths if not (is_batch and domains.has_equal_rows(p.target))]
+        return [
+            path
+            for path in self.paths
+            if not (path.target.ignored or (is_batch and domains.is_degenerate(path.target)))
+        ]
 
     @cached_property
     def coverage(self) -> float:
@@ -215,10 +220,13 @@ def sure_paths(survey: Survey) -> list[Path]:
     the last class.
     """
     subject = survey.subject
-    if subject.task != "multiclass" or subject.domain.name != "real" or subject.rows > 1:
+    one_choice = subject.goal == "classes" and subject.size == subject.shape[-1]
+    if not one_choice or subject.domain.name != "real":
         return []
     paths = []
     for target in subject.targets:
+        if target.ignored:
+            continue
         right = int(np.argmin(target.away))
         for wrong in {0, subject.shape[-1] - 1} - {right}:
             direction = np.zeros(subject.shape)
@@ -242,14 +250,13 @@ def route(subject: Subject, target: Target) -> Line:
     """
     shape, name = subject.shape, subject.domain.name
     inside = np.unique(np.concatenate([np.linspace(0, 1, 129), np.logspace(-9, -2, 15)]))
-    if name in ("unit", "simplex"):
-        right = _right(subject, target)
-        opposite = np.roll(right, 1, axis=-1) - right if name == "simplex" else 1 - 2 * right
+    if subject.domain.bounded:
+        right, ends = _right(subject, target), subject.domain.low + subject.domain.high
+        opposite = np.roll(right, 1, axis=-1) - right if name == "simplex" else ends - 2 * right
         return Line(target, right, opposite, inside)
     near = [1e-3, 1e-2, 0.05, 0.1]
     far = np.concatenate([near, np.linspace(0.25, 40, 160), np.logspace(np.log10(45), 4, 40)])
-    regression = subject.task == "regression"
-    start = np.broadcast_to(target.value if regression else np.zeros(shape), shape)
+    start = np.broadcast_to(target.center if subject.goal == "numbers" else _start(subject), shape)
     if name == "real":
         direction = target.away if subject.task else np.ones(shape)
         return Line(target, start, direction, np.concatenate([-far[::-1], [0.0], far]))
@@ -260,7 +267,16 @@ def route(subject: Subject, target: Target) -> Line:
 
 
 def _right(subject: Subject, target: Target) -> Array:
-    """Returns the right prediction on the unit cube or the simplex."""
-    if subject.task == "regression":
-        return np.broadcast_to(np.clip(target.value, 0, 1), subject.shape)
-    return (np.broadcast_to(target.away, subject.shape) < 0).astype(float)
+    """Returns the right prediction on a bounded domain."""
+    domain = subject.domain
+    if subject.goal == "numbers":
+        return np.broadcast_to(np.clip(target.center, domain.low, domain.high), subject.shape)
+    right = np.broadcast_to(target.away, subject.shape) < 0
+    return np.where(right, domain.high, domain.low)
+
+
+def _start(subject: Subject) -> Array:
+    """Returns where the path of a loss starts that states no right prediction: not at a fit."""
+    start = START if subject.kind == "loss" and subject.goal == "free" else 0.0
+    rows = np.arange(subject.size).reshape(subject.shape)
+    return start * (1 + rows % 3)

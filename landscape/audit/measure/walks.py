@@ -58,12 +58,13 @@ def axis_steps(domain: Domain, center: float) -> Array:
     if domain.name == "positive":
         return np.unique(np.concatenate([[0.0], decades, np.linspace(0, PLAUSIBLE, 161)]))
     small = np.logspace(-9, -2, 30)
-    return np.unique(np.concatenate([small, 1 - small, np.linspace(0, 1, 161)]))
+    shares = np.unique(np.concatenate([small, 1 - small, np.linspace(0, 1, 161)]))
+    return domain.low + (domain.high - domain.low) * shares
 
 
 def _axis(subject: Subject, target: Target) -> Line:
     shape = subject.shape
-    center = float(np.ravel(target.value)[0]) if subject.task == "regression" else 0.0
+    center = float(np.ravel(target.center)[0]) if subject.goal == "numbers" else 0.0
     return Line(target, np.zeros(shape), np.ones(shape), axis_steps(subject.domain, center))
 
 
@@ -77,8 +78,8 @@ def _round_line(subject: Subject, target: Target, rng: np.random.Generator, numb
         direction.flat[rng.integers(direction.size)] = 1.0
     if domain.name == "real":
         base = rng.integers(-8, 9, shape) / 4.0
-        if subject.task == "regression":
-            base = base + target.value
+        if subject.goal == "numbers":
+            base = base + target.center
         return Line(target, base, direction, _WIDE_STEPS)
     low, high = domain.low, min(domain.high, PLAUSIBLE)
     base = np.zeros(shape) + low + (high - low) * rng.integers(1, 8, shape) / 8.0

@@ -1,0 +1,118 @@
+"""A loss with the examples of its task: random batches, audited targets, and the subject."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from landscape.audit.measure.domains import Target
+from landscape.audit.measure.mixing import ROWS, mixes_examples
+from landscape.audit.measure.signature import check_loss_shape, check_real
+from landscape.audit.measure.subject import Subject, SubjectOptions, checked, row_of
+from landscape.audit.measure.task_examples import TaskExamples, field_values
+from landscape.audit.measure.task_targets import Layout
+from landscape.numerics.user_calls import guarded
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class TaskLoss:
+    """A loss with its task, domain and fields; how its examples are drawn is not settled.
+
+    `batched(predictions, targets)` is `function` after the head, with its arguments in this order.
+    """
+
+    function: Callable
+    batched: Callable[[Array, Any], Array]
+    options: SubjectOptions
+    task: str
+    domain: str
+    fields: tuple[str, ...]
+
+    def layout(self, examples: TaskExamples, rows: int) -> Layout:
+        """Returns the layout of the predictions of `rows` examples."""
+        shape = (rows, *examples.shape(self.options.outputs or examples.outputs))
+        form = self.options.form if examples.form == "auto" else examples.form
+        return Layout(shape, form, self.domain, self.options.target_range)
+
+    def batch(self, examples: TaskExamples, rows: int) -> tuple[Array, Any]:
+        """Returns random predictions and targets of a batch, in float32."""
+        rng, layout = np.random.default_rng(11), self.layout(examples, rows)
+        predictions = rng.normal(size=layout.shape)
+        if self.domain != "real":
+            predictions = rng.uniform(0.05, 0.95, layout.shape)
+            if self.domain == "simplex" and len(layout.shape) > 1:
+                predictions = predictions / predictions.sum(-1, keepdims=True)
+        target = self._with_fields(examples.random(rng, layout), 0, layout)
+        return predictions.astype(np.float32), target.cast(np.float32)
+
+    def targets(self, examples: TaskExamples, layout: Layout) -> list[Target]:
+        """Returns the audited targets, with the fields that the loss takes."""
+        targets = examples.targets(layout)
+        return [self._with_fields(t, number, layout) for number, t in enumerate(targets)]
+
+    def _with_fields(self, target: Target, number: int, layout: Layout) -> Target:
+        fields = {}
+        for name in self.fields:
+            value = target.fields.get(name)
+            if value is None:
+                value = field_values(name, layout.shape, np.shape(target.value)[1:])
+            if name == "mask" and number % 2 and name not in target.fields and value.size > 1:
+                value = np.where(
+                    np.arange(value.size).reshape(value.shape) < value.size - 1, value, 0
+                )
+            fields[name] = value
+        return target._replace(fields=fields)
+
+    def accepts(self, examples: TaskExamples) -> bool:
+        """Whether the loss accepts examples that are drawn like this."""
+        return self.result_shape(examples, ROWS) is not None
+
+    def result_shape(self, examples: TaskExamples, rows: int) -> tuple[int, ...] | None:
+        """Returns the shape of the result for a batch; None if the loss refuses it."""
+        with contextlib.suppress(Exception):
+            return jax.eval_shape(self.batched, *self.batch(examples, rows)).shape
+        return None
+
+    def subject(self, examples: TaskExamples) -> Subject:
+        """Returns the subject of examples that are drawn like this."""
+        layout = self.layout(examples, self._count_rows(examples))
+        return checked(
+            Subject(
+                name=self.options.name,
+                kind="loss",
+                task=self.task,
+                goal=examples.goal,
+                form=layout.form,
+                head=self.options.head,
+                aim=self.options.aim,
+                usual_aim=examples.aim,
+                target_range=self.options.target_range,
+                domain=examples.domain(self.domain, layout.shape),
+                shape=layout.shape,
+                targets=self.targets(examples, layout),
+                row=row_of(self.batched),
+                batched=self.batched,
+                function=self.function,
+                draw=partial(self.batch, examples),
+            )
+        )
+
+    def _count_rows(self, examples: TaskExamples) -> int:
+        """Returns the number of examples of a subject: 1, or more if the loss mixes examples.
+
+        Raises UserError if the loss returns no array of an expected shape.
+        """
+        label = f"loss `{self.options.name}`"
+        arrays = self.batch(examples, ROWS)
+        program = guarded(lambda: jax.make_jaxpr(self.batched)(*arrays), label, self.function)
+        out = guarded(lambda: jax.eval_shape(self.batched, *arrays), label, self.function)
+        check_real(out, label, self.function)
+        check_loss_shape(out, arrays[0].shape, label, self.function)
+        is_mixing = mixes_examples(program, self.batched, partial(self.batch, examples))
+        return examples.rows if is_mixing else 1
