@@ -173,7 +173,8 @@ def _verdict_of(findings: Iterable[Finding]) -> Verdict:
 def _aim_notes(survey: Survey) -> list[str]:
     """Returns a note on an aim that is unusual for the task."""
     aim = aim_of(survey)
-    if survey.subject.kind != "loss" or aim.has_right_predictions:
+    subject = survey.subject
+    if subject.kind != "loss" or aim.has_right_predictions or aim.name == subject.usual_aim:
         return []
     return [f"its aim is {aim.name}: {aim.reason} (--aim decides)"]
 

@@ -44,6 +44,8 @@ class Fading:
 @once
 def fading(survey: Survey) -> list[Fading]:
     """Returns every wrong side of a path on which the gradient fades."""
+    if not survey.subject.is_directed:
+        return []
     two_sided = survey.subject.goal == "numbers" or survey.subject.kind != "loss"
     signs = (1, -1) if two_sided and not _is_bounded(survey) else (1,)
     sides = [_fading(survey, path, sign) for path in survey.judged_paths for sign in signs]

@@ -90,8 +90,8 @@ def _sparse_targets(survey: Survey) -> dict[str, int]:
     if subject.size == 1 or subject.kind == "activation" or survey.gradient_is_zero:
         return {}
     reachable = np.zeros(subject.size, bool)
-    counts = {target.name: 0 for target in subject.targets}
-    for sample in survey.samples:
+    counts = {target.name: 0 for target in subject.targets if not target.ignored}
+    for sample in (s for s in survey.samples if not s.target.ignored):
         reached = sample.derivatives.gradient.reshape(len(sample.points), -1) != 0
         reachable |= reached.any(0)
         name = sample.target.name

@@ -41,20 +41,22 @@ def aim(survey: Survey) -> Aim:
         return Aim(subject.aim, "as requested")
     if subject.kind != "loss":
         return Aim("none", f"a {subject.kind}")
-    usual = Aim(subject.usual_aim or _USUAL.get(subject.goal, "none"), f"a {subject.task} loss")
+    usual = Aim(
+        subject.usual_aim or _USUAL.get(subject.goal, "none"), f"the task is {subject.task}"
+    )
     if subject.usual_aim is not None:
         return usual
     if subject.domain.name != "real" or survey.gradient_is_zero:
         return usual
-    if subject.rows > 1:
-        return _of_batch(survey) or usual
+    if subject.rows > 1 or (subject.goal == "numbers" and subject.size > 1):
+        return _of_several(survey) or usual
     if subject.goal == "classes" and len(subject.shape) == 2 and _codes_thresholds(survey):
         return Aim("order", "a label makes the outputs below it positive, as thresholds do")
     return usual
 
 
-def _of_batch(survey: Survey) -> Aim | None:
-    """Returns the aim of a loss that mixes the examples of a batch, if the values show one."""
+def _of_several(survey: Survey) -> Aim | None:
+    """Returns the aim of a loss that mixes examples or numbers, if the values show one."""
     subject = survey.subject
     if subject.goal == "classes":
         if _is_relabeled_alike(survey):
@@ -70,7 +72,9 @@ def _of_batch(survey: Survey) -> Aim | None:
         return Aim("order", "only differences of predictions matter")
     if unchanged(2 * points):
         return Aim("order", "the scale of the predictions does not matter")
-    is_free = unchanged(points[:, ::-1]) and unchanged(np.roll(points, 1, axis=1))
+    is_free = (
+        subject.rows > 1 and unchanged(points[:, ::-1]) and unchanged(np.roll(points, 1, axis=1))
+    )
     if is_free and _prefers_targets(survey, sample.target):
         return Aim("distribution", "the order of the predictions does not matter")
     return None

@@ -58,6 +58,8 @@ def batch_notes(survey: Survey) -> list[str]:
 def _note(survey: Survey, names: str, effect: str) -> str:
     if survey.subject.goal == "numbers":
         return f"a batch of equal targets gives {effect}"
+    if survey.subject.task not in ("binary", "multiclass", "segmentation"):
+        return f"a batch of {names} only gives {effect}"
     rare = " and ".join(
         f"{(1 - share) ** BATCH:.0%} where {share:.0%} of the examples are of the other class"
         for share in SHARES

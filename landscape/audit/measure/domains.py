@@ -27,7 +27,7 @@ class Target(NamedTuple):
     """A target with its name, and the direction `away` from right predictions to wrong ones.
 
     For numbers both directions are wrong. `fields` are further arrays, by the names of arguments.
-    `ignored`: the loss is meant to leave such examples out, as those with missing targets.
+    `ignored`: only whether value and gradient are finite is judged, as for a missing target.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Domain(NamedTuple):
     """A domain of predictions, with the bounds of each component.
 
     `sample(rng, count, target)` draws plausible predictions `(count, *shape)`, `wide` those of a
-    wider range.
+    wider range. `fills` are numbers that all predictions may be equal to, such as the ends.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Domain(NamedTuple):
     high: float
     sample: Draw
     wide: Draw
+    fills: tuple[float, ...] = ()
 
     @property
     def bounded(self) -> bool:
@@ -101,17 +102,20 @@ def domain(name: str, shape: tuple[int, ...], centered: bool) -> Domain:
 
     if name == "real":
         widths = uniform(-PLAUSIBLE, PLAUSIBLE), uniform(-FAR, FAR)
-        return Domain(name, -np.inf, np.inf, *widths)
+        return Domain(name, -np.inf, np.inf, *widths, (0.0, 1.0, -1.0))
     if name == "positive":
-        return Domain(name, 0.0, np.inf, *[uniform(0, PLAUSIBLE)] * 2)
+        return Domain(name, 0.0, np.inf, *[uniform(0, PLAUSIBLE)] * 2, (0.0, 1.0))
     low, high = _BOUNDS[name]
-    return Domain(name, low, high, *[simplex if name == "simplex" else uniform(low, high)] * 2)
+    if name == "simplex":
+        return Domain(name, low, high, simplex, simplex, (1 / shape[-1],))
+    fills = (low, (low + high) / 2, high)
+    return Domain(name, low, high, *[uniform(low, high)] * 2, fills)
 
 
 def boxes(shape: tuple[int, ...]) -> Domain:
     """Returns the domain of boxes by their corners (left, top, right, bottom).
 
-    They are also boxes by center and size: all sizes are positive.
+    They are also boxes by center and size: all sizes are positive. No box has equal numbers.
     """
 
     def around(distance: float) -> Draw:

@@ -51,7 +51,9 @@ def unbounded_falls(survey: Survey) -> list[Fall]:
     which descent on the slope far away leads.
     """
     subject = survey.subject
-    if subject.kind != "loss" or subject.domain.bounded:
+    (output,) = survey.reading.outputs
+    is_bounded = subject.domain.bounded or output.range[0] > -np.inf
+    if subject.kind != "loss" or is_bounded:
         return []
     falls = [
         _steepest_fall(survey, path, number < TRIED_TARGETS)

@@ -95,6 +95,11 @@ class Subject:
         return f"{self.kind} `{self.name}`"
 
     @property
+    def is_directed(self) -> bool:
+        """Whether paths lead from right to wrong predictions: not those of embeddings."""
+        return self.goal != "free" or self.kind != "loss" or self.task == "distribution"
+
+    @property
     def rows(self) -> int:
         """The number of examples that are audited together."""
         return self.shape[0]

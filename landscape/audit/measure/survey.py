@@ -155,7 +155,7 @@ class Survey:
     def coverage(self) -> float:
         """The mean share of components with a gradient, over predictions that have any."""
         shares: list[float] = []
-        for sample in self.plausible:
+        for sample in (s for s in self.plausible if not s.target.ignored):
             reached = (sample.derivatives.gradient != 0).reshape(len(sample.points), -1)
             shares += list(reached[reached.any(1)].mean(1))
         return float(np.mean(shares)) if shares else 0.0

@@ -86,20 +86,18 @@ def special_points(survey: Survey, target: Target) -> Array:
 
 def _special_points(subject: Subject, target: Target, solved: Solved) -> Array:
     shape, name = subject.shape, subject.domain.name
-    fills = {"real": (0.0, 1.0, -1.0), "positive": (0.0, 1.0), "unit": (0.0, 0.5, 1.0)}
-    fills["symmetric"] = (-1.0, 0.0, 1.0)
-    points = [np.full(shape, fill) for fill in fills.get(name, (1 / shape[-1],))]
+    points = [np.full(shape, fill) for fill in subject.domain.fills]
     alike = np.shape(target.value) == shape and np.asarray(target.value).dtype.kind == "f"
     if alike and (subject.goal == "numbers" or (name != "real" and subject.task)):
         points.append(np.clip(target.center, subject.domain.low, subject.domain.high))
     if name == "simplex":
         points += list(np.eye(shape[-1])[:, None] * np.ones(shape))
-    if subject.size > 1:
+    if subject.size > 1 and 0.0 in subject.domain.fills:
         corner = np.zeros(shape)
         corner.flat[0] = 1.0
         points.append(corner)
     points += [point for _, point in solved.get(target.name, [])]
-    return np.unique(np.stack(points), axis=0)
+    return np.unique(np.stack(points), axis=0) if points else np.zeros((0, *shape))
 
 
 def _solve(survey: Survey, moved: set[int]) -> Solved:

@@ -1,7 +1,6 @@
 """Targets that a loss treats apart: missing ones, and labels that are ignored."""
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -28,9 +27,15 @@ def with_cases(subject: Subject) -> Subject:
     usual = np.unique(np.concatenate([np.ravel(t.value) for t in subject.targets]))
     codes += [(f"ignored target {c:g}", c) for c in tests.constants if c not in usual]
     cases = [_case(subject, name, code) for name, code in codes]
-    cases = [case for case in cases if _gives_no_gradient(subject, case)]
-    partly = [_partly(target, case) for case in cases if np.size(target.value) > 1]
-    return replace(subject, targets=[*subject.targets, *cases, *partly])
+    is_one = np.size(target.value) == 1
+    parts = [case if is_one else _partly(target, case) for case in cases]
+    handled = [
+        (case, part)
+        for case, part in zip(cases, parts, strict=True)
+        if _has_value(subject, part) and _gives_no_gradient(subject, case)
+    ]
+    added = [target for pair in handled for target in (pair[:1] if is_one else pair)]
+    return replace(subject, targets=[*subject.targets, *added])
 
 
 def _case(subject: Subject, name: str, code: float) -> Target:
@@ -46,16 +51,20 @@ def _partly(target: Target, case: Target) -> Target:
     return case._replace(name=f"{case.name} in part", value=value)
 
 
+def _evaluated(subject: Subject, case: Target) -> tuple[Array, Array]:
+    """Returns values and gradients at random predictions."""
+    points = subject.domain.sample(np.random.default_rng(18), POINTS, case).astype(np.float32)
+    both = jit_once(jax.vmap(jax.value_and_grad(subject.row), (0, None)))
+    values, slopes = both(points, case.cast(np.float32))
+    return np.asarray(values), np.asarray(slopes)
+
+
+def _has_value(subject: Subject, case: Target) -> bool:
+    return bool(np.isfinite(_evaluated(subject, case)[0]).any())
+
+
 def _gives_no_gradient(subject: Subject, case: Target) -> bool:
     """Whether the value does not depend on the predictions, and the gradient is 0 or NaN."""
-    rng = np.random.default_rng(18)
-    domain = subject.domain
-    points = domain.sample(rng, POINTS, case).astype(np.float32)
-
-    def both(x: Any, t: Any) -> Any:
-        return jax.value_and_grad(subject.row)(x, t)
-
-    values, slopes = jit_once(jax.vmap(both, (0, None)))(points, case.cast(np.float32))
-    values = np.asarray(values)
+    values, slopes = _evaluated(subject, case)
     alike = np.isnan(values).all() or (np.isfinite(values).all() and not np.ptp(values))
-    return bool(alike and not np.any(np.nan_to_num(np.asarray(slopes))))
+    return bool(alike and not np.any(np.nan_to_num(slopes)))

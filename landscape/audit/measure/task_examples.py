@@ -15,8 +15,9 @@ from landscape.audit.measure.task_targets import EVENTS, Layout
 
 Array = np.ndarray
 Goal = Literal["numbers", "sides", "classes", "order", "free"]
-CLASSES, MASK, TIME = 4, (3, 4), 3  # of examples, unless the options state the number of outputs
+CLASSES, MASK, TIME = 4, (3, 4), 2  # of examples, unless the options state the number of outputs
 ROWS, RANKED_ROWS = 4, 6  # of a batch that is audited together
+HEAD_OUTPUTS = (2, 6, 3, 5, 9, 1)  # of a distribution: moments, mixtures and quantiles
 WEIGHTS = (1.0, 0.5, 2.0)
 
 
@@ -55,6 +56,11 @@ def _flat(outputs: int) -> tuple[int, ...]:
     return () if outputs == 1 else (outputs,)
 
 
+def _embeddings(name: str, shape: tuple[int, ...]) -> Domain:
+    """Returns a domain without the embedding 0, which has no direction."""
+    return domain(name, shape, centered=False)._replace(fills=(1.0,))
+
+
 def _vector(outputs: int) -> tuple[int, ...]:
     return (outputs,)
 
@@ -81,20 +87,14 @@ _RANKED = TaskExamples(
     aim="order",
     rows=RANKED_ROWS,
 )
+_HEAD = TaskExamples(
+    "free", _vector, targets_of.scalar_targets, targets_of.random_scalars, aim="none"
+)
 EXAMPLES: Mapping[str, tuple[TaskExamples, ...]] = {
     "regression": (
         TaskExamples("numbers", _flat, targets_of.number_targets, targets_of.random_numbers),
     ),
-    "distribution": (
-        TaskExamples(
-            "free",
-            _vector,
-            targets_of.scalar_targets,
-            targets_of.random_scalars,
-            outputs=2,
-            aim="none",
-        ),
-    ),
+    "distribution": tuple(_HEAD._replace(outputs=count) for count in HEAD_OUTPUTS),
     "binary": (_BINARY,),
     "multiclass": (_MULTICLASS._replace(form="onehot"), _MULTICLASS._replace(form="labels")),
     "ordinal": (
@@ -127,8 +127,9 @@ EXAMPLES: Mapping[str, tuple[TaskExamples, ...]] = {
             _vector,
             targets_of.identity_targets,
             targets_of.random_identities,
-            CLASSES,
+            outputs=CLASSES,
             aim="none",
+            example_domain=_embeddings,
         ),
     ),
     "ranking": (_RANKED._replace(fields=("groups",)),),

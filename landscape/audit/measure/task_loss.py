@@ -48,24 +48,23 @@ class TaskLoss:
             predictions = rng.uniform(0.05, 0.95, layout.shape)
             if self.domain == "simplex" and len(layout.shape) > 1:
                 predictions = predictions / predictions.sum(-1, keepdims=True)
-        target = self._with_fields(examples.random(rng, layout), 0, layout)
+        target = self._with_fields(examples.random(rng, layout), layout)
         return predictions.astype(np.float32), target.cast(np.float32)
 
     def targets(self, examples: TaskExamples, layout: Layout) -> list[Target]:
         """Returns the audited targets, with the fields that the loss takes."""
-        targets = examples.targets(layout)
-        return [self._with_fields(t, number, layout) for number, t in enumerate(targets)]
+        targets = [self._with_fields(target, layout) for target in examples.targets(layout)]
+        return [
+            *targets,
+            *map(_masked, [t for t in targets[:1] if np.size(t.fields.get("mask")) > 1]),
+        ]
 
-    def _with_fields(self, target: Target, number: int, layout: Layout) -> Target:
+    def _with_fields(self, target: Target, layout: Layout) -> Target:
         fields = {}
         for name in self.fields:
             value = target.fields.get(name)
             if value is None:
                 value = field_values(name, layout.shape, np.shape(target.value)[1:])
-            if name == "mask" and number % 2 and name not in target.fields and value.size > 1:
-                value = np.where(
-                    np.arange(value.size).reshape(value.shape) < value.size - 1, value, 0
-                )
             fields[name] = value
         return target._replace(fields=fields)
 
@@ -116,3 +115,11 @@ class TaskLoss:
         check_loss_shape(out, arrays[0].shape, label, self.function)
         is_mixing = mixes_examples(program, self.batched, partial(self.batch, examples))
         return examples.rows if is_mixing else 1
+
+
+def _masked(target: Target) -> Target:
+    """Returns a target of which the last place is masked."""
+    mask = np.array(target.fields["mask"])
+    mask.flat[-1] = 0
+    name = f"{target.name}, masked in part"
+    return target._replace(name=name, fields={**target.fields, "mask": mask}, ignored=True)

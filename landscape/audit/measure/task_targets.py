@@ -90,10 +90,11 @@ def side_targets(layout: Layout) -> list[Target]:
     """Returns labels of both sides, alone and mixed."""
     shape, low = layout.shape, -1.0 if layout.form == "signed" else 0.0
     numbers = np.arange(np.prod(shape)).reshape(shape)
+    shifts = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) if len(shape) > 1 else 0
     values = {f"target {v:g}": np.full(shape, v) for v in (1.0, low)}
     if np.prod(shape) > 1:
         mixed = {
-            "mixed targets": np.where(numbers % 2 == 0, 1.0, low),
+            "mixed targets": np.where((numbers + shifts) % 2 == 0, 1.0, low),
             "one positive": np.where(numbers == 1, 1.0, low),
         }
         values = mixed | values
