@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import rich_click as click
 
@@ -270,11 +270,11 @@ def _examples_of(config: Path, task: str | None, example: Path | None) -> tuple[
 
     if example is not None:
         raise UserError("--data and --example both state the examples", hint="leave out one")
-    batch = audited_batch(configs.load(config).runs()[0])
+    batch = audited_batch(configs.expand(configs.load(config))[0])
     folder = tempfile.TemporaryDirectory(prefix="landscape-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "example.npz"
-    np.savez(file, **batch.arrays)
+    np.savez(file, **cast(Any, batch.arrays))
     return task or batch.task, str(file)
 
 

@@ -213,10 +213,9 @@ def _fails_if_right(
     subject = survey.subject
     if subject.kind != "loss" or not judges_single_targets(survey):
         return False
-    if subject.task == "regression":
+    if subject.goal == "numbers":
         return bool(np.any(failing & (distance == 0)))
-    arguments = subject.task, subject.form, subject.domain.name
-    wrong = domains.wrong(*arguments, results.points, results.target)
+    wrong = domains.wrong(subject.goal, subject.domain, results.points, results.target)
     return bool(np.any(failing & ~wrong & (distance > 0)))
 
 

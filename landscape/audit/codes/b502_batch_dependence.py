@@ -59,6 +59,8 @@ def find(survey: Survey) -> list[Finding]:
 
 
 def _loss(survey: Survey) -> list[Finding]:
+    if survey.subject.draw is None:  # a loss of parameters, whose batch is fixed
+        return []
     predictions, targets = random_batch(survey)
     function = survey.subject.batched
 

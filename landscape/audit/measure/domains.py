@@ -104,12 +104,13 @@ def domain(name: str, shape: tuple[int, ...], centered: bool) -> Domain:
         widths = uniform(-PLAUSIBLE, PLAUSIBLE), uniform(-FAR, FAR)
         return Domain(name, -np.inf, np.inf, *widths, (0.0, 1.0, -1.0))
     if name == "positive":
-        return Domain(name, 0.0, np.inf, *[uniform(0, PLAUSIBLE)] * 2, (0.0, 1.0))
+        draw = uniform(0, PLAUSIBLE)
+        return Domain(name, 0.0, np.inf, draw, draw, (0.0, 1.0))
     low, high = _BOUNDS[name]
     if name == "simplex":
         return Domain(name, low, high, simplex, simplex, (1 / shape[-1],))
-    fills = (low, (low + high) / 2, high)
-    return Domain(name, low, high, *[uniform(low, high)] * 2, fills)
+    draw = uniform(low, high)
+    return Domain(name, low, high, draw, draw, (low, (low + high) / 2, high))
 
 
 def boxes(shape: tuple[int, ...]) -> Domain:

@@ -89,10 +89,22 @@ def _plain(targets: Array) -> Array:
     return targets.astype(np.int32) if is_integer else targets.astype(np.float64)
 
 
-def task_examples(arrays: ExampleArrays, task: str | None) -> tuple[str, TaskExamples]:
-    """Returns the task, which the arrays suggest if it is None, and how to draw its examples."""
+def task_examples(arrays: ExampleArrays, task: str | None) -> tuple[str, list[TaskExamples]]:
+    """Returns the task, which the arrays suggest if it is None, and ways to draw its examples.
+
+    Labels of classes are tried one-hot first, as in training.
+    """
     goal, form = _goal(arrays, task)
-    entries = EXAMPLES.get(task or _USUAL[goal], ())
+    ways = [_way(arrays, task or _USUAL[goal], goal, form)]
+    if form == "labels":
+        onehot = np.eye(arrays.predictions.shape[-1])[arrays.targets]
+        coded = arrays._replace(targets=onehot)
+        ways.insert(0, _way(coded, task or _USUAL[goal], goal, "onehot"))
+    return task or _USUAL[goal], ways
+
+
+def _way(arrays: ExampleArrays, task: str, goal: Goal, form: str) -> TaskExamples:
+    entries = EXAMPLES.get(task, ())
     aim = entries[0].aim if entries else "none"
 
     def example_domain(name: str, shape: tuple[int, ...]) -> Domain:
@@ -107,7 +119,7 @@ def task_examples(arrays: ExampleArrays, task: str | None) -> tuple[str, TaskExa
         values = arrays.targets[rows]
         return Target("random targets", values, values, fields)
 
-    examples = TaskExamples(
+    return TaskExamples(
         goal=goal,
         shape=lambda outputs: arrays.predictions.shape[1:],
         targets=drawn,
@@ -118,7 +130,6 @@ def task_examples(arrays: ExampleArrays, task: str | None) -> tuple[str, TaskExa
         fields=tuple(arrays.fields),
         example_domain=None if goal == "numbers" else example_domain,
     )
-    return task or _USUAL[goal], examples
 
 
 def _goal(arrays: ExampleArrays, task: str | None) -> tuple[Goal, str]:

@@ -12,6 +12,7 @@ from landscape.audit.measure.calls import CALLS, loss_of, result_note, with_targ
 from landscape.audit.measure.example_arrays import assigned, task_examples
 from landscape.audit.measure.heads import HEADS, MANIFOLDS
 from landscape.audit.measure.mixing import ROWS
+from landscape.audit.measure.parameter_subject import parameter_subject
 from landscape.audit.measure.signature import (
     FIELDS,
     argument_names,
@@ -41,6 +42,8 @@ def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
     """
     notes: list[str] = []
     check_choice(options.call, CALLS, "call")
+    if options.call == "params-batch":
+        return parameter_subject(function, options)
     options = _through_manifold(options, notes)
     targets_first = False
     if options.call == "predictions-targets":
@@ -105,9 +108,9 @@ def _examples(
         first_two = argument_names(function)[skipped - 2 : skipped]
         roles = first_two[::-1] if targets_first else first_two
         arrays = assigned(options.example, tuple(roles), tuple(further))
-        task, examples = task_examples(arrays, options.task)
-        notes.append(f"taken as a {task} loss of the example, {len(arrays.targets)} rows")
-        return task, [examples], examples.fields
+        task, ways = task_examples(arrays, options.task)
+        notes.append(f"judged on the {len(arrays.targets)} examples given, as a {task} loss")
+        return task, ways, tuple(arrays.fields)
     if options.task is None:
         task, reason = infer_task(function, ordered)
         notes.append(f"taken as a {task} loss: {reason} (--task decides)")

@@ -54,10 +54,9 @@ class TaskLoss:
     def targets(self, examples: TaskExamples, layout: Layout) -> list[Target]:
         """Returns the audited targets, with the fields that the loss takes."""
         targets = [self._with_fields(target, layout) for target in examples.targets(layout)]
-        return [
-            *targets,
-            *map(_masked, [t for t in targets[:1] if np.size(t.fields.get("mask")) > 1]),
-        ]
+        if np.size(targets[0].fields.get("mask", 1)) == 1:
+            return targets
+        return [*targets, _masked(targets[0])]
 
     def _with_fields(self, target: Target, layout: Layout) -> Target:
         fields = {}
