@@ -29,6 +29,7 @@ from landscape.audit.static import reader
 from landscape.audit.static.abstract import AbstractValue
 from landscape.audit.static.intervals import AFFINE
 from landscape.audit.static.reader import OPEN, Site
+from landscape.errors import UserError
 from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, Verdict
 
 _CODES = Path(__file__).parent / "codes"
@@ -82,7 +83,7 @@ def audit(
         outputs=outputs,
         name=name or "",
         aim=aim,
-        target_range=target_range,
+        target_range=None if target_range is None else _range(target_range),
         example=example,
         call=call,
         result=result,
@@ -90,6 +91,16 @@ def audit(
     subject = build(loss, options)
     with np.errstate(all="ignore"):
         return _judge(_survey(subject, seed))
+
+
+def _range(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = map(float, ends)
+    if not low < high:
+        raise UserError(
+            f"the range of the targets is {low:g} to {high:g}",
+            hint="state the least target first, such as (0, 100)",
+        )
+    return low, high
 
 
 def _survey(subject: Subject, seed: int) -> Survey:

@@ -54,7 +54,7 @@ def find(survey: Survey) -> list[Finding]:
     """Returns at most one finding, for the first side of a path on which the gradient explodes."""
     if survey.gradient_is_zero:
         return []
-    for path in survey.judged_paths:
+    for path in survey.judged_paths if survey.subject.is_directed else ():
         for sign in (1, -1):
             slopes = _fastest_growth(path, sign)
             if slopes is not None:

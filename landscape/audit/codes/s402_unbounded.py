@@ -53,7 +53,8 @@ def find(survey: Survey) -> list[Finding]:
     away = any(fall.away for fall in falls)
     fall = next((fall for fall in falls if fall.away), falls[0])
     severity: Severity = "note" if negative else "error" if away else "warning"
-    if severity == "error" and aim(survey).name == "none":
+    is_free = aim(survey).name == "none" and survey.subject.task != "distribution"
+    if severity == "error" and is_free:
         severity = "warning"
     direction = "away from the target" if away and not negative else "in one direction"
     return [

@@ -190,4 +190,4 @@ def _around(predictions: Array, shape: tuple[int, ...]) -> Domain:
 
         return draw
 
-    return Domain("real", -np.inf, np.inf, within(width), within(3 * width))
+    return Domain("real", -np.inf, np.inf, within(width), within(3 * width), (0.0,))

@@ -96,7 +96,12 @@ class Subject:
 
     @property
     def is_directed(self) -> bool:
-        """Whether paths lead from right to wrong predictions: not those of embeddings."""
+        """Whether paths lead from right to wrong predictions.
+
+        Not those of embeddings, nor on a sphere, where the gradient falls with the norm alone.
+        """
+        if self.head == "normalize":
+            return False
         return self.goal != "free" or self.kind != "loss" or self.task == "distribution"
 
     @property

@@ -97,7 +97,8 @@ def _special_points(subject: Subject, target: Target, solved: Solved) -> Array:
         corner.flat[0] = 1.0
         points.append(corner)
     points += [point for _, point in solved.get(target.name, [])]
-    return np.unique(np.stack(points), axis=0) if points else np.zeros((0, *shape))
+    points = points or [*subject.domain.sample(np.random.default_rng(0), 1, target)]
+    return np.unique(np.stack(points), axis=0)
 
 
 def _solve(survey: Survey, moved: set[int]) -> Solved:

@@ -17,7 +17,7 @@ Array = np.ndarray
 Goal = Literal["numbers", "sides", "classes", "order", "free"]
 CLASSES, MASK, TIME = 4, (3, 4), 2  # of examples, unless the options state the number of outputs
 ROWS, RANKED_ROWS = 4, 6  # of a batch that is audited together
-HEAD_OUTPUTS = (2, 6, 3, 5, 9, 1)  # of a distribution: moments, mixtures and quantiles
+HEAD_OUTPUTS = (2, 6, 3, 5, 9)  # of a distribution: moments, mixtures and quantiles
 WEIGHTS = (1.0, 0.5, 2.0)
 
 

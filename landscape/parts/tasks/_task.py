@@ -114,7 +114,6 @@ class Task:
     order_by: str | None = None
     point: int | None = None
     baseline: str = "constant"
-    audited: bool = False
     any_shape: bool = False
     advice: str | None = None
     outputs: Callable[[Data], int] = one_output

@@ -27,7 +27,6 @@ def binary() -> Task:
         reference="sigmoid_cross_entropy",
         stratified=True,
         baseline="majority_class",
-        audited=True,
         check=lambda values, fields: check_zero_one(values, "the target"),
         constant=commoner_of_two,
     )
@@ -48,7 +47,6 @@ def multiclass() -> Task:
         onehot=True,
         stratified=True,
         baseline="majority_class",
-        audited=True,
         outputs=_classes,
         prediction_shape=vector,
         check=_check_classes,

@@ -22,7 +22,6 @@ def regression() -> Task:
         reference="squared_error",
         standardized=True,
         baseline="mean",
-        audited=True,
         outputs=columns,
         check=lambda values, fields: check_axes(values, "(n,) or (n, outputs)", 1, 2),
         constant=mean,

@@ -22,7 +22,6 @@ def segmentation() -> Task:
         reference="sigmoid_cross_entropy",
         optional_fields=("mask", "weights"),
         baseline="majority_class",
-        audited=True,
         advice="use `unet`",
         outputs=_mask_classes,
         prediction_shape=_pixels,
