@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.command_line import invoke, run_process
 
@@ -101,8 +102,21 @@ def alone(p):
     return p
 
 
+def cross_entropy(logits, labels):
+    assert logits.shape[-1] == 10
+    return -jnp.sum(labels * jax.nn.log_softmax(logits), axis=-1)
+
+
 partial = functools.partial(weighted, weight=2.0)
 NUMBER = 3
+"""
+
+
+DIGITS = """
+dataset: digits
+model: {name: mlp, widths: [4]}
+losses: [softmax_cross_entropy]
+batch_size: 8
 """
 
 
@@ -213,8 +227,7 @@ MISTAKES = {
     "raises": ["line_of", 'raise ValueError("no such thing")', "ValueError: no such thing"],
     "in_numpy": ["line_of", "return np.square", "jax.numpy"],
     "draws": ["line_of", "def draws", "random"],
-    "summed": ["line_of", "return jnp.sum((p - t)", "audited with `--task multiclass`"],
-    "pair": ["line_of", "def pair", "tuple"],
+    "pair": ["line_of", "def pair", "a tuple with 0, 1"],
     "nothing": ["line_of", "def nothing", "return"],
     "whole": ["line_of", "def whole", "int32"],
     "imaginary": ["line_of", "def imaginary", "complex"],
@@ -268,12 +281,16 @@ def test_a_loss_over_the_time_limit_is_named_and_the_others_are_audited(folder):
         (["huber", "--task", "regresion"], "regression"),
         (["huber", "--domain", "reel"], "'real'"),
         (["huber", "--kind", "losses"], "loss"),
-        (["huber", "--head", "tanh"], "sigmoid"),
+        (["huber", "--head", "tan"], "sigmoid"),
         (["huber", "--option", "delta"], "NAME=VALUE"),
         (["huber", "--option", "delta=-1"], "delta"),
         (["huber", "--option", "beta=1"], "beta"),
         (["huber", "--figure", "shapes.gif"], ".png"),
         (["huber", "--figure", "nowhere/shapes.png"], "nowhere"),
+        (["huber", "--target-range", "4:1"], "LOW:HIGH"),
+        (["huber", "--example", "nowhere.npz"], "nowhere.npz"),
+        (["huber", "--example", "mine.py"], "cannot read the example"),
+        (["huber", "--domain", "sphere", "--head", "tanh"], "leave out --head"),
         (["relu"], "relu"),
         (["hinge", "--task", "multiclass"], "hinge"),
     ],
@@ -294,3 +311,22 @@ def test_the_readme_shows_what_is_printed(tmp_path):
     printed = landscape("clipped_cross_entropy", cwd=root).stdout.splitlines()
     assert [line.rstrip() for line in printed][: len(expected)] == expected
     assert omission.strip() == "…" and len(printed) > len(expected)
+
+
+def test_examples_come_from_arrays_or_from_an_experiment(folder):
+    np.savez(
+        folder / "some.npz", predictions=np.zeros(6), targets=np.arange(6.0), weight=np.ones(6)
+    )
+    some = landscape("mine.py:weighted", "--example", "some.npz", "--json", cwd=folder)
+    record = json.loads(some.stdout)
+    assert (record["task"], record["verdict"]) == ("regression", "trainable"), record
+    assert record["targets"]["example 3"] == [3.0]
+    several = landscape("mine.py:summed", "--outputs", "3", "--json", cwd=folder)
+    assert np.shape(json.loads(several.stdout)["targets"]["varied targets"]) == (1, 3)
+    (folder / "digits.yaml").write_text(DIGITS)
+    of_data = landscape("mine.py:cross_entropy", "--data", "digits.yaml", "--json", cwd=folder)
+    record = json.loads(of_data.stdout)
+    assert (record["task"], record["verdict"]) == ("multiclass", "trainable"), record
+    assert {int(np.argmax(value)) for value in record["targets"].values()} <= set(range(10))
+    both = landscape("huber", "--data", "digits.yaml", "--example", "some.npz", cwd=folder)
+    assert both.returncode == 2 and "leave out one" in both.stderr + both.stdout

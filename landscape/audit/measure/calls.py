@@ -46,31 +46,48 @@ def with_targets(
 
 
 def loss_of(returned: Any, result: str | None, function: Callable) -> Any:
-    """Returns the loss: an array, the first entry of a tuple, or an entry of a dictionary.
+    """Returns the loss: an array, the first of `(loss, metrics)`, or the entry named `result`.
 
-    Raises UserError if a dictionary has no entry `result`, or none with a usual name.
+    Raises UserError if several values are returned, and none is known to be the loss.
     """
-    if isinstance(returned, tuple | list) and len(returned) > 1:
-        return returned[0]
-    if not isinstance(returned, Mapping):
+    if not _is_several(returned):
         return returned
-    names = [str(key) for key in returned]
+    entries = _entries(returned)
     key = _loss_key(returned, result)
-    if key in returned:
-        return returned[key]
-    text = f"`{name_of(function)}` returns a dictionary with {', '.join(names) or 'no entries'}"
-    hint = nearest(result, names) if result else "name its loss with `--result KEY`"
-    raise UserError(text, place=definition(function), hint=hint)
+    if key in entries:
+        return entries[key]
+    kind = "a dictionary" if isinstance(returned, Mapping) else f"a {type(returned).__name__}"
+    usage = f"name its loss with `--result {next(iter(entries), 'KEY')}`, or return (loss, metrics)"
+    raise UserError(
+        f"`{name_of(function)}` returns {kind} with {', '.join(entries) or 'no entries'}",
+        place=definition(function),
+        hint=(nearest(result, list(entries)) if result else None) or usage,
+    )
 
 
 def result_note(returned: Any, result: str | None) -> str | None:
     """Returns a note on which part of the result is audited; None if it is all of it."""
-    if isinstance(returned, tuple | list) and len(returned) > 1:
-        return "it returns several values: the first is audited, the others are taken for metrics"
+    if not _is_several(returned):
+        return None
+    key = _loss_key(returned, result)
+    return f"of what it returns, the entry `{key}` is audited (--result decides)"
+
+
+def _is_several(returned: Any) -> bool:
+    return isinstance(returned, Mapping | tuple | list)
+
+
+def _entries(returned: Any) -> dict[str, Any]:
     if isinstance(returned, Mapping):
-        return f"its entry `{_loss_key(returned, result)}` is audited (--result decides)"
-    return None
+        return {str(key): value for key, value in returned.items()}
+    return {str(number): value for number, value in enumerate(returned)}
 
 
-def _loss_key(returned: Mapping, result: str | None) -> str | None:
-    return result or next((key for key in _LOSS_KEYS if key in returned), None)
+def _loss_key(returned: Any, result: str | None) -> str | None:
+    """Returns the entry that is the loss; None if it is unknown."""
+    if result is not None:
+        return result
+    if isinstance(returned, Mapping):
+        return next((key for key in _LOSS_KEYS if key in returned), None)
+    is_pair = len(returned) == 2 and isinstance(returned[1], Mapping)
+    return "0" if is_pair else None
