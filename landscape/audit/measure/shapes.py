@@ -3,8 +3,15 @@
 import numpy as np
 
 from landscape.audit.measure.crossings import CODES, STEPS
-from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Survey, norms, route
+from landscape.audit.measure.domains import Target, is_degenerate
+from landscape.audit.measure.drawn_axes import (
+    axis_label,
+    component_label,
+    drawn_line,
+    plane_center,
+)
+from landscape.audit.measure.subject import Subject
+from landscape.audit.measure.survey import Survey, norms
 from landscape.audit.measure.switching import crossings, lowest_values
 from landscape.audit.measure.walks import Line
 from landscape.storage.audit_records import (
@@ -19,7 +26,6 @@ from landscape.storage.audit_records import (
 Array = np.ndarray
 _POINTS = 401
 _SIDE = 41
-_CLASSIFICATION = ("binary", "multiclass", "segmentation")
 
 
 def shapes(survey: Survey) -> LossShapes:
@@ -27,12 +33,12 @@ def shapes(survey: Survey) -> LossShapes:
     subject = survey.subject
     low, high = _window(survey)
     x = np.linspace(low, high, _POINTS)
-    drawn = subject.targets[: 1 if subject.task == "multiclass" else 3]
-    lines = [_drawn_line(survey, target, x) for target in drawn]
+    drawn = _drawn_targets(subject)[: 1 if subject.goal == "classes" else 3]
+    lines = [drawn_line(subject, target, x) for target in drawn]
     marks = [_marks(survey, line) for line in lines]
     x = np.unique(np.concatenate([x, *([mark.x for mark in row] for row in marks)]))
     return LossShapes(
-        x_label=_label(survey),
+        x_label=axis_label(subject),
         x=tuple(x.tolist()),
         lines=tuple(
             _curve(survey, line._replace(steps=x), row)
@@ -43,15 +49,11 @@ def shapes(survey: Survey) -> LossShapes:
     )
 
 
-def _label(survey: Survey) -> str:
-    subject = survey.subject
-    if subject.kind != "loss":
-        return "input"
-    if subject.size == 1:
-        is_logit = subject.task == "binary" and subject.domain.name == "real"
-        return "logit" if is_logit else "prediction"
-    labels = {"multiclass": "margin of the true class", "segmentation": "margin of every pixel"}
-    return labels.get(str(subject.task), "all predictions together")
+def _drawn_targets(subject: Subject) -> list[Target]:
+    """Returns the targets to draw: no batch without anything to compare, if there is another."""
+    is_batch = subject.kind == "loss" and subject.rows > 1
+    judged = [t for t in subject.targets if not (t.ignored or (is_batch and is_degenerate(t)))]
+    return judged or subject.targets
 
 
 def _window(survey: Survey) -> tuple[float, float]:
@@ -65,20 +67,8 @@ def _window(survey: Survey) -> tuple[float, float]:
     return (1e-6, 2 * wide) if name == "positive" else (-wide, wide)
 
 
-def _drawn_line(survey: Survey, target: Target, steps: Array) -> Line:
-    """Returns the line of a curve, toward the right prediction."""
-    subject = survey.subject
-    base, direction = np.zeros(subject.shape), np.ones(subject.shape)
-    to_wrong = route(subject, target)
-    if subject.size > 1 and subject.domain.name in ("unit", "simplex"):
-        base, direction = to_wrong.base + to_wrong.direction, -to_wrong.direction
-    elif subject.size > 1 and subject.domain.name == "real" and subject.task in _CLASSIFICATION:
-        direction = -to_wrong.direction / (2 if subject.task == "multiclass" else 1)
-    return Line(target, base, direction, steps)
-
-
 def _curve(survey: Survey, line: Line, marks: tuple[CurveMark, ...]) -> LossCurve:
-    target, x = line.target, line.steps
+    subject, target, x = survey.subject, line.target, line.steps
     points = line.points_at(x)
     unit = np.broadcast_to(line.direction, points.shape)
     derivatives = survey.probe.derivatives(points, unit, target)
@@ -87,14 +77,14 @@ def _curve(survey: Survey, line: Line, marks: tuple[CurveMark, ...]) -> LossCurv
     lowest, spread = lowest_values(survey)[target.name], survey.scale.levels[0]
     above = value > lowest + 1e-6 * max(spread, 1e-9)
     faded = (norms(derivatives.gradient) < 1e-2 * survey.steepest) & ~zero & above
-    idle = zero & ~above & (not zero.all()) & (survey.subject.kind == "loss")
+    idle = zero & ~above & (not zero.all()) & (subject.kind == "loss")
     return LossCurve(
         label=target.name or survey.subject.name,
         value=tuple(value.tolist()),
         gradient=tuple(derivatives.first.tolist()),
         dead=_runs(x, zero & ~idle),
         idle=_runs(x, idle),
-        saturated=_runs(x, faded & (value > lowest + 0.1 * spread)),
+        saturated=_runs(x, faded & (value > lowest + 0.1 * spread) & (subject.goal != "free")),
         marks=marks,
     )
 
@@ -123,7 +113,7 @@ def _marks(survey: Survey, line: Line) -> tuple[CurveMark, ...]:
 
 
 def _plane(survey: Survey) -> LossPlane:
-    """Returns the loss over the first two components; the others are fixed."""
+    """Returns the loss over the two components that matter most; the others are fixed."""
     subject = survey.subject
     target = subject.targets[0]
     low, high = _window(survey)
@@ -131,25 +121,36 @@ def _plane(survey: Survey) -> LossPlane:
         low, high = max(low, -6.0), min(high, 6.0)
     axis = np.linspace(low, high, _SIDE)
     x, y = np.meshgrid(axis, axis)
-    points = np.zeros((x.size, subject.size))
-    if subject.domain.name != "real":
-        points += 0.5 if subject.domain.name == "unit" else 0.1
-    points[:, 0], points[:, 1] = x.ravel(), y.ravel()
+    center = plane_center(subject, target)
+    points = np.tile(np.ravel(center), (x.size, 1))
+    first, second = _steepest_components(survey)
+    is_shifted = subject.domain.name == "real"
+    points[:, first] = x.ravel() + (points[0, first] if is_shifted else 0)
+    points[:, second] = y.ravel() + (points[0, second] if is_shifted else 0)
     points = points.reshape(-1, *subject.shape)
     value, gradient = survey.probe.gradients(points, target)
     slopes = gradient.reshape(len(points), -1)
-    name = {"multiclass": "logit of class {}", "segmentation": "logit of pixel {}"}
-    label = name.get(str(subject.task), "component {}")
     return LossPlane(
         label=target.name or subject.name,
-        x_label=label.format(0),
-        y_label=label.format(1),
+        x_label=component_label(subject, first),
+        y_label=component_label(subject, second),
         x=tuple(axis.tolist()),
         y=tuple(axis.tolist()),
         value=_rows(value.reshape(x.shape)),
-        gradient_x=_rows(slopes[:, 0].reshape(x.shape)),
-        gradient_y=_rows(slopes[:, 1].reshape(x.shape)),
+        gradient_x=_rows(slopes[:, first].reshape(x.shape)),
+        gradient_y=_rows(slopes[:, second].reshape(x.shape)),
     )
+
+
+def _steepest_components(survey: Survey) -> tuple[int, int]:
+    """Returns the two components with the largest mean gradient, in their order; else 0 and 1."""
+    if survey.subject.goal in ("classes", "sides") or survey.subject.kind != "loss":
+        return 0, 1
+    sample = survey.plausible[0]
+    slopes = np.abs(sample.derivatives.gradient.reshape(len(sample.points), -1))
+    sizes = np.nan_to_num(slopes, posinf=0.0).mean(0)
+    first, second = np.sort(np.argsort(-sizes, kind="stable")[:2])
+    return int(first), int(second)
 
 
 def _rows(grid: Array) -> tuple[tuple[float, ...], ...]:

@@ -21,13 +21,13 @@ from landscape.report.figures.audit_curves import (
     share_outside,
     with_gaps,
 )
-from landscape.report.figures.audit_sheet import Sheet, fit, one_line
+from landscape.report.figures.audit_sheet import Sheet, fit, one_line, wrap
 
 LEFT, RIGHT = 0.72, 0.15
 # Inches from the left edge to the y labels; leaves space for numbers of six digits.
 LABEL = 0.19
 TOP = 0.26
-_BETWEEN, _BOTTOM = 0.2, 0.5
+_BETWEEN, _BOTTOM = 0.2, 0.62
 _SHARED_GAP, _SEPARATE_GAP = 0.34, 0.54
 _VALUE, _GRADIENT = 1.45, 1.1
 _MAX_COLUMNS = 4
@@ -123,7 +123,7 @@ def curve_panels(
         gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {target.label}")
         frames = limits["value"][index], limits["gradient"][index]
         cut = _frame(target, (value, gradient), frames, width)
-        gradient.set_xlabel(figure_text(fit(target.x_label, width)))
+        gradient.set_xlabel("\n".join(map(figure_text, wrap(target.x_label, width, 2))))
         _label_outer(value, gradient, quantity, column == 0, shared, width)
         panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
     return panels

@@ -11,7 +11,7 @@ from landscape.report.figures.audit_planes import (
     draw_gradient_field,
     gradient_field,
 )
-from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line
+from landscape.report.figures.audit_sheet import Sheet, fit, inches, one_line, wrap
 from landscape.report.figures.style import GRAY, WIDTH, Style, columns_for, styles
 from landscape.report.figures.view import Picture, joined
 from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit
@@ -30,7 +30,7 @@ _END = WIDTH - 2 * _MARGIN
 # The height of a bar below a gradient, as a share of the panel.
 _LANE_HEIGHT = 0.05
 _MAX_PLANE_SIDE, _PLANE_GAP = 1.85, 0.42
-_TITLE_HEIGHT, _LABEL_HEIGHT = 0.28, 0.3
+_TITLE_HEIGHT, _LABEL_HEIGHT = 0.28, 0.42
 
 
 def draw(audits: Sequence[AuditRecord]) -> Picture:
@@ -148,7 +148,7 @@ def _draw_planes(
         title = figure_text(audit_text.loss_name(name, side, size=8.5))
         panel.set_title(title, loc="left", color=style_of[name].color)
         if index + columns >= len(planes):
-            panel.set_xlabel(figure_text(fit(plane.x_label, side)))
+            panel.set_xlabel("\n".join(map(figure_text, wrap(plane.x_label, side, 2))))
         if column == 0:
             panel.set_ylabel(figure_text(fit(plane.y_label, side)))
             panel.yaxis.set_label_coords((audit_panels.LABEL - audit_panels.LEFT) / side, 0.5)
