@@ -14,13 +14,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from landscape import catalog
 from landscape.numerics.geometry import definitions
+from landscape.parts import tasks
 from landscape.report.code_pages import code_pages, reference_table
 
 DOCS = Path(__file__).parent
 PAGES = sorted(DOCS.glob("*.md"))
 TABLES = {
     "codes": reference_table,
+    "tasks": lambda: tasks_table(),
     "numbers of lines": lambda: definitions.markdown_table(definitions.LINE_NUMBERS),
     "numbers of planes": lambda: definitions.markdown_table(definitions.PLANE_NUMBERS),
     "numbers of paths": lambda: definitions.markdown_table(definitions.PATH_NUMBERS),
@@ -61,6 +64,24 @@ def updated(page: str) -> str:
 def with_results(page: str, runs: Path) -> str:
     """Returns the text of a page with the tables regenerated that come from results."""
     return _replaced(page, "results", lambda name: result_table(runs / name, COLUMNS[name]))
+
+
+def tasks_table() -> str:
+    """Returns the table of tasks in Markdown, from the values that the program uses."""
+    headings = ("task", "what it is", "judged by", "usual loss", "baseline", "also for datasets of")
+    rows = [headings, ["---"] * len(headings)]
+    for name, make in tasks.ALL.items():
+        task = make()
+        summary = catalog.menu("tasks")[name].summary.rstrip(".")
+        has_baseline = task.constant is not tasks.Task.constant
+        cells = (
+            ", ".join(f"`{metric}`" for metric in task.metrics) or "a metric of yours",
+            f"`{task.reference}`" if task.reference else "a loss of yours",
+            task.baseline.replace("_", " ") if has_baseline else "",
+            ", ".join(task.accepts),
+        )
+        rows.append([f"`{name}`", summary, *cells])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _replaced(page: str, kind: str, table: Callable[[str], str]) -> str:

@@ -207,6 +207,21 @@ def test_the_datasets_of_the_docs_can_be_read(tmp_path):
         assert build_dataset(run).task in line
 
 
+def test_the_examples_of_the_page_of_tasks_are_valid(tmp_path):
+    (text,) = blocks(ROOT / "docs/tasks.md", "yaml")
+    (tmp_path / "a.yaml").write_text(text)
+    (run,) = config.expand(config.load(tmp_path / "a.yaml", ["seeds=1"]))
+    assert ProgramCache().dataset(run).outputs == 3
+    (code,) = blocks(ROOT / "docs/tasks.md", "python")
+    (tmp_path / "mine.py").write_text(code)
+    text = "dataset: 'mine.py:searches'\nmodel: linear\nlosses: [ranknet]\nseeds: 1\n"
+    (tmp_path / "b.yaml").write_text(text)
+    (run,) = config.expand(config.load(tmp_path / "b.yaml", ()))
+    data = ProgramCache().dataset(run)
+    groups = [set(split.fields["groups"]) for split in data.splits.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 60
+
+
 def test_a_run_is_recomputed_without_jax_and_without_this_program(folder):
     (run,) = (folder / "runs" / "quickstart" / "runs").iterdir()
     code = (

@@ -76,8 +76,11 @@ def build_task(run: Run, data: Dataset) -> Task:
     """
     if run.task is None:
         return named(data.task)
+    if ":" in run.task.name:
+        message = f"`task` is {run.task.name}; expected one of: {', '.join(catalog.TASKS)}"
+        hint = "the task `custom` takes any loss, metric and dataset of yours"
+        raise UserError(message, hint=hint, part=run.task.name)
     task: Task = build_part("tasks", run.task, run)
-    _check_type(task, Task, "task", run.task.name)
     if data.task in (task.name, *task.accepts):
         return task
     fitting = [name for name in catalog.TASKS if data.task in (name, *named(name).accepts)]

@@ -84,7 +84,7 @@ def digit_survival(
 
     Times are exponential with rate 2^digit / 16; the field `events` is 0 for a share of about
     `censoring` of the examples, which are censored at a random moment before the event. Inputs as
-    in `digits`. With the true risk the concordance is about 0.85, less than 1 since times are
+    in `digits`. With the true risk the concordance is about 0.84, less than 1 since times are
     random. Design: Goldstein et al., X-CAL: explicit calibration for survival analysis (2020),
     section on survival MNIST.
     Choose it for survival losses; not as evidence about real times.

@@ -33,7 +33,7 @@ def next_character(
     else. Inputs (length,) are tokens 0 to 29, targets (length,) the tokens one place later; windows
     do not overlap. `length` is from 4 to 256.
     Choose it for next-token losses on real data; the best guess without context, a space, is right
-    in a fifth of the places.
+    in a sixth of the places.
     """
     check_whole(4, 256, length=length)
     tokens = _text()
