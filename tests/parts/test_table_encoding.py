@@ -5,7 +5,7 @@ import pandas
 import pytest
 
 from landscape.errors import UserError
-from landscape.parts.datasets.files import csv
+from landscape.parts.datasets.files import csv, parquet
 
 ROWS = 60
 TARGET = {"target": "y", "task": "binary"}
@@ -78,6 +78,20 @@ def test_missing_values_get_the_median_of_the_training_rows_and_an_indicator(rea
         inputs[:, 2:5], pandas.get_dummies(table["city"].fillna(commonest)).to_numpy(float)
     )
     np.testing.assert_array_equal(inputs[:, 5], empty)
+
+
+def test_a_number_may_stand_for_a_missing_value(read, frame, tmp_path):
+    empty = np.arange(ROWS) % 7 == 0
+    filled = {"strategy": "mean"}
+    expected = read(frame.assign(age=frame["age"].where(~empty)), missing=filled)
+    coded = frame.assign(age=frame["age"].where(~empty, -999))
+    options = {"missing": filled, "missing_values": ["", "-999"]}
+    coded.to_parquet(tmp_path / "table.parquet")
+    for data in (
+        read(coded, **options),
+        parquet(0, path=tmp_path / "table.parquet", **TARGET, **options),
+    ):
+        np.testing.assert_array_equal(by_row(data)[0], by_row(expected)[0])
 
 
 @pytest.mark.parametrize(

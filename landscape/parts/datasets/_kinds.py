@@ -8,7 +8,13 @@ import numpy as np
 
 from landscape.errors import Place, UserError, counted
 from landscape.parts.datasets._cell_text import TRUTH, advice, is_date, number, resembles_number
-from landscape.parts.datasets._named_array import NUMERIC, NamedArray, label_name, numbers
+from landscape.parts.datasets._named_array import (
+    NUMERIC,
+    NamedArray,
+    finite_numbers,
+    label_name,
+    numbers,
+)
 
 # More categories are an identifier or free text, unless the config says that they are categories.
 _MOST_CATEGORIES = 50
@@ -34,7 +40,11 @@ def feature(column: NamedArray, missing_values: Collection[str], categorical: bo
     `missing_values` are the texts of missing cells, in lower case. Raises UserError for dates, for
     numbers with units, for text among numbers, and for texts that are not categories.
     """
-    missing = _missing(column, missing_values)
+    codes = [value for value in map(number, missing_values) if value is not None]
+    parsed = None if categorical or codes else finite_numbers(column)
+    if parsed is not None:
+        return Feature(column, "number", parsed, np.zeros(len(parsed), bool))
+    missing = _missing(column, missing_values, codes)
     kind = "category" if categorical else _kind(column, missing)
     if kind == "category":
         values = np.array([label_name(value) for value in column.values.tolist()], object)
@@ -68,11 +78,15 @@ def refuse_missing(features: Sequence[Feature]) -> None:
     )
 
 
-def _missing(column: NamedArray, missing_values: Collection[str]) -> np.ndarray:
+def _missing(
+    column: NamedArray, missing_values: Collection[str], codes: Sequence[float]
+) -> np.ndarray:
+    """Returns which values are missing; `codes` are the numbers among `missing_values`."""
     values = column.values
     if values.dtype.kind not in NUMERIC:
         return np.array([text.lower() in missing_values for text in values])
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+    missing: np.ndarray = np.isin(values, codes)
+    return missing | np.isnan(values) if values.dtype.kind == "f" else missing
 
 
 def _kind(column: NamedArray, missing: np.ndarray) -> str:

@@ -41,6 +41,17 @@ class NamedArray:
         return UserError(f"{self.kind} `{self.name}`{where} {message}", place=place, hint=hint)
 
 
+def finite_numbers(column: NamedArray) -> np.ndarray | None:
+    """Returns texts as float64 if each is a finite number; None otherwise."""
+    if column.values.dtype.kind in NUMERIC or column.decimal != ".":
+        return None
+    try:
+        values = column.values.astype(np.float64)  # three times as fast as one by one
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() else None
+
+
 def numbers(column: NamedArray, missing: np.ndarray | None = None) -> np.ndarray:
     """Returns the values as float64, NaN where they are `missing`.
 
@@ -54,6 +65,7 @@ def numbers(column: NamedArray, missing: np.ndarray | None = None) -> np.ndarray
         result = np.array(parsed, np.float64).reshape(values.shape)  # None becomes NaN
     is_wrong = ~np.isfinite(result)
     if missing is not None:
+        result[missing] = np.nan
         is_wrong &= ~missing
     wrong = np.flatnonzero(is_wrong)
     if wrong.size:
