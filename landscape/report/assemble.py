@@ -132,7 +132,7 @@ def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Re
     index = directory / "index.html"
     disk.write_text(index, text)
     failed = [run.name for run in all_results.runs if run.status in ("failed", "unreadable")]
-    shown = display(comparison)
+    shown = display(comparison, results.other_metrics)
     cells = tuple(shown.itertuples(index=False, name=None))
     warnings = (*results.warnings, *reasons, *undrawn, *_unfinished(all_results))
     unreadable = all_results.unreadable
@@ -171,10 +171,13 @@ def _tables(
             table = tables.ReportTable(name, title, section, columns(rows), rows, first)
             report_tables.append(table)
 
-    add("comparison", "Comparison", "numbers", comparison, comparison_table.columns)
+    def numbers(rows: pd.DataFrame) -> Sequence[tables.TableColumn]:
+        return comparison_table.columns(rows, results.other_metrics)
+
+    add("comparison", "Comparison", "numbers", comparison, numbers)
     if len(comparison) < len(table):
         ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
-        add("sweep", "Sweep", "numbers", table, comparison_table.columns, ordered)
+        add("sweep", "Sweep", "numbers", table, numbers, ordered)
     spectra = curvature_table.table(view.runs)
     add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
     lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)

@@ -20,17 +20,16 @@ def display(comparison: TunedComparison) -> pd.DataFrame:
 
 
 def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
-    metric, label = comparison.metric, comparison.label
-    unit = " %" if words.is_share(metric) else ""
+    metric, heading = comparison.metric, words.metric_heading(comparison.metric)
     options = options_text(loss)
-    return {
+    texts = {
         "loss": "\n".join(filter(None, (loss.name, *options.split(", ")))),
-        f"{label}{unit} [95 % CI]": _mean(metric, loss.estimate.value, *loss.estimate[1:]),
+        f"{heading} [95 % CI]": _mean(metric, loss.estimate.value, *loss.estimate[1:]),
         "success": _count(loss.success),
         "tuned rate": rate(loss.entry.tuned_rate),
         "verdict": verdict_text(comparison, loss),
         "decades tolerated": tolerance_text(loss.curve.tolerance).split(" [")[0],
-        f"{label}{unit} at the config's rate": _mean(
+        f"{heading} at the config's rate": _mean(
             metric, loss.own_estimate.value, *loss.own_estimate[1:]
         ),
         "best of 1": words.table_number(metric, loss.best_of[0]),
@@ -39,6 +38,11 @@ def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
         "at target": _count(loss.reached),
         "steps per success": words.short(loss.running_time),
         "trials": str(len(loss.entry.trials)),
+    }
+    cells = comparison.other_cells.get(loss.name, {})
+    return texts | {
+        words.metric_heading(name): words.table_number(name, cells[f"{name}_value"])
+        for name in comparison.other_metrics
     }
 
 

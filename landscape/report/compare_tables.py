@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from landscape.config.yaml_source import short_text
-from landscape.report import robustness_table, tables, words
+from landscape.report import other_metrics, robustness_table, tables, words
 from landscape.report.compare_columns import (
     estimate_cells,
     estimate_column,
@@ -62,6 +62,7 @@ def _tuning_row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, An
         "gain": entry.gain,
         "learns": entry.learns,
         **estimate_cells("", loss.outcomes, loss.estimate),
+        **comparison.other_cells.get(loss.name, {}),
         **share_cells("failures", loss.failures),
         "tolerance": tolerance.decades,
         "tolerance_low": tolerance.interval[0],
@@ -134,6 +135,7 @@ def _tuning_columns(comparison: TunedComparison, rows: pd.DataFrame) -> Sequence
             "5 seeds the lowest and the highest; a diverged run counts with the value of its "
             "untrained model",
         ),
+        *other_metrics.columns(comparison.other_metrics),
         share_column(
             "failures",
             "judged runs that failed, diverged, gain less than 10 % of what the reference gains, "

@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.compare.verdicts import margin_of
 from landscape.errors import last_line
-from landscape.report import audits, check_results, words
+from landscape.report import audits, check_results, other_metrics, words
 from landscape.report.best_step import best_step_columns
 from landscape.report.learning_rates import rate_columns
 from landscape.report.loss_rows import (
@@ -108,6 +108,7 @@ def _table_row(results: Results, row: LossRow, columns: dict[str, Any]) -> dict[
     values: dict[str, Any] = {"loss": row.loss}
     values |= {key: row.swept.get(key) for key in results.swept}
     values |= columns | check_results.columns(row.runs)
+    values |= other_metrics.cells(row.counted, results.other_metrics)
     if audited(results):
         values |= audits.columns(audits.of(run.audit for run in row.runs))
         values["audit_agrees"] = audits.agrees(values["audit_verdict"], values)

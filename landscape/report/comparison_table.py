@@ -1,13 +1,14 @@
 """The columns of the comparison, with their definitions, for the page and the files."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from landscape.compare.intervals import FEWEST
 from landscape.compare.joint_test import FEWEST_SEEDS, SIGNIFICANT
 from landscape.compare.tuning import LEARNS, SUCCEEDS
-from landscape.report import audits, words
+from landscape.report import audits, other_metrics, words
 from landscape.report.comparison_texts import (
     ends_text,
     interval_text,
@@ -32,14 +33,18 @@ _FINDING = (
 ).replace("%", " %")
 
 
-def columns(table: pd.DataFrame) -> list[TableColumn]:
-    """Returns the columns of the full comparison, without those that are empty in every row."""
+def columns(table: pd.DataFrame, others: Sequence[str] = ()) -> list[TableColumn]:
+    """Returns the columns of the full comparison, without those that are empty in every row.
+
+    `others` are the metrics that do not judge.
+    """
     metric = words.metric_label(str(table["metric"].iloc[0]))
     swept = table.columns[1 : table.columns.get_loc("metric")]
     columns = [
         value_column("loss", "label of the loss"),
         *(value_column(key, "value of the swept option", swept_text) for key in swept),
         *_outcome_columns(metric),
+        *other_metrics.columns(others),
         *_rate_columns(metric),
         *_pair_columns(metric),
         *_target_columns(metric),

@@ -62,18 +62,20 @@ def reached_text(row: pd.Series) -> str:
     return f"{row['reached_runs']}/{row['seeds']}"
 
 
-def display(comparison: pd.DataFrame) -> pd.DataFrame:
+def display(comparison: pd.DataFrame, others: Sequence[str] = ()) -> pd.DataFrame:
     """Returns the comparison as short texts for a terminal; shares in percent.
 
     The first column has the loss and, below it, the swept values that it has, one per line. The
-    last one is the finding.
+    last one is the finding. `others` are the metrics that do not judge.
     """
     swept = list(comparison.columns[1 : comparison.columns.get_loc("metric")])
     metric = str(comparison["metric"].iloc[0])
-    unit = " %" if words.is_share(metric) else ""
     ends = "[95 % CI]" if comparison["low"].notna().any() else "(seeds)"
-    heading = f"{words.metric_label(metric)}{unit} {ends}"
-    rows = [_display_row(row, swept, heading) for _, row in comparison.iterrows()]
+    heading = f"{words.metric_heading(metric)} {ends}"
+    rows = [
+        _display_row(row, swept, heading) | _other_means(row, others) | {"finding": _finding(row)}
+        for _, row in comparison.iterrows()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -89,5 +91,16 @@ def _display_row(row: pd.Series, swept: Sequence[str], heading: str) -> dict[str
         "reached": reached_text(row) + (f" in {steps}" if steps != words.MISSING else ""),
         "gradient": "→".join(words.scientific(row[f"gradient_{end}"]) for end in ("start", "end")),
         "dead % e/c/w/u": "/".join(dead) if len(set(dead)) > 1 else f"all {dead[0]}",
-        "finding": "\n".join(filter(None, (str(row["finding"]), audits.line(row)))),
+    }
+
+
+def _finding(row: pd.Series) -> str:
+    return "\n".join(filter(None, (str(row["finding"]), audits.line(row))))
+
+
+def _other_means(row: pd.Series, metrics: Sequence[str]) -> dict[str, str]:
+    """Returns the mean of each metric by its heading; shares in percent."""
+    return {
+        words.metric_heading(metric): words.table_number(metric, row[f"{metric}_value"])
+        for metric in metrics
     }

@@ -33,7 +33,7 @@ class Results:
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     `warnings` name files that were changed or cannot be verified. `reference` is the label of the
     loss that others are compared with, the first one if empty. `tuned` has the grid of each loss
-    whose rate was tuned.
+    whose rate was tuned. `metric` judges; `metrics` are all of the task.
     """
 
     directory: Path
@@ -49,6 +49,12 @@ class Results:
     warnings: tuple[str, ...] = ()
     reference: str = ""
     tuned: Mapping[str, RateGrid] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def other_metrics(self) -> tuple[str, ...]:
+        """The metrics of the task but the one that judges."""
+        return tuple(name for name in self.metrics if name != self.metric)
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -100,6 +106,7 @@ def read(directory: Path) -> Results:
         swept=tuple(dict.fromkeys(key for run in runs for key in run.swept)),
         metric=metric,
         higher_is_better=summary.higher_is_better.get(metric, True),
+        metrics=summary.metrics,
         reference=_reference(settings, losses, summary.task),
         across=across,
         problem="; ".join(problems),

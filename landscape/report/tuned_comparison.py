@@ -1,9 +1,15 @@
 """Everything that a report shows of a comparison at tuned points, computed from its runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from landscape.report import compare_conditions, compare_measures, compare_pairs, words
+from landscape.report import (
+    compare_conditions,
+    compare_measures,
+    compare_pairs,
+    other_metrics,
+    words,
+)
 from landscape.report.compare_conditions import Cell, Profiles
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_pairs import Pairs
@@ -17,7 +23,8 @@ class TunedComparison:
     """The numbers of all losses, of all pairs, and of all conditions.
 
     `target` is that of the evaluation metric, NaN if there is none; `steps` is the budget of a run;
-    `split` names the examples on which the metric is evaluated during training.
+    `split` names the examples on which the metric is evaluated during training. `other_cells` are
+    the cells of the metrics that do not judge, by loss.
     """
 
     record: CompareRecord
@@ -29,6 +36,8 @@ class TunedComparison:
     steps: float
     split: str
     maps: Mapping[str, MapRecord]
+    other_metrics: tuple[str, ...] = ()
+    other_cells: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:
@@ -59,6 +68,7 @@ def measure(compared: CompareResults, target: float) -> TunedComparison:
     )
     settings = compared.judged.settings
     configured = None if settings is None else settings.target
+    others = compared.judged.other_metrics
     names = [name for entry in record.losses for name in entry.judged]
     configs = [run.config for run in compared.judged.runs if run.config is not None]
     return TunedComparison(
@@ -71,4 +81,13 @@ def measure(compared: CompareResults, target: float) -> TunedComparison:
         compare_measures.budget(compared, names),
         configs[0].evaluation.split if configs else "evaluation",
         compared.maps,
+        others,
+        {entry.loss: _other_cells(compared, entry.judged, others) for entry in record.losses},
     )
+
+
+def _other_cells(
+    compared: CompareResults, names: Sequence[str], metrics: Sequence[str]
+) -> dict[str, float]:
+    runs = [run for run in compared.finished(names) if run is not None]
+    return other_metrics.cells(runs, metrics)

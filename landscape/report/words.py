@@ -46,6 +46,11 @@ def metric_label(metric: str) -> str:
     return f"{label} at {rest}" if rest else label
 
 
+def metric_heading(metric: str) -> str:
+    """Returns the heading of a column: `accuracy %` for a share, `R²`."""
+    return f"{metric_label(metric)} %" if is_share(metric) else metric_label(metric)
+
+
 def metric_value(metric: str, value: float) -> str:
     """Formats a value with the name of its metric: `97.2 % accuracy`, `R² 0.510`."""
     if metric_kind(metric) == "accuracy" and math.isfinite(value):
