@@ -224,6 +224,7 @@ class Run(Frozen):
     gradients: GradientSettings
     metrics: tuple[MetricPart, ...] | None
     judge_by: Name | None = None
+    target: Float32 | None = None
     targets: Literal["auto", "onehot", "labels"]
     slices: SliceSettings | None
     checkpoints: Annotated[int, Field(ge=0, le=MOST_ITERATIONS)] = 0

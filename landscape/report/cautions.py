@@ -108,11 +108,12 @@ def _edge(rows: Sequence[LossRow], reference: LossRow, key: str) -> str:
 
 def _target_out_of_reach(results: Results) -> str:
     target = None if results.settings is None else results.settings.target
-    bounded = words.metric_kind(results.metric) in words.AT_MOST_ONE
-    if target is None or target <= 1 or not bounded:
+    sign = 1 if results.higher_is_better else -1
+    if target is None or not sign * target > sign * results.perfect:  # False for NaN
         return ""
-    name = words.metric_label(results.metric)
-    return f"the target is {target:g}, but {name} is at most 1: no run can reach it; change it"
+    name, end = words.metric_label(results.metric), "most" if sign > 0 else "least"
+    limit = f"{name} is at {end} {results.perfect:g}"
+    return f"the target is {target:g}, but {limit}: no run can reach it; change it"
 
 
 def _target_below_baseline(results: Results, groups: Iterable[Sequence[LossRow]]) -> str:

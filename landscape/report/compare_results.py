@@ -80,7 +80,7 @@ class CompareResults:
     def improved(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Returns which of these runs are better than their own untrained model, shape (runs,)."""
         end, start = self.outcomes(names), self.untrained(names)
-        return closes_gap(self.record.metric, self.sign * end, self.sign * start)
+        return closes_gap(self.sign * end, self.sign * start, self.sign * self.judged.perfect)
 
     def ended(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Returns which of these runs have a result or failed, shape (runs,)."""

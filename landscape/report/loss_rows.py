@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.compare.intervals import mean_interval, wilson
 from landscape.compare.time_to_target import expected_running_time, kaplan_meier
 from landscape.compare.tuning import LEARNS, SUCCEEDS, gain
-from landscape.report import statistics, words
+from landscape.report import statistics
 from landscape.report.results import Results, StoredRun
 from landscape.report.run_measures import MEDIANS, run_measures
 from landscape.report.statistics import finite_mean
@@ -46,6 +46,7 @@ class LossRow:
     runs: tuple[StoredRun, ...]
     counted: tuple[StoredRun, ...]
     measures: tuple[Mapping[str, float], ...]
+    perfect: float = np.nan
 
     def measure(self, name: str) -> Array:
         """Returns a measure of each counted run, (runs,); NaN if it is not finite."""
@@ -113,7 +114,7 @@ class LossRow:
 
     def closes_gap(self, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether `LEARNS_ROOM` of the gap from start to a perfect value is closed."""
-        return closes_gap(self.metric, self.oriented(end), self.oriented(start))
+        return closes_gap(*map(self.oriented, (end, start, self.perfect)))
 
     def steps_to_target(self, target: float) -> Array:
         """Returns the step at which each run reached the target, (runs,); NaN if it did not."""
@@ -126,14 +127,13 @@ class LossRow:
         )
 
 
-def closes_gap(metric: str, end: ArrayLike, start: ArrayLike) -> NDArray[np.bool_]:
+def closes_gap(end: ArrayLike, start: ArrayLike, perfect: ArrayLike) -> NDArray[np.bool_]:
     """Returns whether `LEARNS_ROOM` of the gap from start to a perfect value is closed.
 
-    Higher values are better. For a metric that is not at most 1, any gain suffices.
+    Higher values are better. For a metric without a perfect value, any gain suffices.
     """
-    end, start = np.asarray(end, np.float64), np.asarray(start, np.float64)
-    bounded = words.metric_kind(metric) in words.AT_MOST_ONE
-    room = np.maximum(1 - start, 0) if bounded else 0.0
+    end, start, perfect = (np.asarray(value, np.float64) for value in (end, start, perfect))
+    room = np.where(np.isfinite(perfect), np.maximum(perfect - start, 0), 0.0)
     return np.asarray((end > start) & (end - start >= LEARNS_ROOM * room))
 
 
@@ -153,6 +153,7 @@ def loss_rows(results: Results) -> list[LossRow]:
                 condition=_condition(results, runs[0]),
                 metric=results.metric,
                 higher_is_better=results.higher_is_better,
+                perfect=results.perfect,
                 runs=tuple(runs),
                 counted=counted,
                 measures=tuple(run_measures(run, results.metric) for run in counted),

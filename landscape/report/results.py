@@ -6,15 +6,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from landscape import config
 from landscape.config import Experiment
 from landscape.config.reference import reference_loss
 from landscape.errors import UserError, last_line
+from landscape.report import words
 from landscape.report.run_reader import read_optional, read_run, record_of
 from landscape.report.stored_run import COUNTED, STATES, StoredRun
 from landscape.storage import contents, experiment_folder, safe_reading
 from landscape.storage.contents import Contents
-from landscape.storage.records import CrossRunRecord
+from landscape.storage.records import CrossRunRecord, SummaryRecord
 
 __all__ = ["COUNTED", "STATES", "Results", "StoredRun", "read"]
 
@@ -33,7 +36,8 @@ class Results:
     `settings` is None if experiment.yaml cannot be read; `problem` says why across.json cannot.
     `warnings` name files that were changed or cannot be verified. `reference` is the label of the
     loss that others are compared with, the first one if empty. `tuned` has the grid of each loss
-    whose rate was tuned. `metric` judges; `metrics` are all of the task.
+    whose rate was tuned. `metric` judges, with the best possible value `perfect`,
+    NaN if there is none; `metrics` are all of the task.
     """
 
     directory: Path
@@ -50,6 +54,7 @@ class Results:
     reference: str = ""
     tuned: Mapping[str, RateGrid] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    perfect: float = np.nan
 
     @property
     def other_metrics(self) -> tuple[str, ...]:
@@ -107,11 +112,20 @@ def read(directory: Path) -> Results:
         metric=metric,
         higher_is_better=summary.higher_is_better.get(metric, True),
         metrics=summary.metrics,
+        perfect=_perfect(summary),
         reference=_reference(settings, losses, summary.task),
         across=across,
         problem="; ".join(problems),
         warnings=(*listed.warnings(), *unreadable_settings),
     )
+
+
+def _perfect(summary: SummaryRecord) -> float:
+    """Returns the best possible value of the metric that judges, NaN if it has none."""
+    metric = summary.primary_metric
+    if not summary.perfect and words.metric_kind(metric) in words.AT_MOST_ONE:
+        return 1.0  # folders of earlier versions do not record it
+    return summary.perfect.get(metric, np.nan)
 
 
 def _experiment(path: Path) -> Experiment:

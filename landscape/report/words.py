@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from landscape.compare.verdicts import SHARES
+
 _METRICS = {
     "accuracy": "accuracy",
     "f1": "F1",
@@ -13,10 +15,22 @@ _METRICS = {
     "iou": "IoU",
     "dice": "Dice",
     "auc": "AUC",
+    "roc_auc": "ROC AUC",
+    "macro_f1": "macro F1",
+    "matthews": "Matthews' coefficient",
+    "brier": "Brier score",
+    "ece": "ECE",
+    "crps": "CRPS",
+    "spearman": "Spearman's correlation",
+    "hausdorff": "Hausdorff distance",
+    "box_iou": "box IoU",
+    "ndcg": "NDCG",
+    "mrr": "MRR",
+    "map_at_r": "MAP at R",
+    "class_mae": "MAE of the class",
 }
-# Metrics that lie between 0 and 1, and those that cannot be larger than 1.
-SHARES = ("accuracy", "f1", "iou", "dice", "auc")
-AT_MOST_ONE = (*SHARES, "r2")
+# Those that were at most 1 before a run recorded the best possible value.
+AT_MOST_ONE = ("accuracy", "f1", "iou", "dice", "auc", "r2")
 # Figures with more lines than this are hard to read, and so are tables with more kinds of rows.
 MOST_POINTS = 8
 MISSING = "\N{EN DASH}"
@@ -35,14 +49,16 @@ DEAD = {
 
 
 def metric_kind(metric: str) -> str:
-    """Returns the metric without its threshold: `iou` for `iou/0.5`."""
-    return metric.split("/")[0]
+    """Returns the metric without its options: `iou` for `iou/0.5` and `iou[threshold=0.5]`."""
+    return re.split(r"[/\[]", metric)[0]
 
 
 def metric_label(metric: str) -> str:
-    """Returns the usual spelling of a metric: `IoU at 0.5` for `iou/0.5`."""
+    """Returns the usual spelling of a metric: `IoU at 0.5` for `iou/0.5`, `IoU [threshold=0.5]`."""
     kind, _, rest = metric.partition("/")
-    label = _METRICS.get(kind, kind.replace("_", " "))
+    name, bracket, options = kind.partition("[")
+    label = _METRICS.get(name, name.replace("_", " "))
+    label = f"{label} [{options}" if bracket else label
     return f"{label} at {rest}" if rest else label
 
 

@@ -293,6 +293,7 @@ def _summary(
     program: Program, data: Dataset, training: Training, measurements: Measurements
 ) -> SummaryRecord:
     best = best_number(program, training)
+    ends = {name: metric.best for name, metric in program.metrics.items()}
     return SummaryRecord(
         status="done" if training.diverged_step is None else "diverged",
         diverged_step=training.diverged_step,
@@ -302,6 +303,7 @@ def _summary(
         higher_is_better={
             name: metric.higher_is_better for name, metric in program.metrics.items()
         },
+        perfect={name: end for name, end in ends.items() if end is not None},
         parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
         training_examples=len(data.train.targets),
         best_step=int(training.trace["step"][best]),

@@ -19,6 +19,7 @@ from landscape.run import model_check, preflight, program, stored_sizes
 from landscape.run.loss_audit import audit_loss
 from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program, TrainingLoops
+from landscape.run.task_metrics import check_target
 from landscape.run.traced_options import (
     all_floats,
     float_options,
@@ -235,7 +236,7 @@ def _check(run: Run, cache: ProgramCache) -> None:
     _check_optimizer(run)
     cache.loss(run)
     preflight.check_directions(run, model, params, checkpoint_count(run))
-    cache.program(run)
+    check_target(run.target, cache.program(run).metrics)
 
 
 def _check_optimizer(run: Run) -> None:

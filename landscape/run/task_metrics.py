@@ -137,6 +137,17 @@ def check_metrics(metrics: Mapping[str, Metric], predictions: jax.Array, targets
         _check(name, metric, snapshot)
 
 
+def check_target(target: float | None, metrics: Mapping[str, Metric]) -> None:
+    """Raises UserError if no value of the metric that judges, the first one, meets the target."""
+    name, metric = next(iter(metrics.items()))
+    sign = 1 if metric.higher_is_better else -1
+    if target is not None and metric.best is not None and sign * target > sign * metric.best:
+        raise UserError(
+            f"`target` is {target:g}, but the best possible value of `{name}` is {metric.best:g}",
+            hint="change the target, or remove it: the default is 95 % of the reference's gain",
+        )
+
+
 def _check(name: str, metric: Metric, snapshot: Snapshot) -> None:
     subject, function = f"metric `{name}`", metric.function
     value = guarded(lambda: jax.eval_shape(metric.score, snapshot), subject, function)

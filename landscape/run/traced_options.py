@@ -7,7 +7,7 @@ from typing import Any
 from landscape.config import Part, Run
 
 # Fields that do not affect a compiled program.
-_IRRELEVANT = ("id", "seed", "swept", "audit", "judged", "stop", "measurement")
+_IRRELEVANT = ("id", "seed", "swept", "audit", "judged", "stop", "target", "measurement")
 # Fields of parts that change the numbers in the arguments of a program, not their shapes.
 _CONDITIONS = (("dataset", "label_noise"), ("model", "initialization"))
 

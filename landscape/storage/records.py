@@ -171,6 +171,8 @@ class OutcomeRecord:
     """The metric by which losses are compared, a column of the trace."""
     higher_is_better: Mapping[Name, bool]
     """Whether larger values are better, by metric."""
+    perfect: Mapping[Name, Number] = field(default_factory=dict)
+    """Best possible value of each metric that has one."""
     diverged_step: Natural | None = None
     """Step at which training diverged; null if it did not."""
     task: Name = ""

@@ -15,7 +15,8 @@ def row(outcomes, starts=0.1, *, diverged=(), metric="accuracy", higher=True):
     states = ["diverged" if i in diverged else "done" for i in range(len(outcomes))]
     runs = tuple(SimpleNamespace(status=state) for state in states)
     measures = tuple({"outcome": o, "start": s} for o, s in zip(outcomes, starts, strict=True))
-    return LossRow("a", "a", {}, "", metric, higher, runs, runs, measures)
+    perfect = 1.0 if higher else 0.0
+    return LossRow("a", "a", {}, "", metric, higher, runs, runs, measures, perfect)
 
 
 REFERENCE = row([0.9, 0.9])

@@ -20,7 +20,8 @@ def row(name, outcomes, *, loss=None, higher=True):
     start = 0.1 if higher else 2.0
     measures = tuple({"outcome": outcome, "start": start} for outcome in outcomes)
     metric = "accuracy" if higher else "rmse"
-    return LossRow(name, loss or name, {}, "", metric, higher, runs, runs, measures)
+    perfect = 1.0 if higher else 0.0
+    return LossRow(name, loss or name, {}, "", metric, higher, runs, runs, measures, perfect)
 
 
 LEVEL = row("level", [0.9] * 6)

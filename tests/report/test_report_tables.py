@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from synthetic_runs import Loss, write_experiment
@@ -68,6 +69,11 @@ def test_a_terminal_gets_short_texts(experiment):
     )
     assert shown["fails"].tolist() == ["0/6", "0/6", "0/6", "3/6", "6/6", words.MISSING]
     assert shown["reached"][0] == f"6/6 in {best['steps_to_target']:.0f}"
+    scores = [run.outcome("f1") for run in read(experiment[0]).runs if run.loss == "cross_entropy"]
+    assert best["f1_value"] == pytest.approx(np.mean(scores))
+    with_f1 = display(table, ["f1"])
+    assert with_f1["F1 %"][0] == f"{100 * np.mean(scores):.1f}"
+    assert list(with_f1.drop(columns="F1 %")) == list(shown)
     zero = shown.set_index("loss").loc["zero_one"]
     assert zero["gradient"] == "0→0" and zero["dead % e/c/w/u"] == "all 100"
     assert shown.map(lambda cell: isinstance(cell, str)).to_numpy().all()

@@ -1,10 +1,12 @@
 """Metrics of a run: directions, the judging one, and the errors of metrics that do not fit."""
 
+import jax.numpy as jnp
 import pytest
 from helpers.configs import BASE, load
 
 from landscape import config
 from landscape.errors import UserError
+from landscape.parts.metrics import Snapshot
 from landscape.parts.tasks import named
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.task_metrics import build_metrics
@@ -127,3 +129,39 @@ def test_the_judge_is_part_of_the_identity_unless_it_is_the_default(tmp_path):
         config.expand(load(tmp_path, WINE, *overrides))[0].id for overrides in ([], ["judge_by=f1"])
     )
     assert plain != judged
+
+
+@pytest.mark.parametrize(
+    ("overrides", "best"),
+    [(["target=2"], "`accuracy` is 1"), (["judge_by=log_loss", "target=-0.5"], "`log_loss` is 0")],
+)
+def test_a_target_beyond_the_best_value_is_rejected(overrides, best, tmp_path):
+    with pytest.raises(UserError, match=f"the best possible value of {best}"):
+        prepare(config.expand(load(tmp_path, WINE, *overrides)), ProgramCache())
+
+
+def test_a_metric_of_another_task_is_rejected_with_those_of_the_task(metrics_of):
+    with pytest.raises(UserError, match=r"`ndcg` is defined for ranking.*is multiclass") as caught:
+        metrics_of("metrics=[ndcg]")
+    assert "accuracy, f1" in str(caught.value)
+
+
+def test_options_that_a_metric_leaves_to_the_task_are_those_of_the_task(tmp_path):
+    def kappa(form):
+        text = WINE + f"task: {{name: ordinal, form: {form}}}\nmetrics: [class_mae]\n"
+        (run, *_) = config.expand(
+            load(tmp_path, text.replace("softmax_cross_entropy, brier", "emd"))
+        )
+        return build_metrics(run, named("ordinal"))["class_mae"]
+
+    logits = jnp.array([[-3.0, -1.0, -2.0]])
+    labels = jnp.array([1], jnp.int32)
+    assert float(kappa("classes")(Snapshot(logits, labels))) == 0
+    assert float(kappa("thresholds")(Snapshot(logits, labels))) == 1
+
+
+def test_a_chosen_threshold_needs_the_validation_split(tmp_path):
+    text = WINE + "metrics: [{name: accuracy, threshold: validation}]\n"
+    (run, *_) = config.expand(load(tmp_path, text, "evaluation.split=test"))
+    with pytest.raises(UserError, match=r"`evaluation\.split` is test"):
+        build_metrics(run, named("multiclass"))
