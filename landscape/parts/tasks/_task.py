@@ -90,8 +90,8 @@ class Task:
     `accepts`: the tasks of datasets that can be trained as this one, besides its own. `order_by`:
     the field whose groups of examples a batch keeps together. `point`: the column of a prediction
     that metrics of quantities judge; None: the whole prediction. `baseline`: the name of `constant`
-    in reports. `audited`: whether the audit can judge losses of the task. `any_shape`: predictions
-    may have any shape. `advice`: how to get predictions of the right shape.
+    in reports. `any_shape`: predictions may have any shape. `advice`: how to get predictions of the
+    right shape.
 
     Functions, with shapes of one example:
     `outputs(data)`: number of predictions, which a model gets as `outputs`.
