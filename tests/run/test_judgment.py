@@ -144,7 +144,7 @@ def test_the_labels_of_the_test_split_change_nothing_but_the_judgment(tmp_path):
     _, flipped, other = performed(tmp_path, POINTS, "dataset.flipped=true")
     for name in ("trace.parquet", "params.safetensors", "slices.npz", "splits.npz"):
         assert (straight / name).read_bytes() == (flipped / name).read_bytes(), name
-    judgments = ("test", "test_at_best", "test_initial", "baselines")
+    judgments = ("test", "test_at_best", "test_initial", "baselines", "data")
     assert {n: v for n, v in first.items() if n not in judgments} == {
         n: v for n, v in other.items() if n not in judgments
     }
