@@ -97,6 +97,13 @@ def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
     return executor.cache
 
 
+def _print_data(cache: "ProgramCache", run: "Run") -> None:
+    from landscape.run.data_record import data_record
+
+    for line in data_record(cache.dataset(run)).lines:
+        click.echo(printable(line))
+
+
 @click.command(cls=ConfigCommand)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
@@ -104,7 +111,6 @@ def _prepared(runs: "Sequence[Run]") -> "ProgramCache":
 def validate(config: Path, overrides: tuple[str, ...]) -> None:
     """Check CONFIG, its data and its losses as `run` does, without training."""
     from landscape import config as configs
-    from landscape.run.data_record import data_record
     from landscape.run.stored_sizes import check_across
 
     experiment = configs.load(config, overrides)
@@ -112,6 +118,5 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
         runs = configs.expand(experiment)
         check_across(experiment.across, runs)
         cache = _prepared(runs)
-    for line in data_record(cache.dataset(runs[0])).lines:
-        click.echo(printable(line))
+    _print_data(cache, runs[0])
     click.echo(f"{config}: {counted(len(runs), 'run')}, no errors")

@@ -7,9 +7,11 @@ from landscape.storage.data_records import ColumnRecord, DataRecord
 def data_record(data: Dataset) -> DataRecord:
     """Returns what a dataset holds and how its columns are used."""
     counts = data.counts
+    examples = {name: len(split.targets) for name, split in data.splits.items()}
+    sizes = ", ".join(f"{number} {name}" for name, number in examples.items())
     return DataRecord(
-        description=data.description,
-        examples={name: len(split.targets) for name, split in data.splits.items()},
+        description=data.description or f"{sizes} examples",
+        examples=examples,
         classes=tuple(counts["train"]),
         class_counts={name: tuple(c.values()) for name, c in counts.items() if c},
         columns=tuple(ColumnRecord(*column) for column in data.columns),

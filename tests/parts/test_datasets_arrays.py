@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from landscape.errors import UserError
+from landscape.parts.datasets import Dataset, Split, for_task
 from landscape.parts.datasets.arrays import npz
+from landscape.parts.tasks import named
 
 
 @pytest.fixture
@@ -216,3 +218,10 @@ def test_a_custom_task_takes_arrays_of_any_shape(save):
     data = npz(0, path=save(inputs=pairs, targets=np.zeros((20, 2, 2))), task="custom")
     assert data.train.inputs.shape[1:] == (2, 3, 4, 5)
     assert data.train.targets.shape[1:] == (2, 2)
+
+
+def test_every_label_of_a_custom_dataset_needs_a_name():
+    split = Split(np.ones((9, 2), np.float32), np.arange(9) % 3)
+    data = Dataset(split, split, "multiclass", 3, classes=("a", "b"))
+    with pytest.raises(UserError, match=r"a target is 2, but the dataset names 2 classes \(a, b\)"):
+        for_task(data, named("multiclass"))

@@ -1,5 +1,7 @@
 """Folders of `datasets.Dataset.save_to_disk`, against the values that were saved."""
 
+import sys
+
 import datasets
 import numpy as np
 import pytest
@@ -84,3 +86,9 @@ def test_what_is_wrong_with_a_folder(tmp_path):
     ragged.save_to_disk(str(tmp_path / "ragged"))
     with pytest.raises(UserError, match=r"the shapes \(1,\) and \(2,\); expected one shape"):
         hf(0, path=tmp_path / "ragged", inputs="x", target="y", task="binary")
+
+
+def test_without_the_package_its_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(UserError, match=r"needs the package `datasets`(.|\n)*landscape\[hf\]"):
+        hf(0, path=tmp_path, target="y", task="binary")

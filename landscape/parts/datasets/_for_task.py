@@ -20,6 +20,7 @@ def for_task(data: Dataset, task: Task) -> Dataset:
     for name, split in data.splits.items():
         try:
             splits[name] = _checked(split, task)
+            _check_names(splits[name].targets, data.classes)
         except UserError as error:
             message = f"the {name} split does not fit the task {task.name}: {error.message}"
             raise UserError(message, hint=error.hint) from None
@@ -27,6 +28,16 @@ def for_task(data: Dataset, task: Task) -> Dataset:
     if task.labels and task.name != data.task and not data.classes:
         checked = checked._replace(classes=tuple(map(str, range(data.class_count))))
     return checked._replace(task=task.name, outputs=task.outputs(checked))
+
+
+def _check_names(targets: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Raises UserError for an integer label without a name, if classes have names."""
+    if classes and targets.dtype.kind in "iu" and targets.max() >= len(classes):
+        raise UserError(
+            f"a target is {targets.max()}, but the dataset names {len(classes)} classes "
+            f"({', '.join(classes[:5])})",
+            hint="name every class in `classes`, in the order of the labels from 0",
+        )
 
 
 def _checked(split: Split, task: Task) -> Split:
