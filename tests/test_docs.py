@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 from helpers import churn_table, reader_data
 from helpers.command_line import invoke
@@ -168,7 +169,8 @@ def test_the_limits_of_the_docs_load(tmp_path):
 @pytest.mark.slow
 def test_the_parts_of_the_docs_run_together(tmp_path):
     families = ("losses", "models", "datasets", "metrics", "directions")
-    for family, code in zip(families, blocks(ROOT / "docs/own_parts.md", "python"), strict=True):
+    unnamed = [b for b in blocks(ROOT / "docs/own_parts.md", "python") if not b.startswith("# ")]
+    for family, code in zip(families, unnamed, strict=True):
         (tmp_path / f"my_{family}.py").write_text(code)
     (tmp_path / "own.yaml").write_text(
         "dataset: digits\n"
@@ -194,6 +196,19 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
         if name == "own":
             slices = array_files.read_slices(store.run_folder(tmp_path / "out", run.id))
             assert slices["trained/lines/last_layer/risk"].shape == (2, 3)
+
+
+def test_the_module_of_flax_on_the_page_is_a_model(tmp_path):
+    page = ROOT / "docs/own_parts.md"
+    (code,) = (b for b in blocks(page, "python") if b.startswith("# my_nets.py"))
+    (tmp_path / "my_nets.py").write_text(code)
+    (model,) = re.findall(r"`(model: .*?my_nets.py:Net\", width.*?)`", page.read_text())
+    text = f"dataset: digits\n{model}\nlosses: [brier]\nseeds: 1\nslices: null\n"
+    (tmp_path / "nets.yaml").write_text(text)
+    (run,) = config.expand(config.load(tmp_path / "nets.yaml", ()))
+    shapes = jax.eval_shape(ProgramCache().model(run).init, jax.random.key(0))
+    assert shapes["Dense_0"]["kernel"].shape == (64, 16)
+    assert shapes["Dense_1"]["kernel"].shape == (16, 10)
 
 
 def test_the_datasets_of_the_docs_can_be_read(tmp_path):

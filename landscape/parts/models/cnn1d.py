@@ -28,15 +28,16 @@ def cnn1d(
     vocabulary: int | None = None,
     channels: tuple[int, ...] = (16, 16),
     kernel: int = 5,
+    causal: bool = False,
     activation: str | Callable = "relu",
 ) -> Model:
     """Convolutions along time, an activation after each, then a linear output.
 
     Series are (batch, time, channels), tokens (batch, time) integers. Each convolution pads by
-    kernel // 2 (`kernel` is odd), so that the length stays. A prediction for each position is
-    linear in the last channels there, one for the whole series in their mean over time (global
-    average pooling, Wang et al. 2017). Choose it for patterns of a few positions; a prediction sees
-    the future of its position.
+    kernel // 2 (`kernel` is odd), so that the length stays; with `causal` by kernel - 1 before the
+    start, so that a position sees itself and earlier ones only, as for the next token. A prediction
+    for each position is linear in the last channels there, one for the whole series in their mean
+    over time (global average pooling, Wang et al. 2017). Choose it for patterns of a few positions.
     """
     function = find_activation(activation)
     channels = whole_numbers("channels", channels)
@@ -46,7 +47,10 @@ def cnn1d(
         raise UserError("`channels` is empty; expected a convolution or more", hint="use `mlp`")
     if kernel % 2 == 0:
         raise UserError(f"`kernel` is {kernel}; expected an odd number, so that it has a center")
+    if not isinstance(causal, bool):
+        raise UserError(f"`causal` is {causal!r}; expected true or false")
     shape = head_shape(outputs, output_shape)
+    pooled = not per_position(input_shape, shape)
 
     def build(key: jax.Array) -> _Cnn1d:
         tokens = None if vocabulary is None else Tokens(vocabulary, channels[0])
@@ -55,7 +59,7 @@ def cnn1d(
         output = eqx.nn.Linear(channels[-1], head_size(input_shape, shape), key=key)
         return _Cnn1d(tokens, layers, output)
 
-    return assemble(build, function, shape, pooled=not per_position(input_shape, shape))
+    return assemble(build, function, shape, pooled=pooled, causal=causal)
 
 
 class _Convolution(eqx.Module):
@@ -66,10 +70,11 @@ class _Convolution(eqx.Module):
         self.weight = jnp.zeros((outputs, inputs, kernel), jnp.float32)
         self.bias = jnp.zeros(outputs, jnp.float32)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, causal: bool) -> jax.Array:
         """Cross-correlates (time, inputs), by patches: see `_convolution`."""
         kernel, time = self.weight.shape[-1], len(x)
-        padded = jnp.pad(x, ((kernel // 2, kernel // 2), (0, 0)))
+        before = kernel - 1 if causal else kernel // 2
+        padded = jnp.pad(x, ((before, kernel - 1 - before), (0, 0)))
         patches = jnp.concatenate([padded[i : i + time] for i in range(kernel)], axis=1)
         filters = self.weight.transpose(0, 2, 1).reshape(len(self.weight), -1)
         return jnp.tensordot(patches, filters, axes=(1, 1)) + self.bias[None]
@@ -80,8 +85,10 @@ class _Cnn1d(eqx.Module):
     convolutions: tuple[_Convolution, ...]
     output: eqx.nn.Linear
 
-    def __call__(self, x: jax.Array, activation: Activation, pooled: bool) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, activation: Activation, pooled: bool, causal: bool
+    ) -> jax.Array:
         x = x if self.tokens is None else self.tokens(x)
         for layer in self.convolutions:
-            x = activation(layer(x))
+            x = activation(layer(x, causal))
         return self.output(jnp.mean(x, axis=0)) if pooled else jax.vmap(self.output)(x)
