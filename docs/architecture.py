@@ -29,7 +29,7 @@ PLACES = {
     "compare": (4.4, 4),
     "storage": (8.8, 6),
     "config": (3.0, 7),
-    "parts": (5.0, 6),
+    "parts": (6.6, 8),
     "catalog": (1.6, 8),
     "errors": (5.0, 9),
 }
@@ -47,7 +47,7 @@ CONTENTS = {
     "compare": "tuning, joint test, verdicts",
     "storage": "records of stored files",
     "config": "YAML, run identity",
-    "parts": "losses, models, data, directions",
+    "parts": "tasks, losses, models, data",
     "catalog": "parts by name",
     "errors": "messages with a place",
 }

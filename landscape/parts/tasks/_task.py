@@ -86,12 +86,11 @@ class Task:
     usual loss of the menu. `labels`: targets are classes as int32, otherwise they are float32.
     `onehot`: a loss receives labels (n,) one-hot unless it rejects them. `stratified`: splits keep
     the share of each class. `standardized`: targets of one output are standardized. `fields`: names
-    of the arrays that targets need beside their values; `optional_fields`: of those they may have.
-    `accepts`: the tasks of datasets that can be trained as this one, besides its own. `order_by`:
-    the field whose groups of examples a batch keeps together. `point`: the column of a prediction
-    that metrics of quantities judge; None: the whole prediction. `baseline`: the name of `constant`
-    in reports. `any_shape`: predictions may have any shape. `advice`: how to get predictions of the
-    right shape.
+    of the arrays that targets need beside their values. `accepts`: the tasks of datasets that can
+    be trained as this one, besides its own. `order_by`: the field whose groups of examples a batch
+    keeps together. `point`: the column of a prediction that metrics of quantities judge; None: the
+    whole prediction. `baseline`: the name of `constant` in reports. `any_shape`: predictions may
+    have any shape. `advice`: how to get predictions of the right shape.
 
     Functions, with shapes of one example:
     `outputs(data)`: number of predictions, which a model gets as `outputs`.
@@ -109,7 +108,6 @@ class Task:
     stratified: bool = False
     standardized: bool = False
     fields: tuple[str, ...] = ()
-    optional_fields: tuple[str, ...] = ("weights",)
     accepts: tuple[str, ...] = ()
     order_by: str | None = None
     point: int | None = None

@@ -105,7 +105,6 @@ def sequence() -> Task:
         metrics=("token_accuracy", "perplexity"),
         reference="softmax_cross_entropy",
         labels=True,
-        optional_fields=("mask", "weights"),
         baseline="class_shares",
         advice="use `transformer` or `cnn1d`, which predict for each position",
         outputs=_classes,

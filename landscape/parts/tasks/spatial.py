@@ -20,7 +20,6 @@ def segmentation() -> Task:
         "segmentation",
         metrics=("iou", "dice"),
         reference="sigmoid_cross_entropy",
-        optional_fields=("mask", "weights"),
         baseline="majority_class",
         advice="use `unet`",
         outputs=_mask_classes,
