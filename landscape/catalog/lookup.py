@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from landscape.catalog.definition_text import definition_text
 from landscape.catalog.menu import Entry, entries, read_source, user_entry
 from landscape.catalog.option_values import is_path
 from landscape.errors import UserError, nearest, refuse_special
@@ -89,18 +90,20 @@ def singular(family: str) -> str:
 
 
 def source(part: Named, folder: Path) -> str | None:
-    """Returns the text of the user's file that `file.py:name` names; None for any other name.
+    """Returns the text that the name depends on in the user's file; None unless `file.py:name`.
 
-    Files that it imports are not included.
+    See `definition_text`. Files that it imports are not included.
     """
-    module, colon, _ = part.name.rpartition(":")
-    return read_source(folder / module) if colon and module.endswith(".py") else None
+    module, colon, attribute = part.name.rpartition(":")
+    if not colon or not module.endswith(".py"):
+        return None
+    return definition_text(read_source(folder / module), attribute)
 
 
 def contents(family: str, part: Named, folder: Path) -> dict[str, str]:
     """Returns the content of the files that a part depends on, by option.
 
-    The text of the user's source file has an empty name; data files are replaced by their sha256.
+    The text of the user's source has an empty name; data files are replaced by their sha256.
     """
     by_option = {}
     text = source(part, folder)

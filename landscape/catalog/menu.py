@@ -174,7 +174,7 @@ def user_entry(family: str, path: Path, name: str) -> Entry | None:
     functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
     if name in functions:
         return _entry(functions[name], family, None, path)
-    names = set().union(*map(_defined, statements))
+    names = set().union(*map(defined_names, statements))
     if name not in names and "*" not in names:
         public = [function for function in functions if not function.startswith("_")]
         hint = nearest(name, public) if public else "define it there"
@@ -253,7 +253,8 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _statements(handler.body)
 
 
-def _defined(node: ast.stmt) -> set[str]:
+def defined_names(node: ast.stmt) -> set[str]:
+    """Returns the names that a statement defines; `*` if it imports all names of a module."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {node.name}
     if isinstance(node, ast.Import | ast.ImportFrom):

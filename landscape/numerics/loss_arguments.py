@@ -41,11 +41,11 @@ class LossArguments(NamedTuple):
         return (targets, predictions) if self.targets_first else (predictions, targets)
 
     def describe(self) -> str:
-        """Returns the call in words: `(y_true: targets, y_pred: predictions, weights)`."""
+        """Returns the arguments as a call: `(y_true=targets, y_pred=predictions, mask=mask)`."""
         roles = self.ordered("predictions", "targets")
         names = self.names if len(self.names) == 2 else roles
-        first = [r if r == n else f"{n}: {r}" for n, r in zip(names, roles, strict=True)]
-        return f"({', '.join([*first, *self.fields])})"
+        pairs = [*zip(names, roles, strict=True), *zip(self.fields, self.fields, strict=True)]
+        return f"({', '.join(f'{name}={value}' for name, value in pairs)})"
 
 
 def loss_arguments(
@@ -60,8 +60,8 @@ def loss_arguments(
 
     With `order="auto"` the targets come first if the names of the first two parameters say so. Each
     further parameter receives the field of its name, unless it is one of the `options`, which the
-    config sets. `fields` None: those of the dataset are unknown. `what` is the word for the
-    function in errors: a metric of predictions and targets is called in the same way.
+    config sets. `fields` None: those of the dataset are unknown. `what` is the word for the function in errors: a metric of
+    predictions and targets is called in the same way.
 
     Raises UserError if the function takes fewer than two arguments, or requires one that is neither
     an option nor a field.
@@ -150,8 +150,8 @@ def _missing(
         )
     known = f"fields of the dataset: {', '.join(fields)}" if fields else "the dataset has no fields"
     return UserError(
-        f"`{name_of(function)}` requires `{listed}`, which is neither an option of the {what} in "
-        "the config nor a field of the dataset",
+        f"{what} `{name_of(function)}` requires `{listed}`, which is neither an option in the "
+        "config nor a field of the dataset",
         place=definition(function),
         hint=f"{known}; to make it an option, write `{name}: VALUE` beside the name of the {what}",
     )

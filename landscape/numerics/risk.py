@@ -117,6 +117,28 @@ def evaluator(
     return evaluate
 
 
+def loss_metric_columns(
+    batch_size: int,
+) -> Callable[[Objective, jax.Array, Examples], dict[str, jax.Array]]:
+    """`columns(loss, predictions, examples) -> {"loss/NAME": scalar}`, over batches.
+
+    The metrics are those that the loss returns beside its value; empty if it returns none.
+    """
+
+    def columns(
+        loss: Objective, predictions: jax.Array, examples: Examples
+    ) -> dict[str, jax.Array]:
+        def measure(batch: Examples) -> BatchMeasure:
+            metrics = loss.metrics(batch.inputs, batch.targets)
+            return BatchMeasure({f"loss/{name}": value for name, value in metrics.items()}, {})
+
+        if not jax.eval_shape(loss.metrics, predictions, examples.targets):
+            return {}
+        return over_batches(measure, Examples(predictions, examples.targets), batch_size).means
+
+    return columns
+
+
 def over_batches(
     measure: Callable[[Examples], BatchMeasure], examples: Examples, size: int
 ) -> BatchMeasure:

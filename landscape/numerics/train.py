@@ -19,7 +19,7 @@ from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout, as_tree, layout_for
 from landscape.numerics.recording import Best, Recording, better, first_best, score
-from landscape.numerics.risk import Examples, evaluator
+from landscape.numerics.risk import Examples, evaluator, loss_metric_columns
 from landscape.numerics.step import Numbers, Proposal, all_finite, proposer
 from landscape.parts.metrics import Snapshot
 from landscape.parts.models import Model
@@ -306,6 +306,7 @@ def _row_measure(
 ) -> Callable[..., dict[str, jax.Array]]:
     """`measure(loss, state, proposal, inputs)`: one row of what is recorded."""
     evaluate = evaluator(model, batch_size=recording.evaluation_batch, gradients=True)
+    loss_metrics = loss_metric_columns(recording.evaluation_batch)
 
     def measure(
         loss: Objective, state: TrainState, proposal: Proposal, inputs: TrainingInputs
@@ -331,6 +332,7 @@ def _row_measure(
         }
         for measurement in recording.measurements:
             row |= measurement(snapshot)
+        row |= loss_metrics(loss, evaluation.predictions, inputs.evaluation)
         return row | {f"steps/{name}": count for name, count in state.counts._asdict().items()}
 
     return measure

@@ -43,11 +43,19 @@ def notes(
         f"The test needs {FEWEST_SEEDS} seeds. Its p is about this data set: the seeds split one "
         "pool of examples, and the corrected interval of the difference accounts for that."
     )
+    texts.append(_loss_calls(results))
     if any(run.problem for run in results.runs):
         texts.append("Some files could not be read and are left out; see the section on failures.")
     if results.problem:
         texts.append(f"Measurements across runs are left out: {results.problem}.")
     return list(filter(None, texts))
+
+
+def _loss_calls(results: Results) -> str:
+    """Returns how each user-defined loss is called, and each that takes a field of the dataset."""
+    calls = {run.loss: run.summary.loss_call for run in results.runs if run.summary is not None}
+    texts = [f"{label} as {call}" for label, call in calls.items() if call]
+    return f"How losses are called: {'; '.join(texts)}." if texts else ""
 
 
 def _may_be_best(table: pd.DataFrame, metric: str) -> str:

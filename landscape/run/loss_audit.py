@@ -1,25 +1,68 @@
 """The audit of a loss as it is trained: nothing is left for the audit to guess."""
 
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
 from landscape.errors import UserError
-from landscape.numerics.loss import Loss
+from landscape.numerics.loss import Loss, Targets
+from landscape.numerics.loss_arguments import parameters_of
 from landscape.storage.audit_records import AuditRecord, FailedAudit
 
 
-def audit_loss(loss: Loss, task: str, label: str) -> AuditRecord:
+def audit_loss(loss: Loss, task: str, label: str, fields: Mapping[str, np.ndarray]) -> AuditRecord:
     """Returns the audit, or the reason why it failed, which affects no training.
 
     The audit would infer the order of the arguments and targets that suit the loss, such as -1 and
-    1; training passes predictions first, and the targets of the dataset.
+    1; training passes them as the config states, and the targets of the dataset. `fields` are those
+    of the training split.
     """
     from landscape.audit import audit
 
     targets = "zero_one" if task == "binary" else target_form(loss, task)
+    function = _of_two_arguments(loss, fields)
     try:
-        return audit(loss.bound, task=task, order="predictions-first", targets=targets, name=label)
+        return audit(function, task=task, order="predictions-first", targets=targets, name=label)
     except UserError as error:
         return FailedAudit(label, str(error))
     except Exception as error:
         return FailedAudit(label, f"{type(error).__name__}: {error}")
+
+
+def _of_two_arguments(loss: Loss, fields: Mapping[str, np.ndarray]) -> Callable[..., Any]:
+    """Returns the function of predictions and targets that is audited, the loss's own if it is one.
+
+    A field that the loss requires is neutral, see `neutral_field`; any other keeps its default.
+    """
+    from landscape.audit.measure.neutral_fields import neutral_field
+
+    required = {
+        name: np.shape(fields[name])[1:]
+        for name in loss.arguments.fields
+        if (parameters_of(loss.function) or {})[name].default is inspect.Parameter.empty
+    }
+    plain = dataclasses.replace(
+        loss, classes=None, arguments=loss.arguments._replace(fields=tuple(required))
+    )
+    if not (required or loss.vmap or loss.has_metrics or loss.arguments.targets_first):
+        return loss.bound
+
+    def function(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        neutral = {
+            name: neutral_field(name, predictions, targets, shape)
+            for name, shape in required.items()
+        }
+        return plain(predictions, Targets(targets, neutral))
+
+    signature = inspect.signature(function)
+    functools.update_wrapper(function, loss.function)  # so that findings show the user's lines
+    vars(function)["__signature__"] = signature
+    return function
 
 
 def target_form(loss: Loss, task: str) -> str:

@@ -11,8 +11,18 @@ import numpy as np
 from landscape.errors import Place, UserError
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss, Targets
+from landscape.numerics.loss_arguments import name_of
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.tasks import Task
+
+
+def describe_call(loss: Loss) -> str:
+    """Returns how a loss is called: `ramp(predictions=predictions, targets=targets)`."""
+    notes = ["targets one-hot"] if loss.classes is not None else []
+    notes += ["one example at a time"] if loss.vmap else []
+    notes += ["returns metrics beside its value"] if loss.has_metrics else []
+    call = f"{name_of(loss.function)}{loss.arguments.describe()}"
+    return ", ".join([call, *notes])
 
 
 def fit_targets(

@@ -65,7 +65,9 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
         store.append_log(folder, line)
     inputs = training_inputs(run, program.model, program.optimizer, data, evaluation_set(run, data))
     meta = provenance(run)
-    stages = _Stages(progress)
+    stages, loss_call = _Stages(progress), cache.loss_call(run)
+    if loss_call:
+        store.append_log(folder, f"loss: {loss_call}")
 
     training = read_training(run, program.model, folder)
     # How a run was trained stays true when it is measured again.
@@ -86,7 +88,7 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     meta = replace(
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
-    summary = _summary(program, data, training, measurements)
+    summary = _summary(program, data, training, measurements, loss_call)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)
@@ -290,7 +292,7 @@ def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
 
 
 def _summary(
-    program: Program, data: Dataset, training: Training, measurements: Measurements
+    program: Program, data: Dataset, training: Training, measurements: Measurements, loss_call: str
 ) -> SummaryRecord:
     best = best_number(program, training)
     ends = {name: metric.best for name, metric in program.metrics.items()}
@@ -310,5 +312,6 @@ def _summary(
         best={name: float(training.trace[name][best]) for name in program.metrics},
         **measurements.judgment._asdict(),
         data=data_record(data),
+        loss_call=loss_call,
         checks=tuple(measurements.checks),
     )

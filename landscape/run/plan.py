@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landscape import config
-from landscape.config import AcrossSettings, Experiment, Run, same_training
+from landscape.config import AcrossSettings, Experiment, Part, Run, same_training
 from landscape.config.run_identity import TRAINING_FIELDS
 from landscape.errors import UserError
 from landscape.storage import contents, experiment_folder, safe_reading, store
@@ -108,8 +108,9 @@ def check_folder(experiment: Experiment, directory: Path, *, fresh: bool) -> Non
 def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
     """Raises UserError if the folder has the results of another config of the same name.
 
-    Another config: in another folder, and with another dataset, another model or no loss in common.
-    A config may be edited in place, moved, and extended by losses, seeds and sweeps.
+    A config may be edited in place: of dataset, model and losses, all compared by name, it changes
+    only one entirely. It may be moved if the dataset and the model are the same and a loss is in
+    common.
     """
     path = directory / "experiment.yaml"
     try:
@@ -118,12 +119,25 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
         return
     losses = {loss.name for loss in stored.losses} & {loss.name for loss in experiment.losses}
     same = (stored.dataset, stored.model) == (experiment.dataset, experiment.model)
-    if stored.folder == experiment.folder or (same and losses):
+    changed = [name for name in ("dataset", "model") if _renamed(name, stored, experiment)]
+    changed += [] if losses else ["losses"]
+    edited = stored.folder == experiment.folder and len(changed) < 2
+    if edited or (same and losses):
         return
+    origin = f"from {stored.folder}"
+    if stored.folder == experiment.folder:
+        origin = f"with other {' and '.join(changed)}"
     raise UserError(
-        f"{directory} has the results of another experiment `{stored.name}`, from {stored.folder}",
+        f"{directory} has the results of another experiment `{stored.name}`, {origin}",
         hint="choose another --out, set `name:` in the config, or delete them with --fresh",
     )
+
+
+def _renamed(name: str, stored: Experiment, experiment: Experiment) -> bool:
+    """Returns whether an experiment names another part than a stored one."""
+    former: Part = getattr(stored, name)
+    part: Part = getattr(experiment, name)
+    return former.name != part.name
 
 
 def _plan_run(

@@ -17,6 +17,7 @@ from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import model_check, preflight, program, stored_sizes
 from landscape.run.loss_audit import audit_loss
+from landscape.run.loss_check import describe_call
 from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program, TrainingLoops
 from landscape.run.task_metrics import check_target
@@ -27,7 +28,7 @@ from landscape.run.traced_options import (
     program_key,
     training_key,
 )
-from landscape.run.training_inputs import checkpoint_count, initial_params
+from landscape.run.training_inputs import checkpoint_count, initial_params, split_bytes
 from landscape.storage.audit_records import AuditRecord
 
 _MOST_DATA = 2**29  # bytes of the datasets of all seeds
@@ -68,7 +69,7 @@ class ProgramCache:
     def _drop_datasets(self, newest: str) -> None:
         """Drops the oldest splits if those of many seeds take too much memory."""
         splits = self._datasets[newest].splits.values()
-        self._dataset_bytes[newest] = sum(s.inputs.nbytes + s.targets.nbytes for s in splits)
+        self._dataset_bytes[newest] = sum(split_bytes(s) for s in splits)
         while sum(self._dataset_bytes.values()) > _MOST_DATA and len(self._dataset_bytes) > 1:
             oldest = next(iter(self._dataset_bytes))
             del self._dataset_bytes[oldest], self._datasets[oldest]
@@ -93,6 +94,12 @@ class ProgramCache:
             if key not in self._losses:
                 self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))
             return self._losses[key]
+
+    def loss_call(self, run: Run) -> str:
+        """Returns how the loss of a run is called; empty for a loss of the menu without fields."""
+        loss = self.loss(run)
+        is_plain = ":" not in run.loss.name and not loss.arguments.fields
+        return "" if is_plain else describe_call(loss)
 
     def compile_together(self, runs: Iterable[Run]) -> None:
         """Makes each group of losses that can be compiled together a family.
@@ -163,11 +170,12 @@ class ProgramCache:
 
     def audit(self, run: Run) -> AuditRecord:
         """Returns the audit of a run's loss: the same for all seeds, models and optimizers."""
-        loss, task = self.loss(run), self.dataset(run).task
-        key = "\n".join([_canonical(run, {"loss"}), task, str(loss.classes is None)])
+        loss, data = self.loss(run), self.dataset(run)
+        form = str((loss.classes is None, loss.arguments))
+        key = "\n".join([_canonical(run, {"loss"}), data.task, form])
         with self._auditing:
             if key not in self._audits:
-                self._audits[key] = audit_loss(loss, task, run.loss.label)
+                self._audits[key] = audit_loss(loss, data.task, run.loss.label, data.train.fields)
             return self._audits[key]
 
     def key(self, run: Run) -> str:

@@ -78,6 +78,11 @@ def split_examples(split: Split) -> Examples:
     return Examples(jax.device_put(split.inputs), jax.tree.map(jax.device_put, targets))
 
 
+def split_bytes(split: Split) -> int:
+    """Returns the bytes of the arrays of a split."""
+    return sum(array.nbytes for array in (split.inputs, split.targets, *split.fields.values()))
+
+
 def evaluation_batch_sizes(run: Run, data: Dataset) -> set[int]:
     """Returns the sizes of the batches of the evaluation set and, for slices, of its halves."""
     split = data.splits[run.evaluation.split]

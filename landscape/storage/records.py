@@ -210,6 +210,9 @@ class SummaryRecord(OutcomeRecord):
 
     data: DataRecord | None = None
     """Splits, classes and columns; null in folders of earlier versions."""
+    loss_call: Text = ""
+    """How the loss is called, with its arguments by name; empty for a loss of the menu that takes
+    no field of the dataset."""
     checks: tuple[Check, ...] = ()
     """Comparisons of the run's own numbers."""
 

@@ -54,10 +54,10 @@ def keras_style(y_true, y_pred, weights=None, *, scale=1.0, confidence=None):
 @pytest.mark.parametrize(
     ("options", "fields", "description"),
     [
-        ((), (), "(y_true: targets, y_pred: predictions)"),
-        ((), ("weights",), "(y_true: targets, y_pred: predictions, weights)"),
-        ((), ("confidence", "mask"), "(y_true: targets, y_pred: predictions, confidence)"),
-        (("weights",), ("weights",), "(y_true: targets, y_pred: predictions)"),
+        ((), (), "(y_true=targets, y_pred=predictions)"),
+        ((), ("weights",), "(y_true=targets, y_pred=predictions, weights=weights)"),
+        ((), ("confidence", "mask"), "(y_true=targets, y_pred=predictions, confidence=confidence)"),
+        (("weights",), ("weights",), "(y_true=targets, y_pred=predictions)"),
     ],
 )
 def test_further_parameters_receive_the_fields_of_their_names(options, fields, description):
@@ -68,7 +68,7 @@ def test_further_parameters_receive_the_fields_of_their_names(options, fields, d
 
 def test_the_order_of_the_config_overrules_the_names():
     arguments = loss_arguments(keras_style, order="predictions-first", fields=())
-    assert arguments.describe() == "(y_true: predictions, y_pred: targets)"
+    assert arguments.describe() == "(y_true=predictions, y_pred=targets)"
     bound = functools.partial(keras_style, scale=2.0)
     assert loss_arguments(bound, fields=()).targets_first
     with pytest.raises(UserError, match="unknown order"):
@@ -84,7 +84,9 @@ def test_a_required_parameter_is_an_option_or_a_field():
     assert both.fields == ("confidence", "weights")
     with pytest.raises(UserError) as missing:
         loss_arguments(requires, options=("weights",), fields=("mask", "weights"))
-    assert "`requires` requires `confidence`, which is neither an option" in missing.value.message
+    assert (
+        "loss `requires` requires `confidence`, which is neither an option" in missing.value.message
+    )
     assert "fields of the dataset: mask, weights" in missing.value.hint
     assert missing.value.place.line == requires.__code__.co_firstlineno
     with pytest.raises(UserError) as missing:

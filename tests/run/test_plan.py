@@ -44,12 +44,15 @@ def planned(experiment, directory):
     return {(run.loss.label, run.seed): plans[run.id].changed for run in runs}
 
 
-def test_the_plan_names_the_file_whose_change_retrains_its_losses(tmp_path):
+def test_the_plan_names_the_file_in_which_a_loss_has_changed(tmp_path):
     experiment, directory = load(tmp_path), tmp_path / "out"
     store_configs(experiment, directory)
     unchanged = planned(experiment, directory)
     assert unchanged == dict.fromkeys(unchanged, ())
-    (tmp_path / "losses.py").write_text(LOSS + "def other(predictions, targets): return 0.0\n")
+    other = "def other(predictions, targets): return 0.0\n"
+    (tmp_path / "losses.py").write_text("# a comment\n" + LOSS + other)
+    assert planned(experiment, directory) == unchanged
+    (tmp_path / "losses.py").write_text(LOSS.replace("** 2", "** 4"))
     expected = {("custom", 0): ("`losses.py`",), ("custom", 1): ("`losses.py`",)}
     assert planned(experiment, directory) == unchanged | expected
 
@@ -112,8 +115,25 @@ def test_a_folder_belongs_to_one_experiment(tmp_path, override, refused):
         assert "--out" in caught.value.hint and "name:" in caught.value.hint
     else:
         refuse_other_experiment(other, directory)
-    # The same config may be edited in any way.
+    # The same config may be edited.
     refuse_other_experiment(load(tmp_path / "one", *losses, override), directory)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changed"),
+    [
+        (("dataset=breast_cancer", "losses=[hinge]"), "dataset and losses"),
+        (("dataset=breast_cancer", "model=linear"), "dataset and model"),
+        (("model=linear", "losses=[focal]"), "model and losses"),
+    ],
+)
+def test_two_configs_of_one_folder_and_name_are_two_experiments(tmp_path, overrides, changed):
+    directory = tmp_path / "out"
+    store_configs(load(tmp_path), directory)
+    other = load(tmp_path, *overrides)
+    with pytest.raises(UserError, match=f"experiment `sweep`, with other {changed}") as caught:
+        refuse_other_experiment(other, directory)
+    assert "--out" in caught.value.hint and "name:" in caught.value.hint
 
 
 def test_a_folder_of_another_experiment_can_be_deleted_with_fresh(tmp_path):

@@ -1,0 +1,102 @@
+"""The source text that a name in a Python file depends on, without the rest of the file."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator, Sequence
+
+from landscape.catalog.menu import defined_names
+
+
+def definition_text(text: str, name: str) -> str:
+    """Returns the statements of a file on which a name depends, without comments and docstrings.
+
+    These are the definition of the name, those of the module-level names that it refers to, and so
+    on; statements that define nothing, such as calls, and star imports, since anything may depend
+    on them. The whole text if it is not valid Python or does not define the name.
+    """
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return text
+    if not any(name in _changed_names(node) for node in body):
+        return text
+    kept = {number for number, node in enumerate(body) if _has_effect(node)}
+    reached, remaining = set[str](), {name}.union(*(_used_names(body[number]) for number in kept))
+    while remaining:
+        reached |= remaining
+        new = {
+            number for number, node in enumerate(body) if _changed_names(node) & remaining
+        } - kept
+        kept |= new
+        remaining = set[str]().union(*(_used_names(body[number]) for number in new)) - reached
+    lines = _without_comments(text)
+    for docstring in _docstrings(body):
+        for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
+            lines[number - 1] = ""
+    return "\n".join(
+        line for number in sorted(kept) for line in _lines_of(body[number], lines) if line.strip()
+    )
+
+
+def _has_effect(node: ast.stmt) -> bool:
+    """Returns whether a statement may change anything without defining a name that is used."""
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant)
+    names = _changed_names(node)
+    return "*" in names or (not names and not isinstance(node, ast.Pass) and not _is_main(node))
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in _used_names(node)
+
+
+def _changed_names(node: ast.stmt) -> set[str]:
+    """Returns the names that a statement defines or changes, as `TABLE["key"] = 1` does."""
+    if _is_main(node):
+        return set()
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    names = set(defined_names(node))
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(inner.name)
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            names |= defined_names(inner)
+        elif isinstance(inner, ast.Subscript | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            names |= {n.id for n in ast.walk(inner) if isinstance(n, ast.Name)}
+    return names
+
+
+def _used_names(node: ast.stmt) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _docstrings(body: Sequence[ast.stmt]) -> Iterator[ast.Expr]:
+    """Yields docstrings that are not the only statement and that stand on lines of their own."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    for node in body:
+        for inner in ast.walk(node):
+            if not isinstance(inner, kinds) or len(inner.body) < 2:
+                continue
+            first, second = inner.body[:2]
+            is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            alone = inner.lineno < first.lineno and (first.end_lineno or 0) < second.lineno
+            if isinstance(first, ast.Expr) and is_text and alone:
+                yield first
+
+
+def _without_comments(text: str) -> list[str]:
+    """Returns the lines of a file without comments and spaces at their ends."""
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    return [line.rstrip() for line in lines]
+
+
+def _lines_of(node: ast.stmt, lines: Sequence[str]) -> Sequence[str]:
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return lines[first - 1 : node.end_lineno]
