@@ -3,7 +3,7 @@
 import ast
 import io
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from landscape.catalog.menu import defined_names
 
@@ -30,13 +30,11 @@ def definition_text(text: str, name: str) -> str:
         } - kept
         kept |= new
         remaining = set[str]().union(*(_used_names(body[number]) for number in new)) - reached
-    lines = _without_comments(text)
-    for docstring in _docstrings(body):
-        for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
-            lines[number - 1] = ""
-    return "\n".join(
-        line for number in sorted(kept) for line in _lines_of(body[number], lines) if line.strip()
-    )
+    used = {line for number in kept for line in _lines_of(body[number])}
+    unused = {line for node in body for line in _lines_of(node)} - used
+    unused |= {line for docstring in _docstrings(body) for line in _lines_of(docstring)}
+    lines = enumerate(_without_comments(text), start=1)
+    return _spaced(line for number, line in lines if line is not None and number not in unused)
 
 
 def _has_effect(node: ast.stmt) -> bool:
@@ -86,17 +84,28 @@ def _docstrings(body: Sequence[ast.stmt]) -> Iterator[ast.Expr]:
                 yield first
 
 
-def _without_comments(text: str) -> list[str]:
-    """Returns the lines of a file without comments and spaces at their ends."""
-    lines = text.splitlines()
+def _without_comments(text: str) -> list[str | None]:
+    """Returns the lines of a file without comments, None for a line that is nothing else."""
+    lines: list[str | None] = list(text.splitlines())
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    return [line.rstrip() for line in lines]
+            code = token.line[:column].rstrip()
+            lines[row - 1] = code or None
+    return lines
 
 
-def _lines_of(node: ast.stmt, lines: Sequence[str]) -> Sequence[str]:
+def _lines_of(node: ast.stmt) -> range:
+    """Returns the numbers of the lines of a statement, from 1."""
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-    return lines[first - 1 : node.end_lineno]
+    return range(first, (node.end_lineno or first) + 1)
+
+
+def _spaced(lines: Iterable[str]) -> str:
+    """Returns the lines as a text with at most two empty lines in a row, and none at its ends."""
+    text: list[str] = []
+    for line in lines:
+        if line.strip() or (text and any(text[-2:])):
+            text.append(line)
+    return "\n".join(text).rstrip() + "\n"

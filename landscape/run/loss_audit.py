@@ -11,7 +11,6 @@ import numpy as np
 
 from landscape.errors import UserError
 from landscape.numerics.loss import Loss, Targets
-from landscape.numerics.loss_arguments import parameters_of
 from landscape.storage.audit_records import AuditRecord, FailedAudit
 
 
@@ -37,25 +36,19 @@ def audit_loss(loss: Loss, task: str, label: str, fields: Mapping[str, np.ndarra
 def _of_two_arguments(loss: Loss, fields: Mapping[str, np.ndarray]) -> Callable[..., Any]:
     """Returns the function of predictions and targets that is audited, the loss's own if it is one.
 
-    A field that the loss requires is neutral, see `neutral_field`; any other keeps its default.
+    The fields that the loss takes are neutral, see `neutral_field`.
     """
     from landscape.audit.measure.neutral_fields import neutral_field
 
-    required = {
-        name: np.shape(fields[name])[1:]
-        for name in loss.arguments.fields
-        if (parameters_of(loss.function) or {})[name].default is inspect.Parameter.empty
-    }
-    plain = dataclasses.replace(
-        loss, classes=None, arguments=loss.arguments._replace(fields=tuple(required))
-    )
-    if not (required or loss.vmap or loss.has_metrics or loss.arguments.targets_first):
+    arguments = loss.arguments
+    if not (arguments.fields or arguments.targets_first or loss.vmap or loss.has_metrics):
         return loss.bound
+    plain = dataclasses.replace(loss, classes=None)  # the audit makes targets one-hot
 
     def function(predictions: jax.Array, targets: jax.Array) -> jax.Array:
         neutral = {
-            name: neutral_field(name, predictions, targets, shape)
-            for name, shape in required.items()
+            name: neutral_field(name, predictions, targets, np.shape(fields[name])[1:])
+            for name in arguments.fields
         }
         return plain(predictions, Targets(targets, neutral))
 

@@ -344,12 +344,12 @@ def test_a_user_defined_activation(tmp_path):
     error = refused(build, "models", "mlp", tmp_path, activation="rel")
     assert "did you mean `relu`?" in error.hint
     contents = catalog.contents("models", Part("mlp", {"activation": "mine.py:cube"}), tmp_path)
-    assert contents == {"activation": "def cube(x): return x ** 3"}
+    assert contents == {"activation": "def cube(x): return x ** 3\n"}
 
 
 def test_only_a_users_file_has_source_text(tmp_path):
     (tmp_path / "mine.py").write_text("def mine(p, t): return p\n")
-    assert catalog.source(Part("mine.py:mine"), tmp_path) == "def mine(p, t): return p"
+    assert catalog.source(Part("mine.py:mine"), tmp_path) == "def mine(p, t): return p\n"
     assert catalog.source(Part("optax.losses:huber_loss"), tmp_path) is None
     assert catalog.source(Part("huber"), tmp_path) is None
 

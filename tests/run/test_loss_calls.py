@@ -208,6 +208,15 @@ def test_validate_prints_the_calls_and_the_page_has_them(folders):
     assert all(f"{label} as {call}" in note for label, call in CALLS.items())
 
 
+@pytest.mark.parametrize("label", LOSSES)
+def test_the_audit_is_that_of_the_loss_as_it_is_called(tmp_path, label):
+    (run,) = load(tmp_path, LOSSES[label])
+    audit = ProgramCache().audit(run)
+    assert audit.verdict == "trainable", audit
+    # The minimizer of the squared error is the target: the arguments are not exchanged.
+    assert not audit.findings
+
+
 REFUSED = {
     "missing field": (
         "needs",

@@ -268,9 +268,10 @@ SWAPPED = (
 
 @pytest.mark.slow
 def test_a_real_audit_judges_what_is_trained_and_changes_no_other_file(tmp_path):
-    """Training calls every loss as (predictions, targets), with 0 and 1 for two classes."""
+    """Training calls a loss in the order that the config states, with 0 and 1 for two classes."""
     (tmp_path / "mine.py").write_text(SWAPPED)
-    losses = "[sigmoid_cross_entropy, 'optax.losses:hinge_loss', 'mine.py:swapped']"
+    swapped = "{name: 'mine.py:swapped', order: predictions-first}"
+    losses = f"[sigmoid_cross_entropy, 'optax.losses:hinge_loss', {swapped}]"
     options = {"losses": losses, "dataset": "breast_cancer"}
     runs = plan_runs(tmp_path, "audit=true", "seeds=2", **options)
     perform(runs, tmp_path / "out")
