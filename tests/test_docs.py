@@ -168,7 +168,7 @@ def test_the_limits_of_the_docs_load(tmp_path):
 
 @pytest.mark.slow
 def test_the_parts_of_the_docs_run_together(tmp_path):
-    families = ("losses", "models", "datasets", "metrics", "directions")
+    families = ("losses", "arguments", "models", "datasets", "metrics", "directions")
     unnamed = [b for b in blocks(ROOT / "docs/own_parts.md", "python") if not b.startswith("# ")]
     for family, code in zip(families, unnamed, strict=True):
         (tmp_path / f"my_{family}.py").write_text(code)
@@ -182,7 +182,7 @@ def test_the_parts_of_the_docs_run_together(tmp_path):
     )
     (tmp_path / "metric.yaml").write_text(
         "dataset: {name: 'my_datasets.py:parabola', noise: 0.2}\n"
-        "model: linear\nlosses: ['optax.losses:huber_loss']\n"
+        "model: linear\nlosses: ['my_arguments.py:weighted']\n"
         "seeds: 1\nsteps: 2\nslices: null\n"
         + next(b for b in blocks(ROOT / "docs/own_parts.md", "yaml") if "judge_by" in b)
     )

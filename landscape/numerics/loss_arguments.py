@@ -60,8 +60,8 @@ def loss_arguments(
 
     With `order="auto"` the targets come first if the names of the first two parameters say so. Each
     further parameter receives the field of its name, unless it is one of the `options`, which the
-    config sets. `fields` None: those of the dataset are unknown. `what` is the word for the function in errors: a metric of
-    predictions and targets is called in the same way.
+    config sets. `fields` None: those of the dataset are unknown. `what` is the word for the
+    function in errors: a metric of predictions and targets is called in the same way.
 
     Raises UserError if the function takes fewer than two arguments, or requires one that is neither
     an option nor a field.

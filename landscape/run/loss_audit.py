@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from landscape.errors import UserError
@@ -36,10 +37,8 @@ def audit_loss(loss: Loss, task: str, label: str, fields: Mapping[str, np.ndarra
 def _of_two_arguments(loss: Loss, fields: Mapping[str, np.ndarray]) -> Callable[..., Any]:
     """Returns the function of predictions and targets that is audited, the loss's own if it is one.
 
-    The fields that the loss takes are neutral, see `neutral_field`.
+    The fields that the loss takes are neutral, see `_neutral_field`.
     """
-    from landscape.audit.measure.neutral_fields import neutral_field
-
     arguments = loss.arguments
     if not (arguments.fields or arguments.targets_first or loss.vmap or loss.has_metrics):
         return loss.bound
@@ -47,7 +46,7 @@ def _of_two_arguments(loss: Loss, fields: Mapping[str, np.ndarray]) -> Callable[
 
     def function(predictions: jax.Array, targets: jax.Array) -> jax.Array:
         neutral = {
-            name: neutral_field(name, predictions, targets, np.shape(fields[name])[1:])
+            name: _neutral_field(name, predictions, targets, np.shape(fields[name])[1:])
             for name in arguments.fields
         }
         return plain(predictions, Targets(targets, neutral))
@@ -56,6 +55,19 @@ def _of_two_arguments(loss: Loss, fields: Mapping[str, np.ndarray]) -> Callable[
     functools.update_wrapper(function, loss.function)  # so that findings show the user's lines
     vars(function)["__signature__"] = signature
     return function
+
+
+def _neutral_field(
+    name: str, predictions: jax.Array, targets: jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
+    """Returns one group for `groups`, else ones: equal weights, a full mask, observed events.
+
+    `shape` is that of an example in the dataset.
+    """
+    if name == "mask" and len(shape) == targets.ndim - 1:
+        return jnp.ones(targets.shape, predictions.dtype)
+    whole = (len(predictions), *shape)
+    return jnp.zeros(whole, jnp.int32) if name == "groups" else jnp.ones(whole, predictions.dtype)
 
 
 def target_form(loss: Loss, task: str) -> str:
