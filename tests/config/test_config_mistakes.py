@@ -165,7 +165,6 @@ WRONG_LINES = [
     ("losses: [own.py:mini]", 10, "no function `mini`", "did you mean `mine`?"),
     ("losses: [{name: own.py:mine, a: 1}]", 30, "no option `a`", "one of: scale"),
     ("losses: [{name: own.py:mine, scale: x}]", 37, "expected a number", ""),
-    ("losses: [own.py:needy]", 10, "needs the option `scale`", ""),
     ("dataset: {name: digits, test_fraction: 1.0}", 40, "between 0 and 1", ""),
     ("dataset: {name: csv, path: no.csv, target: y, task: binary}", 28, "no file", "relative"),
     ("model: {name: mlp, widths: [8, 2.0]}", 28, "whole number", ""),
@@ -177,7 +176,6 @@ WRONG_LINES = [
 def test_a_mistake_in_a_part_is_reported_with_its_place(written, column, message, hint, tmp_path):
     (tmp_path / "own.py").write_text(
         "def mine(predictions, targets, *, scale: float = 1.0): return predictions\n"
-        "def needy(predictions, targets, *, scale): return predictions\n"
     )
     key = written.partition(":")[0]
     lines = [written if line.startswith(key) else line for line in BASE.splitlines()]
