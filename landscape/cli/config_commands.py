@@ -118,9 +118,8 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
         runs = configs.expand(experiment)
         check_across(experiment.across, runs)
         cache = _prepared(runs)
-        calls = {cache.loss_call(run): run.loss.label for run in runs}
     _print_data(cache, runs[0])
-    for call, label in calls.items():
+    for label, call in {run.loss.label: cache.loss_call(run) for run in runs}.items():
         if call:
             click.echo(printable(f"{label}: {call}"))
     click.echo(f"{config}: {counted(len(runs), 'run')}, no errors")
