@@ -161,6 +161,7 @@ def test_a_bad_csv_is_reported_with_its_line(write, text, options, line, words):
     [
         ({"target": "kind", "task": "segmentation"}, ["segmentation", "npz"]),
         ({"target": "kind", "task": "multi"}, ["'multi'", "multiclass"]),
+        ({"target": "age", "task": "distribution"}, ["task: regression", "at the top level"]),
         ({"target": ["kind", "city"], "task": "binary"}, ["2 columns", "needs one"]),
         ({"target": [], "task": "regression"}, ["0 columns"]),
         ({"target": "score", "task": "regression", "features": ["score"]}, ["both", "`score`"]),

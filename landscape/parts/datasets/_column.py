@@ -6,9 +6,10 @@ from typing import NamedTuple
 class Column(NamedTuple):
     """A column of a table or an array of a file.
 
-    `kind`: number, boolean, category, text, date, image, series or tokens. `encoding`: how its
-    values become inputs or targets, such as `one-hot (3)`, with the values that it has not seen in
-    training; empty if it is not encoded. `role`: input, target, split, group, field or ignored.
+    `kind`: number, boolean, category, label, table, series, images, tokens or array; empty if it is
+    not encoded. `encoding`: how its values become inputs or targets, with what replaces missing
+    ones and which categories have no training example. `role`: input, target, split, group, a field
+    or ignored.
     """
 
     name: str
