@@ -13,6 +13,7 @@ from landscape import catalog
 from landscape.config import Run
 from landscape.errors import UserError, raise_all
 from landscape.numerics.loss import Loss, LossFamily
+from landscape.numerics.user_calls import definition
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import model_check, preflight, program, stored_sizes
@@ -28,7 +29,12 @@ from landscape.run.traced_options import (
     program_key,
     training_key,
 )
-from landscape.run.training_inputs import checkpoint_count, initial_params, split_bytes
+from landscape.run.training_inputs import (
+    checkpoint_count,
+    evaluation_set,
+    initial_params,
+    split_bytes,
+)
 from landscape.storage.audit_records import AuditRecord
 
 _MOST_DATA = 2**29  # bytes of the datasets of all seeds
@@ -245,6 +251,25 @@ def _check(run: Run, cache: ProgramCache) -> None:
     cache.loss(run)
     preflight.check_directions(run, model, params, checkpoint_count(run))
     check_target(run.target, cache.program(run).metrics)
+    if any(":" in part.name for part in run.metrics or ()):  # tests cover the menu
+        _check_scores(run, cache, params)
+
+
+def _check_scores(run: Run, cache: ProgramCache, params: Any) -> None:
+    """Raises UserError if a metric of an untrained model with finite predictions is NaN."""
+    shared = cache.program(run).shared
+    examples = evaluation_set(run, cache.dataset(run))
+    examples = examples._replace(state=shared.model.init_state(jax.random.key(0)))
+    predictions = shared.instruments.predict(params, examples)
+    if not bool(np.isfinite(predictions).all()):
+        return
+    for name, score in shared.instruments.metrics_of(predictions, examples).items():
+        if np.isnan(score):
+            raise UserError(
+                f"metric `{name}` is NaN for an untrained model on the evaluation set",
+                place=definition(shared.metrics[name].function),
+                hint="return a number for any finite predictions",
+            )
 
 
 def _check_optimizer(run: Run) -> None:

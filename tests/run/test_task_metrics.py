@@ -36,6 +36,9 @@ def number_of_classes(predictions, targets):
 
 def three(predictions, targets):
     return predictions.nothing
+
+def undefined(predictions, targets):
+    return jnp.mean(jnp.log(-jnp.abs(predictions)))
 """
 
 
@@ -98,6 +101,7 @@ def test_a_metric_without_a_direction_is_rejected(metric, message, hint, metrics
         ("nothing", "`nothing` returns NoneType, expected a scalar"),
         ("number_of_classes", "`number_of_classes` returns int32, expected a floating-point"),
         ("three", "`three` raises AttributeError"),
+        ("undefined", "`undefined` is NaN for an untrained model on the evaluation set"),
     ],
 )
 def test_a_metric_that_returns_no_scalar_is_rejected_at_its_line(name, message, tmp_path):
