@@ -18,6 +18,7 @@ from landscape.audit.measure.aims import aim as aim_of
 from landscape.audit.measure.batches import batch_notes
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
+from landscape.audit.measure.flatness import flatness_notes
 from landscape.audit.measure.halves import HALVES, half_precision
 from landscape.audit.measure.shapes import shapes
 from landscape.audit.measure.subject import Subject, SubjectOptions
@@ -147,6 +148,7 @@ def _judge(survey: Survey) -> Audit:
             *subject.notes,
             *_aim_notes(survey),
             *batch_notes(survey),
+            *flatness_notes(survey),
             *half_precision(survey).refusals,
             *_doubts(survey, findings),
         ),

@@ -20,7 +20,7 @@ from landscape.audit.codes._origins import (
 )
 from landscape.audit.measure import domains
 from landscape.audit.measure.domains import FAR, Target, is_degenerate
-from landscape.audit.measure.survey import Path, Survey, once
+from landscape.audit.measure.survey import Path, Survey, component_paths, once
 from landscape.audit.measure.switching import special_points
 from landscape.storage.audit_records import Severity, Where
 
@@ -157,7 +157,7 @@ def _results(survey: Survey, target: Target) -> Iterator[_Float32Results]:
             native = probe.native(sample.points, target, np.float32)
             arrays = sample.points, *native, sample.derivatives.value
             yield _Float32Results(target, *arrays, plausible=not sample.wide)
-    for path in survey.paths:
+    for path in (*survey.paths, *component_paths(survey)):
         if path.target.name == target.name:
             arrays = path.points, path.value32, path.gradient32, path.value
             yield _Float32Results(target, *arrays, path=path)

@@ -11,7 +11,7 @@ The optimizer follows it to minus infinity.
 
 Error if that leads away from the target. Warning if it rewards a right prediction without limit,
 or moves all classes alike. Note if it happens only for regression targets of 0 and below, as for
-losses of counts.
+losses of counts, and for a function that returns one number.
 
 ## Instead
 
@@ -54,17 +54,21 @@ def find(survey: Survey) -> list[Finding]:
     fall = next((fall for fall in falls if fall.away), falls[0])
     severity: Severity = "note" if negative else "error" if away else "warning"
     is_free = aim(survey).name == "none" and survey.subject.task != "distribution"
-    if severity == "error" and is_free:
-        severity = "warning"
     direction = "away from the target" if away and not negative else "in one direction"
+    effect = "the optimizer follows it to minus infinity"
+    if survey.subject.kind == "function":
+        severity, direction = "note", "in one direction"
+        effect = "as an objective to minimize, it has no minimum"
+    elif severity == "error" and is_free:
+        severity = "warning"
     return [
         Finding(
             code="S402",
             severity=severity,
             message=(
                 f"unbounded below: {fall.values[1]:.4g} at {brief(fall.points[1])}, "
-                f"{fall.values[2]:.4g} at {brief(fall.points[2])} ({fall.target.name}), falling "
-                f"without bound {direction}: the optimizer follows it to minus infinity"
+                f"{fall.values[2]:.4g} at {brief(fall.points[2])} ({fall.target.name or 'input'}), "
+                f"falling without bound {direction}: {effect}"
             ),
             where=result_place(survey),
             evidence={

@@ -124,7 +124,9 @@ def _function_subject(function: Callable, options: SubjectOptions) -> Subject:
         scale = weights.reshape(out.shape).astype(value.dtype) if value.size > 1 else 1
         return jnp.sum(value * scale)
 
-    notes = [f"judged as the weighted sum of its {out.shape} outputs"] if kind == "function" else []
+    notes = []
+    if kind == "function" and out.shape:
+        notes = [f"judged as the weighted sum of its {out.shape} outputs"]
     return checked(
         Subject(
             name=options.name,

@@ -48,12 +48,13 @@ def unbounded_falls(survey: Survey) -> list[Fall]:
     """Returns for each target the direction along which its loss falls fastest without bound.
 
     Tried are the path of the target, all predictions together, each alone, and the directions to
-    which descent on the slope far away leads.
+    which descent on the slope far away leads. A function counts if it returns one number.
     """
     subject = survey.subject
     (output,) = survey.reading.outputs
     is_bounded = subject.domain.bounded or output.range[0] > -np.inf
-    if subject.kind != "loss" or is_bounded:
+    is_objective = subject.kind == "loss" or (subject.kind == "function" and subject.is_scalar)
+    if not is_objective or is_bounded:
         return []
     falls = [
         _steepest_fall(survey, path, number < TRIED_TARGETS)
@@ -75,7 +76,8 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
     values = survey.probe.values(points.reshape(-1, *base.shape), target).reshape(len(FAR), -1)
     values = _without_overflow(survey, points, values, target)
     drops = -np.diff(values, axis=0)
-    steady = (drops > DROP + ROUNDING * np.abs(values).max(0)).all(0)
+    sizes = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
+    steady = (drops > DROP + ROUNDING * sizes).all(0)
     steady &= ~_is_rounding(survey, directions, drops)
     falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
     slopes = np.where(falling, -values[-1] / norms(directions), -np.inf)

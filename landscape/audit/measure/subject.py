@@ -114,6 +114,12 @@ class Subject:
         """The number of elements of the predictions."""
         return int(np.prod(self.shape))
 
+    @cached_property
+    def is_scalar(self) -> bool:
+        """Whether the function returns one number for all of its inputs together."""
+        arguments = self._example()
+        return jax.eval_shape(self.batched, *arguments).shape == ()
+
     @property
     def calls_back(self) -> bool:
         """Whether the compiled program prints or calls Python."""

@@ -237,6 +237,21 @@ def sure_paths(survey: Survey) -> list[Path]:
     return paths
 
 
+@once
+def component_paths(survey: Survey) -> list[Path]:
+    """Returns paths on which one component differs more and more from the others.
+
+    For functions the first component, in both directions; for several logits `sure_paths`.
+    """
+    subject = survey.subject
+    if subject.kind != "function" or subject.domain.name != "real" or subject.size == 1:
+        return sure_paths(survey)
+    direction = np.zeros(subject.shape)
+    direction.flat[0] = 1.0
+    lines = (route(subject, target) for target in subject.targets)
+    return [survey.path_on(line._replace(direction=direction)) for line in lines]
+
+
 def norms(rows: Array) -> Array:
     """Returns the Euclidean norm of each row of an array of any rank."""
     with np.errstate(over="ignore", invalid="ignore"):
