@@ -28,7 +28,7 @@ from landscape.catalog.user_code import load_file
 CORPUS = Path(__file__).parent / "corpus"
 CODES = frozenset(
     [f"D10{i}" for i in range(1, 5)]
-    + [f"G20{i}" for i in range(1, 8)]
+    + [f"G20{i}" for i in range(1, 9)]
     + [f"N30{i}" for i in range(1, 4)]
     + [f"S40{i}" for i in range(1, 5)]
     + ["B501", "B502"]

@@ -40,3 +40,10 @@ def reciprocal(predictions, targets):
 def log_cosh_by_hand(predictions, targets):
     """cosh overflows float32 at an error of 89, although its log is 88.3."""
     return jnp.log(jnp.cosh(predictions - targets))  # <- N301 N302
+
+
+# task: regression  also: S401 G205  maybe: N303
+def negative_psnr(predictions, targets):
+    """The peak signal-to-noise ratio as a loss: its gradient is 2 / e, largest for the best fit."""
+    squared = jnp.square(predictions - targets)
+    return 10 * jnp.log10(squared + 1e-10)  # <- G208

@@ -33,7 +33,7 @@ def euclidean_norm(predictions, targets):  # <- B502
 # task: regression  also: S401  maybe: D102 D104 G205 G206
 def root_of_absolute(predictions, targets):
     """A cusp: the gradient is infinite at the target."""
-    return jnp.sqrt(jnp.abs(predictions - targets))  # <- N302
+    return jnp.sqrt(jnp.abs(predictions - targets))  # <- N302 G208
 
 
 # task: regression  maybe: D103 S401 S403 S404
