@@ -5,7 +5,7 @@ import pandas
 import pytest
 
 from landscape.errors import UserError
-from landscape.parts.datasets import files
+from landscape.parts.datasets import Column, files
 
 TABLE = """\
 age,height,city,score,kind
@@ -51,7 +51,11 @@ def test_numeric_columns_are_standardized_and_ignored_columns_are_named(write):
     assert data.train.targets.shape == (2,)
     assert data.outputs == 1
     assert "left out: city, kind" in data.description
+    assert data.standardized_target
+    assert Column("score", "number", "standardized", "target") in data.columns
     raw = files.csv(0, path=write(TABLE), standardize_target=False, **options)
+    assert not raw.standardized_target
+    assert Column("score", "number", "", "target") in raw.columns
     order = joined(raw, "targets")
     assert sorted(order) == [0.5, 1.5, 2.5, 3.5]
     # height is ten times age, and both rise with the score

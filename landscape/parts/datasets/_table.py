@@ -104,6 +104,8 @@ def table_dataset(
     fields = _fields(table, roles, task)
     require_fields(task, fields, table.place)
     task.check(targets.values, fields)
+    if target_options.standardize and task.standardized and targets.values.ndim == 1:
+        targets = targets._replace(encoding="standardized")
     rows = choose_rows(
         seed,
         shares,
