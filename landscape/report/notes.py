@@ -29,6 +29,7 @@ def notes(
         _may_be_best(table, metric),
         _target(results, table),
         baseline_sentence(results, rows),
+        _batch_statistics(rows),
     ]
     if len(shown_points(table)) < len(table):
         texts.append(
@@ -56,6 +57,23 @@ def _loss_calls(results: Results) -> str:
     calls = {run.loss: run.summary.loss_call for run in results.runs if run.summary is not None}
     texts = [f"{label} as {call}" for label, call in calls.items() if call]
     return f"How losses are called: {'; '.join(texts)}." if texts else ""
+
+
+def _batch_statistics(rows: Sequence[LossRow]) -> str:
+    """Returns how slices normalize, if the model has batch normalization."""
+    summaries = [run.summary for row in rows for run in row.counted if run.summary]
+    kinds = {summary.batch_statistics for summary in summaries} - {None}
+    if kinds == {"recomputed"}:
+        return (
+            "Slices and curvature recompute the batch statistics of the model at every point, from "
+            "each evaluation batch."
+        )
+    if kinds == {"frozen"}:
+        return (
+            "Slices and curvature keep the batch statistics of training at every point: displaced "
+            "weights do not fit them, so the risk rises faster than with statistics of their own."
+        )
+    return ""
 
 
 def _may_be_best(table: pd.DataFrame, metric: str) -> str:

@@ -17,6 +17,7 @@ from landscape.config import Run
 from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
+from landscape.parts.models import Model
 from landscape.run.data_record import data_record
 from landscape.run.measurements import (
     NOT_JUDGED,
@@ -88,7 +89,9 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     meta = replace(
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
+    statistics = _batch_statistics(run, program.model)
     summary = _summary(program, data, training, measurements, loss_call)
+    summary = replace(summary, batch_statistics=statistics)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)
@@ -289,6 +292,13 @@ def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
     for number, step in enumerate(training.checkpoint_steps.tolist()):
         at = point.run, point.program, training, point.examples, "trained", number
         yield MeasuredPoint(*at), step
+
+
+def _batch_statistics(run: Run, model: Model) -> str | None:
+    """Returns which batch statistics slices use; None for a model without any."""
+    if model.training is None or model.training.recompute is None:
+        return None
+    return "frozen" if run.slices is None else run.slices.batch_statistics
 
 
 def _summary(

@@ -213,6 +213,9 @@ class SummaryRecord(OutcomeRecord):
     loss_call: Text = ""
     """How the loss is called, with its arguments by name; empty for a loss of the menu that takes
     no field of the dataset."""
+    batch_statistics: Name | None = None
+    """Batch normalization in slices and curvature: `frozen` statistics of training, or `recomputed`
+    for each evaluation batch; null for a model without it."""
     checks: tuple[Check, ...] = ()
     """Comparisons of the run's own numbers."""
 

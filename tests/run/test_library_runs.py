@@ -12,7 +12,8 @@ from landscape.run.perform import perform
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.progress import Progress
 from landscape.run.stored_training import read_training
-from landscape.storage import array_files
+from landscape.storage import array_files, store
+from landscape.storage.records import SummaryRecord
 
 NETS = """
 from flax import linen
@@ -56,6 +57,8 @@ def test_the_state_of_training_is_stored_and_slices_recompute_it(tmp_path):
     assert bool(jnp.any(trained["mean"] != 0))
     path = training.states["checkpoints"]["batch_stats"]["BatchNorm_0"]["mean"]
     np.testing.assert_array_equal(path, jnp.stack([initial["mean"], trained["mean"]]))
+    summary = store.read_record(folder / "summary.json", SummaryRecord)
+    assert summary.batch_statistics == "recomputed"
     slices = array_files.read_slices(folder)
     center = slices["trained/lines/random/risk"][0, 1]
     assert not np.isclose(center, training.risk("trained"), rtol=1e-3)
