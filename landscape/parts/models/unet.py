@@ -28,7 +28,7 @@ def unet(
     channels: int = 16,
     activation: str | Callable = "relu",
 ) -> Model:
-    """U-Net for segmentation: (batch, channels, height, width) -> a logit, or several, per pixel.
+    """U-Net for segmentation: (batch, channels, height, width) -> a logit or several per pixel.
 
     Logits are (batch, height, width) for one mask, (batch, height, width, classes) for several
     classes.
