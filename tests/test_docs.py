@@ -59,6 +59,7 @@ def folder(tmp_path_factory):
                 (folder / named[1]).write_text(code)
     invoke("init", "mine", cwd=folder)
     churn_table.write(folder / "churn.csv")
+    reader_data.write_counts(folder)
     invoke("init", "churn", "--from", "churn.csv", "--target", "churned", cwd=folder)
     assert invoke("run", "configs/quickstart.yaml", *FEW, "seeds=1", cwd=folder).returncode == 0
     return folder

@@ -266,16 +266,20 @@ def _examples_of(config: Path, task: str | None, example: Path | None) -> tuple[
     import numpy as np
 
     from landscape import config as configs
+    from landscape.run import preflight
     from landscape.run.audited_batch import audited_batch
+    from landscape.run.program_cache import ProgramCache
 
     if example is not None:
         raise UserError("--data and --example both state the examples", hint="leave out one")
-    batch = audited_batch(configs.expand(configs.load(config))[0])
+    run, cache = configs.expand(configs.load(config))[0], ProgramCache()
+    data = cache.dataset(run)
+    arrays = audited_batch(run, data, cache.model(run))
     folder = tempfile.TemporaryDirectory(prefix="landscape-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "example.npz"
-    np.savez(file, **cast(Any, batch.arrays))
-    return task or batch.task, str(file)
+    np.savez(file, **cast(Any, arrays))
+    return task or preflight.build_task(run, data).name, str(file)
 
 
 def _check_time_limit(seconds: float) -> None:

@@ -17,7 +17,8 @@ from landscape.numerics.user_calls import definition
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.run import model_check, preflight, program, stored_sizes
-from landscape.run.loss_audit import audit_loss
+from landscape.run.audited_batch import audited_batch
+from landscape.run.loss_audit import audit_loss, needs_example
 from landscape.run.loss_check import describe_call
 from landscape.run.memory_check import check_memory
 from landscape.run.program import ModelProgram, Program, TrainingLoops
@@ -175,13 +176,20 @@ class ProgramCache:
         return self.loss(run).traced(self._traced_options(run)["loss"])
 
     def audit(self, run: Run) -> AuditRecord:
-        """Returns the audit of a run's loss: the same for all seeds, models and optimizers."""
-        loss, data = self.loss(run), self.dataset(run)
-        form = str((loss.classes is None, loss.arguments))
-        key = "\n".join([_canonical(run, {"loss"}), data.task, form])
+        """Returns the audit of a run's loss: the same for all seeds, models and optimizers.
+
+        Except for a loss that can only be audited on the predictions of the run's model.
+        """
+        loss, task = self.loss(run), preflight.build_task(run, self.dataset(run)).name
+        on_example = needs_example(loss, task)
+        parts = {"loss"} | ({"dataset", "model", "seed", "batch_size"} if on_example else set())
+        key = "\n".join([_canonical(run, parts), task, str((loss.classes is None, loss.arguments))])
         with self._auditing:
             if key not in self._audits:
-                self._audits[key] = audit_loss(loss, data.task, run.loss.label, data.train.fields)
+                example = None
+                if on_example:
+                    example = audited_batch(run, self.dataset(run), self.model(run))
+                self._audits[key] = audit_loss(loss, task, run.loss.label, example)
             return self._audits[key]
 
     def key(self, run: Run) -> str:

@@ -39,3 +39,11 @@ def write(folder):
     features = datasets.Features({"stars": datasets.Value("int64"), "level": levels})
     datasets.disable_progress_bars()
     datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(folder / "reviews"))
+
+
+def write_counts(folder):
+    """Writes the arrays of the page on the audit."""
+    random = np.random.default_rng(0)
+    counts = random.poisson(9.0, N).astype(float)
+    exposure = random.uniform(1, 2, N)
+    np.savez(folder / "counts.npz", predictions=np.zeros(N), targets=counts, exposure=exposure)

@@ -262,16 +262,18 @@ def test_an_audit_that_cannot_be_made_costs_no_run(error, text, tmp_path, fake):
 SWAPPED = (
     "import jax.numpy as jnp\n\n\n"
     "def swapped(y_true, y_pred):\n"
-    "    return (jnp.round(y_true) - y_pred) ** 2\n"
+    "    return (jnp.round(y_true) - y_pred) ** 2\n\n\n"
+    "def forced(y_true, y_pred):\n"
+    "    return swapped(y_true, y_pred)\n"
 )
 
 
 @pytest.mark.slow
 def test_a_real_audit_judges_what_is_trained_and_changes_no_other_file(tmp_path):
-    """Training calls a loss in the order that the config states, with 0 and 1 for two classes."""
+    """Training calls a loss by the names of its arguments, with 0 and 1 for two classes."""
     (tmp_path / "mine.py").write_text(SWAPPED)
-    swapped = "{name: 'mine.py:swapped', order: predictions-first}"
-    losses = f"[sigmoid_cross_entropy, 'optax.losses:hinge_loss', {swapped}]"
+    forced = "{name: 'mine.py:forced', order: predictions-first}"
+    losses = f"[sigmoid_cross_entropy, 'optax.losses:hinge_loss', 'mine.py:swapped', {forced}]"
     options = {"losses": losses, "dataset": "breast_cancer"}
     runs = plan_runs(tmp_path, "audit=true", "seeds=2", **options)
     perform(runs, tmp_path / "out")
@@ -283,7 +285,8 @@ def test_a_real_audit_judges_what_is_trained_and_changes_no_other_file(tmp_path)
     assert audits["sigmoid_cross_entropy"]["verdict"] == "trainable"
     codes = {label: {f["code"] for f in audit["findings"]} for label, audit in audits.items()}
     assert "G202" in codes["hinge_loss"], "dead for every example of class 0"
-    assert audits["swapped"]["verdict"] == "untrainable" and "G201" in codes["swapped"]
+    assert audits["swapped"]["verdict"] == "trainable", "it rounds the targets"
+    assert audits["forced"]["verdict"] == "untrainable" and "G201" in codes["forced"]
     perform(plan_runs(tmp_path, "seeds=2", **options), tmp_path / "without")
     for run in runs:
         with_audit, without = (store.run_folder(tmp_path / o, run.id) for o in ("out", "without"))
