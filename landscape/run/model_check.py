@@ -41,7 +41,7 @@ def build_model(run: Run, shapes: ModelShapes) -> Model:
         axes = catalog.load(axes, run.folder)
 
     def build() -> Model:
-        return as_model(make.func, make.keywords, shapes, axes)
+        return as_model(make.func, make.keywords, shapes, axes, f"model `{part.name}`")
 
     return preflight.call_part(build, f"model `{part.name}`", part, make.func)
 

@@ -113,7 +113,7 @@ def stateful_without_state():
 @pytest.mark.parametrize(
     ("value", "choice", "message", "hint"),
     [
-        (lambda: 3, None, "type int, expected a model", "Equinox, Flax or Keras"),
+        (lambda: 3, None, "returns int, expected a Model", "Equinox, Flax or Keras"),
         (Unknown, None, r"not known for `table` \(4, 3\)", "filter_axes: last"),
         (Unknown, lambda p: {"table": 0}, "not return a tree like the parameters", "jax.tree.map"),
         (

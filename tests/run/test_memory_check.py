@@ -136,7 +136,7 @@ def test_an_option_that_multiplies_work_is_bounded(overrides, message, tmp_path)
         ("metrics", "metric `os:getcwd` does not state whether higher or lower values are better"),
         ("slices.direction", "direction `os:getcwd` returns str, expected a function"),
         ("dataset", "dataset `builtins:str` returns str, expected a Dataset"),
-        ("model", "model `builtins:slice` returns slice, expected a Model"),
+        ("model", "model `builtins:dict` returns dict, expected a Model"),
     ],
 )
 def test_a_function_that_is_no_part_is_refused_by_its_name(key, message, tmp_path):

@@ -22,14 +22,18 @@ _ADAPTERS = (flax_linen, flax_nnx, keras_models, equinox_modules, init_apply_pai
 
 
 def as_model(
-    value: Any, options: Mapping[str, Any], shapes: ModelShapes, choice: Choice = None
+    value: Any,
+    options: Mapping[str, Any],
+    shapes: ModelShapes,
+    choice: Choice = None,
+    name: str = "the function",
 ) -> Model:
     """Returns the model of a function or class, called with its options, or of an instance.
 
     Functions and classes receive what they have a parameter for: `input_shape`, `outputs`,
     `output_shape`, `vocabulary`, `key` (of JAX) and `rngs` (of nnx). The first two parameters of a
     function that have no default and another name receive `input_shape` and `outputs`. `choice` is
-    described in `filter_axes`. Raises UserError if the result is not a model.
+    described in `filter_axes`; `name` is for messages. Raises UserError if there is no model.
     """
     build = _builder(value, options, shapes)
     built = build(jax.random.key(0))
@@ -41,7 +45,7 @@ def as_model(
     adapter = next((adapter for adapter in _ADAPTERS if adapter.recognizes(built)), None)
     if adapter is None:
         raise UserError(
-            f"found a value of type {type(built).__name__}, expected a model",
+            f"{name} returns {type(built).__name__}, expected a Model",
             hint="return landscape.parts.models.Model(...), a module of Equinox, Flax or Keras, or "
             "a pair (init, apply)",
         )
