@@ -198,9 +198,9 @@ class Audit:
     task: Name | None
     """Task it was audited for; null if none."""
     domain: Name
-    """Set of valid predictions: `real`, `unit`, `simplex` or `positive`."""
+    """Set of valid predictions: `real`, `unit`, `simplex`, `positive` or `symmetric`."""
     head: Name | None
-    """`sigmoid` or `softmax` if one feeds the loss."""
+    """The layer before the loss, such as `sigmoid`; null if there is none."""
     verdict: Verdict
     """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
     properties: Mapping[Name, Property]
