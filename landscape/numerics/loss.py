@@ -94,7 +94,9 @@ class Loss(eqx.Module):
     of their values share one compilation. With `classes` the function receives integer labels
     `(batch,)` as one-hot targets `(batch, classes)`. `arguments` are the order of its arguments and
     the fields that it receives by name. With `vmap` it receives one example at a time. With
-    `has_metrics` it returns `(value, metrics)`, a dict of arrays that are recorded.
+    `has_metrics` it returns `(value, metrics)`, a dict of arrays that are recorded. With `weighted`
+    the value of each example is multiplied by the field `weights`, which the function does not
+    take: the mean is sum(weights * loss) / count, so that it does not depend on the batches.
     """
 
     function: Function = eqx.field(static=True)
@@ -104,11 +106,12 @@ class Loss(eqx.Module):
     arguments: LossArguments = eqx.field(static=True, default=LossArguments())
     vmap: bool = eqx.field(static=True, default=False)
     has_metrics: bool = eqx.field(static=True, default=False)
+    weighted: bool = eqx.field(static=True, default=False)
 
     def __call__(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         result = self.result(predictions, targets)
         value: jax.Array = result[0] if self.has_metrics else result
-        return value
+        return _times(value, targets.fields["weights"]) if self.weighted else value
 
     def result(self, predictions: jax.Array, targets: Targets) -> Any:
         """Returns what the function returns: the value, or `(value, metrics)`."""
@@ -152,6 +155,12 @@ class Loss(eqx.Module):
     def bound(self) -> Function:
         """The function with its options, as the audit receives it: targets as they are."""
         return functools.partial(self.function, **self.options, **self.numbers)
+
+
+def _times(value: jax.Array, weights: jax.Array) -> jax.Array:
+    """Returns values (n, ...) times weights (n, ...) of the same or fewer axes."""
+    axes = value.ndim - weights.ndim
+    return value * weights.astype(value.dtype).reshape(*weights.shape, *[1] * axes)
 
 
 class LossFamily(eqx.Module):

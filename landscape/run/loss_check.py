@@ -1,7 +1,7 @@
 """Tries a loss on the predictions of an untrained model, before anything is trained."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import jax
@@ -16,13 +16,24 @@ from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.tasks import Task
 
 
-def describe_call(loss: Loss) -> str:
-    """Returns how a loss is called: `ramp(predictions=predictions, targets=targets)`."""
+def describe_call(loss: Loss, fields: Container[str] = ()) -> str:
+    """Returns how a loss is called: `ramp(predictions=predictions, targets=targets)`.
+
+    `fields` are those of the dataset.
+    """
     notes = ["targets one-hot"] if loss.classes is not None else []
     notes += ["one example at a time"] if loss.vmap else []
     notes += ["returns metrics beside its value"] if loss.has_metrics else []
+    notes += ["its values are multiplied by the field `weights`"] if loss.weighted else []
+    if "weights" in fields and not loss.weighted and not takes_weights(loss):
+        notes.append("the field `weights` is not used, since it returns one value for a batch")
     call = f"{name_of(loss.function)}{loss.arguments.describe()}"
     return ", ".join([call, *notes])
+
+
+def takes_weights(loss: Loss) -> bool:
+    """Returns whether the function of a loss receives `weights`, as a field or as an option."""
+    return "weights" in (*loss.arguments.fields, *loss.options)
 
 
 def fit_targets(
@@ -70,7 +81,25 @@ def _checked_loss(loss: Loss, label: str, predictions: jax.Array, targets: Targe
         raise UserError(
             f"{name} returns NaN for {share:.0%} of its values on an untrained model", place=place
         )
-    return dataclasses.replace(loss, has_metrics=metrics is not None)
+    weighted = _is_weighted(loss, value.shape, targets, name, place)
+    return dataclasses.replace(loss, has_metrics=metrics is not None, weighted=weighted)
+
+
+def _is_weighted(
+    loss: Loss, shape: tuple[int, ...], targets: Targets, name: str, place: Place | None
+) -> bool:
+    """Returns whether the program weights the values (shape) of a loss that takes no weights."""
+    weights = targets.fields.get("weights")
+    if weights is None or takes_weights(loss) or shape == ():
+        return False
+    if weights.shape != shape[: weights.ndim]:
+        raise UserError(
+            f"{name} returns values of shape {shape}, which the field `weights` of shape "
+            f"{weights.shape} does not fit",
+            place=place,
+            hint="give one weight per example, or a loss with a parameter `weights`",
+        )
+    return True
 
 
 def _value_and_metrics(

@@ -104,9 +104,10 @@ class ProgramCache:
 
     def loss_call(self, run: Run) -> str:
         """Returns how the loss of a run is called; empty for a loss of the menu without fields."""
-        loss = self.loss(run)
-        is_plain = ":" not in run.loss.name and not loss.arguments.fields
-        return "" if is_plain else describe_call(loss)
+        loss, fields = self.loss(run), self.dataset(run).train.fields
+        uses_fields = loss.arguments.fields or "weights" in fields
+        is_plain = ":" not in run.loss.name and not uses_fields
+        return "" if is_plain else describe_call(loss, fields)
 
     def compile_together(self, runs: Iterable[Run]) -> None:
         """Makes each group of losses that can be compiled together a family.

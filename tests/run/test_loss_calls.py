@@ -16,6 +16,7 @@ from landscape.parts.datasets import Dataset, Split, complete
 from landscape.report import notes, results
 from landscape.report.comparison import compare
 from landscape.report.loss_rows import loss_rows
+from landscape.run.program import build_loss
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.training_inputs import seed_key
 from landscape.storage import array_files, experiment_folder, store
@@ -60,6 +61,9 @@ def as_dict(predictions, targets):
 def text_metric(predictions, targets):
     return (predictions - targets) ** 2, {"name": "text"}
 
+def overall(predictions, targets):
+    return jnp.mean((predictions - targets) ** 2)
+
 def triangle(prediction, target):
     return jnp.stack([prediction, target]) @ jnp.ones((2, 2)) @ jnp.stack([target, prediction])
 """
@@ -80,6 +84,7 @@ LOSSES = {
     "keras": '"parts.py:keras"',
     "single": '{name: "parts.py:single", vmap: true}',
     "recorded": '"parts.py:recorded"',
+    "squared_error": "squared_error",
 }
 CALLS = {
     "keras": "keras(y_true=targets, y_pred=predictions, weights=weights)",
@@ -87,6 +92,8 @@ CALLS = {
     "one example at a time",
     "recorded": "recorded(predictions=predictions, targets=targets, weights=weights), returns "
     "metrics beside its value",
+    "squared_error": "squared_error(predictions=predictions, targets=targets), its values are "
+    "multiplied by the field `weights`",
 }
 
 
@@ -206,6 +213,25 @@ def test_validate_prints_the_calls_and_the_page_has_them(folders):
     texts = notes.notes(stored, rows, compare(stored, rows), [])
     (note,) = [text for text in texts if text.startswith("How losses")]
     assert all(f"{label} as {call}" in note for label, call in CALLS.items())
+
+
+def test_weights_that_cannot_be_applied_are_stated(tmp_path):
+    (run,) = load(tmp_path, '"parts.py:overall"')
+    assert (
+        ProgramCache()
+        .loss_call(run)
+        .endswith("the field `weights` is not used, since it returns one value for a batch")
+    )
+
+
+def test_weights_that_do_not_fit_the_values_of_a_loss_are_refused(tmp_path):
+    (run,) = load(tmp_path, "squared_error")
+    cache = ProgramCache()
+    data = cache.dataset(run)
+    wide = {"weights": np.ones((*data.train.targets.shape, 2))}
+    data = data._replace(train=data.train._replace(fields=wide))
+    with pytest.raises(UserError, match=r"the field `weights` of shape \(8, 2\) does not fit"):
+        build_loss(run, data, cache.model(run))
 
 
 @pytest.mark.parametrize("label", LOSSES)
