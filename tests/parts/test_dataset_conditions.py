@@ -5,6 +5,7 @@ import pytest
 
 from landscape.errors import UserError
 from landscape.parts.datasets import Dataset, Split, with_conditions
+from landscape.parts.datasets.cars import car_ranking
 from landscape.parts.datasets.images import digit_masks
 from landscape.parts.datasets.tabular import breast_cancer, diabetes, wine
 
@@ -150,3 +151,19 @@ def test_pixels_are_no_labels():
     data = digit_masks(0)
     with pytest.raises(UserError, match="the dataset is for segmentation"):
         with_conditions(data, 0, label_noise=0.1)
+
+
+def test_a_smaller_ranking_has_whole_groups_nested_in_those_of_a_larger_one():
+    data = car_ranking(3)
+    sizes = dict(zip(*np.unique(data.train.fields["groups"], return_counts=True), strict=True))
+    kept = []
+    for size in (60, 0.5, len(data.train.targets)):
+        groups = with_conditions(data, 3, train_size=size).train.fields["groups"]
+        most = size if isinstance(size, int) else round(size * len(data.train.targets))
+        assert most - max(sizes.values()) < len(groups) <= most
+        counts = dict(zip(*np.unique(groups, return_counts=True), strict=True))
+        assert counts == {group: sizes[group] for group in counts}
+        kept.append(set(groups))
+    assert kept[0] < kept[1] < kept[2] == set(sizes)
+    with pytest.raises(UserError, match=r"`train_size` is 1, but a group has .* stay together"):
+        with_conditions(data, 3, train_size=1)

@@ -203,6 +203,10 @@ def test_several_labels_boxes_and_fields_of_any_name(save):
     path = save(inputs=random.normal(size=(20, 3)), targets=tags, trust=np.arange(20.0))
     data = npz(0, path=path, task="multilabel", fields={"confidence": "trust"})
     assert data.outputs == 4
+    roles = {column.name: column.role for column in data.columns}
+    assert roles["trust"] == "field `confidence`"
+    unused = npz(0, path=path, task="multilabel")
+    assert [c.name for c in unused.columns if c.role == "ignored"] == ["trust"]
     np.testing.assert_array_equal(in_order(data, "targets"), tags)
     np.testing.assert_array_equal(data.test.fields["confidence"], data.test.rows)
     boxes = random.random((20, 4))

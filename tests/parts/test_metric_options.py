@@ -8,6 +8,7 @@ import scoringrules
 import sklearn.metrics as sk
 from metric_cases import binary, multiclass, ordinal, regression, segmentation
 from scipy import stats
+from scipy.spatial.distance import directed_hausdorff
 from scipy.special import expit, softmax
 
 from landscape.errors import UserError
@@ -24,7 +25,7 @@ from landscape.parts.metrics.distribution import crps, log_score, pinball
 from landscape.parts.metrics.embedding import recall_at_1
 from landscape.parts.metrics.ordinal import class_mae
 from landscape.parts.metrics.overlap import dice, hausdorff, iou, pixel_accuracy
-from landscape.parts.metrics.probability import average_precision, roc_auc
+from landscape.parts.metrics.probability import average_precision, brier, ece, log_loss, roc_auc
 from landscape.parts.metrics.regression import r2, spearman
 
 DECISIONS = {
@@ -80,6 +81,37 @@ def test_several_classes_have_no_threshold():
     for threshold in (0.3, "validation"):
         with pytest.raises(UserError, match="several classes"):
             value(f1(threshold), predictions, targets)
+
+
+def shares_of_classes():
+    """Logits, shares of each class, and the class with the largest share."""
+    random = generator()
+    logits = random.normal(size=(30, 4)).astype(np.float32)
+    shares = random.dirichlet(np.full(4, 0.5), size=30).astype(np.float32)
+    return logits, shares, shares.argmax(axis=1)
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_the_true_class_of_soft_labels_is_the_one_with_the_largest_share(name):
+    metric, reference = DECISIONS[name]
+    logits, shares, true = shares_of_classes()
+    options = {"average": "macro"} if name == "f1" else {}
+    expected = reference(true, logits.argmax(axis=1), **options)
+    assert value(metric(), logits, shares) == pytest.approx(expected, abs=1e-6)
+    expected = sk.top_k_accuracy_score(true, logits, k=2)
+    assert value(top_k(2), logits, shares) == pytest.approx(expected, abs=1e-6)
+
+
+def test_scores_of_probabilities_use_the_shares_of_soft_labels():
+    logits, shares, true = shares_of_classes()
+    probabilities = softmax(logits.astype(float), axis=1)
+    crossed = -np.mean(np.sum(shares * np.log(probabilities), axis=1))
+    assert value(log_loss(), logits, shares) == pytest.approx(crossed, rel=1e-5)
+    squared = np.mean(np.sum((probabilities - shares) ** 2, axis=1))
+    assert value(brier(), logits, shares) == pytest.approx(squared, rel=1e-5)
+    correct = probabilities.argmax(axis=1) == true
+    gap = abs(correct.mean() - probabilities.max(axis=1).mean())
+    assert value(ece(bins=1), logits, shares) == pytest.approx(gap, rel=1e-5)
 
 
 def test_top_k_needs_more_than_k_classes():
@@ -204,6 +236,27 @@ def test_masks_of_several_classes_equal_scikit_learn_over_all_counted_pixels():
     ]:
         found = value(metric(ignore=255), logits, labels, mask=mask)
         assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_distance_of_masks_of_several_classes_is_the_mean_over_those_that_occur():
+    random = generator()
+    logits = random.normal(size=(4, 5, 6, 4)).astype(np.float32)
+    logits[..., 3] = -9
+    logits[0, ..., 2] = -9  # a class that is true and not predicted
+    labels = random.integers(3, size=(4, 5, 6)).astype(np.int32)
+    labels[1] = np.where(labels[1] == 1, 0, labels[1])  # and one that is only predicted
+    mask = (random.random(labels.shape) < 0.5).astype(np.float32)
+    distances = []
+    for predicted, true, counted in zip(logits.argmax(axis=-1), labels, mask > 0, strict=True):
+        for label in range(4):
+            pair = [np.argwhere((each == label) & counted) for each in (predicted, true)]
+            if len(pair[0]) and len(pair[1]):
+                ends = directed_hausdorff(*pair)[0], directed_hausdorff(*pair[::-1])[0]
+                distances.append(max(ends))
+            elif len(pair[0]) or len(pair[1]):
+                distances.append(41**0.5)
+    found = value(hausdorff(), logits, labels, mask=mask)
+    assert found == pytest.approx(np.mean(distances), rel=1e-6)
 
 
 def test_two_empty_masks_agree_and_one_empty_mask_does_not():

@@ -144,6 +144,7 @@ def test_outputs_and_the_shape_of_a_prediction(task, data, outputs, prediction):
         ("regression", ["a"], ["<U1", "expected numbers"]),
         ("distribution", [[1.0, 2.0]], ["(1, 2)", "one quantity"]),
         ("binary", [0.0, 1.0, 2.0], ["[2] is 2", "0 or 1", "multiclass"]),
+        ("binary", [[0.0, 1.0]], ["(1, 2)", "(n,)", "multilabel"]),
         ("multiclass", [0.0, 1.5], ["[1] is 1.5", "label", "regression"]),
         ("multiclass", [0, -1], ["is -1", "at least 0"]),
         ("ordinal", [[0, 1]], ["(1, 2)", "(n,)"]),

@@ -1,6 +1,6 @@
 """Named arrays as a dataset: inputs, targets, fields, split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +103,11 @@ def _fields(arrays: Mapping[str, NamedArray], roles: ArrayRoles, task: Task) -> 
     if roles.group is not None and "groups" in task.fields:
         names.setdefault("groups", roles.group)
     return field_arrays({field: arrays[name] for field, name in names.items()})
+
+
+def ignored_arrays(names: Iterable[str]) -> tuple[Column, ...]:
+    """Returns the arrays of a file that no option names."""
+    return tuple(Column(name, "", "", "ignored") for name in names)
 
 
 def _columns(roles: ArrayRoles, kind: str, encoding: str) -> tuple[Column, ...]:

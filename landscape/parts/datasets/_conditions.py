@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.errors import UserError
-from landscape.parts.datasets._prepare import Dataset
+from landscape.parts.datasets._prepare import Dataset, groups_kept_together
 from landscape.parts.datasets._split import generator
 
 Confusion = Sequence[Sequence[float]]
@@ -29,7 +29,8 @@ def with_conditions(
 
     First classes become rare (`imbalance`), then examples are left out in proportion to their
     classes (`train_size`), both by their true labels; the labels of the remaining examples are
-    changed with the shares of `label_noise`. Raises UserError if a condition does not fit the task
+    changed with the shares of `label_noise`. A ranking keeps whole groups, at most `train_size`
+    examples. Raises UserError if a condition does not fit the task
     or the size of the dataset, or leaves a class without a training example.
     """
     if label_noise == 0 and imbalance is None and train_size is None:
@@ -47,7 +48,11 @@ def with_conditions(
     if imbalance is not None:
         in_training = ranks < _long_tail(np.bincount(groups), imbalance, data)[groups]
     if train_size is not None:
-        smaller = _smaller(groups[in_training], ranks[in_training], train_size, data)
+        together = groups_kept_together(data)
+        if together is None:
+            smaller = _smaller(groups[in_training], ranks[in_training], train_size, data)
+        else:
+            smaller = _whole_groups(together.values, train_size, seed)
         in_training[in_training] = smaller
     targets = data.train.targets
     if labels is not None and label_noise != 0:
@@ -125,12 +130,7 @@ def _long_tail(counts: np.ndarray, ratio: float, data: Dataset) -> np.ndarray:
 def _smaller(groups: np.ndarray, ranks: np.ndarray, train_size: float, data: Dataset) -> np.ndarray:
     """Returns which examples are kept: `train_size` of them, in proportion to their groups."""
     total = len(groups)
-    number = train_size if isinstance(train_size, int) else max(round(train_size * total), 1)
-    if number > total:
-        raise UserError(
-            f"`train_size` is {number}, but there are {total} training examples",
-            hint=f"use `train_size: {total}` or less, or a share such as 0.5",
-        )
+    number = _size(train_size, total)
     counts = np.bincount(groups)
     # Any number of the first of these has each group's share, up to one example.
     order = np.lexsort((groups, (ranks + 0.5) / counts[groups]))
@@ -146,6 +146,36 @@ def _smaller(groups: np.ndarray, ranks: np.ndarray, train_size: float, data: Dat
             hint="use a larger `train_size`",
         )
     return selected
+
+
+def _whole_groups(groups: np.ndarray, train_size: float, seed: int) -> np.ndarray:
+    """Returns which examples are kept: all of a group or none, at most `train_size` of them.
+
+    Raises UserError if the first group in the random order of this seed is larger.
+    """
+    number = _size(train_size, len(groups))
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = generator(seed, "training examples").permutation(len(counts))
+    last = int(np.searchsorted(np.cumsum(counts[order]), number, side="right"))
+    if last == 0:
+        raise UserError(
+            f"`train_size` is {number}, but a group has {counts[order[0]]} examples, which stay "
+            "together",
+            hint=f"use `train_size: {counts.max()}` or more",
+        )
+    selected: np.ndarray = np.isin(codes.reshape(-1), order[:last])
+    return selected
+
+
+def _size(train_size: float, total: int) -> int:
+    """Returns the number of examples of `train_size`, a number or a share of the total."""
+    number = train_size if isinstance(train_size, int) else max(round(train_size * total), 1)
+    if number > total:
+        raise UserError(
+            f"`train_size` is {number}, but there are {total} training examples",
+            hint=f"use `train_size: {total}` or less, or a share such as 0.5",
+        )
+    return number
 
 
 def _name(data: Dataset, label: int) -> str:

@@ -116,13 +116,13 @@ def complete(data: Dataset, seed: int) -> Dataset:
     order = _split.generator(seed, "validation").permutation(count)
     rows = SplitRows(order, order[:0], order[:0])
     strata = _split.strata(count, labels, data.classes)
-    rows = _split.take_validation(rows, _VALIDATION, strata, _groups(data))
+    rows = _split.take_validation(rows, _VALIDATION, strata, groups_kept_together(data))
     return data._replace(
         train=data.train.take(rows.train), validation=data.train.take(rows.validation)
     )
 
 
-def _groups(data: Dataset) -> NamedArray | None:
+def groups_kept_together(data: Dataset) -> NamedArray | None:
     """Returns the group of each training example if the task keeps groups together."""
     name = named(data.task).order_by
     values = None if name is None else data.train.fields.get(name)

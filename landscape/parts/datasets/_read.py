@@ -131,6 +131,12 @@ def read_npz(path: Path, names: Sequence[str]) -> list[NamedArray]:
         return [_array(archive, name, path) for name in names]
 
 
+def npz_names(path: Path) -> list[str]:
+    """Returns the names of all arrays of an npz file, which are not read."""
+    with _reading(path, "an npz file", NPZ_ERRORS), np.load(path, allow_pickle=False) as archive:
+        return list(archive.files)
+
+
 def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> NamedArray:
     if name not in archive.files:
         hint = nearest(name, archive.files)

@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from landscape.parts._options import Between
-from landscape.parts.datasets._arrays import ArrayOptions, ArrayRoles, array_dataset
+from landscape.parts.datasets._arrays import (
+    ArrayOptions,
+    ArrayRoles,
+    array_dataset,
+    ignored_arrays,
+)
 from landscape.parts.datasets._prepare import Dataset
-from landscape.parts.datasets._read import read_npz
+from landscape.parts.datasets._read import npz_names, read_npz
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._targets import TargetOptions, check_task
 from landscape.parts.tasks import ALL
@@ -44,7 +49,7 @@ def npz(
     of integers; sequence (n, time) of integers; boxes (n, 4). `classes` is their number, or their
     names in order; `ignore` is a label that does not count, as in the field `mask`.
     `fields: {weights: ARRAY}` passes arrays to losses and metrics. `split` and `group` name arrays
-    (n,), used as the columns of `csv`.
+    (n,), used as the columns of `csv`. Arrays that no option names are ignored, and listed so.
     Raises UserError for arrays of Python objects and with the position of a wrong value. Choose it
     for everything that is no table.
     """
@@ -55,4 +60,6 @@ def npz(
     target_options = TargetOptions(task, names, positive, standardize_target)
     arrays = dict(zip(roles.names, read_npz(path, roles.names), strict=True))
     shares = Shares(test_fraction, validation_fraction)
-    return array_dataset(arrays, roles, options, target_options, seed, shares)
+    data = array_dataset(arrays, roles, options, target_options, seed, shares)
+    unused = [name for name in npz_names(path) if name not in arrays]
+    return data._replace(columns=data.columns + ignored_arrays(unused))

@@ -5,7 +5,12 @@ from typing import Annotated, Any, Literal
 
 from landscape.errors import UserError
 from landscape.parts._options import Between, Folder
-from landscape.parts.datasets._arrays import ArrayOptions, ArrayRoles, array_dataset
+from landscape.parts.datasets._arrays import (
+    ArrayOptions,
+    ArrayRoles,
+    array_dataset,
+    ignored_arrays,
+)
 from landscape.parts.datasets._hugging_face import (
     SPLIT_COLUMN,
     array_columns,
@@ -71,4 +76,6 @@ def hf(
     count = classes if isinstance(classes, int) else None
     array_options = ArrayOptions(layout, tokens, count, ignore_label)
     arrays = array_columns(data, array_roles.names)
-    return array_dataset(arrays, array_roles, array_options, target_options, seed, shares)
+    built = array_dataset(arrays, array_roles, array_options, target_options, seed, shares)
+    unused = [name for name in data.rows.column_names if name not in arrays]
+    return built._replace(columns=built.columns + ignored_arrays(unused))

@@ -40,13 +40,23 @@ def is_binary(snapshot: Snapshot, name: str) -> bool:
     Raises UserError if the shapes fit neither.
     """
     predictions, targets = snapshot.predictions, snapshot.targets
-    if predictions.shape == targets.shape:
+    if predictions.ndim == 1 and predictions.shape == targets.shape:
         return True
-    if predictions.ndim == 2 and predictions.shape[:1] == targets.shape:
+    if predictions.ndim == 2 and targets.shape in (predictions.shape, predictions.shape[:1]):
         return False
-    raise misfit(
-        snapshot, name, "one shape (binary), or logits (n, classes) and labels (n,) (multiclass)"
-    )
+    expected = "one shape (n,) (binary), or logits (n, classes) and labels (n,) or shares of "
+    raise misfit(snapshot, name, f"{expected}classes (n, classes) (multiclass)")
+
+
+def labels(targets: jax.Array) -> jax.Array:
+    """Returns int32 labels (n,): the class with the largest share if targets are (n, classes)."""
+    hard = jnp.argmax(targets, axis=1) if targets.ndim == 2 else targets
+    return hard.astype(jnp.int32)
+
+
+def shares(targets: jax.Array, classes: int) -> jax.Array:
+    """Returns the share of each class (n, classes): one-hot for labels (n,)."""
+    return targets if targets.ndim == 2 else jax.nn.one_hot(targets.astype(jnp.int32), classes)
 
 
 def refuse_threshold(name: str, threshold: Threshold) -> None:

@@ -1,10 +1,11 @@
 """Metrics of decisions for one class per example.
 
-Predictions and targets of the same shape are binary: targets are 0 or 1, and class 1 is predicted
+Predictions and targets (n,) are binary: targets are 0 or 1, and class 1 is predicted
 if sigmoid(logit) > `threshold`. With `threshold: validation` it is the threshold that is best for
 the metric on the evaluation set, which must then be the validation split; on the test split it is
 the one that was chosen there. Predictions (n, classes) with labels (n,) are multiclass: the class
-with the largest logit is predicted, the first of equal ones.
+with the largest logit is predicted, the first of equal ones. Of targets (n, classes), the shares of
+each class, the true class is the one with the largest share, the first of equal ones.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from landscape.parts.metrics._decisions import (
     counts_at,
     cut,
     is_binary,
+    labels,
     refuse_threshold,
 )
 from landscape.parts.metrics._metric import Metric, Snapshot, count, misfit, quotient
@@ -82,8 +84,8 @@ def f1(threshold: float | Literal["validation"] = 0.5) -> Metric:
         return quotient(both, both + counts.false_alarms + counts.misses, empty=0.0)
 
     def of_labels(predicted: jax.Array, targets: jax.Array, classes: int) -> jax.Array:
-        labels = jnp.arange(classes)[:, None]
-        is_predicted, is_target = predicted[None] == labels, targets[None] == labels
+        every = jnp.arange(classes)[:, None]
+        is_predicted, is_target = predicted[None] == every, targets[None] == every
         both = count(is_predicted & is_target, axis=1)
         total = count(is_predicted, axis=1) + count(is_target, axis=1)
         return _mean_of_present(quotient(2 * both, total, empty=0.0), total)
@@ -131,7 +133,7 @@ def top_k(k: int = 5) -> Metric:
                 f"metric `top_k` has `k: {k}`, but there are {classes} classes",
                 hint=f"use k < {classes}: with k = {classes} every prediction is right",
             )
-        targets = snapshot.targets.astype(jnp.int32)
+        targets = labels(snapshot.targets)
         own = jnp.take_along_axis(logits, targets[:, None], axis=1)
         earlier = jnp.arange(classes)[None] < targets[:, None]
         ahead = count((logits > own) | ((logits == own) & earlier), axis=1)
@@ -155,7 +157,7 @@ def _decision_metric(
             return of_counts(counts_at(snapshot, fixed if chosen is None else chosen))
         refuse_threshold(name, threshold)
         predicted = jnp.argmax(snapshot.predictions, axis=1).astype(jnp.int32)
-        targets = snapshot.targets.astype(jnp.int32)
+        targets = labels(snapshot.targets)
         return of_labels(predicted, targets, snapshot.predictions.shape[1])
 
     def tune(snapshot: Snapshot) -> jax.Array:

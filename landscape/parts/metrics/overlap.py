@@ -69,20 +69,25 @@ def pixel_accuracy(threshold: float = 0.5, ignore: int | None = None) -> Metric:
     return Metric(score, higher_is_better=True, best=1.0, worst=0.0, tasks=_TASKS)
 
 
-def hausdorff(threshold: float = 0.5) -> Metric:
+def hausdorff(threshold: float = 0.5, ignore: int | None = None) -> Metric:
     """Mean over images of the largest distance of a pixel of one mask to the other, in pixels.
 
-    Predictions are logits (n, height, width), targets masks of 0 and 1. Lower is better: 0 if both
-    are empty, the diagonal of the image if one is. Equal to the larger of scipy's two
-    `directed_hausdorff` of the pixels. Source: Huttenlocher et al. (1993). Choose it beside `iou`
-    if a far outlier matters; a single pixel decides it.
+    Lower is better: 0 if both are empty, the diagonal of the image if one is. With several classes
+    the mean over images and those of their classes that are predicted or true. Equal to the larger
+    of scipy's two `directed_hausdorff` of the pixels that count. Source: Huttenlocher et al.
+    (1993). Choose it beside `iou` if a far outlier matters; a single pixel decides it.
     """
     cut = _cut(threshold)
 
     def score(snapshot: Snapshot) -> jax.Array:
-        if snapshot.predictions.shape != snapshot.targets.shape or snapshot.predictions.ndim != 3:
-            raise misfit(snapshot, "hausdorff", "logits and masks of one shape (n, height, width)")
-        return jnp.mean(map_rows(_distance, snapshot.predictions > cut, snapshot.targets > 0.5))
+        regions = _regions(snapshot, "hausdorff", cut, ignore)
+        several = regions.true.ndim == 4
+        counted = regions.counted[..., None] if several else regions.counted
+        predicted, true = regions.predicted & counted, regions.true & counted
+        if not several:
+            return jnp.mean(map_rows(_distance, predicted, true))
+        distances = map_rows(jax.vmap(_distance, in_axes=-1), predicted, true)
+        return jnp.mean(distances, where=jnp.any(predicted | true, axis=(1, 2)))
 
     return Metric(score, higher_is_better=False, best=0.0, tasks=_TASKS)
 

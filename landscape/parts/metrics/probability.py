@@ -1,14 +1,14 @@
 """Metrics of the probabilities and of the order of scores, without a decision for a class.
 
-Predictions are logits. Predictions and targets of the same shape are binary, targets 0 or 1;
-predictions (n, classes) with labels (n,) are multiclass.
+Predictions are logits. Predictions and targets (n,) are binary, targets 0 or 1; predictions
+(n, classes) with labels (n,) or shares of classes (n, classes) are multiclass.
 """
 
 import jax
 import jax.numpy as jnp
 
 from landscape.parts._options import check_whole
-from landscape.parts.metrics._decisions import is_binary
+from landscape.parts.metrics._decisions import is_binary, labels, shares
 from landscape.parts.metrics._metric import Metric, Snapshot, mean_of, misfit
 from landscape.parts.metrics._ranks import counted_below, precision_of_positives
 
@@ -51,8 +51,9 @@ def log_loss() -> Metric:
     """Mean of -log of the probability of the target: sigmoid or softmax of the logits.
 
     In nats, lower is better; log(classes) for equal probabilities. Equal to scikit-learn's
-    `log_loss`. Source: Good, Rational decisions (1952). Choose it if probabilities are used; it is
-    also the usual loss, which has an advantage under it.
+    `log_loss`; for shares of classes the cross entropy, which is not below their entropy. Source:
+    Good, Rational decisions (1952). Choose it if probabilities are used; it is also the usual loss,
+    which has an advantage under it.
     """
 
     def score(snapshot: Snapshot) -> jax.Array:
@@ -60,8 +61,10 @@ def log_loss() -> Metric:
             signs = 2 * snapshot.targets.astype(snapshot.predictions.dtype) - 1
             return jnp.mean(jax.nn.softplus(-signs * snapshot.predictions))
         log_probabilities = jax.nn.log_softmax(snapshot.predictions)
-        labels = snapshot.targets.astype(jnp.int32)[:, None]
-        return -jnp.mean(jnp.take_along_axis(log_probabilities, labels, axis=1))
+        if snapshot.targets.ndim == 2:
+            return -jnp.mean(jnp.sum(snapshot.targets * log_probabilities, axis=1))
+        true = labels(snapshot.targets)[:, None]
+        return -jnp.mean(jnp.take_along_axis(log_probabilities, true, axis=1))
 
     return Metric(score, higher_is_better=False, best=0.0, tasks=_TASKS)
 
@@ -79,7 +82,7 @@ def brier() -> Metric:
         if is_binary(snapshot, "brier"):
             return jnp.mean((jax.nn.sigmoid(snapshot.predictions) - snapshot.targets) ** 2)
         probabilities = jax.nn.softmax(snapshot.predictions)
-        targets = jax.nn.one_hot(snapshot.targets.astype(jnp.int32), probabilities.shape[1])
+        targets = shares(snapshot.targets, probabilities.shape[1])
         return jnp.mean(jnp.sum((probabilities - targets) ** 2, axis=1))
 
     return Metric(score, higher_is_better=False, best=0.0, tasks=_TASKS)
@@ -103,7 +106,7 @@ def ece(bins: int = 15) -> Metric:
         else:
             probabilities = jax.nn.softmax(snapshot.predictions)
             confidence = jnp.max(probabilities, axis=1)
-            correct = jnp.argmax(probabilities, axis=1) == snapshot.targets
+            correct = jnp.argmax(probabilities, axis=1) == labels(snapshot.targets)
         numbers = jnp.clip(jnp.ceil(confidence * bins).astype(jnp.int32) - 1, 0, bins - 1)
         gaps = jax.ops.segment_sum(correct.astype(confidence.dtype) - confidence, numbers, bins)
         return jnp.sum(jnp.abs(gaps)) / len(confidence)
@@ -112,6 +115,6 @@ def ece(bins: int = 15) -> Metric:
 
 
 def _binary(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array]:
-    if snapshot.predictions.shape != snapshot.targets.shape:
-        raise misfit(snapshot, name, "one shape (binary)")
-    return snapshot.predictions.ravel(), snapshot.targets.ravel() > 0.5
+    if snapshot.predictions.ndim != 1 or snapshot.predictions.shape != snapshot.targets.shape:
+        raise misfit(snapshot, name, "one shape (n,) (binary)")
+    return snapshot.predictions, snapshot.targets > 0.5

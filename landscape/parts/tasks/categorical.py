@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from landscape.errors import UserError
 from landscape.parts.tasks._checks import check_at_least, check_axes, check_labels, check_zero_one
 from landscape.parts.tasks._task import (
     Data,
@@ -27,7 +28,7 @@ def binary() -> Task:
         reference="sigmoid_cross_entropy",
         stratified=True,
         baseline="majority_class",
-        check=lambda values, fields: check_zero_one(values, "the target"),
+        check=_check_binary,
         constant=commoner_of_two,
     )
 
@@ -118,6 +119,14 @@ def _classes(data: Data) -> int:
     targets = data.train.targets
     soft = targets.ndim == 2 and targets.dtype.kind == "f"
     return targets.shape[1] if soft else data.class_count
+
+
+def _check_binary(values: np.ndarray, fields: Fields) -> None:
+    if values.ndim == 2:
+        hint = "for several labels per example use the task `multilabel`"
+        raise UserError(f"targets have shape {values.shape}; expected (n,)", hint=hint)
+    check_axes(values, "(n,)", 1)
+    check_zero_one(values, "the target")
 
 
 def _check_label_per_example(values: np.ndarray, fields: Fields) -> None:
