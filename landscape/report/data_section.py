@@ -34,6 +34,8 @@ def sentences(record: DataRecord | None, baselines: str) -> list[str]:
     if record is None:
         return []
     texts = [f"{record.description}.", baselines]
+    if record.positive:
+        texts.append(f"Class 1, the positive one, is {record.positive}.")
     if record.standardized_target:
         texts.append(STANDARDIZED)
     texts.append("Numbers are those of the first run; other seeds have other splits of the data.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from landscape.compare.joint_test import FEWEST_SEEDS
@@ -44,12 +45,29 @@ def notes(
         f"The test needs {FEWEST_SEEDS} seeds. Its p is about this data set: the seeds split one "
         "pool of examples, and the corrected interval of the difference accounts for that."
     )
-    texts.append(_loss_calls(results))
+    texts += [_thresholds(rows), _loss_calls(results)]
     if any(run.problem for run in results.runs):
         texts.append("Some files could not be read and are left out; see the section on failures.")
     if results.problem:
         texts.append(f"Measurements across runs are left out: {results.problem}.")
     return list(filter(None, texts))
+
+
+def _thresholds(rows: Sequence[LossRow]) -> str:
+    """Returns the thresholds that metrics chose, as means over seeds."""
+    texts = []
+    for row in rows:
+        chosen = [run.summary.thresholds for run in row.counted if run.summary is not None]
+        names = set[str]().union(*chosen)
+        for metric in sorted(name for name in names if all(name in each for each in chosen)):
+            mean = float(np.mean([thresholds[metric] for thresholds in chosen]))
+            texts.append(f"{words.decimal(mean)} for {words.metric_label(metric)} of {row.name}")
+    if not texts:
+        return ""
+    return (
+        "Thresholds of the probability of class 1, chosen on the validation split, in the mean "
+        f"over seeds: {', '.join(texts)}."
+    )
 
 
 def _loss_calls(results: Results) -> str:

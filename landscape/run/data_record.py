@@ -13,6 +13,7 @@ def data_record(data: Dataset) -> DataRecord:
         description=data.description or f"{sizes} examples",
         examples=examples,
         classes=tuple(counts["train"]),
+        positive=list(counts["train"])[1] if data.task == "binary" else "",
         class_counts={name: tuple(c.values()) for name, c in counts.items() if c},
         columns=tuple(ColumnRecord(*column) for column in data.columns),
         standardized_target=data.standardized_target,

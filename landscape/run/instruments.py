@@ -51,8 +51,10 @@ class Instruments(NamedTuple):
     risk: `risk(loss, params, examples)`, as a slice measures it
     predict: `predict(params, examples) -> predictions`, with the batch statistics of training
     risk_of: `risk_of(loss, predictions, examples)`, the risk of predictions of any model
-    metrics_of: `metrics_of(predictions, examples, tuned_on)`, the task metrics; numbers such as a
-        threshold are chosen on the predictions and examples `tuned_on`, if it is not None
+    metrics_of: `metrics_of(predictions, examples, tuned_on)`, the task metrics; thresholds are
+        chosen on the predictions and examples `tuned_on`, if it is not None
+    thresholds_of: `thresholds_of(predictions, examples)`, the thresholds of the probability that
+        metrics choose
     width: how many points a slice evaluates side by side
     """
 
@@ -65,6 +67,7 @@ class Instruments(NamedTuple):
     predict: Callable[[PyTree, Examples], jax.Array]
     risk_of: Callable[[Objective, jax.Array, Examples], jax.Array]
     metrics_of: Callable[..., dict[str, jax.Array]]
+    thresholds_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
     width: PointWidth
 
 
@@ -108,6 +111,7 @@ def build_instruments(
         predict=jax.jit(_predictor(model, batch_size)),
         risk_of=jax.jit(_risk_of_predictions(batch_size)),
         metrics_of=jax.jit(_metrics_of_predictions(metrics)),
+        thresholds_of=jax.jit(_thresholds_of_predictions(metrics)),
         width=width,
     )
 
@@ -147,6 +151,17 @@ def _metrics_of_predictions(
         return {name: metric(snapshot, other) for name, metric in metrics.items()}
 
     return metrics_of
+
+
+def _thresholds_of_predictions(
+    metrics: Mapping[str, Metric],
+) -> Callable[[jax.Array, Examples], dict[str, jax.Array]]:
+    def thresholds_of(predictions: jax.Array, examples: Examples) -> dict[str, jax.Array]:
+        snapshot = _snapshot(predictions, examples)
+        tuned = {name: metric.tune for name, metric in metrics.items() if metric.tune is not None}
+        return {name: jax.nn.sigmoid(tune(snapshot)) for name, tune in tuned.items()}
+
+    return thresholds_of
 
 
 def _snapshot(predictions: jax.Array, examples: Examples) -> Snapshot:

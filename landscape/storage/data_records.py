@@ -36,6 +36,8 @@ class DataRecord:
     """Number of examples of each split."""
     classes: tuple[Text, ...] = ()
     """Names of the classes, in the order of their numbers from 0; empty without classes."""
+    positive: Text = ""
+    """Name of class 1 of a binary target, to which F1, precision and thresholds refer."""
     class_counts: Mapping[Name, tuple[Natural, ...]] = field(default_factory=dict)
     """Number of examples of each class, in this order, by split."""
     columns: tuple[ColumnRecord, ...] = ()
@@ -50,6 +52,8 @@ class DataRecord:
         for name, counts in self.class_counts.items():
             pairs = zip(self.classes, counts, strict=False)
             texts.append(f"{name}: " + ", ".join(f"{label} {count}" for label, count in pairs))
+        if self.positive:
+            texts.append(f"class 1 (positive): {self.positive}")
         if self.standardized_target:
             texts.append(STANDARDIZED)
         for column in self.columns:

@@ -188,7 +188,7 @@ class OutcomeRecord:
     best: Mapping[Name, Number] = field(default_factory=dict)
     """Every metric on the evaluation set at the best step."""
     test: Mapping[Name, Number] = field(default_factory=dict)
-    """Every metric on the test split at the last step; this and the next five are empty or null
+    """Every metric on the test split at the last step; this and the next six are empty or null
     unless the run is judged."""
     test_at_best: Mapping[Name, Number] = field(default_factory=dict)
     """The same at the best step."""
@@ -198,6 +198,9 @@ class OutcomeRecord:
     """Primary metric on the test split without training: `majority_class` predicts the commonest
     class of the training split, or pixels of a mask, `mean` the mean of its targets, and
     `untrained` is the initial model."""
+    thresholds: Mapping[Name, Number] = field(default_factory=dict)
+    """Threshold of the probability of class 1 at the last step, by metric with `threshold:
+    validation`."""
     smallest_class: Natural | None = None
     """Number of test examples of the rarest class; null without classes."""
     test_examples: Natural | None = None

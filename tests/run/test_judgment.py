@@ -9,7 +9,9 @@ from sklearn import metrics as reference
 
 from landscape import config
 from landscape.parts.datasets.images import digits
-from landscape.report import results
+from landscape.report import notes, results
+from landscape.report.comparison import compare
+from landscape.report.loss_rows import loss_rows
 from landscape.run import perform as run_module
 from landscape.run.plan import plan
 from landscape.run.program_cache import ProgramCache, prepare
@@ -151,6 +153,30 @@ def test_the_labels_of_the_test_split_change_nothing_but_the_judgment(tmp_path):
     for key in ("test", "test_at_best", "test_initial"):
         assert first[key]["accuracy"] == pytest.approx(1 - other[key]["accuracy"])
     assert first["test"]["accuracy"] > 0.8
+
+
+def test_the_threshold_in_the_summary_is_the_best_on_validation_and_the_one_of_the_test(tmp_path):
+    (tmp_path / "data.py").write_text(DATA)
+    metrics = "metrics=[{name: f1, threshold: validation}]"
+    run, folder, summary = performed(tmp_path, POINTS, metrics, "slices=null", "steps=2")
+    data, tensors = ProgramCache().dataset(run), array_files.read_params(folder)
+    weight, bias = (tensors[f"trained/output/{name}"].astype(float) for name in ("weight", "bias"))
+
+    def score(split, threshold):
+        probability = 1 / (1 + np.exp(-(split.inputs @ weight.T + bias)[:, 0]))
+        return reference.f1_score(split.targets, probability > threshold, zero_division=0)
+
+    (name,) = summary["thresholds"]
+    threshold = summary["thresholds"][name]
+    tried = [score(data.validation, value) for value in np.linspace(0, 1, 500)]
+    assert score(data.validation, threshold) >= max(tried)
+    assert summary["test"][name] == pytest.approx(score(data.test, threshold), abs=1e-6)
+    assert summary["data"]["positive"] == "1"
+    experiment_folder.write_plan(tmp_path, [run.id])
+    stored = results.read(tmp_path)
+    rows = loss_rows(stored)
+    texts = notes.notes(stored, rows, compare(stored, rows), [])
+    assert any(f"{threshold:.3f} for F1" in text for text in texts), texts
 
 
 def test_a_run_that_is_not_judged_does_not_read_the_test_split(judged, tmp_path, monkeypatch):

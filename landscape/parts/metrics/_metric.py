@@ -46,8 +46,8 @@ class Metric:
     range, None if it has no such end. `tasks` are the tasks for which it is defined, all if empty.
     The score is NaN if a prediction is NaN, so that a diverged model has no score.
 
-    A metric with `tune` has a number that is chosen from data, such as a threshold:
-    `tune(snapshot)` returns the number and `function(snapshot, number)` the score.
+    A metric with `tune` has a threshold of the logit of class 1 that is chosen from data:
+    `tune(snapshot)` returns the threshold and `function(snapshot, threshold)` the score.
     """
 
     function: Callable[..., jax.Array]
@@ -60,7 +60,7 @@ class Metric:
     def __call__(self, snapshot: Snapshot, tuned_on: Snapshot | None = None) -> jax.Array:
         """Returns the score, NaN if a prediction is NaN.
 
-        A metric with `tune` uses the number that is best for `tuned_on`, else for the snapshot.
+        A metric with `tune` uses the threshold of `tuned_on`, else of the snapshot.
         """
         score = self.score(snapshot, tuned_on)
         return jnp.where(jnp.any(jnp.isnan(snapshot.predictions)), jnp.nan, score)
@@ -69,8 +69,8 @@ class Metric:
         """Returns the score as `function` does, whatever the predictions are."""
         if self.tune is None:
             return self.function(snapshot)
-        number = self.tune(snapshot if tuned_on is None else tuned_on)
-        return self.function(snapshot, number)
+        threshold = self.tune(snapshot if tuned_on is None else tuned_on)
+        return self.function(snapshot, threshold)
 
 
 def columns(metrics: Mapping[str, Metric]) -> Measurement:

@@ -25,11 +25,12 @@ class Judgment(NamedTuple):
     test_at_best: dict[str, float]
     test_initial: dict[str, float]
     baselines: dict[str, float]
+    thresholds: dict[str, float]
     smallest_class: int | None
     test_examples: int | None
 
 
-NOT_JUDGED = Judgment({}, {}, {}, {}, None, None)
+NOT_JUDGED = Judgment({}, {}, {}, {}, {}, None, None)
 
 
 def best_number(program: Program, training: Training) -> int:
@@ -41,7 +42,8 @@ def best_number(program: Program, training: Training) -> int:
 def judge(program: Program, data: Dataset, training: Training, evaluation: Examples) -> Judgment:
     """Measures every metric on the test split: of the last and the best step, and of baselines.
 
-    Thresholds that are chosen are chosen on the `evaluation` examples, for each of these anew.
+    Thresholds that are chosen are chosen on the `evaluation` examples, for each of these anew;
+    those of the last step are recorded.
     """
     examples, instruments = split_examples(data.test), program.instruments
     tunes = any(metric.tune is not None for metric in program.metrics.values())
@@ -51,9 +53,12 @@ def judge(program: Program, data: Dataset, training: Training, evaluation: Examp
         values = instruments.metrics_of(predict(examples), examples, tuned_on)
         return {name: float(values[name]) for name in program.metrics}
 
+    def predict(name: str, some: Examples) -> jax.Array:
+        state = training.states.get(name)
+        return instruments.predict(getattr(training, name), some._replace(state=state))
+
     def measured(name: str) -> dict[str, float]:
-        params, state = getattr(training, name), training.states.get(name)
-        return metrics(lambda some: instruments.predict(params, some._replace(state=state)))
+        return metrics(lambda some: predict(name, some))
 
     test, initial = measured("trained"), measured("initial")
     is_last = best_number(program, training) == len(training.trace["step"]) - 1
@@ -64,11 +69,15 @@ def judge(program: Program, data: Dataset, training: Training, evaluation: Examp
             lambda some: jnp.broadcast_to(constant, (len(some.inputs), *constant.shape))
         )
         baselines = {program.task.baseline: repeated[program.primary]} | baselines
+    thresholds = {}
+    if tunes:
+        thresholds = instruments.thresholds_of(predict("trained", evaluation), evaluation)
     return Judgment(
         test=test,
         test_at_best=test if is_last else measured("best"),
         test_initial=initial,
         baselines=baselines,
+        thresholds={name: float(value) for name, value in thresholds.items()},
         smallest_class=min(data.counts["test"].values(), default=None),
         test_examples=len(data.test.targets),
     )
