@@ -10,7 +10,8 @@ import pytest
 import synthetic_compare as synthetic
 from synthetic_compare import METRIC, OWN_RATE, START, Loss, Setting
 
-from landscape.report import compare_results, compare_tables, tuned_comparison
+from landscape.config.judging import RESERVED
+from landscape.report import compare_display, compare_results, compare_tables, tuned_comparison
 from landscape.report.compare_conditions import performance_profiles
 from landscape.report.compare_results import CompareResults
 
@@ -44,6 +45,11 @@ def compared():
 @pytest.fixture(scope="module")
 def comparison(compared):
     return tuned_comparison.measure(compared, TARGET)
+
+
+def test_no_metric_can_be_named_like_a_heading_of_the_terminal(comparison):
+    headings = {name.replace(" ", "_") for name in compare_display.display(comparison)}
+    assert {name for name in headings if "%" not in name} <= RESERVED
 
 
 def final(compared, names):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import Loss, write_experiment
 
+from landscape.config.judging import RESERVED
 from landscape.report import words
 from landscape.report.comparison import compare
 from landscape.report.comparison_texts import display
@@ -79,6 +80,22 @@ def test_a_terminal_gets_short_texts(experiment):
     assert shown.map(lambda cell: isinstance(cell, str)).to_numpy().all()
     widths = shown.drop(columns="finding").map(len).max()
     assert widths.sum() + 3 * len(widths) <= 84
+
+
+def test_no_metric_can_be_named_like_a_column(experiment, tmp_path):
+    sweep = {"optimizer.learning_rate": [0.001, 0.01]}
+    swept = write_experiment(tmp_path / "x", (Loss("a"),), 1, with_slices=False, sweep=sweep)
+    headings = {name for name in display(experiment[1].comparison) if name.isalpha()}
+    prefixes = set()
+    for table in (experiment[1].comparison, compare(read(swept))):
+        of_metrics = {f"{metric}_" for metric in read(experiment[0]).other_metrics}
+        names = [name for name in table if not name.startswith(tuple(of_metrics))]
+        prefixes |= {
+            name.rpartition("_")[0] for name in names if re.search("_(value|low|high)$", name)
+        }
+    assert {"failure", "p"} < prefixes
+    trace = {name for name in read(experiment[0]).runs[0].trace if "/" not in name}
+    assert headings | prefixes | trace - {"accuracy", "f1"} <= RESERVED
 
 
 def test_swept_values_stand_below_the_name_of_a_loss_that_has_them(tmp_path):

@@ -31,6 +31,9 @@ def vector(predictions, targets):
 def nothing(predictions, targets):
     pass
 
+def finding(predictions, targets):
+    return jnp.mean(predictions)
+
 def number_of_classes(predictions, targets):
     return jnp.sum(targets)
 
@@ -116,12 +119,17 @@ def test_a_metric_that_returns_no_scalar_is_rejected_at_its_line(name, message, 
 @pytest.mark.parametrize(
     ("overrides", "message", "hint"),
     [
+        (
+            ['metrics=[{"name":"own.py:finding","better":"lower"}]'],
+            "the metric `finding` is named like a column of the tables",
+            "rename the function",
+        ),
         (["judge_by=accurcy"], "found 'accurcy', expected a metric of the menu", "accuracy"),
         (["metrics=[f1]", "judge_by=accuracy"], "expected one of `metrics`", "add it to `metrics`"),
         (["metrics=[f1]", "judge_by=g1"], "expected one of `metrics`", "f1"),
     ],
 )
-def test_a_judge_that_is_no_metric_is_rejected(overrides, message, hint, metrics_of):
+def test_a_metric_that_cannot_judge_is_rejected(overrides, message, hint, metrics_of):
     with pytest.raises(UserError) as caught:
         metrics_of(*overrides)
     assert message in str(caught.value)
