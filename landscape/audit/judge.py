@@ -19,7 +19,7 @@ from landscape.audit.measure.batches import batch_notes
 from landscape.audit.measure.build_subject import build
 from landscape.audit.measure.crossings import CODES, SMOOTH, UNCLEAR
 from landscape.audit.measure.flatness import flatness_notes
-from landscape.audit.measure.halves import HALVES, half_precision
+from landscape.audit.measure.halves import HALVES, half_precision, has_sensitive_constants
 from landscape.audit.measure.shapes import shapes
 from landscape.audit.measure.subject import Subject, SubjectOptions
 from landscape.audit.measure.survey import Survey
@@ -38,6 +38,7 @@ _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 # The codes that a rewrite is meant to remove.
 _REWRITABLE = {"B502", "D101", "G201", "G202", "G204", "G205", "N301", "N302"}
 _NON_FINITE = {"N301", "N302"}
+_HALF = "N303"
 _SQUASHING = {"logistic", "exp", "tanh", "erf"}
 
 
@@ -91,7 +92,10 @@ def audit(
     )
     subject = build(loss, options)
     with np.errstate(all="ignore"):
-        return _judge(_survey(subject, seed))
+        survey = _survey(subject, seed)
+        # Compiled in the background.
+        survey.probe.prepare(["float32", *(HALVES if has_sensitive_constants(survey) else ())])
+        return _judge(survey)
 
 
 def _range(ends: tuple[float, float]) -> tuple[float, float]:
@@ -111,9 +115,7 @@ def _survey(subject: Subject, seed: int) -> Survey:
     fields = [AbstractValue(uses_target=True)] * (len(subject.value.jaxpr.invars) - 2)
     reading = reader.read(subject.value, [prediction, target, *fields])
     slopes = reader.read(subject.gradient, [prediction, target, *fields])
-    survey = Survey(subject, reading, slopes, seed)
-    survey.probe.prepare([*HALVES, "float32"])
-    return survey
+    return Survey(subject, reading, slopes, seed)
 
 
 def _target_range(subject: Subject) -> tuple[float, float]:
@@ -206,13 +208,17 @@ def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
 
 
 def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
-    """Returns the findings; suggestions name the findings that a rewrite was measured to remove."""
+    """Returns the findings; suggestions name the findings that a rewrite was measured to remove.
+
+    Notes are no part of a verdict, so rewritten losses are not compared in half precision.
+    """
     if survey.subject.kind != "loss":
         return findings
     codes = {finding.code for finding in findings}
     for change, loss in rewrites(survey, codes).items():
         try:
-            after = _findings(_survey(survey.subject.replaced(loss), survey.seed))
+            rewritten = _survey(survey.subject.replaced(loss), survey.seed)
+            after = [f for code, find in finders().items() if code != _HALF for f in find(rewritten)]
         except Exception:
             after = findings  # the rewrite does not fit this program, so it removes nothing
         removed = (codes & _REWRITABLE) - {finding.code for finding in after}

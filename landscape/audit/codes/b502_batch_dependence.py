@@ -62,7 +62,7 @@ def _loss(survey: Survey) -> list[Finding]:
     if survey.subject.draw is None:  # a loss of parameters, whose batch is fixed
         return []
     predictions, targets = random_batch(survey)
-    function = survey.subject.batched
+    function = jax.jit(survey.subject.batched)  # so that two of three calls share a trace
 
     def variants(p: Any, t: Any) -> tuple:
         permuted = jax.tree.map(lambda array: array[PERMUTATION], (p, t))

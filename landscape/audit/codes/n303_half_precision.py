@@ -1,7 +1,9 @@
 """N303, a failure in half precision: float32 is finite, but bfloat16 or float16 is not.
 
 Or over 2 % of the gradients underflow to zero. Tested only if neither N301 nor N302 was found, for
-predictions up to 30.
+predictions up to 30, and if float32 is near the limits: a constant that rounds to 0, 1 or infinity,
+a result above 1/16 of the largest float16, or gradients all below 16 times its smallest normal
+number.
 
 ## Why
 

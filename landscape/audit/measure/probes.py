@@ -22,6 +22,8 @@ from landscape.numerics.compiling import compile_once
 Array = np.ndarray
 State = Callable[[Any, list], Any]
 CHUNK = 256
+# Operations whose results can be much larger than their operands.
+_GROWING = ("exp", "exp2", "expm1", "mul", "integer_pow", "square", "pow", "div", "dot_general")
 _NOT_A_NUMBER = 7.7e300  # a state in place of NaN, so that states compare
 _COMPILERS = ThreadPoolExecutor(2, thread_name_prefix="compile")
 
@@ -52,6 +54,10 @@ class Probe:
     def values(self, points: Array, target: Target) -> Array:
         """Returns values `(n,)` in float64."""
         return self.scan(points, target)[0]
+
+    def peaks(self, points: Array, target: Target) -> Array:
+        """Returns the largest size of an intermediate result of the value `(n,)`, in float64."""
+        return self._run(self._peaker, np.float64, target, points)[0]
 
     def derivatives(self, points: Array, directions: Array, target: Target) -> Derivatives:
         """Returns the derivatives along these directions in float64."""
@@ -98,6 +104,21 @@ class Probe:
             return outputs[0], jnp.where(jnp.isnan(states), _NOT_A_NUMBER, states)
 
         return self._compiled(scan, 1)
+
+    @cached_property
+    def _peaker(self) -> Callable:
+        def observe(number: int, eqn: Any, inputs: list, outputs: list) -> list:
+            results = outputs if eqn.primitive.name in _GROWING else []
+            sizes = [jnp.abs(r) for r in results if jnp.issubdtype(r.dtype, jnp.floating)]
+            return [jnp.max(jnp.where(jnp.isfinite(size), size, 0), initial=0) for size in sizes]
+
+        def peak(x: Any, t: Any) -> tuple:
+            observed = interpreter.evaluate(self.subject.value, [x, *jax.tree.leaves(t)], observe)[
+                1
+            ]
+            return (jnp.max(jnp.stack([jnp.zeros(()), *map(jnp.max, observed)])),)
+
+        return self._compiled(peak, 1)
 
     @cached_property
     def _differentiator(self) -> Callable:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit.measure.domains import FAR, Target
-from landscape.audit.measure.survey import Survey
+from landscape.audit.measure.survey import Survey, once
 from landscape.audit.static import interpreter
 from landscape.numerics.compiling import jit_once
 
@@ -35,18 +35,37 @@ def solve(survey: Survey, target: Target, sites: Sequence[int]) -> list[tuple[in
     Takes steps of Polyak (1969) toward the known minimum 0 of the distance, from plausible
     predictions; a point is rounded if the rounded one is also a solution.
     """
+    descents = _descents(survey)
+    rng = np.random.default_rng([survey.seed, 303])
+    starts = survey.subject.domain.sample(rng, _STARTS, target)
     solutions: list[tuple[int, Array]] = []
-    for site in [s for s in sites if survey.probe.sites[s].operation in _DISTANCES][:_MAX_SITES]:
-        distance = _distance(survey, survey.probe.sites[site].number)
-        solutions += [(site, point) for point in _descend(survey, target, distance)]
+    for site in [site for site in sites if site in descents][:_MAX_SITES]:
+        with jax.enable_x64(True):
+            try:
+                ends, left = descents[site](starts, target.cast(np.float64))
+            except Exception:  # the argument cannot be observed, as inside a loop
+                continue
+        solutions += [(site, point) for point in _solved(np.asarray(ends), np.asarray(left))]
     return solutions
 
 
-def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
-    def distance(x: Any, t: Any) -> Any:
-        def observe(position: int, eqn: Any, inputs: list, outputs: list) -> list:
-            return [_DISTANCES[eqn.primitive.name](inputs)] if position == number else []
+@once
+def _descents(survey: Survey) -> dict[int, Callable]:
+    """Returns the descent of each site whose argument has a limit; compiled once for all targets.
 
+    One program of all sites would follow NaN: the derivative of one argument may be infinite where
+    another reaches its limit.
+    """
+    sites = survey.probe.sites
+    solvable = [i for i, site in enumerate(sites) if site.operation in _DISTANCES]
+    return {i: jit_once(jax.vmap(_descent(survey, sites[i].number), (0, None))) for i in solvable}
+
+
+def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
+    def observe(position: int, eqn: Any, inputs: list, outputs: list) -> list:
+        return [_DISTANCES[eqn.primitive.name](inputs)] if position == number else []
+
+    def distance(x: Any, t: Any) -> Any:
         (distances,) = interpreter.evaluate(
             survey.subject.value, [x, *jax.tree.leaves(t)], observe
         )[1]
@@ -55,11 +74,10 @@ def _distance(survey: Survey, number: int) -> Callable[[Any, Any], Any]:
     return distance
 
 
-def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]) -> list[Array]:
-    domain = survey.subject.domain
+def _descent(survey: Survey, number: int) -> Callable[[Any, Any], tuple]:
+    """Returns a function of a start and a target to the end, and the distance that is left."""
+    distance, domain = _distance(survey, number), survey.subject.domain
     low, high = max(domain.low, -FAR), min(domain.high, FAR)
-    rng = np.random.default_rng([survey.seed, 303])
-    starts = domain.sample(rng, _STARTS, target)
 
     def follow(x: Any, t: Any) -> tuple:
         def polyak(_: int, x: Any) -> Any:
@@ -69,16 +87,16 @@ def _descend(survey: Survey, target: Target, distance: Callable[[Any, Any], Any]
             return jnp.clip(x - step * slope, low, high)
 
         x = jax.lax.fori_loop(0, _STEPS, polyak, x)
-        rounded = jnp.round(x * 1e6) / 1e6
-        end = jnp.where(distance(rounded, t) == 0, rounded, x)
-        return end, distance(end, t)
+        ends = jnp.stack([x, jnp.round(x * 1e6) / 1e6])
+        left = jax.vmap(distance, (0, None))(ends, t)
+        chosen = jnp.where(left[1] == 0, 1, 0)
+        return ends[chosen], left[chosen]
 
-    with jax.enable_x64(True):
-        try:
-            ends, left = jit_once(jax.vmap(follow, (0, None)))(starts, target.cast(np.float64))
-        except Exception:  # the argument cannot be observed, as inside a loop
-            return []
-    ends, left = np.asarray(ends), np.asarray(left)
+    return follow
+
+
+def _solved(ends: Array, left: Array) -> list[Array]:
+    """Returns up to three different points at which the argument has reached its limit."""
     solved = ends[(left < _REACHED) & np.isfinite(ends).reshape(len(ends), -1).all(1)]
     if len(solved) == 0:
         return []
