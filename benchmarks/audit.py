@@ -1,4 +1,6 @@
-"""Times audits: of every built-in loss and of the corpus of the tests, each set in one process.
+"""Times audits of the menu, of the corpus of the tests and of the examples of all codes.
+
+Each set is audited in one process.
 
 Processor seconds hardly depend on what else the machine does, wall seconds do. The first audit of a
 process also imports jax and is not counted. `landscape audit huber` is a process of its own.
@@ -8,6 +10,7 @@ import functools
 import multiprocessing
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,9 +45,15 @@ def measure(rounds: int) -> list[dict[str, Any]]:
     times = [start.process_times(command, dict(os.environ)) for _ in range(rounds)]
     rows = [_row("`landscape audit huber`", [Duration("huber", *pair) for pair in times])]
     context = multiprocessing.get_context("spawn")
-    for name, cases in (("the menu", _menu()), ("the corpus", _corpus())):
-        with context.Pool(1) as pool:
-            rows.append(_row(name, pool.apply(durations, [list(cases)])))
+    with tempfile.TemporaryDirectory() as folder:
+        sets = {
+            "the menu": _menu(),
+            "the corpus": _corpus(),
+            "the examples of codes": _examples(Path(folder)),
+        }
+        for name, cases in sets.items():
+            with context.Pool(1) as pool:
+                rows.append(_row(name, pool.apply(durations, [list(cases)])))
     return rows
 
 
@@ -62,7 +71,7 @@ def durations(cases: list[Case]) -> list[Duration]:
             head=case.options.get("head"),
             order="auto",
             targets="auto",
-            outputs=None,
+            outputs=int(case.options["outputs"]) if "outputs" in case.options else None,
             arguments={},
         )
         wall, processor = time.perf_counter(), time.process_time()
@@ -89,6 +98,18 @@ def _corpus() -> Iterator[Case]:
             options = dict(re.findall(r"\b(task|kind|domain|head): (\w+)", comment))
             if options:
                 yield Case(f"{file.relative_to(ROOT)}:{name}", options)
+
+
+def _examples(folder: Path) -> Iterator[Case]:
+    """Yields the two functions on the page of each code, which it writes into a folder."""
+    from landscape.report.code_pages import code_pages
+
+    for page in code_pages().values():
+        for part, text in (("example", page.example), ("fixed", page.fixed)):
+            file = folder / f"{page.code.lower()}_{part}.py"
+            file.write_text(text)
+            function = re.findall(r"^def (\w+)", text, re.MULTILINE)[-1]
+            yield Case(f"{file}:{function}", dict(re.findall(r"--(\w+) (\w+)", page.options)))
 
 
 def _row(name: str, timed: list[Duration]) -> dict[str, Any]:

@@ -85,22 +85,19 @@ def _counts(rows: list[Row]) -> str:
 
 
 def _contradictions(rows: list[Row]) -> str:
-    lines = [
-        [row["task"], f"`{row['loss']}`", row["verdict"], ", ".join(row["codes"]) or "none"]
-        + [f"{row['gain']:.2f}"]
-        for row in filter(contradicts, rows)
-    ]
-    return _table(["contradicted", "loss", "verdict", "errors and warnings", "gain"], lines)
+    lines = []
+    for row in filter(contradicts, rows):
+        codes = ", ".join(row["codes"]) or "none"
+        lines.append([row["task"], f"`{row['loss']}`", row["verdict"], codes, f"{row['gain']:.2f}"])
+    return _table(["task", "loss", "verdict", "errors and warnings", "gain"], lines)
 
 
 def _every(rows: list[Row]) -> str:
     """Returns a table with a row per task; losses that do not learn are in italics."""
     lines = []
     for task in dict.fromkeys(row["task"] for row in rows):
-        cells = [
-            ", ".join(_cell(row) for row in rows if (row["task"], row["verdict"]) == (task, verdict))
-            for verdict in VERDICTS
-        ]
+        of_task = [row for row in rows if row["task"] == task]
+        cells = [", ".join(_cell(r) for r in of_task if r["verdict"] == v) for v in VERDICTS]
         lines.append([task, *cells])
     return _table(["task", *VERDICTS], lines)
 

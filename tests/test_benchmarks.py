@@ -93,3 +93,15 @@ def test_contestants_take_turns_and_are_compared(tmp_path, monkeypatch):
         race.agree(timings, ("short", "long"), 0.01)
     with pytest.raises(RuntimeError, match="no such data"):
         race.race({"failing": ("contestants:failing", {})}, rounds=1)
+
+
+def test_the_page_on_the_audit_shows_the_trained_losses_and_explains_each_contradiction():
+    import audit_training
+
+    rows = json.loads(audit_training.RESULTS.read_text())
+    text = audit_training.DOCS.read_text()
+    assert audit_training.markdown(rows) in text, "run benchmarks/audit_training.py"
+    assert len(rows) >= 60 and f"### {len(rows)} losses" in text
+    explained = text.partition(audit_training.END)[2]
+    for row in filter(audit_training.contradicts, rows):
+        assert f"`{row['loss']}`" in explained, row["loss"]

@@ -218,7 +218,9 @@ def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
     for change, loss in rewrites(survey, codes).items():
         try:
             rewritten = _survey(survey.subject.replaced(loss), survey.seed)
-            after = [f for code, find in finders().items() if code != _HALF for f in find(rewritten)]
+            after = [
+                f for code, find in finders().items() if code != _HALF for f in find(rewritten)
+            ]
         except Exception:
             after = findings  # the rewrite does not fit this program, so it removes nothing
         removed = (codes & _REWRITABLE) - {finding.code for finding in after}

@@ -19,6 +19,7 @@ from truth import POSITIVE, REAL, UNIT, read
 
 from landscape.audit.static import intervals as iv
 from landscape.audit.static import reader
+from landscape.audit.static.target_tests import target_tests
 
 INF = math.inf
 X = np.array([0.25, -1.5, 0.75, 2.0])
@@ -449,3 +450,11 @@ def test_equations_that_depend_on_the_prediction_are_recorded():
         closed.jaxpr.eqns[n].primitive.name for n in sorted(read(function, target=REAL).varying)
     ]
     assert names == ["sin", "mul", "reduce_sum"]
+
+
+def test_targets_may_be_compared_with_a_constant_array_of_one_element():
+    def loss(predictions, targets):
+        return jnp.where(targets == np.float32([-1.0]), 0.0, jnp.square(predictions - targets))
+
+    zeros = jnp.zeros(3)
+    assert target_tests(jax.make_jaxpr(loss)(zeros, zeros)).constants == (-1.0,)

@@ -42,7 +42,7 @@ class _Tests(Interpreter):
     def convert(self, value: Any) -> _Source:
         if isinstance(value, _Source):
             return value
-        return _Source(False, float(value) if np.size(value) == 1 else None)
+        return _Source(False, float(np.ravel(value)[0]) if np.size(value) == 1 else None)
 
     def step(self, eqn: Any, inputs: list[Any], number: int) -> tuple[list[Any], list[Any]]:
         if called_program(eqn) is not None:
