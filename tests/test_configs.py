@@ -15,15 +15,17 @@ from landscape.storage import array_files, store
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 FEW = ["steps=2", "seeds=1", "batch_size=8", "record_every=1", "audit=false"]
 # One loss where much is measured. Few channels and examples: unoptimized convolutions are slow.
-CONVOLVING = {"multiclass", "resnet_shortcuts", "segmentation"}
+CONVOLVING = {"multiclass", "resnet_shortcuts", "segmentation", "segmentation_classes"}
 FEWER = {
     "multiclass": ["model.channels=[2, 3]"],
     "reading_landscapes": ["losses=softmax_cross_entropy", "checkpoints=3"],
     "resnet_shortcuts": ["model.depth=8", "model.width=2", "model.skip=true"],
     "segmentation": ["model.depth=1", "model.channels=2"],
+    "segmentation_classes": ["model.depth=1", "model.channels=2"],
 }
 # Their tasks are trained end to end in tests/run/test_every_task.py, on smaller models.
 TRAINED_ELSEWHERE = set(catalog.TASKS) - {"regression", "binary", "multiclass", "segmentation"}
+TRAINED_ELSEWHERE |= {"segmentation_classes"}
 
 
 def shortened(path):

@@ -59,8 +59,6 @@ def check_predictions(
     expected = (batch, *task.prediction_shape(examples.targets.values.shape[1:], outputs))
     if task.any_shape:
         expected = (batch, *predictions.shape[1:])
-    if task.any_shape:
-        expected = (batch, *predictions.shape[1:])
     if predictions.shape != expected:
         raise UserError(
             f"model `{name}` predicts shape {predictions.shape} for {batch} examples, but the "
