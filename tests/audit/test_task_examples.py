@@ -204,3 +204,11 @@ def test_the_task_is_guessed_from_arguments_and_names(loss, task):
     guessed = audit(boxes_overlap if loss is overlap else loss)
     assert guessed.task == task
     assert any("--task decides" in note for note in guessed.notes)
+
+
+def test_a_bounded_loss_of_several_classes_of_pixels_is_audited_without_outputs(tmp_path):
+    part = catalog.Spec("lovasz_softmax", {})
+    loss = catalog.build("losses", part, folder=tmp_path, task="segmentation")
+    report = audit(loss, task="segmentation")
+    assert any("refuses masks" in note for note in report.notes)
+    assert "S402" not in {finding.code for finding in report.findings}

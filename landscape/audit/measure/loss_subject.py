@@ -67,6 +67,8 @@ def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
         if domain != "real":
             notes.append("predictions are probabilities: from_logits is False (--domain decides)")
     loss = TaskLoss(function, batched, options, task, domain, fields)
+    if task == "segmentation" and options.outputs is None and options.example is None:
+        candidates = _with_classes(loss, candidates, notes)
     subject = _with_fitting_examples(loss, candidates, notes)
     if subject.goal == "numbers" and domain == "real" and options.target_range is None:
         subject = _nonnegative(loss, subject)
@@ -167,6 +169,17 @@ def _with_fitting_examples(
     if misled:
         return replace(misled[0], notes=tuple(notes))
     raise errors[0]
+
+
+def _with_classes(
+    loss: TaskLoss, masks: list[TaskExamples], notes: list[str]
+) -> list[TaskExamples]:
+    """Returns the examples of a segmentation loss: of several classes if it refuses masks."""
+    classes = [way for way in EXAMPLES["segmentation"] if way.goal == "classes"]
+    if any(map(loss.accepts, masks)) or not any(map(loss.accepts, classes)):
+        return masks
+    notes.append(f"it refuses masks: {classes[0].outputs} classes of pixels (--outputs decides)")
+    return classes
 
 
 def _with_vectors(loss: TaskLoss, number: TaskExamples, notes: list[str]) -> list[TaskExamples]:

@@ -79,6 +79,8 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
     sizes = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
     steady = (drops > DROP + ROUNDING * sizes).all(0)
     steady &= ~_is_rounding(survey, directions, drops)
+    # What falls by less over six decades than plausible values differ may have a lower bound.
+    steady &= drops.sum(0) > survey.scale.levels[0]
     falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
     slopes = np.where(falling, -values[-1] / norms(directions), -np.inf)
     fastest = [i for i in np.argsort(-slopes, kind="stable")[:CHECKED] if falling[i]]
