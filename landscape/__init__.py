@@ -2,28 +2,32 @@
 
 From a notebook or a script:
 
-    from landscape import compare, load, run
+    from landscape import Experiment, audit, compare, load, run
     sweep = run(load("configs/quickstart.yaml", "seeds=2"))
     sweep.comparison
     compare(load("configs/quickstart.yaml")).conclusions
+    run(Experiment(dataset=(inputs, targets), task="binary", model="mlp", losses=[my_loss]))
+    audit(my_loss, task="binary")
 """
 
 from typing import TYPE_CHECKING, Any
 
-# Importing the folders `run/` and `compare/` binds them to the names of the functions `run` and
-# `compare`, once. It happens here, so that no later import hides the functions.
+# Importing the folders `run/`, `compare/` and `audit/` binds them to the names of the functions,
+# once. It happens here, so that no later import hides the functions.
+import landscape.audit as _audit_folder
 import landscape.compare as _compare_folder
 import landscape.run as _run_folder
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "compare", "load", "results", "run"]
+__all__ = ["Experiment", "UserError", "audit", "compare", "load", "results", "run"]
 
 if TYPE_CHECKING:
-    from landscape.api import compare, load, results, run
+    from landscape.api import Experiment, compare, load, results, run
+    from landscape.audit.judge import audit
     from landscape.errors import UserError
 
 
-del globals()["run"], globals()["compare"]
+del globals()["run"], globals()["compare"], globals()["audit"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,6 +36,10 @@ def __getattr__(name: str) -> Any:
         from landscape.errors import UserError
 
         return UserError
+    if name == "audit":
+        from landscape.audit.judge import audit
+
+        return audit
     if name in __all__:
         from landscape import api
 

@@ -8,3 +8,4 @@ from landscape.catalog.building import build, learning_rate, load, takes_arrays
 from landscape.catalog.lookup import Named, Spec, contents, find, source
 from landscape.catalog.menu import FAMILIES, FIELDS, TASKS, check_family, describe, entries, menu
 from landscape.catalog.option_values import choices
+from landscape.catalog.python_objects import PythonObject, available, available_objects, is_python

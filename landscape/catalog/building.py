@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from landscape.catalog import python_objects
 from landscape.catalog.binding import bind_options
 from landscape.catalog.lookup import REFERENCES, Named, Spec, find
 from landscape.catalog.menu import (
@@ -84,18 +85,25 @@ def _resolve(family: str, name: str, folder: Path, task: str | None) -> Callable
             tasks = ", ".join(str(entry.task) for entry in matches)
             raise UserError(f"`{name}` exists for several tasks: {tasks}", hint="name the task")
         return getattr(importlib.import_module(matches[0].module), name)
-    is_file = module_name.endswith(".py")
-    module = load_file(folder / module_name) if is_file else load_module(module_name, folder)
-    if not hasattr(module, attribute):
-        public = [n for n in dir(module) if not n.startswith("_") and callable(getattr(module, n))]
-        raise UserError(f"`{module_name}` has no `{attribute}`", hint=nearest(attribute, public))
-    function = getattr(module, attribute)
+    function = _named(name, module_name, attribute, folder)
     if family == "models" and isinstance(function, tuple):  # a pair (init, apply)
         return lambda: function
     if not callable(function):
         kind = type(function).__name__
         raise UserError(f"`{name}` is a value of type {kind}, expected a function")
     return function
+
+
+def _named(name: str, module_name: str, attribute: str, folder: Path) -> Any:
+    """Returns the object that a name with a colon stands for."""
+    if python_objects.is_python(name):
+        return python_objects.part(name)
+    is_file = module_name.endswith(".py")
+    module = load_file(folder / module_name) if is_file else load_module(module_name, folder)
+    if not hasattr(module, attribute):
+        public = [n for n in dir(module) if not n.startswith("_") and callable(getattr(module, n))]
+        raise UserError(f"`{module_name}` has no `{attribute}`", hint=nearest(attribute, public))
+    return getattr(module, attribute)
 
 
 def _signature(function: Callable, family: str) -> tuple[dict[str, Option], bool]:

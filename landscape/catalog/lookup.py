@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from landscape.catalog import python_objects
 from landscape.catalog.definition_text import definition_text
 from landscape.catalog.menu import Entry, entries, read_source, user_entry
 from landscape.catalog.option_values import is_path
@@ -92,8 +93,11 @@ def singular(family: str) -> str:
 def source(part: Named, folder: Path) -> str | None:
     """Returns the text that the name depends on in the user's file; None unless `file.py:name`.
 
-    See `definition_text`. Files that it imports are not included.
+    See `definition_text`. Files that it imports are not included. Of an object of this process, the
+    digest, see `object_identity`.
     """
+    if python_objects.is_python(part.name):
+        return python_objects.content(part.name)
     module, colon, attribute = part.name.rpartition(":")
     if not colon or not module.endswith(".py"):
         return None

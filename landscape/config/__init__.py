@@ -16,6 +16,7 @@ from landscape.config.fields import EvaluationSettings, Experiment, GradientSett
 from landscape.config.loading import (
     dump,
     experiment_from,
+    from_values,
     load,
     options,
     run_from,

@@ -1,7 +1,7 @@
 """Loads the YAML of an experiment or a run, and writes it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from landscape.config.overrides import override
 from landscape.config.resolve import SWEEPABLE, check_sweep, read_as, resolve
 from landscape.config.structure import normalize, parts
 from landscape.config.yaml_entries import write
-from landscape.config.yaml_source import Node, describe, node_at, parse, plain, put, read
+from landscape.config.yaml_source import Node, describe, node_at, parse, placed, plain, put, read
 from landscape.errors import CombinedError, Place, UserError
 
 
@@ -35,6 +35,19 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     experiment = resolve(tree, folder)
     check_sweep(tree, folder)
     check_conditions(experiment, tree)
+    return experiment
+
+
+def from_values(values: Mapping[str, Any], folder: Path) -> Experiment:
+    """Returns the experiment of plain values, in the form that a config has.
+
+    Paths are looked up in `folder`. Raises UserError that lists every mistake.
+    """
+    place = Place("Experiment")
+    tree = placed(dict(values) | {"folder": str(folder)}, place)
+    experiment = resolve(tree, folder)
+    check_sweep(tree, folder)
+    check_conditions(experiment, normalize(tree))
     return experiment
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from landscape import config
+from landscape import catalog, config
 from landscape.config import AcrossSettings, Experiment, Part, Run, same_training
 from landscape.config.run_identity import TRAINING_FIELDS
 from landscape.errors import UserError
@@ -89,8 +89,14 @@ def _changes(run: Run, stored: Run | None) -> tuple[str, ...]:
     if settings:
         return tuple(f"`{name}`" for name in settings)
     names = (run.loss.name, run.model.name, run.dataset.name, run.optimizer.name)
-    files = [name.rpartition(":")[0] for name in names if ":" in name]
-    return tuple(f"`{name}`" for name in dict.fromkeys(files)) or ("a data file",)
+    files = [_origin(name) for name in names if ":" in name]
+    return (" or ".join(f"`{name}`" for name in dict.fromkeys(files)) or "a data file",)
+
+
+def _origin(name: str) -> str:
+    """Returns the file or module of a user-defined part; of an object of Python, its name."""
+    module, _, attribute = name.rpartition(":")
+    return attribute if catalog.is_python(name) else module
 
 
 def check_folder(experiment: Experiment, directory: Path, *, fresh: bool) -> None:

@@ -6,11 +6,13 @@ Sizes and types are read from the headers of a file before any array is.
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from landscape.storage import safe_reading
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, np.ndarray]
 
+# What reading a file of a run raises if it is missing or damaged.
+READ_ERRORS = (OSError, ValueError, zipfile.BadZipFile, zlib.error, SafetensorError)
 # Bounds for files whose config is unknown.
 _MOST_ROWS = 10_000_000
 _MOST_ARRAYS = 10_000

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import landscape.audit
+import landscape
 from landscape.audit.judge import finders
 
-AUDIT = Path(landscape.audit.__file__).parent
+AUDIT = Path(landscape.__file__).parent / "audit"
 MODULES = sorted((AUDIT / "codes").glob("[!_]*.py"))
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 

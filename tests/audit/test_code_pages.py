@@ -10,13 +10,13 @@ import pytest
 from helpers.command_line import invoke
 from page import ROOT
 
-import landscape.audit
+import landscape
 from landscape.audit import audit
 from landscape.audit.judge import finders
 from landscape.catalog.user_code import load_file
 from landscape.report.code_pages import SECTIONS, code_pages
 
-MODULES = Path(landscape.audit.__file__).parent / "codes"
+MODULES = Path(landscape.__file__).parent / "audit" / "codes"
 PAGES = code_pages()
 each_page = pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.code)
 SEVERITIES = ("error", "warning", "note")

@@ -24,6 +24,16 @@ from landscape.parts.datasets._targets import (
 from landscape.parts.tasks import Task, named
 
 TASKS = ("regression", "binary", "multiclass", "ordinal", "multilabel", "ranking", "survival")
+# Hints by tasks that a table cannot be for.
+_ARRAYS = "images, masks, series and tokens need an npz file: `dataset: {name: npz, ...}`"
+_TOP_LEVEL = "write `task: {}` for the dataset and `task: {}` at the top level of the config"
+HINTS = {
+    "segmentation": _ARRAYS,
+    "sequence": _ARRAYS,
+    "boxes": _ARRAYS,
+    "distribution": _TOP_LEVEL.format("regression", "distribution"),
+    "embedding": _TOP_LEVEL.format("multiclass", "embedding"),
+}
 
 
 class Roles(NamedTuple):

@@ -7,18 +7,8 @@ from landscape.parts._options import Between
 from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._read import read_csv, read_parquet
 from landscape.parts.datasets._split import Shares
-from landscape.parts.datasets._table import TASKS, InputOptions, Roles, Table, table_dataset
+from landscape.parts.datasets._table import HINTS, TASKS, InputOptions, Roles, Table, table_dataset
 from landscape.parts.datasets._targets import TargetOptions, check_task
-
-_ARRAYS = "images, masks, series and tokens need an npz file: `dataset: {name: npz, ...}`"
-_TOP_LEVEL = "write `task: {}` for the dataset and `task: {}` at the top level of the config"
-_HINTS = {
-    "segmentation": _ARRAYS,
-    "sequence": _ARRAYS,
-    "boxes": _ARRAYS,
-    "distribution": _TOP_LEVEL.format("regression", "distribution"),
-    "embedding": _TOP_LEVEL.format("multiclass", "embedding"),
-}
 
 
 def csv(
@@ -64,7 +54,7 @@ def csv(
     train. Blank lines are skipped.
     Raises UserError with the line of what is wrong. Choose it for small tables.
     """
-    check_task(task, TASKS, _HINTS.get(task))
+    check_task(task, TASKS, HINTS.get(task))
     roles = Roles(target, features, ignore, fields, split, group)
     inputs = InputOptions(categories, missing, missing_values)
     targets = TargetOptions(task, classes, positive, standardize_target)
@@ -104,7 +94,7 @@ def parquet(
     Options, encoding, splits and errors as in `csv`; errors name the row, counted from 0.
     Choose it instead of csv for large tables: it stores types and is faster to read.
     """
-    check_task(task, TASKS, _HINTS.get(task))
+    check_task(task, TASKS, HINTS.get(task))
     roles = Roles(target, features, ignore, fields, split, group)
     inputs = InputOptions(categories, missing, missing_values)
     targets = TargetOptions(task, classes, positive, standardize_target)

@@ -1,119 +1,27 @@
-"""The API for notebooks and scripts: load a config, run or compare it, read pandas tables."""
+"""The results of an experiment as pandas tables, NumPy arrays and matplotlib figures."""
 
 import warnings
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from landscape import config
-from landscape.config import Experiment
-from landscape.errors import UserError, describe_value, first_line, printable
-from landscape.storage import array_files, store
+from landscape.errors import UserError, first_line, nearest
+from landscape.storage import array_files, experiment_folder, store
 from landscape.storage.compare_records import CompareRecord
-from landscape.sweep.executors.protocol import Ended, Lost, Note
-from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.lock import holder
 from landscape.sweep.run_states import run_states
-from landscape.sweep.session import events, open_session
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
     from landscape.report.results import Results
     from landscape.report.tuned_report import TunedReport
-    from landscape.sweep.executors.protocol import ExecutorSpec
-    from landscape.sweep.work import Work
 
-
-def load(path: Path | str, *overrides: str) -> Experiment:
-    """Loads the experiment of a YAML file; overrides are like `"seeds=2"` or `"steps=100,200"`.
-
-    Raises UserError that lists every mistake with its file, line and column.
-    """
-    return config.load(path, overrides)
-
-
-def run(
-    experiment: Experiment,
-    out: Path | str = "runs",
-    *,
-    jobs: int | None = None,
-    executor: str | None = None,
-    address: str | None = None,
-    fresh: bool = False,
-    retry_failed: bool = False,
-    tell: Callable[[str], None] = print,
-) -> "Sweep":
-    """Performs the missing runs of an experiment, as `landscape run` does, and returns the results.
-
-    `tell` is called with a line for each run that ends; pass `lambda line: None` to silence it.
-    Failed runs are part of the results. An interruption stops at the next opportunity, worker
-    processes immediately; finished runs are kept.
-
-    Raises UserError for mistakes that are found before the first run, ClusterError if the Ray
-    cluster is lost, after which another call resumes.
-    """
-    spec = select_executor(_checked("run", experiment), executor, jobs, address)
-    directory = _perform(experiment, out, spec, fresh, retry_failed, tell)
-    return Sweep(directory)
-
-
-def compare(
-    experiment: Experiment,
-    out: Path | str = "runs",
-    *,
-    jobs: int | None = None,
-    executor: str | None = None,
-    address: str | None = None,
-    fresh: bool = False,
-    retry_failed: bool = False,
-    tell: Callable[[str], None] = print,
-) -> "Comparison":
-    """Tunes and judges the losses of an experiment, as `landscape compare` does.
-
-    Every loss is tuned with equal budget on tuning seeds and the validation split, and judged on
-    other seeds at its tuned point; the block `compare` of the config has the settings.
-    Interruption, `tell` and errors are as for `run`.
-    """
-    from landscape.sweep import work
-
-    spec = select_executor(_checked("compare", experiment), executor, jobs, address)
-    comparison = work.Comparison(experiment)
-    directory = _perform(experiment, out, spec, fresh, retry_failed, tell, comparison)
-    return Comparison(directory)
-
-
-def _checked(function: str, experiment: Experiment) -> Experiment:
-    if not isinstance(experiment, Experiment):
-        raise UserError(
-            f"{function}() takes an experiment, found {describe_value(experiment)}",
-            hint=f"load one: {function}(load('experiment.yaml'))",
-        )
-    return experiment
-
-
-def _perform(
-    experiment: Experiment,
-    out: Path | str,
-    spec: "ExecutorSpec",
-    fresh: bool,
-    retry_failed: bool,
-    tell: Callable[[str], None],
-    work: "Work | None" = None,
-) -> Path:
-    """Performs the missing runs, and returns the folder of the experiment."""
-    with (
-        open_session(
-            experiment, Path(out), fresh=fresh, retry_failed=retry_failed, work=work
-        ) as session,
-        closing(events(session, spec)) as steps,
-    ):
-        for event in steps:
-            if isinstance(event, Ended | Lost | Note):
-                tell(printable(str(event)))
-    return session.directory
+Content = TypeVar("Content")
+# What to set in an experiment for a file that is not always written.
+_SETTINGS = {"slices": "slices", "audit": "audit: true", "curvature": "curvature: {}"}
 
 
 class Sweep:
@@ -164,21 +72,107 @@ class Sweep:
             warnings.warn(text, stacklevel=3)
         return stored
 
+    def traces(self) -> "pd.DataFrame":
+        """Returns the traces of all finished runs, one row per run and recorded step.
+
+        Columns: `run`, `loss`, `seed`, the swept keys, then those of `trace`.
+        """
+        import pandas as pd
+
+        finished = [run for run in self._read().runs if run.counted]
+        tables = [
+            pd.DataFrame(
+                {"run": run.name, "loss": run.loss, "seed": run.seed, **run.swept}, [0]
+            ).merge(run.trace, how="cross")
+            for run in finished
+        ]
+        return pd.concat(tables, ignore_index=True)
+
     def trace(self, run_id: str) -> "pd.DataFrame":
         """Returns one row per recorded step of a run. Raises UserError if it has no trace.
 
-        Warns if the trace was changed after `run` wrote it.
+        Columns: `step`, `risk`, the metrics, `loss/NAME` of what the loss reports, gradient norms
+        and dead fractions; docs/definitions.md defines them. As all that reads the files of a run,
+        it warns if the file was changed after `run` wrote it.
         """
-        folder = store.run_folder(self.directory, run_id)
-        if store.is_changed(folder, "trace.parquet"):
-            warnings.warn(f"the trace of `{run_id}` was changed after its run", stacklevel=2)
+        return self._file(run_id, "trace.parquet", "trace", array_files.read_trace)
+
+    def slices(self, run_id: str) -> "dict[str, np.ndarray]":
+        """Returns the arrays of a run's slices by name: `POINT/KIND/LABEL/QUANTITY`.
+
+        POINT is `trained` or `initial`; KIND `lines` or `planes`; QUANTITY `risk`, a metric, a
+        coordinate or a direction's cosine. Values of lines are (directions, points), of planes
+        (points along y, points along x). Raises UserError if it has none.
+        """
+        return self._file(run_id, "slices.npz", "slices", _read_slices)
+
+    def params(self, run_id: str) -> "dict[str, np.ndarray]":
+        """Returns the parameters of a run by name, such as `trained/layers/0/weight`.
+
+        The names begin with `initial`, `trained`, `best` (the best recorded step), `update` (what
+        one more step of the optimizer would add) or `state` (batch statistics). Raises UserError if
+        it has none.
+        """
+        tensors = self._file(run_id, "params.safetensors", "parameters", array_files.read_params)
+        return dict(sorted(tensors.items()))
+
+    def audit(self, run_id: str) -> "pd.DataFrame":
+        """Returns the audit of a run's loss, one row per finding, the most severe first.
+
+        Columns: `loss`, `verdict`, `code`, `severity`, `message`, `file`, `line`, `suggestion`. A
+        loss without findings has one row without a code. Raises UserError if it was not audited.
+        """
+        from landscape.report import record_tables
+
+        return self._file(run_id, "audit.json", "audit", record_tables.audit_table)
+
+    def curvature(self, run_id: str) -> "pd.DataFrame":
+        """Returns the curvature of a run, one row per point of training and matrix.
+
+        Columns: `place`, `step`, `matrix`, `parameters`, `risk`, `drop`, the numbers of
+        curvature.csv in the report (`largest`, `smallest`, `trace`, ...), and `omitted`, the reason
+        for a matrix without numbers. Raises UserError if it was not measured.
+        """
+        from landscape.report import record_tables
+
+        return self._file(run_id, "curvature.json", "curvature", record_tables.curvature_table)
+
+    def _file(self, run_id: str, name: str, what: str, read: Callable[[Path], Content]) -> Content:
+        """Returns what a file of a run holds, read from its folder by `read`."""
+        folder = store.run_folder(self.directory, str(run_id))
+        if store.is_changed(folder, name):
+            warnings.warn(f"the {what} of `{run_id}` was changed after its run", stacklevel=3)
         try:
-            return array_files.read_trace(folder)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{folder} has no trace: {first_line(error)}",
-                hint="the index of `status` lists the run ids",
-            ) from None
+            return read(folder)
+        except array_files.READ_ERRORS as error:
+            reason, hint = first_line(error), "the index of `status` lists the run ids"
+            if not folder.is_dir():
+                reason = f"there is no run `{run_id}`"
+                hint = nearest(str(run_id), experiment_folder.run_ids(self.directory), hint)
+            elif not (folder / name).exists():
+                reason = f"there is no {name}"
+                setting = _SETTINGS.get(what)
+                hint = f"with `{setting}` in the experiment, `run` measures it" if setting else hint
+            raise UserError(f"{folder} has no {what}: {reason}", hint=hint) from None
+
+    def plot(self, kind: str, place: str = "trained") -> "Figure":
+        """Returns a figure of the report: `curves`, `slices`, or another kind.
+
+        Kinds: `summary`, `curves` (the metric during training), `risk`, `gradients`, `dead`,
+        `slices` (risk along the first set of lines), `contours` and `surfaces` (the first set of
+        planes), `curvature` (the spectrum). `place` is `trained` or `initial`. matplotlib.pyplot
+        is not involved: `figure.savefig("curves.pdf")` writes it. Raises UserError if the runs do
+        not have what it shows.
+        """
+        from landscape.report import experiment_views
+
+        return experiment_views.figure(self.directory, kind, place)
+
+    def _repr_html_(self) -> str:
+        """Returns the comparison for a notebook."""
+        from landscape.report import experiment_views
+
+        return experiment_views.comparison_html(self.directory)
 
     def report(self) -> Path:
         """Builds tables, figures and web page unless up to date; returns the path of the page.
@@ -214,6 +208,12 @@ class Comparison(Sweep):
                 f"{self.directory} has no comparison: {first_line(error)}",
                 hint="run `landscape compare`; finished runs are kept",
             ) from None
+
+    def _repr_html_(self) -> str:
+        """Returns the conclusions and the table of the losses for a notebook."""
+        from landscape.report import experiment_views
+
+        return experiment_views.tuned_html(self.directory)
 
     @property
     def conclusions(self) -> list[str]:
@@ -277,3 +277,10 @@ class Comparison(Sweep):
 def results(directory: Path | str) -> Sweep:
     """Returns the results in a folder such as `runs/quickstart`, written by any process."""
     return Sweep(directory)
+
+
+def _read_slices(folder: Path) -> "dict[str, np.ndarray]":
+    arrays = array_files.read_slices(folder)
+    if not arrays:
+        raise FileNotFoundError("slices.npz")
+    return arrays
