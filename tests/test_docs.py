@@ -13,6 +13,7 @@ import pytest
 from helpers import churn_table, reader_data
 from helpers.command_line import invoke
 from helpers.in_process_runs import ended_runs
+from helpers.notebook_cell import run_cell
 
 from landscape import config
 from landscape.config import Experiment
@@ -264,3 +265,19 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.slow
+def test_the_cells_of_the_page_on_python_run_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page, names = ROOT / "docs/python.md", None
+    few = "audit=True, slices={'lines': {'directions': 2, 'points': 3}, 'planes': None},"
+    for cell in blocks(page, "python"):
+        cell = cell.replace("steps=60", "steps=4").replace("seeds=2", "seeds=1")
+        names = run_cell(cell.replace("audit=True,", few), names)
+    sweep = names["sweep"]
+    assert sweep.comparison["loss"].tolist() == ["clipped", "clipped early", "focal"]
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"clipping", "plans"}
+    assert (tmp_path / "curves.pdf").read_bytes().startswith(b"%PDF")
+    public = [name for name in vars(type(sweep)) if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"`{name}[`(]", page.read_text())] == []

@@ -95,7 +95,8 @@ class _Conversion:
 
     def _table_and_target(self, table: Any, target: Any) -> dict[str, Any]:
         """Returns the part of a table, and of its target by name or as a column of its own."""
-        if isinstance(target, str | list):
+        names = target if isinstance(target, list) else [target]
+        if all(isinstance(name, str) for name in names):
             return {"name": self._table(table), "target": target}
         name = str(getattr(target, "name", None) or "target")
         if name in table.columns:
@@ -123,7 +124,7 @@ class _Conversion:
             return self._function(value, key)
         if isinstance(value, functools.partial):
             return self._function(value, key)
-        if isinstance(value, bool | int | float | list):
+        if not callable(value) and not isinstance(value, tuple):
             raise UserError(
                 f"`{key}`: found {_described(value)}, expected a model",
                 hint="pass a name of the menu, a module of Equinox, Flax or Keras, a class or "
@@ -205,11 +206,11 @@ def _constant(value: Any) -> Any:
 
 def _is_table(value: Any) -> bool:
     """Returns whether a value is a pandas DataFrame, without importing pandas."""
-    return type(value).__module__.startswith("pandas.") and hasattr(value, "columns")
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns")
 
 
 def _described(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    kind = type(value).__name__
-    article = "an" if kind[0].lower() in "aeiou" else "a"
-    return f"{article} {kind}" if shape is None else f"{article} {kind} of shape {tuple(shape)}"
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if shape is not None:
+        return f"an array of shape {tuple(shape)}"
+    return f"an {kind}" if kind[0].lower() in "aeiou" else f"a {kind}"

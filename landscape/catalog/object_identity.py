@@ -8,6 +8,7 @@ their class and attributes. Code of installed packages counts by its name.
 import ast
 import dataclasses
 import dis
+import functools
 import hashlib
 import inspect
 import json
@@ -77,10 +78,12 @@ class _Description:
         return self._instance(value)
 
     def _array(self, value: Any) -> Any:
-        if type(value).__module__.startswith("pandas."):
+        if type(value).__module__.partition(".")[0] == "pandas":
             hashes = sys.modules["pandas"].util.hash_pandas_object(value).to_numpy()
             names = [str(name) for name in getattr(value, "columns", ())]
             return ["table", names, self._array(hashes)]
+        if str(getattr(value, "dtype", "")).startswith("key<"):  # random keys of JAX
+            value = sys.modules["jax"].random.key_data(getattr(value, "raw_value", value))
         try:
             array = np.asarray(value)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -119,16 +122,21 @@ class _Description:
         kind = self.of(type(value))
         if hasattr(value, "get_config") and hasattr(value, "get_weights"):  # of Keras
             return ["instance", kind, self.of(value.get_config()), self.of(value.get_weights())]
-        attributes = _attributes(value)
-        if attributes is None:
+        if isinstance(value, functools.partial):
+            return ["partial", *map(self.of, (value.func, value.args, value.keywords))]
+        if not _is_written_in_python(type(value)):
+            if hasattr(value, "__wrapped__"):  # such as a function compiled by jax.jit
+                return ["wrapped", kind, self.of(value.__wrapped__)]
             raise WithoutIdentityError(f"a value of type {type(value).__name__} has no text")
-        return ["instance", kind, self.of(attributes)]
+        return ["instance", kind, self.of(_attributes(value))]
 
 
 def is_installed(module: str) -> bool:
     """Returns whether a module is part of Python, of this program or of an installed package."""
     root = module.partition(".")[0]
-    if root != "__main__" and root in {*sys.stdlib_module_names, "builtins", "landscape"}:
+    if root == "__main__":
+        return False
+    if root in {*sys.stdlib_module_names, "builtins", "landscape"}:
         return True
     file = Path(getattr(sys.modules.get(root), "__file__", None) or "")
     return any(folder in file.parts for folder in _INSTALLED)
@@ -202,17 +210,28 @@ def _constants(code: types.CodeType) -> str:
     return repr([c for c in code.co_consts if not isinstance(c, types.CodeType)])
 
 
-def _attributes(value: Any) -> dict[str, Any] | None:
-    """Returns the attributes of an instance that decide what it does; None if it has none."""
+def _attributes(value: Any) -> dict[str, Any]:
+    """Returns the attributes of an instance that decide what it does."""
     if dataclasses.is_dataclass(value):
         shown = [field.name for field in dataclasses.fields(value) if field.repr]
         return {name: getattr(value, name) for name in shown if hasattr(value, name)}
-    attributes = dict(getattr(value, "__dict__", None) or {})
-    wrapped = attributes.pop("__wrapped__", getattr(value, "__wrapped__", None))
-    attributes = {name: item for name, item in attributes.items() if not name.startswith("__")}
-    if wrapped is not None:
-        attributes["__wrapped__"] = wrapped
-    return attributes or None
+    slots = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
+    attributes = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    attributes |= getattr(value, "__dict__", {})
+    # Flax keeps the state of tracing under the second prefix.
+    hidden = ("__", "_pytree__")
+    return {name: item for name, item in attributes.items() if not name.startswith(hidden)}
+
+
+def _is_written_in_python(kind: type) -> bool:
+    """Returns whether instances have no other state than their attributes."""
+    return all("__module__" in vars(base) and _has_text(base) for base in kind.__mro__[:-1])
+
+
+def _has_text(kind: type) -> bool:
+    """Returns whether the module of a class is a Python file, or a notebook."""
+    module = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or str(getattr(module, "__file__", "")).endswith(".py")
 
 
 def _is_array(value: Any) -> bool:
