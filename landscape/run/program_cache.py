@@ -252,6 +252,7 @@ def _check(run: Run, cache: ProgramCache) -> None:
             f"{examples} training examples",
             hint=f"use batch_size={examples} or less",
         )
+    _check_evaluation_set(run, cache.dataset(run))
     model = cache.model(run)
     check_memory(run, model, cache.dataset(run))
     params = initial_params(run, model)
@@ -262,6 +263,16 @@ def _check(run: Run, cache: ProgramCache) -> None:
     check_target(run.target, cache.program(run).metrics)
     if any(":" in part.name for part in run.metrics or ()):  # tests cover the menu
         _check_scores(run, cache, params)
+
+
+def _check_evaluation_set(run: Run, data: Dataset) -> None:
+    """Raises UserError if there is only one example to evaluate."""
+    available = len(data.splits[run.evaluation.split].targets)
+    if min(available, run.evaluation.size or available) < 2:
+        hint = "use a larger `evaluation.size`, or remove it"
+        if available < 2:
+            hint = "use more examples, or another `evaluation.split`"
+        raise UserError("the evaluation set has 1 example; expected 2 or more", hint=hint)
 
 
 def _check_scores(run: Run, cache: ProgramCache, params: Any) -> None:

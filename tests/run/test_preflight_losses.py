@@ -60,6 +60,12 @@ def test_a_batch_size_that_does_not_occur_is_not_checked(tmp_path):
     prepare(load(tmp_path, f"assert len(p) in (32, 45); return {SQUARES}"), ProgramCache())
 
 
+def test_one_example_is_no_evaluation_set(tmp_path):
+    with pytest.raises(UserError, match="the evaluation set has 1 example") as refused:
+        prepare(load(tmp_path, f"return {SQUARES}", "evaluation.size=1"), ProgramCache())
+    assert "`evaluation.size`" in refused.value.hint
+
+
 @pytest.mark.parametrize("size", [None, 1, 7, 40])
 @pytest.mark.parametrize("batch_size", [1, 3, 20, 45, 512])
 @pytest.mark.parametrize("sliced", [False, True])

@@ -31,6 +31,9 @@ def vector(predictions, targets):
 def nothing(predictions, targets):
     pass
 
+def needy(predictions, targets, confidence):
+    return jnp.mean(confidence * predictions[:, 0])
+
 def finding(predictions, targets):
     return jnp.mean(predictions)
 
@@ -104,6 +107,7 @@ def test_a_metric_without_a_direction_is_rejected(metric, message, hint, metrics
         ("nothing", "`nothing` returns NoneType, expected a scalar"),
         ("number_of_classes", "`number_of_classes` returns int32, expected a floating-point"),
         ("three", "`three` raises AttributeError"),
+        ("needy", "metric `needy` requires `confidence`, which is neither an option"),
         ("undefined", "`undefined` is NaN for an untrained model on the evaluation set"),
     ],
 )
