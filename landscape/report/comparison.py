@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from landscape.compare.verdicts import margin_of
+from landscape.compare.margins import margin_of
 from landscape.errors import last_line
 from landscape.report import audits, check_results, other_metrics, words
 from landscape.report.best_step import best_step_columns

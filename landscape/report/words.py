@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from landscape.compare.verdicts import SHARES
+from landscape.compare.margins import SHARES
 
 _METRICS = {
     "accuracy": "accuracy",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from landscape.compare.verdicts import margin_of
+from landscape.compare.margins import margin_of
 from landscape.config import Run
 from landscape.storage.compare_records import (
     ComparedLoss,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from landscape.compare.joint_test import joint_test
-from landscape.compare.verdicts import identical, margin_of, may_be_best, verdict, verdicts
+from landscape.compare.margins import margin_of
+from landscape.compare.verdicts import identical, may_be_best, verdict, verdicts
 
 
 @pytest.mark.parametrize(
