@@ -69,7 +69,9 @@ def test_runs_and_the_report_record_the_version(checkout, tmp_path):
 
 @pytest.mark.slow
 def test_an_audit_after_one_that_hangs_finds_the_package(checkout, tmp_path):
-    (tmp_path / "mine.py").write_text("def hangs(predictions, targets):\n    while True: pass\n")
+    (tmp_path / "mine.py").write_text(
+        "import time\ndef hangs(predictions, targets):\n    while True: time.sleep(0.1)\n"
+    )
     names = ["mine.py:hangs", "absolute_error"]
-    answers = json.loads(checkout("audit", *names, "--time-limit", "3", "--json", exit_code=2))
+    answers = json.loads(checkout("audit", *names, "--time-limit", "6", "--json", exit_code=2))
     assert "error" in answers[0] and "error" not in answers[1]

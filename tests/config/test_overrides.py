@@ -123,7 +123,7 @@ def test_an_override_replaces_a_sweep_over_its_key(tmp_path):
         ("losses=brier,brir", "no loss `brir`", "did you mean `brier`?"),
         ("dataset=nosuch.csv", "no dataset `nosuch.csv`", "{name: csv, path: nosuch.csv, "),
         ("dataset=data.npz", "no dataset `data.npz`", "{name: npz, path: data.npz, task: TASK}"),
-        ("dataset=data.json", "no dataset `data.json`", "breast_cancer"),
+        ("dataset=data.json", "no dataset `data.json`", "`landscape list datasets` lists all"),
         ("losses=[mine.angle]", "no loss `mine.angle`", "`mine:angle`"),
         ("model=linaer", "no model `linaer`", "did you mean `linear`?"),
         ("model.width=3", "no option `width`", "did you mean `widths`?"),
