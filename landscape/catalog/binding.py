@@ -17,6 +17,9 @@ from landscape.catalog.option_values import (
 )
 from landscape.errors import UserError, describe_value, nearest, refuse_special
 
+# Families whose user-defined functions receive fields of the dataset by name.
+_WITH_FIELDS = ("losses", "metrics")
+
 
 class Problem(NamedTuple):
     """A mistake in one option. `misplaced`: the name is wrong or missing, not the value."""
@@ -59,7 +62,8 @@ def bind_options(
 ) -> Bound:
     """Checks the options of a part against the `known` ones; `any_option` allows others too.
 
-    What a user-defined loss requires may be a field of the dataset, which is known only in a run.
+    What a user-defined loss or metric requires may be a field of the dataset, which is known only
+    in a run.
     """
     what = f"{singular(family)} `{part.name}`"
     options: dict[str, Any] = {}
@@ -77,7 +81,7 @@ def bind_options(
                 problems.append(Problem(name, False, message, hint))
             except UserError as error:
                 problems.append(Problem(name, False, error.message, error.hint))
-        elif option.required and not (family == "losses" and ":" in part.name):
+        elif option.required and not (family in _WITH_FIELDS and ":" in part.name):
             problems.append(Problem(name, True, f"{what} needs the option `{name}`"))
         elif not (option.required or isinstance(option.default, Expression)):
             options[name] = default(option)

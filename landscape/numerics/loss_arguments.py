@@ -85,6 +85,21 @@ def loss_arguments(
     return LossArguments(names, first, tuple(by_name))
 
 
+def options_beside(
+    fields: Collection[str], function: Callable, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the options of a loss without those whose place a field takes.
+
+    These are defaults, also those that the config has filled in.
+    """
+    parameters = parameters_of(function) or {}
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in fields or name not in parameters or value != parameters[name].default
+    }
+
+
 def names_say_targets_first(names: Sequence[str]) -> bool:
     """Returns whether the names of two parameters say that targets come before predictions.
 

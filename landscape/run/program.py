@@ -13,7 +13,7 @@ from landscape import catalog
 from landscape.config import Run
 from landscape.numerics.compiling import jit_loop, jit_once
 from landscape.numerics.loss import Loss, LossFamily, StaticOptions, Targets
-from landscape.numerics.loss_arguments import loss_arguments, parameters_of
+from landscape.numerics.loss_arguments import loss_arguments, options_beside
 from landscape.numerics.point_width import PointWidth
 from landscape.numerics.recording import Recording
 from landscape.numerics.risk import Examples
@@ -134,13 +134,7 @@ def _named_loss(run: Run, data: Dataset) -> Loss:
     fields = data.train.fields
     if ":" not in run.loss.name:
         fields = {name: values for name, values in fields.items() if name in catalog.FIELDS}
-    defaults = parameters_of(bound.func) or {}
-    # A field takes the place of a default, also of one that the config has filled in.
-    options = {
-        name: value
-        for name, value in bound.keywords.items()
-        if name not in fields or value != defaults[name].default
-    }
+    options = options_beside(fields, bound.func, bound.keywords)
     arguments = loss_arguments(
         bound.func, order=run.loss.order, options=options.keys(), fields=fields.keys()
     )

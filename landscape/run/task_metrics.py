@@ -13,7 +13,7 @@ from landscape import catalog
 from landscape.config import MetricPart, Run, metric_names
 from landscape.errors import UserError
 from landscape.numerics.loss import Targets
-from landscape.numerics.loss_arguments import loss_arguments
+from landscape.numerics.loss_arguments import loss_arguments, options_beside
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.tasks import Task
@@ -119,11 +119,12 @@ def _of_arrays(function: functools.partial[Any], part: MetricPart) -> Metric:
         )
 
     def score(snapshot: Snapshot) -> jax.Array:
-        arguments = loss_arguments(
-            function.func, options=function.keywords, fields=snapshot.fields, what="metric"
-        )
+        fields = snapshot.fields
+        options = options_beside(fields, function.func, function.keywords)
+        arguments = loss_arguments(function.func, options=options, fields=fields, what="metric")
         both = arguments.ordered(snapshot.predictions, snapshot.targets)
-        value: jax.Array = function(*both, **{n: snapshot.fields[n] for n in arguments.fields})
+        taken = {name: fields[name] for name in arguments.fields}
+        value: jax.Array = function.func(*both, **taken, **options)
         return value
 
     functools.update_wrapper(score, function.func)  # so that errors show the user's line

@@ -18,7 +18,7 @@ from landscape.report.comparison import compare
 from landscape.report.loss_rows import loss_rows
 from landscape.run.program import build_loss
 from landscape.run.program_cache import ProgramCache, prepare
-from landscape.run.training_inputs import seed_key
+from landscape.run.training_inputs import evaluation_set, seed_key
 from landscape.storage import array_files, experiment_folder, store
 
 PARTS = """
@@ -63,6 +63,12 @@ def text_metric(predictions, targets):
 
 def overall(predictions, targets):
     return jnp.mean((predictions - targets) ** 2)
+
+def weighted_error(y_true, y_pred, weights):
+    return jnp.average(jnp.abs(y_true - y_pred), weights=weights)
+
+def optional_error(y_true, y_pred, weights=None):
+    return jnp.average(jnp.abs(y_true - y_pred), weights=weights)
 
 def triangle(prediction, target):
     return jnp.stack([prediction, target]) @ jnp.ones((2, 2)) @ jnp.stack([target, prediction])
@@ -213,6 +219,18 @@ def test_validate_prints_the_calls_and_the_page_has_them(folders):
     texts = notes.notes(stored, rows, compare(stored, rows), [])
     (note,) = [text for text in texts if text.startswith("How losses")]
     assert all(f"{label} as {call}" in note for label, call in CALLS.items())
+
+
+@pytest.mark.parametrize("name", ["weighted_error", "optional_error"])
+def test_a_user_defined_metric_receives_fields_as_a_loss_does(tmp_path, name):
+    metric = f'metrics=[{{"name": "parts.py:{name}", "better": "lower"}}]'
+    (run,) = load(tmp_path, "squared_error", overrides=[metric])
+    cache = ProgramCache()
+    prepare([run], cache)
+    predictions, examples = np.zeros(17, "f"), evaluation_set(run, cache.dataset(run))
+    scores = cache.program(run).instruments.metrics_of(predictions, examples)
+    expected = np.average(np.abs(EVALUATION.y), weights=EVALUATION.weights)
+    assert scores[name] == pytest.approx(expected, rel=1e-5)
 
 
 def test_weights_that_cannot_be_applied_are_stated(tmp_path):
