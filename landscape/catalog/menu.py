@@ -176,7 +176,9 @@ def user_entry(family: str, path: Path, name: str) -> Entry | None:
         return _entry(functions[name], family, None, path)
     names = set().union(*map(defined_names, statements))
     if name not in names and "*" not in names:
-        public = [function for function in functions if not function.startswith("_")]
+        classes = [node.name for node in statements if isinstance(node, ast.ClassDef)]
+        known = [*functions, *(classes if family == "models" else ())]
+        public = [known_name for known_name in known if not known_name.startswith("_")]
         hint = nearest(name, public) if public else "define it there"
         raise UserError(f"{path} has no function `{name}`", hint=hint)
     return None

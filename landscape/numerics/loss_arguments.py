@@ -19,7 +19,8 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 # Words of names of parameters in libraries and papers.
 _TARGETS = {"true", "target", "targets", "label", "labels", "truth", "gt"}
 _PREDICTIONS = {"pred", "preds", "prediction", "predictions", "predicted", "logit", "logits"}
-_PREDICTIONS |= {"hat", "yhat", "output", "outputs", "scores", "probs"}
+_PREDICTIONS |= {"hat", "yhat", "output", "outputs", "score", "scores", "prob", "probs"}
+_PREDICTIONS |= {"probability", "probabilities", "estimate", "estimates", "forecast"}
 # Names that mean one or the other only beside a name that is clear.
 _OFTEN_TARGETS = {"y", "t", "mask", "masks", "actual"}
 _OFTEN_PREDICTIONS = {"p", "input"}
@@ -73,7 +74,7 @@ def loss_arguments(
         return LossArguments(targets_first=order == "targets-first")
     positional = [p for p in parameters.values() if p.kind in POSITIONAL]
     if len(positional) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
-        raise _too_few(function, [p.name for p in positional], what)
+        raise _too_few(function, [p.name for p in positional], fields, what)
     names = tuple(p.name for p in positional[:2])
     others = [*positional[2:], *(p for p in parameters.values() if p.kind is p.KEYWORD_ONLY)]
     free = [p for p in others if p.name not in options]
@@ -144,12 +145,20 @@ def name_of(function: Callable) -> str:
     return getattr(inner, "__name__", type(inner).__name__)
 
 
-def _too_few(function: Callable, names: list[str], what: str) -> UserError:
+def _too_few(
+    function: Callable, names: list[str], fields: Collection[str] | None, what: str
+) -> UserError:
+    hint = "for a function of one argument use `--kind activation` or `--kind function`"
+    if fields is not None:
+        hint = (
+            f"for a class, or a function that returns a {what}, define "
+            "`f(predictions, targets, *, option=...)` that calls it"
+        )
     return UserError(
-        f"`{name_of(function)}` takes too few arguments ({', '.join(names) or 'none'}); a "
-        f"{what} takes predictions and targets",
+        f"`{name_of(function)}` takes too few arguments by position "
+        f"({', '.join(names) or 'none'}); a {what} takes predictions and targets",
         place=definition(function),
-        hint="for a function of one argument use `--kind activation` or `--kind function`",
+        hint=hint,
     )
 
 

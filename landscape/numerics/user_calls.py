@@ -64,7 +64,9 @@ def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result
     try:
         return call()
     except UserError as error:
-        raise UserError(f"{name}: {error.message}", place=error.place, hint=error.hint) from None
+        is_named = error.message.startswith(name)
+        message = error.message if is_named else f"{name}: {error.message}"
+        raise UserError(message, place=error.place, hint=error.hint) from None
     except (Exception, SystemExit) as error:
         raise failure(error, name, function) from error
 

@@ -13,7 +13,7 @@ from landscape import catalog
 from landscape.config import MetricPart, Run, metric_names
 from landscape.errors import UserError
 from landscape.numerics.loss import Targets
-from landscape.numerics.loss_arguments import loss_arguments, options_beside
+from landscape.numerics.loss_arguments import loss_arguments, options_beside, parameters_of
 from landscape.numerics.user_calls import definition, guarded
 from landscape.parts.metrics import Metric, Snapshot
 from landscape.parts.tasks import Task
@@ -58,6 +58,7 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             hint="remove `better`, which is for a function f(predictions, targets)",
             part=part.name,
         )
+    _require_options(function, name, part)
     options = _options_of_task(function, run)
     metric = call_part(lambda: function(**options), name, part, function)
     if not isinstance(metric, Metric):
@@ -85,6 +86,20 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             part=part.name,
         )
     return metric
+
+
+def _require_options(function: functools.partial[Any], name: str, part: MetricPart) -> None:
+    """Raises UserError for options without a value, such as a snapshot that is no option."""
+    parameters = (parameters_of(function) or {}).values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    missing = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+    if missing:
+        raise UserError(
+            f"{name} needs the option `{missing[0]}`",
+            place=definition(function),
+            hint=f"set it beside the name of the metric; without options, {_HINT}",
+            part=part.name,
+        )
 
 
 def _options_of_task(function: functools.partial[Any], run: Run) -> dict[str, Any]:

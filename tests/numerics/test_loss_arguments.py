@@ -18,6 +18,8 @@ TARGETS_FIRST = [
     ("gt", "pred"),
     ("d", "y_pred"),
     ("Y_True", "Y_Pred"),
+    ("y", "prob"),
+    ("y", "score"),
 ]
 PREDICTIONS_FIRST = [
     ("y_pred", "y_true"),
@@ -95,5 +97,9 @@ def test_a_required_parameter_is_an_option_or_a_field():
 
 
 def test_a_function_of_one_argument_is_no_loss():
-    with pytest.raises(UserError, match=r"takes too few arguments \(x\)"):
+    with pytest.raises(UserError, match=r"takes too few arguments by position \(x\)") as audited:
         loss_arguments(lambda x: x)
+    assert "--kind activation" in audited.value.hint
+    with pytest.raises(UserError, match="a metric takes predictions and targets") as configured:
+        loss_arguments(lambda x: x, fields=(), what="metric")
+    assert "a function that returns a metric" in configured.value.hint

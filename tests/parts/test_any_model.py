@@ -49,6 +49,27 @@ def test_a_function_gets_shapes_by_position_or_by_name_and_keys_by_name():
     assert bool(jnp.any(one != other))
 
 
+class DropoutByKey(eqx.Module):
+    """Reads a missing key as evaluation, as modules with an optional key may."""
+
+    layer: eqx.nn.Linear
+
+    def __init__(self, *, key):
+        self.layer = eqx.nn.Linear(4, 1, key=key)
+
+    def __call__(self, x, key=None):
+        return self.layer(x if key is None else 2 * x)
+
+
+def test_a_module_with_an_optional_key_gets_none_in_evaluation():
+    model = as_model(DropoutByKey, {}, SHAPES)
+    params, x = model.init(KEY), np.ones((3, 4), np.float32)
+    weight, bias = np.asarray(params.layer.weight), np.asarray(params.layer.bias)
+    np.testing.assert_allclose(model.predict(params, x, ()), (x @ weight.T + bias)[:, 0], rtol=1e-6)
+    trained, _ = model.training.apply(params, x, (), KEY)
+    np.testing.assert_allclose(trained, (2 * x @ weight.T + bias)[:, 0], rtol=1e-6)
+
+
 def test_a_pair_is_called_with_the_arguments_that_it_names():
     model = as_model((pair_init, pair_apply), {}, SHAPES, "last")
     params = model.init(KEY)

@@ -210,6 +210,7 @@ def test_several_labels_boxes_and_fields_of_any_name(save):
     np.testing.assert_array_equal(in_order(data, "targets"), tags)
     np.testing.assert_array_equal(data.test.fields["confidence"], data.test.rows)
     boxes = random.random((20, 4))
+    boxes[:, 2:] = 0.25  # center and size of objects of one size
     images = random.normal(size=(20, 1, 5, 5))
     data = npz(0, path=save(inputs=images, targets=boxes), task="boxes")
     np.testing.assert_allclose(in_order(data, "targets"), boxes, rtol=1e-6)

@@ -147,6 +147,8 @@ def test_outputs_and_the_shape_of_a_prediction(task, data, outputs, prediction):
         ("binary", [[0.0, 1.0]], ["(1, 2)", "(n,)", "multilabel"]),
         ("multiclass", [0.0, 1.5], ["[1] is 1.5", "label", "regression"]),
         ("multiclass", [0, -1], ["is -1", "at least 0"]),
+        ("multiclass", [[0.5, 0.5], [1.0, 0.5]], ["example 1", "sum to 1.5", "multilabel"]),
+        ("multiclass", [[0], [1]], ["(2, 1)", "labels (n,)"]),
         ("ordinal", [[0, 1]], ["(1, 2)", "(n,)"]),
         ("multilabel", [1.0, 0.0], ["(2,)", "(n, labels)"]),
         ("multilabel", [[1.0, 0.3]], ["[0, 1] is 0.3", "0 or 1"]),
@@ -160,6 +162,14 @@ def test_targets_that_do_not_fit(task, targets, words):
         for_task(dataset(task, targets), tasks.named(task))
     text = f"{error.value.message} {error.value.hint}"
     assert all(word in text for word in ["train split", task, *words]), text
+
+
+def test_types_of_targets_do_not_change_what_they_mean():
+    """One-hot integers are shares of classes, and labels as floating-point numbers are labels."""
+    onehot = for_task(dataset("multiclass", np.eye(3, dtype=int)), tasks.named("multiclass"))
+    assert (onehot.outputs, onehot.train.targets.dtype) == (3, np.float32)
+    labels = for_task(dataset("sequence", [[0.0, 2.0, 1.0, 1.0, 0.0]]), tasks.named("sequence"))
+    assert (labels.outputs, labels.train.targets.dtype) == (3, np.int32)
 
 
 @pytest.mark.parametrize(

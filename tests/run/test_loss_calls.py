@@ -314,6 +314,7 @@ FIELDS = {
     "too few": ({"weights": np.ones(4)}, "has shape (4,), expected one entry for each of 5"),
     "scalar": ({"weights": np.float32(1)}, "has shape (), expected one entry for each of 5"),
     "text": ({"weights": np.array(list("abcde"))}, "expected numbers or booleans"),
+    "negative": ({"weights": np.array([1, -2, 1, 1, 1])}, "the value -2, expected numbers of at"),
     "objects": ({"weights": np.array([None] * 5)}, "has the type object"),
     "missing values": ({"weights": np.array([1, np.nan, 1, 1, 1])}, "has 1 values that are not"),
 }

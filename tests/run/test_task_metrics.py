@@ -43,6 +43,13 @@ def number_of_classes(predictions, targets):
 def three(predictions, targets):
     return predictions.nothing
 
+def weighted_error(y_true, y_pred, trust, weights=None, *, scale=1.0):
+    errors = scale * trust * jnp.abs(y_pred - y_true)
+    return jnp.mean(errors if weights is None else weights * errors)
+
+def of_snapshot(snapshot):
+    return jnp.mean(snapshot.predictions)
+
 def undefined(predictions, targets):
     return jnp.mean(jnp.log(-jnp.abs(predictions)))
 """
@@ -91,6 +98,7 @@ def test_metrics_that_differ_in_options_have_columns_of_their_own(metrics_of):
         ('{"name":"own.py:share","better":"lower"}', "states its own direction", "remove `better`"),
         ('{"name":"accuracy","better":"lower"}', "states its own direction", "remove `better`"),
         ('"accuracy","accuracy"', "`accuracy` is listed twice", "remove one"),
+        ('"own.py:of_snapshot"', "needs the option `snapshot`", "f(predictions, targets)"),
     ],
 )
 def test_a_metric_without_a_direction_is_rejected(metric, message, hint, metrics_of):
@@ -98,6 +106,15 @@ def test_a_metric_without_a_direction_is_rejected(metric, message, hint, metrics
         metrics_of(f"metrics=[{metric}]")
     assert message in str(caught.value)
     assert hint in str(caught.value)
+
+
+def test_a_metric_gets_fields_in_place_of_defaults_but_not_of_options(metrics_of):
+    fields = {"weights": jnp.array([3.0, 1.0]), "trust": jnp.array([1.0, 2.0])}
+    snapshot = Snapshot(jnp.array([1.0, 1.0]), jnp.array([1.0, 0.0]), fields)
+    for option, expected in [("", 1.0), (',"scale":3', 3.0), (',"weights":4', 4.0)]:
+        text = f'{{"name":"own.py:weighted_error","better":"lower"{option}}}'
+        (metric,) = metrics_of(f"metrics=[{text}]").values()
+        assert float(metric(snapshot)) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from landscape.parts.datasets._targets import (
     indicator_targets,
     quantity_targets,
 )
-
-# The largest difference of the sum of soft labels from 1.
-_TOLERANCE = 1e-3
+from landscape.parts.tasks.categorical import SHARES_TOLERANCE
 
 
 class LabeledTargets(NamedTuple):
@@ -50,7 +48,7 @@ def array_targets(
     if task == "multilabel":
         targets = indicator_targets([array])
         return LabeledTargets(targets._replace(classes=tuple(options.classes or ())))
-    if task in ("regression", "boxes"):
+    if task == "regression":
         return LabeledTargets(quantity_targets([array]))
     return LabeledTargets(Targets(numbers(array)))
 
@@ -102,7 +100,7 @@ def _soft_labels(array: NamedArray, options: TargetOptions) -> Targets:
         raise UserError(message, place=Place(array.file))
     values = numbers(array)
     sums = values.sum(axis=1)
-    wrong = np.flatnonzero((np.abs(sums - 1) > _TOLERANCE) | (values < 0).any(axis=1))
+    wrong = np.flatnonzero((np.abs(sums - 1) > SHARES_TOLERANCE) | (values < 0).any(axis=1))
     if wrong.size:
         row = int(wrong[0])
         raise array.error(

@@ -24,7 +24,7 @@ def check_fields(splits: "Mapping[str, Split]") -> None:
                 hint="pass the same `fields` to every Split",
             )
         for name, values in split.fields.items():
-            _check_field(f"field `{name}` of the {split_name} split", np.asarray(values), split)
+            _check_field(name, split_name, np.asarray(values), split)
             if np.shape(values)[1:] != shapes[name]:
                 raise UserError(
                     f"field `{name}` has shape {shapes[name]} for an example of the train split, "
@@ -32,7 +32,8 @@ def check_fields(splits: "Mapping[str, Split]") -> None:
                 )
 
 
-def _check_field(what: str, values: np.ndarray, split: "Split") -> None:
+def _check_field(field: str, split_name: str, values: np.ndarray, split: "Split") -> None:
+    what = f"field `{field}` of the {split_name} split"
     if values.dtype.kind not in NUMERIC:
         raise UserError(
             f"{what} has the type {values.dtype}, expected numbers or booleans",
@@ -42,6 +43,11 @@ def _check_field(what: str, values: np.ndarray, split: "Split") -> None:
     if values.ndim == 0 or len(values) != count:
         raise UserError(
             f"{what} has shape {values.shape}, expected one entry for each of {count} examples"
+        )
+    if field in ("weights", "mask") and values.size and values.min() < 0:
+        raise UserError(
+            f"{what} has the value {values.min():g}, expected numbers of at least 0",
+            hint="a negative weight would train an example away from its target",
         )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         number = int((~np.isfinite(values)).sum())

@@ -58,5 +58,7 @@ def _checked(split: Split, task: Task) -> Split:
     if task.order_by is not None:  # batches of the evaluation set keep groups together too
         split = split.take(np.argsort(fields[task.order_by], kind="stable"))
         values = split.targets
-    is_label = task.labels and not (values.ndim == 2 and values.dtype.kind == "f")
-    return split._replace(targets=values.astype(np.int32)) if is_label else split
+    if not task.labels:
+        return split
+    shares = task.onehot and values.ndim == 2
+    return split._replace(targets=values.astype(np.float32 if shares else np.int32))

@@ -279,7 +279,7 @@ def _standardized(
 
 def _target_type(task: Task, targets: np.ndarray) -> type:
     """Returns the type of a task's targets: float32 for shares of classes, int32 for label maps."""
-    if task.labels and targets.ndim == 2 and targets.dtype.kind == "f":
+    if task.onehot and targets.ndim == 2:
         return np.float32
     return np.int32 if targets.dtype == np.int32 else task.dtype
 

@@ -16,6 +16,9 @@ from landscape.parts.tasks._task import (
     vector,
 )
 
+# The largest difference from 1 of the sum of an example's shares of classes.
+SHARES_TOLERANCE = 1e-3
+
 
 def binary() -> Task:
     """One of two classes: a logit and a target 0 or 1 per example, (n,).
@@ -108,7 +111,7 @@ def sequence() -> Task:
         labels=True,
         baseline="class_shares",
         advice="use `transformer` or `cnn1d`, which predict for each position",
-        outputs=_classes,
+        outputs=lambda data: data.class_count,
         prediction_shape=lambda target_shape, outputs: (*target_shape, outputs),
         check=_check_sequences,
         constant=_log_shares,
@@ -117,8 +120,7 @@ def sequence() -> Task:
 
 def _classes(data: Data) -> int:
     targets = data.train.targets
-    soft = targets.ndim == 2 and targets.dtype.kind == "f"
-    return targets.shape[1] if soft else data.class_count
+    return targets.shape[1] if targets.ndim == 2 else data.class_count
 
 
 def _check_binary(values: np.ndarray, fields: Fields) -> None:
@@ -135,11 +137,22 @@ def _check_label_per_example(values: np.ndarray, fields: Fields) -> None:
 
 
 def _check_classes(values: np.ndarray, fields: Fields) -> None:
-    check_axes(values, "labels (n,) or shares of classes (n, classes)", 1, 2)
+    shapes = "labels (n,) or shares of classes (n, classes)"
+    check_axes(values, shapes, 1, 2)
+    if values.ndim == 2 and values.shape[1] == 1:
+        raise UserError(f"targets have shape {values.shape}; expected {shapes}")
     if values.ndim == 1:
         check_labels(values)
-    else:
-        check_at_least(0, values, "a share of a class")
+        return
+    check_at_least(0, values, "a share of a class")
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1) > SHARES_TOLERANCE)
+    if wrong.size:
+        raise UserError(
+            f"the shares of example {wrong[0]} sum to {sums[wrong[0]]:g}; expected 1",
+            hint="divide them by their sum; for labels that do not exclude each other use the task "
+            "`multilabel`",
+        )
 
 
 def _check_label_sets(values: np.ndarray, fields: Fields) -> None:

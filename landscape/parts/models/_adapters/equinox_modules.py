@@ -49,10 +49,15 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     state_structure = jax.tree.structure(first_state)
     accepts = inspect.signature(type(module).__call__).parameters
     has_state, takes_key = bool(jax.tree.leaves(first_state)), "key" in accepts
+    needs_key = takes_key and accepts["key"].default is not None
     evaluation = _split(eqx.nn.inference_mode(module, True))[1]
     training = _split(eqx.nn.inference_mode(module, False))[1]
     recompute = _split(_with_batch_statistics(module))[1]
     axis_name = _batch_axis(module)
+
+    def evaluation_key() -> jax.Array | None:
+        # A module may read `key=None` as evaluation.
+        return jax.random.key(0) if needs_key else None
 
     def init(key: jax.Array) -> PyTree:
         built, _ = _with_state(build(key))
@@ -60,7 +65,7 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
         return jax.tree.unflatten(structure, jax.tree.leaves(_split(built)[0]))
 
     def call(
-        static: PyTree, params: PyTree, inputs: jax.Array, leaves: PyTree, key: jax.Array
+        static: PyTree, params: PyTree, inputs: jax.Array, leaves: PyTree, key: jax.Array | None
     ) -> tuple[jax.Array, PyTree]:
         combined = eqx.combine(params, static)
         state = jax.tree.unflatten(state_structure, leaves)
@@ -70,14 +75,14 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
             result = combined(*arguments, **({"key": key} if takes_key else {}))
             return result if has_state else (result, state)
 
-        keys = jax.random.split(key, len(inputs)) if takes_key else None
-        axes = (0, 0 if takes_key else None)
+        keys = None if key is None or not takes_key else jax.random.split(key, len(inputs))
+        axes = (0, None if keys is None else 0)
         mapped = jax.vmap(one, in_axes=axes, out_axes=(0, None), axis_name=axis_name)
         predictions, state = mapped(inputs, keys)
         return fitted(predictions, shapes), _leaves(state)
 
     def apply(params: PyTree, inputs: jax.Array, state: PyTree = ()) -> jax.Array:
-        return call(evaluation, params, inputs, state, jax.random.key(0))[0]
+        return call(evaluation, params, inputs, state, evaluation_key())[0]
 
     def apply_in_training(
         params: PyTree, inputs: jax.Array, state: PyTree, key: jax.Array
@@ -91,7 +96,7 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
             jnp.where(jnp.full(value.shape, True), first.astype(value.dtype), value)
             for first, value in zip(_leaves(first_state), state, strict=True)
         )
-        return call(recompute, params, inputs, initial, jax.random.key(0))[0]
+        return call(recompute, params, inputs, initial, evaluation_key())[0]
 
     axes = filter_axes(params_like, _known_axes(module), choice)
     mode = TrainingMode(
