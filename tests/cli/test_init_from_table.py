@@ -63,6 +63,21 @@ def test_the_losses_of_the_churn_table_are_compared_by_average_precision(churn):
         assert summary["test"]["average_precision"] > 0.2
 
 
+def test_compare_tunes_the_losses_of_the_churn_table_by_average_precision(churn):
+    written(churn, "--from", "churn.csv", "--target", "churned")
+    settings = "compare={rates: [0.003, 0.03], tuning_seeds: 1, judging_seeds: 2}"
+    losses = "losses=[sigmoid_cross_entropy, my_losses.py:soft_f1]"
+    words = ["slices=null", "steps=60", losses, settings, "--out", "out"]
+    done = invoke("compare", "mine/experiment.yaml", *words, cwd=churn)
+    assert done.returncode == 0, done.stderr
+    tables = churn / "out" / "experiment" / "report" / "tables"
+    tuning = pandas.read_csv(tables / "tuning.csv")
+    assert set(tuning["loss"]) == {"sigmoid_cross_entropy", "soft_f1"}
+    # An order at random has the share of positives, 5 %.
+    assert (tuning["value"] > 0.2).all()
+    assert "average precision" in (tables / "tuning.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("values", "task", "judge"),
     [
