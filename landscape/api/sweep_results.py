@@ -79,13 +79,12 @@ class Sweep:
         """
         import pandas as pd
 
-        finished = [run for run in self._read().runs if run.counted]
-        tables = [
-            pd.DataFrame(
-                {"run": run.name, "loss": run.loss, "seed": run.seed, **run.swept}, [0]
-            ).merge(run.trace, how="cross")
-            for run in finished
-        ]
+        stored = self._read()
+        tables = []
+        for run in filter(lambda run: run.counted, stored.runs):
+            swept = {key: run.swept.get(key) for key in stored.swept}
+            row = pd.DataFrame([{"run": run.name, "loss": run.loss, "seed": run.seed, **swept}])
+            tables.append(row.merge(run.trace, how="cross"))
         return pd.concat(tables, ignore_index=True)
 
     def trace(self, run_id: str) -> "pd.DataFrame":

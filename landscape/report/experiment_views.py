@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest
 from landscape.report import compare_results, tuned_report
-from landscape.report.comparison import compare
+from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.figures import (
     contours,
@@ -85,10 +85,10 @@ def _view(directory: Path) -> View:
 
 
 def comparison_html(directory: Path) -> str:
-    """Returns the comparison of the report as an HTML table, or the reason why there is none."""
+    """Returns the comparison as an HTML table of the terminal's texts, or why there is none."""
     try:
         results = read(directory)
-        return _table(display(compare(results), results.other_metrics))
+        return _table(display(shown_points(compare(results)), results.other_metrics))
     except UserError as error:
         return _paragraph(str(error))
 

@@ -1,7 +1,6 @@
 """Experiments of Python objects: the same numbers as from files, honest resuming, clear errors."""
 
 import functools
-from html.parser import HTMLParser
 
 import equinox as eqx
 import jax
@@ -123,29 +122,9 @@ def test_figures_show_the_runs(sweep):
         sweep.plot("curve")
 
 
-class _Cells(HTMLParser):
-    """The texts of the cells of a table, by row."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.rows, self.tags = [], set()
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_data(self, data):
-        self.rows[-1][-1] += data
-
-
 def test_a_notebook_shows_the_comparison(sweep):
-    cells = _Cells(sweep._repr_html_())
-    assert cells.tags <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
-    assert [row[0] for row in cells.rows] == ["loss", "capped <at> 0.5", "squared_error"]
+    html = sweep._repr_html_()
+    assert "<td>capped &lt;at&gt; 0.5</td>" in html and "<td>squared_error</td>" in html
     assert "is not a folder" in results(sweep.directory / "nothing")._repr_html_()
 
 

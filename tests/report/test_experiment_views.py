@@ -1,0 +1,90 @@
+"""What a notebook shows: the table of the terminal as HTML, and figures of the report."""
+
+from html.parser import HTMLParser
+
+import pytest
+import synthetic_compare
+from test_compare_report import SETTING
+
+from landscape.errors import UserError
+from landscape.report import experiment_views, tuned_report
+from landscape.report.results import read
+
+
+class Table(HTMLParser):
+    """The tags of a fragment of HTML, the cells of its table by row, and its paragraphs."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.rows, self.paragraphs = set(), [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        assert not attrs
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif tag == "p":
+            self.paragraphs.append("")
+        elif tag == "br":
+            self.handle_data("\n")
+
+    def handle_data(self, data):
+        texts = self.rows[-1] if self.rows else self.paragraphs
+        texts[-1] += data
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    return synthetic_compare.write(tmp_path_factory.mktemp("compared") / "losses", SETTING)
+
+
+def test_the_table_is_that_of_the_terminal(experiment):
+    directory, report = experiment
+    shown = Table(experiment_views.comparison_html(directory))
+    assert shown.tags <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
+    head, *rows = shown.rows
+    assert tuple(head) == report.record.headings
+    assert rows == [list(row) for row in report.record.rows]
+
+
+def test_a_comparison_begins_with_its_conclusions(compared):
+    shown, loaded = Table(experiment_views.tuned_html(compared)), tuned_report.load(compared)
+    assert tuple(shown.paragraphs) == loaded.conclusions
+    assert shown.rows == [list(loaded.display), *loaded.display.to_numpy().tolist()]
+
+
+def test_a_comparison_without_judged_runs_shows_the_runs_as_configured(experiment):
+    directory, _ = experiment
+    html = experiment_views.tuned_html(directory)
+    assert html == experiment_views.comparison_html(directory)
+
+
+@pytest.mark.parametrize("kind", ["summary", "slices", "contours"])
+def test_every_kind_is_a_figure_of_the_report(kind, experiment):
+    figure = experiment_views.figure(experiment[0], kind)
+    assert figure.axes and figure.get_size_inches()[0] > 4
+
+
+def test_a_figure_of_a_comparison_shows_the_judged_runs(compared):
+    results = read(compared)
+    labels = {
+        text.get_text()
+        for legend in experiment_views.figure(compared, "curves").legends
+        for text in legend.get_texts()
+    }
+    assert labels & set(results.losses)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("curve",), "no kind of figure `curve`\n  did you mean `curves`"),
+        (("slices", "end"), "no place `end`\n  one of: initial, trained"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error(arguments, message, experiment):
+    with pytest.raises(UserError, match=message):
+        experiment_views.figure(experiment[0], *arguments)
