@@ -29,9 +29,12 @@ class Table(HTMLParser):
         elif tag == "p":
             self.paragraphs.append("")
         elif tag == "br":
-            self.handle_data("\n")
+            self._append("\n")
 
     def handle_data(self, data):
+        self._append(data.replace("\n", " "))
+
+    def _append(self, data):
         texts = self.rows[-1] if self.rows else self.paragraphs
         texts[-1] += data
 
