@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from landscape.catalog import PythonObject
-from landscape.errors import UserError
+from landscape.errors import UserError, describe_value
 from landscape.parts import datasets
 from landscape.parts.datasets import Dataset
 
@@ -33,9 +33,10 @@ def convert(settings: Mapping[str, Any]) -> ConvertedSettings:
     conversion = _Conversion()
     values = {key: conversion.setting(key, value) for key, value in settings.items()}
     task, dataset = values.get("task"), values["dataset"]
-    if isinstance(task, str) and isinstance(dataset, dict) and "task" not in dataset:
-        is_data = conversion.is_data(dataset.get("name"))
-        values |= {"dataset": dataset | {"task": task}, "task": None} if is_data else {}
+    if task is not None and conversion.lacks_task(dataset):
+        name = task.get("name") if isinstance(task, dict) else task
+        values["dataset"] = dataset | {"task": name}
+        values["task"] = task if isinstance(task, dict) else None
     return ConvertedSettings(values, conversion.objects)
 
 
@@ -46,9 +47,10 @@ class _Conversion:
         self.objects: dict[str, PythonObject] = {}
         self._data: set[str] = set()
 
-    def is_data(self, name: Any) -> bool:
-        """Returns whether a name stands for a table or for arrays."""
-        return name in self._data
+    def lacks_task(self, dataset: Any) -> bool:
+        """Returns whether a part is a table or arrays whose task is not stated beside them."""
+        is_part = isinstance(dataset, dict) and "task" not in dataset
+        return is_part and dataset.get("name") in self._data
 
     def setting(self, key: str, value: Any) -> Any:
         """Returns the value of a key of the config."""
@@ -114,6 +116,10 @@ class _Conversion:
         return name
 
     def _arrays(self, arrays: Mapping[str, Any]) -> str:
+        for name, array in arrays.items():
+            if isinstance(array, str | bool | int | float | None):
+                message = f"`dataset.{name}`: found {describe_value(array)}, expected an array"
+                raise UserError(message, hint="a dataset of the menu needs its `name`")
         values = {str(name): np.asarray(array) for name, array in arrays.items()}
         function = functools.partial(datasets.arrays_dataset, values)
         self._data.add(name := self._add("arrays", function, values))

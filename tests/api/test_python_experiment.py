@@ -241,6 +241,19 @@ def test_models_and_metrics_may_be_instances_and_datasets_their_own_splits(tmp_p
     )
 
 
+@pytest.mark.parametrize(
+    ("task", "in_dataset", "at_top"),
+    [
+        ("ordinal", "ordinal", None),
+        ({"name": "ordinal", "form": "classes"}, "ordinal", "ordinal"),
+    ],
+)
+def test_the_task_of_arrays_is_that_of_the_experiment(task, in_dataset, at_top):
+    settings = experiment(["squared_error"], task=task).settings
+    assert settings.dataset.options["task"] == in_dataset
+    assert (settings.task and settings.task.name) == at_top
+
+
 def test_only_this_process_has_the_objects(tmp_path):
     made = experiment([run_cell(CELL)["capped"]])
     for options in ({"jobs": 2}, {"executor": "processes"}):
@@ -263,6 +276,10 @@ def same_name():
     [
         ({"dataset": INPUTS}, r"`dataset`: found an array of shape \(60, 2\).*\n.*pass a pair"),
         ({"dataset": [INPUTS, TARGETS]}, r"`dataset`: found a list.*\n.*pass a pair"),
+        (
+            {"dataset": {"nam": "digits"}},
+            "`dataset.nam`: found the text 'digits', expected",
+        ),
         ({"dataset": 3}, "`dataset`: found an int, expected a dataset"),
         ({"model": 3}, "`model`: found an int, expected a model"),
         ({"losses": [3]}, r"`losses\[0\]`: found an int, expected a function"),
