@@ -22,6 +22,7 @@ LAYERS = [
     "storage",
     "config",
     "catalog",
+    "interop",
     "parts",
     "errors",
 ]
@@ -36,6 +37,7 @@ NEVER = {
     "compare": JAX | {"pandas", "matplotlib", "os", "pathlib"},
     "audit": {"click", "matplotlib", "os", "pandas"},
     "audit/curvature_note": JAX,
+    "interop/torch_recognition": {"torch"},
     "numerics/auto_radius": JAX,
     "numerics/checks": JAX,
     "numerics/geometry": JAX,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError
+from landscape.interop.torch_recognition import adapted
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -57,7 +58,7 @@ def _public_functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
     listed = getattr(module, "__all__", None)
     seen = set()
     for name in vars(module) if listed is None else listed:
-        value = getattr(module, name, None)
+        value = adapted(getattr(module, name, None))
         if name.startswith("_") or not callable(value) or inspect.isclass(value):
             continue
         if id(value) not in seen and (listed is not None or _is_defined_in(module, value)):

@@ -21,6 +21,7 @@ from landscape.catalog.menu import (
 from landscape.catalog.option_values import python
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError, nearest
+from landscape.interop.torch_recognition import adapted
 
 
 def build(
@@ -55,7 +56,9 @@ def build(
 
 
 def load(name: str, folder: Path | str) -> Callable[..., Any]:
-    """Returns the function that `package.module:name` or `file.py:name` names, unchanged.
+    """Returns the function that `package.module:name` or `file.py:name` names.
+
+    One of torch is returned as a function of JAX arrays, anything else unchanged.
 
     Raises UserError if there is no such module, file or name, with the nearest valid name, or if
     importing it fails, with the user's line.
@@ -91,7 +94,7 @@ def _resolve(family: str, name: str, folder: Path, task: str | None) -> Callable
     if not callable(function):
         kind = type(function).__name__
         raise UserError(f"`{name}` is a value of type {kind}, expected a function")
-    return function
+    return adapted(function) if family in ("losses", "activations") else function
 
 
 def _named(name: str, module_name: str, attribute: str, folder: Path) -> Any:

@@ -15,8 +15,8 @@ from pathlib import Path
 from landscape.catalog.menu import read_source, syntax_error
 from landscape.errors import Place, UserError
 
-# Libraries of models, each the name of its extra.
-_EXTRAS = ("flax", "keras")
+# Libraries of models and losses, each the name of its extra.
+_EXTRAS = ("flax", "keras", "torch")
 
 
 def load_file(path: Path) -> types.ModuleType:

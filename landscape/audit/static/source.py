@@ -36,7 +36,7 @@ _LIBRARIES = (
     _GENERATED,
 )
 # Frames between the user's line and the operation that it calls.
-_BETWEEN = (str(_JAX), str(_LANDSCAPE / "audit"), _GENERATED)
+_BETWEEN = (str(_JAX), str(_LANDSCAPE / "audit"), str(_LANDSCAPE / "interop"), _GENERATED)
 
 
 def locate(eqn: jex.JaxprEqn, calls: Calls, user_file: str | None) -> Where | None:

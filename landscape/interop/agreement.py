@@ -1,0 +1,166 @@
+"""Compares a replayed record with torch, value and gradient, before it is used."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from torch.utils._pytree import tree_flatten
+
+from landscape.errors import UserError
+from landscape.interop import replay
+from landscape.interop.aten_record import Record
+from landscape.interop.torch_arrays import input_dtype, to_array, to_tensor
+from landscape.interop.torch_recording import unchanged_torch
+
+RELATIVE = 1e-7
+ABSOLUTE = 1e-11  # rounding, where terms of about 1 cancel
+MOST_SCALARS = 6  # numbers at which operations of the record switch
+Array = np.ndarray
+
+
+def check_agreement(
+    record: Record,
+    function: Callable[..., Any],
+    inputs: Sequence[torch.Tensor],
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    name: str,
+) -> None:
+    """Raises UserError unless the float64 record agrees with torch at random points and kinks.
+
+    A point at which torch raises, such as a probability outside of [0, 1], does not count; at least
+    one must count.
+    """
+    compared = 0
+    last_error: BaseException | None = None
+    with unchanged_torch(), jax.enable_x64(True):
+        program = jax.jit(lambda arrays, weights: _evaluated(record, arrays, weights))
+        for point in _points(inputs, record.scalars):
+            try:
+                expected = _in_torch(record, function, point, names, options)
+            except Exception as error:
+                last_error = error
+                continue
+            arrays = [to_array(tensor) for tensor in point]
+            weights = [np.asarray(_weight(kind.shape, kind.dtype)) for kind in record.result_types]
+            found = [np.asarray(value) for value in program(arrays, weights)]
+            for replayed, wanted in zip(found, expected, strict=True):
+                _compare(replayed, wanted, name)
+            compared += 1
+    if not compared:
+        raise UserError(
+            f"`{name}` raises at all points at which it was to be checked: {last_error}",
+            hint="pass arrays that it accepts with `--example FILE.npz`",
+        )
+
+
+def _evaluated(record: Record, arrays: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
+    found = replay.values(record, arrays)
+    return [*found, *replay.gradients(record, arrays, weights)]
+
+
+def _weight(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Returns a cotangent whose elements differ."""
+    return (1 + 0.25 * np.cos(np.arange(int(np.prod(shape))))).reshape(shape).astype(dtype)
+
+
+def _in_torch(
+    record: Record,
+    function: Callable[..., Any],
+    point: Sequence[torch.Tensor],
+    names: Sequence[str],
+    options: Mapping[str, Any],
+) -> list[Array]:
+    """Returns values and gradients by torch itself."""
+    leaves = [
+        tensor.clone().requires_grad_(position in record.differentiated)
+        for position, tensor in enumerate(point)
+    ]
+    count = len(leaves) - len(names)
+    keywords = dict(zip(names, leaves[count:], strict=True))
+    returned = function(*leaves[:count], **keywords, **options)
+    results = tree_flatten(returned)[0]
+    pairs = zip(results, record.cotangents, strict=True)
+    usable = [result for result, number in pairs if number is not None]
+    chosen = [leaves[position] for position in record.differentiated]
+    gradients: Sequence[Any] = [None] * len(chosen)
+    if usable and chosen:
+        weights = [to_tensor(_weight(tuple(r.shape), "float64"), r.dtype) for r in usable]
+        gradients = torch.autograd.grad(usable, chosen, weights, allow_unused=True)
+    zeros = [torch.zeros_like(leaf) for leaf in chosen]
+    filled = [z if g is None else g for g, z in zip(gradients, zeros, strict=True)]
+    return [to_array(tensor) for tensor in (*results, *filled)]
+
+
+def _compare(replayed: Array, expected: Array, name: str) -> None:
+    if replayed.shape == expected.shape and np.allclose(
+        replayed.astype(float),
+        expected.astype(float),
+        rtol=RELATIVE,
+        atol=ABSOLUTE + RELATIVE * _scale(expected),
+        equal_nan=True,
+    ):
+        return
+    raise UserError(
+        f"`{name}` cannot be replayed: its values or gradients differ from those of torch",
+        hint="please report the loss; as a workaround write it with jax.numpy",
+    )
+
+
+def _scale(values: Array) -> float:
+    finite = np.abs(values[np.isfinite(values)].astype(float))
+    return min(float(finite.max(initial=0.0)), 1.0)
+
+
+def _points(
+    inputs: Sequence[torch.Tensor], scalars: Sequence[float]
+) -> Iterator[list[torch.Tensor]]:
+    """Yields arguments: random ones, and those at which operations of the record switch."""
+    random = np.random.default_rng(0)
+    first, *others = inputs
+    shape = tuple(first.shape)
+    normal = 2 * random.standard_normal(shape)
+    yield [to_tensor(normal, first.dtype), *_targets(first, others, random, "normal")]
+    unit = random.uniform(0.02, 0.98, shape)
+    yield [to_tensor(unit, first.dtype), *_targets(first, others, random, "binary")]
+    share = unit / unit.sum(-1, keepdims=True) if shape else unit
+    yield [to_tensor(share, first.dtype), *_targets(first, others, random, "unit")]
+    yield [to_tensor(20 * normal, first.dtype), *_targets(first, others, random, "sign")]
+    near = sorted({0.0, 1.0, *scalars}, key=lambda v: (abs(v), v))
+    for scalar in near[: MOST_SCALARS + 2]:
+        if not np.isfinite(scalar):
+            continue
+        targets = _targets(first, others, random, "binary")
+        yield [torch.full_like(first, scalar), *targets]
+        same = [t for t in targets if t.shape == first.shape and t.is_floating_point()]
+        if same:
+            yield [(same[0] + scalar).to(first.dtype), *targets]
+            yield [(same[0] - scalar).to(first.dtype), *targets]
+
+
+def _targets(
+    first: torch.Tensor, others: Sequence[torch.Tensor], random: np.random.Generator, kind: str
+) -> list[torch.Tensor]:
+    classes = first.shape[1] if first.ndim > 1 else 2
+    targets = []
+    for tensor in others:
+        shape = tuple(tensor.shape)
+        values: Array = random.integers(0, min(classes, 2), shape)
+        if tensor.is_floating_point():
+            binary = random.integers(0, 2, shape)
+            values = {
+                "normal": random.standard_normal(shape),
+                "binary": binary,
+                "unit": random.uniform(0.05, 0.95, shape),
+                "sign": 2 * binary - 1,
+            }[kind]
+        targets.append(to_tensor(np.asarray(values, float), tensor.dtype))
+    return targets
+
+
+def double_inputs(inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Returns the inputs with floating-point numbers in float64."""
+    wide = input_dtype(np.float64)
+    return [tensor.to(wide) if tensor.is_floating_point() else tensor for tensor in inputs]

@@ -1,0 +1,139 @@
+"""Replays a record with jax.numpy: the values of a torch loss and torch's own gradient."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from landscape.errors import UserError
+from landscape.interop.aten_record import Constant, Overlay, Record, Step, TensorType, Variable
+from landscape.interop.code_positions import call_at, place_of
+from landscape.interop.operations import (
+    elementwise_rules,
+    indexing_rules,
+    product_rules,
+    reduction_rules,
+    shape_rules,
+)
+from landscape.interop.torch_arrays import jax_dtype
+
+Array = Any
+RULES: dict[str, Callable[..., Any]] = {
+    **elementwise_rules.RULES,
+    **indexing_rules.RULES,
+    **product_rules.RULES,
+    **reduction_rules.RULES,
+    **shape_rules.RULES,
+}
+# Keywords of operations that do not affect the values, or that the types of the results state.
+_IGNORED = {"dtype", "layout", "device", "pin_memory", "non_blocking", "memory_format"}
+
+
+def values(record: Record, inputs: Sequence[Array]) -> list[Array]:
+    """Returns what the loss returns for inputs of the record's shapes."""
+    arrays = dict(zip(record.inputs, inputs, strict=True))
+    return _replay(record, record.results, record.result_types, arrays)
+
+
+def gradients(record: Record, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
+    """Returns torch's gradients with respect to the differentiated inputs.
+
+    `cotangents` has one per result; those of results without a gradient are ignored.
+    """
+    arrays = dict(zip(record.inputs, inputs, strict=True))
+    pairs = zip(record.cotangents, cotangents, strict=True)
+    arrays |= {number: array for number, array in pairs if number is not None}
+    wanted = [value for value in record.gradients if value is not None]
+    inputs_of = dict(zip(record.inputs, inputs, strict=True))
+    zeros = [jnp.zeros_like(inputs[position]) for position in record.differentiated]
+    if not wanted:
+        return zeros
+    types = [
+        TensorType(z.shape, np.dtype(z.dtype))
+        for z, value in zip(zeros, record.gradients, strict=True)
+        if value is not None
+    ]
+    replayed = iter(_replay(record, wanted, types, arrays | inputs_of))
+    return [
+        zero if value is None else next(replayed)
+        for zero, value in zip(zeros, record.gradients, strict=True)
+    ]
+
+
+def check_rules(record: Record) -> None:
+    """Raises UserError if an operation of the record has no rule, at its line."""
+    for step in record.steps_of((*record.results, *record.gradients)):
+        if isinstance(step.operation, str) and step.operation not in RULES:
+            raise UserError(
+                f"uses the operation aten::{step.operation}, which has no counterpart here",
+                place=place_of(step.position),
+                hint="write it with other torch operations",
+            )
+
+
+def _replay(
+    record: Record,
+    wanted: Sequence[Any],
+    types: Sequence[TensorType],
+    arrays: dict[int, Array],
+) -> list[Array]:
+    # Torch broadcasts ranks and promotes dtypes, whatever JAX is configured to do.
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        for step in record.steps_of(wanted):
+            arrays |= dict(zip(step.outputs, _perform(step, arrays), strict=True))
+    results = [jnp.asarray(_argument(value, arrays)) for value in wanted]
+    return [_converted(r, kind.dtype) for r, kind in zip(results, types, strict=True)]
+
+
+def _perform(step: Step, arrays: dict[int, Array]) -> list[Array]:
+    """Returns the results of a step, traced at the user's position."""
+    arguments = [_argument(value, arrays) for value in step.arguments]
+    keywords = {
+        name: _argument(value, arrays)
+        for name, value in step.keywords.items()
+        if name not in _IGNORED
+    }
+
+    def perform() -> list[Array]:
+        if isinstance(step.operation, Overlay):
+            returned = _overlay(step.operation, *arguments)
+        else:
+            returned = RULES[step.operation](*arguments, **keywords)
+        several = returned if isinstance(returned, tuple | list) else [returned]
+        typed = zip(several, step.types, strict=False)
+        return [_converted(array, kind.dtype) for array, kind in typed]
+
+    try:
+        return call_at(step.position, perform)
+    except UserError as error:
+        place = error.place or place_of(step.position)
+        raise UserError(error.message, place=place, hint=error.hint) from None
+
+
+def _argument(value: Any, arrays: dict[int, Array]) -> Any:
+    if isinstance(value, Variable):
+        return arrays[value.number]
+    if isinstance(value, Constant):
+        return value.array.astype(jax_dtype(value.array.dtype), copy=False)
+    if isinstance(value, tuple | list):
+        return [_argument(inner, arrays) for inner in value]
+    return value
+
+
+def _converted(array: Array, dtype: np.dtype) -> Array:
+    array = jnp.asarray(array)
+    kind = jax_dtype(dtype)
+    return array if array.dtype == kind else lax.convert_element_type(array, kind)
+
+
+def _overlay(overlay: Overlay, before: Array, written: Array) -> Array:
+    """Returns the elements of a view after some of its memory was written."""
+    size = int(max(overlay.view.max(), overlay.written.max())) + 1
+    lookup = np.full(size, -1)
+    lookup[overlay.written.ravel()] = np.arange(overlay.written.size)
+    source = lookup[overlay.view]
+    taken = jnp.take(jnp.ravel(written), np.maximum(source, 0))
+    return jnp.where(source >= 0, taken, jax.numpy.asarray(before))

@@ -1,0 +1,131 @@
+"""Runs a torch loss once, forward and backward, and returns its record."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._pytree import tree_flatten, tree_map
+
+from landscape.errors import UserError
+from landscape.interop import refusals
+from landscape.interop.aten_record import Record, TensorType
+from landscape.interop.aten_recorder import AtenRecorder, ValueReader
+from landscape.interop.code_positions import call_loss
+from landscape.interop.torch_arrays import numpy_dtype
+
+Arguments = Sequence[torch.Tensor]
+
+
+@contextlib.contextmanager
+def unchanged_torch() -> Iterator[None]:
+    """Leaves torch as it was: random states, the default dtype and whether gradients are on."""
+    default = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(default)
+
+
+def record_loss(
+    function: Callable[..., Any],
+    inputs: Arguments,
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    differentiated: Sequence[int],
+) -> Record:
+    """Returns the record of `function(*inputs)`; the last inputs are passed by their `names`.
+
+    `differentiated` are the positions of the inputs whose gradient is recorded too. Raises
+    UserError if the loss cannot be recorded, at its line.
+    """
+    with unchanged_torch():
+        leaves = tuple(
+            tensor.detach().requires_grad_(position in differentiated)
+            for position, tensor in enumerate(inputs)
+        )
+        recorder = AtenRecorder(leaves)
+        count = len(leaves) - len(names)
+        keywords = dict(zip(names, leaves[count:], strict=True))
+        try:
+            # Anomaly mode notes the user's line at each operation, for its backward pass.
+            with (
+                torch.autograd.set_detect_anomaly(True, check_nan=False),
+                ValueReader(recorder),
+                recorder,
+            ):
+                returned = call_loss(function, *leaves[:count], **keywords, **options)
+            results, structure = _results(returned)
+            chosen = [leaves[position] for position in differentiated]
+            cotangents, gradients = _record_gradients(recorder, results, chosen)
+        except UserError:
+            raise
+        except Exception as error:
+            raise refusals.exception_of_loss(error) from error
+        return Record(
+            inputs=recorder.inputs,
+            steps=tuple(recorder.steps),
+            results=tuple(map(recorder.value, results)),
+            result_types=tuple(TensorType(tuple(t.shape), numpy_dtype(t.dtype)) for t in results),
+            structure=structure,
+            differentiated=tuple(differentiated),
+            gradients=gradients,
+            cotangents=cotangents,
+            scalars=tuple(sorted(recorder.scalars)),
+        )
+
+
+def _results(returned: Any) -> tuple[list[torch.Tensor], Any]:
+    """Returns the tensors that a loss returns, and how; of (loss, metrics) the metrics detached."""
+    if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict):
+        returned = (returned[0], tree_map(_detached, returned[1]))
+    results, structure = tree_flatten(returned)
+    if returned is None:
+        raise UserError("returns None, not a tensor", hint="is a `return` missing?")
+    for result in results:
+        if not isinstance(result, torch.Tensor):
+            kind = type(result).__name__
+            raise UserError(f"returns {kind}, not a tensor", hint="return the tensor itself")
+    return results, structure
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, torch.Tensor) else value
+
+
+def _record_gradients(
+    recorder: AtenRecorder, results: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]
+) -> tuple[tuple[int | None, ...], tuple[Any, ...]]:
+    """Returns the cotangents of the results, and the gradients with respect to the inputs."""
+    if not inputs:
+        return (None,) * len(results), ()
+    cotangents: list[int | None] = [None] * len(results)
+    differentiable, weights = [], []
+    for position, result in enumerate(results):
+        if result.requires_grad:
+            weight = torch.ones_like(result)
+            cotangents[position] = recorder.add_input(weight)
+            differentiable.append(result)
+            weights.append(weight)
+    if not differentiable:
+        return tuple(cotangents), (None,) * len(inputs)
+    with recorder:
+        tensors = call_loss(
+            torch.autograd.grad, differentiable, list(inputs), weights, allow_unused=True
+        )
+    return tuple(cotangents), tuple(
+        None if tensor is None else recorder.value(tensor) for tensor in tensors
+    )
+
+
+def example_inputs(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> list:
+    """Returns tensors for the first run of a loss: 0.5 first, then targets of 0 and 1."""
+    inputs = []
+    for position, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):
+        values = np.full(shape, 0.5 if position == 0 else 0.0)
+        if position and dtype.is_floating_point:
+            values.reshape(-1)[::2] = 1.0
+        inputs.append(torch.tensor(values).to(dtype))
+    return inputs
