@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+UNORDERED = ("kthvalue", "median", "sort", "topk")
+
 
 class Variable(NamedTuple):
     """A tensor that depends on the inputs, by its number in the record."""
@@ -88,6 +90,13 @@ class Record:
                 steps.append(step)
                 needed |= {v.number for v in variables((step.arguments, step.keywords))}
         return steps[::-1]
+
+    @property
+    def sorts(self) -> bool:
+        """Returns whether equal values may be ordered in another way than torch orders them."""
+        return any(
+            isinstance(step.operation, str) and step.operation in UNORDERED for step in self.steps
+        )
 
     def pattern(self) -> tuple[Any, ...]:
         """Returns what records have in common that differ only in sizes above 1."""

@@ -27,7 +27,15 @@ _ATEN = torch.ops.aten
 # Operations whose result depends on the shape of their first argument only.
 _OF_SHAPES = {
     getattr(_ATEN, name).default
-    for name in ("ones_like", "zeros_like", "empty_like", "new_zeros", "new_ones", "new_empty")
+    for name in (
+        "empty_like",
+        "new_empty",
+        "new_empty_strided",
+        "new_ones",
+        "new_zeros",
+        "ones_like",
+        "zeros_like",
+    )
 }
 # The operation that returns what an operation on its argument writes there, by the ATen names.
 _RETURNING = {"copy_": "copy", "zero_": "zeros_like", "fill_": "full_like"}
@@ -101,11 +109,15 @@ class AtenRecorder(TorchDispatchMode):
         numbers = tuple(self._register(tensor, dependent=True) for tensor in tensors)
         types = tuple(map(_type_of, tensors))
         name = operation._opname
+        if name == "as_strided":
+            name, arguments = _strided(args[0], result, arguments[0], position)
         self.steps.append(Step(name, arguments, keywords, numbers, types, position))
         return result
 
     def _run_constant(self, operation: Any, args: tuple, kwargs: dict) -> Any:
         result = operation(*args, **kwargs)
+        if "empty" in operation._opname:
+            result.zero_()  # what it holds is not the same each time
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self._numbers:
                 self._register(tensor, dependent=False)
@@ -217,6 +229,18 @@ def _type_of(tensor: torch.Tensor) -> TensorType:
     except KeyError:
         what = f"computes with {str(tensor.dtype).removeprefix('torch.')} tensors"
         raise refusals.refusal(what, "use real floating-point tensors") from None
+
+
+def _strided(
+    source: torch.Tensor, result: torch.Tensor, value: Any, position: CodePosition | None
+) -> tuple[Overlay, tuple[Any, ...]]:
+    """Returns the operation that reads a view of the memory of another tensor."""
+    overlay = Overlay(_positions_in_memory(result), _positions_in_memory(source))
+    if np.setdiff1d(overlay.view, overlay.written).size:
+        what = "reads memory outside of a tensor (as_strided)"
+        raise refusals.refusal(what, "use slices of the tensor", position)
+    zeros = Constant(np.zeros(tuple(result.shape), numpy_dtype(result.dtype)))
+    return overlay, (zeros, value)
 
 
 def _positions_in_memory(tensor: torch.Tensor) -> np.ndarray:

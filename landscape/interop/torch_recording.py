@@ -1,6 +1,7 @@
 """Runs a torch loss once, forward and backward, and returns its record."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,17 @@ Arguments = Sequence[torch.Tensor]
 
 @contextlib.contextmanager
 def unchanged_torch() -> Iterator[None]:
-    """Leaves torch as it was: random states, the default dtype and whether gradients are on."""
+    """Leaves torch as it was: random states, the default dtype and whether gradients are on.
+
+    Warnings of torch are those of its own calls, which the user sees in training.
+    """
     default = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with (
+        warnings.catch_warnings(),
+        torch.random.fork_rng(devices=[]),
+        torch.enable_grad(),
+    ):
+        warnings.simplefilter("ignore")
         try:
             yield
         finally:

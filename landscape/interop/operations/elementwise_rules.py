@@ -82,6 +82,10 @@ def _nan_to_num(x: Array, nan: Any = None, posinf: Any = None, neginf: Any = Non
     return jnp.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
+def _shrink_backward(gradient: Array, x: Array, width: float) -> Array:
+    return jnp.where(jnp.abs(x) <= width, 0, gradient)
+
+
 RULES: dict[str, Callable[..., Any]] = {
     "_to_copy": _unchanged,
     "abs": jnp.abs,
@@ -125,6 +129,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "full_like": _full_like,
     "ge": jnp.greater_equal,
     "gt": jnp.greater,
+    "hardshrink_backward": _shrink_backward,
     "hypot": jnp.hypot,
     "isfinite": jnp.isfinite,
     "isinf": jnp.isinf,
@@ -162,6 +167,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "sign": jnp.sign,
     "sin": jnp.sin,
     "sinh": jnp.sinh,
+    "softshrink_backward": _shrink_backward,
     "softplus": _softplus,
     "sqrt": jnp.sqrt,
     "sub": _sub,

@@ -123,6 +123,30 @@ def _distances_backward(gradient: Array, x: Array, y: Array, p: float, distances
     return jnp.sum(scale[..., None] * difference, axis=-2)
 
 
+def _multi_margin_backward(
+    gradient: Array,
+    x: Array,
+    labels: Array,
+    p: float,
+    margin: float,
+    weight: Array | None = None,
+    reduction: int = 1,
+) -> Array:
+    """Returns the gradient of F.multi_margin_loss, for labels `(n,)` and x `(n, classes)`."""
+    rows = x if x.ndim == 2 else x[None]
+    labels = jnp.reshape(labels, (-1, 1))
+    correct = jnp.take_along_axis(rows, labels, axis=1)
+    violation = margin - correct + rows
+    is_label = jnp.arange(rows.shape[1]) == labels
+    slope = jnp.where((violation > 0) & ~is_label, 1 if p == 1 else 2 * violation, 0)
+    if weight is not None:
+        slope = slope * jnp.take(weight, labels)
+    slope = slope / rows.shape[1]
+    slope = jnp.where(is_label, -jnp.sum(slope, axis=1, keepdims=True), slope)
+    scale = jnp.reshape(gradient, (-1, 1)) / (rows.shape[0] if reduction == 1 else 1)
+    return jnp.reshape(slope * scale, x.shape)
+
+
 RULES: dict[str, Callable[..., Any]] = {
     "_cdist_backward": _distances_backward,
     "_cdist_forward": _distances,
@@ -139,5 +163,6 @@ RULES: dict[str, Callable[..., Any]] = {
     "dot": jnp.dot,
     "mm": jnp.matmul,
     "mv": jnp.matmul,
+    "multi_margin_loss_backward": _multi_margin_backward,
     "native_batch_norm": _batch_norm,
 }

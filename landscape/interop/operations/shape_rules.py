@@ -38,6 +38,19 @@ def _cat(arrays: Sequence[Array], dim: int = 0) -> Array:
     return jnp.concatenate([a for a in arrays if a.shape != (0,)] or list(arrays), axis=dim)
 
 
+def _split_with_sizes(x: Array, sizes: Sequence[int], dim: int = 0) -> list[Array]:
+    starts = [sum(sizes[:i]) for i in range(1, len(sizes))]
+    return jnp.split(x, starts, axis=dim)
+
+
+def _split(x: Array, size: int, dim: int = 0) -> list[Array]:
+    return jnp.split(x, range(size, x.shape[dim], size), axis=dim)
+
+
+def _unbind(x: Array, dim: int = 0) -> list[Array]:
+    return [jnp.squeeze(part, dim) for part in jnp.split(x, x.shape[dim], axis=dim)]
+
+
 def _repeat(x: Array, repeats: Sequence[int]) -> Array:
     return jnp.tile(x, repeats)
 
@@ -66,12 +79,15 @@ RULES: dict[str, Callable[..., Any]] = {
     "repeat": _repeat,
     "reshape": jnp.reshape,
     "roll": lambda x, shifts, dims=(): jnp.roll(x, tuple(shifts), tuple(dims) or None),
+    "split": _split,
+    "split_with_sizes": _split_with_sizes,
     "squeeze": _squeeze,
     "stack": lambda arrays, dim=0: jnp.stack(arrays, axis=dim),
     "t": jnp.transpose,
     "transpose": _transpose,
     "tril": jnp.tril,
     "triu": jnp.triu,
+    "unbind": _unbind,
     "unsqueeze": jnp.expand_dims,
     "view": jnp.reshape,
 }
