@@ -31,7 +31,8 @@ def check_agreement(
     """Raises UserError unless the float64 record agrees with torch at random points and kinks.
 
     A point at which torch raises, such as a probability outside of [0, 1], does not count; at least
-    one must count. Kinks do not count after a sort: torch does not define the order of equal values.
+    one must count. Kinks do not count if the loss sorts: torch does not define the order of equal
+    values.
     """
     compared = 0
     last_error: BaseException | None = None

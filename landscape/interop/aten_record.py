@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-UNORDERED = ("kthvalue", "median", "sort", "topk")
+# Operations that choose among equal values, which torch does in an undefined way.
+UNORDERED = frozenset({"kthvalue", "median", "sort", "topk"})
 
 
 class Variable(NamedTuple):
@@ -94,9 +95,8 @@ class Record:
     @property
     def sorts(self) -> bool:
         """Returns whether equal values may be ordered in another way than torch orders them."""
-        return any(
-            isinstance(step.operation, str) and step.operation in UNORDERED for step in self.steps
-        )
+        names = [step.operation for step in self.steps if isinstance(step.operation, str)]
+        return not UNORDERED.isdisjoint(names)
 
     def pattern(self) -> tuple[Any, ...]:
         """Returns what records have in common that differ only in sizes above 1."""
