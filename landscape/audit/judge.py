@@ -31,6 +31,8 @@ from landscape.audit.static.abstract import AbstractValue
 from landscape.audit.static.intervals import AFFINE
 from landscape.audit.static.reader import OPEN, Site
 from landscape.errors import UserError
+from landscape.interop.torch_recognition import is_adapted
+from landscape.interop.torch_words import in_torch
 from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, Verdict
 
 _CODES = Path(__file__).parent / "codes"
@@ -133,6 +135,11 @@ def _target_range(subject: Subject) -> tuple[float, float]:
 def _judge(survey: Survey) -> Audit:
     subject = survey.subject
     findings = _with_rewrites(survey, _findings(survey))
+    words = in_torch if is_adapted(subject.function) else str
+    findings = [
+        replace(f, message=words(f.message), suggestion=f.suggestion and words(f.suggestion))
+        for f in findings
+    ]
     return Audit(
         loss=subject.name,
         kind=subject.kind,

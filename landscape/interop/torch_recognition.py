@@ -28,19 +28,35 @@ def adapted(value: Any) -> Any:
         return torch_function.__wrapped__(value)
 
 
+def is_adapted(function: Any) -> bool:
+    """Returns whether a function is the result of `adapted` for a value of torch."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return type(function).__module__ == "landscape.interop.torch_function"
+
+
+def constants_note(function: Any) -> list[str]:
+    """Returns a note on the parameters and buffers of a torch module, which are constants."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    count = function.constants if is_adapted(function) else 0
+    return [f"the {count} parameters and buffers of the module are constants"] if count else []
+
+
 def is_torch(value: Any) -> bool:
     """Returns whether a value is a module, a class or a function of torch, or uses torch.
 
     A function uses torch if it, or a function that it calls by a global name, refers to torch and
-    not to JAX; or if it refers to neither, but calls a method that only tensors have.
+    not to JAX; or if it refers to neither, but calls a method that only tensors have, in a file
+    that imports torch.
     """
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "nn"):
         return False
     while isinstance(value, functools.partial):
         value = value.func
-    if type(value).__module__.startswith("landscape."):
-        return False  # adapted already
+    if is_adapted(value):
+        return False
     if isinstance(value, torch.nn.Module):
         return True
     if inspect.isclass(value):
@@ -59,6 +75,8 @@ def _uses_torch(function: types.FunctionType, torch: Any) -> bool:
         return True
     from jax import Array
 
+    if not any(_package(value) == "torch" for value in function.__globals__.values()):
+        return False
     names = set(_attribute_names(function.__code__))
     return any(hasattr(torch.Tensor, name) and not hasattr(Array, name) for name in names)
 

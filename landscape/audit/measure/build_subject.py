@@ -22,7 +22,7 @@ from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOpt
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
-from landscape.interop.torch_recognition import adapted
+from landscape.interop.torch_recognition import adapted, constants_note
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss_arguments import name_of
 from landscape.numerics.user_calls import definition, guarded, last_user_line
@@ -57,7 +57,8 @@ def build(function: Callable, options: SubjectOptions) -> Subject:
             subject = build_kind(function, options)
         except UserError as error:
             raise with_hint(error, function, options) from error
-    notes = (*subject.notes, *printed.notes(), *_callback_notes(subject))
+    constants = constants_note(function)
+    notes = (*subject.notes, *printed.notes(), *_callback_notes(subject), *constants)
     return replace(subject, notes=notes)
 
 
