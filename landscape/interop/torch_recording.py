@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten
 
 from landscape.errors import UserError
 from landscape.interop import refusals
@@ -67,8 +67,9 @@ def record_loss(
             ):
                 returned = call_loss(function, *leaves[:count], **keywords, **options)
             results, structure = _results(returned)
+            trained = results[: _trained_count(returned, len(results))]
             chosen = [leaves[position] for position in differentiated]
-            cotangents, gradients = _record_gradients(recorder, results, chosen)
+            cotangents, gradients = _record_gradients(recorder, trained, chosen)
         except UserError:
             raise
         except Exception as error:
@@ -81,15 +82,13 @@ def record_loss(
             structure=structure,
             differentiated=tuple(differentiated),
             gradients=gradients,
-            cotangents=cotangents,
+            cotangents=cotangents + (None,) * (len(results) - len(trained)),
             scalars=tuple(sorted(recorder.scalars)),
         )
 
 
 def _results(returned: Any) -> tuple[list[torch.Tensor], Any]:
-    """Returns the tensors that a loss returns, and how; of (loss, metrics) the metrics detached."""
-    if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict):
-        returned = (returned[0], tree_map(_detached, returned[1]))
+    """Returns the tensors that a loss returns, and how it returns them."""
     results, structure = tree_flatten(returned)
     if returned is None:
         raise UserError("returns None, not a tensor", hint="is a `return` missing?")
@@ -100,8 +99,11 @@ def _results(returned: Any) -> tuple[list[torch.Tensor], Any]:
     return results, structure
 
 
-def _detached(value: Any) -> Any:
-    return value.detach() if isinstance(value, torch.Tensor) else value
+def _trained_count(returned: Any, count: int) -> int:
+    """Returns how many of the results have a gradient: of `(loss, metrics)` the loss alone."""
+    if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict):
+        return len(tree_flatten(returned[0])[0])
+    return count
 
 
 def _record_gradients(
