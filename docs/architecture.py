@@ -31,7 +31,8 @@ PLACES = {
     "config": (3.0, 7),
     "parts": (6.6, 8),
     "catalog": (1.6, 8),
-    "errors": (5.0, 9),
+    "interop": (2.4, 9),
+    "errors": (5.0, 10),
 }
 CONTENTS = {
     "cli": "commands",
@@ -49,6 +50,7 @@ CONTENTS = {
     "config": "YAML, run identity",
     "parts": "tasks, losses, models, data",
     "catalog": "parts by name",
+    "interop": "losses of PyTorch",
     "errors": "messages with a place",
 }
 
@@ -89,11 +91,11 @@ def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def draw() -> None:
     """Writes the picture."""
-    figure = Figure(figsize=(8, 8.0), dpi=130)
+    figure = Figure(figsize=(8, 8.8), dpi=130)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, 10)
-    axes.set_ylim(9.6, -0.6)
+    axes.set_ylim(10.6, -0.6)
     style = {"boxstyle": "round,pad=0.45", "facecolor": "#e8eef7", "edgecolor": "#33527a"}
     boxes = {
         folder: axes.text(

@@ -1,10 +1,14 @@
 """The audit judges a torch loss as its twin in jax.numpy, at the user's lines, in torch's words."""
 
 import functools
+import re
+import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import pytest
+from helpers.command_line import invoke
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -75,3 +79,15 @@ def test_a_finding_stands_at_the_line_and_columns_and_names_torch():
 def test_buffers_are_stated_to_be_constants():
     notes = audit(torch_losses.Weighted(), task="multiclass").notes
     assert "the 4 parameters and buffers of the module are constants" in notes
+
+
+def test_the_code_and_the_commands_of_the_page_run(capsys, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "torch_losses.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "torch_losses.md", "exec"), {"__name__": "page"})
+    assert capsys.readouterr().out == "care\n"
+    (commands,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    shutil.copy(torch_losses.__file__, tmp_path / "my_losses.py")
+    for command in commands.splitlines():
+        done = invoke(*command.split()[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
