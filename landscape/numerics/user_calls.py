@@ -1,6 +1,7 @@
 """Calls user code and reports errors at the user's line."""
 
 import inspect
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -71,10 +72,16 @@ def guarded(call: Callable[[], Result], name: str, function: Callable) -> Result
         raise failure(error, name, function) from error
 
 
+def _is_installed(file: str) -> bool:
+    return "site-packages" in file or file.startswith(sysconfig.get_path("stdlib"))
+
+
 def failure(error: BaseException, name: str, function: Callable) -> UserError:
     """Returns the error for an exception of user code, at the user's line as `guarded` does."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = last_user_line(frames) or definition(function)
+    # A line of the user's that calls an installed package says more than one of the package.
+    outside = [frame for frame in frames if not _is_installed(frame.filename)]
+    place = last_user_line(outside) or last_user_line(frames) or definition(function)
     for kind, (explanation, hint) in _EXPLANATIONS.items():
         if isinstance(error, kind):
             return UserError(f"{name} {explanation}", place=place, hint=hint)

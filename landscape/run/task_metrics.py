@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -75,7 +76,7 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
         raise UserError(
             f"{name} is defined for {' and '.join(metric.tasks)}, but dataset "
             f"`{run.dataset.name}` is {task.name}",
-            hint=f"usual metrics for {task.name}: {', '.join(task.metrics)}",
+            hint=f"metrics for {task.name}: {', '.join(_metrics_for(task))}",
             part=part.name,
         )
     if metric.tune is not None and run.evaluation.split != "validation":
@@ -86,6 +87,20 @@ def _build(part: MetricPart, run: Run, task: Task) -> Metric:
             part=part.name,
         )
     return metric
+
+
+def _metrics_for(task: Task) -> list[str]:
+    """Returns the metrics of the menu that are defined for a task, its usual ones first."""
+    tasks = {name: _tasks_of(name) for name in catalog.menu("metrics")}
+    quantities = {"regression"} if task.point is not None else set()
+    fitting = [name for name, of in tasks.items() if {task.name, *quantities} & set(of)]
+    return list(dict.fromkeys((*task.metrics, *fitting)))
+
+
+def _tasks_of(name: str) -> tuple[str, ...]:
+    """Returns the tasks for which a metric of the menu is defined; empty if for all."""
+    metric = catalog.build("metrics", MetricPart(name=name), folder=Path())()
+    return metric.tasks if isinstance(metric, Metric) else ()
 
 
 def _require_options(function: functools.partial[Any], name: str, part: MetricPart) -> None:

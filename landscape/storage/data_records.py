@@ -39,7 +39,8 @@ class DataRecord:
     positive: Text = ""
     """Name of class 1 of a binary target, to which F1, precision and thresholds refer."""
     class_counts: Mapping[Name, tuple[Natural, ...]] = field(default_factory=dict)
-    """Number of examples of each class, in this order, by split."""
+    """Number of examples of each class, in this order, by split; for several labels and for masks
+    of several classes, of those that contain it."""
     columns: tuple[ColumnRecord, ...] = ()
     """The columns of the file, ignored ones included; empty without a file."""
     standardized_target: bool = False
@@ -51,7 +52,7 @@ class DataRecord:
         texts = [f"data: {self.description}"]
         for name, counts in self.class_counts.items():
             pairs = zip(self.classes, counts, strict=False)
-            texts.append(f"{name}: " + ", ".join(f"{label} {count}" for label, count in pairs))
+            texts.append(f"{name}: " + ", ".join(f"{label} ({count})" for label, count in pairs))
         if self.positive:
             texts.append(f"class 1 (positive): {self.positive}")
         if self.standardized_target:

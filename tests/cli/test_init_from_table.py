@@ -41,7 +41,7 @@ def test_every_column_of_the_churn_table_has_a_role_that_is_shown(churn):
     for column in churn_table.COLUMNS:
         assert f"`{column}`" in done.stdout
     assert "one-hot (4: 0, 1, 2, 3+)" in done.stdout
-    assert "train: no 456, yes 24" in done.stdout
+    assert "train: no (456), yes (24)" in done.stdout
     assert "0 = no, 1 = yes (positive)" in done.stdout
 
 

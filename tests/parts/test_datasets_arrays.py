@@ -169,6 +169,11 @@ def test_a_label_that_does_not_count_is_0_in_the_mask(save):
     rows = np.concatenate([split.rows for split in data.splits.values()])
     mask = np.concatenate([split.fields["mask"] for split in data.splits.values()])
     np.testing.assert_array_equal(mask[np.argsort(rows)], ~ignored)
+    containing = [
+        sum((m[~i] == k).any() for m, i in zip(masks, ignored, strict=True)) for k in range(3)
+    ]
+    totals = [sum(c[str(k)] for c in data.counts.values()) for k in range(3)]
+    assert totals == containing
     message = failure(path, task="segmentation", classes=3)
     assert "has the label 255, but there are 3 classes" in message
     assert "ignore: 255" in message
@@ -208,6 +213,8 @@ def test_several_labels_boxes_and_fields_of_any_name(save):
     unused = npz(0, path=path, task="multilabel")
     assert [c.name for c in unused.columns if c.role == "ignored"] == ["trust"]
     np.testing.assert_array_equal(in_order(data, "targets"), tags)
+    totals = [sum(c[str(k)] for c in data.counts.values()) for k in range(4)]
+    assert totals == tags.sum(axis=0).tolist()
     np.testing.assert_array_equal(data.test.fields["confidence"], data.test.rows)
     boxes = random.random((20, 4))
     boxes[:, 2:] = 0.25  # center and size of objects of one size

@@ -47,9 +47,9 @@ def test_class_1_of_a_binary_target_is_named():
 def test_the_lines_for_a_terminal_name_every_class_and_column():
     assert RECORD.lines == [
         "data: churn.csv, churned from 2 columns",
-        "test: no 15, 10 4, 9 1",
-        "train: no 45, 10 12, 9 3",
-        "validation: no 15, 10 4, 9 1",
+        "test: no (15), 10 (4), 9 (1)",
+        "train: no (45), 10 (12), 9 (3)",
+        "validation: no (15), 10 (4), 9 (1)",
         RECORD.lines[4],
         "ignored `id`",
         "input `fee`: number, standardized",

@@ -40,6 +40,11 @@ def finding(predictions, targets):
 def number_of_classes(predictions, targets):
     return jnp.sum(targets)
 
+def of_scikit_learn(y_true, y_pred):
+    from sklearn.metrics import accuracy_score
+
+    return accuracy_score(y_true, y_pred)
+
 def three(predictions, targets):
     return predictions.nothing
 
@@ -124,6 +129,7 @@ def test_a_metric_gets_fields_in_place_of_defaults_but_not_of_options(metrics_of
         ("nothing", "`nothing` returns NoneType, expected a scalar"),
         ("number_of_classes", "`number_of_classes` returns int32, expected a floating-point"),
         ("three", "`three` raises AttributeError"),
+        ("of_scikit_learn", "`of_scikit_learn` "),
         ("needy", "metric `needy` requires `confidence`, which is neither an option"),
         ("undefined", "`undefined` is NaN for an untrained model on the evaluation set"),
     ],
@@ -176,7 +182,8 @@ def test_a_target_beyond_the_best_value_is_rejected(overrides, best, tmp_path):
 def test_a_metric_of_another_task_is_rejected_with_those_of_the_task(metrics_of):
     with pytest.raises(UserError, match=r"`ndcg` is defined for ranking.*is multiclass") as caught:
         metrics_of("metrics=[ndcg]")
-    assert "accuracy, f1" in str(caught.value)
+    assert "accuracy, f1, balanced_accuracy, matthews, top_k, log_loss" in str(caught.value)
+    assert "roc_auc" not in str(caught.value)
 
 
 def test_options_that_a_metric_leaves_to_the_task_are_those_of_the_task(tmp_path):

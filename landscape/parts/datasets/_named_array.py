@@ -135,7 +135,10 @@ def not_a_number(column: NamedArray, position: int) -> UserError:
     if isinstance(value, str):
         state = "is empty" if value == "" else f"is {value!r}"
         if value.lower() not in MISSING_VALUES:
-            hint = advice(value, column.decimal) or "correct it, or remove this example"
+            hint = advice(value, column.decimal) or (
+                "correct it, or remove this example; a target of texts needs the task `binary`, "
+                "`multiclass` or `ordinal`"
+            )
     return column.error(position, f"{state}; expected a finite number", hint)
 
 

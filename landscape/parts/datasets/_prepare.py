@@ -65,15 +65,25 @@ class Dataset(NamedTuple):
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """The number of examples of each class by split; empty mappings without classes."""
+        """The number of examples of each class by split; empty mappings without classes.
+
+        For several labels and masks of several classes: of examples that contain the class.
+        """
         return {name: self._class_counts(split) for name, split in self.splits.items()}
 
     def _class_counts(self, split: Split) -> Mapping[str, int]:
-        if not stratified(self.task, split.targets):
+        targets = split.targets
+        if stratified(self.task, targets):
+            sizes = np.bincount(np.asarray(targets, int), minlength=self.class_count)
+        elif self.task == "multilabel" and targets.ndim == 2:
+            sizes = targets.sum(axis=0)
+        elif self.task == "segmentation" and self.classes:
+            counted = np.asarray(split.fields.get("mask", np.ones(targets.shape))) > 0
+            number = range(len(self.classes))
+            sizes = np.array([(counted & (targets == k)).any(axis=(1, 2)).sum() for k in number])
+        else:
             return {}
-        count = self.class_count
-        names = self.classes or tuple(map(str, range(count)))
-        sizes = np.bincount(np.asarray(split.targets, int), minlength=count)
+        names = self.classes or tuple(map(str, range(len(sizes))))
         return dict(zip(names, map(int, sizes), strict=True))
 
     @property
