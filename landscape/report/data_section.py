@@ -35,7 +35,7 @@ def sentences(record: DataRecord | None, baselines: str) -> list[str]:
         return []
     texts = [f"{record.description}.", baselines]
     if record.positive:
-        texts.append(f"Class 1, the positive one, is {record.positive}.")
+        texts.append(f"Class 1, the positive one: {record.positive}.")
     if record.standardized_target:
         texts.append(STANDARDIZED)
     texts.append("Numbers are those of the first run; other seeds have other splits of the data.")

@@ -1,5 +1,8 @@
 """The audit of a loss as it is trained: nothing is left for the audit to guess."""
 
+import dataclasses
+import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,12 +35,37 @@ def audit_loss(
     else:
         known = ("predictions", "targets", *loss.arguments.fields)
         options["example"] = {name: example[name] for name in known}
+    function = _with_required_fields(loss).bound
     try:
-        return audit(jax.vmap(loss.bound) if loss.vmap else loss.bound, **options)
+        return audit(jax.vmap(function) if loss.vmap else function, **options)
     except UserError as error:
         return FailedAudit(label, str(error))
     except Exception as error:
         return FailedAudit(label, f"{type(error).__name__}: {error}")
+
+
+def _with_required_fields(loss: Loss) -> Loss:
+    """Returns the loss with its fields as required parameters, as training passes them.
+
+    The audit would leave a user-defined parameter such as `weights=None` at its default.
+    """
+    function, fields = loss.function, loss.arguments.fields
+    parameters = [] if not fields else list(inspect.signature(function).parameters.values())
+    optional = {p.name for p in parameters if p.name in fields and p.default is not p.empty}
+    if not optional or str(function.__module__).startswith("landscape.parts"):
+        return loss
+
+    @functools.wraps(function)  # so that findings show the user's lines
+    def call(*arguments: Any, **options: Any) -> Any:
+        return function(*arguments, **options)
+
+    required = [
+        p.replace(default=p.empty, kind=p.KEYWORD_ONLY) if p.name in optional else p
+        for p in parameters
+    ]
+    signature = inspect.Signature(sorted(required, key=lambda p: p.kind))
+    vars(call)["__signature__"] = signature
+    return dataclasses.replace(loss, function=call)
 
 
 def needs_example(loss: Loss, task: str) -> bool:

@@ -40,7 +40,7 @@ def test_the_sentences_state_baselines_and_the_units_of_the_target():
 
 def test_class_1_of_a_binary_target_is_named():
     record = DataRecord("churn.csv", {"train": 4}, ("no", "yes"), positive="yes")
-    assert "Class 1, the positive one, is yes." in data_section.sentences(record, "")
+    assert "Class 1, the positive one: yes." in data_section.sentences(record, "")
     assert record.lines[1] == "class 1 (positive): yes"
 
 
