@@ -16,7 +16,8 @@ def check_series(model: str, input_shape: tuple[int, ...], vocabulary: int | Non
         raise UserError(
             f"the dataset has inputs of shape {tuple(input_shape)}; model `{model}` takes series "
             "(time, channels) or tokens (time,)",
-            hint="use `mlp`, which takes any shape, or `cnn` for images",
+            hint="if they are tokens, set `tokens: true` of the dataset; else use `mlp`, which "
+            "takes any shape, or `cnn` for images",
         )
 
 
