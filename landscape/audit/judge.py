@@ -222,6 +222,8 @@ def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
     if survey.subject.kind != "loss":
         return findings
     codes = {finding.code for finding in findings}
+    if _verdict_of(findings) == "trainable":
+        codes -= {"B502"}  # a sum over the batch is no reason to audit another loss
     for change, loss in rewrites(survey, codes).items():
         try:
             rewritten = _survey(survey.subject.replaced(loss), survey.seed)

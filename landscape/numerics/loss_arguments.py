@@ -24,6 +24,8 @@ _PREDICTIONS |= {"probability", "probabilities", "estimate", "estimates", "forec
 # Names that mean one or the other only beside a name that is clear.
 _OFTEN_TARGETS = {"y", "t", "mask", "masks", "actual"}
 _OFTEN_PREDICTIONS = {"p", "input"}
+# What a target named `y` is compared with: distances, similarities, outputs of a network.
+_BESIDE_Y = {"d", "dist", "distance", "distances", "sim", "similarity", "cosine", "x", "z", "f"}
 
 
 class LossArguments(NamedTuple):
@@ -105,13 +107,17 @@ def names_say_targets_first(names: Sequence[str]) -> bool:
     """Returns whether the names of two parameters say that targets come before predictions.
 
     One clear name decides unless the other contradicts it: `(labels, x)` and `(d, y_pred)` have the
-    targets first; `(y, t)` and `(a, b)` say nothing, and have the predictions first.
+    targets first, as have `(y, p)` and `(y, distance)`; `(y, t)` and `(a, b)` say nothing, and have
+    the predictions first.
     """
     if len(names) < 2:
         return False
     first, second = map(_role, names)
     if first is None and names[0].lower() in _OFTEN_TARGETS and second != "targets":
-        return second == "predictions" or names[1].lower() in _OFTEN_PREDICTIONS
+        beside = names[1].lower()
+        is_y = names[0].lower() == "y"
+        is_often = beside in _OFTEN_PREDICTIONS or (is_y and beside in _BESIDE_Y)
+        return second == "predictions" or is_often
     is_clear = first == "targets" or second == "predictions"
     return is_clear and first != "predictions" and second != "targets" and not _hinted(names)
 

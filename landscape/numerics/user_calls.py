@@ -31,6 +31,11 @@ _EXPLANATIONS = {
         "passes a traced value to NumPy, through which no gradient can flow",
         "use jax.numpy in place of numpy",
     ),
+    jax.errors.NonConcreteBooleanIndexError: (
+        "selects elements by a condition, so that a shape depends on values",
+        "use jnp.where(condition, x, 0), and divide by the count jnp.sum(condition), in place of "
+        "x[condition]",
+    ),
     jax.errors.ConcretizationTypeError: (
         "needs a concrete value, which a compiled program does not have while it is traced",
         "use jax.numpy and jax.lax operations on arrays instead of float(), int() or range()",

@@ -17,6 +17,8 @@ TARGETS_FIRST = [
     ("t", "output"),
     ("gt", "pred"),
     ("d", "y_pred"),
+    ("y", "d"),
+    ("y", "x"),
     ("Y_True", "Y_Pred"),
     ("y", "prob"),
     ("y", "score"),

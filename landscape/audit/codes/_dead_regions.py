@@ -17,6 +17,7 @@ Array = np.ndarray
 FADED = 1e-9  # a gradient below this share of the largest is underflowing, not cut
 ABOVE = 1e-6  # how far above its minimum the loss must be, relative to its typical spread
 CONSTANT = 1e-12  # relative spread of the values of a constant loss
+SHIFT, SAME = 0.75, 1e-9  # added to all outputs; relative difference of values that are equal
 FOLLOWED = 12  # dead points that are followed to the edge of their region
 _ROUNDS, _PARTS = 8, 8  # of the search for the edge, which divides its interval in each round
 _INSIDE = 0.05  # distance beyond the edge at which the gradient is read, relative to what remains
@@ -82,6 +83,8 @@ def _region_of(survey: Survey, target: Target) -> DeadRegion | None:
         return None  # a batch of equal targets leaves a ranking nothing to rank
     samples = [sample for sample in survey.samples if sample.target.name == target.name]
     constant = _is_constant(samples)
+    if constant and _ranks_nothing(survey, samples[0]):
+        return None
     for sample in samples:
         harmful = np.ones(len(sample.points), bool) if constant else _harmful(survey, sample)
         if harmful.any():
@@ -101,6 +104,19 @@ def _region_of(survey: Survey, target: Target) -> DeadRegion | None:
         lowest=quote(lowest_values(survey)[target.name]),
         everywhere=constant,
     )
+
+
+def _ranks_nothing(survey: Survey, sample: Sample) -> bool:
+    """Whether all labels of an example are equal for a loss that compares its outputs only."""
+    subject, value = survey.subject, np.asarray(sample.target.value)
+    if subject.task != "multilabel" or value.size < 2 or np.ptp(value):
+        return False
+    other = next((s for s in survey.plausible if np.ptp(np.asarray(s.target.value))), None)
+    if other is None:
+        return False
+    values = other.derivatives.value
+    moved = survey.probe.values(other.points + SHIFT, other.target)
+    return bool(np.allclose(values, moved, rtol=SAME, atol=SAME * survey.scale.levels[0]))
 
 
 def _harmful(survey: Survey, sample: Sample) -> Array:

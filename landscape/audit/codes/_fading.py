@@ -7,7 +7,7 @@ import numpy as np
 
 from landscape.audit.codes._dead_regions import FADED
 from landscape.audit.codes._numbers import quote
-from landscape.audit.measure.domains import FAR
+from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.survey import Path, Survey, norms, once, sure_paths
 from landscape.audit.measure.switching import lowest_values
 
@@ -16,7 +16,10 @@ Array = np.ndarray
 # gradient at 1 / START of the distance to the reported step, and the loss there is above its
 # minimum by more than ABOVE of its typical spread.
 FAR_END, OF_START, START, ABOVE = 1e-2, 0.5, 6, 0.05
+END = 1e-4  # share of a bounded domain at its far end; a gradient that fades only there is a note
 _POINTS = 8  # a side with fewer finite gradients is not judged
+LARGE = 0.1  # share of the largest gradient, for one that fades late
+_HIDDEN = ("cut", "at_end_only", "late")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Fading:
 
     Gradients as shares of the largest: `at_30` at the step `place`, `far` at the `end`. `cut`: it
     is zero there without fading. `zero_from`: the step from which on it is zero in float32.
+    `at_end_only`: on a bounded domain, the gradient is large up to `END` from the far end.
+    `late`: in classification on the reals, it is large at the step `PLAUSIBLE / 2`.
     """
 
     target: str
@@ -34,11 +39,18 @@ class Fading:
     cut: bool
     zero_from: float | None
     end: Any
+    at_end_only: bool
+    late: bool
+
+    @property
+    def is_mild(self) -> bool:
+        """Whether only predictions fade that training hardly meets."""
+        return self.at_end_only or self.late
 
     def evidence(self) -> dict[str, Any]:
         """Returns the known numbers by name."""
         numbers = asdict(self)
-        return {key: v for key, v in numbers.items() if key != "cut" and v is not None}
+        return {k: v for k, v in numbers.items() if k not in _HIDDEN and v is not None}
 
 
 @once
@@ -79,7 +91,23 @@ def _fading(survey: Survey, path: Path, sign: int) -> Fading | None:
         cut=bool(last == 0 and len(alive) and alive[-1] > FADED * largest),
         zero_from=_zero_from(path, side),
         end=quote(path.points[finite[-1]]),
+        at_end_only=_is_large_near_end(survey, path, largest),
+        late=_is_late(survey, steps, slopes / largest),
     )
+
+
+def _is_large_near_end(survey: Survey, path: Path, largest: float) -> bool:
+    """Whether the gradient just before the far end of a bounded domain has not faded."""
+    if not _is_bounded(survey):
+        return False
+    near = path.points_at(np.array([1 - END]))
+    return bool(norms(survey.probe.gradients(near, path.target)[1])[0] >= FAR_END * largest)
+
+
+def _is_late(survey: Survey, steps: Array, shares: Array) -> bool:
+    """Whether a gradient is large at wrong predictions that an untrained model may give."""
+    is_choice = survey.subject.goal in ("sides", "classes") and not _is_bounded(survey)
+    return is_choice and bool(shares[_first_from(steps, PLAUSIBLE / 2)] >= LARGE)
 
 
 def _is_bounded(survey: Survey) -> bool:

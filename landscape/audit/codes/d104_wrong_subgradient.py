@@ -10,7 +10,8 @@ exactly, not with probability zero.
 
 ## Severity
 
-Warning.
+Warning. Note in classification if the step for one of the classes reduces its loss, as at a logit
+of 0 of a cross entropy: training leaves such a tie.
 
 ## Instead
 
@@ -40,12 +41,13 @@ from landscape.audit.codes._breaks import place_of, point_text
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.crossings import EDGE, JUMP, UNCLEAR, Crossing
 from landscape.audit.measure.quotients import is_trusted
-from landscape.audit.measure.survey import Survey
+from landscape.audit.measure.survey import Survey, norms
 from landscape.audit.measure.switching import crossings
 from landscape.storage.audit_records import Finding
 
 TOLERANCE = 1e-4  # distance from the interval of slopes, relative to the largest of the three
 NEIGHBORS = 512  # points around the tie at which slopes are sampled, for several components
+STEP = 1e-3  # length of a step along the negative gradient
 RADIUS = 1e-6  # standard deviation of those points
 FINE = slice(5, 8)  # indices into STEPS of the steps at which slopes must be finite
 
@@ -94,15 +96,34 @@ def _slopes_nearby(survey: Survey, crossing: Crossing) -> np.ndarray:
     return slopes[np.isfinite(slopes)]
 
 
+def _leaves(survey: Survey, crossing: Crossing) -> bool:
+    """Whether the step from a tie reduces the loss of any class."""
+    if survey.subject.kind != "loss" or survey.subject.goal not in ("sides", "classes"):
+        return False
+    point = crossing.point[None]
+    for target in survey.subject.targets:
+        values, gradients = survey.probe.gradients(point, target)
+        size = norms(gradients)
+        if not np.isfinite(size).all() or not size[0]:
+            continue
+        stepped = survey.probe.values(point - STEP * gradients / size[0], target)
+        if stepped[0] < values[0]:
+            return True
+    return False
+
+
 def _finding(survey: Survey, crossing: Crossing) -> Finding:
     low, high, slope = crossing.left[1][7], crossing.right[1][7], crossing.center[1]
+    leaves = _leaves(survey, crossing)
+    effect = "a step from there does not reduce the loss"
+    if leaves:
+        effect = "the step from there is wrong, but right for a class, so that training leaves it"
     return Finding(
         code="D104",
-        severity="warning",
+        severity="note" if leaves else "warning",
         message=(
             f"at {point_text(crossing)} autodiff gives the slope {brief(slope)}, but the function "
-            f"has {brief(low)} on one side and {brief(high)} on the other: a step from there "
-            "does not reduce the loss"
+            f"has {brief(low)} on one side and {brief(high)} on the other: {effect}"
         ),
         where=place_of(survey, crossing),
         evidence={

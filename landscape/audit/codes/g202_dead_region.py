@@ -1,8 +1,8 @@
 """G202, a dead region: the gradient is exactly zero although the loss is above its minimum.
 
 Judged for each target against the lowest value measured for it, so the flat side of a hinge, where
-nothing is left to gain, is not a finding. A gradient that fades before it reaches zero is G205;
-G202 is an abrupt cut.
+nothing is left to gain, is not a finding; nor are equal labels for a loss that ranks outputs. A
+gradient that fades before it reaches zero is G205; G202 is an abrupt cut.
 
 ## Why
 
@@ -12,8 +12,9 @@ An example that starts there is never corrected.
 
 Warning: always for regression, and if the loss is constant for one kind of target, such as an empty
 mask. Error in classification if more than 95 % of the mispredicted samples have no gradient, and
-more than 95 % of predictions within 1 of 0, where an untrained model predicts. Note for activations
-and functions: relu is flat on one side by design.
+more than 95 % of predictions within 1 of 0, where an untrained model predicts. Note if the gradient
+is cut only within 1e-4 of the end of a bounded domain, as by a clip of probabilities to 1e-7; and
+for activations and functions: relu is flat on one side by design.
 
 ## Instead
 
@@ -43,7 +44,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.audit.codes._dead_regions import DeadRegion, dead_place, dead_regions
-from landscape.audit.codes._fading import Fading, fading
+from landscape.audit.codes._fading import END, Fading, fading
 from landscape.audit.codes._numbers import brief
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding, Severity
@@ -66,7 +67,9 @@ def find(survey: Survey) -> list[Finding]:
     if regions:
         return [_finding(survey, group) for group in groups if group]
     faded = fading(survey)
-    return [_far_end(survey, faded[0])] if faded and all(side.cut for side in faded) else []
+    if not faded or not all(side.cut for side in faded):
+        return []
+    return [_far_end(survey, min(faded, key=lambda side: side.at_end_only))]
 
 
 def _finding(survey: Survey, regions: Sequence[DeadRegion]) -> Finding:
@@ -129,13 +132,15 @@ def _dead_at_start(survey: Survey) -> bool:
 
 
 def _far_end(survey: Survey, side: Fading) -> Finding:
+    is_loss = survey.subject.kind == "loss"
+    where = f", but not at {END:.0e} from there" if side.at_end_only else ""
     return Finding(
         code="G202",
-        severity="warning" if survey.subject.kind == "loss" else "note",
+        severity="warning" if is_loss and not side.at_end_only else "note",
         message=(
             "the gradient is cut to exactly zero for the most wrong predictions, such as "
-            f"{brief(side.end)} ({side.target or 'any input'}): an example that gets there is "
-            "never corrected"
+            f"{brief(side.end)} ({side.target or 'any input'}){where}: an example that gets there "
+            "is never corrected"
         ),
         where=dead_place(survey, side.target),
         evidence=side.evidence(),

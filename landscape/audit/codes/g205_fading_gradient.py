@@ -11,7 +11,9 @@ Such examples are corrected slowly or never.
 
 Warning if the gradient at a prediction wrong by 30 (on bounded domains: at the far end, compared
 with the median) is below 1e-3 of the largest. Note if it decreases more slowly, as for Cauchy's
-loss, and for activations and functions.
+loss, if it vanishes only within 1e-4 of the end of a bounded domain, if in classification it is
+still a tenth of the largest at a logit wrong by 5, as for log(p + 1e-7), and for activations and
+functions.
 
 ## Instead
 
@@ -59,17 +61,18 @@ def find(survey: Survey) -> list[Finding]:
         sides = [side for side in sides if not side.cut]  # G202 reports the others
     if all(side.cut for side in sides):
         return []
-    return [_finding(survey, min(sides, key=lambda side: side.at_30))]
+    return [_finding(survey, min(sides, key=lambda side: (side.is_mild, side.at_30)))]
 
 
 def _finding(survey: Survey, worst: Fading) -> Finding:
     is_loss, slow = survey.subject.kind == "loss", worst.at_30 >= SLOW
+    is_mild = slow or worst.is_mild or not is_loss
     noun = "the most wrong predictions" if is_loss else "far inputs"
     zero = worst.zero_from
     exact = f", and is exactly zero in float32 from {zero:.4g} on" if zero is not None else ""
     return Finding(
         code="G205",
-        severity="note" if slow or not is_loss else "warning",
+        severity="note" if is_mild else "warning",
         message=(
             f"the gradient {'falls' if slow else 'vanishes'} for {noun}: {worst.at_30:.2g} of its "
             f"largest at {worst.place:.4g} ({worst.target or 'any input'}){exact}; such examples "

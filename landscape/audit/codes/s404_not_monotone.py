@@ -9,7 +9,8 @@ Training can stop in a wrong minimum; a convex loss has none, but its only minim
 
 ## Severity
 
-Warning. Note if the aim is a distribution, so that predictions need not approach their own targets.
+Warning. Note if the aim is a distribution, so that predictions need not approach their own targets,
+and if descent from the start of the rise gets below its end and as low as right predictions.
 
 ## Instead
 
@@ -42,6 +43,7 @@ import numpy as np
 from landscape.audit.codes import _minima
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.aims import aim
+from landscape.audit.measure.descent import descend
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.midpoints import proved_convex
 from landscape.audit.measure.survey import Path, Survey
@@ -54,6 +56,7 @@ WIDTHS = (12.0, 1e3)  # distances from the target at which approaches along path
 STARTS = 6  # random predictions per sample at which an approach starts
 SHARES = np.linspace(0, 1, 33)
 RIGHT_LOGIT = 40.0  # distance at which the goal of a classification loss is on the right side
+ENOUGH = 0.05  # of the fall from the start of a rise to the lowest value that may be missing
 RISE = 1e-7  # the least rise, relative to the spread of the values of an approach
 ROUNDING = 1e-12  # relative to the values
 LEVEL_ROUNDING = 1e-9  # relative to the typical spread of the loss
@@ -82,12 +85,15 @@ def find(survey: Survey) -> list[Finding]:
 
 def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Finding:
     target, points, value = approach
+    passes = _passes(survey, approach, low)
     effect = "training can stop in a wrong minimum"
+    if passes:
+        effect = "descent from there goes around the rise, and gets to right predictions"
     if proved_convex(survey):
         effect = "its only minimum lies elsewhere"
     return Finding(
         code="S404",
-        severity="note" if aim(survey).name == "distribution" else "warning",
+        severity="note" if passes or aim(survey).name == "distribution" else "warning",
         message=(
             f"not monotone toward the target: from {brief(points[low])} to {brief(points[high])}, "
             f"nearer to {target.name}, the loss rises from {value[low]:.4g} to {value[high]:.4g}: "
@@ -102,6 +108,18 @@ def _finding(survey: Survey, approach: _Approach, low: int, high: int) -> Findin
         },
         suggestion="let the loss fall all along the line to its target",
     )
+
+
+def _passes(survey: Survey, approach: _Approach, low: int) -> bool:
+    """Whether descent from the start of a rise gets as low as the approach, by another way."""
+    if survey.subject.size == 1:
+        return False
+    target, points, value = approach
+    lowest = value.min() + ENOUGH * (value[low] - value.min())
+    if not lowest < value[low]:
+        return False
+    ends = descend(survey, target, points[low][None], float(lowest))[1]
+    return bool(ends[0] <= lowest)
 
 
 def _approaches(survey: Survey) -> Iterator[_Approach]:

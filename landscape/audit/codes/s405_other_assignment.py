@@ -1,9 +1,10 @@
 """S405, another assignment: other predictions of a batch cost as little as its targets.
 
 Such as under the square of a mean error, or a softmax over the batch instead of the classes. Found
-by descent from random predictions of a loss that mixes the examples of a batch. For a loss whose
-aim is a distribution, the targets in another order do not count; one whose aim is an order is not
-judged.
+by descent from random predictions of a loss that mixes the examples of a batch; for two classes
+also predictions of one class only, as recall allows, and right ones except for one. For a loss
+whose aim is a distribution, the targets in another order do not count; one whose aim is an order is
+not judged.
 
 ## Why
 

@@ -1,4 +1,4 @@
-"""Other predictions of a batch that cost as little as its targets, found by descent."""
+"""Other predictions that cost as little as the targets: found by descent, or of one side only."""
 
 from itertools import permutations
 from typing import NamedTuple
@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.audit.measure.aims import aim
+from landscape.audit.measure.descent import descend
 from landscape.audit.measure.domains import Target
-from landscape.audit.measure.survey import Survey, norms, once
+from landscape.audit.measure.survey import Survey, once
 from landscape.audit.measure.task_targets import of_labels
 
 Array = np.ndarray
-STARTS, ROUNDS = 16, 60
-LENGTHS = 2.0 ** np.arange(4, -12, -1)  # of the steps that are tried in each round
+STARTS = 16
+MOST_FLIPS = 64  # right predictions of which one is exchanged
 APART, MOST = 0.3, 0.5  # least distance from the targets, of more than this share of them
+BOUNDED = ("unit", "symmetric")  # domains with a side per class
 RIGHT_LOGIT = 4.0  # of right predictions in classification
 NEAR = 1e-4  # of the typical spread of the loss, within which a cost is as low
 BELOW = (NEAR, 0.05)  # how far below, for numbers and for classes: at a lower cost it is S403
@@ -32,12 +34,14 @@ class Assignment(NamedTuple):
 def other_assignment(survey: Survey) -> Assignment | None:
     """Returns predictions for the first target of a batch that cost as little as right ones.
 
-    None for losses of single examples, and if the aim leaves the predictions free.
+    None for losses of a single prediction, and if the aim leaves the predictions free.
     """
     subject = survey.subject
-    if subject.kind != "loss" or subject.size == 1 or subject.domain.name != "real":
+    if subject.kind != "loss" or subject.size == 1:
         return None
-    if subject.rows == 1 and subject.goal != "numbers":
+    has_sides = subject.goal == "sides" and subject.domain.name in ("real", *BOUNDED)
+    descends = subject.domain.name == "real" and (subject.rows > 1 or subject.goal == "numbers")
+    if not (has_sides or descends):
         return None
     if aim(survey).name not in ("target", "decision", "distribution") or survey.gradient_is_zero:
         return None
@@ -50,7 +54,13 @@ def other_assignment(survey: Survey) -> Assignment | None:
     right = _right(survey, target)
     value = float(survey.probe.values(right[None], target)[0])
     lowest = value + NEAR * survey.scale.levels[0]
-    points, values = _descend(survey, target, lowest)
+    points, values = np.zeros((0, *subject.shape)), np.zeros(0)
+    if has_sides:
+        points = _one_sided(right)
+        values = survey.probe.values(points, target)
+    if descends:
+        ends, costs = descend(survey, target, _starts(survey, target), lowest)
+        points, values = np.concatenate([points, ends]), np.concatenate([values, costs])
     deepest = value - BELOW[subject.goal != "numbers"] * survey.scale.levels[0]
     alike = np.isfinite(values) & (values <= lowest) & (values >= deepest)
     for i in np.flatnonzero(alike):
@@ -60,40 +70,33 @@ def other_assignment(survey: Survey) -> Assignment | None:
 
 
 def _right(survey: Survey, target: Target) -> Array:
-    if survey.subject.goal == "numbers":
-        return np.broadcast_to(target.value, survey.subject.shape).astype(float)
+    subject = survey.subject
+    if subject.goal == "numbers":
+        return np.broadcast_to(target.value, subject.shape).astype(float)
+    if subject.domain.bounded:
+        right = np.broadcast_to(target.away, subject.shape) < 0
+        return np.where(right, subject.domain.high, subject.domain.low)
     return -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
 
 
-def _descend(survey: Survey, target: Target, lowest: float) -> tuple[Array, Array]:
-    """Returns where descent from random predictions gets to, and the values there.
-
-    Each round takes the best of several steps along the gradient; points at the bound stay.
-    """
+def _starts(survey: Survey, target: Target) -> Array:
+    """Returns random predictions, and for classes also right ones with shifted classes."""
     points = survey.plausible[0].points[:STARTS] / 3
-    if survey.subject.goal == "classes":  # half start at right predictions with shifted classes
-        rng = np.random.default_rng([survey.seed, 405])
-        half, classes = STARTS // 2, points.shape[-1]
-        shifts = 2 * RIGHT_LOGIT * rng.normal(size=(half, 1, classes))
-        points = np.concatenate([points[:half], _right(survey, target) + shifts])
-    axes = (1,) * (points.ndim - 1)
-    values, slopes = survey.probe.gradients(points, target)
-    for _ in range(ROUNDS):
-        if np.all(values <= lowest):
-            break
-        units = slopes / np.maximum(norms(slopes), 1e-300).reshape(-1, *axes)
-        tries = points - LENGTHS.reshape(-1, 1, *axes) * units
-        costs, gradients = survey.probe.gradients(tries.reshape(-1, *points.shape[1:]), target)
-        costs = np.where(np.isfinite(costs), costs, np.inf).reshape(len(LENGTHS), STARTS)
-        best, rows = np.argmin(costs, axis=0), np.arange(STARTS)
-        better = (costs[best, rows] < values) & (values > lowest)
-        moved = gradients.reshape(tries.shape)[best, rows]
-        points = np.where(better.reshape(-1, *axes), tries[best, rows], points)
-        slopes = np.where(better.reshape(-1, *axes), moved, slopes)
-        values = np.where(better, costs[best, rows], values)
-        if not better.any():
-            break
-    return points, values
+    if survey.subject.goal != "classes":
+        return points
+    rng = np.random.default_rng([survey.seed, 405])
+    half, between = STARTS // 2, (1,) * (points.ndim - 2)
+    shifts = 2 * RIGHT_LOGIT * rng.normal(size=(half, *between, points.shape[-1]))
+    return np.concatenate([points[:half], _right(survey, target) + shifts])
+
+
+def _one_sided(right: Array) -> Array:
+    """Returns predictions of the two sides: all alike, and right ones with one exchanged."""
+    high, low = np.full_like(right, right.max()), np.full_like(right, right.min())
+    flips = np.repeat(right[None], min(right.size, MOST_FLIPS), axis=0).reshape(-1, right.size)
+    rows = np.arange(len(flips))
+    flips[rows, rows] = right.max() + right.min() - flips[rows, rows]
+    return np.concatenate([high[None], low[None], flips.reshape(-1, *right.shape)])
 
 
 def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> bool:
@@ -102,7 +105,8 @@ def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> boo
     if goal == "classes":
         return bool(np.any(point.argmax(-1) != right.argmax(-1)))
     if goal != "numbers":
-        return bool(np.any((point > 0) != (right > 0)))
+        middle = survey.subject.domain.middle
+        return bool(np.any((point > middle) != (right > middle)))
     gradients = survey.plausible[0].derivatives.gradient
     point = np.where(np.any(gradients != 0, axis=0), point, right)  # a mask may leave some out
     orders = permutations(range(len(point))) if aim(survey).name == "distribution" else [None]

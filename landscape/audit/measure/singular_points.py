@@ -19,6 +19,7 @@ from landscape.numerics.compiling import jit_once
 Array = np.ndarray
 _STARTS, _STEPS, _MAX_SITES = 24, 70, 4
 _REACHED = 1e-18
+_OFF_SIMPLEX = 1e-6  # how far the sum of probabilities may be from 1
 # The distance of the argument of each operation from its limit.
 _DISTANCES: dict[str, Callable[[list], Any]] = {
     **dict.fromkeys(("sqrt", "rsqrt", "log", "cbrt", "pow", "integer_pow"), lambda xs: xs[0]),
@@ -45,7 +46,9 @@ def solve(survey: Survey, target: Target, sites: Sequence[int]) -> list[tuple[in
                 ends, left = descents[site](starts, target.cast(np.float64))
             except Exception:  # the argument cannot be observed, as inside a loop
                 continue
-        solutions += [(site, point) for point in _solved(np.asarray(ends), np.asarray(left))]
+        solutions += [
+            (site, point) for point in _solved(survey, np.asarray(ends), np.asarray(left))
+        ]
     return solutions
 
 
@@ -78,10 +81,13 @@ def _descent(survey: Survey, number: int) -> Callable[[Any, Any], tuple]:
     """Returns a function of a start and a target to the end, and the distance that is left."""
     distance, domain = _distance(survey, number), survey.subject.domain
     low, high = max(domain.low, -FAR), min(domain.high, FAR)
+    is_simplex = domain.name == "simplex"
 
     def follow(x: Any, t: Any) -> tuple:
         def polyak(_: int, x: Any) -> Any:
             value, slope = jax.value_and_grad(distance)(x, t)
+            if is_simplex:  # the sum of the probabilities stays 1
+                slope = slope - slope.mean(-1, keepdims=True)
             size = jnp.vdot(slope, slope)
             step = jnp.where(size > 0, value / jnp.where(size > 0, size, 1), 0)
             return jnp.clip(x - step * slope, low, high)
@@ -95,9 +101,13 @@ def _descent(survey: Survey, number: int) -> Callable[[Any, Any], tuple]:
     return follow
 
 
-def _solved(ends: Array, left: Array) -> list[Array]:
+def _solved(survey: Survey, ends: Array, left: Array) -> list[Array]:
     """Returns up to three different points at which the argument has reached its limit."""
-    solved = ends[(left < _REACHED) & np.isfinite(ends).reshape(len(ends), -1).all(1)]
+    reached = (left < _REACHED) & np.isfinite(ends).reshape(len(ends), -1).all(1)
+    if survey.subject.domain.name == "simplex":
+        off = np.abs(ends.sum(-1) - 1).reshape(len(ends), -1).max(1)
+        reached &= off < _OFF_SIMPLEX
+    solved = ends[reached]
     if len(solved) == 0:
         return []
     order = np.argsort(np.abs(solved).reshape(len(solved), -1).max(1), kind="stable")
