@@ -250,7 +250,7 @@ SEGMENTATION = (
     segmentation(
         "tversky",
         *REGION[:-1],
-        "S401 G202:warning G204 G205:warning",
+        "S401 G202:warning G204 G205:warning S405:warning",
         options={"alpha": 0.0},
     ),
     # Abraham and Khan 2019. The power 3/4 has an infinite slope at 0, which no finite logit

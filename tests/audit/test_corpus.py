@@ -30,7 +30,7 @@ CODES = frozenset(
     [f"D10{i}" for i in range(1, 5)]
     + [f"G20{i}" for i in range(1, 9)]
     + [f"N30{i}" for i in range(1, 4)]
-    + [f"S40{i}" for i in range(1, 5)]
+    + [f"S40{i}" for i in range(1, 6)]
     + ["B501", "B502"]
 )
 OPTIONS = ("task", "kind", "domain", "head")

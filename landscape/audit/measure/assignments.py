@@ -100,15 +100,18 @@ def _one_sided(right: Array) -> Array:
 
 
 def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> bool:
-    """Whether predictions are another assignment: for a distribution, of any order."""
-    goal = survey.subject.goal
+    """Whether predictions are another assignment: for a distribution, of any order.
+
+    Components without a gradient do not count: they may be masked, and G203 reports others.
+    """
+    goal, middle = survey.subject.goal, survey.subject.domain.middle
     if goal == "classes":
         return bool(np.any(point.argmax(-1) != right.argmax(-1)))
+    samples = survey.plausible[:1] if goal == "numbers" else survey.plausible
+    reached = [np.any(sample.derivatives.gradient != 0, axis=0) for sample in samples]
+    point = np.where(np.any(reached, axis=0), point, right)
     if goal != "numbers":
-        middle = survey.subject.domain.middle
         return bool(np.any((point > middle) != (right > middle)))
-    gradients = survey.plausible[0].derivatives.gradient
-    point = np.where(np.any(gradients != 0, axis=0), point, right)  # a mask may leave some out
     orders = permutations(range(len(point))) if aim(survey).name == "distribution" else [None]
     gaps = [np.abs((point if p is None else point[list(p)]) - right) for p in orders]
     return all(np.mean(gap > APART) > MOST for gap in gaps)

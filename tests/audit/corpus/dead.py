@@ -79,7 +79,7 @@ def keras_dice(y_true, y_pred):
 # task: segmentation  domain: unit  maybe: G204 S403
 def misses_only(predictions, targets):
     """Recall as a loss: false alarms are free, and an empty mask gives no gradient at all."""
-    found = jnp.sum(predictions * targets, axis=(1, 2))  # <- G202
+    found = jnp.sum(predictions * targets, axis=(1, 2))  # <- G202 S405
     return 1 - (found + 1) / (jnp.sum(targets, axis=(1, 2)) + 1)  # <- G202
 
 

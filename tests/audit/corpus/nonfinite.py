@@ -119,7 +119,7 @@ def divergence_from_one_hot(predictions, targets):
 def mean_inside_the_object(predictions, targets):
     """The mean over the pixels of the object: an image without one is 0 / 0."""
     pixels = optax.sigmoid_binary_cross_entropy(predictions, targets)
-    inside = jnp.sum(pixels * targets, axis=(1, 2))
+    inside = jnp.sum(pixels * targets, axis=(1, 2))  # <- S405
     return inside / jnp.sum(targets, axis=(1, 2))  # <- N301 N302
 
 
