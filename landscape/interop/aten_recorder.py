@@ -39,6 +39,7 @@ _OF_SHAPES = {
 }
 # The operation that returns what an operation on its argument writes there, by the ATen names.
 _RETURNING = {"copy_": "copy", "zero_": "zeros_like", "fill_": "full_like"}
+_DATA = torch.Tensor.data.__get__
 # Operations with numbers at which they switch.
 _SWITCHING = {"clamp", "clamp_min", "clamp_max", "gt", "ge", "lt", "le", "eq", "maximum", "minimum"}
 _SWITCHING |= {"threshold", "hardtanh", "huber_loss", "smooth_l1_loss", "where", "sub", "add"}
@@ -190,7 +191,7 @@ class _Inside(TorchDispatchMode):
 
 
 class ValueReader(TorchFunctionMode):
-    """Rejects functions that hand values to NumPy, and replaces those that only check values."""
+    """Rejects functions that hand values to NumPy, and replaces those that leave no record."""
 
     _LEAVING = (
         torch.Tensor.numpy,
@@ -210,6 +211,8 @@ class ValueReader(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in self._LEAVING and self._recorder.depends(args[0]):
             raise refusals.leaves_torch(self._recorder.positions.position(sys._getframe(1)))
+        if func is _DATA:
+            return args[0].detach()  # `x.data` would leave no record
         if func is torch.nn.functional.one_hot:
             return _one_hot(func, *args, **kwargs)
         return func(*args, **kwargs)

@@ -225,6 +225,11 @@ def without_gradient(pred, target):
     return (weight * (pred - target).abs()).mean()
 
 
+def data_weight(pred, target):
+    weight = (pred.data - target).abs()
+    return (weight * (pred - target) ** 2).mean()
+
+
 def pooled(pred, target):
     return F.mse_loss(F.avg_pool2d(pred[:, None], 2), F.avg_pool2d(target[:, None], 2))
 
@@ -320,6 +325,7 @@ LOSSES = [
     (contrastive, NUMBERS),
     (einsum_energy, NUMBERS),
     (without_gradient, NUMBERS),
+    (data_weight, NUMBERS),
     (pooled, MASKS),
     (cumulative, SHARES),
     (student_t, NUMBERS),
