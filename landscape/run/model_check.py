@@ -9,6 +9,7 @@ from landscape import catalog
 from landscape.config import Run
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
+from landscape.numerics.loss_arguments import parameters_of
 from landscape.numerics.risk import Examples
 from landscape.numerics.user_calls import guarded
 from landscape.parts.datasets import Dataset
@@ -36,6 +37,13 @@ def build_model(run: Run, shapes: ModelShapes) -> Model:
     part = run.model
     make = catalog.build("models", part, folder=run.folder)
     assert isinstance(make, functools.partial)
+    takes_tokens = "vocabulary" in (parameters_of(make.func) or {})
+    if shapes.vocabulary is not None and part.name in catalog.menu("models") and not takes_tokens:
+        raise UserError(
+            f"model `{part.name}` would read tokens as quantities",
+            hint="use `transformer` or `cnn1d`, which take tokens",
+            part=part.name,
+        )
     axes: Any = part.filter_axes
     if axes is not None and ":" in axes:
         axes = catalog.load(axes, run.folder)

@@ -1,12 +1,16 @@
 """The task of a run: of its config or its dataset, with options that its parts share."""
 
+from contextlib import nullcontext
+
 import jax
 import numpy as np
 import pytest
 
 from landscape import config
 from landscape.errors import UserError
+from landscape.parts.models import ModelShapes
 from landscape.run import preflight
+from landscape.run.model_check import build_model
 from landscape.run.program_cache import ProgramCache
 from landscape.run.training_inputs import evaluation_set, training_inputs
 
@@ -72,3 +76,12 @@ def test_a_batch_of_a_ranking_has_its_groups_in_one_piece(tmp_path):
     for batch in groups:
         inner = [g for g in np.unique(batch) if g not in (batch[0], batch[-1])]
         assert all((batch == g).sum() == (data.train.fields["groups"] == g).sum() for g in inner)
+
+
+@pytest.mark.parametrize(("model", "fits"), [("mlp", False), ("transformer", True)])
+def test_a_model_that_would_read_tokens_as_quantities_is_refused(tmp_path, model, fits):
+    text = f"dataset: next_character\nmodel: {model}\nlosses: [softmax_cross_entropy]\n"
+    run = only_run(tmp_path, text)
+    shapes = ModelShapes((8,), 5, (8, 5), vocabulary=5, input_dtype=np.int32)
+    with nullcontext() if fits else pytest.raises(UserError, match="read tokens as quantities"):
+        build_model(run, shapes)
