@@ -64,7 +64,7 @@ SUGGESTIONS = {
 NO_LIMIT = "add a constant to the norm, such as 1e-3, if predictions start there"
 MOST = 12  # jumps that are looked at from parallel lines,
 PARALLELS, BESIDE = 2, 1e-3  # so many, at this distance
-WALK = np.linspace(-20, 20, 801) * BESIDE  # steps along them
+WALK = np.linspace(-5, 5, 801) * BESIDE  # steps along them
 GONE = 0.3  # of the jump that may be left from one step to the next
 COMPARISON = "jax.nn.sigmoid((x - threshold) / T) in place of the comparison"
 
