@@ -76,6 +76,9 @@ def _non_finite(survey: Survey, part: Part) -> NonFiniteResult | None:
         name = worst.target.name.removesuffix(" only")
         message = f"the {part} is {kind} for a batch of {name} only: one such batch ends training"
         severity = _severity_of_batch(survey, worst)
+    elif common and _needs_equal_numbers(survey, common):
+        effect = "an example whose targets are all equal spoils its batch"
+        message, severity = f"the {part} is {kind} {extent} {point}: {effect}", "warning"
     return NonFiniteResult(
         severity=severity,
         message=message,
@@ -108,6 +111,14 @@ def _origin(survey: Survey, part: Part, failure: "_Failure") -> Origin | None:
 def _is_degenerate(survey: Survey, targets: Iterable[Target]) -> bool:
     """Whether a loss that mixes a batch fails for batches of equal targets only."""
     return survey.subject.rows > 1 and all(map(is_degenerate, targets))
+
+
+def _needs_equal_numbers(survey: Survey, failures: list["_Failure"]) -> bool:
+    """Whether several outputs fail only for targets that are all equal, which data rarely has."""
+    subject = survey.subject
+    if subject.goal != "numbers" or subject.size == 1 or subject.domain.name == "simplex":
+        return False
+    return all(np.ptp(failure.target.value) == 0 for failure in failures)
 
 
 def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:

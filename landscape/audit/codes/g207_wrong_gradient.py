@@ -11,7 +11,8 @@ Training minimizes a different function from the reported one.
 
 ## Severity
 
-Warning. Error if over half of these slopes have the opposite sign.
+Warning. Error if over half of these slopes have the opposite sign. Note if `lax.stop_gradient` holds a
+part constant, such as a weight, and a step against the gradient lowers the loss at 90 % of the points.
 
 ## Instead
 
@@ -54,12 +55,13 @@ Fix the derivative rule; if it is intentional, such as a straight-through estima
         return _square(predictions - targets)
 """
 
-from landscape.audit.codes._cuts import cut_place, is_stopped
+from landscape.audit.codes._cuts import cut_place, first_cut, is_stopped
 from landscape.audit.codes._numbers import quote
-from landscape.audit.measure.quotients import disagreement
+from landscape.audit.measure.quotients import Disagreement, disagreement
 from landscape.audit.measure.survey import Survey
-from landscape.storage.audit_records import Finding
+from landscape.storage.audit_records import Finding, Severity
 
+DESCENDS = 0.9  # share of the points at which a step lowers the loss, for a note
 MOSTLY = 0.5  # share of the disagreeing slopes that have the other sign, for an error
 CUSTOM = ("custom_vjp_call", "custom_jvp_call", "custom_vjp_call_jaxpr", "stop_gradient")
 
@@ -76,14 +78,11 @@ def find(survey: Survey) -> list[Finding]:
     if measured is None:
         return []
     example = measured.example
-    opposed = measured.opposed > MOSTLY * measured.points
-    effect = "training minimizes a different function from the reported one"
-    if opposed:
-        effect = "it points the other way, so training moves away from the minimum"
+    severity, effect = _severity(survey, measured)
     return [
         Finding(
             code="G207",
-            severity="error" if opposed else "warning",
+            severity=severity,
             message=(
                 f"autodiff disagrees with the limit of the difference quotient at "
                 f"{measured.points} of {measured.trials} points (slope {example.slope:.4g} "
@@ -99,6 +98,20 @@ def find(survey: Survey) -> list[Finding]:
                 "points": measured.points,
                 "trials": measured.trials,
             },
-            suggestion=STOPPED if is_stopped(survey) else DERIVATIVE,
+            suggestion=STOPPED if severity == "note" or is_stopped(survey) else DERIVATIVE,
         )
     ]
+
+
+def _severity(survey: Survey, measured: Disagreement) -> tuple[Severity, str]:
+    """Returns the severity, and the effect on training."""
+    if measured.opposed > MOSTLY * measured.points:
+        return "error", "it points the other way, so training moves away from the minimum"
+    cut = first_cut(survey, ("stop_gradient",))
+    is_stopped_by_user = cut is not None and cut.direct and survey.subject.kind == "loss"
+    if is_stopped_by_user and measured.descends >= DESCENDS:
+        return "note", (
+            "lax.stop_gradient holds a part of the loss constant, and steps against this gradient "
+            f"still lower it for {measured.descends:.0%} of predictions"
+        )
+    return "warning", "training minimizes a different function from the reported one"

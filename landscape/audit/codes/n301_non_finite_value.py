@@ -10,7 +10,7 @@ One such example spoils the whole batch.
 ## Severity
 
 Warning. Error if it affects more than 1 % of the plausible predictions of one target, so also if
-all empty masks give NaN.
+all empty masks give NaN; not if that target is a vector of equal numbers.
 
 ## Instead
 

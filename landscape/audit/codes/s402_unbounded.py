@@ -10,7 +10,7 @@ The optimizer follows it to minus infinity.
 ## Severity
 
 Error if that leads away from the target. Warning if it rewards a right prediction without limit,
-or moves all classes alike. Note if it happens only for regression targets of 0 and below, as for
+or moves all classes alike, and for the aim `none` if the fall is at most linear, as for a critic. Note if it happens only for regression targets of 0 and below, as for
 losses of counts, and for a function that returns one number.
 
 ## Instead
@@ -39,9 +39,11 @@ Check the signs; a loss needs a lower bound.
 from landscape.audit.codes._minima import result_place
 from landscape.audit.codes._numbers import brief, quote
 from landscape.audit.measure.aims import aim
-from landscape.audit.measure.recession import unbounded_falls
+from landscape.audit.measure.recession import Fall, unbounded_falls
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding, Severity
+
+ACCELERATED = 1e3  # the values at 1e6 and 1e8 differ by this factor, if by more than in proportion
 
 
 def find(survey: Survey) -> list[Finding]:
@@ -59,7 +61,7 @@ def find(survey: Survey) -> list[Finding]:
     if survey.subject.kind == "function":
         severity, direction = "note", "in one direction"
         effect = "as an objective to minimize, it has no minimum"
-    elif severity == "error" and is_free:
+    elif severity == "error" and is_free and not _accelerates(fall):
         severity = "warning"
     return [
         Finding(
@@ -79,3 +81,8 @@ def find(survey: Survey) -> list[Finding]:
             suggestion="check the sign of each term: a loss needs a lower bound, such as 0",
         )
     ]
+
+
+def _accelerates(fall: Fall) -> bool:
+    """Whether the value falls faster than in proportion to the distance."""
+    return not fall.values[3] > ACCELERATED * fall.values[2]

@@ -28,11 +28,16 @@ class Example(NamedTuple):
 
 
 class Disagreement(NamedTuple):
-    """At `points` of `trials` the slope is wrong, at `opposed` its sign; with one such point."""
+    """At `points` of `trials` the slope is wrong, at `opposed` its sign; with one such point.
+
+    `descends` is the share of trials at which a small step against autodiff's gradient lowers the
+    value.
+    """
 
     points: int
     opposed: int
     trials: int
+    descends: float
     example: Example
 
 
@@ -43,6 +48,7 @@ def disagreement(survey: Survey) -> Disagreement | None:
     A difference that is only rounding does not count.
     """
     points, opposed, trials, examples = 0, 0, 0, []
+    rises: list[Array] = []
     for sample in survey.plausible:
         for directions in (sample.directions, _uphill(sample)):
             slopes, quotients, comparable = _compare(survey, sample, directions)
@@ -53,13 +59,17 @@ def disagreement(survey: Survey) -> Disagreement | None:
             trials += int(comparable.sum())
             points += int(differs.sum())
             opposed += int((differs & (slopes * quotients < 0)).sum())
+            if directions is not sample.directions:
+                rises.append(quotients[comparable & (slopes > 0)] > 0)
             for i in np.flatnonzero(differs)[:1]:
                 point, unit = sample.points[i], directions[i]
                 examples.append(Example(sample.target, point, unit, slopes[i], quotients[i]))
     if points < max(LEAST, SHARE * trials):
         return None
     example = next((e for e in examples if not _is_rounding(survey, e)), None)
-    return example and Disagreement(points, opposed, trials, example)
+    climbed = np.concatenate(rises)
+    descends = float(climbed.mean()) if len(climbed) else 0.0
+    return example and Disagreement(points, opposed, trials, descends, example)
 
 
 def _is_rounding(survey: Survey, example: Example) -> bool:

@@ -12,6 +12,7 @@ from landscape.audit.measure.walks import along
 
 Array = np.ndarray
 FAR = np.array([1e2, 1e4, 1e6, 1e8])
+BETWEEN = np.geomspace(1e2, 1e8, 25)  # steps at which a fall must not rise
 NEAR = np.array([1e2, 3e2, 9e2])  # steps at which a fall is computed with many digits
 REPAIRED = 8  # directions along which float64 overflows that are evaluated with many digits
 CHECKED = 4  # of the directions of the fastest falls, with many digits
@@ -84,7 +85,7 @@ def _steepest_fall(survey: Survey, path: Path, descend: bool) -> Fall | None:
     falling = inside & (np.isneginf(values).any(0) | steady & (drops[2] > SUSTAINED * drops[1]))
     slopes = np.where(falling, -values[-1] / norms(directions), -np.inf)
     fastest = [i for i in np.argsort(-slopes, kind="stable")[:CHECKED] if falling[i]]
-    i = next((i for i in fastest if _falls_exactly(survey, base, directions[i], target)), None)
+    i = next((i for i in fastest if _keeps_falling(survey, base, directions[i], target)), None)
     if i is None:
         return None
     direction = directions[i]
@@ -110,13 +111,22 @@ def _without_overflow(survey: Survey, points: Array, values: Array, target: Targ
     return values
 
 
+def _keeps_falling(survey: Survey, base: Array, direction: Array, target: Target) -> bool:
+    """Whether the loss falls between FAR as well, as a periodic one does not, and exactly."""
+    values = survey.probe.values(along(base, direction, BETWEEN), target)
+    known = values[np.isfinite(values)]
+    if np.any(np.diff(known) > ROUNDING * np.abs(known[1:])):
+        return False
+    return _falls_exactly(survey, base, direction, target)
+
+
 def _falls_exactly(survey: Survey, base: Array, direction: Array, target: Target) -> bool:
     """Whether the loss falls without rounding; True if that is unknown."""
     for steps in (FAR[:3], NEAR):
         values = exact_values(survey, along(base, direction, steps), target)
         if values is not None:
-            first, last = (float(a - b) for a, b in pairwise(values))
-            return first > 0 and last > SUSTAINED * first
+            first, last = (a - b for a, b in pairwise(values))  # these may exceed any float
+            return bool(first > 0 and last / first > SUSTAINED)
     return True
 
 
