@@ -16,7 +16,7 @@ def attentive(predictions, targets):
 
 
 def discounted(predictions, targets):
-    """e^2 exp(-e^2 / 2): falls beyond |e| = sqrt(2), where the gradient of the first factor rises."""
+    """e^2 exp(-e^2 / 2): falls beyond |e| = sqrt(2), where the other factor rises."""
     squared = jnp.square(predictions - targets)
     return lax.stop_gradient(jnp.exp(-squared / 2)) * squared
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from landscape.audit.codes._dead_regions import FADED
 from landscape.audit.codes._numbers import quote
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.domains import FAR, PLAUSIBLE
 from landscape.audit.measure.survey import Path, Survey, norms, once, sure_paths
 from landscape.audit.measure.switching import lowest_values
@@ -71,7 +72,7 @@ def _fading(survey: Survey, path: Path, sign: int) -> Fading | None:
     finite = side[np.isfinite(path.norms[side])]
     if len(finite) < _POINTS:
         return None
-    steps, slopes = np.abs(path.steps[finite]), path.norms[finite]
+    steps, slopes = np.abs(path.steps[finite]), _slopes(survey, path)[finite]
     largest = _largest(survey, path, slopes)
     reported = 1.0 if _is_bounded(survey) else FAR
     last = slopes[-1] / largest if largest else 1.0
@@ -108,6 +109,16 @@ def _is_late(survey: Survey, steps: Array, shares: Array) -> bool:
     """Whether a gradient is large at wrong predictions that an untrained model may give."""
     is_choice = survey.subject.goal in ("sides", "classes") and not _is_bounded(survey)
     return is_choice and bool(shares[_first_from(steps, PLAUSIBLE / 2)] >= LARGE)
+
+
+def _slopes(survey: Survey, path: Path) -> Array:
+    """Returns the norms of the gradients; of a distribution the slopes toward the targets alone.
+
+    Far from its targets, predictions of a distribution still repel each other.
+    """
+    if survey.subject.kind != "loss" or aim(survey).name != "distribution":
+        return path.norms
+    return np.abs((path.gradient * path.direction).reshape(len(path.steps), -1).sum(1))
 
 
 def _is_bounded(survey: Survey) -> bool:

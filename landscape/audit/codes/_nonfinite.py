@@ -124,7 +124,8 @@ def _needs_equal_numbers(survey: Survey, failures: list["_Failure"]) -> bool:
 def _severity_of_batch(survey: Survey, failure: "_Failure") -> Severity:
     """Returns how bad it is that batches of equal targets fail.
 
-    Numbers are hardly ever all equal. A class that the batch lacks may get an infinite weight.
+    Numbers are hardly ever all equal, or all masked. A class that the batch lacks may get an
+    infinite weight.
     """
     if survey.subject.goal == "numbers":
         return "note"

@@ -59,6 +59,9 @@ SUGGESTIONS = {
     "argmax": "jax.nn.softmax(x / T) in place of the one-hot argmax",
     "argmin": "jax.nn.softmax(-x / T) in place of the one-hot argmin",
     "convert_element_type": "stay in floating point: the cast to integers cuts the gradient",
+    "div": "keep the denominator from changing its sign or reaching 0: jnp.maximum(x, epsilon)",
+    "sqrt": "divide by jnp.sqrt(jnp.sum(x**2) + epsilon): the direction of a vector jumps at 0",
+    "atan2": "stay away from (0, 0), where no angle is defined; compare sine and cosine instead",
     "rem": "1 - cos(2 pi x / period) is a smooth periodic distance",
 }
 NO_LIMIT = "add a constant to the norm, such as 1e-3, if predictions start there"

@@ -12,8 +12,8 @@ Such examples are corrected slowly or never.
 Warning if the gradient at a prediction wrong by 30 (on bounded domains: at the far end, compared
 with the median) is below 1e-3 of the largest. Note if it decreases more slowly, as for Cauchy's
 loss, if it vanishes only within 1e-4 of the end of a bounded domain, if in classification it is
-still a tenth of the largest at a logit wrong by 5, as for log(p + 1e-7), and for activations and
-functions.
+still a tenth of the largest at a logit wrong by 5, as for log(p + 1e-7), for activations and
+functions, and for the aim `distribution`, as for a kernel of one width.
 
 ## Instead
 
@@ -39,6 +39,7 @@ Use a loss that grows at least linearly; cross entropy from logits.
 
 from landscape.audit.codes._dead_regions import dead_regions
 from landscape.audit.codes._fading import Fading, fading
+from landscape.audit.measure.aims import aim
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding
 
@@ -66,7 +67,8 @@ def find(survey: Survey) -> list[Finding]:
 
 def _finding(survey: Survey, worst: Fading) -> Finding:
     is_loss, slow = survey.subject.kind == "loss", worst.at_30 >= SLOW
-    is_mild = slow or worst.is_mild or not is_loss
+    is_distribution = is_loss and aim(survey).name == "distribution"
+    is_mild = slow or worst.is_mild or not is_loss or is_distribution
     noun = "the most wrong predictions" if is_loss else "far inputs"
     zero = worst.zero_from
     exact = f", and is exactly zero in float32 from {zero:.4g} on" if zero is not None else ""

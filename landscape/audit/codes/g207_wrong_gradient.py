@@ -11,8 +11,9 @@ Training minimizes a different function from the reported one.
 
 ## Severity
 
-Warning. Error if over half of these slopes have the opposite sign. Note if `lax.stop_gradient` holds a
-part constant, such as a weight, and a step against the gradient lowers the loss at 90 % of the points.
+Warning. Error if over half of these slopes have the opposite sign. Note if `lax.stop_gradient`
+holds a part constant, such as a weight, and a step against the gradient lowers the loss at 90 % of
+the points.
 
 ## Instead
 

@@ -10,8 +10,9 @@ The optimizer follows it to minus infinity.
 ## Severity
 
 Error if that leads away from the target. Warning if it rewards a right prediction without limit,
-or moves all classes alike, and for the aim `none` if the fall is at most linear, as for a critic. Note if it happens only for regression targets of 0 and below, as for
-losses of counts, and for a function that returns one number.
+or moves all classes alike, and for the aim `none` if the fall is at most linear, as for a critic.
+Note if it happens only for regression targets of 0 and below, as for losses of counts, and for a
+function that returns one number.
 
 ## Instead
 

@@ -72,22 +72,26 @@ def _of_several(survey: Survey) -> Aim | None:
         return Aim("order", "only differences of predictions matter")
     if unchanged(2 * points):
         return Aim("order", "the scale of the predictions does not matter")
-    is_free = (
-        subject.rows > 1 and unchanged(points[:, ::-1]) and unchanged(np.roll(points, 1, axis=1))
-    )
+    axis = 1 if subject.rows > 1 else 2
+    count = points.shape[axis]
+    swapped = np.take(points, [1, 0, *range(2, count)], axis) if count > 1 else points
+    is_free = unchanged(swapped) and unchanged(np.roll(points, 1, axis))  # so in any order
     if is_free and _prefers_targets(survey, sample.target):
         return Aim("distribution", "the order of the predictions does not matter")
     return None
 
 
 def _prefers_targets(survey: Survey, target: Target) -> bool:
-    """Whether right predictions cost no more than equal ones, to which a broadcast would lead."""
+    """Whether right predictions cost no more than equal ones, to which a broadcast would lead.
+
+    Those of one example must cost less: a function of their mean alone is no distribution.
+    """
     right = -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
     if survey.subject.goal == "numbers":
         right = np.broadcast_to(target.value, right.shape).astype(float)
     both = np.stack([right, np.full_like(right, right.mean())])
     at_right, at_equal = survey.probe.values(both, target)
-    return bool(at_right <= at_equal)
+    return bool(at_right < at_equal if survey.subject.rows == 1 else at_right <= at_equal)
 
 
 def _is_relabeled_alike(survey: Survey) -> bool:

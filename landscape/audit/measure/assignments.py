@@ -1,9 +1,9 @@
 """Other predictions that cost as little as the targets: found by descent, or of one side only."""
 
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from landscape.audit.measure.aims import aim
 from landscape.audit.measure.descent import descend
@@ -18,6 +18,7 @@ APART, MOST = 0.3, 0.5  # least distance from the targets, of more than this sha
 BOUNDED = ("unit", "symmetric")  # domains with a side per class
 RIGHT_LOGIT = 4.0  # of right predictions in classification
 NEAR = 1e-4  # of the typical spread of the loss, within which a cost is as low
+SMALL, ROUNDED = 0.1, 1e-9  # a rise that others compensate, relative to its own; no rise at all
 BELOW = (NEAR, 0.05)  # how far below, for numbers and for classes: at a lower cost it is S403
 
 
@@ -64,7 +65,8 @@ def other_assignment(survey: Survey) -> Assignment | None:
     deepest = value - BELOW[subject.goal != "numbers"] * survey.scale.levels[0]
     alike = np.isfinite(values) & (values <= lowest) & (values >= deepest)
     for i in np.flatnonzero(alike):
-        if _is_other(survey, points[i], right, target):
+        is_other = _is_other(survey, points[i], right, target)
+        if is_other and _compensates(survey, points[i], float(values[i]) - value, right, target):
             return Assignment(target, points[i], float(values[i]), value)
     return None
 
@@ -99,6 +101,20 @@ def _one_sided(right: Array) -> Array:
     return np.concatenate([high[None], low[None], flips.reshape(-1, *right.shape)])
 
 
+def _compensates(survey: Survey, point: Array, rise: float, right: Array, target: Target) -> bool:
+    """Whether a prediction alone, off as in `point`, costs more than all of them together.
+
+    If not, they are only cheap beside far larger costs.
+    """
+    if survey.subject.goal != "numbers":
+        return True
+    units = np.eye(right.size).reshape(-1, *right.shape)
+    alone = survey.probe.values(right + units * (point - right), target)
+    level = float(survey.probe.values(right[None], target)[0])
+    rises = alone[np.isfinite(alone)] - level
+    return rise <= ROUNDED * survey.scale.levels[0] or bool(np.any(rises * SMALL > rise))
+
+
 def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> bool:
     """Whether predictions are another assignment: for a distribution, of any order.
 
@@ -112,6 +128,10 @@ def _is_other(survey: Survey, point: Array, right: Array, target: Target) -> boo
     point = np.where(np.any(reached, axis=0), point, right)
     if goal != "numbers":
         return bool(np.any((point > middle) != (right > middle)))
-    orders = permutations(range(len(point))) if aim(survey).name == "distribution" else [None]
-    gaps = [np.abs((point if p is None else point[list(p)]) - right) for p in orders]
-    return all(np.mean(gap > APART) > MOST for gap in gaps)
+    if aim(survey).name != "distribution":
+        return bool(np.mean(np.abs(point - right) > APART) > MOST)
+    axis = 0 if survey.subject.rows > 1 else 1
+    apart = np.abs(np.expand_dims(point, axis) - np.expand_dims(right, axis + 1)) > APART
+    others = tuple(number for number in range(apart.ndim) if number not in (axis, axis + 1))
+    costs = apart.mean(others)  # of each prediction for each target
+    return bool(costs[linear_sum_assignment(costs)].mean() > MOST)

@@ -45,18 +45,22 @@ def batch_notes(survey: Survey) -> list[str]:
         return []
     notes = ["it mixes the examples of a batch, so the risk depends on `batch_size`"]
     for nan in (True, False):
-        names = [
-            batch.target.name.removesuffix(" only")
-            for batch in degenerate_batches(survey)
-            if batch.nan is nan
-        ]
+        targets = [batch.target for batch in degenerate_batches(survey) if batch.nan is nan]
+        names = list(dict.fromkeys(_name(survey, target) for target in targets))
         if names:
             notes.append(_note(survey, " or of ".join(names), "NaN" if nan else "no gradient"))
     return notes
 
 
+def _name(survey: Survey, target: Target) -> str:
+    """Returns the name of a target that all examples of a batch have."""
+    if survey.subject.goal == "numbers" and not target.ignored:
+        return "equal targets"
+    return target.name.removesuffix(" only")
+
+
 def _note(survey: Survey, names: str, effect: str) -> str:
-    if survey.subject.goal == "numbers":
+    if names == "equal targets":
         return f"a batch of equal targets gives {effect}"
     if survey.subject.task not in ("binary", "multiclass", "segmentation"):
         return f"a batch of {names} only gives {effect}"

@@ -27,7 +27,8 @@ class Target(NamedTuple):
     """A target with its name, and the direction `away` from right predictions to wrong ones.
 
     For numbers both directions are wrong. `fields` are further arrays, by the names of arguments.
-    `ignored`: only whether value and gradient are finite is judged, as for a missing target.
+    `ignored`: only whether value and gradient are finite is judged, as for a missing target; if it
+    is `partial`, the rest of the targets is usual.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Target(NamedTuple):
     away: Array
     fields: Mapping[str, Array] = {}
     ignored: bool = False
+    partial: bool = False
 
     @property
     def center(self) -> Array:
@@ -135,7 +137,7 @@ def boxes(shape: tuple[int, ...]) -> Domain:
 def is_degenerate(target: Target) -> bool:
     """Whether a batch of several has nothing to compare: equal targets, or all of them ignored."""
     if target.ignored:
-        return True
+        return not target.partial
     value = np.asarray(target.value)
     return value.ndim > 0 and len(value) > 1 and bool((value == value[:1]).all())
 

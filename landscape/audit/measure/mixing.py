@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.audit.static.mixing import row_use
+from landscape.audit.static.target_tests import TargetTests, target_tests
 from landscape.numerics.compiling import jit_once
 
 Array = Any
 DRAWS = 24  # pairs of batches that are compared
 ROWS = 5  # of a batch; not the number of classes, so that labels never broadcast against them
 WIDE = 6.0  # factor of the predictions of every second draw, on the reals
+TESTED = 3  # constants with which the program compares its targets
 TOLERANCE = 1e-4  # of the mixed difference, relative to the values
 
 
@@ -38,12 +40,14 @@ def mixes_examples(
     if use.separate:
         return False
     try:
-        return _interact(batched, *draw(2 * DRAWS * ROWS))
+        return _interact(batched, *draw(2 * DRAWS * ROWS), target_tests(program))
     except Exception:  # the loss cannot be evaluated at other batches
         return True
 
 
-def _interact(batched: Callable[[Array, Any], Array], predictions: Array, targets: Any) -> bool:
+def _interact(
+    batched: Callable[[Array, Any], Array], predictions: Array, targets: Any, tests: TargetTests
+) -> bool:
     """Whether the effect of changing one example depends on another example.
 
     For a sum of terms of one example each, the mixed difference f(a, b) - f(a', b) - f(a, b') +
@@ -54,8 +58,11 @@ def _interact(batched: Callable[[Array, Any], Array], predictions: Array, target
     halves = zip(*(_pairs(array, wide=False) for array in flat), strict=True)
     second = [jax.tree.unflatten(structure, half) for half in halves]
     values = jax.tree.leaves(second[1])[0]
-    if values.dtype.kind == "f":  # numbers that a mask may look for
-        values[::3] = 0
+    codes = list(tests.constants[:TESTED])  # a mask may look for them
+    if values.dtype.kind == "f":
+        codes += [0.0, np.nan] if tests.nan else [0.0]
+    for number, code in enumerate(codes):
+        values[number :: 2 + len(codes)] = code
     p, t = _crossed(*first), jax.tree.map(_crossed, *second)
     mean = jit_once(jax.vmap(jax.vmap(lambda p, t: jnp.mean(batched(p, t)))))
     costs = np.asarray(mean(p, t), np.float64)  # (4, DRAWS)

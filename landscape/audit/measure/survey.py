@@ -241,10 +241,14 @@ def sure_paths(survey: Survey) -> list[Path]:
 def component_paths(survey: Survey) -> list[Path]:
     """Returns paths on which one component differs more and more from the others.
 
-    For functions the first component, in both directions; for several logits `sure_paths`.
+    For functions, and losses that mix a batch of numbers, the first component, in both directions;
+    for several logits `sure_paths`.
     """
     subject = survey.subject
-    if subject.kind != "function" or subject.domain.name != "real" or subject.size == 1:
+    is_vector = subject.kind == "function" or (
+        subject.rows > 1 and subject.goal in ("numbers", "order")
+    )
+    if not is_vector or subject.domain.name != "real" or subject.size == 1:
         return sure_paths(survey)
     direction = np.zeros(subject.shape)
     direction.flat[0] = 1.0

@@ -24,7 +24,8 @@ def with_cases(subject: Subject) -> Subject:
     target = subject.targets[0]
     is_float = np.asarray(target.value).dtype.kind == "f"
     codes: list[tuple[str, float]] = [("missing target", np.nan)] if tests.nan and is_float else []
-    usual = np.unique(np.concatenate([np.ravel(t.value) for t in subject.targets]))
+    alone = [np.unique(t.value) for t in subject.targets]
+    usual = [values[0] for values in alone if len(values) == 1]
     codes += [(f"ignored target {c:g}", c) for c in tests.constants if c not in usual]
     cases = [_case(subject, name, code) for name, code in codes]
     is_one = np.size(target.value) == 1
@@ -48,7 +49,7 @@ def _partly(target: Target, case: Target) -> Target:
     """Returns a target whose first place has the code of another one."""
     value = np.array(target.value)
     value.flat[0] = np.ravel(case.value)[0]
-    return case._replace(name=f"{case.name} in part", value=value)
+    return case._replace(name=f"{case.name} in part", value=value, partial=True)
 
 
 def _evaluated(subject: Subject, case: Target) -> tuple[Array, Array]:

@@ -137,13 +137,6 @@ EXAMPLES: Mapping[str, tuple[TaskExamples, ...]] = {
         _RANKED._replace(
             targets=targets_of.survival_targets, random=targets_of.random_times, fields=("events",)
         ),
-        _HEAD._replace(
-            targets=targets_of.survival_targets,
-            random=targets_of.random_times,
-            outputs=2,
-            rows=RANKED_ROWS,
-            fields=("events",),
-        ),
     ),
     "sequence": (_TOKENS._replace(form="labels"), _TOKENS._replace(form="onehot")),
 }

@@ -13,6 +13,7 @@ import numpy as np
 from landscape.audit.measure.domains import Target
 
 Array = np.ndarray
+IDENTITIES = 3
 RELEVANCE = (2.0, 0.0, 1.0, 1.0, 0.0, 3.0)
 TIMES = (1.5, 0.4, 2.0, 3.0, 0.7, 1.1)
 EVENTS = (1.0, 1.0, 0.0, 1.0, 0.0, 1.0)
@@ -227,8 +228,8 @@ def identity_targets(layout: Layout) -> list[Target]:
 
 @_as_target
 def random_identities(rng: np.random.Generator, layout: Layout) -> Array:
-    """Returns random identities."""
-    return rng.permutation(np.arange(layout.shape[0]) // 2).astype(np.int32)
+    """Returns random identities, few enough that parts of a batch have pairs."""
+    return rng.permutation(np.arange(layout.shape[0]) // 2 % IDENTITIES).astype(np.int32)
 
 
 def _rows_of(name: str, values: Any, layout: Layout, **fields: Any) -> Target:
