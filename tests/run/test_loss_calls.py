@@ -20,6 +20,7 @@ from landscape.run.program import build_loss
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.training_inputs import evaluation_set, seed_key
 from landscape.storage import array_files, experiment_folder, store
+from landscape.storage.audit_records import Audit
 
 PARTS = """
 import jax.numpy as jnp
@@ -256,6 +257,7 @@ def test_weights_that_do_not_fit_the_values_of_a_loss_are_refused(tmp_path):
 def test_the_audit_is_that_of_the_loss_as_it_is_called(tmp_path, label):
     (run,) = load(tmp_path, LOSSES[label])
     audit = ProgramCache().audit(run)
+    assert isinstance(audit, Audit), audit
     assert audit.verdict == "trainable", audit
     # The minimizer of the squared error is the target: the arguments are not exchanged.
     assert not audit.findings
