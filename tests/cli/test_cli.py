@@ -216,7 +216,7 @@ def test_runs_that_fail_are_named_and_the_exit_code_is_3(tmp_path):
     )
     text = QUICK.replace("zero_one", "{name: 'mine.py:fuse', label: fuse}")
     (tmp_path / "fuse.yaml").write_text(text.replace("seeds: 2", "seeds: 1"))
-    done = run_process("run", "fuse.yaml", cwd=tmp_path)
+    done = run_process("run", "fuse.yaml", "slices=null", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "1 of 2 runs failed" in done.stderr
     assert "the fuse blew" in done.stderr

@@ -135,7 +135,8 @@ LOSSES = ("focal", "sigmoid_cross_entropy", "brier")
 @pytest.mark.slow
 @pytest.mark.usefixtures("optimized_loops")
 def test_results_do_not_depend_on_the_other_losses(tmp_path, compiled):
-    families = [LOSSES, LOSSES[::-1], LOSSES[:2], LOSSES[2:]]
+    # Each loss has other companions in the second family, which has the reverse order, or none.
+    families = [LOSSES, LOSSES[:0:-1], LOSSES[:1]]
     results = {}
     for number, names in enumerate(families):
         folder = tmp_path / str(number)
