@@ -23,6 +23,8 @@ MODELS = {
     "resnet": ("resnet", {"width": 4}, (1, 8, 8)),
     "resnet without shortcuts": ("resnet", {"width": 4, "skip": False}, (1, 8, 8)),
     "unet": ("unet", {"depth": 1, "channels": 3}, (1, 8, 8)),
+    "cnn1d": ("cnn1d", {"channels": [3, 4], "kernel": 3}, (6, 2)),
+    "transformer": ("transformer", {"width": 4, "depth": 1, "heads": 2}, (5, 2)),
 }
 
 

@@ -121,7 +121,7 @@ class _Transformer(eqx.Module):
             x = self.tokens(x)
         elif self.series is not None:
             x = jax.vmap(self.series)(x)
-        x = x + sinusoids(*x.shape)
+        x = x + sinusoids(*x.shape).astype(x.dtype)
         for block in self.blocks:
             x = block(x, activation, heads, causal)
         x = jax.vmap(self.norm)(x)
