@@ -31,14 +31,25 @@ across: {}
 SECRET = "a line of a private file"
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sound")
+def performed(folder, *overrides):
+    """Runs the experiment and returns its results, without the report."""
     (folder / "sound.yaml").write_text(CONFIG)
-    done = invoke("run", "sound.yaml", cwd=folder)
+    done = invoke("run", "sound.yaml", *overrides, cwd=folder)
     assert done.returncode == 0, done.stderr
     shutil.rmtree(folder / "runs" / "sound" / "report")
     return folder / "runs" / "sound"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return performed(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def sound_without_slices(tmp_path_factory):
+    """For files of an experiment: most of a report's time is figures of the files of runs."""
+    overrides = ("slices=null", "curvature=null", "checkpoints=0", "audit=false")
+    return performed(tmp_path_factory.mktemp("sound"), *overrides)
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +170,10 @@ EXPERIMENT_FILES = ("across.json", "contents.json", "experiment.yaml", "plan.jso
     value=st.sampled_from(foreign_folders.VALUES),
 )
 def test_mutated_files_of_an_experiment_end_no_command_in_a_traceback(
-    sound, commands, tmp_path_factory, name, how, number, value
+    sound_without_slices, commands, tmp_path_factory, name, how, number, value
 ):
-    folder = mutated_experiment(sound, tmp_path_factory.mktemp("mutated"), [])
+    parent = tmp_path_factory.mktemp("mutated")
+    folder = mutated_experiment(sound_without_slices, parent, [])
     mutate(folder / name, how, number, value, folder.parent / "outside" / "secret.txt")
     for words in (["status"], ["report"], ["export", "--to", "tensorboard"]):
         check(commands, folder, *words)
@@ -169,8 +181,10 @@ def test_mutated_files_of_an_experiment_end_no_command_in_a_traceback(
 
 
 @pytest.mark.parametrize("file", ["status.json", "summary.json"])
-def test_a_changed_number_is_never_shown_without_a_warning(sound, commands, tmp_path, file):
-    folder = mutated_experiment(sound, tmp_path, [])
+def test_a_changed_number_is_never_shown_without_a_warning(
+    sound_without_slices, commands, tmp_path, file
+):
+    folder = mutated_experiment(sound_without_slices, tmp_path, [])
     changed = next((folder / "runs").glob("brier*"))
     names = {
         folder / "across.json": "across.json",
