@@ -103,7 +103,8 @@ def call_at(position: CodePosition | None, function: Callable[..., Any], *argume
     """
     if position is None:
         return function(*arguments)
-    return eval(_code_at(position), {"function": function, "arguments": arguments})
+    values = {"function": function, "arguments": arguments}
+    return types.FunctionType(_code_at(position), values)()
 
 
 @functools.lru_cache(maxsize=4096)
