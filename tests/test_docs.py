@@ -5,6 +5,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ def folder(tmp_path_factory):
     reader_data.write_counts(folder)
     invoke("init", "churn", "--from", "churn.csv", "--target", "churned", cwd=folder)
     assert invoke("run", "configs/quickstart.yaml", *FEW, "seeds=1", cwd=folder).returncode == 0
+    shutil.copytree(folder / "runs", folder / "first")  # commands of the pages add runs
     return folder
 
 
@@ -241,7 +243,7 @@ def test_the_examples_of_the_page_of_tasks_are_valid(tmp_path):
 
 
 def test_a_run_is_recomputed_without_jax_and_without_this_program(folder):
-    (run,) = (folder / "runs" / "quickstart" / "runs").iterdir()
+    (run,) = (folder / "first" / "quickstart" / "runs").iterdir()
     code = (
         "import runpy, sys; runpy.run_path('recompute.py', run_name='__main__'); "
         "sys.exit(bool({'jax', 'landscape'} & {*sys.modules}))"
