@@ -217,13 +217,13 @@ def _doubts(survey: Survey, findings: list[Finding]) -> list[str]:
 def _with_rewrites(survey: Survey, findings: list[Finding]) -> list[Finding]:
     """Returns the findings; suggestions name the findings that a rewrite was measured to remove.
 
-    Notes are no part of a verdict, so rewritten losses are not compared in half precision.
+    Notes are not part of a verdict, so rewritten losses are not compared in half precision.
     """
     if survey.subject.kind != "loss":
         return findings
     codes = {finding.code for finding in findings}
     if _verdict_of(findings) == "trainable":
-        codes -= {"B502"}  # a sum over the batch is no reason to audit another loss
+        codes -= {"B502"}  # a sum over the batch is not a reason to audit another loss
     for change, loss in rewrites(survey, codes).items():
         try:
             rewritten = _survey(survey.subject.replaced(loss), survey.seed)

@@ -21,16 +21,19 @@ def definition_text(text: str, name: str) -> str:
         return text
     if not any(name in _changed_names(node) for node in body):
         return text
-    kept = {number for number, node in enumerate(body) if _has_effect(node)}
-    reached, remaining = set[str](), {name}.union(*(_used_names(body[number]) for number in kept))
+    numbers = {number for number, node in enumerate(body) if _has_effect(node)}
+    reached, remaining = (
+        set[str](),
+        {name}.union(*(_used_names(body[number]) for number in numbers)),
+    )
     while remaining:
         reached |= remaining
         new = {
             number for number, node in enumerate(body) if _changed_names(node) & remaining
-        } - kept
-        kept |= new
+        } - numbers
+        numbers |= new
         remaining = set[str]().union(*(_used_names(body[number]) for number in new)) - reached
-    used = {line for number in kept for line in _lines_of(body[number])}
+    used = {line for number in numbers for line in _lines_of(body[number])}
     unused = {line for node in body for line in _lines_of(node)} - used
     unused |= {line for docstring in _docstrings(body) for line in _lines_of(docstring)}
     lines = enumerate(_without_comments(text), start=1)

@@ -66,8 +66,8 @@ def init(directory: Path, table: Path | None, target: str | None) -> None:
     from landscape.starter.writing import write_starter
 
     if (table is None) != (target is None):
-        found, expected = ("--from", "--target") if target is None else ("--target", "--from")
-        raise UserError(f"{found} needs {expected} too")
+        option, other = ("--from", "--target") if target is None else ("--target", "--from")
+        raise UserError(f"{option} needs {other} too")
     if table is None or target is None:
         paths = write_starter(directory)
     else:

@@ -46,8 +46,8 @@ def check_agreement(
                 last_error = error
                 continue
             arrays = [to_array(tensor) for tensor in point]
-            found = [np.asarray(value) for value in program(arrays, _weights(record))]
-            for replayed, wanted in zip(found, expected, strict=True):
+            results = [np.asarray(value) for value in program(arrays, _weights(record))]
+            for replayed, wanted in zip(results, expected, strict=True):
                 _compare(replayed, wanted, name)
             compared += 1
     if not compared:
@@ -65,8 +65,8 @@ def _compiled(record: Record, inputs: Sequence[torch.Tensor]) -> Callable[..., A
     """
 
     def evaluated(arrays: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
-        found = replay.values(record, arrays)
-        return [*found, *replay.gradients(record, arrays, weights)]
+        results = replay.values(record, arrays)
+        return [*results, *replay.gradients(record, arrays, weights)]
 
     arrays = [to_array(tensor) for tensor in inputs]
     return jax.jit(evaluated).lower(arrays, _weights(record)).compile()

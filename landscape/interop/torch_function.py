@@ -182,8 +182,9 @@ def _backward(call: _Bound, residuals: Any, cotangents: Any) -> Any:
     inputs, perturbed = residuals
     record = call.function.record(call, inputs, perturbed)
     weights = [_instantiated(c, t) for c, t in zip(cotangents, record.result_types, strict=True)]
-    found = dict(zip(record.differentiated, replay.gradients(record, inputs, weights), strict=True))
-    return (tuple(found.get(position) for position in range(len(inputs))),)
+    gradients = replay.gradients(record, inputs, weights)
+    by_position = dict(zip(record.differentiated, gradients, strict=True))
+    return (tuple(by_position.get(position) for position in range(len(inputs))),)
 
 
 _evaluate.defvjp(_forward, _backward, symbolic_zeros=True)

@@ -104,7 +104,7 @@ def _tasks_of(name: str) -> tuple[str, ...]:
 
 
 def _require_options(function: functools.partial[Any], name: str, part: MetricPart) -> None:
-    """Raises UserError for options without a value, such as a snapshot that is no option."""
+    """Raises UserError for options without a value, such as a snapshot that is not an option."""
     parameters = (parameters_of(function) or {}).values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     missing = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]

@@ -15,7 +15,7 @@ from landscape.starter.writing import read_template, write_files
 _IMBALANCED = 0.2
 _LARGEST_BATCH = 64
 _PLAIN = re.compile(r"(\.\./)*[A-Za-z][\w./]*")
-# Plain words that are no texts in one of the versions of YAML.
+# Plain words that are not texts in one of the versions of YAML.
 _NOT_TEXTS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 _TRAINED = 0.6  # share of the rows that are trained on with the default fractions
 

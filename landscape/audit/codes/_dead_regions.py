@@ -134,7 +134,7 @@ def _is_constant(samples: list[Sample]) -> bool:
     """Whether the loss is the same number for every prediction, to rounding."""
     values = np.concatenate([sample.derivatives.value for sample in samples])
     if not np.isfinite(values).any():
-        return False  # NaN is no constant; N301 reports it
+        return False  # NaN is not a constant; N301 reports it
     if not any(np.any(sample.derivatives.gradient) for sample in samples):
         return True
     values = values[np.isfinite(values)]

@@ -2,7 +2,7 @@
 
 Tried are pairs on lines, opposite predictions, pairs that differ in one component, and pairs along
 the lowest curvature. A midpoint must be above the mean in a computation with 50 digits or more as
-well, so that rounding is no reason. Not tested if the rules prove convexity.
+well, so that rounding is not the reason. Not tested if the rules prove convexity.
 
 ## Why
 

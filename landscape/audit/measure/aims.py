@@ -84,7 +84,7 @@ def _of_several(survey: Survey) -> Aim | None:
 def _prefers_targets(survey: Survey, target: Target) -> bool:
     """Whether right predictions cost no more than equal ones, to which a broadcast would lead.
 
-    Those of one example must cost less: a function of their mean alone is no distribution.
+    Those of one example must cost less: a function of their mean alone is not a distribution.
     """
     right = -RIGHT_LOGIT * np.broadcast_to(target.away, survey.subject.shape)
     if survey.subject.goal == "numbers":

@@ -53,7 +53,7 @@ def assigned(
     """Returns the arrays by role; `first_two` are the names of predictions and targets.
 
     The names `predictions` and `targets` are accepted for every function. Raises UserError if one
-    of both is missing, an array has a name that is no argument, or the numbers of examples differ.
+    of both is missing, an array is not named like an argument, or the numbers of examples differ.
     """
     roles = {"predictions": "predictions", "targets": "targets"}
     roles |= dict(zip(first_two, ("predictions", "targets"), strict=False))

@@ -24,5 +24,5 @@ HEADS = {
     "exp": jnp.exp,
     "normalize": normalized,
 }
-# Domains that are no product of intervals, by the head whose results fill them.
+# Domains that are not a product of intervals, by the head whose results fill them.
 MANIFOLDS = {"log_simplex": "log_softmax", "sphere": "normalize"}

@@ -42,7 +42,7 @@ def refuting_midpoint(survey: Survey) -> Midpoint | None:
 
     Tried are pairs on lines, then opposite predictions and pairs that differ in one component, then
     pairs along the eigenvector of the lowest curvature. A midpoint counts if it is above the mean
-    with many digits as well, so that it is no effect of rounding.
+    with many digits as well, so that it is not an effect of rounding.
     """
     rng = np.random.default_rng([survey.seed, 401])
     for search in (_on_lines, _close, _curved):

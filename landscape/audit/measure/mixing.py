@@ -25,7 +25,7 @@ def mixes_examples(
     batched: Callable[[Array, Any], Array],
     draw: Callable[[int], tuple[Array, Any]],
 ) -> bool:
-    """Whether the mean of a loss over a batch is no sum of terms of one example each.
+    """Whether the mean of a loss over a batch is not a sum of terms of one example each.
 
     Also if it leaves out examples by their position.
     `program` is that of `batched(predictions, targets)`; `draw(rows)` returns random ones. What

@@ -26,7 +26,7 @@ class RowDependence(NamedTuple):
     """The examples that each element of an array depends on.
 
     `rows` has bit i set if the prediction or the target of example i matters. `mixed`: the element
-    is no sum of terms that depend on one example each. `varies`: the array depends on predictions.
+    is not a sum of terms of one example each. `varies`: the array depends on predictions.
     """
 
     rows: Array

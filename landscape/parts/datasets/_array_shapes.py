@@ -15,7 +15,7 @@ _EXPECTED = "a table (n, features), series (n, time, channels), tokens (n, time)
 def input_kind(inputs: NamedArray, task: str, tokens: bool | None) -> str:
     """Returns what an array of inputs holds: table, series, tokens, images or array.
 
-    Raises UserError if it has an axis of size 0, no axis of values, or numbers that are no tokens.
+    Raises UserError if it has an axis of size 0, no axis of values, or numbers that are not tokens.
     """
     shape = inputs.values.shape
     if tokens is None:

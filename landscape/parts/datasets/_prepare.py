@@ -48,7 +48,7 @@ class Dataset(NamedTuple):
 
     A run chooses nothing by the test split. Without a validation split, a run takes a fifth of the
     training split as one. `columns` are those of the file, ignored ones included. `vocabulary` is
-    the number of tokens, None for inputs that are no tokens. `standardized_target`: targets are in
+    the number of tokens, None for inputs that are not tokens. `standardized_target`: targets are in
     units of their standard deviation in training.
     """
 

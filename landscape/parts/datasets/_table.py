@@ -53,7 +53,7 @@ class Roles(NamedTuple):
 
     @property
     def others(self) -> Iterator[tuple[str, str]]:
-        """The columns that are no inputs, as pairs of name and role; one may have several."""
+        """The columns that are not inputs, as pairs of name and role; one may have several."""
         yield from ((name, "target") for name in self.targets)
         yield from ((name, f"field `{field}`") for field, name in (self.fields or {}).items())
         if self.split is not None:

@@ -37,7 +37,7 @@ def matched_label_images(logits: jax.Array, labels: jax.Array) -> tuple[jax.Arra
     """Returns logits `(batch, height, width, classes)` and one-hot labels of the same shape.
 
     Labels `(batch, height, width)` may be stored as floating-point numbers, as masks of one object
-    are; a label that is no class is 0 in every class. Raises UserError if the shapes differ or
+    are; a label that is not a class is 0 in every class. Raises UserError if the shapes differ or
     there are fewer than two classes.
     """
     logits, labels = _floating(logits), jnp.asarray(labels)

@@ -1,4 +1,4 @@
-"""The task of a user whose problem is none of the others."""
+"""The task of a user whose problem fits none of the others."""
 
 from landscape.parts.tasks._task import Data, Task, vector
 
