@@ -1,6 +1,6 @@
 """Named arrays as a dataset: inputs, targets, fields, split."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,8 +62,9 @@ def array_dataset(
     target_options: TargetOptions,
     seed: int,
     shares: Shares,
+    unused: Iterable[str] = (),
 ) -> Dataset:
-    """Returns the examples of named arrays of one file."""
+    """Returns the examples of named arrays of one file; `unused`: arrays that no option names."""
     source, target = arrays[roles.inputs], arrays[roles.targets]
     task = named(target_options.task)
     kind = input_kind(source, task.name, options.tokens)
@@ -93,7 +94,7 @@ def array_dataset(
         description=f"{Path(source.file).name}, array `{target.name}` from array `{source.name}`",
         standardize_target=target_options.standardize,
         vocabulary=int(inputs.max()) + 1 if kind == "tokens" else None,
-        columns=_columns(roles, kind, labeled.targets.encoding),
+        columns=_columns(roles, kind, labeled.targets.encoding) + _ignored(unused),
         place=Place(source.file),
     )
 
@@ -105,8 +106,14 @@ def _fields(arrays: Mapping[str, NamedArray], roles: ArrayRoles, task: Task) -> 
     return field_arrays({field: arrays[name] for field, name in names.items()})
 
 
-def ignored_arrays(names: Iterable[str]) -> tuple[Column, ...]:
-    """Returns the arrays of a file that no option names."""
+def number_or_names(
+    classes: Sequence[str] | int | None,
+) -> tuple[int | None, Sequence[str] | None]:
+    """Returns the number of classes or their names in order, whichever the option states."""
+    return (classes, None) if isinstance(classes, int) else (None, classes)
+
+
+def _ignored(names: Iterable[str]) -> tuple[Column, ...]:
     return tuple(Column(name, "", "", "ignored") for name in names)
 
 

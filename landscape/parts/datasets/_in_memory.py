@@ -8,7 +8,12 @@ import numpy as np
 
 from landscape.errors import Place, UserError, nearest
 from landscape.parts._options import Between
-from landscape.parts.datasets._arrays import ArrayOptions, ArrayRoles, array_dataset
+from landscape.parts.datasets._arrays import (
+    ArrayOptions,
+    ArrayRoles,
+    array_dataset,
+    number_or_names,
+)
 from landscape.parts.datasets._named_array import NUMERIC, NamedArray
 from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._read import frame_columns
@@ -77,7 +82,7 @@ def arrays_dataset(
     """Returns the dataset of arrays by name; options and errors as in `npz`."""
     check_task(task, tuple(ALL))
     roles = ArrayRoles(inputs, targets, fields, split, group)
-    count, names = (classes, None) if isinstance(classes, int) else (None, classes)
+    count, names = number_or_names(classes)
     return array_dataset(
         {name: _named_array(arrays, name) for name in roles.names},
         roles,

@@ -142,6 +142,13 @@ def part_size(count: int, share: float, others: int) -> int:
     return min(max(int(count * share + 0.5), 1), count - others)
 
 
+def composed_sizes(size: int, shares: Shares) -> tuple[int, int, int]:
+    """Returns the numbers of composed examples for training, validation and test."""
+    test = part_size(size, shares.test, 2)
+    validation = part_size(size - test, shares.validation, 1)
+    return size - test - validation, validation, test
+
+
 def group_codes(groups: NamedArray) -> np.ndarray:
     """Returns the number of the group of each example. Raises UserError if one has no group."""
     values = groups.values

@@ -8,7 +8,7 @@ from landscape.parts.datasets._arrays import (
     ArrayOptions,
     ArrayRoles,
     array_dataset,
-    ignored_arrays,
+    number_or_names,
 )
 from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._read import npz_names, read_npz
@@ -51,15 +51,14 @@ def npz(
     `fields: {weights: ARRAY}` passes arrays to losses and metrics. `split` and `group` name arrays
     (n,), used as the columns of `csv`. Arrays that no option names are ignored, and listed so.
     Raises UserError for arrays of Python objects and with the position of a wrong value. Choose it
-    for everything that is no table.
+    for everything that is not a table.
     """
     check_task(task, tuple(ALL))
     roles = ArrayRoles(inputs, targets, fields, split, group)
-    count, names = (classes, None) if isinstance(classes, int) else (None, classes)
+    count, names = number_or_names(classes)
     options = ArrayOptions(layout, tokens, count, ignore)
     target_options = TargetOptions(task, names, positive, standardize_target)
     arrays = dict(zip(roles.names, read_npz(path, roles.names), strict=True))
     shares = Shares(test_fraction, validation_fraction)
-    data = array_dataset(arrays, roles, options, target_options, seed, shares)
     unused = [name for name in npz_names(path) if name not in arrays]
-    return data._replace(columns=data.columns + ignored_arrays(unused))
+    return array_dataset(arrays, roles, options, target_options, seed, shares, unused)

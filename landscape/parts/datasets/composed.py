@@ -7,7 +7,7 @@ import numpy as np
 from landscape.parts._options import Between, check_in, check_whole
 from landscape.parts.datasets._prepare import Dataset, Split, assemble, finish
 from landscape.parts.datasets._sources import digit_images
-from landscape.parts.datasets._split import SPLITS, Shares, generator, part_size, split, strata
+from landscape.parts.datasets._split import SPLITS, Shares, composed_sizes, generator, split, strata
 from landscape.parts.datasets.images import DIGITS
 
 _IN_A_ROW = 3
@@ -110,12 +110,12 @@ def _compose(compose: Any, seed: int, size: int, shares: Shares) -> list[Split]:
     """Returns the three splits; `compose(images, labels, random)` makes one example per image."""
     check_whole(30, 1_000_000, size=size)
     images, labels = digit_images()
-    test = part_size(size, shares.test, 2)
-    validation = part_size(size - test, shares.validation, 1)
-    counts = (size - test - validation, validation, test)
     splits = []
     for name, pool, count in zip(
-        SPLITS, split(seed, shares, strata(len(images), labels)), counts, strict=True
+        SPLITS,
+        split(seed, shares, strata(len(images), labels)),
+        composed_sizes(size, shares),
+        strict=True,
     ):
         random = generator(seed, f"{name} compositions")
         chosen = pool[random.integers(len(pool), size=count)]

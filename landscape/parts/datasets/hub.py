@@ -9,7 +9,7 @@ from landscape.parts.datasets._arrays import (
     ArrayOptions,
     ArrayRoles,
     array_dataset,
-    ignored_arrays,
+    number_or_names,
 )
 from landscape.parts.datasets._hugging_face import (
     SPLIT_COLUMN,
@@ -60,7 +60,7 @@ def hf(
     if inputs is not None and not isinstance(target, str):
         raise UserError("`target` is a list; expected one column beside `inputs`")
     data = read_folder(path)
-    names = None if isinstance(classes, int) else classes
+    count, names = number_or_names(classes)
     if names is None and isinstance(target, str) and positive is None and task in CLASSES:
         names = data.class_names.get(target)
     target_options = TargetOptions(task, names, positive, standardize_target)
@@ -73,9 +73,7 @@ def hf(
         table = Table(table_columns(data), path)
         return table_dataset(table, roles, options, target_options, seed, shares)
     array_roles = ArrayRoles(inputs, str(target), fields, split, group)
-    count = classes if isinstance(classes, int) else None
     array_options = ArrayOptions(layout, tokens, count, ignore_label)
     arrays = array_columns(data, array_roles.names)
-    built = array_dataset(arrays, array_roles, array_options, target_options, seed, shares)
     unused = [name for name in data.rows.column_names if name not in arrays]
-    return built._replace(columns=built.columns + ignored_arrays(unused))
+    return array_dataset(arrays, array_roles, array_options, target_options, seed, shares, unused)

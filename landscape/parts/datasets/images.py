@@ -11,8 +11,8 @@ from landscape.parts.datasets._sources import digit_images, mnist_images
 from landscape.parts.datasets._split import (
     SPLITS,
     Shares,
+    composed_sizes,
     generator,
-    part_size,
     split,
     strata,
 )
@@ -112,7 +112,7 @@ def digit_masks(
     images, labels = mnist_images()
     shares = Shares(test_fraction, validation_fraction)
     pools = split(seed, shares, strata(len(images), labels))
-    counts = _scene_counts(size, shares)
+    counts = composed_sizes(size, shares)
     splits = [
         _scenes(images[pool] / 255.0, count, canvas, generator(seed, f"{name} scenes"))
         for name, pool, count in zip(SPLITS, pools, counts, strict=True)
@@ -125,13 +125,6 @@ def digit_masks(
         classes=("background", "fragment", "digit") if fragments else (),
         description=f"Composed scenes of {canvas} by {canvas} pixels: MNIST digits over clutter",
     )
-
-
-def _scene_counts(size: int, shares: Shares) -> tuple[int, int, int]:
-    """Returns the numbers of scenes for training, validation and test."""
-    test = part_size(size, shares.test, 2)
-    validation = part_size(size - test, shares.validation, 1)
-    return size - test - validation, validation, test
 
 
 def _balanced(labels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from landscape.errors import UserError
+from landscape.parts._boxes import corners
 from landscape.parts._options import check_in
 from landscape.parts.losses._shapes import matched
 
@@ -114,7 +115,7 @@ def _overlap(predictions: jax.Array, targets: jax.Array, form: str) -> _Overlap:
     if form not in ("corners", "center"):
         raise UserError(f"`form` is {form!r}; expected corners or center")
     boxes = _matched_boxes(predictions, targets)
-    (low, high), (target_low, target_high) = (_corners(box, form) for box in boxes)
+    (low, high), (target_low, target_high) = (corners(box, form) for box in boxes)
     shared = jax.nn.relu(jnp.minimum(high, target_high) - jnp.maximum(low, target_low))
     hull = jnp.maximum(high, target_high) - jnp.minimum(low, target_low)
     intersection = _area(shared)
@@ -126,13 +127,6 @@ def _overlap(predictions: jax.Array, targets: jax.Array, form: str) -> _Overlap:
         union=union,
         hull=_area(hull),
     )
-
-
-def _corners(boxes: jax.Array, form: str) -> tuple[jax.Array, jax.Array]:
-    first, second = jnp.split(boxes, 2, axis=-1)
-    if form == "center":
-        first, second = first - second / 2, first + second / 2
-    return jnp.minimum(first, second), jnp.maximum(first, second)
 
 
 def _area(sides: jax.Array) -> jax.Array:

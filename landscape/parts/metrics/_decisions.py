@@ -30,6 +30,11 @@ def cut(threshold: Threshold) -> float:
         return math.nan
     if isinstance(threshold, str):
         raise UserError(f"`threshold` is {threshold!r}; expected a number or {VALIDATION!r}")
+    return fixed_cut(threshold)
+
+
+def fixed_cut(threshold: float) -> float:
+    """Returns the logit of a threshold of the probability, which must be between 0 and 1."""
     check_in("(0, 1)", threshold=threshold)
     return math.log(threshold / (1.0 - threshold))
 

@@ -90,6 +90,13 @@ def misfit(snapshot: Snapshot, name: str, expected: str) -> UserError:
     )
 
 
+def one_per_example(snapshot: Snapshot, name: str, expected: str) -> tuple[jax.Array, jax.Array]:
+    """Returns predictions and targets; raises UserError unless both are (n,)."""
+    if snapshot.predictions.ndim != 1 or snapshot.predictions.shape != snapshot.targets.shape:
+        raise misfit(snapshot, name, expected)
+    return snapshot.predictions, snapshot.targets
+
+
 def quotient(numerator: jax.Array, denominator: jax.Array, empty: float) -> jax.Array:
     """Returns the quotient of two counts, `empty` if the denominator is 0."""
     return jnp.where(denominator == 0, empty, numerator / jnp.maximum(denominator, 1))

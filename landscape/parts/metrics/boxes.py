@@ -9,6 +9,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from landscape.parts._boxes import corners
 from landscape.parts._options import check_in
 from landscape.parts.metrics._metric import Metric, Snapshot, misfit
 
@@ -44,20 +45,12 @@ def box_hits(form: Literal["corners", "center"] | None = None, threshold: float 
 
 
 def _ious(snapshot: Snapshot, name: str, form: Form | None) -> jax.Array:
-    if snapshot.predictions.shape != snapshot.targets.shape or snapshot.predictions.ndim != 2:
+    shape = snapshot.predictions.shape
+    if shape != snapshot.targets.shape or len(shape) != 2 or shape[1] != 4:
         raise misfit(snapshot, name, "boxes of one shape (n, 4)")
-    if snapshot.predictions.shape[1] != 4:
-        raise misfit(snapshot, name, "boxes of one shape (n, 4)")
-    low, high = _corners(snapshot.predictions, form)
-    true_low, true_high = _corners(snapshot.targets, form)
+    low, high = corners(snapshot.predictions, form)
+    true_low, true_high = corners(snapshot.targets, form)
     sides = jnp.maximum(jnp.minimum(high, true_high) - jnp.maximum(low, true_low), 0)
     both = jnp.prod(sides, axis=1)
     union = jnp.prod(high - low, axis=1) + jnp.prod(true_high - true_low, axis=1) - both
     return jnp.where(union > 0, both / jnp.where(union > 0, union, 1), 0.0)
-
-
-def _corners(boxes: jax.Array, form: Form | None) -> tuple[jax.Array, jax.Array]:
-    first, second = boxes[:, :2], boxes[:, 2:]
-    if form == "center":
-        first, second = first - second / 2, first + second / 2
-    return jnp.minimum(first, second), jnp.maximum(first, second)

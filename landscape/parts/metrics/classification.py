@@ -134,9 +134,9 @@ def top_k(k: int = 5) -> Metric:
                 hint=f"use k < {classes}: with k = {classes} every prediction is right",
             )
         targets = labels(snapshot.targets)
-        own = jnp.take_along_axis(logits, targets[:, None], axis=1)
+        true_logits = jnp.take_along_axis(logits, targets[:, None], axis=1)
         earlier = jnp.arange(classes)[None] < targets[:, None]
-        ahead = count((logits > own) | ((logits == own) & earlier), axis=1)
+        ahead = count((logits > true_logits) | ((logits == true_logits) & earlier), axis=1)
         return jnp.mean((ahead < k).astype(logits.dtype))
 
     return Metric(score, higher_is_better=True, best=1.0, worst=0.0, tasks=("multiclass",))

@@ -18,7 +18,7 @@ from landscape.parts.metrics._metric import (
     field,
     map_rows,
     mean_of,
-    misfit,
+    one_per_example,
 )
 
 
@@ -89,9 +89,7 @@ def concordance() -> Metric:
     """
 
     def score(snapshot: Snapshot) -> jax.Array:
-        if snapshot.predictions.ndim != 1 or snapshot.predictions.shape != snapshot.targets.shape:
-            raise misfit(snapshot, "concordance", "risks and times (n,)")
-        risks, times = snapshot.predictions, snapshot.targets
+        risks, times = one_per_example(snapshot, "concordance", "risks and times (n,)")
         events = field(snapshot, "concordance", "events") > 0
 
         def counts(risk: jax.Array, time: jax.Array, event: jax.Array) -> tuple[jax.Array, ...]:
@@ -106,10 +104,8 @@ def concordance() -> Metric:
 
 
 def _ranking(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array, jax.Array]:
-    if snapshot.predictions.ndim != 1 or snapshot.predictions.shape != snapshot.targets.shape:
-        raise misfit(snapshot, name, "scores and relevance (n,)")
-    relevance = snapshot.targets.astype(snapshot.predictions.dtype)
-    return snapshot.predictions, relevance, field(snapshot, name, "groups")
+    scores, relevance = one_per_example(snapshot, name, "scores and relevance (n,)")
+    return scores, relevance.astype(scores.dtype), field(snapshot, name, "groups")
 
 
 def _sort(groups: jax.Array, values: jax.Array) -> _Sorted:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from landscape.parts._options import check_in
+from landscape.parts.metrics._decisions import fixed_cut
 from landscape.parts.metrics._metric import Metric, Snapshot, count, map_rows, misfit, quotient
 
 _TASKS = ("segmentation",)
@@ -27,6 +27,12 @@ class _Regions(NamedTuple):
     true: jax.Array
     counted: jax.Array
     axes: tuple[int, ...]
+
+    @property
+    def counted_pixels(self) -> tuple[jax.Array, jax.Array]:
+        """Predicted and true pixels, without those that do not count."""
+        counted = self.counted if self.true.ndim == 3 else self.counted[..., None]
+        return self.predicted & counted, self.true & counted
 
 
 def iou(threshold: float = 0.5, ignore: int | None = None) -> Metric:
@@ -56,7 +62,7 @@ def pixel_accuracy(threshold: float = 0.5, ignore: int | None = None) -> Metric:
     From 0 to 1, higher is better. Choose it beside `iou`: a prediction without any object scores
     well if objects are small.
     """
-    cut = _cut(threshold)
+    cut = fixed_cut(threshold)
 
     def score(snapshot: Snapshot) -> jax.Array:
         regions = _regions(snapshot, "pixel_accuracy", cut, ignore)
@@ -77,14 +83,12 @@ def hausdorff(threshold: float = 0.5, ignore: int | None = None) -> Metric:
     of scipy's two `directed_hausdorff` of the pixels that count. Source: Huttenlocher et al.
     (1993). Choose it beside `iou` if a far outlier matters; a single pixel decides it.
     """
-    cut = _cut(threshold)
+    cut = fixed_cut(threshold)
 
     def score(snapshot: Snapshot) -> jax.Array:
         regions = _regions(snapshot, "hausdorff", cut, ignore)
-        several = regions.true.ndim == 4
-        counted = regions.counted[..., None] if several else regions.counted
-        predicted, true = regions.predicted & counted, regions.true & counted
-        if not several:
+        predicted, true = regions.counted_pixels
+        if true.ndim == 3:
             return jnp.mean(map_rows(_distance, predicted, true))
         distances = map_rows(jax.vmap(_distance, in_axes=-1), predicted, true)
         return jnp.mean(distances, where=jnp.any(predicted | true, axis=(1, 2)))
@@ -93,12 +97,11 @@ def hausdorff(threshold: float = 0.5, ignore: int | None = None) -> Metric:
 
 
 def _overlap_metric(name: Literal["iou", "dice"], threshold: float, ignore: int | None) -> Metric:
-    cut = _cut(threshold)
+    cut = fixed_cut(threshold)
 
     def score(snapshot: Snapshot) -> jax.Array:
         regions = _regions(snapshot, name, cut, ignore)
-        counted = regions.counted if regions.true.ndim == 3 else regions.counted[..., None]
-        predicted, true = regions.predicted & counted, regions.true & counted
+        predicted, true = regions.counted_pixels
         both = count(predicted & true, axis=regions.axes)
         total = count(predicted, axis=regions.axes) + count(true, axis=regions.axes)
         ratio = (both, total - both) if name == "iou" else (2 * both, total)
@@ -106,11 +109,6 @@ def _overlap_metric(name: Literal["iou", "dice"], threshold: float, ignore: int 
         return jnp.mean(scores) if regions.true.ndim == 3 else jnp.mean(scores, where=total > 0)
 
     return Metric(score, higher_is_better=True, best=1.0, worst=0.0, tasks=_TASKS)
-
-
-def _cut(threshold: float) -> float:
-    check_in("(0, 1)", threshold=threshold)
-    return math.log(threshold / (1.0 - threshold))
 
 
 def _regions(snapshot: Snapshot, name: str, cut: float, ignore: int | None) -> _Regions:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from landscape.parts._options import check_whole
 from landscape.parts.metrics._decisions import is_binary, labels, shares
-from landscape.parts.metrics._metric import Metric, Snapshot, mean_of, misfit
+from landscape.parts.metrics._metric import Metric, Snapshot, mean_of, one_per_example
 from landscape.parts.metrics._ranks import counted_below, precision_of_positives
 
 _TASKS = ("binary", "multiclass")
@@ -115,6 +115,5 @@ def ece(bins: int = 15) -> Metric:
 
 
 def _binary(snapshot: Snapshot, name: str) -> tuple[jax.Array, jax.Array]:
-    if snapshot.predictions.ndim != 1 or snapshot.predictions.shape != snapshot.targets.shape:
-        raise misfit(snapshot, name, "one shape (n,) (binary)")
-    return snapshot.predictions, snapshot.targets > 0.5
+    logits, targets = one_per_example(snapshot, name, "one shape (n,) (binary)")
+    return logits, targets > 0.5
