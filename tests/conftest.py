@@ -18,6 +18,7 @@ os.environ.setdefault(
 )
 os.environ.setdefault("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "0")
 os.environ.setdefault("NPROC", "2")  # threads per operation, see numerics/compiling.py
+os.environ.setdefault("MKL_NUM_THREADS", "1")  # threads of torch: the other core runs other tests
 os.environ.setdefault("RAY_worker_niceness", "0")  # otherwise the other tests starve its workers
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # Shared by all tests and the processes they start, and deleted when the session ends.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from helpers.command_line import invoke
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 import optax  # noqa: E402
 import torch.nn.functional as F  # noqa: E402, N812

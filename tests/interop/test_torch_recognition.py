@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 import torch_losses  # noqa: E402
 from torch import nn  # noqa: E402

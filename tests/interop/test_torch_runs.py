@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 from helpers.in_process_runs import ended_runs  # noqa: E402
 

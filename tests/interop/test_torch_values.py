@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 import torch_losses  # noqa: E402
 
