@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "landscape"
 # From the top down.
 LAYERS = [
+    "__main__",
     "cli",
     "api",
     "testing",

@@ -25,14 +25,14 @@ def list_parts(family: str | None, as_json: bool) -> None:
         return
     screen = console()
     for name in families:
-        rows = [
-            [entry.name, entry.task or "", entry.summary]
-            for entry in entries
-            if entry.family == name
-        ]
-        tasks = any(row[1] for row in rows)
-        columns = [name, "task", "what it is"] if tasks else [name, "what it is"]
-        screen.print(text_table(columns, rows if tasks else [[r[0], r[2]] for r in rows]))
+        listed = [entry for entry in entries if entry.family == name]
+        columns, rows = [name], [[entry.name] for entry in listed]
+        if name == "losses":
+            columns, rows = [name, "task"], [[entry.name, entry.task or ""] for entry in listed]
+        if name == "metrics":  # a module per kind of prediction
+            columns, rows = [name, "of"], [[entry.name, entry.file.stem] for entry in listed]
+        texts = [[*row, entry.summary] for row, entry in zip(rows, listed, strict=True)]
+        screen.print(text_table([*columns, "what it is"], texts))
 
 
 @click.command()

@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import jax
+import numpy as np
 
 from landscape import catalog
 from landscape.config import Run
@@ -77,6 +78,52 @@ def check_predictions(
     if model.training is not None:
         _check_training_mode(model, name, params, examples, predictions)
     return predictions
+
+
+def refuse_probabilities(
+    run: Run, model: Model, params: PyTree, examples: Examples, task: Task
+) -> None:
+    """Raises UserError if a model ends in a softmax or sigmoid, and the loss takes logits.
+
+    A loss of the user may take probabilities, but the metrics of the menu for yes or no do not.
+    """
+    if not task.logits or ":" not in run.model.name:
+        return
+    ending = _ending(model, params, examples)
+    if ending is None:
+        return
+    menu = catalog.menu("metrics")
+    metrics = [part.name for part in run.metrics or ()] or [*task.metrics]
+    misled = [name for name in metrics if name in menu] if ending == "sigmoid" else []
+    if ":" not in run.loss.name:
+        reader = f"loss `{run.loss.label}` takes logits"
+    elif misled:
+        reader = f"metric `{misled[0]}` takes logits"
+    else:
+        return
+    raise UserError(
+        f"model `{run.model.name}` returns probabilities, but {reader}",
+        hint=f"remove the {ending} at the end of the model; a loss of yours that takes "
+        f"probabilities can apply the {ending} itself",
+        part=run.model.name,
+    )
+
+
+def _ending(model: Model, params: PyTree, examples: Examples) -> str | None:
+    """Returns `softmax` or `sigmoid` if predictions are probabilities, however large the weights.
+
+    Logits of an untrained model may lie between 0 and 1, but those of weights times 100 do not.
+    """
+    predict = jit_once(model.predict)
+    for factor in (1.0, 100.0, -100.0):
+        scaled = jax.tree.map(lambda leaf, factor=factor: factor * leaf, params)
+        predictions = np.asarray(predict(scaled, examples.inputs, examples.state))
+        if not ((predictions >= 0) & (predictions <= 1)).all():
+            return None
+    if predictions.max() == 0.0:
+        return None  # the last layer is a ReLU, and no unit is active
+    sums = predictions.sum(axis=-1)
+    return "softmax" if predictions.ndim > 1 and np.allclose(sums, 1, atol=1e-3) else "sigmoid"
 
 
 def _check_training_mode(

@@ -110,9 +110,11 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
     """
     batch = _first_batch(run, data)._replace(state=initial_state(run, model))
     task = preflight.build_task(run, data)
+    params = initial_params(run, model)
     predictions = model_check.check_predictions(
-        model, run.model.name, initial_params(run, model), batch, task, data.outputs
+        model, run.model.name, params, batch, task, data.outputs
     )
+    model_check.refuse_probabilities(run, model, params, batch, task)
     preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)
     loss = _named_loss(run, data)
     fitted = loss_check.fit_targets(

@@ -82,6 +82,8 @@ def _risk_in_batches(run, cache, training):
 
 
 MODELS = """
+import math
+import jax
 import jax.numpy as jnp
 from landscape.parts.models import Model, TrainingMode
 
@@ -97,6 +99,26 @@ def vector(input_shape, outputs):
     return Model(
         lambda key: {"w": jnp.ones((2, 3))}, lambda p, x: x @ p["w"], lambda p: {"w": 1}
     )
+
+def ending_in(function, input_shape):
+    def apply(params, inputs):
+        return function(inputs.reshape(len(inputs), -1)[:, 0] * params["w"])
+    return Model(lambda key: {"w": jnp.ones(())}, apply, lambda p: {"w": None})
+
+def sigmoid(input_shape, outputs):
+    return ending_in(jax.nn.sigmoid, input_shape)
+
+def small_logits(input_shape, outputs):
+    return ending_in(lambda x: 0.5 + 0.02 * x, input_shape)
+
+def softmax(input_shape, outputs):
+    def apply(params, inputs):
+        return jax.nn.softmax(inputs.reshape(len(inputs), -1) @ params["w"])
+    shape = (math.prod(input_shape), outputs)
+    return Model(lambda key: {"w": jnp.ones(shape)}, apply, lambda p: {"w": 1})
+
+def of_probabilities(predictions, targets):
+    return (predictions - targets) ** 2
 """
 
 
@@ -107,6 +129,7 @@ def vector(input_shape, outputs):
         ("models.py:vector", r"predicts shape \(20, 3\) for 20 examples"),
         ("mlp", "recomputed` needs a model with batch normalization"),
         ("nets.py:Missing", "has no"),
+        ("models.py:sigmoid", "returns probabilities, but loss `.*` takes logits"),
     ],
 )
 def test_models_that_do_not_fit_are_refused_before_training(model, message, tmp_path):
@@ -114,3 +137,30 @@ def test_models_that_do_not_fit_are_refused_before_training(model, message, tmp_
     (tmp_path / "nets.py").write_text(NETS)
     with pytest.raises(UserError, match=message):
         prepare(config.expand(load(tmp_path, TEXT, f"model={model}")), ProgramCache())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["dataset=digits", "model=models.py:softmax"], "but loss `.*` takes logits"),
+        (["model=models.py:sigmoid", "losses=models.py:of_probabilities"], "metric `accuracy`"),
+        (["model=models.py:small_logits"], None),
+        (
+            ["dataset=digits", "model=models.py:softmax", "losses=models.py:of_probabilities"],
+            None,
+        ),
+    ],
+)
+def test_probabilities_are_refused_where_logits_are_expected(overrides, message, tmp_path):
+    (tmp_path / "models.py").write_text(MODELS)
+    text = "dataset: moons\nmodel: mlp\noptimizer: {name: sgd, learning_rate: 0.1}\nsteps: 2\n"
+    loss = "softmax_cross_entropy" if "dataset=digits" in overrides else "sigmoid_cross_entropy"
+    overrides = (
+        overrides if any("losses" in o for o in overrides) else [*overrides, f"losses={loss}"]
+    )
+    runs = config.expand(load(tmp_path, text + "losses: [brier]\nseeds: 1\n", *overrides))
+    if message is None:
+        prepare(runs, ProgramCache())
+        return
+    with pytest.raises(UserError, match=message):
+        prepare(runs, ProgramCache())

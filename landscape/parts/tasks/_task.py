@@ -90,7 +90,8 @@ class Task:
     be trained as this one, besides its own. `order_by`: the field whose groups of examples a batch
     keeps together. `point`: the column of a prediction that metrics of quantities judge; None: the
     whole prediction. `baseline`: the name of `constant` in reports. `any_shape`: predictions may
-    have any shape. `advice`: how to get predictions of the right shape.
+    have any shape. `logits`: predictions are logits, which losses and metrics of the menu turn
+    into probabilities. `advice`: how to get predictions of the right shape.
 
     Functions, with shapes of one example:
     `outputs(data)`: number of predictions, which a model gets as `outputs`.
@@ -113,6 +114,7 @@ class Task:
     point: int | None = None
     baseline: str = "constant"
     any_shape: bool = False
+    logits: bool = False
     advice: str | None = None
     outputs: Callable[[Data], int] = one_output
     prediction_shape: Callable[[Shape, int], Shape] = shaped_like_targets

@@ -27,6 +27,7 @@ def binary() -> Task:
     """
     return Task(
         "binary",
+        logits=True,
         metrics=("accuracy", "f1"),
         reference="sigmoid_cross_entropy",
         stratified=True,
@@ -45,6 +46,7 @@ def multiclass() -> Task:
     """
     return Task(
         "multiclass",
+        logits=True,
         metrics=("accuracy", "f1"),
         reference="softmax_cross_entropy",
         labels=True,
@@ -69,6 +71,7 @@ def ordinal(*, form: Literal["thresholds", "classes"] = "thresholds") -> Task:
     of_thresholds = form == "thresholds"
     return Task(
         "ordinal",
+        logits=True,
         metrics=("quadratic_kappa", "class_mae"),
         reference="coral" if of_thresholds else "emd",
         labels=True,
@@ -89,6 +92,7 @@ def multilabel() -> Task:
     """
     return Task(
         "multilabel",
+        logits=True,
         metrics=("mean_average_precision", "macro_f1"),
         reference="sigmoid_cross_entropy",
         baseline="label_shares",
@@ -106,6 +110,7 @@ def sequence() -> Task:
     """
     return Task(
         "sequence",
+        logits=True,
         metrics=("token_accuracy", "perplexity"),
         reference="softmax_cross_entropy",
         labels=True,

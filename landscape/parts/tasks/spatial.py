@@ -18,6 +18,7 @@ def segmentation() -> Task:
     """
     return Task(
         "segmentation",
+        logits=True,
         metrics=("iou", "dice"),
         reference="sigmoid_cross_entropy",
         baseline="majority_class",
