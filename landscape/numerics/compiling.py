@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import platformdirs
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 # For small programs that run a few times: no LLVM optimization and no MLIR fusion emitters, since
 # both take longer than such programs run.
@@ -93,8 +93,15 @@ def use_all_cores(cores: int | None = None) -> None:
         jax.config.update("jax_num_cpu_devices", min(cores or _cores(), MOST_DEVICES))
 
 
-_blas_lock = threading.Lock()
-_blas_limits: list[Any] = []  # one per active `one_blas_thread`
+class _BlasLimits:
+    """The runs that need one BLAS thread at present, and what to restore when the last one ends."""
+
+    def __init__(self) -> None:
+        self.lock, self.users = threading.Lock(), 0
+        self.limits: list[Any] = []
+
+
+_blas = _BlasLimits()
 
 
 @contextlib.contextmanager
@@ -104,20 +111,35 @@ def one_blas_thread() -> Iterator[None]:
     A context manager or a decorator. If several threads use it at once, the last to exit lifts the
     limit.
     """
-    with _blas_lock:
-        _blas_limits.append(_libraries(len(sys.modules)).limit(limits=1, user_api="blas"))
+    with _blas.lock:
+        _blas.users += 1
+        _release_control()
+        _blas.limits.append(_libraries(len(sys.modules)).limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
-        with _blas_lock:
-            limit = _blas_limits.pop()
-            if not _blas_limits:  # the first limit: the only one that saw the original number
-                limit.restore_original_limits()
+        with _blas.lock:
+            _blas.users -= 1
+            if _blas.users == 0:
+                _release_control()
+                while _blas.limits:  # the first limit last: it alone saw the original number
+                    _blas.limits.pop().restore_original_limits()
+                _release_control()
+
+
+def _release_control() -> None:
+    """Lets any thread set the next limit.
+
+    threadpoolctl ignores every thread but the first that set a limit, as long as that is alive.
+    """
+    OpenBLASController.clear_controlling_thread(force=True)
 
 
 @functools.lru_cache(1)
 def _libraries(modules: int) -> ThreadpoolController:
     """Finds the loaded numerical libraries, again whenever more modules have been imported."""
+    import scipy.linalg  # noqa: F401  # its BLAS computes the eigenvalues and singular values of jax
+
     return ThreadpoolController()
 
 

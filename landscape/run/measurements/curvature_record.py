@@ -87,7 +87,7 @@ def _check_against_dense(point: MeasuredPoint, operator: str, matrix: np.ndarray
     where = f"{point.end}/{operator}"
     if not np.isfinite(matrix).all():
         return checks.undecided("lanczos", where, "the matrix is not finite at this point")
-    # In float32, as the matrix itself: the last bits of LAPACK depend on the process it runs in.
+    # In float32, as the matrix itself.
     exact = np.linalg.eigvalsh((matrix + matrix.T) / 2).astype(np.float32)
     extremes = point.extremes(operator)
     ends = [float(extremes.largest[0]), float(extremes.smallest[0])]

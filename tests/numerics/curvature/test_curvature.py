@@ -10,6 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from landscape.numerics import curvature
+from landscape.numerics.curvature.describe import exact_eigenvalues
 from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples, mean_risk
 from landscape.parts.datasets.images import digits
@@ -520,6 +521,14 @@ def test_traces_of_layers_equal_those_of_blocks_of_the_dense_hessian(loss):
         mine = np.array(owner) == layer
         assert mine.sum() == samples.sizes[layer] > 0
         assert holds(estimate, diagonal[mine].sum())
+
+
+def test_zero_eigenvalues_have_no_sign():
+    """Their signs are rounding, and would differ between machines."""
+    vector = np.arange(1.0, 61)
+    eigenvalues = exact_eigenvalues(np.outer(vector, vector))
+    np.testing.assert_allclose(eigenvalues, [0] * 59 + [vector @ vector], rtol=1e-7)
+    assert not np.signbit(eigenvalues).any()
 
 
 def test_the_record_has_the_computed_numbers():
