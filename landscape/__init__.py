@@ -10,6 +10,7 @@ From a notebook or a script:
     audit(my_loss, task="binary")
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 # Importing the folders `run/`, `compare/` and `audit/` binds them to the names of the functions,
@@ -19,9 +20,10 @@ import landscape.compare as _compare_folder
 import landscape.run as _run_folder
 
 __version__ = "0.1.0"
-__all__ = ["Experiment", "UserError", "audit", "compare", "load", "results", "run"]
+__all__ = ["Experiment", "UserError", "adapters", "audit", "compare", "load", "results", "run"]
 
 if TYPE_CHECKING:
+    from landscape import adapters
     from landscape.api import Experiment, compare, load, results, run
     from landscape.audit.judge import audit
     from landscape.errors import UserError
@@ -40,6 +42,8 @@ def __getattr__(name: str) -> Any:
         from landscape.audit.judge import audit
 
         return audit
+    if name == "adapters":
+        return importlib.import_module("landscape.adapters")
     if name in __all__:
         from landscape import api
 

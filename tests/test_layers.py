@@ -23,6 +23,7 @@ LAYERS = [
     "storage",
     "config",
     "catalog",
+    "adapters",
     "interop",
     "parts",
     "errors",

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from landscape.errors import UserError
 from landscape.parts.models._adapters.filter_axes import Choice, filter_axes, path_of
-from landscape.parts.models._adapters.shapes import Build, ModelShapes, fitted
-from landscape.parts.models._build import Model, TrainingMode
+from landscape.parts.models._adapters.module_calls import ModuleCalls, model_of
+from landscape.parts.models._adapters.shapes import Build, ModelShapes
+from landscape.parts.models._build import Model
 
 PyTree = Any
 # Axis of the output units of each array of a layer; arrays that are not listed have none.
@@ -43,72 +44,81 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     Parameters are the floating-point arrays of the module. An instance keeps its weights, so that
     all seeds start from them.
     """
-    module, first_state = _with_state(build(jax.random.key(0)))
-    params_like, _ = _split(module)
+    module, first_state = with_state(build(jax.random.key(0)))
+    params_like = split_module(module)[0]
     structure = jax.tree.structure(params_like)
+
+    def init(key: jax.Array) -> PyTree:
+        built, _ = with_state(build(key))
+        # Static fields, such as functions, differ between two builds.
+        return jax.tree.unflatten(structure, jax.tree.leaves(split_module(built)[0]))
+
+    return model_of(
+        module_calls(module, first_state),
+        init,
+        init_state=lambda key: state_leaves(with_state(build(key))[1]),
+        axes=filter_axes(params_like, known_axes(module), choice),
+        shapes=shapes,
+        laid_out=lambda inputs: inputs,
+    )
+
+
+def module_calls(module: Any, first_state: eqx.nn.State) -> ModuleCalls:
+    """Returns the calls of a module, mapped over a batch; `first_state` is that before training."""
     state_structure = jax.tree.structure(first_state)
     accepts = inspect.signature(type(module).__call__).parameters
     has_state, takes_key = bool(jax.tree.leaves(first_state)), "key" in accepts
     needs_key = takes_key and accepts["key"].default is not None
-    evaluation = _split(eqx.nn.inference_mode(module, True))[1]
-    training = _split(eqx.nn.inference_mode(module, False))[1]
-    recompute = _split(_with_batch_statistics(module))[1]
+    evaluation = split_module(eqx.nn.inference_mode(module, True))[1]
+    training = split_module(eqx.nn.inference_mode(module, False))[1]
+    with_batch_statistics = split_module(_with_batch_statistics(module))[1]
     axis_name = _batch_axis(module)
 
     def evaluation_key() -> jax.Array | None:
         # A module may read `key=None` as evaluation.
         return jax.random.key(0) if needs_key else None
 
-    def init(key: jax.Array) -> PyTree:
-        built, _ = _with_state(build(key))
-        # Static fields, such as functions, differ between two builds.
-        return jax.tree.unflatten(structure, jax.tree.leaves(_split(built)[0]))
-
     def call(
-        static: PyTree, params: PyTree, inputs: jax.Array, leaves: PyTree, key: jax.Array | None
-    ) -> tuple[jax.Array, PyTree]:
+        static: PyTree, params: PyTree, inputs: Any, leaves: PyTree, key: jax.Array | None
+    ) -> tuple[Any, PyTree]:
         combined = eqx.combine(params, static)
         state = jax.tree.unflatten(state_structure, leaves)
 
-        def one(x: jax.Array, key: jax.Array | None) -> Any:
+        def one(x: Any, key: jax.Array | None) -> Any:
             arguments = (x, state) if has_state else (x,)
             result = combined(*arguments, **({"key": key} if takes_key else {}))
             return result if has_state else (result, state)
 
-        keys = None if key is None or not takes_key else jax.random.split(key, len(inputs))
+        examples = len(jax.tree.leaves(inputs)[0])
+        keys = None if key is None or not takes_key else jax.random.split(key, examples)
         axes = (0, None if keys is None else 0)
         mapped = jax.vmap(one, in_axes=axes, out_axes=(0, None), axis_name=axis_name)
         predictions, state = mapped(inputs, keys)
-        return fitted(predictions, shapes), _leaves(state)
+        return predictions, state_leaves(state)
 
-    def apply(params: PyTree, inputs: jax.Array, state: PyTree = ()) -> jax.Array:
+    def evaluate(params: PyTree, inputs: Any, state: PyTree) -> Any:
         return call(evaluation, params, inputs, state, evaluation_key())[0]
 
-    def apply_in_training(
-        params: PyTree, inputs: jax.Array, state: PyTree, key: jax.Array
-    ) -> tuple[jax.Array, PyTree]:
+    def train(params: PyTree, inputs: Any, state: PyTree, key: jax.Array) -> tuple[Any, PyTree]:
         return call(training, params, inputs, state, key)
 
-    def apply_recomputed(params: PyTree, inputs: jax.Array, state: PyTree) -> jax.Array:
+    def recompute(params: PyTree, inputs: Any, state: PyTree) -> Any:
         # From its initial state, a layer uses the statistics of the batch alone. A layer rejects
         # constants where it had traced values.
         initial = tuple(
             jnp.where(jnp.full(value.shape, True), first.astype(value.dtype), value)
-            for first, value in zip(_leaves(first_state), state, strict=True)
+            for first, value in zip(state_leaves(first_state), state, strict=True)
         )
-        return call(recompute, params, inputs, initial, evaluation_key())[0]
+        return call(with_batch_statistics, params, inputs, initial, evaluation_key())[0]
 
-    axes = filter_axes(params_like, _known_axes(module), choice)
-    mode = TrainingMode(
-        init=lambda key: _leaves(_with_state(build(key))[1]),
-        apply=apply_in_training,
-        recompute=apply_recomputed if axis_name is not None else None,
+    return ModuleCalls(
+        evaluate,
+        train=train if has_state or takes_key else None,
+        recompute=recompute if axis_name is not None else None,
     )
-    is_plain = not (has_state or takes_key)
-    return Model(init, apply, lambda params: axes, training=None if is_plain else mode)
 
 
-def _with_state(built: Any) -> tuple[Any, eqx.nn.State]:
+def with_state(built: Any) -> tuple[Any, eqx.nn.State]:
     """Returns a module and the initial state of its layers."""
     if isinstance(built, tuple):
         return built
@@ -121,13 +131,23 @@ def _with_state(built: Any) -> tuple[Any, eqx.nn.State]:
         ) from None
 
 
-def _leaves(state: eqx.nn.State) -> tuple[jax.Array, ...]:
+def before_training(module: Any, state: eqx.nn.State) -> eqx.nn.State:
+    """Returns a state in which averages of batch statistics have not begun."""
+    state = jax.tree.map(lambda leaf: leaf, state)  # `set` makes the state before it unusable
+    for _, layer in _layers(module, eqx.nn.BatchNorm):
+        if layer.ema_first_time_index is not None:
+            state = state.set(layer.ema_first_time_index, jnp.asarray(True))
+    return state
+
+
+def state_leaves(state: eqx.nn.State) -> tuple[jax.Array, ...]:
     """Returns the arrays of a state; a counter that began as a Python number has a fixed type."""
     leaves = jax.tree.leaves(state)
     return tuple(jax.lax.convert_element_type(leaf, leaf.dtype) for leaf in leaves)
 
 
-def _split(module: Any) -> tuple[PyTree, PyTree]:
+def split_module(module: Any) -> tuple[PyTree, PyTree]:
+    """Returns the floating-point arrays of a module, and everything else."""
     return eqx.partition(module, eqx.is_inexact_array)
 
 
@@ -160,7 +180,8 @@ def _batch_axis(module: Any) -> Hashable | None:
     return next(iter(names), None)
 
 
-def _known_axes(module: Any) -> dict[str, int | None]:
+def known_axes(module: Any) -> dict[str, int | None]:
+    """Returns the axes of the parameters of known layers."""
     known: dict[str, int | None] = {}
     for prefix, layer in _layers(module, tuple(_LAYERS)):
         kind = next(kind for kind in _LAYERS if isinstance(layer, kind))

@@ -12,14 +12,21 @@ PyTree = Any
 Choice = str | Callable[[PyTree], PyTree] | None
 # By the path of a parameter: its axis, which may be negative, or None for a bias or normalization.
 KnownAxes = Mapping[str, int | None]
+_MOST_LISTED = 8
+_IN_A_CONFIG = (
+    "set `filter_axes: last` (or `first`) of the model, or `filter_axes: file.py:function`, a "
+    "function from the parameters to a tree of axes"
+)
 
 
-def filter_axes(params: PyTree, known: KnownAxes, choice: Choice) -> PyTree:
+def filter_axes(
+    params: PyTree, known: KnownAxes, choice: Choice, advice: str = _IN_A_CONFIG
+) -> PyTree:
     """Returns the axis of the output units of each weight, None for biases and normalization.
 
     Layers that are not `known` follow the `choice`, except arrays with one axis, which have none.
     A function decides for all parameters. Raises UserError for weights of unknown layers without a
-    choice, and for axes that a weight does not have.
+    choice, with `advice` on how to state one, and for axes that a weight does not have.
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(params)
     if callable(choice):
@@ -33,11 +40,11 @@ def filter_axes(params: PyTree, known: KnownAxes, choice: Choice) -> PyTree:
             unknown += [f"`{name}` {leaf.shape}"] if choice is None else []
         axes.append(None if axis is None else axis % len(leaf.shape))
     if unknown:
-        others = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        listed, others = ", ".join(unknown[:_MOST_LISTED]), len(unknown) - _MOST_LISTED
         raise UserError(
-            f"the axis of the output units is not known for {', '.join(unknown[:3])}{others}",
-            hint="set `filter_axes: last` (or `first`) of the model, or `filter_axes: "
-            "file.py:function`, a function from the parameters to a tree of axes",
+            f"the axis of the output units is not known for {listed}"
+            + (f" and {others} more" if others > 0 else ""),
+            hint=advice,
         )
     return jax.tree.unflatten(structure, axes)
 

@@ -7,15 +7,10 @@ from typing import Any
 import jax
 
 from landscape.errors import UserError
-from landscape.parts.models._adapters.filter_axes import Choice, filter_axes
-from landscape.parts.models._adapters.shapes import (
-    Build,
-    ModelShapes,
-    channels_last,
-    fitted,
-    is_instance,
-)
-from landscape.parts.models._build import Model, TrainingMode
+from landscape.parts.models._adapters.filter_axes import Choice, KnownAxes, filter_axes, path_of
+from landscape.parts.models._adapters.module_calls import ModuleCalls, model_of
+from landscape.parts.models._adapters.shapes import Build, ModelShapes, channels_last, is_instance
+from landscape.parts.models._build import Model
 
 PyTree = Any
 # Parameters of `__call__` that are true in training, and those that are false.
@@ -30,8 +25,6 @@ def recognizes(value: Any) -> bool:
 
 def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     """Returns the model of a linen module; all collections except `params` are its state."""
-    from flax import linen
-
     module = build(jax.random.key(0))
     mode = mode_arguments(type(module).__call__)
 
@@ -46,41 +39,48 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     def init_state(key: jax.Array) -> PyTree:
         return {name: tree for name, tree in variables(key).items() if name != "params"}
 
-    def call(
-        params: PyTree, inputs: jax.Array, state: PyTree, training: bool, key: jax.Array | None
-    ) -> tuple[jax.Array, PyTree]:
-        rngs = None if key is None else {"params": key, "dropout": key}
-        arguments = {"params": params, **state}, channels_last(inputs)
-        if not (training and state):
-            return fitted(module.apply(*arguments, rngs=rngs, **mode(training)), shapes), state
-        predictions, updated = module.apply(
-            *arguments, rngs=rngs, mutable=list(state), **mode(training)
-        )
-        return fitted(predictions, shapes), dict(updated)
-
-    def apply(params: PyTree, inputs: jax.Array, state: PyTree = {}) -> jax.Array:  # noqa: B006
-        return call(params, inputs, state, False, None)[0]
-
-    def recompute(params: PyTree, inputs: jax.Array, state: PyTree) -> jax.Array:
-        with linen.intercept_methods(_without_dropout):
-            return call(params, inputs, state, True, jax.random.key(0))[0]
-
-    shapes_of_params, known = _known_axes(init)
     state_shapes = jax.eval_shape(init_state, jax.random.key(0))
+    calls = module_calls(module, state_shapes)
     if "batch_stats" in state_shapes and not mode(True):
         raise UserError(
             "the module has batch statistics, but its `__call__` cannot tell training from "
             "evaluation",
             hint="add a parameter `train: bool`, and `use_running_average=not train` to BatchNorm",
         )
-    axes = filter_axes(shapes_of_params, known, choice)
-    training = TrainingMode(
-        init=init_state,
-        apply=lambda params, inputs, state, key: call(params, inputs, state, True, key),
-        recompute=recompute if "batch_stats" in state_shapes else None,
+    params_like, known = axes_by_layer(lambda: jax.eval_shape(init, jax.random.key(0)))
+    return model_of(calls, init, init_state, filter_axes(params_like, known, choice), shapes)
+
+
+def module_calls(module: Any, state: PyTree) -> ModuleCalls:
+    """Returns the calls of a linen module; `state` has its collections other than `params`."""
+    from flax import linen
+
+    mode = mode_arguments(type(module).__call__)
+
+    def call(
+        params: PyTree, inputs: Any, state: PyTree, training: bool, key: jax.Array | None
+    ) -> tuple[Any, PyTree]:
+        rngs = None if key is None else {"params": key, "dropout": key}
+        arguments = {"params": params, **dict(state)}, inputs
+        if not (training and state):
+            return module.apply(*arguments, rngs=rngs, **mode(training)), state
+        predictions, updated = module.apply(
+            *arguments, rngs=rngs, mutable=list(state), **mode(training)
+        )
+        return predictions, dict(updated)
+
+    def recompute(params: PyTree, inputs: Any, state: PyTree) -> Any:
+        with linen.intercept_methods(_without_dropout):
+            return call(params, inputs, state, True, jax.random.key(0))[0]
+
+    is_plain = not state and not mode(True)
+    return ModuleCalls(
+        evaluate=lambda params, inputs, state: call(params, inputs, state, False, None)[0],
+        train=None
+        if is_plain
+        else lambda params, inputs, state, key: call(params, inputs, state, True, key),
+        recompute=recompute if "batch_stats" in state and mode(True) else None,
     )
-    is_plain = not state_shapes and not mode(True)
-    return Model(init, apply, lambda params: axes, training=None if is_plain else training)
 
 
 def mode_arguments(function: Callable[..., Any]) -> Callable[[bool], dict[str, bool]]:
@@ -102,31 +102,55 @@ def _without_dropout(call: Callable, arguments: tuple, keywords: dict, context: 
     return call(*arguments, **keywords)
 
 
-def _known_axes(init: Callable[[jax.Array], PyTree]) -> tuple[PyTree, dict[str, int | None]]:
-    """Returns the shapes of the parameters, and the axes of those of known layers by path."""
+def axes_by_layer(trace: Callable[[], PyTree]) -> tuple[PyTree, dict[str, int | None]]:
+    """Returns the parameters that `trace()` returns, and the axes of those of known layers.
+
+    `trace` calls the module, so that its layers are seen.
+    """
     from flax import linen
 
     layers: dict[Any, dict[str, int]] = {
         (linen.Dense, linen.Conv, linen.ConvTranspose): {"kernel": -1},
         (linen.Embed,): {"embedding": -1},
-        (linen.BatchNorm, linen.LayerNorm, linen.GroupNorm, linen.RMSNorm, linen.PReLU): {},
+        (linen.BatchNorm, linen.LayerNorm, linen.GroupNorm, linen.RMSNorm): {},
+        (linen.InstanceNorm, linen.PReLU): {},
     }
     axes_of: dict[str, dict[str, int]] = {}
 
     def record(call: Callable, arguments: tuple, keywords: dict, context: Any) -> Any:
         module, path = context.module, "/".join(context.module.path)
-        if isinstance(module, linen.DenseGeneral) and isinstance(module.features, int):
-            axes_of[path] = {"kernel": -1}
+        if isinstance(module, linen.DenseGeneral):
+            # Of several axes of outputs the first, such as the heads of an attention.
+            features = module.features
+            axes_of[path] = {"kernel": -1 if isinstance(features, int) else -len(features)}
+        if isinstance(module, linen.OptimizedLSTMCell):
+            axes_of.update({f"{path}/{a}{b}": {"kernel": -1} for a in "ih" for b in "ifgo"})
         for kinds, axes in layers.items():
             if isinstance(module, kinds):
                 axes_of[path] = axes
         return call(*arguments, **keywords)
 
     with linen.intercept_methods(record):
-        shapes = jax.eval_shape(init, jax.random.key(0))
+        params = trace()
     known: dict[str, int | None] = {}
-    for path, _ in jax.tree_util.tree_leaves_with_path(shapes):
+    for path, _ in jax.tree_util.tree_leaves_with_path(params):
         *steps, name = (str(step.key) for step in path)
         if "/".join(steps) in axes_of:
             known["/".join((*steps, name))] = axes_of["/".join(steps)].get(name)
-    return shapes, known
+    return params, known
+
+
+def axes_by_name(params: PyTree) -> KnownAxes:
+    """Returns the axes of the parameters that have names of linen's layers.
+
+    `kernel` and `embedding` have their outputs last. An attention has a filter per head.
+    """
+    known: dict[str, int | None] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        *steps, name = (str(step.key) for step in path)
+        if name in ("kernel", "embedding"):
+            per_head = steps and steps[-1] in ("query", "key", "value") and leaf.ndim > 2
+            known[path_of(path)] = -2 if per_head else -1
+        elif name in ("bias", "scale"):
+            known[path_of(path)] = None
+    return known

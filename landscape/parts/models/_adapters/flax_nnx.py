@@ -6,19 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from landscape.parts.models._adapters.filter_axes import Choice, filter_axes
-from landscape.parts.models._adapters.shapes import (
-    Build,
-    ModelShapes,
-    channels_last,
-    fitted,
-    is_instance,
-)
-from landscape.parts.models._build import Model, TrainingMode
+from landscape.parts.models._adapters.module_calls import ModuleCalls, model_of
+from landscape.parts.models._adapters.shapes import Build, ModelShapes, is_instance
+from landscape.parts.models._build import Model
 
 PyTree = Any
 
 
-class _Parts(NamedTuple):
+class ModuleParts(NamedTuple):
     """A module as a definition for each mode, parameters, keys of randomness, and other state."""
 
     training: Any
@@ -42,37 +37,43 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     from flax import nnx
 
     module = build(jax.random.key(0))
-    known = _known_axes(module)
-    parts = _parts(module)
+    parts = split_module(module)
+    axes = filter_axes(nnx.to_pure_dict(parts.params), known_axes(module), choice)
+    return model_of(
+        module_calls(parts),
+        init=lambda key: nnx.to_pure_dict(_split(build(key))[1]),
+        init_state=lambda key: nnx.to_pure_dict(_split(build(key))[3]),
+        axes=axes,
+        shapes=shapes,
+    )
+
+
+def module_calls(parts: ModuleParts) -> ModuleCalls:
+    """Returns the calls of an nnx module."""
+    from flax import nnx
 
     def call(
-        definition: Any, params: PyTree, inputs: jax.Array, state: PyTree, key: jax.Array
-    ) -> tuple[jax.Array, PyTree]:
-        variables = (_filled(parts.params, params), _filled(parts.state, state))
+        definition: Any, params: PyTree, inputs: Any, state: PyTree, key: jax.Array
+    ) -> tuple[Any, PyTree]:
+        variables = (_filled(parts.params, params), _filled(parts.state, dict(state)))
         merged = nnx.merge(definition, variables[0], _reseeded(parts.keys, key), variables[1])
-        predictions = fitted(merged(channels_last(inputs)), shapes)
+        predictions = merged(inputs)
         return predictions, nnx.to_pure_dict(_split(merged)[3])
 
-    def apply(params: PyTree, inputs: jax.Array, state: PyTree = {}) -> jax.Array:  # noqa: B006
+    def evaluate(params: PyTree, inputs: Any, state: PyTree) -> Any:
         return call(parts.evaluation, params, inputs, state, jax.random.key(0))[0]
 
-    params_like, state_like = nnx.to_pure_dict(parts.params), nnx.to_pure_dict(parts.state)
-    axes = filter_axes(params_like, known, choice)
-    training = TrainingMode(
-        init=lambda key: nnx.to_pure_dict(_split(build(key))[3]),
-        apply=lambda params, inputs, state, key: call(parts.training, params, inputs, state, key),
-        recompute=lambda params, inputs, state: call(
-            parts.recompute, params, inputs, state, jax.random.key(0)
-        )[0],
-    )
-    if parts.recompute == parts.evaluation:
-        training = training._replace(recompute=None)
-    is_plain = parts.training == parts.evaluation and not jax.tree.leaves(state_like)
-    return Model(
-        init=lambda key: nnx.to_pure_dict(_split(build(key))[1]),
-        apply=apply,
-        filter_axes=lambda params: axes,
-        training=None if is_plain else training,
+    def train(params: PyTree, inputs: Any, state: PyTree, key: jax.Array) -> tuple[Any, PyTree]:
+        return call(parts.training, params, inputs, state, key)
+
+    def recompute(params: PyTree, inputs: Any, state: PyTree) -> Any:
+        return call(parts.recompute, params, inputs, state, jax.random.key(0))[0]
+
+    is_plain = parts.training == parts.evaluation and not jax.tree.leaves(parts.state)
+    return ModuleCalls(
+        evaluate,
+        train=None if is_plain else train,
+        recompute=None if parts.recompute == parts.evaluation else recompute,
     )
 
 
@@ -84,15 +85,17 @@ def _split(module: Any) -> tuple[Any, Any, Any, Any]:
     return parts
 
 
-def _parts(module: Any) -> _Parts:
+def split_module(module: Any) -> ModuleParts:
+    """Returns the parts of an nnx module, which stays in the mode in which it is."""
     from flax import nnx
 
+    module = nnx.clone(module)
     module.train()
     training, params, keys, state = _split(module)
     module.eval()
     evaluation = _split(module)[0]
     module.set_attributes(nnx.BatchNorm, use_running_average=False, raise_if_not_found=False)
-    return _Parts(training, evaluation, _split(module)[0], params, keys, state)
+    return ModuleParts(training, evaluation, _split(module)[0], params, keys, state)
 
 
 def _filled(template: Any, values: PyTree) -> Any:
@@ -116,19 +119,22 @@ def _reseeded(keys: Any, key: jax.Array) -> Any:
     return jax.tree.unflatten(structure, values)
 
 
-def _known_axes(module: Any) -> dict[str, int | None]:
+def known_axes(module: Any) -> dict[str, int | None]:
+    """Returns the axes of the parameters of known layers."""
     from flax import nnx
 
     layers: dict[Any, dict[str, int]] = {
         (nnx.Linear, nnx.Conv, nnx.ConvTranspose): {"kernel": -1},
         (nnx.Embed,): {"embedding": -1},
         (nnx.BatchNorm, nnx.LayerNorm, nnx.GroupNorm, nnx.RMSNorm): {},
+        (nnx.InstanceNorm, nnx.PReLU): {},
     }
     known: dict[str, int | None] = {}
     for path, layer in nnx.iter_modules(module):
         axes = next((axes for kinds, axes in layers.items() if isinstance(layer, kinds)), None)
-        if isinstance(layer, nnx.LinearGeneral) and len(layer.out_features) == 1:
-            axes = {"kernel": -1}
+        if isinstance(layer, nnx.LinearGeneral):
+            # Of several axes of outputs the first, such as the heads of an attention.
+            axes = {"kernel": -len(layer.out_features)}
         for name, value in vars(layer).items():
             if axes is not None and isinstance(value, nnx.Param):
                 known["/".join(map(str, (*path, name)))] = axes.get(name)

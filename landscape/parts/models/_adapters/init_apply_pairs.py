@@ -10,10 +10,11 @@ from typing import Any
 
 import jax
 
-from landscape.parts.models._adapters.filter_axes import Choice, filter_axes
+from landscape.parts.models._adapters.filter_axes import Choice, KnownAxes, filter_axes, path_of
 from landscape.parts.models._adapters.flax_linen import IN_TRAINING, mode_arguments
-from landscape.parts.models._adapters.shapes import Build, ModelShapes, channels_last, fitted
-from landscape.parts.models._build import Model, TrainingMode
+from landscape.parts.models._adapters.module_calls import ModuleCalls, model_of
+from landscape.parts.models._adapters.shapes import Build, ModelShapes, channels_last
+from landscape.parts.models._build import Model
 
 PyTree = Any
 Mode = Callable[[bool], dict[str, bool]]
@@ -28,14 +29,13 @@ def recognizes(value: Any) -> bool:
 def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
     """Returns the model of a pair. Images of a pair of Haiku have channels last.
 
-    No layer of a pair is known, so `choice` decides the axes of its weights.
+    No layer of a pair is known except those of Haiku, so `choice` decides the axes of its weights.
     """
     pair = build(jax.random.key(0))
     init_pair, apply_pair = pair
     is_haiku = type(pair).__module__.partition(".")[0] == "haiku"
-    names = [*inspect.signature(apply_pair).parameters][1:3]
-    has_state, takes_key = "state" in names, any(name in _KEYS for name in names)
     mode = _mode(init_pair, apply_pair, shapes)
+    has_state = takes_state(apply_pair)
 
     def laid_out(inputs: jax.Array) -> jax.Array:
         return channels_last(inputs) if is_haiku else inputs
@@ -46,35 +46,70 @@ def adapt(build: Build, shapes: ModelShapes, choice: Choice) -> Model:
         created = init_pair(*arguments, **(mode(True) if takes_inputs else {}))
         return created if has_state else (created, ())
 
-    def call(
-        params: PyTree, inputs: jax.Array, state: PyTree, training: bool, key: jax.Array
-    ) -> tuple[jax.Array, PyTree]:
-        before = [state] if has_state else []
-        values = {name: key for name in names if name in _KEYS}
-        keys = [values[name] for name in names if name in values]
-        result = apply_pair(params, *before, *keys, laid_out(inputs), **mode(training))
-        predictions, state = result if has_state else (result, state)
-        return fitted(predictions, shapes), state
+    params_like = jax.eval_shape(variables, jax.random.key(0))[0]
+    known = haiku_axes(params_like) if is_haiku else {}
+    return model_of(
+        pair_calls(apply_pair, mode),
+        init=lambda key: variables(key)[0],
+        init_state=lambda key: variables(key)[1],
+        axes=filter_axes(params_like, known, choice),
+        shapes=shapes,
+        laid_out=laid_out,
+    )
 
-    def apply(params: PyTree, inputs: jax.Array, state: PyTree = ()) -> jax.Array:
+
+def pair_calls(apply_pair: Callable[..., Any], mode: Mode) -> ModuleCalls:
+    """Returns the calls of the `apply` of a pair."""
+    names = _before_inputs(apply_pair)
+    has_state, takes_key = takes_state(apply_pair), any(name in _KEYS for name in names)
+
+    def call(
+        params: PyTree, inputs: Any, state: PyTree, training: bool, key: jax.Array
+    ) -> tuple[Any, PyTree]:
+        before = [state] if has_state else []
+        keys = [key for name in names if name in _KEYS]
+        result = apply_pair(params, *before, *keys, inputs, **mode(training))
+        return result if has_state else (result, state)
+
+    def evaluate(params: PyTree, inputs: Any, state: PyTree) -> Any:
         return call(params, inputs, state, False, jax.random.key(0))[0]
 
-    def recompute(params: PyTree, inputs: jax.Array, state: PyTree) -> jax.Array:
+    def train(params: PyTree, inputs: Any, state: PyTree, key: jax.Array) -> tuple[Any, PyTree]:
+        return call(params, inputs, state, True, key)
+
+    def recompute(params: PyTree, inputs: Any, state: PyTree) -> Any:
         # A pair does not show its layers: dropout has the same units at every point.
         return call(params, inputs, state, True, jax.random.key(0))[0]
 
-    axes = filter_axes(jax.eval_shape(variables, jax.random.key(0))[0], {}, choice)
-    training = TrainingMode(
-        init=lambda key: variables(key)[1],
-        apply=lambda params, inputs, state, key: call(params, inputs, state, True, key),
+    return ModuleCalls(
+        evaluate,
+        train=train if has_state or takes_key or mode(True) else None,
         recompute=recompute if has_state and mode(True) else None,
     )
-    return Model(
-        init=lambda key: variables(key)[0],
-        apply=apply,
-        filter_axes=lambda params: axes,
-        training=training if has_state or takes_key or mode(True) else None,
-    )
+
+
+def takes_state(apply_pair: Callable[..., Any]) -> bool:
+    """Returns whether `apply` has a state, and returns the next one."""
+    return "state" in _before_inputs(apply_pair)
+
+
+def haiku_axes(params: PyTree) -> KnownAxes:
+    """Returns the axes of the parameters that have names of Haiku's layers.
+
+    `w` and `embeddings` have their outputs last, except in transposed convolutions.
+    """
+    known: dict[str, int | None] = {}
+    for path, _ in jax.tree_util.tree_leaves_with_path(params):
+        module, name = (str(step.key) for step in path)
+        if name in ("w", "embeddings"):
+            known[path_of(path)] = -2 if "transpose" in module.rpartition("/")[2] else -1
+        elif name in ("b", "scale", "offset"):
+            known[path_of(path)] = None
+    return known
+
+
+def _before_inputs(apply_pair: Callable[..., Any]) -> list[str]:
+    return [*inspect.signature(apply_pair).parameters][1:3]
 
 
 def _required(function: Callable[..., Any]) -> list[str]:
