@@ -13,9 +13,7 @@ from landscape.parts.models._adapters.filter_axes import Choice
 PyTree = Any
 
 
-def equinox(
-    module: Any, state: eqx.nn.State | None = None, *, filter_axes: Choice = None
-) -> AdaptedModel:
+def equinox(module: Any, state: Any = None, *, filter_axes: Choice = None) -> AdaptedModel:
     """Returns a trained module of Equinox as a function `apply(params, inputs)` of a batch.
 
     `module` takes one example; `state` is what `eqx.nn.make_with_state` and training returned,

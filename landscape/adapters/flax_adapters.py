@@ -13,7 +13,7 @@ from landscape.adapters.adapted_model import (
 )
 from landscape.errors import UserError, first_line
 from landscape.parts.models._adapters import flax_linen, flax_nnx
-from landscape.parts.models._adapters.filter_axes import Choice
+from landscape.parts.models._adapters.filter_axes import Choice, path_of
 
 PyTree = Any
 
@@ -40,7 +40,7 @@ def flax(
         message = "`adapters.flax` takes a module of flax.linen, and this is one of nnx"
         raise UserError(message, hint="call `adapters.nnx(module)`")
     check_instance(module, linen.Module, "flax", "adapters.flax(Net(), variables)")
-    collections = _collections(core.meta.unbox(core.unfreeze(variables)))
+    collections = _collections(core.meta.unbox(core.unfreeze(variables)))  # type: ignore[arg-type]
     state = {n: v for n, v in collections.items() if n not in ("params", "intermediates")}
     calls = flax_linen.module_calls(module, state)
     calls = calls._replace(
@@ -108,11 +108,12 @@ def _check_bound(module: Any) -> None:
     """Raises UserError if variables of a module hold shapes in place of arrays."""
     from flax import nnx as library
 
-    for path, leaf in jax.tree_util.tree_leaves_with_path(library.state(module)):
+    variables = library.to_pure_dict(library.state(module))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
         if isinstance(leaf, jax.ShapeDtypeStruct):
-            name = jax.tree_util.keystr(path, simple=True, separator="/")
             raise UserError(
-                f"the variable `{name}` of the module is a shape, not an array: it is unbound",
+                f"the variable `{path_of(path)}` of the module is a shape, not an array: "
+                "it is unbound",
                 hint="fill it with the trained values: `nnx.update(module, state)`",
             )
 
