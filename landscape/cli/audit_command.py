@@ -3,14 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import rich_click as click
 
 from landscape.catalog.menu import TASKS
+from landscape.cli.audited_losses import examples_of, select_losses
 from landscape.cli.output import console, message, reports_errors, terminal_text
 from landscape.errors import UserError
 
@@ -169,7 +170,7 @@ def audit(
     loss_options = config.options(options)
     example_file = None if example is None else str(example.absolute())
     if data is not None:
-        task, example_file = _examples_of(data, task, example)
+        task, example_file = examples_of(data, task, example)
     audit_options = by_name.AuditOptions(
         kind=kind,
         task=task,
@@ -186,7 +187,7 @@ def audit(
         result=result,
     )
     form = "json" if as_json else form
-    selection = _selected(losses, kind, loss_options)
+    selection = select_losses(losses, kind, loss_options)
     names = selection.names
     brief = any(map(is_module, losses)) and not verbose
     width = max(map(len, names)) if brief else None
@@ -210,40 +211,6 @@ def audit(
     _exit(outcomes, fail_on)
 
 
-class _Selection(NamedTuple):
-    """What the arguments name, in their order: functions, and modules that cannot be imported."""
-
-    names: list[str]
-    skipped: list[str]
-    failures: "list[AuditOutcome]"
-
-    @property
-    def functions(self) -> list[str]:
-        failed = {failure.loss for failure in self.failures}
-        return [name for name in self.names if name not in failed]
-
-
-def _selected(losses: Sequence[str], kind: str, options: Collection[str]) -> _Selection:
-    """Returns the names to audit; a module stands for its functions."""
-    from landscape.audit.by_name import AuditOutcome
-    from landscape.audit.module_functions import is_module, module_functions
-
-    selection = _Selection([], [], [])
-    for loss in losses:
-        if not is_module(loss):
-            selection.names.append(loss)
-            continue
-        try:
-            functions = module_functions(loss, kind, options, Path.cwd())
-        except UserError as error:
-            selection.names.append(loss)
-            selection.failures.append(AuditOutcome(loss, None, error))
-        else:
-            selection.names.extend(functions.names)
-            selection.skipped.extend(functions.skipped)
-    return selection
-
-
 def _interval(text: str | None) -> tuple[float, float] | None:
     """Returns the ends of LOW:HIGH. Raises BadParameter unless LOW is the smaller number."""
     if text is None:
@@ -256,30 +223,6 @@ def _interval(text: str | None) -> tuple[float, float] | None:
     if not ends[0] < ends[1]:
         raise click.BadParameter(f"expected LOW:HIGH, such as 0:100, found {text!r}")
     return ends
-
-
-def _examples_of(config: Path, task: str | None, example: Path | None) -> tuple[str, str]:
-    """Returns the task of an experiment and a file with a batch of it, deleted at the end."""
-    import atexit
-    import tempfile
-
-    import numpy as np
-
-    from landscape import config as configs
-    from landscape.run import preflight
-    from landscape.run.audited_batch import audited_batch
-    from landscape.run.program_cache import ProgramCache
-
-    if example is not None:
-        raise UserError("--data and --example both state the examples", hint="leave out one")
-    run, cache = configs.expand(configs.load(config))[0], ProgramCache()
-    data = cache.dataset(run)
-    arrays = audited_batch(run, data, cache.model(run))
-    folder = tempfile.TemporaryDirectory(prefix="landscape-")
-    atexit.register(folder.cleanup)
-    file = Path(folder.name) / "example.npz"
-    np.savez(file, **cast(Any, arrays))
-    return task or preflight.build_task(run, data).name, str(file)
 
 
 def _check_time_limit(seconds: float) -> None:

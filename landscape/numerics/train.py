@@ -4,7 +4,6 @@ Row `s` of the recorded rows describes the parameters after `s` updates and the 
 taken from there, so row 0 is the initialization and the last row the trained point.
 """
 
-import functools
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +14,6 @@ import numpy as np
 import optax
 from jax import lax
 
-from landscape.numerics.compiling import jit_loop
 from landscape.numerics.loss import Objective
 from landscape.numerics.param_vector import Layout, as_tree, layout_for
 from landscape.numerics.recording import Best, Recording, better, first_best, score
@@ -33,7 +31,7 @@ class TrainingInputs(NamedTuple):
     optimizer: values of the optimizer's options that are numbers
     params: the initial parameters
     training, evaluation: examples to train on, and the fixed set on which rows are measured
-    order: `(steps + 1, batch_size)` numbers of training examples, see `draw_order`
+    order: `(steps + 1, batch_size)` numbers of training examples, see `training_order.draw_order`
     record_at: `(R,)` numbers of updates after which a row is recorded, see `recorded_steps`
     slots: `(R,)` place of each recorded step among the checkpoints, see `checkpoint_slots`
     state: the initial state of the model, None for a model without a training mode
@@ -184,38 +182,6 @@ def _next_stride(stride: int, seconds: float) -> int:
     if seconds > PIECE_SECONDS:
         return max(stride // 2, 1)
     return stride
-
-
-@functools.partial(jit_loop, static_argnums=(1, 2, 3))
-def draw_order(
-    key: jax.Array,
-    examples: int,
-    steps: int,
-    batch_size: int,
-    groups: jax.Array | None = None,
-) -> jax.Array:
-    """Returns example numbers `(steps + 1, batch_size)`: shuffled epochs, one after the other.
-
-    The last row is the batch on which the trained point is measured; no update is made from it.
-    With `groups` `(examples,)`, numbers from 0 to below `examples`, an epoch is a shuffled order of
-    groups, each shuffled in itself, so that a batch cuts at most two of them: one at each end.
-    """
-    count = (steps + 1) * batch_size
-    keys = jax.random.split(key, -(-count // examples))
-    shuffled = jax.vmap(lambda k: jax.random.permutation(k, examples))(keys)
-    if groups is not None:
-        shuffled = _grouped(jax.random.fold_in(key, 1), shuffled, jnp.asarray(groups))
-    return shuffled.reshape(-1)[:count].reshape(steps + 1, batch_size).astype(jnp.int32)
-
-
-def _grouped(key: jax.Array, epochs: jax.Array, groups: jax.Array) -> jax.Array:
-    """Returns each epoch with the examples of a group after one another, in their order."""
-
-    def sort(key: jax.Array, epoch: jax.Array) -> jax.Array:
-        places = jax.random.permutation(key, epoch.shape[0])
-        return epoch[jnp.argsort(places[groups[epoch]], stable=True)]
-
-    return jax.vmap(sort)(jax.random.split(key, len(epochs)), epochs)
 
 
 def trainer(

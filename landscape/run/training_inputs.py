@@ -13,8 +13,8 @@ from landscape.numerics.risk import Examples
 from landscape.numerics.step import Numbers
 from landscape.numerics.train import (
     TrainingInputs,
-    draw_order,
 )
+from landscape.numerics.training_order import draw_order
 from landscape.parts.datasets import Dataset, Split
 from landscape.parts.models import Model, scale_weights
 from landscape.parts.tasks import named

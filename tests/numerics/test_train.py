@@ -21,10 +21,10 @@ from landscape.numerics.step import all_finite
 from landscape.numerics.train import (
     Loop,
     TrainingInputs,
-    draw_order,
     run_in_pieces,
     trainer,
 )
+from landscape.numerics.training_order import draw_order
 from landscape.parts.models import Model
 
 RNG = np.random.default_rng(1)

@@ -7,8 +7,9 @@ import optax
 
 from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.risk import Examples
-from landscape.numerics.train import TrainingInputs, draw_order
+from landscape.numerics.train import TrainingInputs
 from landscape.numerics.trainability import Cells, cell_trainer
+from landscape.numerics.training_order import draw_order
 from landscape.parts.models import Model
 
 RNG = np.random.default_rng(5)

@@ -11,7 +11,7 @@ from helpers.in_process_runs import ended_runs
 
 from landscape import config
 from landscape.errors import UserError
-from landscape.numerics.train import draw_order
+from landscape.numerics.training_order import draw_order
 from landscape.parts.datasets import Dataset, Split, complete
 from landscape.report import notes, results
 from landscape.report.comparison import compare
