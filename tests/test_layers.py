@@ -39,6 +39,8 @@ NEVER = {
     "compare": JAX | {"pandas", "matplotlib", "os", "pathlib"},
     "audit": {"click", "matplotlib", "os", "pandas"},
     "audit/curvature_note": JAX,
+    "interop/keras_recognition": JAX | {"keras", "torch"},
+    "interop/libraries": JAX | {"keras", "torch"},
     "interop/torch_recognition": {"torch"},
     "numerics/auto_radius": JAX,
     "numerics/checks": JAX,
