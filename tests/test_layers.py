@@ -12,6 +12,8 @@ LAYERS = [
     "cli",
     "api",
     "testing",
+    "torch",
+    "recorder",
     "sweep",
     "run",
     "export",
@@ -33,6 +35,9 @@ JAX = {"jax", "jaxlib", "optax", "equinox"}
 NEVER = {
     "report": JAX,
     "export": JAX,
+    "recorder/recorded_loop": JAX,
+    "recorder/torch_recorder": JAX,
+    "recorder/torch_rows": JAX,
     "storage": JAX,
     "config": JAX | {"pandas", "matplotlib", "sklearn"},
     "catalog": JAX | {"pandas", "matplotlib", "sklearn"},
