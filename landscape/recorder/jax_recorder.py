@@ -34,10 +34,10 @@ class _Pending(NamedTuple):
 class Recorder(RecordedLoop):
     """Records gradient health: call `recorder(params, batch, gradients)` once per step.
 
-    `predictions = apply(params, inputs)` and `loss(predictions, targets)`: a function, or a name
-    of the menu; a batch is `(inputs, targets)`, also with a third item, a dict of arrays that the
-    loss takes by name. Call the recorder before the update is applied, with gradients as the
-    optimizer receives them, but not clipped or scaled.
+    `predictions = apply(params, inputs)`, and `loss(predictions, targets)` returns the loss or its
+    values, whose mean is the risk. A batch is `(inputs, targets)`, also with a third item, a dict
+    of arrays that the loss takes by name. Call the recorder before the update is applied, with
+    gradients as the optimizer receives them, but not clipped or scaled.
 
     Every 20th step becomes a row of `trace`: risk of the batch, norm of the gradient (also per
     layer), ratio of update to parameters, dead fractions. With `evaluation=(inputs, targets)`, a
@@ -53,7 +53,7 @@ class Recorder(RecordedLoop):
     def __init__(
         self,
         apply: Callable[[PyTree, Any], jax.Array],
-        loss: Callable[..., Any] | str,
+        loss: Callable[..., Any],
         every: int = 20,
         *,
         evaluation: Sequence[Any] | None = None,
@@ -81,7 +81,7 @@ class Recorder(RecordedLoop):
         device = jax.devices()[0]
         source = Source(
             framework="jax",
-            loss=loss if isinstance(loss, str) else name_of(loss),
+            loss=name_of(loss),
             every=every,
             dead_on="batch" if evaluation is None else "evaluation",
             device=f"{device.platform}: {device.device_kind}",
@@ -161,16 +161,13 @@ def _examples(batch: Any, what: str) -> Examples:
     return Examples(jax.tree.map(jnp.asarray, items[0]), targets)
 
 
-def _loss(loss: Callable[..., Any] | str, fields: Mapping[str, Any]) -> Loss:
-    if isinstance(loss, str):
-        function = catalog.build("losses", Spec(loss), folder=Path.cwd())
-    elif callable(loss):
-        function = adapted(loss)
-    else:
+def _loss(loss: Callable[..., Any], fields: Mapping[str, Any]) -> Loss:
+    if not callable(loss):
         raise UserError(
             f"`loss`: found {type(loss).__name__}, expected a function",
-            hint="pass `loss(predictions, targets)`, or the name of a loss as in a config",
+            hint="pass `loss(predictions, targets)`, as the loop calls it",
         )
+    function = adapted(loss)
     return Loss(function, arguments=loss_arguments(function, fields=fields.keys()))
 
 

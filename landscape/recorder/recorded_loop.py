@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+import pyarrow.parquet  # noqa: F401  (imported before the first row is written)
 
 import landscape
 from landscape.errors import UserError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 # Files are written as often as takes at most this share of the time of the loop.
 _WRITING = 0.02
+_LONGEST_WAIT = 5.0  # seconds between two writes, if rows are recorded
 
 
 class Source(NamedTuple):
@@ -163,7 +165,7 @@ class RecordedLoop:
         start = time.monotonic()
         recordings.write_open(self.folder, self._files())
         end = time.monotonic()
-        self._next_write = end + (end - start) / _WRITING
+        self._next_write = end + min((end - start) / _WRITING, _LONGEST_WAIT)
 
     def _close(self) -> None:
         self._complete()

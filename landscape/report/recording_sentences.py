@@ -13,6 +13,8 @@ from landscape.storage.recording_records import RecordingRecord
 
 _NORM, _LAYER = "gradient_norm/global", "gradient_norm/layer/"
 _MOST_LAYERS = 4  # named in a sentence
+# A factor between the gradient norms of two layers that a sentence mentions.
+_FAR_APART = 1e4
 
 
 def sentences(record: RecordingRecord, run: StoredRun, closed: bool) -> list[str]:
@@ -22,6 +24,7 @@ def sentences(record: RecordingRecord, run: StoredRun, closed: bool) -> list[str
         _not_finite(record, run),
         _zero(run),
         _untouched_layers(run),
+        _uneven_layers(run),
         _dead(run),
         *_steps(record, run),
     ]
@@ -42,8 +45,10 @@ def _state(record: RecordingRecord, closed: bool, last: int) -> str:
 def _diverged(record: RecordingRecord) -> str:
     if record.diverged_step is None:
         return ""
-    kind = "recorded step" if record.framework == "torch" else "step"
-    return f"Diverged: from {kind} {record.diverged_step} on, no risk and gradient was finite."
+    if record.framework == "torch":
+        when = f"recorded step {record.diverged_step}"
+        return f"Diverged: from {when} on, the risk or the gradient is not finite."
+    return f"Diverged: from step {record.diverged_step} on, the gradient is not finite."
 
 
 def _not_finite(record: RecordingRecord, run: StoredRun) -> str:
@@ -75,6 +80,26 @@ def _untouched_layers(run: StoredRun) -> str:
     more = f" and {len(dead) - _MOST_LAYERS} more" if len(dead) > _MOST_LAYERS else ""
     named = words.listed(dead[:_MOST_LAYERS]) if not more else ", ".join(dead[:_MOST_LAYERS])
     return f"No gradient reaches {named}{more}."
+
+
+def _uneven_layers(run: StoredRun) -> str:
+    """Returns the layers with the smallest and the largest gradient if they are far apart."""
+    medians = {}
+    for name in (name for name in run.trace if name.startswith(_LAYER)):
+        values = run.column(name)
+        values = values[np.isfinite(values) & (values > 0)]
+        if len(values):
+            medians[name.removeprefix(_LAYER)] = float(np.median(values))
+    if not medians:
+        return ""
+    low, high = min(medians, key=medians.__getitem__), max(medians, key=medians.__getitem__)
+    factor = medians[high] / medians[low]
+    if factor < _FAR_APART:
+        return ""
+    return (
+        f"The gradient norm of {low} is {words.scientific(medians[low])} in the median, that of "
+        f"{high} {words.scientific(medians[high])}: a factor of {words.scientific(factor)}."
+    )
 
 
 def _dead(run: StoredRun) -> str:

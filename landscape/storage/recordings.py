@@ -11,7 +11,7 @@ from pathlib import Path
 
 from landscape.errors import UserError
 from landscape.storage import disk, experiment_folder, safe_reading, store
-from landscape.storage.records import StatusRecord
+from landscape.storage.records import FileDigest, StatusRecord
 
 RECORDING = "recording.json"
 # The status of a loop that is under way, or was killed, and that of one that has ended.
@@ -62,8 +62,17 @@ def write_open(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_closed(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes the files of a loop that has ended, and last its status with their digests."""
-    store.write_run_files(folder, files, CLOSED)
+    """Writes the files of a loop that has ended, and last its status with their digests.
+
+    One by one, without the threads of `disk.write_files`: these have ended when a process exits.
+    """
+    digests = {
+        name: FileDigest(len(content), hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+    }
+    status = store.record_bytes(StatusRecord(CLOSED, digests))
+    for name, content in {**files, store.STATUS: status}.items():
+        disk.write_bytes(folder / name, content)
 
 
 def is_recording(experiment: Path) -> bool:

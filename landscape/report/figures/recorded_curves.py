@@ -13,12 +13,13 @@ from landscape.report import words
 from landscape.report.escapes import figure_text
 from landscape.report.figures import style
 from landscape.report.figures.curves import (
+    CROSS,
     UPDATES,
     diverged_legend,
     draw_dead_fraction,
     draw_gradients,
 )
-from landscape.report.figures.view import Array, Picture, View, joined
+from landscape.report.figures.view import Array, Picture, View, joined, last_finite
 from landscape.report.results import StoredRun
 
 _LAYER = "gradient_norm/layer/"
@@ -38,16 +39,21 @@ def risks(view: View) -> Picture | None:
         color = view.styles[label].color
         panel.plot(run.column("step"), batch, **(faint if evaluated else {"color": color}))
         panel.plot(run.column("step"), whole, color=color)
+        for step, value in last_finite((run,), "risk/batch"):
+            panel.plot(step, value, **CROSS)
         _scale(panel, np.concatenate([batch, whole]))
         style.few_ticks(panel.xaxis)
         panel.set_title(view.styles[label].title, loc="left")
     style.outer_labels(axes, columns, UPDATES, "risk (own units)")
+    handles = diverged_legend(view)
     if evaluated:
         handles = [
             style.legend_line("evaluation set", color="black"),
             style.legend_line("batch of the step", color=style.GRAY, linestyle=":"),
+            *handles,
         ]
-        figure.legend(handles=handles, loc="lower center", ncols=2)
+    if handles:
+        figure.legend(handles=handles, loc="lower center", ncols=3)
     caption = joined(
         "The mean of the loss over the batch of the step",
         evaluated and "and over the evaluation set that was passed to the recorder",
