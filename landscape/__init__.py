@@ -22,23 +22,23 @@ import landscape.run as _run_folder
 __version__ = "0.1.0"
 __all__ = [
     "Experiment",
-    "Recorder",
+    "TrainedPoint",
     "UserError",
     "adapters",
     "audit",
     "compare",
     "load",
+    "look",
     "results",
     "run",
-    "torch",
 ]
 
 if TYPE_CHECKING:
-    from landscape import adapters, torch
-    from landscape.api import Experiment, compare, load, results, run
+    from landscape import adapters
+    from landscape.api import Experiment, compare, load, look, results, run
     from landscape.audit.judge import audit
     from landscape.errors import UserError
-    from landscape.recorder.jax_recorder import Recorder
+    from landscape.parts.points import TrainedPoint
 
 
 del globals()["run"], globals()["compare"], globals()["audit"]
@@ -50,16 +50,16 @@ def __getattr__(name: str) -> Any:
         from landscape.errors import UserError
 
         return UserError
+    if name == "TrainedPoint":
+        from landscape.parts.points import TrainedPoint
+
+        return TrainedPoint
     if name == "audit":
         from landscape.audit.judge import audit
 
         return audit
-    if name == "Recorder":
-        from landscape.recorder.jax_recorder import Recorder
-
-        return Recorder
-    if name in ("adapters", "torch"):
-        return importlib.import_module(f"landscape.{name}")
+    if name == "adapters":
+        return importlib.import_module("landscape.adapters")
     if name in __all__:
         from landscape import api
 

@@ -50,7 +50,7 @@ def run(
     """
     with _settings("run", experiment) as settings:
         spec = select_executor(settings, executor, jobs, address)
-        return Sweep(_perform(settings, out, spec, fresh, retry_failed, tell))
+        return Sweep(perform(settings, out, spec, fresh, retry_failed, tell))
 
 
 def compare(
@@ -75,7 +75,7 @@ def compare(
     with _settings("compare", experiment) as settings:
         spec = select_executor(settings, executor, jobs, address)
         stages = work.Comparison(settings)
-        return Comparison(_perform(settings, out, spec, fresh, retry_failed, tell, stages))
+        return Comparison(perform(settings, out, spec, fresh, retry_failed, tell, stages))
 
 
 @contextlib.contextmanager
@@ -94,8 +94,11 @@ def _settings(function: str, experiment: Experiment | PythonExperiment) -> Itera
         )
 
 
-def _check_objects(directory: Path, spec: ExecutorSpec, fresh: bool) -> None:
-    """Raises UserError if objects of this process cannot be used as requested."""
+def _check_objects(directory: Path, spec: ExecutorSpec, fresh: bool, looks: bool) -> None:
+    """Raises UserError if objects of this process cannot be used as requested.
+
+    A look whose objects have no identity is made again, which takes no training.
+    """
     objects = catalog.available_objects()
     names = ", ".join(f"`{name.rpartition(':')[2]}`" for name in objects)
     if objects and spec.executor != "serial":
@@ -105,7 +108,7 @@ def _check_objects(directory: Path, spec: ExecutorSpec, fresh: bool) -> None:
             "to a file and name them `file.py:name`",
         )
     reasons = [reason for reason in objects.values() if reason]
-    if reasons and not fresh and experiment_folder.run_ids(directory):
+    if reasons and not looks and not fresh and experiment_folder.run_ids(directory):
         raise UserError(
             f"the results in {directory} cannot be resumed, since it is unknown whether the "
             f"objects are the same: {'; '.join(reasons)}",
@@ -113,7 +116,7 @@ def _check_objects(directory: Path, spec: ExecutorSpec, fresh: bool) -> None:
         )
 
 
-def _perform(
+def perform(
     experiment: Experiment,
     out: Path | str,
     spec: ExecutorSpec,
@@ -123,7 +126,7 @@ def _perform(
     work: "Work | None" = None,
 ) -> Path:
     """Performs the missing runs, and returns the folder of the experiment."""
-    _check_objects(Path(out) / experiment.name, spec, fresh)
+    _check_objects(Path(out) / experiment.name, spec, fresh, experiment.point is not None)
     with (
         open_session(
             experiment, Path(out), fresh=fresh, retry_failed=retry_failed, work=work

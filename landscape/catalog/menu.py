@@ -20,6 +20,7 @@ FAMILIES = (
     "schedules",
     "metrics",
     "directions",
+    "points",
 )
 # Arrays of a dataset that losses of the menu receive by the names of their parameters. A
 # user-defined loss may name any array of its dataset.

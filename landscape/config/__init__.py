@@ -40,6 +40,7 @@ from landscape.config.parts import (
     ModelPart,
     OptimizerPart,
     Part,
+    PointPart,
     SchedulePart,
 )
 from landscape.config.run_identity import same_training

@@ -121,6 +121,7 @@ def _variant(experiment: Experiment, swept: dict[str, Any], index: int, judged: 
     for key in sorted(swept, key=lambda key: len(paths[key])):  # a part before its options
         changed = normalize(put(changed, paths[key], placed(swept[key], place)))
     experiment = resolve(changed, experiment.folder)
+    judged = judged and experiment.point is None  # a point has no test split
     shared = Run.model_fields.keys() & Experiment.model_fields.keys()
     fields = {name: getattr(experiment, name) for name in shared}
     fields |= {"loss": experiment.losses[index], "judged": judged}

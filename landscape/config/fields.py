@@ -35,6 +35,7 @@ from landscape.config.parts import (
     ModelPart,
     NotNegative,
     OptimizerPart,
+    PointPart,
     Positive,
     TaskPart,
     sentence,
@@ -110,13 +111,15 @@ class Experiment(Frozen):
     spread over the recorded steps. `audit`: also judge each loss without training it.
     `seeds_together`: number of runs of one program that are trained together; `auto` is 16 on a GPU
     and 1 on a CPU. `compare`: how `landscape compare` tunes and judges the losses; `landscape run`
-    ignores it. `execution` and `resources`: limits and resources of runs.
+    ignores it. `execution` and `resources`: limits and resources of runs. `point`: parameters that
+    were trained elsewhere; nothing is trained then, see `landscape look`.
     """
 
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_folder_name)] = (
         "experiment"
     )
+    point: PointPart | None = None
     dataset: DatasetPart
     task: TaskPart | None = None
     model: ModelPart
@@ -150,7 +153,11 @@ class Experiment(Frozen):
     @model_validator(mode="after")
     def _check_measurements(self) -> "Experiment":
         _check_length(self.steps, self.batch_size, self.record_every)
-        _check_checkpoints(self.checkpoints, self.slices, self.curvature)
+        if self.point is None:
+            _check_checkpoints(self.checkpoints, self.slices, self.curvature)
+        elif len(self.seeds) > 1:
+            message = f"`seeds` lists {len(self.seeds)} seeds, but a point is looked at once"
+            raise sentence(message, "use one: it selects the random directions", "seeds")
         return self
 
     @model_validator(mode="after")
@@ -207,12 +214,14 @@ class Run(Frozen):
     of the user's code, the content of data files; not on title, label, folder, slices, curvature or
     audit. `measurement` is the digest of everything that affects the measurements afterwards.
     `judged`: whether the test split is measured, once, after training. `stop` as in `Experiment`.
+    With a `point` nothing is trained: it is looked at.
     """
 
     id: str
     loss: LossPart
     seed: Seed
     swept: dict[str, JsonValue]
+    point: PointPart | None = None
     dataset: DatasetPart
     task: TaskPart | None = None
     model: ModelPart

@@ -8,6 +8,7 @@ from typing import Any
 from landscape.config.conditions import check_conditions
 from landscape.config.fields import Experiment, Run
 from landscape.config.limits import misfit
+from landscape.config.look_settings import look_tree
 from landscape.config.overrides import override
 from landscape.config.resolve import SWEEPABLE, check_sweep, read_as, resolve
 from landscape.config.structure import normalize, parts
@@ -23,7 +24,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
     Raises UserError that lists every mistake, each with its file, line and column or its override.
     """
     path = Path(path)
-    tree = normalize(read(path))
+    tree = look_tree(normalize(read(path)))
     folder = _folder(tree, path)
     tree = put(tree, ("folder",), Node(str(folder), tree.place))
     name = node_at(tree, ("name",))
@@ -44,7 +45,7 @@ def from_values(values: Mapping[str, Any], folder: Path) -> Experiment:
     Paths are looked up in `folder`. Raises UserError that lists every mistake.
     """
     place = Place("Experiment")
-    tree = placed(dict(values) | {"folder": str(folder)}, place)
+    tree = look_tree(placed(dict(values) | {"folder": str(folder)}, place))
     experiment = resolve(tree, folder)
     check_sweep(tree, folder)
     check_conditions(experiment, normalize(tree))
@@ -73,7 +74,7 @@ def with_places(error: UserError, path: Path | str, overrides: Sequence[str] = (
     """
     path = Path(path)
     try:
-        tree = normalize(read(path))
+        tree = look_tree(normalize(read(path)))
         tree = normalize(override(tree, overrides, _folder(tree, path)))
     except UserError:
         return error

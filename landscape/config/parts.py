@@ -235,6 +235,18 @@ class MetricPart(Part):
     better: Literal["lower", "higher"] | None = None
 
 
+class PointPart(Part):
+    """A point that was trained elsewhere, around which the risk is measured without training.
+
+    `digest`: of the values that a function returns; null until it is called.
+    """
+
+    family: ClassVar[str] = "points"
+    conditions: ClassVar[tuple[str, ...]] = ("digest",)
+    name: str = Field("safetensors", min_length=1, max_length=LONGEST_NAME)
+    digest: str | None = None
+
+
 class DirectionPart(Part):
     """A direction of slices."""
 

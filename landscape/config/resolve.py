@@ -34,7 +34,7 @@ from landscape.errors import UserError, describe_value, nearest, raise_all
 Model = TypeVar("Model", bound=Frozen)
 
 # Runs are comparable only with the same task, metrics and checkpoints.
-_FIXED = ("task", "metrics", "judge_by", "checkpoints")
+_FIXED = ("task", "metrics", "judge_by", "checkpoints", "point")
 SWEEPABLE = tuple(
     "losses" if name == "loss" else name for name in TRAINING_FIELDS if name not in _FIXED
 )

@@ -32,6 +32,7 @@ TRAINING_FIELDS = (
     "judge_by",
     "targets",
     "checkpoints",
+    "point",
 )
 
 
@@ -41,7 +42,7 @@ def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     `fields` are those of a run. Files count by their content, not by their path.
     """
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
-    for name in ("checkpoints", "task", "judge_by"):
+    for name in ("checkpoints", "task", "judge_by", "point"):
         if not fields[name]:  # the default is left out: ids predate these fields
             identity.pop(name)
     # A training of a user-defined dataset had more examples before the validation split existed.

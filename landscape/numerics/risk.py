@@ -14,7 +14,7 @@ PyTree = Any
 
 
 class Examples(NamedTuple):
-    """Inputs `(n, *input_shape)`, and targets and fields with the same leading axis.
+    """Inputs `(n, *input_shape)`, or a tree of such; targets and fields with this leading axis.
 
     `state`: the state of the model with which these examples are evaluated, such as batch
     statistics; it has no axis of examples, and is None for a model without one.
@@ -146,7 +146,7 @@ def over_batches(
 
     The last batch may be smaller than the others.
     """
-    count = examples.inputs.shape[0]
+    count = len(examples.targets)
     if count <= size:
         return measure(examples)
     whole, state = count // size, examples.state

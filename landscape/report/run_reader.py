@@ -177,3 +177,11 @@ def _reason(name: str, error: Exception) -> str:
     if " cannot be read: " in text:
         return text
     return f"{name} cannot be read: {text}; delete it and run the experiment again"
+
+
+def stored_label(folder: Path) -> str | None:
+    """Returns the label of the run in a folder; None if its config cannot be read."""
+    try:
+        return config.run_from(_text(folder / "config.yaml")).loss.label
+    except UNREADABLE:
+        return None

@@ -1,5 +1,6 @@
 """A batch of an experiment for an audit: predictions of its untrained model, and its targets."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,7 +19,7 @@ def audited_batch(run: Run, data: Dataset, model: Model) -> dict[str, np.ndarray
     """
     count = min(run.batch_size, MOST_EXAMPLES, len(data.train.targets))
     examples = data.train.take(np.arange(count))
-    inputs = jnp.asarray(examples.inputs)
+    inputs = jax.tree.map(jnp.asarray, examples.inputs)
     predictions = model.predict(initial_params(run, model), inputs, initial_state(run, model))
     arrays = {"predictions": np.asarray(predictions), "targets": examples.targets}
     return arrays | dict(examples.fields)

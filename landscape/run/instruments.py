@@ -12,7 +12,13 @@ from landscape.numerics import curvature, slices
 from landscape.numerics.float64_probes import RayTracer, ray_tracer
 from landscape.numerics.loss import Objective
 from landscape.numerics.point_width import PointWidth
-from landscape.numerics.risk import BatchMeasure, Examples, evaluator, over_batches
+from landscape.numerics.risk import (
+    BatchMeasure,
+    Examples,
+    evaluator,
+    loss_metric_columns,
+    over_batches,
+)
 from landscape.parts.metrics import Measurement, Metric, Snapshot
 from landscape.parts.models import Model
 
@@ -56,6 +62,7 @@ class Instruments(NamedTuple):
     thresholds_of: `thresholds_of(predictions, examples)`, the thresholds of the probability that
         metrics choose
     width: how many points a slice evaluates side by side
+    row: `row(loss, params, examples)`, what training records at a step, as far as a point has it
     """
 
     slice: slices.Slicer
@@ -69,6 +76,7 @@ class Instruments(NamedTuple):
     metrics_of: Callable[..., dict[str, jax.Array]]
     thresholds_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
     width: PointWidth
+    row: Callable[[Objective, PyTree, Examples], dict[str, jax.Array]]
 
 
 def build_instruments(
@@ -77,8 +85,12 @@ def build_instruments(
     measurements: Sequence[Measurement],
     metrics: Mapping[str, Metric],
     width: PointWidth,
+    recorded: Sequence[Measurement],
 ) -> Instruments:
-    """Returns the instruments of all runs that share this model and these settings."""
+    """Returns the instruments of all runs that share this model and these settings.
+
+    `measurements` are those of a point of a slice, `recorded` those of a row of the trace.
+    """
     batch_size, settings = run.evaluation.batch_size, run.slices
     kind = "frozen" if settings is None else settings.batch_statistics
     measured = model.with_batch_statistics(kind)
@@ -113,7 +125,35 @@ def build_instruments(
         metrics_of=jax.jit(_metrics_of_predictions(metrics)),
         thresholds_of=jax.jit(_thresholds_of_predictions(metrics)),
         width=width,
+        row=jax.jit(_row(model, batch_size, recorded)),
     )
+
+
+def _row(
+    model: Model, batch_size: int, recorded: Sequence[Measurement]
+) -> Callable[[Objective, PyTree, Examples], dict[str, jax.Array]]:
+    evaluate = evaluator(model, batch_size=batch_size, gradients=True)
+    loss_metrics = loss_metric_columns(batch_size)
+
+    def row(loss: Objective, params: PyTree, examples: Examples) -> dict[str, jax.Array]:
+        evaluation = evaluate(loss, params, examples)
+        snapshot = Snapshot(
+            predictions=evaluation.predictions,
+            targets=examples.targets.values,
+            fields=examples.targets.fields,
+            prediction_gradients=evaluation.prediction_gradients,
+            params=params,
+            # Without a batch of a step, both are the gradient on the evaluation set.
+            gradients=evaluation.gradients,
+            evaluation_gradients=evaluation.gradients,
+            filter_axes=model.filter_axes(params),
+        )
+        values = {"risk/evaluation": evaluation.risk}
+        for measure in recorded:
+            values |= measure(snapshot)
+        return values | loss_metrics(loss, evaluation.predictions, examples)
+
+    return row
 
 
 def _predictor(model: Model, batch_size: int) -> Callable[[PyTree, Examples], jax.Array]:

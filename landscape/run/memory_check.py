@@ -119,9 +119,12 @@ def _activations(run: Run, model: Model, data: Dataset, shapes: Any) -> Need:
     """Returns the largest array between the layers of the model, for the largest batch."""
     inputs = data.train.inputs
     tested = min(len(data.test.targets), run.evaluation.batch_size) if run.judged else 0
-    batch = max(run.batch_size, tested, *evaluation_batch_sizes(run, data))
+    trained = run.batch_size if run.point is None else 1
+    batch = max(trained, tested, *evaluation_batch_sizes(run, data))
     name = f"model `{run.model.name}`"
-    example = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
+    example = jax.tree.map(
+        lambda array: jax.ShapeDtypeStruct((batch, *array.shape[1:]), array.dtype), inputs
+    )
     state = guarded(lambda: jax.eval_shape(model.init_state, jax.random.key(0)), name, model.init)
     program = guarded(
         lambda: jax.make_jaxpr(model.predict)(shapes, example, state), name, model.apply

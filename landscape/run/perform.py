@@ -15,6 +15,7 @@ from landscape import config
 from landscape.audit import curvature_note
 from landscape.config import Run
 from landscape.numerics.compiling import one_blas_thread
+from landscape.numerics.risk import Examples
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
@@ -30,6 +31,7 @@ from landscape.run.measurements import (
     judge,
     slice_sets,
 )
+from landscape.run.point_training import point_training
 from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
@@ -56,7 +58,7 @@ class Measurements(NamedTuple):
 
 @one_blas_thread()
 def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> str:
-    """Trains, slices, audits and stores one run; returns `done` or `diverged`.
+    """Trains, slices, audits and stores one run; returns `done`, `diverged` or `looked`.
 
     If the folder holds the finished training of this run, its parameters are measured again and
     nothing is trained.
@@ -64,7 +66,7 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     program, data = cache.program(run), cache.dataset(run)
     for line in data_record(data).lines:
         store.append_log(folder, line)
-    inputs = training_inputs(run, program.model, program.optimizer, data, evaluation_set(run, data))
+    evaluation = evaluation_set(run, data)
     meta = provenance(run)
     stages, loss_call = _Stages(progress), cache.loss_call(run)
     if loss_call:
@@ -74,12 +76,12 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     # How a run was trained stays true when it is measured again.
     trained_together = _trained_together(folder) if training is not None else 1
     files: dict[str, bytes] = {}
-    with stages("train"):
+    with stages("train" if run.point is None else "point"):
         if training is None:
             store.clear_run(folder)
-            training = _train(run, program, inputs, progress)
+            training = _begin(run, cache, evaluation, progress)
             files = _training_files(run, training)
-    points = [MeasuredPoint(run, program, training, inputs.evaluation, end) for end in _ends(run)]
+    points = [MeasuredPoint(run, program, training, evaluation, end) for end in _ends(run)]
     # A failure of the measurements does not lose the training.
     if not files or points or run.audit:
         store.write_run_files(folder, files, store.TRAINED)
@@ -90,13 +92,24 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
     statistics = _batch_statistics(run, program.model)
-    summary = _summary(program, data, training, measurements, loss_call)
+    looked = run.point is not None
+    summary = _summary(program, data, training, measurements, loss_call, looked=looked)
     summary = replace(summary, batch_statistics=statistics)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)
     store.write_run_files(folder, files, summary.status)
     return summary.status
+
+
+def _begin(run: Run, cache: ProgramCache, evaluation: Examples, progress: Progress) -> Training:
+    """Trains a run; of a point that was trained elsewhere, returns what stands in for it."""
+    program, point = cache.program(run), cache.point(run)
+    if point is None:
+        data = cache.dataset(run)
+        inputs = training_inputs(run, program.model, program.optimizer, data, evaluation)
+        return _train(run, program, inputs, progress)
+    return point_training(program, cache.point_variables(run), evaluation)
 
 
 def _measure(
@@ -128,11 +141,10 @@ def _training_files(run: Run, training: Training) -> dict[str, bytes]:
 
 
 def _measurement_files(run: Run, data: Dataset, measurements: Measurements) -> dict[str, bytes]:
-    rows = {name: np.asarray(split.rows) for name, split in data.splits.items()}
-    files = {
-        "config.yaml": config.dump(run).encode(),
-        "splits.npz": array_files.splits_bytes(rows),
-    }
+    files = {"config.yaml": config.dump(run).encode()}
+    if run.point is None:
+        rows = {name: np.asarray(split.rows) for name, split in data.splits.items()}
+        files["splits.npz"] = array_files.splits_bytes(rows)
     if measurements.slice_arrays:
         files["slices.npz"] = array_files.slices_bytes(measurements.slice_arrays)
     if measurements.curvature_record is not None:
@@ -174,7 +186,7 @@ def train_together(runs: Sequence[Run], directory: Path, cache: ProgramCache) ->
         lambda *leaves: jnp.stack([*map(jnp.asarray, leaves)]), *arguments
     )
     losses = replace(losses, index=programs[0].loss.index)  # the same for all of them
-    together = run_in_pieces(programs[0].shared.training.loop_side_by_side, losses, inputs)
+    together = run_in_pieces(programs[0].training.loop_side_by_side, losses, inputs)
     meta = store.record_bytes(MetaRecord(trained_together=len(runs)))
     for number, run in enumerate(runs):
         trained = jax.tree.map(lambda leaf, number=number: leaf[number], together)
@@ -195,7 +207,7 @@ def _train(run: Run, program: Program, inputs: TrainingInputs, progress: Progres
             lambda: {name: np.asarray(rows[:count]) for name, rows in carry.rows.items()},
         )
 
-    trained = run_in_pieces(program.shared.training.loop, program.loss, inputs, notify)
+    trained = run_in_pieces(program.training.loop, program.loss, inputs, notify)
     return _training(run, inputs, trained)
 
 
@@ -275,7 +287,7 @@ def _curvature(
     settings = run.curvature
     if settings is None:
         return None, []
-    note = curvature_note.of_loss(cache.audit(run), cache.program(run).model.twice_differentiable)
+    note = _curvature_note(run, cache)
     records, checks = [], []
     for point in [point for point in points if point.end in settings.at]:
         step = int(point.training.trace["step"][-1]) if point.end == "trained" else 0
@@ -285,6 +297,15 @@ def _curvature(
     for point, step in _checkpoints(points[0]) if settings.checkpoints else ():
         records.append(curvature_at(point, "checkpoint", step, note.against_gauss_newton)[0])
     return note.record(records), checks
+
+
+def _curvature_note(run: Run, cache: ProgramCache) -> curvature_note.Smoothness:
+    """Returns the smoothness of the loss and the model; unknown for a risk that is a function."""
+    point = cache.point(run)
+    if point is not None and point.risk is not None:
+        return curvature_note.Smoothness(None, None, None, None)
+    model = cache.program(run).model
+    return curvature_note.of_loss(cache.audit(run), model.twice_differentiable)
 
 
 def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
@@ -302,19 +323,25 @@ def _batch_statistics(run: Run, model: Model) -> str | None:
 
 
 def _summary(
-    program: Program, data: Dataset, training: Training, measurements: Measurements, loss_call: str
+    program: Program,
+    data: Dataset,
+    training: Training,
+    measurements: Measurements,
+    loss_call: str,
+    *,
+    looked: bool,
 ) -> SummaryRecord:
-    best = best_number(program, training)
+    best = len(training.trace["step"]) - 1 if looked else best_number(program, training)
+    status = "done" if training.diverged_step is None else "diverged"
+    higher = {name: metric.higher_is_better for name, metric in program.metrics.items()}
     ends = {name: metric.best for name, metric in program.metrics.items()}
     return SummaryRecord(
-        status="done" if training.diverged_step is None else "diverged",
+        status="looked" if looked else status,
         diverged_step=training.diverged_step,
         task=data.task,
         primary_metric=program.primary,
         metrics=tuple(program.metrics),
-        higher_is_better={
-            name: metric.higher_is_better for name, metric in program.metrics.items()
-        },
+        higher_is_better=higher or {program.primary: False},
         perfect={name: end for name, end in ends.items() if end is not None},
         parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
         training_examples=len(data.train.targets),

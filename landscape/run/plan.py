@@ -123,6 +123,14 @@ def refuse_other_experiment(experiment: Experiment, directory: Path) -> None:
         stored = config.experiment_from(safe_reading.read_text(path), str(path))
     except (OSError, ValueError, UserError):
         return
+    if (stored.point is None) != (experiment.point is None):
+        held, new = ("looks", "a training") if stored.point else ("trainings", "a look")
+        raise UserError(
+            f"{directory} has the results of {held}, but `{experiment.name}` is {new}",
+            hint="choose another --out or another `name`, or delete them with --fresh",
+        )
+    if stored.point is not None:  # looks at any models are compared
+        return
     losses = {loss.name for loss in stored.losses} & {loss.name for loss in experiment.losses}
     same = (stored.dataset, stored.model) == (experiment.dataset, experiment.model)
     changed = [name for name in ("dataset", "model") if _renamed(name, stored, experiment)]
@@ -144,6 +152,17 @@ def _renamed(name: str, stored: Experiment, experiment: Experiment) -> bool:
     former: Part = getattr(stored, name)
     part: Part = getattr(experiment, name)
     return former.name != part.name
+
+
+def other_looks(runs: Sequence[Run], directory: Path) -> list[Run]:
+    """Returns the planned looks of a folder whose labels and ids are not those of `runs`."""
+    try:
+        names = experiment_folder.read_plan(directory)
+    except (OSError, ValueError, RecursionError):
+        return []
+    labels, ids = {run.loss.label for run in runs}, {run.id for run in runs}
+    stored = [_stored(store.run_folder(directory, name)) for name in names if name not in ids]
+    return [run for run in stored if run and run.point and run.loss.label not in labels]
 
 
 def _plan_run(

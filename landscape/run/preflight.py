@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from landscape import catalog
-from landscape.config import Part, Run
+from landscape.config import Experiment, Part, Run
 from landscape.errors import UserError
 from landscape.numerics.user_calls import definition, failure, guarded
 from landscape.parts.datasets import Dataset, complete, for_task, with_conditions
@@ -91,7 +91,12 @@ def build_task(run: Run, data: Dataset) -> Task:
     )
 
 
-def build_part(family: str, part: Part, run: Run, *arguments: Any) -> Any:
+def point_task(run: Run) -> Task:
+    """Returns the task of a point that was trained elsewhere: that of the config, else `custom`."""
+    return named("custom") if run.task is None else build_part("tasks", run.task, run)
+
+
+def build_part(family: str, part: Part, run: Run | Experiment, *arguments: Any) -> Any:
     """Returns what a part returns for its arguments; raises UserError if it raises anything."""
     make = catalog.build(family, part, folder=run.folder)
     name = f"{family.removesuffix('s')} `{part.name}`"

@@ -30,8 +30,9 @@ from landscape.parts.metrics import (
     update_ratio,
 )
 from landscape.parts.models import Model
+from landscape.parts.points import TrainedPoint
 from landscape.parts.tasks import Task
-from landscape.run import loss_check, model_check, preflight, traced_options
+from landscape.run import loss_check, model_check, point_check, preflight, traced_options
 from landscape.run.instruments import Instruments, build_instruments
 from landscape.run.task_metrics import build_metrics, check_metrics
 from landscape.run.training_inputs import (
@@ -43,6 +44,8 @@ from landscape.run.training_inputs import (
 )
 
 PyTree = Any
+# The column by which a run is judged that has no metric.
+RISK = "risk/evaluation"
 
 
 class TrainingLoops(NamedTuple):
@@ -62,17 +65,18 @@ class ModelProgram(NamedTuple):
     """Functions of a model that are compiled per family of losses, and used by many runs.
 
     `metrics` are the task metrics by name; losses are compared by the first, the `primary` one.
+    `training` is None for a point that was trained elsewhere.
     """
 
     task: Task
     model: Model
     metrics: Mapping[str, Metric]
-    training: TrainingLoops
+    training: TrainingLoops | None
     instruments: Instruments
 
     @property
     def primary(self) -> str:
-        return next(iter(self.metrics))
+        return next(iter(self.metrics), RISK)
 
 
 class Program(NamedTuple):
@@ -99,11 +103,16 @@ class Program(NamedTuple):
         return self.shared.primary
 
     @property
+    def training(self) -> TrainingLoops:
+        assert self.shared.training is not None, "a point is not trained"
+        return self.shared.training
+
+    @property
     def instruments(self) -> Instruments:
         return self.shared.instruments
 
 
-def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
+def build_loss(run: Run, data: Dataset, model: Model, point: TrainedPoint | None = None) -> Loss:
     """Returns the loss of a run, tried on predictions of its model; no option is traced yet.
 
     Raises UserError if loss, model and dataset do not fit.
@@ -114,6 +123,8 @@ def build_loss(run: Run, data: Dataset, model: Model) -> Loss:
     predictions = model_check.check_predictions(
         model, run.model.name, params, batch, task, data.outputs
     )
+    if point is not None and point.risk is not None:
+        return point_check.checked_risk(predictions, run.loss.label)
     model_check.refuse_probabilities(run, model, params, batch, task)
     preflight.refuse_other_task(run.loss.name, run.loss.label, data.task, run.dataset.name)
     loss = _named_loss(run, data)
@@ -230,7 +241,7 @@ def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops
 
 
 def build_model_program(
-    run: Run, data: Dataset, model: Model, key: str, training: TrainingLoops
+    run: Run, data: Dataset, model: Model, key: str, training: TrainingLoops | None
 ) -> ModelProgram:
     """Returns the functions of a run's model; nothing is compiled before it is used.
 
@@ -239,6 +250,7 @@ def build_model_program(
     task = preflight.build_task(run, data)
     metrics = _checked_metrics(run, task, data, model)
     measurements = [columns(metrics)]
+    ends = [columns(metrics), gradient_norm(), _dead_gradients(run)]
     if run.slices is not None and run.slices.gradients:
         measurements += [gradient_norm(), _dead_gradients(run)]
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
@@ -247,7 +259,7 @@ def build_model_program(
         model=model,
         metrics=metrics,
         training=training,
-        instruments=build_instruments(run, model, measurements, metrics, width),
+        instruments=build_instruments(run, model, measurements, metrics, width, ends),
     )
 
 

@@ -16,11 +16,14 @@ from landscape.numerics.loss import Loss, LossFamily
 from landscape.numerics.user_calls import definition
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
-from landscape.run import model_check, preflight, program, stored_sizes
+from landscape.parts.points import TrainedPoint
+from landscape.run import model_check, point_check, preflight, program, stored_sizes
 from landscape.run.audited_batch import audited_batch
 from landscape.run.loss_audit import audit_loss, needs_example
 from landscape.run.loss_check import describe_call
 from landscape.run.memory_check import check_memory
+from landscape.run.point_data import point_dataset
+from landscape.run.point_model import PointVariables, point_model, point_variables
 from landscape.run.program import ModelProgram, Program, TrainingLoops
 from landscape.run.task_metrics import check_target
 from landscape.run.traced_options import (
@@ -30,6 +33,7 @@ from landscape.run.traced_options import (
     program_key,
     training_key,
 )
+from landscape.run.trained_points import build_point
 from landscape.run.training_inputs import (
     checkpoint_count,
     evaluation_set,
@@ -54,6 +58,7 @@ class ProgramCache:
         self._datasets: dict[str, Dataset] = {}
         self._dataset_bytes: dict[str, int] = {}
         self._models: dict[str, Model] = {}
+        self._points: dict[str, TrainedPoint] = {}
         self._losses: dict[str, Loss] = {}
         self._traced: dict[str, dict[str, list[str]]] = {}
         self._model_programs: dict[str, ModelProgram] = {}
@@ -69,9 +74,25 @@ class ProgramCache:
         key = _canonical(run, {"dataset", "task", "seed"})
         with self._building:
             if key not in self._datasets:
-                self._datasets[key] = preflight.build_dataset(run)
+                self._datasets[key] = self._dataset(run)
                 self._drop_datasets(key)
             return self._datasets[key]
+
+    def _dataset(self, run: Run) -> Dataset:
+        point = self.point(run)
+        if point is None or not is_of_point(run, "dataset"):
+            return preflight.build_dataset(run)
+        return point_dataset(point, preflight.point_task(run), run.evaluation.size)
+
+    def point(self, run: Run) -> TrainedPoint | None:
+        """Returns the point of a run; None if the run is a training."""
+        if run.point is None:
+            return None
+        key = _canonical(run, {"point"})
+        with self._building:
+            if key not in self._points:
+                self._points[key] = build_point(run)
+            return self._points[key]
 
     def _drop_datasets(self, newest: str) -> None:
         """Drops the oldest splits if those of many seeds take too much memory."""
@@ -83,6 +104,25 @@ class ProgramCache:
 
     def model(self, run: Run) -> Model:
         """Returns the model of a run."""
+        point = self.point(run)
+        if point is None:
+            return self._configured_model(run)
+        base = None if is_of_point(run, "model") else self._configured_model(run)
+        key = json.dumps([_canonical(run, {"model", "point"}), base is None])
+        with self._building:
+            if key not in self._models:
+                self._models[key] = point_model(point, base)
+            return self._models[key]
+
+    def point_variables(self, run: Run) -> PointVariables:
+        """Returns the variables of the point of a run that is not trained."""
+        point = self.point(run)
+        assert point is not None
+        base = None if is_of_point(run, "model") else self._configured_model(run)
+        return point_variables(point, base)
+
+    def _configured_model(self, run: Run) -> Model:
+        """Returns the model that the config names."""
         shapes = model_check.model_shapes(run, self.dataset(run))
         key = json.dumps([_canonical(run, {"model"}), str(shapes)])
         with self._building:
@@ -95,11 +135,21 @@ class ProgramCache:
 
         Raises UserError if it does not fit the model and the dataset.
         """
-        fields = {"loss", "dataset", "task", "model", "targets", "batch_size", "evaluation"}
-        key = _canonical(run, fields)
+        fields = {
+            "loss",
+            "dataset",
+            "task",
+            "model",
+            "targets",
+            "batch_size",
+            "evaluation",
+            "point",
+        }
+        key = _canonical(run, fields | {"point"})
         with self._building:
             if key not in self._losses:
-                self._losses[key] = program.build_loss(run, self.dataset(run), self.model(run))
+                parts = self.dataset(run), self.model(run), self.point(run)
+                self._losses[key] = program.build_loss(run, *parts)
             return self._losses[key]
 
     def loss_call(self, run: Run) -> str:
@@ -146,7 +196,8 @@ class ProgramCache:
             traced = self._traced_options(run)
             key = model_key(run, traced)
             if key not in self._model_programs:
-                data, model, loops = self.dataset(run), self.model(run), self._loops(run, traced)
+                data, model = self.dataset(run), self.model(run)
+                loops = self._loops(run, traced) if run.point is None else None
                 built = program.build_model_program(run, data, model, key, loops)
                 self._model_programs[key] = built
             shared, family = self._model_programs[key], self._family(run)
@@ -222,6 +273,11 @@ class ProgramCache:
         return self._traced[key]
 
 
+def is_of_point(run: Run, family: str) -> bool:
+    """Returns whether the dataset, the model or the loss of a run is that of its point."""
+    return run.point is not None and getattr(run, family).name == run.point.name
+
+
 def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
     """Builds and checks every program, so that no error appears after hours of training.
 
@@ -246,7 +302,7 @@ def prepare(runs: Sequence[Run], cache: ProgramCache) -> None:
 
 def _check(run: Run, cache: ProgramCache) -> None:
     examples = len(cache.dataset(run).train.targets)
-    if run.batch_size > examples:
+    if run.point is None and run.batch_size > examples:
         raise UserError(
             f"batch_size is {run.batch_size}, but dataset `{run.dataset.name}` has only "
             f"{examples} training examples",
@@ -259,6 +315,9 @@ def _check(run: Run, cache: ProgramCache) -> None:
     stored_sizes.check_run(run, len(jax.tree.leaves(params)))
     _check_optimizer(run)
     cache.loss(run)
+    point = cache.point(run)
+    if point is not None:
+        point_check.check_settings(run, point)
     preflight.check_directions(run, model, params, checkpoint_count(run))
     check_target(run.target, cache.program(run).metrics)
     if any(":" in part.name for part in run.metrics or ()):  # tests cover the menu
@@ -268,6 +327,8 @@ def _check(run: Run, cache: ProgramCache) -> None:
 def _check_evaluation_set(run: Run, data: Dataset) -> None:
     """Raises UserError if there is only one example to evaluate."""
     available = len(data.splits[run.evaluation.split].targets)
+    if run.point is not None:  # a batch of a risk may be all that there is
+        return
     if min(available, run.evaluation.size or available) < 2:
         hint = "use a larger `evaluation.size`, or remove it"
         if available < 2:

@@ -24,7 +24,8 @@ _HEADER = 4096  # bytes that the description of a tensor in a file takes at most
 def training_files(training: Training) -> dict[str, bytes]:
     """Returns the files of a training by name: trace, parameters and checkpoints."""
     trees = {name: getattr(training, name) for name in _TREES}
-    states = dict(training.states)
+    trees = {name: tree for name, tree in trees.items() if tree is not None}
+    states = {name: s for name, s in training.states.items() if name in (*trees, "checkpoints")}
     checkpoint_states = states.pop("checkpoints", {})
     files = {
         "trace.parquet": array_files.trace_bytes(training.trace),
@@ -55,27 +56,30 @@ def read_training(run: Run, model: Model, folder: Path) -> Training | None:
 def _read_training(run: Run, model: Model, folder: Path) -> Training:
     like, state = _shapes(model)
     tensors = array_files.read_params(folder, _most_bytes((like, state), len(_TREES)))
-    ends = {} if state is None else {"initial": state, "trained": state, "best": state}
-    states = {n: _restore(like, tensors, f"{_STATE}{n}/") for n, like in ends.items()}
+    # A point that was trained elsewhere may have no more than its parameters.
+    trees = _TREES if run.point is None else [name for name in _TREES if _has(tensors, name)]
+    stateful = [] if state is None else [name for name in trees if name != "update"]
+    if run.point is not None:
+        stateful = stateful and ["trained"]
+    states = {name: _restore(state, tensors, f"{_STATE}{name}/") for name in stateful}
     steps, checkpoints = np.zeros(0, int), like
     if run.checkpoints:
         count = checkpoint_count(run)
         steps, named = array_files.read_checkpoints(folder, _most_bytes((like, state), count))
         checkpoints = _restore(like, named, "", axes=1)
-        if state is not None:
+        if state is not None and run.point is None:
             states["checkpoints"] = _restore(state, named, _STATE, axes=1)
     stored_trace = array_files.read_trace(folder, array_limits.most_rows(run))
     trace = {name: column.to_numpy() for name, column in stored_trace.items()}
     last = int(trace["step"][-1])
+    ends: dict[str, Any] = dict.fromkeys(_TREES)
+    ends |= {name: _restore(like, tensors, f"{name}/") for name in trees}
     return Training(
-        initial=_restore(like, tensors, "initial/"),
-        trained=_restore(like, tensors, "trained/"),
-        update=_restore(like, tensors, "update/"),
-        best=_restore(like, tensors, "best/"),
+        **ends,
         checkpoints=checkpoints,
         checkpoint_steps=steps,
         trace=trace,
-        diverged_step=last if last < run.steps else None,
+        diverged_step=last if run.point is None and last < run.steps else None,
         states=states,
     )
 
@@ -90,6 +94,10 @@ def read_ends(model: Model, folder: Path) -> tuple[Variables, Variables]:
         return Variables(params, _restore(state, tensors, f"{_STATE}{name}/"))
 
     return end("trained"), end("initial")
+
+
+def _has(tensors: dict[str, np.ndarray], tree: str) -> bool:
+    return any(name.startswith(f"{tree}/") or name == tree for name in tensors)
 
 
 def _most_bytes(like: PyTree, count: int) -> int:
@@ -119,7 +127,7 @@ def _restore(like: PyTree, tensors: dict[str, np.ndarray], prefix: str, axes: in
     """
 
     def restore(path: tuple, leaf: jax.ShapeDtypeStruct) -> jax.Array:
-        tensor = tensors[f"{prefix}{_name(path)}"]
+        tensor = tensors[f"{prefix}{_name(path)}".rstrip("/")]
         if tensor.shape[axes:] != leaf.shape or tensor.dtype != leaf.dtype:
             raise ValueError(f"{_name(path)} has the shape {tensor.shape}, its model {leaf.shape}")
         return jax.device_put(tensor)

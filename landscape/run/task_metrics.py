@@ -32,6 +32,8 @@ def build_metrics(run: Run, task: Task) -> dict[str, Metric]:
     Raises UserError if one of them has no direction or is not defined for the task.
     """
     parts = run.metrics or _default_parts(run, task)
+    if not parts and run.point is not None:
+        return {}  # judged by its risk
     if not parts:
         hint = 'for example `metrics: [{name: "my_metrics.py:error", better: lower}]`'
         raise UserError(f"the task {task.name} has no usual metric; set `metrics`", hint=hint)
@@ -170,9 +172,11 @@ def check_metrics(metrics: Mapping[str, Metric], predictions: jax.Array, targets
 
 def check_target(target: float | None, metrics: Mapping[str, Metric]) -> None:
     """Raises UserError if no value of the metric that judges, the first one, meets the target."""
+    if target is None:
+        return
     name, metric = next(iter(metrics.items()))
     sign = 1 if metric.higher_is_better else -1
-    if target is not None and metric.best is not None and sign * target > sign * metric.best:
+    if metric.best is not None and sign * target > sign * metric.best:
         raise UserError(
             f"`target` is {target:g}, but the best possible value of `{name}` is {metric.best:g}",
             hint="change the target, or remove it: the default is 95 % of the reference's gain",

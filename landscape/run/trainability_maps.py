@@ -167,7 +167,7 @@ def _final_metrics(
     for start in range(0, rates.size, size):
         some_rates, some_scales = (axis.ravel()[start : start + size] for axis in (rates, scales))
         cells = Cells(_padded(some_rates, shape), _padded(some_scales, shape))
-        finals = np.asarray(program.shared.training.cells(program.loss, cells, inputs))
+        finals = np.asarray(program.training.cells(program.loss, cells, inputs))
         yield finals.ravel()[: len(some_rates)]
 
 

@@ -40,7 +40,12 @@ def initial_state(run: Run, model: Model) -> PyTree:
 
 
 def checkpoint_count(run: Run) -> int:
-    """Returns how many checkpoints a run keeps: as configured, at most one per recorded step."""
+    """Returns how many checkpoints a run keeps: as configured, at most one per recorded step.
+
+    Those of a point that was trained elsewhere are all kept.
+    """
+    if run.point is not None:
+        return run.checkpoints
     return min(run.checkpoints, len(recorded_steps(run.steps, run.record_every)))
 
 
@@ -80,7 +85,8 @@ def split_examples(split: Split) -> Examples:
 
 def split_bytes(split: Split) -> int:
     """Returns the bytes of the arrays of a split."""
-    return sum(array.nbytes for array in (split.inputs, split.targets, *split.fields.values()))
+    arrays = jax.tree.leaves((split.inputs, split.targets, dict(split.fields)))
+    return sum(array.nbytes for array in arrays)
 
 
 def evaluation_batch_sizes(run: Run, data: Dataset) -> set[int]:

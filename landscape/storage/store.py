@@ -35,7 +35,7 @@ from landscape.storage.safe_reading import UnreadableFile
 
 Record = TypeVar("Record")
 
-FINISHED = ("done", "diverged")
+FINISHED = ("done", "diverged", "looked")
 # Training is saved, but the measurements are not complete.
 TRAINED = "trained"
 MEASURED = ("slices.npz", "curvature.json", "audit.json", "error.txt")

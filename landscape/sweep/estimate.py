@@ -54,6 +54,8 @@ def _audit_seconds(runs: Sequence[Run], cache: ProgramCache) -> float:
 
 def _few_steps(run: Run) -> int:
     """Returns the fewest steps that record all measured checkpoints."""
+    if run.point is not None:
+        return run.steps
     return min(run.steps, run.record_every * max(run.checkpoints, 1))
 
 
@@ -68,4 +70,4 @@ def _timed(run: Run, cache: ProgramCache) -> tuple[float, float]:
         except Exception as error:
             raise UserError(f"{run.label}: {first_line(error)}") from error
         meta = store.read_record(folder / "meta.json", MetaRecord)
-        return time.perf_counter() - began, meta.seconds["train"]
+        return time.perf_counter() - began, meta.seconds.get("train", 0.0)

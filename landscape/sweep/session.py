@@ -46,7 +46,8 @@ class Session:
 
     `stale` is the process that held the folder last, if it did not exit cleanly; `listed` is what
     the folder held when the last command ended. `work` yields the `following` stages; `earlier` are
-    the runs of those before, `checked` runs of later ones that are checked before any starts.
+    the runs of those before, `checked` runs of later ones that are checked before any starts,
+    `kept` stored runs of other configs that stay in the plan.
     """
 
     experiment: Experiment
@@ -62,6 +63,13 @@ class Session:
     checked: tuple[Run, ...] = ()
     retry_failed: bool = False
     earlier: tuple[Run, ...] = ()
+    kept: tuple[Run, ...] = ()
+
+    @property
+    def stored_experiment(self) -> Experiment:
+        """The experiment with the losses of the runs that are kept."""
+        losses = (*(run.loss for run in self.kept), *self.experiment.losses)
+        return self.experiment.model_copy(update={"losses": losses})
 
     @property
     def pending(self) -> list[Run]:
@@ -70,8 +78,8 @@ class Session:
 
     @property
     def all_runs(self) -> tuple[Run, ...]:
-        """The runs of this stage and of those before."""
-        return (*self.earlier, *self.runs)
+        """The runs that are kept, of stages before and of this one."""
+        return (*self.kept, *self.earlier, *self.runs)
 
 
 @contextlib.contextmanager
@@ -97,6 +105,7 @@ def open_session(
     with lock.hold(directory) as stale:
         check_folder(experiment, directory, fresh=fresh)
         listed = contents.read(directory)
+        kept = () if fresh else tuple(work.kept(directory))
         plans = plan(
             stage.runs,
             directory,
@@ -104,6 +113,7 @@ def open_session(
             retry_failed=retry_failed,
             listed=listed,
             keep_more=work.keeps_more,
+            others=[run.id for run in kept],
         )
         session = Session(
             experiment=experiment,
@@ -118,6 +128,7 @@ def open_session(
             name=stage.name,
             checked=stage.checked,
             retry_failed=retry_failed,
+            kept=kept,
         )
         _check_folders(session)
         yield session
@@ -139,7 +150,7 @@ def _next_session(session: Session) -> Session | None:
     stage = next(session.following, None)
     if stage is None:
         return None
-    directory, earlier = session.directory, session.all_runs
+    directory, earlier = session.directory, (*session.earlier, *session.runs)
     listed = contents.relisted(session.listed, [run.id for run in session.runs])
     plans = plan(
         stage.runs,
@@ -148,7 +159,7 @@ def _next_session(session: Session) -> Session | None:
         retry_failed=session.retry_failed,
         listed=listed,
         keep_more=session.work.keeps_more,
-        others=[run.id for run in earlier],
+        others=[run.id for run in (*session.kept, *earlier)],
     )
     new = replace(
         session,
@@ -232,14 +243,15 @@ def _perform(
 def _trained_again(session: Session) -> Iterator[Note]:
     """Reports why runs are trained again under new ids, also in the log of each."""
     runs: dict[tuple[str, ...], int] = {}
+    done = "trained" if session.experiment.point is None else "looked at"
     for run_id, planned in session.plan.items():
         if planned.changed:
             runs[planned.changed] = runs.get(planned.changed, 0) + 1
             folder = store.run_folder(session.directory, run_id)
-            store.append_log(folder, f"trained again: {', '.join(planned.changed)} changed")
+            store.append_log(folder, f"{done} again: {', '.join(planned.changed)} changed")
     for changed, count in runs.items():
         verb = "is" if count == 1 else "are"
-        yield Note(f"{counted(count, 'run')} {verb} trained again: {', '.join(changed)} changed")
+        yield Note(f"{counted(count, 'run')} {verb} {done} again: {', '.join(changed)} changed")
 
 
 def _measure_across(
@@ -291,7 +303,7 @@ def _begin_changes(session: Session, ending: contextlib.ExitStack) -> None:
         (directory / "across.json").unlink(missing_ok=True)
     if not session.listed.confirms("maps.json"):
         (directory / "maps.json").unlink(missing_ok=True)
-    disk.write_text(directory / "experiment.yaml", config.dump(session.experiment))
+    disk.write_text(directory / "experiment.yaml", config.dump(session.stored_experiment))
 
 
 def _update_folder(session: Session) -> None:

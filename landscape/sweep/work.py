@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from landscape import config
 from landscape.config import Experiment, Run
+from landscape.run.plan import other_looks
 from landscape.storage import store
 from landscape.sweep.compare_record import compare_record
 from landscape.sweep.compared_experiment import ComparedExperiment
@@ -29,6 +30,9 @@ class Work(Protocol):
     def stages(self, directory: Path) -> Iterator[Stage]:
         """Yields each stage after the runs of the one before have ended; at least one."""
 
+    def kept(self, directory: Path) -> Sequence[Run]:
+        """Returns the stored runs that stay in the plan beside those of the stages."""
+
     def across(self) -> Sequence[Run]:
         """Returns the runs between which is measured, after the last stage."""
 
@@ -46,10 +50,15 @@ class ConfiguredRuns:
 
     def __init__(self, experiment: Experiment) -> None:
         self._runs = config.expand(experiment)
+        self._looks = experiment.point is not None
 
     def stages(self, directory: Path) -> Iterator[Stage]:
         """Yields the only stage."""
         yield Stage("", self._runs)
+
+    def kept(self, directory: Path) -> Sequence[Run]:
+        """Returns the looks of other labels, which are compared with those of the config."""
+        return other_looks(self._runs, directory) if self._looks else ()
 
     def across(self) -> Sequence[Run]:
         """Returns all runs."""
@@ -82,6 +91,10 @@ class Comparison:
             self._outcomes |= dict.fromkeys((run.id for run in new), FAILED)
             self._outcomes |= read_outcomes(new, directory)
         self._metric = read_metric(self._outcomes, directory)
+
+    def kept(self, directory: Path) -> Sequence[Run]:
+        """Returns none."""
+        return ()
 
     def across(self) -> Sequence[Run]:
         """Returns the judged runs at the tuned points, named by loss and seed alone."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from landscape.errors import Place, UserError
@@ -21,7 +22,7 @@ _AXES: Mapping[int, int | tuple[int, ...]] = {2: 0, 3: (0, 1)}
 
 
 class Split(NamedTuple):
-    """Examples: inputs float32 (n, *input_shape), and targets by task.
+    """Examples: inputs float32 (n, *input_shape), or a tree of such, and targets by task.
 
     regression: float32 (n,) or (n, outputs); binary: float32 0 or 1 (n,); multiclass: int32 labels
     (n,); segmentation: float32 0 or 1 (n, height, width).
@@ -40,7 +41,9 @@ class Split(NamedTuple):
         """Returns the chosen examples, in the order of `chosen`."""
         rows = None if self.rows is None else self.rows[chosen]
         fields = {name: values[chosen] for name, values in self.fields.items()}
-        return Split(self.inputs[chosen], self.targets[chosen], rows, fields)
+        # A tree of arrays is what only points that were trained elsewhere have.
+        inputs = jax.tree.map(lambda array: array[chosen], self.inputs)
+        return Split(inputs, self.targets[chosen], rows, fields)
 
 
 class Dataset(NamedTuple):

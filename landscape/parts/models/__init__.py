@@ -4,6 +4,7 @@ Tables have shape `(features,)`, images are channels-first `(channels, height, w
 """
 
 from landscape.parts.models._adapters.any_model import as_model
+from landscape.parts.models._adapters.filter_axes import filter_axes as chosen_filter_axes
 from landscape.parts.models._adapters.shapes import ModelShapes
 from landscape.parts.models._build import Model, TrainingMode
 from landscape.parts.models._initialization import scale_weights

@@ -26,7 +26,9 @@ class Training(NamedTuple):
     `best` are the parameters at the recorded step with the best primary metric.
     `checkpoints` has a leading axis; checkpoint i was taken after `checkpoint_steps[i]` updates.
     `states` holds the state of the model that belongs to each: `initial`, `trained`, `best`,
-    `checkpoints`; it is empty for a model without one.
+    `checkpoints`; it is empty for a model without one. Of a point that was trained elsewhere,
+    `initial`, `update` and `best` are None if they are not known, the trace has a row per end, and
+    the only state is that of `trained`.
     """
 
     initial: PyTree
@@ -67,10 +69,12 @@ class MeasuredPoint:
     ) -> None:
         self.run, self.program, self.training, self.end = run, program, training, end
         name = end if checkpoint is None else "checkpoints"
-        variables = getattr(training, name), training.states.get(name)
+        params, state = getattr(training, name), training.states.get(name)
         if checkpoint is not None:
-            variables = jax.tree.map(lambda leaf: leaf[checkpoint], variables)
-        self.params, state = variables
+            params, state = jax.tree.map(lambda leaf: leaf[checkpoint], (params, state))
+        if state is None:  # a point that was trained elsewhere has one state
+            state = training.states.get("trained")
+        self.params = params
         self.examples = examples._replace(state=state)
         self.extremes = functools.cache(self._extremes)
 

@@ -1,0 +1,176 @@
+"""Looks at parameters that were trained elsewhere, without training."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from landscape import catalog, config
+from landscape.adapters.adapted_model import AdaptedModel
+from landscape.api.look_results import Look
+from landscape.api.performing_experiments import perform
+from landscape.api.python_parts import convert
+from landscape.catalog import PythonObject
+from landscape.config import Experiment
+from landscape.errors import UserError
+from landscape.parts.points import TrainedPoint
+from landscape.run.point_data import with_arrays
+from landscape.run.trained_points import digest, identified
+from landscape.storage import store
+from landscape.sweep.executors.protocol import ExecutorSpec
+
+PyTree = Any
+POINT = "python:point"
+# Fields of an adapted model that a point has too.
+_ADAPTED = ("params", "apply", "state", "filter_axes", "training", "description")
+_UNSET: Any = type("Unset", (), {"__repr__": lambda self: "the default"})()
+
+
+def look(
+    params: PyTree,
+    data: Any = None,
+    *,
+    apply: Callable[..., Any] | None = None,
+    loss: Any = None,
+    risk: Callable[[PyTree, Any], Any] | None = None,
+    task: str | Mapping[str, Any] | None = None,
+    metrics: Sequence[Any] = (),
+    filter_axes: Any = None,
+    trainable: Callable[[str], bool] | None = None,
+    state: PyTree = None,
+    initial: PyTree = None,
+    checkpoints: Sequence[PyTree] | Mapping[int, PyTree] | None = None,
+    update: PyTree = None,
+    slices: Mapping[str, Any] | None = _UNSET,
+    curvature: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    audit: bool = False,
+    seed: int = 0,
+    name: str = "look",
+    label: str = "mine",
+    out: Path | str = "runs",
+    fresh: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Look:
+    """Measures the risk around parameters that were trained elsewhere; returns the results.
+
+    `params` is a pytree of arrays with `apply(params, inputs) -> predictions`, an adapted model of
+    `landscape.adapters`, or a `TrainedPoint`. The risk is the mean of `loss(predictions, targets)`
+    over `data=(inputs, targets)`; or of `risk(params, batch)` over batches of any structure.
+
+    `loss`: a name of the menu, a function, or a loss of PyTorch. `task`: what predictions and
+    targets are, which decides the metrics; by default that of a loss of the menu, else `custom`,
+    which has none. `metrics`: names or functions with their direction. `filter_axes`: `first`,
+    `last`, a function or a tree, see `TrainedPoint`. `trainable(path)`: selects the arrays that
+    move. `state`: passed to `apply` as third argument. `initial`, `checkpoints`, `update`: for the
+    directions `interpolation`, `trajectory` and `update`. `slices`, `curvature`, `evaluation`: the
+    blocks of a config. `seed`: of the random directions.
+
+    Results are in `out/name`; looks with other labels are added beside earlier ones. The same look
+    is not repeated. `fresh` deletes all looks of the folder first. `tell` is called with a line
+    when the look ends. Inputs are never changed.
+
+    Raises UserError if parameters, data, model and loss do not fit, or if the risk is not finite.
+    """
+    _check_objective(loss, risk or getattr(params, "risk", None))
+    point = _point(
+        params,
+        data=data,
+        apply=apply,
+        risk=risk,
+        filter_axes=filter_axes,
+        trainable=trainable,
+        state=state,
+        initial=initial,
+        checkpoints=checkpoints,
+        update=update,
+    )
+    settings: dict[str, Any] = {"curvature": curvature, "evaluation": evaluation}
+    settings |= {"audit": audit or None}
+    settings |= {"metrics": list(metrics) or None, "task": task or _task(loss)}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    settings |= {} if slices is _UNSET else {"slices": slices}
+    settings |= {"seeds": [seed], "name": name, "losses": [_loss(point, loss, label)]}
+    experiment, objects = _experiment(point, settings)
+    with catalog.available(objects):
+        experiment = identified(experiment)
+        spec = ExecutorSpec("serial", 1, None)
+        directory = perform(experiment, out, spec, fresh, True, tell)
+    return _result(Look(directory, label))
+
+
+def _point(params: PyTree, **fields: Any) -> TrainedPoint:
+    """Returns the point of the arguments of `look`, with its data as arrays."""
+    given = {key: value for key, value in fields.items() if value is not None}
+    if isinstance(params, TrainedPoint):
+        return _checked(params._replace(**given))
+    if isinstance(params, AdaptedModel):
+        adapted = {name: getattr(params, name) for name in _ADAPTED}
+        if "apply" in given:
+            raise UserError("found both an adapted model and `apply`", hint="remove `apply`")
+        return _checked(TrainedPoint(**{**adapted, **given}))
+    return _checked(TrainedPoint(params, **given))
+
+
+def _checked(point: TrainedPoint) -> TrainedPoint:
+    if point.apply is None and point.risk is None:
+        raise UserError(
+            "found neither `apply` nor `risk`, expected one of them",
+            hint="pass apply=... and loss=..., or risk=..., a function of the parameters and a "
+            "batch; or an adapted model such as landscape.adapters.flax(module, variables)",
+        )
+    return with_arrays(point)
+
+
+def _check_objective(loss: Any, risk: Any) -> None:
+    """Raises UserError unless there is either a loss or a risk."""
+    if (loss is None) == (risk is None):
+        both = "neither `loss` nor `risk`" if loss is None else "both `loss` and `risk`"
+        raise UserError(
+            f"found {both}, expected one of them",
+            hint="pass `loss`, a function of predictions and targets, with `apply`; or `risk`, a "
+            "function of the parameters and a batch",
+        )
+
+
+def _loss(point: TrainedPoint, loss: Any, label: str) -> dict[str, Any]:
+    """Returns the loss of a config, which is the point itself if that has a risk."""
+    if loss is None:
+        return {"name": POINT, "label": label}
+    part = dict(loss) if isinstance(loss, Mapping) else {"name": loss}
+    return {**part, "label": label}
+
+
+def _task(loss: Any) -> str | None:
+    """Returns the task of a loss of the menu; None if the loss is not of the menu."""
+    name = loss.get("name") if isinstance(loss, Mapping) else loss
+    if not isinstance(name, str) or ":" in name:
+        return None
+    tasks = [str(entry.task) for entry in catalog.entries("losses") if entry.name == name]
+    if len(tasks) > 1:
+        raise UserError(
+            f"the loss `{name}` exists for several tasks: {', '.join(tasks)}",
+            hint=f'pass the task, for example task="{tasks[0]}"',
+        )
+    return tasks[0] if tasks else None
+
+
+def _experiment(
+    point: TrainedPoint, settings: dict[str, Any]
+) -> tuple[Experiment, dict[str, PythonObject]]:
+    """Returns the experiment of a point and its settings, and the objects that it names."""
+    converted = convert({"dataset": POINT, "model": POINT, **settings})
+    functions = point.apply, point.risk, point.trainable, point.filter_axes, point.training
+    identity = (digest(point), point.description, *functions)
+    objects = converted.objects | {POINT: PythonObject(lambda: point, identity)}
+    with catalog.available(objects):
+        values = converted.values | {"point": POINT}
+        return config.from_values(values, Path.cwd()), objects
+
+
+def _result(look: Look) -> Look:
+    """Returns the results. Raises UserError if the measurements failed."""
+    folder = store.run_folder(look.directory, look.run_id)
+    if store.read_status(folder) == "failed":
+        reason = store.why_failed(folder)
+        raise UserError(f"the look failed: {reason}", hint=f"see {folder / 'error.txt'}")
+    return look

@@ -1,1 +1,0 @@
-"""Records the gradient health of training loops that users wrote themselves."""

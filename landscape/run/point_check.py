@@ -1,0 +1,51 @@
+"""Checks of a point that was trained elsewhere, before anything is measured."""
+
+import jax
+import jax.numpy as jnp
+
+from landscape.config import Run
+from landscape.errors import UserError
+from landscape.numerics.loss import Loss
+from landscape.parts.points import TrainedPoint
+
+
+def check_settings(run: Run, point: TrainedPoint) -> None:
+    """Raises UserError for measurements that need what the point does not have."""
+    settings = run.slices
+    ends = [] if settings is None else [*settings.at]
+    ends += [] if run.curvature is None else [*run.curvature.at]
+    if "initial" in ends and point.initial is None:
+        _lacks("`at: [initial]` needs the parameters before training", "initial")
+    names = [] if settings is None else [part.name for part in settings.directions()]
+    needed = {"interpolation": "initial", "update": "update", "trajectory": "checkpoints"}
+    for name, field in needed.items():
+        if name in names and getattr(point, field) is None:
+            _lacks(f"the direction `{name}` needs `{field}` of the point", field)
+    lines, planes = ((), ()) if settings is None else (settings.lines or (), settings.planes or ())
+    radii = [item.radius for item in lines] + [item.radius for item in planes]
+    if "auto" in radii and point.initial is None:
+        _lacks("`radius: auto` needs the risk before training, as the unit of the rise", "initial")
+    if run.curvature is not None and run.curvature.checkpoints and point.checkpoints is None:
+        _lacks("`curvature.checkpoints` needs checkpoints of the point", "checkpoints")
+    if run.audit and point.risk is not None:
+        message = "`audit` needs a loss of predictions and targets, but the point has a `risk`"
+        raise UserError(message, hint="remove `audit`")
+
+
+def _lacks(message: str, field: str) -> None:
+    trees = "a list of trees" if field == "checkpoints" else "a tree"
+    raise UserError(message, hint=f"pass `{field}`, {trees} like `params`")
+
+
+def checked_risk(risks: jax.Array, label: str) -> Loss:
+    """Returns the loss whose predictions are the risks (n,) of the batches.
+
+    Raises UserError if one of the first risks is NaN.
+    """
+    if bool(jnp.isnan(risks).any()):
+        raise UserError(f"risk `{label}` is NaN at the point")
+    return Loss(_risk_itself)
+
+
+def _risk_itself(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    return predictions
