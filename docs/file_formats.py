@@ -16,15 +16,16 @@ MODULES = (
     "map_records",
     "curvature_records",
     "audit_records",
+    "recording_records",
 )
 PAGE = ROOT / "docs" / "file_formats.md"
 INTRODUCTION = """# The JSON files of results
 
 `runs/README.md` lists all files of an experiment. Its JSON files are described here, one table per
 record, one row per key. The page is generated from `records.py`, `data_records.py`,
-`compare_records.py`, `map_records.py`, `curvature_records.py` and `audit_records.py` in
-`landscape/storage/`, which writer and reader share: change the docstrings there and run
-`python docs/file_formats.py`.
+`compare_records.py`, `map_records.py`, `curvature_records.py`, `audit_records.py` and
+`recording_records.py` in `landscape/storage/`, which writer and reader share: change the docstrings
+there and run `python docs/file_formats.py`.
 
 A *number* is a JSON number or one of the texts `"NaN"`, `"Infinity"` and `"-Infinity"`, since JSON
 has no other way to write these. Earlier versions wrote null instead, and `"nan"`, `"inf"` and

@@ -22,6 +22,7 @@ import landscape.run as _run_folder
 __version__ = "0.1.0"
 __all__ = [
     "Experiment",
+    "Recorder",
     "TrainedPoint",
     "UserError",
     "adapters",
@@ -31,14 +32,16 @@ __all__ = [
     "look",
     "results",
     "run",
+    "torch",
 ]
 
 if TYPE_CHECKING:
-    from landscape import adapters
+    from landscape import adapters, torch
     from landscape.api import Experiment, compare, load, look, results, run
     from landscape.audit.judge import audit
     from landscape.errors import UserError
     from landscape.parts.points import TrainedPoint
+    from landscape.recorder.jax_recorder import Recorder
 
 
 del globals()["run"], globals()["compare"], globals()["audit"]
@@ -58,8 +61,12 @@ def __getattr__(name: str) -> Any:
         from landscape.audit.judge import audit
 
         return audit
-    if name == "adapters":
-        return importlib.import_module("landscape.adapters")
+    if name == "Recorder":
+        from landscape.recorder.jax_recorder import Recorder
+
+        return Recorder
+    if name in ("adapters", "torch"):
+        return importlib.import_module(f"landscape.{name}")
     if name in __all__:
         from landscape import api
 

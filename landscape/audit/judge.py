@@ -31,8 +31,7 @@ from landscape.audit.static.abstract import AbstractValue
 from landscape.audit.static.intervals import AFFINE
 from landscape.audit.static.reader import OPEN, Site
 from landscape.errors import UserError
-from landscape.interop.torch_recognition import is_adapted
-from landscape.interop.torch_words import in_torch
+from landscape.interop.libraries import described, in_its_words
 from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, Verdict
 
 _CODES = Path(__file__).parent / "codes"
@@ -135,7 +134,7 @@ def _target_range(subject: Subject) -> tuple[float, float]:
 def _judge(survey: Survey) -> Audit:
     subject = survey.subject
     findings = _with_rewrites(survey, _findings(survey))
-    words = in_torch if is_adapted(subject.function) else str
+    words = functools.partial(in_its_words, subject.function)
     findings = [
         replace(f, message=words(f.message), suggestion=f.suggestion and words(f.suggestion))
         for f in findings
@@ -148,21 +147,26 @@ def _judge(survey: Survey) -> Audit:
         head=subject.head,
         aim=aim_of(survey).name if subject.kind == "loss" else None,
         rows=subject.rows if subject.kind == "loss" else 1,
+        library=described(subject.function, subject.kind),
         verdict=_verdict_of(findings),
         properties=properties(survey),
         findings=tuple(sorted(findings, key=_rank)),
         suspects=tuple(_suspects(survey)),
         targets={target.name: target.value for target in subject.targets},
-        notes=(
-            *subject.notes,
-            *_aim_notes(survey),
-            *batch_notes(survey),
-            *flatness_notes(survey),
-            *half_precision(survey).refusals,
-            *_doubts(survey, findings),
-        ),
+        notes=tuple(map(words, _notes(survey, findings))),
         shapes=shapes(survey),
     )
+
+
+def _notes(survey: Survey, findings: list[Finding]) -> list[str]:
+    return [
+        *survey.subject.notes,
+        *_aim_notes(survey),
+        *batch_notes(survey),
+        *flatness_notes(survey),
+        *half_precision(survey).refusals,
+        *_doubts(survey, findings),
+    ]
 
 
 def _findings(survey: Survey) -> list[Finding]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError
-from landscape.interop.torch_recognition import adapted
+from landscape.interop.libraries import adapted
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 

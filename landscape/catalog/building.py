@@ -21,7 +21,7 @@ from landscape.catalog.menu import (
 from landscape.catalog.option_values import python
 from landscape.catalog.user_code import load_file, load_module
 from landscape.errors import UserError, nearest
-from landscape.interop.torch_recognition import adapted
+from landscape.interop.libraries import adapted
 
 
 def build(
@@ -58,7 +58,7 @@ def build(
 def load(name: str, folder: Path | str) -> Callable[..., Any]:
     """Returns the function that `package.module:name` or `file.py:name` names.
 
-    One of torch is returned as a function of JAX arrays, anything else unchanged.
+    One of PyTorch or Keras is returned as a function of JAX arrays, anything else unchanged.
 
     Raises UserError if there is no such module, file or name, with the nearest valid name, or if
     importing it fails, with the user's line.

@@ -55,14 +55,12 @@ class TorchFunction:
         if signature is not None:
             self.__signature__ = signature
 
-    @property
-    def constants(self) -> int:
-        """The number of parameters and buffers of the module, which are constants."""
-        module = self._value
+    def constants(self, options: Mapping[str, Any]) -> int:
+        """Returns the number of parameters and buffers of the module, which are constants."""
+        module, _ = self._callable(_Options(options), torch.get_default_dtype())
         if not isinstance(module, torch.nn.Module):
             return 0
-        tensors = [*module.parameters(), *module.buffers()]
-        return sum(tensor.numel() for tensor in tensors)
+        return sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
 
     def __call__(self, *arrays: Array, **keywords: Any) -> Any:
         named = {k: v for k, v in keywords.items() if isinstance(v, jax.Array | np.ndarray)}

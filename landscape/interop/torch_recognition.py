@@ -35,20 +35,12 @@ def is_adapted(function: Any) -> bool:
     return type(function).__module__ == "landscape.interop.torch_function"
 
 
-def constants_note(function: Any) -> list[str]:
-    """Returns a note on the parameters and buffers of a torch module, which are constants."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    count = function.constants if is_adapted(function) else 0
-    return [f"the {count} parameters and buffers of the module are constants"] if count else []
-
-
 def is_torch(value: Any) -> bool:
     """Returns whether a value is a module, a class or a function of torch, or uses torch.
 
     A function uses torch if it, or a function that it calls by a global name, refers to torch and
-    not to JAX; or if it refers to neither, but calls a method that only tensors have, in a file
-    that imports torch.
+    not to JAX; or if it refers to neither, in a file that imports torch, and either not JAX or it
+    calls a method that only tensors have.
     """
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "nn"):
@@ -61,35 +53,41 @@ def is_torch(value: Any) -> bool:
         return True
     if inspect.isclass(value):
         return issubclass(value, torch.nn.Module | torch.autograd.Function)
-    if _package(value) == "torch":
+    if package_of(value) == "torch":
         return True
     code = _python_function(value)
     return code is not None and _uses_torch(code, torch)
 
 
 def _uses_torch(function: types.FunctionType, torch: Any) -> bool:
-    packages = set(_packages_used(function, set()))
+    packages = packages_used(function)
     if packages & set(JAX_PACKAGES):
         return False
     if "torch" in packages:
         return True
     from jax import Array
 
-    if not any(_package(value) == "torch" for value in function.__globals__.values()):
-        return False
+    imported = set(map(package_of, function.__globals__.values()))
+    if "torch" not in imported or imported.isdisjoint(JAX_PACKAGES):
+        return "torch" in imported
     names = set(_attribute_names(function.__code__))
     return any(hasattr(torch.Tensor, name) and not hasattr(Array, name) for name in names)
 
 
+def packages_used(value: Any) -> set[str]:
+    """Returns the packages of the values that a function refers to, also through user functions."""
+    function = _python_function(value)
+    return set() if function is None else set(_packages_used(function, set()))
+
+
 def _packages_used(function: types.FunctionType, visited: set[int]) -> Iterator[str]:
-    """Yields the packages of the values that a function refers to, also through user functions."""
     if id(function) in visited:
         return
     visited.add(id(function))
     values = [*_referenced_globals(function), *_closure_values(function)]
     values += list(getattr(function, "__annotations__", {}).values())
     for value in values:
-        package = _package(value)
+        package = package_of(value)
         if package == "torch" or package in JAX_PACKAGES:
             yield package
             continue
@@ -123,7 +121,7 @@ def _attribute_names(code: types.CodeType) -> Iterator[str]:
             yield from _attribute_names(constant)
 
 
-def _package(value: Any) -> str:
+def package_of(value: Any) -> str:
     """Returns the package that a module, a function, a class or an instance comes from."""
     if inspect.ismodule(value):
         name = value.__name__

@@ -259,7 +259,7 @@ def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainS
     """Returns the state after the proposed step, or the frozen state if it is not finite."""
     value, gradients, updates, memory, model_state = proposal
     params = optax.apply_updates(state.params, updates)
-    counts = _count(state.counts, gradients, recording.vanishing, recording.exploding)
+    counts = count_steps(state.counts, gradients, recording.vanishing, recording.exploding)
     taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged, model_state)
     finite = jnp.isfinite(value) & all_finite(gradients) & all_finite(params)
     frozen = state._replace(diverged=jnp.array(True))
@@ -320,7 +320,7 @@ def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:
     return jax.tree.map(lambda t, r: t.at[place].set(r, mode="drop"), table, row)
 
 
-def _count(counts: Counts, gradients: PyTree, vanishing: float, exploding: float) -> Counts:
+def count_steps(counts: Counts, gradients: PyTree, vanishing: float, exploding: float) -> Counts:
     leaves = jax.tree.leaves(gradients)
     size = sum(leaf.size for leaf in leaves)
     total = jnp.sum(jnp.stack([jnp.sum(jnp.abs(leaf)) for leaf in leaves]))

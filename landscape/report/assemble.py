@@ -19,6 +19,7 @@ from landscape.report import (
     escapes,
     geometry_table,
     notes,
+    recordings,
     solutions,
     stored_report,
     tables,
@@ -36,6 +37,7 @@ from landscape.report.results import Results, read
 from landscape.report.run_measures import run_table
 from landscape.report.tuned_report import tuned_report, with_styles
 from landscape.storage import disk
+from landscape.storage.recordings import is_recording
 from landscape.storage.records import ReportRecord
 
 # Tables that are written only if they have rows.
@@ -73,11 +75,17 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
     """Rebuilds `<experiment_dir>/report` from the run folders.
 
     Runs that failed, are unfinished or cannot be read are listed in the report. The same run
-    folders give the same bytes in every file, with a second process (`parallel`) or without.
+    folders give the same bytes in every file, with a second process (`parallel`) or without. A
+    folder of recorded loops has a page of its own, see `recordings`.
     Raises UserError if the folder is missing or has no finished run, or if its report folder is a
     symbolic link; StorageError if the report cannot be written.
     """
     directory = stored_report.folder(experiment_dir)
+    if is_recording(experiment_dir):
+        record = recordings.build(experiment_dir)
+        omitted = record.unreadable
+        index = directory / "index.html"
+        return Report(directory, index, pd.DataFrame(), [*omitted], omitted, record)
     with pdf_process.pdf_renderer(parallel=parallel) as render_pdf:
         return _build(experiment_dir, directory, render_pdf)
 

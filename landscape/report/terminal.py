@@ -31,7 +31,10 @@ _NAMES = {
 
 def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
     """Returns the whole audit; `verbose` adds every suspect operation and how it was judged."""
-    blocks: list[RenderableType] = [_heading(audit), Padding(_properties(audit), (0, 0, 0, 2))]
+    blocks: list[RenderableType] = [_heading(audit)]
+    if audit.library:
+        blocks.append(Padding(_text(audit.library, "dim"), (0, 0, 0, 2)))
+    blocks.append(Padding(_properties(audit), (0, 0, 0, 2)))
     blocks += [Padding(_finding(finding, verbose), (0, 0, 0, 2)) for finding in audit.findings]
     if not audit.findings:
         blocks.append(Text("  no findings", style="dim"))

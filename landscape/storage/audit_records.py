@@ -217,6 +217,8 @@ class Audit:
     """What it leads predictions to: target, order, distribution, decision or none."""
     rows: int = 1
     """Number of examples audited together: more than 1 for a loss that mixes a batch."""
+    library: Text | None = None
+    """`PyTorch loss` or `Keras loss`, and what is constant in it; null for one of JAX."""
     shapes: LossShapes | None = None
     """Data of the figure; not part of `landscape audit --json`."""
 

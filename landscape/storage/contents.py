@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from landscape.storage import disk, experiment_folder, store
+from landscape.storage.recordings import is_recording
 from landscape.storage.records import ContentsRecord, FileDigest
 
 CONTENTS = experiment_folder.CONTENTS
@@ -20,7 +21,7 @@ _FILES = experiment_folder.FILES
 class Contents:
     """The listed digests of an experiment, by path in its folder; None if there is no list.
 
-    `problem` says why there is none.
+    `problem` says why there is none; recorded loops have none, and no problem.
     """
 
     directory: Path
@@ -49,7 +50,8 @@ class Contents:
     def warnings(self) -> tuple[str, ...]:
         """Returns what a reader must know: files that were changed, or cannot be verified."""
         if self.files is None:
-            return (f"{self.problem}: whether a number was changed cannot be verified",)
+            text = f"{self.problem}: whether a number was changed cannot be verified"
+            return (text,) if self.problem else ()
         return tuple(
             f"`{name}` {self._difference(name)} after `landscape run` wrote it; run the experiment "
             "again"
@@ -68,7 +70,7 @@ def read(directory: Path) -> Contents:
         record = store.read_record(path, ContentsRecord)
     except FileNotFoundError:
         problem = f"`{CONTENTS}` is missing, as during a sweep or from an earlier version"
-        return Contents(directory, None, problem)
+        return Contents(directory, None, "" if is_recording(directory) else problem)
     except (OSError, ValueError) as error:
         return Contents(directory, None, f"`{CONTENTS}` cannot be read ({error})")
     return Contents(directory, record.files)

@@ -1,68 +1,36 @@
 """The audit judges a torch loss as its twin in jax.numpy, at the user's lines, in torch's words."""
 
-import functools
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import pytest
 from helpers.command_line import invoke
 
 torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
-import optax  # noqa: E402
-import torch.nn.functional as F  # noqa: E402, N812
 import torch_losses  # noqa: E402
-from torch import nn  # noqa: E402
+from messages_about_jax import JAX_WORD  # noqa: E402
+from torch_twins import TWINS  # noqa: E402
 
 from landscape.audit import audit  # noqa: E402
+from landscape.numerics.loss_arguments import name_of  # noqa: E402
 
 
-def clipped_bce(pred, target):
-    p = jnp.clip(jax.nn.sigmoid(pred), 1e-7, 1 - 1e-7)
-    return -(target * jnp.log(p) + (1 - target) * jnp.log(1 - p)).mean()
-
-
-def zero_one(logits, labels):
-    return (jnp.argmax(logits, axis=1) != labels).astype(jnp.float32).mean()
-
-
-def focal(pred, target):
-    bce = optax.sigmoid_binary_cross_entropy(pred, target)
-    weight = 0.25 * target + 0.75 * (1 - target)
-    return (weight * (1 - jnp.exp(-bce)) ** 2 * bce).mean()
-
-
-def hinge(pred, target):
-    return jnp.maximum(0, 1 - pred * target).mean()
-
-
-def torch_hinge(pred, target):
-    return torch.relu(1 - pred * target).mean()
-
-
-TWINS = [
-    (torch_losses.clipped_bce, clipped_bce, "binary"),
-    (torch_losses.zero_one, zero_one, "multiclass"),
-    (torch_losses.FocalLoss, focal, "binary"),
-    (nn.BCEWithLogitsLoss(), optax.sigmoid_binary_cross_entropy, "binary"),
-    (torch_hinge, hinge, "binary"),
-    (functools.partial(F.huber_loss, delta=1.0), optax.huber_loss, "regression"),
-    (nn.MSELoss, optax.squared_error, "regression"),
-]
-
-
-@pytest.mark.parametrize(("loss", "twin", "task"), TWINS)
-def test_verdict_and_severe_findings_are_those_of_the_twin(loss, twin, task):
-    judged, expected = (audit(function, task=task) for function in (loss, twin))
-    assert judged.verdict == expected.verdict
-
-    def severe(found):
-        return {f.code for f in found.findings if f.severity != "note"}
-
-    assert severe(judged) == severe(expected)
+@pytest.mark.parametrize("twins", TWINS, ids=lambda twins: name_of(twins.torch_loss))
+def test_verdict_and_findings_are_those_of_the_twin_in_words_of_torch(twins):
+    judged, expected = (audit(f, task=twins.task) for f in (twins.torch_loss, twins.jax_loss))
+    codes, expected_codes = (
+        Counter((f.code, f.severity) for f in a.findings) for a in (judged, expected)
+    )
+    assert not codes - expected_codes
+    assert tuple(sorted(code for code, _ in expected_codes - codes)) == twins.only_jax
+    if not twins.only_jax:
+        assert judged.verdict == expected.verdict
+    assert judged.library == "PyTorch loss" and expected.library is None
+    texts = [*judged.notes, *(t or "" for f in judged.findings for t in (f.message, f.suggestion))]
+    assert not [text for text in texts if JAX_WORD.search(text)]
 
 
 def test_a_finding_stands_at_the_line_and_columns_and_names_torch():
@@ -76,9 +44,11 @@ def test_a_finding_stands_at_the_line_and_columns_and_names_torch():
     assert "optax" not in finding.suggestion
 
 
-def test_buffers_are_stated_to_be_constants():
-    notes = audit(torch_losses.Weighted(), task="multiclass").notes
-    assert "the 4 parameters and buffers of the module are constants" in notes
+def test_buffers_are_stated_to_be_constants_in_the_second_line():
+    command = ("audit", "torch_losses.py:Weighted", "--task", "multiclass")
+    second = invoke(*command, cwd=Path(__file__).parent).stdout.splitlines()[1].strip()
+    assert second == "PyTorch loss: parameters and buffers (4 numbers) are constants"
+    assert audit(torch_losses.Weighted(), task="multiclass").library == second
 
 
 def test_the_code_and_the_commands_of_the_page_run(capsys, tmp_path):

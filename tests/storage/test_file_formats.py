@@ -14,6 +14,7 @@ from landscape.storage import (
     data_records,
     experiment_folder,
     map_records,
+    recording_records,
     records,
     store,
 )
@@ -28,6 +29,7 @@ MODULES = (
     map_records,
     curvature_records,
     audit_records,
+    recording_records,
 )
 
 
@@ -55,6 +57,7 @@ def test_every_record_and_every_key_is_on_the_page(generator):
             map_records,
             curvature_records,
             audit_records,
+            recording_records,
         )
         for name, item in vars(module).items()
         if hasattr(item, "__dataclass_fields__") and item.__module__ == module.__name__

@@ -22,7 +22,7 @@ from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOpt
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
-from landscape.interop.torch_recognition import adapted, constants_note
+from landscape.interop.libraries import adapted, in_its_words
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss_arguments import name_of
 from landscape.numerics.user_calls import definition, guarded, last_user_line
@@ -56,10 +56,16 @@ def build(function: Callable, options: SubjectOptions) -> Subject:
         try:
             subject = build_kind(function, options)
         except UserError as error:
-            raise with_hint(error, function, options) from error
-    constants = constants_note(function)
-    notes = (*subject.notes, *printed.notes(), *_callback_notes(subject), *constants)
+            raise _in_its_words(function, with_hint(error, function, options)) from error
+    notes = (*subject.notes, *printed.notes(), *_callback_notes(subject))
     return replace(subject, notes=notes)
+
+
+def _in_its_words(function: Callable, error: UserError) -> UserError:
+    """Returns an error in the words of the library in which the function is written."""
+    hint = error.hint and in_its_words(function, error.hint)
+    message = in_its_words(function, error.message)
+    return UserError(message, place=error.place, hint=hint, part=error.part)
 
 
 class _Printed(io.StringIO):

@@ -1,0 +1,1 @@
+"""Records the gradient health of training loops that users wrote themselves."""
