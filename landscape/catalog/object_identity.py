@@ -218,6 +218,8 @@ def _attributes(value: Any) -> dict[str, Any]:
     slots = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
     attributes = {name: getattr(value, name) for name in slots if hasattr(value, name)}
     attributes |= getattr(value, "__dict__", {})
+    if any(base.__module__.startswith("keras.") for base in type(value).__mro__):
+        attributes.pop("name", None)  # Keras counts its objects: focal, focal_1, ...
     # Flax keeps the state of tracing under the second prefix.
     hidden = ("__", "_pytree__")
     return {name: item for name, item in attributes.items() if not name.startswith(hidden)}

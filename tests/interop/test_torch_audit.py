@@ -5,12 +5,15 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 from helpers.command_line import invoke
 
 torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 import torch_losses  # noqa: E402
+import torch_twins  # noqa: E402
 from messages_about_jax import JAX_WORD  # noqa: E402
 from torch_twins import TWINS  # noqa: E402
 
@@ -42,6 +45,29 @@ def test_a_finding_stands_at_the_line_and_columns_and_names_torch():
     assert marked == "torch.clamp(torch.sigmoid(pred), 1e-7, 1 - 1e-7)"
     assert "F.binary_cross_entropy_with_logits" in finding.suggestion
     assert "optax" not in finding.suggestion
+
+
+@pytest.mark.parametrize(
+    ("loss", "jax_function", "point", "slope"),
+    [
+        (torch_twins.torch_absolute, jnp.abs, [0.0], 0.0),
+        (torch_twins.torch_distance, jnp.linalg.norm, [0.0, 0.0], 0.0),
+        (torch_twins.torch_capped, lambda x: jnp.clip(x**2, None, 4.0).sum(), [2.0], 4.0),
+    ],
+)
+def test_the_slope_of_jax_is_stated_where_that_of_torch_differs(loss, jax_function, point, slope):
+    judged = audit(loss, task="regression")
+    (kink,) = (f for f in judged.findings if f.code == "D102")
+    along = jnp.ones(len(point)) / len(point) ** 0.5
+    of_jax = jax.jvp(lambda x: jnp.sum(jax_function(x)), (jnp.array(point),), (along,))[1]
+    assert abs(kink.evidence["autodiff"]) == slope
+    assert f"autograd gives {slope:g} there, where JAX would give {of_jax:g}." in kink.message
+
+
+def test_the_slope_of_jax_is_not_stated_where_that_of_torch_is_the_same():
+    judged = audit(torch_twins.torch_hinge, task="binary")
+    (kink,) = (f for f in judged.findings if f.code == "D102")
+    assert "autograd gives 0 there. " in kink.message  # as jax.nn.relu, not as jnp.maximum
 
 
 def test_buffers_are_stated_to_be_constants_in_the_second_line():

@@ -150,6 +150,14 @@ def distance(pred, target):
     return jnp.linalg.norm(pred - target, axis=-1).mean()
 
 
+def torch_absolute(pred, target):
+    return torch.abs(pred - target).mean()
+
+
+def torch_capped(pred, target):
+    return torch.clamp((pred - target) ** 2, max=4.0).mean()
+
+
 def torch_negative(pred, target):
     return -torch.square(pred - target).mean()
 

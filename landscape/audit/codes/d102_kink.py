@@ -37,6 +37,7 @@ import numpy as np
 from landscape.audit.codes._breaks import Break, also_at, by_cause, point_text
 from landscape.audit.codes._numbers import brief
 from landscape.audit.measure.crossings import KINK
+from landscape.audit.measure.jax_slopes import differing_slope
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding
 
@@ -56,7 +57,7 @@ def find(survey: Survey) -> list[Finding]:
         Finding(
             code="D102",
             severity="note",
-            message=_message(kink),
+            message=_message(survey, kink),
             where=kink.where,
             evidence=kink.evidence,
             suggestion=SUGGESTIONS.get(kink.operation),
@@ -65,11 +66,13 @@ def find(survey: Survey) -> list[Finding]:
     ]
 
 
-def _message(kink: Break) -> str:
+def _message(survey: Survey, kink: Break) -> str:
     crossing, point = kink.crossing, point_text(kink.crossing)
     if np.isinf(crossing.size):
         return f"the slope grows without bound toward {point}{also_at(kink)}: steps near it explode"
     autodiff = f"; autodiff gives {brief(crossing.center[1])} there" if crossing.tie else ""
+    in_jax = differing_slope(survey, crossing)
+    autodiff += "" if in_jax is None else f", where JAX would give {brief(in_jax)}"
     return (
         f"a kink at {point}: the slope is {brief(kink.low)} on one side and {brief(kink.high)} on "
         f"the other{autodiff}{also_at(kink)}. Training copes with isolated kinks"
