@@ -10,3 +10,4 @@ from landscape.adapters.equinox_adapter import equinox
 from landscape.adapters.flax_adapters import flax, nnx
 from landscape.adapters.haiku_adapter import haiku
 from landscape.adapters.keras_adapter import keras
+from landscape.adapters.torch_adapter import torch

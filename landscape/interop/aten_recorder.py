@@ -148,7 +148,7 @@ class AtenRecorder(TorchDispatchMode):
             leaves = tree_leaves(args)
             self.scalars |= {float(v) for v in leaves if isinstance(v, int | float)}
             small = [v for v in leaves if isinstance(v, torch.Tensor) and v.numel() == 1]
-            self.scalars |= {float(to_array(v)) for v in small if not self.depends(v)}
+            self.scalars |= {float(to_array(v).item()) for v in small if not self.depends(v)}
 
     def _record_change(
         self, operation: Any, args: tuple, arguments: tuple, keywords: dict, position: Any

@@ -14,6 +14,7 @@ from landscape.interop.code_positions import call_at, place_of
 from landscape.interop.operations import (
     elementwise_rules,
     indexing_rules,
+    pooling_rules,
     product_rules,
     reduction_rules,
     shape_rules,
@@ -24,6 +25,7 @@ Array = Any
 RULES: dict[str, Callable[..., Any]] = {
     **elementwise_rules.RULES,
     **indexing_rules.RULES,
+    **pooling_rules.RULES,
     **product_rules.RULES,
     **reduction_rules.RULES,
     **shape_rules.RULES,

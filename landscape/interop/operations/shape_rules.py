@@ -47,6 +47,10 @@ def _split(x: Array, size: int, dim: int = 0) -> list[Array]:
     return jnp.split(x, range(size, x.shape[dim], size), axis=dim)
 
 
+def _tensor_split(x: Array, parts: Any, dim: int = 0) -> list[Array]:
+    return jnp.array_split(x, parts if isinstance(parts, int) else list(parts), axis=dim)
+
+
 def _unbind(x: Array, dim: int = 0) -> list[Array]:
     return [jnp.squeeze(part, dim) for part in jnp.split(x, x.shape[dim], axis=dim)]
 
@@ -68,6 +72,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "atleast_1d": jnp.atleast_1d,
     "atleast_2d": jnp.atleast_2d,
     "atleast_3d": jnp.atleast_3d,
+    "broadcast_in_dim": lambda x, shape, dims: lax.broadcast_in_dim(x, tuple(shape), tuple(dims)),
     "cat": _cat,
     "constant_pad_nd": _pad,
     "diagonal": jnp.diagonal,
@@ -84,6 +89,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "squeeze": _squeeze,
     "stack": lambda arrays, dim=0: jnp.stack(arrays, axis=dim),
     "t": jnp.transpose,
+    "tensor_split": _tensor_split,
     "transpose": _transpose,
     "tril": jnp.tril,
     "triu": jnp.triu,
