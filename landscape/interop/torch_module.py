@@ -74,7 +74,7 @@ class ModuleFunction:
         )
 
     def __call__(self, params: Mapping[str, Array], state: Mapping[str, Array], inputs: Any) -> Any:
-        values = params | dict(state)
+        values = {**params, **state}
         arrays = [values[name] for name in self._names]
         tensors = tuple(map(jnp.asarray, (*arrays, *_as_tuple(inputs))))
         record = self.record(tensors, ())

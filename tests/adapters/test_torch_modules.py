@@ -11,6 +11,7 @@ from torch import nn  # noqa: E402
 
 from landscape import adapters  # noqa: E402
 from landscape.errors import UserError  # noqa: E402
+from landscape.interop import replay  # noqa: E402
 from landscape.parts.directions import Point, random  # noqa: E402
 
 
@@ -82,11 +83,8 @@ CASES = {
 
 def risk_in_torch(module, values, inputs):
     predictions = torch.func.functional_call(module, values, (inputs,))
-    return (
-        (predictions - torch.cos(torch.arange(predictions.numel())).view_as(predictions))
-        .square()
-        .mean()
-    )
+    targets = torch.cos(torch.arange(predictions.numel())).view_as(predictions)
+    return (predictions - targets).square().mean()
 
 
 def risk_in_jax(adapted, inputs):
@@ -180,6 +178,19 @@ def test_the_state_holds_statistics_and_frozen_parameters_and_the_module_stays_a
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize(
+    ("operation", "what", "wrong"),
+    [
+        ("addmm", "predictions", lambda bias, x, y: (bias + x @ y) * (1 + 1e-5)),
+        ("mm", "gradients", lambda x, y: (x @ y) * (1 + 1e-4)),
+    ],
+)
+def test_a_replay_that_differs_from_torch_is_rejected(operation, what, wrong, monkeypatch):
+    monkeypatch.setitem(replay.RULES, operation, wrong)
+    with pytest.raises(UserError, match=f"its {what} differ from those of torch.*addmm"):
+        adapters.torch(nn.Linear(4, 2).eval(), draw(3, 4))
 
 
 # By name: the layer, its inputs, the axis of the units in the predictions, and of the filters.

@@ -66,10 +66,12 @@ def _max_pool(
     dilation: Sequence[int] = (1,),
     ceil_mode: bool = False,
 ) -> tuple[Array, Array]:
-    geometry = (_per_axis(v, dims) for v in (kernel, stride or kernel, padding, dilation))
+    widths, steps, pads, gaps = (
+        _per_axis(v, dims) for v in (kernel, stride or kernel, padding, dilation)
+    )
     windows = [
-        _axis_windows(size, *numbers, ceil_mode)
-        for size, *numbers in zip(x.shape[-dims:], *geometry, strict=True)
+        _axis_windows(size, widths[n], steps[n], pads[n], gaps[n], ceil_mode)
+        for n, size in enumerate(x.shape[-dims:])
     ]
     return _maxima(dims, x, windows)
 
