@@ -5,6 +5,7 @@ compiled code restore the usual options: see `optimized_loops`.
 """
 
 import atexit
+import base64
 import gc
 import os
 import shutil
@@ -79,6 +80,29 @@ def outlined_fonts():
         patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
         patch.setattr(pdf_process, "_has_second_core", lambda: False)
         yield default
+
+
+@pytest.fixture(scope="module")
+def unrendered_figures():
+    """Draws the figures of reports but renders none, which is most of a report's time.
+
+    For modules that look at tables, texts and names of files. Figures are rendered in the tests of
+    figures and of `report/test_report_build.py`, and by every command in a process of its own.
+    """
+    from landscape.report.figures import rendering
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "_saved", lambda figure, image_format: _BLANK[image_format])
+        yield
+
+
+# An image of one white pixel, and a document without pages.
+_BLANK = {
+    "png": base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+    ),
+    "pdf": b"%PDF-1.4\n%%EOF\n",
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -15,6 +15,8 @@ from landscape import Experiment, UserError, compare, load, results, run
 from landscape.parts.datasets import Dataset, Split
 from landscape.parts.metrics import Metric
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(60, 2))
 TARGETS = (INPUTS[:, 0] > 0).astype(int)

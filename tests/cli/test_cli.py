@@ -12,6 +12,8 @@ from helpers.command_line import invoke, run_process
 
 from landscape.cli import main
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 ROOT = Path(__file__).parents[2]
 QUICK = """
 dataset: digits

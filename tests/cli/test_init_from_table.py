@@ -12,6 +12,8 @@ from landscape import config
 from landscape.run.preflight import build_dataset
 from landscape.storage import store
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 FEW = ["slices=null", "seeds=2", "steps=200"]
 
 

@@ -13,6 +13,8 @@ from landscape.report.cautions import cautions
 from landscape.report.loss_rows import loss_rows
 from landscape.report.results import RateGrid, read
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 RATE = "optimizer.learning_rate"
 PAIR = (Loss("first", 0.95, scale=1.0), Loss("second", 0.94, scale=4.0))
 

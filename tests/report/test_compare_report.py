@@ -22,6 +22,8 @@ from landscape.report.results import read
 from landscape.storage.map_records import MapRecord, MapsRecord
 from landscape.storage.store import write_record
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 SETTING = Setting(
     losses=(
         Loss("reference", 0.95, log_rate=-2.0),

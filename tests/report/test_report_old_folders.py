@@ -18,6 +18,8 @@ from landscape.storage import store
 from landscape.storage.curvature_records import OmittedOperator
 from landscape.sweep.run_states import run_states
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 ARCHIVE = Path(__file__).parent.parent / "data" / "revision_6aebe74.tar.xz"
 NAMES = ("measured", "between", "ended")
 # Columns of sentences, which are worded anew, and of statistics that have other definitions now.

@@ -27,6 +27,8 @@ from landscape.report.run_measures import slice_measures
 from landscape.report.sets import labels, sets, slugs
 from landscape.report.tables import failures
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 HOSTILE = {
     "random": "$x$ <b>",
     EIGENVECTOR: "a|b_c & {d}",

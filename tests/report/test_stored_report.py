@@ -13,6 +13,8 @@ from landscape.errors import UserError
 from landscape.report import stored_report
 from landscape.report.assemble import build
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 RUN = "runs/cross_entropy-0-0"
 # Files on which a report depends, in the experiment's folder, and files of the report.
 INPUTS = ("experiment.yaml", f"{RUN}/trace.parquet", f"{RUN}/status.json", f"{RUN}/config.yaml")

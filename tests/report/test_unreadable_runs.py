@@ -14,6 +14,8 @@ from landscape.errors import UserError
 from landscape.report.results import read
 from landscape.storage import contents, experiment_folder, store
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 FIRST, SECOND = "cross_entropy-0-0", "cross_entropy-0-1"
 
 

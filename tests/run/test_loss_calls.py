@@ -22,6 +22,8 @@ from landscape.run.training_inputs import evaluation_set, seed_key
 from landscape.storage import array_files, experiment_folder, store
 from landscape.storage.audit_records import Audit
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 PARTS = """
 import jax.numpy as jnp
 import numpy as np

@@ -20,6 +20,8 @@ from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.session import Began, events, open_session
 from landscape.sweep.work import Comparison
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 CONFIG = """
 dataset: digits
 model: {name: mlp, widths: [4]}
