@@ -1,58 +1,41 @@
 """Builds a report: reads the runs, compares them, and writes tables, figures and the page."""
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from landscape.errors import first_line
 from landscape.report import (
+    answer,
     audits,
     check_results,
-    compare_results,
-    compare_tables,
     comparison_table,
     curvature_table,
     data_section,
-    escapes,
     geometry_table,
     notes,
     recordings,
+    report_files,
     solutions,
     stored_report,
     tables,
+    words,
 )
 from landscape.report.cautions import cautions
-from landscape.report.comparison import best_first, compare, shown_points, steps_to_target
-from landscape.report.comparison_texts import display
-from landscape.report.figures import all_figures, pdf_process, rendering
-from landscape.report.figures.all_figures import Drawing
+from landscape.report.comparison import best_first, steps_to_target
+from landscape.report.comparison_texts import display, outcome_text, reached_text
+from landscape.report.figures import pdf_process
 from landscape.report.figures.pdf_process import PdfRenderer
-from landscape.report.figures.view import View, make_view
-from landscape.report.loss_rows import loss_rows
-from landscape.report.page import RenderedPicture, page
-from landscape.report.results import Results, read
+from landscape.report.figures.view import View
+from landscape.report.numbers import ReportNumbers, read_numbers
+from landscape.report.page import PageContent, page
+from landscape.report.page_tables import PageColumn, PageTable, cells
+from landscape.report.results import Results
 from landscape.report.run_measures import run_table
-from landscape.report.tuned_report import tuned_report, with_styles
-from landscape.storage import disk
+from landscape.report.solutions import SolutionGroup
 from landscape.storage.recordings import is_recording
 from landscape.storage.records import ReportRecord
-
-# Tables that are written only if they have rows.
-_OPTIONAL_TABLES = (
-    "sweep",
-    "classes",
-    "columns",
-    "curvature",
-    "geometry",
-    "geometry_planes",
-    "across",
-    "interpolations",
-    "checks",
-    *compare_tables.NAMES,
-)
 
 
 @dataclass(frozen=True)
@@ -76,78 +59,75 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
 
     Runs that failed, are unfinished or cannot be read are listed in the report. The same run
     folders give the same bytes in every file, with a second process (`parallel`) or without. A
-    folder of recorded loops has a page of its own, see `recordings`.
-    Raises UserError if the folder is missing or has no finished run, or if its report folder is a
-    symbolic link; StorageError if the report cannot be written.
+    folder of recorded loops has a page of its own, see `recordings`. The new report replaces the old one when it is complete. Raises UserError if the folder is missing
+    or has no finished run, or if its report folder is a symbolic link; StorageError if the report
+    cannot be written.
     """
     directory = stored_report.folder(experiment_dir)
+    index = directory / report_files.INDEX
     if is_recording(experiment_dir):
         record = recordings.build(experiment_dir)
         omitted = record.unreadable
-        index = directory / "index.html"
         return Report(directory, index, pd.DataFrame(), [*omitted], omitted, record)
-    with pdf_process.pdf_renderer(parallel=parallel) as render_pdf:
-        return _build(experiment_dir, directory, render_pdf)
-
-
-def _build(experiment_dir: Path, directory: Path, render_pdf: PdfRenderer) -> Report:
     source = stored_report.source(experiment_dir)
-    all_results = read(experiment_dir)
-    problems: list[str] = []
-    compared = compare_results.read(all_results, problems)
-    results = all_results if compared is None else compared.judged
-    rows = loss_rows(results)
-    table = compare(results, rows)
-    comparison = shown_points(table)
+    numbers = read_numbers(experiment_dir)
+    with (
+        pdf_process.pdf_renderer(parallel=parallel) as render_pdf,
+        stored_report.replacing(experiment_dir) as folder,
+    ):
+        warnings = _write(numbers, folder, render_pdf)
+        record = _record(numbers, source, warnings)
+        stored_report.write(folder, record)
+    runs = numbers.all_results.runs
+    failed = [run.name for run in runs if run.status in ("failed", "unreadable")]
+    unreadable = numbers.all_results.unreadable
+    return Report(directory, index, numbers.shown, failed, unreadable, record)
+
+
+def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tuple[str, ...]:
+    """Writes all files but the record, and returns the reasons for caution."""
+    all_results, view, tuned = numbers.all_results, numbers.view, numbers.tuned
+    report_tables = _tables(numbers)
     failures = tables.failures(all_results)
-    view = make_view(results, table)
-    tuned = None
-    if compared is not None:
-        view = with_styles(view, compared)
-        tuned = tuned_report(compared, view.target)
-    audit_rows = audits.audit_rows(view.runs, comparison)
-    groups = solutions.groups(results, table)
-    report_tables = _tables(results, table, comparison, view, groups)
-    report_tables += tuned.tables if tuned else ()
-    data = data_section.recorded(all_results)
-    report_tables += data_section.tables(data)
-    _write_tables(
-        directory, report_tables, {"failures": failures, "audit": audits.table(audit_rows)}
-    )
-    _write_runs(directory, run_table(all_results, steps_to_target(rows, table)))
-    pictures, undrawn = _write_figures(
-        directory / "figures",
-        all_figures.drawings(results, table, view, groups, tuned.comparison if tuned else None),
-        render_pdf,
-    )
-    reasons = [*problems, *cautions(results, rows)]
-    text = page(
+    audit_rows = audits.audit_rows(view.runs, numbers.shown)
+    texts = {"failures": failures, "audit": audits.table(audit_rows)}
+    report_files.write_tables(folder, report_tables, texts)
+    steps = steps_to_target(numbers.rows, numbers.table)
+    report_files.write_runs(folder, run_table(all_results, steps))
+    pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
+    reasons = [*numbers.problems, *cautions(numbers.results, numbers.rows)]
+    warnings = (*numbers.results.warnings, *reasons, *undrawn, *_unfinished(all_results))
+    compared = tuned.comparison if tuned else None
+    verdicts = _verdicts(view, numbers.shown)
+    content = PageContent(
         all_results,
         view,
-        comparison=comparison,
-        report_tables=report_tables,
+        conclusions=tuned.conclusions if tuned else _conclusions(numbers),
+        next_steps=answer.next_steps(all_results, numbers.shown, audit_rows, compared),
+        verdicts=tuned.summary(view.styles) if tuned else verdicts,
+        notes=[
+            *(tuned.scope if tuned else ()),
+            *notes.notes(numbers.results, numbers.rows, numbers.table),
+        ],
+        warnings=[f"Warning: {text}." for text in warnings],
+        tables=report_tables,
         failures=failures,
-        notes=[*notes.notes(results, rows, table, reasons), *_sentences(undrawn)],
         pictures=pictures,
         audit_rows=audit_rows,
-        sentences={
-            "across": _barrier_sentences(results, groups),
-            "data": data_section.sentences(data, notes.baseline_sentence(results, rows)),
-            "compare": (*tuned.conclusions, *tuned.scope) if tuned else (),
-        },
-        tuned=tuned.summary(view.styles) if tuned else None,
+        sentences=_sentences(numbers),
+        judged=verdicts if tuned else None,
     )
-    index = directory / "index.html"
-    disk.write_text(index, text)
-    failed = [run.name for run in all_results.runs if run.status in ("failed", "unreadable")]
-    shown = display(comparison, results.other_metrics)
-    cells = tuple(shown.itertuples(index=False, name=None))
-    warnings = (*results.warnings, *reasons, *undrawn, *_unfinished(all_results))
-    unreadable = all_results.unreadable
-    record = ReportRecord(source, tuple(shown), cells, unreadable, warnings)
-    record = tuned.recorded(record) if tuned else record
-    stored_report.write(experiment_dir, record)
-    return Report(directory, index, comparison, failed, unreadable, record)
+    report_files.write_page(folder, page(content))
+    return warnings
+
+
+def _record(numbers: ReportNumbers, source: str, warnings: Sequence[str]) -> ReportRecord:
+    """Returns what a terminal prints of the report."""
+    shown = display(numbers.shown, numbers.results.other_metrics)
+    rows = tuple(shown.itertuples(index=False, name=None))
+    unreadable = numbers.all_results.unreadable
+    record = ReportRecord(source, tuple(shown), rows, unreadable, tuple(warnings))
+    return numbers.tuned.recorded(record) if numbers.tuned else record
 
 
 def _unfinished(results: Results) -> list[str]:
@@ -156,14 +136,35 @@ def _unfinished(results: Results) -> list[str]:
     return [f"{count} of {len(results.runs)} runs {verb} not finished"] if count else []
 
 
-def _tables(
-    results: Results,
-    table: pd.DataFrame,
-    comparison: pd.DataFrame,
-    view: View,
-    groups: Sequence[solutions.SolutionGroup],
-) -> list[tables.ReportTable]:
+def _conclusions(numbers: ReportNumbers) -> list[str]:
+    """Returns which losses may be best; what each one does is in the table."""
+    metric = words.metric_label(numbers.results.metric)
+    return list(filter(None, [notes.may_be_best(numbers.table, metric)]))
+
+
+def _verdicts(view: View, shown: pd.DataFrame) -> PageTable:
+    """Returns the table of the losses with what the runs show of each."""
+    definitions = {column.heading: column.definition for column in comparison_table.columns(shown)}
+    metric = f"{view.label} [95 % CI]"
+    headings = ("loss", metric, "reached", "steps", "finding")
+    columns = [PageColumn(heading, definitions.get(heading, "")) for heading in headings]
+    texts = [
+        (
+            row["name"],
+            outcome_text(row),
+            reached_text(row),
+            words.count(row["steps_to_target"]),
+            row["finding"],
+        )
+        for _, row in shown.iterrows()
+    ]
+    colors = [view.styles[name].color for name in shown["name"]]
+    return PageTable("comparison", "Results", columns, cells(texts), 0, colors)
+
+
+def _tables(numbers: ReportNumbers) -> list[tables.ReportTable]:
     """Returns every table that has rows, in the order of the page."""
+    results, table, view, groups = numbers.results, numbers.table, numbers.view, numbers.groups
     report_tables: list[tables.ReportTable] = []
 
     def add(
@@ -179,13 +180,13 @@ def _tables(
             table = tables.ReportTable(name, title, section, columns(rows), rows, first)
             report_tables.append(table)
 
-    def numbers(rows: pd.DataFrame) -> Sequence[tables.TableColumn]:
+    def numbers_of(rows: pd.DataFrame) -> Sequence[tables.TableColumn]:
         return comparison_table.columns(rows, results.other_metrics)
 
-    add("comparison", "Comparison", "numbers", comparison, numbers)
-    if len(comparison) < len(table):
+    add("comparison", "Comparison", "numbers", numbers.shown, numbers_of)
+    if len(numbers.shown) < len(table):
         ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
-        add("sweep", "Sweep", "numbers", table, numbers, ordered)
+        add("sweep", "Sweep", "numbers", table, numbers_of, ordered)
     spectra = curvature_table.table(view.runs)
     add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
     lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)
@@ -202,10 +203,21 @@ def _tables(
     checks = check_results.table(runs_by_name)
     folded = check_results.folded(checks)
     add("checks", "Checks", "checks", checks, lambda rows: check_results.COLUMNS, folded)
-    return report_tables
+    report_tables += numbers.tuned.tables if numbers.tuned else ()
+    return report_tables + data_section.tables(data_section.recorded(numbers.all_results))
 
 
-def _barrier_sentences(results: Results, groups: Sequence[solutions.SolutionGroup]) -> list[str]:
+def _sentences(numbers: ReportNumbers) -> Mapping[str, Sequence[str]]:
+    """Returns the sentences that introduce sections, by their names."""
+    data = data_section.recorded(numbers.all_results)
+    baselines = notes.baseline_sentence(numbers.results, numbers.rows)
+    return {
+        "across": _barrier_sentences(numbers.results, numbers.groups),
+        "data": data_section.sentences(data, baselines),
+    }
+
+
+def _barrier_sentences(results: Results, groups: Iterable[SolutionGroup]) -> list[str]:
     """Returns sentences on the barriers between solutions, and on what could not be measured."""
     sentences = [
         sentence
@@ -214,68 +226,3 @@ def _barrier_sentences(results: Results, groups: Sequence[solutions.SolutionGrou
         for sentence in solutions.sentences(solutions.interpolations(group, kind))
     ]
     return [*sentences, *(results.across.problems if results.across else ())]
-
-
-def _write_tables(
-    directory: Path, report_tables: Sequence[tables.ReportTable], texts: Mapping[str, pd.DataFrame]
-) -> None:
-    """Writes csv with raw numbers, md and tex formatted; deletes tables left by older reports."""
-    folder = directory / "tables"
-    contents = {table.name: (table.rows, table.texts) for table in report_tables}
-    contents |= {name: (text, text) for name, text in texts.items() if len(text)}
-    for name, (raw, formatted) in contents.items():
-        disk.write_text(folder / f"{name}.csv", escapes.csv(raw))
-        disk.write_text(folder / f"{name}.md", tables.markdown(formatted))
-        disk.write_text(folder / f"{name}.tex", tables.latex(formatted))
-    for name in {*_OPTIONAL_TABLES, *texts} - set(contents):
-        for kind in ("csv", "md", "tex"):
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
-
-
-def _write_runs(directory: Path, runs: pd.DataFrame) -> None:
-    disk.write_text(directory / "results.csv", escapes.csv(runs))
-    plain = runs.copy()
-    for name in filter(lambda name: pd.api.types.is_object_dtype(plain[name]), plain.columns):
-        plain[name] = plain[name].map(lambda value: None if value is None else str(value))
-    buffer = io.BytesIO()
-    plain.to_parquet(buffer, index=False)
-    disk.write_bytes(directory / "results.parquet", buffer.getvalue())
-
-
-def _write_figures(
-    folder: Path, drawings: Iterable[Drawing], render_pdf: PdfRenderer
-) -> tuple[list[RenderedPicture], list[str]]:
-    """Writes png and pdf of each figure; deletes figures left by older reports.
-
-    Returns the figures, and a sentence for each whose numbers matplotlib cannot draw, such as those
-    near the largest float.
-    """
-    pictures, pdfs, undrawn = [], {}, []
-    with rendering.report_style():
-        for drawing in drawings:
-            try:
-                picture = drawing.draw()
-                if picture is None:
-                    continue
-                pdf = render_pdf(picture)
-                pictures.append(RenderedPicture(picture, rendering.image_bytes(picture, "png")))
-            except (ArithmeticError, ValueError) as error:
-                undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
-                continue
-            pdfs[picture.name] = drawing.subject, pdf
-            disk.write_bytes(folder / f"{picture.name}.png", pictures[-1].png)
-    written_files = {f"{name}.png" for name in pdfs}
-    for name, (subject, pdf) in pdfs.items():
-        try:
-            disk.write_bytes(folder / f"{name}.pdf", pdf())
-            written_files.add(f"{name}.pdf")
-        except (ArithmeticError, ValueError) as error:
-            undrawn.append(f"the pdf of the figure of {subject} is omitted: {first_line(error)}")
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if all_figures.is_figure_file(path.name) and path.name not in written_files:
-            path.unlink(missing_ok=True)
-    return pictures, undrawn
-
-
-def _sentences(texts: Iterable[str]) -> list[str]:
-    return [f"{text[:1].upper()}{text[1:]}." for text in texts]

@@ -24,7 +24,7 @@ from landscape.storage.audit_records import (
 FIGURE = "audit"
 NOT_AUDITED = "not audited"
 # Answers to whether training agrees with the audit.
-_YES, _NO, _NO_CLAIM, _NO_RUNS = "yes", "no", "no claim", "not trained"
+YES, _NO, _NO_CLAIM, _NO_RUNS = "yes", "no", "no claim", "not trained"
 COLUMNS = ("audit_verdict", "audit_findings", "audit_agrees")
 RULE = (
     "an untrainable loss is predicted not to learn and a trainable one to learn, by the rule of "
@@ -89,7 +89,7 @@ def agrees(verdict: str, row: Mapping[str, Any]) -> str:
         return _NO_CLAIM
     if row["seeds"] == 0:
         return _NO_RUNS
-    return _YES if row["learns"] == (verdict == "trainable") else _NO
+    return YES if row["learns"] == (verdict == "trainable") else _NO
 
 
 def line(row: Mapping[str, Any]) -> str:
@@ -137,11 +137,11 @@ def _message(finding: Finding) -> str:
 def tally(rows: Sequence[AuditRow]) -> str:
     """Returns a sentence on how many claims the audit makes, and how many training confirms."""
     answers = Counter(row.agrees for row in rows)
-    claims = answers[_YES] + answers[_NO]
+    claims = answers[YES] + answers[_NO]
     if not claims:
         return "The audit makes no claim that these runs could test."
     noun = "claim" if claims == 1 else "claims"
-    return f"Training agrees with {answers[_YES]} of {claims} {noun} of the audit."
+    return f"Training agrees with {answers[YES]} of {claims} {noun} of the audit."
 
 
 def table(rows: Sequence[AuditRow]) -> pd.DataFrame:

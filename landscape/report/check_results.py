@@ -12,7 +12,7 @@ from landscape.report.tables import TableColumn, value_column
 from landscape.storage.records import Check
 
 WARNING = "\N{WARNING SIGN}"
-_CHECKS = {
+MEANINGS = {
     "center": "the middle of a slice is the risk that was recorded at the point",
     "second_difference": "second differences along the directions of a slice are d'Hd",
     "mean_curvature": "the mean curvature over random directions is trace(H) / N",
@@ -126,7 +126,7 @@ def folded(table: pd.DataFrame) -> pd.DataFrame:
 COLUMNS = (
     value_column("loss", "label of the loss"),
     value_column(
-        "check", f"what was compared ({'; '.join(f'{k}: {v}' for k, v in _CHECKS.items())})"
+        "check", f"what was compared ({'; '.join(f'{k}: {v}' for k, v in MEANINGS.items())})"
     ),
     value_column("where", "point, or set of lines or planes; passed places share one row"),
     value_column("passed", "number of runs in which it passed", words.count),

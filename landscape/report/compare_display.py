@@ -19,6 +19,15 @@ def display(comparison: TunedComparison) -> pd.DataFrame:
     return pd.DataFrame([_row(comparison, loss) for loss in comparison.losses])
 
 
+def explained_by(comparison: TunedComparison) -> dict[str, str]:
+    """Returns the column of the tuning table that defines each of the main columns."""
+    return {
+        f"{words.metric_heading(comparison.metric)} [95 % CI]": f"{comparison.label} [95 % CI]",
+        "verdict": f"against {comparison.record.reference}",
+        "decades tolerated": "tolerance",
+    }
+
+
 def _row(comparison: TunedComparison, loss: LossMeasures) -> dict[str, str]:
     metric, heading = comparison.metric, words.metric_heading(comparison.metric)
     options = options_text(loss)

@@ -26,7 +26,6 @@ from landscape.report.tables import ReportTable, TableColumn, value_column
 from landscape.report.tuned_comparison import TunedComparison
 
 SECTION = "compare"
-NAMES = ("tuning", "pairs", "robustness")
 
 
 def report_tables(comparison: TunedComparison) -> list[ReportTable]:

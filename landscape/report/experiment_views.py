@@ -1,7 +1,5 @@
 """What a notebook shows of an experiment: single figures, and its comparison as HTML."""
 
-from collections.abc import Callable
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -10,78 +8,64 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest
-from landscape.report import compare_results, tuned_report
+from landscape.report import tuned_report
 from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
-from landscape.report.figures import (
-    contours,
-    curves,
-    line_panels,
-    rendering,
-    spectrum_panels,
-    summary,
-    surfaces,
-)
-from landscape.report.figures.view import Picture, View, make_view
+from landscape.report.figures import rendering
+from landscape.report.numbers import read_numbers
 from landscape.report.results import read
-from landscape.report.sets import PLACES, StoredSet
-
-OfSet = Callable[[View, StoredSet, str], Picture | None]
+from landscape.report.sets import PLACES
 
 
 class _Kind(NamedTuple):
-    """A kind of figure: `draw(view, place)`, and what the config must have for it."""
+    """A kind of figure: its file name, and what the config must have for it, if anything.
 
-    draw: Callable[[View, str], Picture | None]
+    Only figures that need something are drawn at a place.
+    """
+
+    name: str
     needs: str = ""
 
 
-def _of_first(draw: OfSet, kind: str, view: View, place: str) -> Picture | None:
-    """Draws the first set of lines or planes at a place."""
-    sets: tuple[StoredSet, ...] = getattr(view, kind)
-    return draw(view, sets[0], place) if sets else None
-
-
 _KINDS = {
-    "summary": _Kind(lambda view, place: summary.summary(view)),
-    "curves": _Kind(lambda view, place: curves.learning_curves(view)),
-    "risk": _Kind(lambda view, place: curves.risks(view)),
-    "gradients": _Kind(lambda view, place: curves.gradients(view)),
-    "dead": _Kind(lambda view, place: curves.dead_fractions(view)),
-    "slices": _Kind(partial(_of_first, line_panels.risk_along_lines, "lines"), "slices.lines"),
-    "contours": _Kind(partial(_of_first, contours.contours, "planes"), "slices.planes"),
-    "surfaces": _Kind(partial(_of_first, surfaces.surfaces, "planes"), "slices.planes"),
-    "curvature": _Kind(spectrum_panels.spectrum, "curvature"),
+    "summary": _Kind("summary"),
+    "curves": _Kind("learning_curves"),
+    "risk": _Kind("risk"),
+    "gradients": _Kind("gradient_norm"),
+    "dead": _Kind("dead_fractions"),
+    "slices": _Kind("slices_risk", "slices.lines"),
+    "contours": _Kind("contours", "slices.planes"),
+    "surfaces": _Kind("surfaces", "slices.planes"),
+    "curvature": _Kind("curvature", "curvature"),
 }
 
 
 def figure(directory: Path, kind: str, place: str = "trained") -> Figure:
-    """Returns one figure of an experiment, as in its report; see the keys of `_KINDS`.
+    """Returns one figure of an experiment, as in its report.
 
-    `place`: `trained` or `initial`, for slices and curvature. Raises UserError for an unknown kind
-    or place, and if the runs do not have what it shows.
+    `kind` is one of `_KINDS`, or the name of a figure's file in the report. `place`: `trained` or
+    `initial`, for slices and curvature. Raises UserError for an unknown kind or place, and if the
+    runs do not have what it shows.
     """
-    for what, value, names in (("kind of figure", kind, _KINDS), ("place", place, PLACES)):
-        if value not in names:
-            raise UserError(f"there is no {what} `{value}`", hint=nearest(str(value), names))
-    view, chosen = _view(directory), _KINDS[kind]
+    if place not in PLACES:
+        raise UserError(f"there is no place `{place}`", hint=nearest(str(place), PLACES))
+    drawings = {drawing.name: drawing for drawing in read_numbers(directory).drawings()}
+    entry = _KINDS.get(kind, _Kind(kind))
+    name = f"{entry.name}_{place}" if entry.needs and place != "trained" else entry.name
+    if kind not in _KINDS and name not in drawings:
+        known = dict.fromkeys([*_KINDS, *drawings])
+        raise UserError(f"there is no kind of figure `{kind}`", hint=nearest(str(kind), known))
+    drawing = drawings.get(name)
     with rendering.report_style():
-        picture = chosen.draw(view, place)
+        picture = drawing.draw() if drawing else None
     if picture is None:
         raise UserError(
             f"no run in {directory} has what `{kind}` shows at {PLACES[place]}",
-            hint=f"with `{chosen.needs}` in the experiment, `run` measures it",
+            hint=f"with `{entry.needs}` in the experiment, `run` measures it"
+            if entry.needs
+            else "",
         )
     return picture.figure
-
-
-def _view(directory: Path) -> View:
-    """Returns what the figures of a report show: of a comparison, the judged runs."""
-    results = read(directory)
-    compared = compare_results.read(results, [])
-    if compared is None:
-        return make_view(results, compare(results))
-    return tuned_report.with_styles(make_view(compared.judged, compare(compared.judged)), compared)
 
 
 def comparison_html(directory: Path) -> str:

@@ -1,7 +1,9 @@
-"""Prepares the page's interactive surfaces: their data, their scripts, and what these may do."""
+"""Prepares the page's scripts and interactive surfaces, and states what scripts may do."""
 
 import base64
+import functools
 import hashlib
+import zlib
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -36,13 +38,13 @@ def _item(
     plane_set: StoredSet, point: str, plane: Plane, *, name_point: bool, name_set: bool
 ) -> dict[str, Any]:
     height = heights(plane.values)
-    seed = f", {seed_and_draw(plane)}" if seed_and_draw(plane) else ""
-    cut = f", {words.percent(height.share)} % cut" if height.share else ""
-    place = f" ({point})" if name_point else ""
-    label = f", {plane_set.label}" if name_set else ""
+    parts = [point if name_point else "", plane_set.label if name_set else ""]
+    cut = f"{words.percent(height.share)} % cut" if height.share else ""
+    parts += [seed_and_draw(plane), cut]
     metric = None if plane.metric is None else _rounded(np.ma.masked_invalid(plane.metric))
     return {
-        "name": printable(f"{plane.loss}{place}{label}{seed}{cut}"),
+        "loss": printable(plane.loss),
+        "name": printable(", ".join(filter(None, parts))),
         "axes": [printable(axis) for axis in plane.axes],
         "x": [float(value) for value in plane.x],
         "y": [float(value) for value in plane.y],
@@ -60,20 +62,35 @@ def _rounded(values: np.ma.MaskedArray) -> list[list[float | None]]:
     ]
 
 
-def scripts() -> tuple[str, str]:
-    """Returns the sources of plotly.js and of the script that draws the surfaces with it."""
-    plotly = resources.files("plotly") / "package_data" / "plotly.min.js"
-    viewer = resources.files("landscape.report") / "templates" / "surfaces.js"
-    return plotly.read_text(encoding="utf-8"), viewer.read_text(encoding="utf-8")
+def page_scripts() -> tuple[str, str]:
+    """Returns the sources of the page's script and of the one that draws surfaces."""
+    templates = resources.files("landscape.report") / "templates"
+    page, viewer = (
+        (templates / name).read_text(encoding="utf-8") for name in ("page.js", "surfaces.js")
+    )
+    return page, viewer
 
 
-def content_security_policy(page_scripts: Sequence[str]) -> str:
-    """Returns the policy of a page that runs these scripts alone and loads nothing.
+@functools.cache
+def _library() -> bytes:
+    """The source of plotly.js."""
+    return (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
+@functools.cache
+def packed_library() -> str:
+    """Returns plotly.js, compressed; the page unpacks it when the first surface is opened."""
+    return base64.b64encode(zlib.compress(_library(), 6)).decode("ascii")
+
+
+def content_security_policy(scripts: Sequence[str], *, library: bool = False) -> str:
+    """Returns the policy of a page that runs these scripts, and the library, and loads nothing.
 
     A script that a text brought into the page would not be executed, since its digest is not
     listed. Pictures are part of the page, as are styles, which plotly.js sets as well.
     """
-    digests = [hashlib.sha256(script.encode()).digest() for script in page_scripts]
+    sources = [script.encode() for script in scripts] + ([_library()] if library else [])
+    digests = [hashlib.sha256(source).digest() for source in sources]
     listed = [f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests]
     return "; ".join(
         [

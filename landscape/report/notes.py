@@ -20,14 +20,10 @@ _BASELINES = {
 }
 
 
-def notes(
-    results: Results, rows: Sequence[LossRow], table: pd.DataFrame, cautions: Sequence[str]
-) -> list[str]:
-    """Returns the notes as sentences, the reasons for caution first."""
+def notes(results: Results, rows: Sequence[LossRow], table: pd.DataFrame) -> list[str]:
+    """Returns the notes as sentences."""
     metric = words.metric_label(results.metric)
-    texts = [f"Warning: {text}." for text in (*results.warnings, *cautions)]
-    texts += [
-        _may_be_best(table, metric),
+    texts = [
         _target(results, table),
         baseline_sentence(results, rows),
         _batch_statistics(rows),
@@ -94,8 +90,8 @@ def _batch_statistics(rows: Sequence[LossRow]) -> str:
     return ""
 
 
-def _may_be_best(table: pd.DataFrame, metric: str) -> str:
-    """Returns the set of rows that may have the best metric, if there is something to compare."""
+def may_be_best(table: pd.DataFrame, metric: str) -> str:
+    """Returns which rows may have the best metric as a sentence; empty with too few or too many."""
     names = list(table.loc[table["may_be_best"], "name"])
     if len(table) < 2 or not names or len(names) > words.MOST_POINTS:
         return ""

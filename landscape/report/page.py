@@ -1,18 +1,31 @@
-"""Renders the page: one self-contained HTML file, from a template that escapes all text."""
+"""Renders the page: one self-contained HTML file, from templates that escape all text."""
 
 import base64
-from collections import Counter
+import functools
+import io
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from importlib import resources
+from typing import NamedTuple
 
 import jinja2
 import pandas as pd
 
 from landscape.errors import counted
-from landscape.report import audits, escapes, interactive, words
-from landscape.report.comparison_texts import outcome_text, reached_text
+from landscape.report import answer, audits, escapes, interactive, settings_section
+from landscape.report.answer import NextStep
+from landscape.report.figure_files import figure_code
 from landscape.report.figures.view import Picture, View
-from landscape.report.results import STATES, Results
+from landscape.report.page_tables import (
+    PageTable,
+    breakable,
+    definition_ids,
+    definitions,
+    page_table,
+    text_table,
+    unbroken,
+)
+from landscape.report.results import Results
 from landscape.report.tables import MOST_ROWS, ReportTable
 
 # Further tracebacks are only in the run folders.
@@ -43,6 +56,12 @@ _SECTIONS = (
         "Each check computes one number in two ways and compares them. Failed checks are listed "
         "first and marked in the figures; undecided checks are only listed.",
     ),
+    (
+        "numbers",
+        "All numbers",
+        "The same numbers are files in the folder of this page: tables (csv with raw numbers, md, "
+        "tex), figures (csv, png, pdf), results.csv and results.parquet (one row per run).",
+    ),
 )
 
 
@@ -54,7 +73,13 @@ class RenderedPicture(NamedTuple):
 
     @property
     def source(self) -> str:
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+        """The image for the page: the same pixels as the png, in half of the bytes."""
+        from PIL import Image  # matplotlib's own library for images
+
+        buffer = io.BytesIO()
+        with Image.open(io.BytesIO(self.png)) as image:
+            image.convert("RGB").save(buffer, "WEBP", lossless=True, method=1, quality=20)
+        return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
     @property
     def width(self) -> int:
@@ -65,59 +90,111 @@ class RenderedPicture(NamedTuple):
         return int.from_bytes(self.png[20:24], "big")
 
 
+@dataclass(frozen=True)
+class PageContent:
+    """Everything that the page shows of an experiment.
+
+    `conclusions` are the sentences of the first screen, `verdicts` its table, and `notes` what
+    limits them; `sentences` introduce sections, by their names.
+    """
+
+    results: Results
+    view: View
+    conclusions: Sequence[str]
+    next_steps: Sequence[NextStep]
+    verdicts: PageTable
+    notes: Sequence[str]
+    warnings: Sequence[str]
+    tables: Sequence[ReportTable]
+    failures: pd.DataFrame
+    pictures: Sequence[RenderedPicture]
+    audit_rows: Sequence[audits.AuditRow]
+    sentences: Mapping[str, Sequence[str]]
+    judged: PageTable | None = None
+
+
 class PageSection(NamedTuple):
-    """A section of the page: introduction, sentences, figures, and tables as texts."""
+    """A section of the page: introduction, sentences, figures, and tables."""
 
     name: str
     title: str
     text: str
     sentences: Sequence[str]
     pictures: Sequence[RenderedPicture]
-    tables: Sequence[tuple[ReportTable, pd.DataFrame]]
+    tables: Sequence[PageTable]
+
+    @property
+    def hint(self) -> str:
+        """What is folded: `3 figures, 1 table`."""
+        counts = ((len(self.pictures), "figure"), (len(self.tables), "table"))
+        return ", ".join(counted(number, noun) for number, noun in counts if number)
 
 
-class TunedSummary(NamedTuple):
-    """The table of a comparison at tuned points that the page shows first, as texts."""
+def page(content: PageContent) -> str:
+    """Returns the whole page as text."""
+    pictures = {shown.picture.name: shown for shown in content.pictures}
+    shapes = pictures.pop(audits.FIGURE, None)
+    first = [pictures.pop(name) for name in answer.FIGURES if name in pictures]
+    first = first or [pictures.pop(name) for name in ("summary",) if name in pictures]
+    sections = _sections(content, list(pictures.values()))
+    failures = content.failures.head(MOST_ROWS)
+    lists = [content.verdicts, *filter(None, [content.judged])]
+    lists += [table for section in sections for table in section.tables]
+    ids = definition_ids(lists)
+    data = interactive.surfaces(content.view)
+    scripts = interactive.page_scripts() if data["items"] else interactive.page_scripts()[:1]
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(
+            content=content,
+            experiment=content.results.directory.resolve().name,
+            facts=settings_section.facts(content.results, content.view),
+            first_figures=first,
+            sections=sections,
+            definition_ids=ids,
+            definitions=definitions(lists, ids),
+            failures=text_table("failures", "Failures", failures, len(content.failures)),
+            errors=[run for run in content.results.runs if run.error][:_MOST_ERRORS],
+            shapes=shapes,
+            colors={name: style.color for name, style in content.view.styles.items()},
+            tally=audits.tally(content.audit_rows),
+            rule=audits.RULE,
+            surfaces=data if data["items"] else None,
+            scripts=scripts,
+            library=interactive.packed_library() if data["items"] else "",
+            policy=interactive.content_security_policy(scripts, library=bool(data["items"])),
+            style=_template("page.css"),
+            commands=settings_section.commands(
+                content.results, compared=content.judged is not None
+            ),
+            settings=(
+                ("Settings", settings_section.settings(content.results)),
+                ("Versions and devices", settings_section.versions(content.results)),
+                ("Seconds per stage", settings_section.durations(content.results)),
+            ),
+        )
+    )
 
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    colors: Sequence[str]
 
-
-def _sections(
-    pictures: Sequence[RenderedPicture],
-    report_tables: Sequence[ReportTable],
-    sentences: Mapping[str, Sequence[str]],
-) -> list[PageSection]:
-    """Returns the sections that are not empty; `sentences` are by section."""
+def _sections(content: PageContent, pictures: Sequence[RenderedPicture]) -> list[PageSection]:
+    """Returns the sections that are not empty."""
     sections = [
         PageSection(
             name,
             title,
             text,
-            sentences.get(name, ()),
+            content.sentences.get(name, ()),
             [shown for shown in pictures if shown.picture.section == name],
-            [(table, table.texts) for table in report_tables if table.section == name],
+            [page_table(table) for table in content.tables if table.section == name],
         )
         for name, title, text in _SECTIONS
     ]
     return [item for item in sections if item.pictures or item.tables or item.sentences]
 
 
-def page(
-    results: Results,
-    view: View,
-    *,
-    comparison: pd.DataFrame,
-    report_tables: Sequence[ReportTable],
-    failures: pd.DataFrame,
-    notes: Sequence[str],
-    pictures: Sequence[RenderedPicture],
-    audit_rows: Sequence[audits.AuditRow],
-    sentences: Mapping[str, Sequence[str]],
-    tuned: TunedSummary | None = None,
-) -> str:
-    """Returns the whole page as text; `sentences` introduce sections, by their names."""
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
@@ -126,90 +203,10 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    data = interactive.surfaces(view)
-    scripts = interactive.scripts() if data["items"] else ()
-    section_pictures = [shown for shown in pictures if shown.picture.name != audits.FIGURE]
-    sections = _sections(section_pictures, report_tables, sentences)
-    return environment.get_template("index.html").render(
-        title=results.title,
-        facts=facts(results, view),
-        metric=view.label,
-        verdicts=_verdicts(view, comparison),
-        everything=[(table, table.texts) for table in report_tables if table.section == "numbers"],
-        failures=failures.head(MOST_ROWS).to_dict("records"),
-        failure_count=len(failures),
-        errors=[run for run in results.runs if run.error][:_MOST_ERRORS],
-        notes=notes,
-        tuned=tuned,
-        first_sections=[section for section in sections if section.name == "compare"],
-        sections=[section for section in sections if section.name != "compare"],
-        results_title="Judged runs" if tuned else "Results",
-        audit_rows=audit_rows,
-        shapes=next((shown for shown in pictures if shown.picture.name == audits.FIGURE), None),
-        colors={name: style.color for name, style in view.styles.items()},
-        tally=audits.tally(audit_rows),
-        rule=audits.RULE,
-        surfaces=data if data["items"] else None,
-        scripts=scripts,
-        policy=interactive.content_security_policy(scripts),
-        dead=words.DEAD,
-        settings=_settings(results),
-        versions=versions(results),
-    )
+    environment.filters |= {"breakable": breakable, "unbroken": unbroken}
+    environment.globals["figure_code"] = figure_code
+    return environment
 
 
-def _verdicts(view: View, comparison: pd.DataFrame) -> list[dict[str, str]]:
-    return [
-        {
-            "loss": str(row["name"]),
-            "color": view.styles[row["name"]].color,
-            "value": outcome_text(row),
-            "reached": reached_text(row),
-            "steps": words.count(row["steps_to_target"]),
-            "finding": str(row["finding"]),
-        }
-        for _, row in comparison.iterrows()
-    ]
-
-
-def facts(results: Results, view: View) -> list[str]:
-    """Returns the facts below the title: parts, steps, batch size, and runs by status."""
-    run = next(iter(view.runs.values()))[0]
-    states = Counter(run.status for run in results.runs)
-    counts = ", ".join(f"{states[state]} {state}" for state in STATES if state in states)
-    texts = []
-    if run.config is not None:
-        texts += [f"dataset {run.config.dataset.name}", f"model {run.config.model.name}"]
-        texts += [f"optimizer {run.config.optimizer.name}", f"{run.config.steps} steps"]
-        texts.append(f"batches of {run.config.batch_size}")
-    return [*texts, f"{counted(len(results.runs), 'run')}: {counts}"]
-
-
-def _settings(results: Results) -> list[tuple[str, str]]:
-    """Returns the settings of the experiment as pairs of dotted key and value."""
-    pairs: list[tuple[str, str]] = []
-    if results.settings is not None:
-        _flatten(results.settings.model_dump(mode="json"), "", pairs)
-    return pairs
-
-
-def _flatten(value: Any, prefix: str, pairs: list[tuple[str, str]]) -> None:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            _flatten(inner, f"{prefix}.{key}" if prefix else str(key), pairs)
-    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
-        for index, inner in enumerate(value):
-            _flatten(inner, f"{prefix}[{index}]", pairs)
-    else:
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        pairs.append((prefix, words.MISSING if value is None else text))
-
-
-def versions(results: Results) -> list[tuple[str, str]]:
-    """Returns devices, revisions and versions of the finished runs, and seconds per stage."""
-    metas = [run.meta for run in results.runs if run.counted]
-    records = pd.DataFrame({"device": m.device, "git": m.git, **m.versions} for m in metas)
-    values = ((name, filter(None, records[name].dropna().unique())) for name in records)
-    rows = [(str(name), text) for name, texts in values if (text := " | ".join(texts))]
-    seconds = pd.DataFrame(dict(run.meta.seconds) for run in results.runs).sum()
-    return rows + [(f"seconds, {stage} (all runs)", f"{s:.1f}") for stage, s in seconds.items()]
+def _template(name: str) -> str:
+    return (resources.files("landscape.report") / "templates" / name).read_text(encoding="utf-8")

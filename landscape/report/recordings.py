@@ -211,27 +211,26 @@ def build(experiment_dir: Path) -> ReportRecord:
 
     Raises UserError if nothing can be read, StorageError if the report cannot be written.
     """
-    directory = stored_report.folder(experiment_dir)
     source = stored_report.source(experiment_dir)
     read_runs, unreadable = read(experiment_dir)
     numbers = table(read_runs)
     shown = texts(numbers)
-    for suffix, text in (
-        ("csv", escapes.csv(numbers)),
-        ("md", tables.markdown(shown)),
-        ("tex", tables.latex(shown)),
-    ):
-        disk.write_text(directory / "tables" / f"recordings.{suffix}", text)
-    pictures = _write_figures(directory / "figures", read_runs)
-    disk.write_text(directory / "index.html", _page(experiment_dir, read_runs, shown, pictures))
-    cells = tuple(shown.itertuples(index=False, name=None))
-    record = ReportRecord(source, tuple(shown), cells, unreadable)
-    stored_report.write(experiment_dir, record)
+    record = ReportRecord(source, tuple(shown), tuple(shown.itertuples(index=False, name=None)), unreadable)
+    with stored_report.replacing(experiment_dir) as folder:
+        for suffix, text in (
+            ("csv", escapes.csv(numbers)),
+            ("md", tables.markdown(shown)),
+            ("tex", tables.latex(shown)),
+        ):
+            disk.write_text(folder / "tables" / f"recordings.{suffix}", text)
+        pictures = _write_figures(folder / "figures", read_runs)
+        disk.write_text(folder / "index.html", _page(experiment_dir, read_runs, shown, pictures))
+        stored_report.write(folder, record)
     return record
 
 
 def _write_figures(folder: Path, runs: Sequence[RecordedRun]) -> list[RenderedPicture]:
-    """Writes png and pdf of each figure, and deletes those that an older report had."""
+    """Writes png and pdf of each figure."""
     pictures = []
     with rendering.report_style(), pdf_process.pdf_renderer(parallel=False) as render_pdf:
         for draw in _drawings(runs).values():
@@ -241,10 +240,6 @@ def _write_figures(folder: Path, runs: Sequence[RecordedRun]) -> list[RenderedPi
                 disk.write_bytes(folder / f"{picture.name}.png", rendered.png)
                 disk.write_bytes(folder / f"{picture.name}.pdf", render_pdf(picture)())
                 pictures.append(rendered)
-    drawn = {shown.picture.name for shown in pictures}
-    for name in {"metrics", "gradient_layers", "dead_fractions", "update_ratio"} - drawn:
-        for suffix in ("png", "pdf"):
-            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     return pictures
 
 

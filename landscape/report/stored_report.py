@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import metadata
@@ -73,11 +75,60 @@ def up_to_date(directory: Path) -> ReportRecord | None:
     return record if fresh else None
 
 
-def write(directory: Path, record: ReportRecord) -> None:
-    """Writes the record of a report, with the digests of its files. Call it last."""
-    path = folder(directory)
+def write(path: Path, record: ReportRecord) -> None:
+    """Writes the record of a report in the folder `path`, with digests of its files, the last."""
     digests = _digests(path)
     store.write_record(path / _RECORD, replace(record, files=digests, digest=_digest(record)))
+
+
+@contextlib.contextmanager
+def replacing(directory: Path) -> Iterator[Path]:
+    """Yields an empty folder, which replaces the report of an experiment afterwards.
+
+    The old report stays as it is until then, and if the block fails. Files in it that no report
+    has written are moved to the new one. Raises StorageError if the folder cannot be written.
+    """
+    path = folder(directory)
+    with disk.storing(path):
+        new = Path(tempfile.mkdtemp(disk.UNFINISHED, ".report.", directory))
+    old = new.with_name(f"{new.name}.old{disk.UNFINISHED}")
+    try:
+        yield new
+        with disk.storing(path):
+            new.chmod(0o755)
+            _move_foreign_files(path, new)
+            _swap(path, new, old)
+    finally:
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _move_foreign_files(old: Path, new: Path) -> None:
+    """Moves the files that are not listed in the record of the old report."""
+    listed = {_RECORD, "tables", "figures"}
+    with contextlib.suppress(OSError, ValueError):
+        listed |= set(store.read_record(old / _RECORD, ReportRecord).files)
+    for parent in _folders(old):
+        for entry in _entries(parent):
+            name = Path(entry.path).relative_to(old)
+            if str(name) not in listed and not (new / name).exists():
+                (new / name).parent.mkdir(exist_ok=True)
+                Path(entry.path).rename(new / name)
+
+
+def _swap(path: Path, new: Path, old: Path) -> None:
+    """Renames `path` to `old` and `new` to `path`, also if another process does so as well."""
+    for last in (False, False, True):
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if last:
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            return
 
 
 def source(directory: Path) -> str:

@@ -21,7 +21,7 @@ from landscape.report.comparison import compare
 from landscape.report.figures import compare_figures, rendering
 from landscape.report.figures.style import Style, styles
 from landscape.report.figures.view import View
-from landscape.report.page import TunedSummary
+from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import read
 from landscape.report.tables import ReportTable
 from landscape.report.tuned_comparison import TunedComparison
@@ -38,11 +38,19 @@ class TunedReport:
     scope: tuple[str, ...]
     display: pd.DataFrame
 
-    def summary(self, style_of: Mapping[str, Style]) -> TunedSummary:
+    def summary(self, style_of: Mapping[str, Style]) -> PageTable:
         """Returns the table that the page shows first."""
-        columns = self.display.iloc[:, : compare_display.MAIN_COLUMNS]
+        texts = self.display.iloc[:, : compare_display.MAIN_COLUMNS]
+        tuning = next(table for table in self.tables if table.name == "tuning")
+        definitions = {column.heading: column.definition for column in tuning.columns}
+        explained_by = compare_display.explained_by(self.comparison)
+        columns = [
+            PageColumn(heading, definitions.get(explained_by.get(heading, heading), ""))
+            for heading in texts
+        ]
         colors = [style_of[loss.name].color for loss in self.comparison.losses]
-        return TunedSummary(list(columns), columns.to_numpy().tolist(), colors)
+        rows = cells(texts.itertuples(index=False, name=None))
+        return PageTable("tuning", "Losses at their tuned points", columns, rows, 0, colors)
 
     def recorded(self, record: ReportRecord) -> ReportRecord:
         """Returns the record of the report with what a terminal prints."""
@@ -89,7 +97,7 @@ def figures(report: TunedReport) -> dict[str, Figure]:
     """Returns the figures of a comparison by the names of their files."""
     style_of = styles([loss.name for loss in report.comparison.losses])
     with rendering.report_style():
-        drawn = [draw() for _, draw in compare_figures.figures(report.comparison, style_of)]
+        drawn = [draw() for _, _, draw in compare_figures.figures(report.comparison, style_of)]
     return {picture.name: picture.figure for picture in drawn if picture is not None}
 
 

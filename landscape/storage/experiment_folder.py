@@ -140,12 +140,15 @@ def clear_experiment(experiment: Path) -> None:
 
 
 def clear_unfinished(experiment: Path) -> None:
-    """Deletes partial files of writers that were killed."""
+    """Deletes partial files and folders of writers that were killed."""
     for folder in (".", "runs/*", "report/**"):
         for path in experiment.glob(f"{folder}/.*{disk.UNFINISHED}"):
             with contextlib.suppress(UserError):  # behind a link, files belong to someone else
                 disk.refuse_links(experiment, (path.parent,))
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def runs_and_bytes(experiment: Path) -> tuple[int, int]:

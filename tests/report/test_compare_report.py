@@ -17,7 +17,6 @@ from landscape.cli.comparison_view import print_comparison
 from landscape.errors import UserError
 from landscape.report import compare_results, stored_report, tuned_report
 from landscape.report.assemble import build
-from landscape.report.figures.all_figures import is_figure_file
 from landscape.report.results import read
 from landscape.storage.map_records import MapRecord, MapsRecord
 from landscape.storage.store import write_record
@@ -80,18 +79,17 @@ def page(report):
 
 def test_the_comparison_at_tuned_points_comes_first(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections[:2] == ["compare", "results"]
-    assert len(page.ids) == len(set(page.ids)) and page.outside == []
+    assert sections[:3] == ["answer", "results", "compare"]
+    assert len(page.ids) == len(set(page.ids))
     text = re.sub(r"\s+", " ", "".join(page.text))
     assert "May be best: only reference, of 3 losses." in text
     assert "dead does not learn: none of its 4 trials" in text
     assert "A p is about this data set" in text
 
 
-def test_each_figure_and_table_is_written_and_known(folder, report):
+def test_each_figure_and_table_is_written(folder, report):
     names = {path.stem for path in (folder / "report" / "figures").iterdir()}
     assert names >= FIGURES
-    assert all(is_figure_file(f"{name}.png") for name in names)
     for name in ("tuning", "pairs", "robustness"):
         for kind in ("csv", "md", "tex"):
             assert (folder / "report" / "tables" / f"{name}.{kind}").stat().st_size

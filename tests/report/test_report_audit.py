@@ -163,7 +163,7 @@ def test_the_page_compares_the_audit_with_training(audited):
 def test_the_section_shows_the_shapes_once(audited):
     text = audited[1].index.read_text()
     (image,) = Section(text).images
-    assert image["alt"] and image["src"].startswith("data:image/png")
+    assert image["alt"] and image["src"].startswith("data:image/webp")
     assert text.count('id="audit"') == 1 and text.count('id="audit-title"') == 1
     for kind, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
         assert (audited[0] / "report" / "figures" / f"audit.{kind}").read_bytes().startswith(start)

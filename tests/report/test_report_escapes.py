@@ -104,7 +104,8 @@ def test_no_file_has_a_control_character(built):
     assert len(checked) > 20
     for path in checked:
         assert not CONTROLS & {*path.read_bytes().decode()}, path
-        assert "!A0" in path.read_text() or "geometry" in path.name, path
+        known = path.parent.name == "figures" or "geometry" in path.name  # numbers alone
+        assert known or "!A0" in path.read_text(), path
 
 
 def test_no_cell_of_csv_is_a_formula(built):
@@ -150,7 +151,7 @@ class Tags(html.parser.HTMLParser):
 
 def test_the_page_has_only_its_own_elements(built):
     page = Tags((built[0] / "report" / "index.html").read_text())
-    assert page.tags.count("script") == 3
+    assert page.tags.count("script") == 4
     assert not [name for name in page.attributes if name.startswith("on")]
     assert {"iframe", "object", "embed", "link", "base", "form"}.isdisjoint(page.tags)
     shown = "".join(page.texts)

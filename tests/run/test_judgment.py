@@ -175,7 +175,7 @@ def test_the_threshold_in_the_summary_is_the_best_on_validation_and_the_one_of_t
     experiment_folder.write_plan(tmp_path, [run.id])
     stored = results.read(tmp_path)
     rows = loss_rows(stored)
-    texts = notes.notes(stored, rows, compare(stored, rows), [])
+    texts = notes.notes(stored, rows, compare(stored, rows))
     assert any(f"{threshold:.3f} for F1" in text for text in texts), texts
 
 

@@ -219,7 +219,7 @@ def test_validate_prints_the_calls_and_the_page_has_them(folders):
     experiment_folder.write_plan(folder / "out", [run.name for run in folders.values()])
     stored = results.read(folder / "out")
     rows = loss_rows(stored)
-    texts = notes.notes(stored, rows, compare(stored, rows), [])
+    texts = notes.notes(stored, rows, compare(stored, rows))
     (note,) = [text for text in texts if text.startswith("How losses")]
     assert all(f"{label} as {call}" in note for label, call in CALLS.items())
 

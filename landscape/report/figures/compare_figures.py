@@ -16,30 +16,20 @@ from landscape.report.figures.style import Style
 from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
 
-# Names of their files.
-NAMES = (
-    "tuning_rates",
-    "differences",
-    "at_target",
-    "robustness",
-    "best_of_k",
-    "profiles",
-    "maps",
-)
-_FIGURES: tuple[tuple[str, Callable[..., Picture | None]], ...] = (
-    ("tolerance to the learning rate", rate_curves.rate_curves),
-    ("differences to the reference", difference_forest.difference_forest),
-    ("runs at the target", target_curves.target_curves),
-    ("robustness", success_cells.success_cells),
-    ("best of k", best_of_k_curves.best_of_k_curves),
-    ("performance profiles", profile_curves.profile_curves),
-    ("trainability maps", success_maps.success_maps),
+_FIGURES: tuple[tuple[str, str, Callable[..., Picture | None]], ...] = (
+    ("tuning_rates", "tolerance to the learning rate", rate_curves.rate_curves),
+    ("differences", "differences to the reference", difference_forest.difference_forest),
+    ("at_target", "runs at the target", target_curves.target_curves),
+    ("robustness", "robustness", success_cells.success_cells),
+    ("best_of_k", "best of k", best_of_k_curves.best_of_k_curves),
+    ("profiles", "performance profiles", profile_curves.profile_curves),
+    ("maps", "trainability maps", success_maps.success_maps),
 )
 
 
 def figures(
     comparison: TunedComparison, styles: Mapping[str, Style]
-) -> Iterator[tuple[str, Callable[[], Picture | None]]]:
-    """Yields what each figure shows, and the function that draws it, None without data."""
-    for subject, draw in _FIGURES:
-        yield subject, functools.partial(draw, comparison, styles)
+) -> Iterator[tuple[str, str, Callable[[], Picture | None]]]:
+    """Yields file name and subject of each figure, and what draws it, None without data."""
+    for name, subject, draw in _FIGURES:
+        yield name, subject, functools.partial(draw, comparison, styles)

@@ -1,58 +1,100 @@
 (function () {
+  "use strict";
   const data = JSON.parse(document.getElementById("surface-data").textContent);
   const host = document.getElementById("viewers");
-  const choices = [];
-  data.items.forEach(function (item, index) {
-    choices.push({ text: item.name + ": risk (own units)", index: index, kind: "risk" });
-  });
-  data.items.forEach(function (item, index) {
-    if (item.metric) {
-      choices.push({ text: item.name + ": " + data.metric, index: index, kind: "metric" });
-    }
-  });
   const metrics = data.items.filter(function (item) { return item.metric; })
     .flatMap(function (item) { return item.metric.flat(); })
     .filter(function (value) { return value !== null; });
-  const range = [Math.min.apply(null, metrics), Math.max.apply(null, metrics)];
-  function label(text) { return { title: { text: text } }; }
-  function draw(place, choice) {
-    const item = data.items[choice.index];
-    const shared = choice.kind === "metric";
+  const range = metrics.reduce(function (ends, value) {
+    return [Math.min(ends[0], value), Math.max(ends[1], value)];
+  }, [Infinity, -Infinity]);
+
+  // Unpacks plotly.js when the first surface is opened; later ones share it.
+  let library = null;
+  function load() {
+    library = library || (async function () {
+      const packed = document.getElementById("surface-library");
+      const bytes = Uint8Array.from(atob(packed.textContent), function (c) {
+        return c.charCodeAt(0);
+      });
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+      const script = document.createElement("script");
+      script.textContent = await new Response(stream).text();
+      document.head.append(script);
+      packed.remove();
+    }());
+    return library;
+  }
+  // Plotly cuts long titles of axes: they are broken into lines.
+  function lines(text) {
+    return text.replace(/(.{12,24}?)[ ,]+(?=\S{4})/g, "$1<br>");
+  }
+  function axis(text, extra) {
+    return Object.assign({ title: { text: lines(text), font: { size: 11 } },
+      tickfont: { size: 10 }, nticks: 5 }, extra);
+  }
+  function draw(place, item, kind) {
+    const shared = kind === "metric";
     const name = shared ? data.metric : item.logarithmic ? "log10 of the risk" : "risk";
     const surface = {
-      type: "surface", x: item.x, y: item.y, z: item[choice.kind], colorscale: "Viridis",
+      type: "surface", x: item.x, y: item.y, z: item[kind], colorscale: "Viridis",
       showscale: false, hovertemplate: "%{x:.3g}, %{y:.3g}: %{z:.4g}<extra></extra>"
     };
     if (shared) { surface.cmin = range[0]; surface.cmax = range[1]; }
-    const middle = item[choice.kind][(item.y.length - 1) / 2][(item.x.length - 1) / 2];
+    const middle = item[kind][(item.y.length - 1) / 2][(item.x.length - 1) / 2];
     const point = {
       type: "scatter3d", mode: "markers", x: [0], y: [0], z: [middle], hoverinfo: "skip",
       marker: { size: 5, color: "#D55E00", line: { color: "white", width: 1 } }
     };
-    const axis = label(name);
-    if (shared) { axis.range = range; }
-    Plotly.react(place, [surface, point], {
+    return Plotly.react(place, [surface, point], {
       margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, paper_bgcolor: "white",
-      scene: { xaxis: label(item.axes[0]), yaxis: label(item.axes[1]), zaxis: axis,
-               camera: { eye: { x: 0.95, y: -1.35, z: 1.25 } },
+      font: { color: "#1b1f24" },
+      scene: { xaxis: axis(item.axes[0]), yaxis: axis(item.axes[1]),
+               zaxis: axis(name, shared ? { range: range } : {}),
+               camera: { eye: { x: 1.15, y: -1.6, z: 1.2 }, center: { x: 0, y: 0, z: -0.12 } },
                aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.75 } }
     }, { responsive: true, displaylogo: false, displayModeBar: false });
   }
-  // Add all boxes before drawing, so that each has its final width.
-  function viewer(first) {
-    const box = document.createElement("div");
-    const select = document.createElement("select");
-    const place = document.createElement("div");
-    select.setAttribute("aria-label", "surface to show");
-    choices.forEach(function (choice, index) {
-      select.add(new Option(choice.text, index, index === first, index === first));
+  function choices(items) {
+    const plain = items.map(function (item) {
+      return { text: ["risk (own units)", item.name].filter(Boolean).join(", "),
+               item: item, kind: "risk" };
     });
-    place.className = "viewer";
-    box.append(select, place);
-    host.append(box);
-    select.addEventListener("change", function () { draw(place, choices[select.value]); });
-    return function () { draw(place, choices[first]); };
+    const shared = items.filter(function (item) { return item.metric; }).map(function (item) {
+      return { text: [data.metric, item.name].filter(Boolean).join(", "),
+               item: item, kind: "metric" };
+    });
+    return plain.concat(shared);
   }
-  const shown = data.items.length > 1 ? [viewer(0), viewer(1)] : [viewer(0)];
-  shown.forEach(function (start) { start(); });
+  function viewer(loss, items) {
+    const box = document.createElement("details"), title = document.createElement("summary");
+    const select = document.createElement("select"), place = document.createElement("div");
+    const options = choices(items);
+    title.textContent = loss;
+    select.setAttribute("aria-label", "surface of " + loss + " to show");
+    options.forEach(function (choice, index) { select.add(new Option(choice.text, index)); });
+    place.className = "viewer";
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", "surface of " + loss);
+    place.textContent = "drawing…";
+    box.append(title, select, place);
+    host.append(box);
+    function show() {
+      load().then(function () {
+        if (!place.data) { place.textContent = ""; }
+        const choice = options[select.selectedIndex];
+        return draw(place, choice.item, choice.kind);
+      }).catch(function (error) {
+        place.textContent = "This browser cannot draw the surface (" + error.message +
+          "); the figures of the planes show the same data.";
+      });
+    }
+    select.addEventListener("change", show);
+    box.addEventListener("toggle", function () { if (box.open) { show(); } });
+  }
+  const losses = new Map();
+  data.items.forEach(function (item) {
+    losses.set(item.loss, (losses.get(item.loss) || []).concat([item]));
+  });
+  losses.forEach(function (items, loss) { viewer(loss, items); });
 }());
