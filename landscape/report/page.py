@@ -66,10 +66,11 @@ _SECTIONS = (
 
 
 class RenderedPicture(NamedTuple):
-    """A figure together with its png."""
+    """A figure together with its png, and whether it could be written as pdf."""
 
     picture: Picture
     png: bytes
+    has_pdf: bool = True
 
     @property
     def source(self) -> str:

@@ -50,7 +50,8 @@ def write_figures(
     Returns the figures, and a sentence for each whose numbers matplotlib cannot draw, such as those
     near the largest float.
     """
-    pictures, pdfs, undrawn = [], {}, []
+    pictures: dict[str, RenderedPicture] = {}
+    pdfs, undrawn = {}, []
     with rendering.report_style():
         for drawing in drawings:
             try:
@@ -58,20 +59,22 @@ def write_figures(
                 if picture is None:
                     continue
                 pdf = render_pdf(picture)
-                pictures.append(RenderedPicture(picture, rendering.image_bytes(picture, "png")))
+                png = rendering.image_bytes(picture, "png")
             except (ArithmeticError, ValueError) as error:
                 undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
                 continue
+            pictures[picture.name] = RenderedPicture(picture, png)
             pdfs[picture.name] = drawing.subject, pdf
             path = folder / "figures" / picture.name
-            _write(path.with_suffix(".png"), pictures[-1].png)
+            _write(path.with_suffix(".png"), png)
             _write(path.with_suffix(".csv"), escapes.csv(figure_data(picture, view)))
     for name, (subject, pdf) in pdfs.items():
         try:
             _write(folder / "figures" / f"{name}.pdf", pdf())
         except (ArithmeticError, ValueError) as error:
+            pictures[name] = pictures[name]._replace(has_pdf=False)
             undrawn.append(f"the pdf of the figure of {subject} is omitted: {first_line(error)}")
-    return pictures, undrawn
+    return list(pictures.values()), undrawn
 
 
 def write_page(folder: Path, text: str) -> None:
