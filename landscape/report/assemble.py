@@ -59,9 +59,9 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
 
     Runs that failed, are unfinished or cannot be read are listed in the report. The same run
     folders give the same bytes in every file, with a second process (`parallel`) or without. A
-    folder of recorded loops has a page of its own, see `recordings`. The new report replaces the old one when it is complete. Raises UserError if the folder is missing
-    or has no finished run, or if its report folder is a symbolic link; StorageError if the report
-    cannot be written.
+    folder of recorded loops has a page of its own, see `recordings`. The new report replaces the
+    old one when it is complete. Raises UserError if the folder is missing or has no finished run,
+    or if its report folder is a symbolic link; StorageError if the report cannot be written.
     """
     directory = stored_report.folder(experiment_dir)
     index = directory / report_files.INDEX

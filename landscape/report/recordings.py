@@ -215,7 +215,9 @@ def build(experiment_dir: Path) -> ReportRecord:
     read_runs, unreadable = read(experiment_dir)
     numbers = table(read_runs)
     shown = texts(numbers)
-    record = ReportRecord(source, tuple(shown), tuple(shown.itertuples(index=False, name=None)), unreadable)
+    record = ReportRecord(
+        source, tuple(shown), tuple(shown.itertuples(index=False, name=None)), unreadable
+    )
     with stored_report.replacing(experiment_dir) as folder:
         for suffix, text in (
             ("csv", escapes.csv(numbers)),

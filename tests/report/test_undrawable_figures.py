@@ -24,9 +24,8 @@ def test_a_figure_that_cannot_be_drawn_is_omitted_and_named(tmp_path):
     np.savez(path, **arrays | huge)
     report = build(directory)
     after = {path.name for path in (report.directory / "figures").iterdir()}
-    omitted = {
-        f"{name}.{kind}" for name in ("contours", "surfaces") for kind in ("csv", "pdf", "png")
-    }
+    names, kinds = ("contours", "surfaces"), ("csv", "pdf", "png")
+    omitted = {f"{name}.{kind}" for name in names for kind in kinds}
     assert before - after == omitted
     page, printed = report.index.read_text(), invoke("report", directory, cwd=tmp_path).stderr
     figures = [text for text in report.record.warnings if "the figure of" in text]
