@@ -14,7 +14,7 @@ from landscape.config import Experiment
 from landscape.errors import UserError
 from landscape.parts.points import TrainedPoint
 from landscape.run.point_data import with_arrays
-from landscape.run.trained_points import digest, identified
+from landscape.run.trained_points import digest
 from landscape.storage import store
 from landscape.sweep.executors.protocol import ExecutorSpec
 
@@ -92,7 +92,6 @@ def look(
     settings |= {"seeds": [seed], "name": name, "losses": [_loss(point, loss, label)]}
     experiment, objects = _experiment(point, settings)
     with catalog.available(objects):
-        experiment = identified(experiment)
         spec = ExecutorSpec("serial", 1, None)
         directory = perform(experiment, out, spec, fresh, True, tell)
     return _result(Look(directory, label))

@@ -9,6 +9,7 @@ from landscape.cli.audit_command import audit
 from landscape.cli.compare_command import compare
 from landscape.cli.config_commands import run, validate
 from landscape.cli.explain_command import explain
+from landscape.cli.look_command import look
 from landscape.cli.menu_commands import init, list_parts, schema
 from landscape.cli.results_commands import export, report, status
 
@@ -29,6 +30,7 @@ def main() -> None:
 for command in (
     run,
     compare,
+    look,
     validate,
     status,
     report,

@@ -49,12 +49,12 @@ def run(config: Path, overrides: tuple[str, ...], estimate: bool, **options: Any
     experiment = configs.load(config, overrides)
     if parsed.dry_run:
         with places_in(config, overrides):
-            _print_plan(experiment, parsed, estimate)
+            print_plan(experiment, parsed, estimate)
         return
     perform(experiment, parsed, config, overrides)
 
 
-def _print_plan(experiment: "Experiment", options: RunOptions, estimate: bool) -> None:
+def print_plan(experiment: "Experiment", options: RunOptions, estimate: bool = False) -> None:
     """Prints the plan, which depends only on the config and the folder.
 
     `estimate`: also build and check all programs, as a run does first, and time a few steps.
@@ -63,8 +63,10 @@ def _print_plan(experiment: "Experiment", options: RunOptions, estimate: bool) -
     from landscape.cli.live_view import duration
     from landscape.run.plan import check_folder, plan
     from landscape.run.stored_sizes import check_across
+    from landscape.run.trained_points import identified
     from landscape.storage import experiment_folder
 
+    experiment = identified(experiment)
     directory, spec = options.out / experiment.name, options.executor_spec(experiment)
     check_folder(experiment, directory, fresh=options.fresh)
     runs = configs.expand(experiment)
@@ -112,9 +114,11 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
     """Check CONFIG, its data and its losses as `run` does, without training."""
     from landscape import config as configs
     from landscape.run.stored_sizes import check_across
+    from landscape.run.trained_points import identified
 
     experiment = configs.load(config, overrides)
     with places_in(config, overrides):
+        experiment = identified(experiment)
         runs = configs.expand(experiment)
         check_across(experiment.across, runs)
         cache = _prepared(runs)

@@ -55,6 +55,8 @@ def metric_kind(metric: str) -> str:
 
 def metric_label(metric: str) -> str:
     """Returns the usual spelling of a metric: `IoU at 0.5` for `iou/0.5`, `IoU [threshold=0.5]`."""
+    if metric == "risk/evaluation":  # by which a look without metrics is judged
+        return "risk"
     kind, _, rest = metric.partition("/")
     name, bracket, options = kind.partition("[")
     label = _METRICS.get(name, name.replace("_", " "))

@@ -13,6 +13,7 @@ from landscape.config import Experiment, Run
 from landscape.errors import ClusterError, StorageError, UserError, counted
 from landscape.run.plan import Planned, across_missing, check_folder, done, plan
 from landscape.run.stored_sizes import check_across
+from landscape.run.trained_points import identified
 from landscape.storage import contents, disk, experiment_folder, store
 from landscape.storage.contents import Contents
 from landscape.storage.records import Holder
@@ -97,6 +98,7 @@ def open_session(
     delete earlier results. Raises UserError if another process uses the folder or another
     experiment is in it, StorageError if it cannot be written to.
     """
+    experiment = identified(experiment)
     work = work or ConfiguredRuns(experiment)
     directory = out / experiment.name
     stages = work.stages(directory)
