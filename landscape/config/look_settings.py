@@ -8,7 +8,7 @@ from landscape.config.yaml_source import Node, node_at
 from landscape.errors import UserError, raise_all
 
 # Keys of an experiment that describe a training, or measurements across several.
-_OF_TRAINING = (
+OF_TRAINING = (
     "optimizer",
     "steps",
     "batch_size",
@@ -32,7 +32,7 @@ def look_tree(tree: Node) -> Node:
     point = node_at(tree, ("point",)) if isinstance(tree.value, dict) else None
     if point is None or point.value is None:
         return tree
-    raise_all([_refused(name, tree.value[name]) for name in _OF_TRAINING if name in tree.value])
+    raise_all([_refused(name, tree.value[name]) for name in OF_TRAINING if name in tree.value])
     tree = normalize(tree)
     values = dict(tree.value)
     point = _lifted(values)

@@ -32,7 +32,7 @@ class NextStep(NamedTuple):
 
 def next_steps(
     results: Results,
-    comparison: pd.DataFrame,
+    comparison: pd.DataFrame | None,
     audit_rows: Sequence[AuditRow],
     tuned: TunedComparison | None,
 ) -> list[NextStep]:
@@ -42,7 +42,7 @@ def next_steps(
         steps += _prefer(tuned)
         steps += _more_rates(tuned.losses)
         steps += _more_seeds(tuned)
-    else:
+    elif comparison is not None:  # looks have none
         steps += _tune(results, comparison)
     return [*steps, *_explained(audit_rows), *_checks(results)]
 

@@ -14,6 +14,7 @@ from landscape.report import (
     curvature_table,
     data_section,
     geometry_table,
+    looks,
     notes,
     recordings,
     report_files,
@@ -29,7 +30,7 @@ from landscape.report.figures import pdf_process
 from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
 from landscape.report.numbers import ReportNumbers, read_numbers
-from landscape.report.page import PageContent, page
+from landscape.report.page import PageContent, RenderedPicture, page
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import Results
 from landscape.report.run_measures import run_table
@@ -91,12 +92,20 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     failures = tables.failures(all_results)
     audit_rows = audits.audit_rows(view.runs, numbers.shown)
     texts = {"failures": failures, "audit": audits.table(audit_rows)}
+    if looks.are_looks(all_results):
+        texts = {"failures": failures}
     report_files.write_tables(folder, report_tables, texts)
     steps = steps_to_target(numbers.rows, numbers.table)
     report_files.write_runs(folder, run_table(all_results, steps))
     pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
-    reasons = [*numbers.problems, *cautions(numbers.results, numbers.rows)]
+    reasons = [*numbers.problems]
+    if not looks.are_looks(all_results):
+        reasons += cautions(numbers.results, numbers.rows)
     warnings = (*numbers.results.warnings, *reasons, *undrawn, *_unfinished(all_results))
+    if looks.are_looks(all_results):
+        content = _look_content(numbers, report_tables, failures, pictures, warnings)
+        report_files.write_page(folder, page(content))
+        return warnings
     compared = tuned.comparison if tuned else None
     verdicts = _verdicts(view, numbers.shown)
     content = PageContent(
@@ -121,9 +130,38 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     return warnings
 
 
+def _look_content(
+    numbers: ReportNumbers,
+    report_tables: Sequence[tables.ReportTable],
+    failures: pd.DataFrame,
+    pictures: Sequence[RenderedPicture],
+    warnings: Sequence[str],
+) -> PageContent:
+    """Returns what the page shows of looks, which nothing was trained for."""
+    results, view = numbers.all_results, numbers.view
+    shown = looks.table(view.runs, results.metrics)
+    return PageContent(
+        results,
+        view,
+        conclusions=looks.conclusions(shown),
+        next_steps=answer.next_steps(results, None, (), None),
+        verdicts=looks.page_table(shown, results.metrics, view),
+        notes=looks.notes(results),
+        warnings=[f"Warning: {text}." for text in warnings],
+        tables=report_tables,
+        failures=failures,
+        pictures=pictures,
+        audit_rows=(),
+        sentences={"data": looks.data_sentences(results)},
+    )
+
+
 def _record(numbers: ReportNumbers, source: str, warnings: Sequence[str]) -> ReportRecord:
     """Returns what a terminal prints of the report."""
-    shown = display(numbers.shown, numbers.results.other_metrics)
+    if looks.are_looks(numbers.all_results):
+        shown = looks.texts(numbers.view.runs, numbers.results.metrics)
+    else:
+        shown = display(numbers.shown, numbers.results.other_metrics)
     rows = tuple(shown.itertuples(index=False, name=None))
     unreadable = numbers.all_results.unreadable
     record = ReportRecord(source, tuple(shown), rows, unreadable, tuple(warnings))
@@ -183,7 +221,11 @@ def _tables(numbers: ReportNumbers) -> list[tables.ReportTable]:
     def numbers_of(rows: pd.DataFrame) -> Sequence[tables.TableColumn]:
         return comparison_table.columns(rows, results.other_metrics)
 
-    add("comparison", "Comparison", "numbers", numbers.shown, numbers_of)
+    if looks.are_looks(results):
+        seen = looks.table(view.runs, results.metrics)
+        add("looks", "Looks", "numbers", seen, lambda rows: looks.columns(results.metrics))
+    else:
+        add("comparison", "Comparison", "numbers", numbers.shown, numbers_of)
     if len(numbers.shown) < len(table):
         ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
         add("sweep", "Sweep", "numbers", table, numbers_of, ordered)

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest
-from landscape.report import tuned_report
+from landscape.report import looks, tuned_report
 from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.figures import rendering
+from landscape.report.figures.view import make_view
 from landscape.report.numbers import read_numbers
 from landscape.report.results import read
 from landscape.report.sets import PLACES
@@ -72,6 +73,9 @@ def comparison_html(directory: Path) -> str:
     """Returns the comparison as an HTML table of the terminal's texts, or why there is none."""
     try:
         results = read(directory)
+        if looks.are_looks(results):
+            view = make_view(results, compare(results))
+            return _table(looks.texts(view.runs, results.metrics))
         return _table(display(shown_points(compare(results)), results.other_metrics))
     except UserError as error:
         return _paragraph(str(error))

@@ -6,13 +6,15 @@ from typing import Any
 import pandas as pd
 
 from landscape.errors import counted
-from landscape.report import words
+from landscape.report import looks, words
 from landscape.report.figures.view import View
 from landscape.report.results import STATES, Results
 
 
 def facts(results: Results, view: View) -> list[str]:
     """Returns the facts below the title: parts, steps, batch size, and runs by status."""
+    if looks.are_looks(results):
+        return looks.facts(results)
     run = next(iter(view.runs.values()))[0]
     states = Counter(run.status for run in results.runs)
     counts = ", ".join(f"{states[state]} {state}" for state in STATES if state in states)
@@ -30,6 +32,8 @@ def commands(results: Results, *, compared: bool) -> list[str]:
     They are for the folder that contains the one of the experiment.
     """
     name = results.directory.resolve().name
+    if looks.are_looks(results):
+        return [f"landscape report {name}"]
     folder = f"'{name}'" if any(not (c.isalnum() or c in "._-") for c in name) else name
     perform = "compare" if compared else "run"
     again = f"landscape {perform} {folder}/experiment.yaml --out again"
@@ -41,7 +45,8 @@ def settings(results: Results) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if results.settings is not None:
         _flatten(results.settings.model_dump(mode="json"), "", pairs)
-    return pairs
+    looked = looks.are_looks(results)
+    return [pair for pair in pairs if not looked or looks.is_setting(pair[0])]
 
 
 def _flatten(value: Any, prefix: str, pairs: list[tuple[str, str]]) -> None:

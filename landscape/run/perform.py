@@ -31,7 +31,7 @@ from landscape.run.measurements import (
     judge,
     slice_sets,
 )
-from landscape.run.point_training import point_training
+from landscape.run.point_training import describe_point, point_training
 from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
@@ -94,7 +94,9 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     statistics = _batch_statistics(run, program.model)
     looked = run.point is not None
     summary = _summary(program, data, training, measurements, loss_call, looked=looked)
-    summary = replace(summary, batch_statistics=statistics)
+    point = cache.point(run)
+    described = "" if point is None else describe_point(point, cache.point_variables(run))
+    summary = replace(summary, batch_statistics=statistics, point=described)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)

@@ -1,9 +1,11 @@
 """What stands in for the training of a point that was trained elsewhere."""
 
+import jax
 import numpy as np
 
 from landscape.errors import UserError
 from landscape.numerics.risk import Examples
+from landscape.parts.points import TrainedPoint
 from landscape.run.measurements import Training
 from landscape.run.point_model import PointVariables
 from landscape.run.program import RISK, Program
@@ -36,3 +38,15 @@ def point_training(program: Program, variables: PointVariables, examples: Exampl
         diverged_step=None,
         states={} if variables.state is None else {"trained": variables.state},
     )
+
+
+def describe_point(point: TrainedPoint, variables: PointVariables) -> str:
+    """Returns what is looked at in a line: its description, sizes, and what stays constant."""
+    moving, whole = (
+        sum(np.size(leaf) for leaf in jax.tree.leaves(tree))
+        for tree in (variables.trained, point.params)
+    )
+    part = point.trainable is not None
+    sizes = f"{moving} of {whole} parameters move" if part else f"{moving} parameters"
+    state = "its state stays as passed" if jax.tree.leaves(point.state) else ""
+    return "; ".join(text for text in (point.description, sizes, state) if text)

@@ -167,7 +167,7 @@ class OutcomeRecord:
     """The outcome of a run, and the properties of its task."""
 
     status: Name
-    """`done` or `diverged`."""
+    """`done` or `diverged`; `looked` if nothing was trained."""
     primary_metric: Name
     """The metric by which losses are compared, a column of the trace."""
     higher_is_better: Mapping[Name, bool]
@@ -217,6 +217,8 @@ class SummaryRecord(OutcomeRecord):
     loss_call: Text = ""
     """How the loss is called, with its arguments by name; empty for a loss of the menu that takes
     no field of the dataset."""
+    point: Text = ""
+    """What was looked at, of a point that was trained elsewhere; empty for a training."""
     batch_statistics: Name | None = None
     """Batch normalization in slices and curvature: `frozen` statistics of training, or `recomputed`
     for each evaluation batch; null for a model without it."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from landscape.report import audits, solutions
+from landscape.report import audits, looks, solutions
 from landscape.report.comparison import best_first
 from landscape.report.figures import (
     audit_figure,
@@ -51,14 +51,8 @@ def drawings(
         yield from itertools.starmap(Drawing, compare_figures.figures(tuned, view.styles))
     if audit_records := audits.drawn(view.runs):
         yield _drawing(audits.FIGURE, "audit", audit_figure.shapes, audit_records)
-    yield _drawing("summary", "summary", summary.summary, view)
-    yield _drawing("learning_curves", "learning curves", curves.learning_curves, view)
-    if results.swept:
-        swept = table, results.swept, results.losses
-        yield _drawing("sweep", "sweep", sweep_panels.metric_over_sweep, *swept)
-    yield _drawing("risk", "risk", curves.risks, view)
-    yield _drawing("gradient_norm", "gradient norm", curves.gradients, view)
-    yield _drawing("dead_fractions", "dead fractions", curves.dead_fractions, view)
+    if not looks.are_looks(results):
+        yield from _of_training(results, table, view)
     for point in PLACES:
         yield from _slices(view, point)
     for point in PLACES:
@@ -67,6 +61,18 @@ def drawings(
     along = "curvature along training"
     yield _drawing("curvature_path", along, spectrum_panels.curvature_along_training, view)
     yield from _across_runs(groups, str(best_first(table)["name"].iloc[0]), view)
+
+
+def _of_training(results: Results, table: pd.DataFrame, view: View) -> Iterator[Drawing]:
+    """Yields the figures of what training recorded."""
+    yield _drawing("summary", "summary", summary.summary, view)
+    yield _drawing("learning_curves", "learning curves", curves.learning_curves, view)
+    if results.swept:
+        swept = table, results.swept, results.losses
+        yield _drawing("sweep", "sweep", sweep_panels.metric_over_sweep, *swept)
+    yield _drawing("risk", "risk", curves.risks, view)
+    yield _drawing("gradient_norm", "gradient norm", curves.gradients, view)
+    yield _drawing("dead_fractions", "dead fractions", curves.dead_fractions, view)
 
 
 def _drawing(
