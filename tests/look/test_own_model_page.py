@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from helpers.notebook_cell import run_cell
 
 from landscape import config, results
 
@@ -40,12 +41,12 @@ def snippets():
 
 
 def test_the_snippets_run_one_after_the_other(folder, capsys):
-    names = {}
+    names = None
     with contextlib.chdir(folder):
         for code in snippets():
             code = code.replace('filter_axes="last")', f'filter_axes="last", {FEW})')
             code = code.replace('"points": 11', '"points": 3, "directions": 2')
-            exec(compile(code, "page", "exec"), names)
+            names = run_cell(code, names)
     table = names["look"].table
     assert table["loss"].tolist() == ["mine", "20 steps", "200 steps", "head"]
     assert set(table["status"]) == {"looked"}
