@@ -1,5 +1,6 @@
 """Compares a replayed record with torch, value and gradient, before it is used."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,14 +22,14 @@ Array = np.ndarray
 
 
 def check_agreement(
-    record: Record,
+    records: Sequence[Record],
     function: Callable[..., Any],
     inputs: Sequence[torch.Tensor],
     names: Sequence[str],
     options: Mapping[str, Any],
     name: str,
 ) -> None:
-    """Raises UserError unless the float64 record agrees with torch at random points and kinks.
+    """Raises UserError unless the float64 records agree with torch at random points and kinks.
 
     A point at which torch raises, such as a probability outside of [0, 1], does not count; at least
     one must count. Kinks do not count if the loss sorts: torch does not define the order of equal
@@ -37,9 +38,13 @@ def check_agreement(
     compared = 0
     last_error: BaseException | None = None
     with unchanged_torch(), jax.enable_x64(True):
-        program = _compiled(record, inputs)
-        scalars = () if record.sorts else (0.0, 1.0, *record.scalars)
-        for point in _points(inputs, scalars):
+        program = _compiled(records, inputs)
+        record = records[0]
+        scalars = {scalar for r in records for scalar in r.scalars} | {0.0, 1.0}
+        sorts = any(r.sorts for r in records)
+        points = _points(inputs, () if sorts else tuple(scalars))
+        reads = record.sites or record.decisions or record.numbers
+        for point in itertools.chain(points, _extreme_targets(inputs) if reads else ()):
             try:
                 expected = _in_torch(record, function, point, names, options)
             except Exception as error:
@@ -57,7 +62,7 @@ def check_agreement(
         )
 
 
-def _compiled(record: Record, inputs: Sequence[torch.Tensor]) -> Callable[..., Any]:
+def _compiled(records: Sequence[Record], inputs: Sequence[torch.Tensor]) -> Callable[..., Any]:
     """Returns the values and gradients of a record as a function of inputs and cotangents.
 
     It is compiled ahead of time, so that it runs also while JAX traces a program that uses the
@@ -65,11 +70,11 @@ def _compiled(record: Record, inputs: Sequence[torch.Tensor]) -> Callable[..., A
     """
 
     def evaluated(arrays: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
-        results = replay.values(record, arrays)
-        return [*results, *replay.gradients(record, arrays, weights)]
+        results = replay.values(records, arrays)
+        return [*results, *replay.gradients(records, arrays, weights)]
 
     arrays = [to_array(tensor) for tensor in inputs]
-    return jax.jit(evaluated).lower(arrays, _weights(record)).compile()
+    return jax.jit(evaluated).lower(arrays, _weights(records[0])).compile()
 
 
 def _weights(record: Record) -> list[Array]:
@@ -96,9 +101,9 @@ def _in_torch(
     count = len(leaves) - len(names)
     keywords = dict(zip(names, leaves[count:], strict=True))
     returned = function(*leaves[:count], **keywords, **options)
-    results = tree_flatten(returned)[0]
+    results = [torch.as_tensor(result) for result in tree_flatten(returned)[0]]
     pairs = zip(results, record.cotangents, strict=True)
-    usable = [result for result, number in pairs if number is not None]
+    usable = [r for r, number in pairs if number is not None and r.requires_grad]
     chosen = [leaves[position] for position in record.differentiated]
     gradients: Sequence[Any] = [None] * len(chosen)
     if usable and chosen:
@@ -153,6 +158,20 @@ def _points(
         if same:
             yield [(same[0] + scalar).to(first.dtype), *targets]
             yield [(same[0] - scalar).to(first.dtype), *targets]
+
+
+def _extreme_targets(inputs: Sequence[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+    """Yields arguments whose targets are equal, but for one, none or some of their elements."""
+    random = np.random.default_rng(1)
+    first, *others = inputs
+    for equal in (0.0, 1.0, -1.0, 2.0):
+        for other in (equal, 0.0, 1.0, 3.0):
+            predictions = random.standard_normal(tuple(first.shape))
+            targets = [torch.full_like(tensor, equal) for tensor in others]
+            for tensor in targets:
+                if tensor.numel():
+                    tensor.view(-1)[int(random.integers(tensor.numel()))] = other
+            yield [to_tensor(predictions, first.dtype), *targets]
 
 
 def _targets(

@@ -1,10 +1,13 @@
 """The record of a torch loss: its ATen operations for inputs of one shape and dtype."""
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from landscape.errors import UserError
 
 # Operations that choose among equal values, which torch does in an undefined way.
 UNORDERED = frozenset({"kthvalue", "median", "sort", "topk"})
@@ -16,11 +19,36 @@ class Variable(NamedTuple):
     number: int
 
 
-class Constant:
-    """A tensor that does not depend on the inputs, as an array."""
+class Count(NamedTuple):
+    """A number: `multiple` times the count of a mask, or times its inverse."""
 
-    def __init__(self, array: np.ndarray) -> None:
+    mask: Variable
+    multiple: float
+    inverse: bool
+
+
+class Affine(NamedTuple):
+    """A number: `slope * x + intercept` of a tensor x of one element, or of 1 / x if `inverse`."""
+
+    value: Variable
+    slope: float
+    intercept: float
+    inverse: bool
+
+
+class RaggedAxis(NamedTuple):
+    """An axis of all elements of a mask, each `multiple` times, of which those selected count."""
+
+    mask: Variable
+    multiple: int
+
+
+class Constant:
+    """A tensor that does not depend on the inputs, as an array, and its ragged axes."""
+
+    def __init__(self, array: np.ndarray, axes: Mapping[int, RaggedAxis] | None = None) -> None:
         self.array = array
+        self.axes = axes or {}
 
 
 class CodePosition(NamedTuple):
@@ -69,7 +97,9 @@ class Record:
     `results` are the tensors that the loss returns, with their types, and `structure` how it
     returns them. `gradients` has a value per differentiated input, None if the loss does not depend
     on it; `cotangents` are the numbers of the cotangents of the results, None if a result has no
-    gradient.
+    gradient. With `reads_targets` the record holds for the targets alone with which it was made.
+    It holds for targets with the outcomes of its `decisions`; the steps with `axes`, by the number
+    of a variable, are on all elements of masks (`sites`), of which the selected ones count.
     """
 
     inputs: tuple[int, ...]
@@ -81,10 +111,17 @@ class Record:
     gradients: tuple[Any, ...]
     cotangents: tuple[int | None, ...]
     scalars: tuple[float, ...] = ()
+    reads_targets: UserError | None = None
+    decisions: tuple[Any, ...] = ()
+    sites: tuple[Any, ...] = ()
+    numbers: tuple[Any, ...] = ()
+    axes: Mapping[int, Mapping[int, RaggedAxis]] = dataclasses.field(default_factory=dict)
 
-    def steps_of(self, values: Sequence[Any]) -> list[Step]:
+    def steps_of(self, values: Sequence[Any], *, masks: bool = True) -> list[Step]:
         """Returns the steps that some values need, in order."""
-        needed = {v.number for v in values if isinstance(v, Variable)}
+        ragged = [axis for axes in self.axes.values() for axis in axes.values()]
+        needed = {axis.mask.number for axis in ragged} if masks else set()
+        needed |= {v.number for v in variables(list(values))}
         steps = []
         for step in reversed(self.steps):
             if needed.intersection(step.outputs):
@@ -140,6 +177,6 @@ def _same_value(a: Any, b: Any) -> bool:
         return np.array_equal(a.array, b.array, equal_nan=a.array.dtype.kind == "f")
     if isinstance(a, Variable) or isinstance(b, Variable):
         return a == b
-    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list) and type(a) is type(b):
         return len(a) == len(b) and all(map(_same_value, a, b))
     return type(a) is type(b) and bool(a == b or a != a)

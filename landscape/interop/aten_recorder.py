@@ -1,15 +1,15 @@
 """Records the ATen operations of a loss while torch runs it."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from landscape.errors import UserError
 from landscape.interop import refusals
 from landscape.interop.aten_record import (
     CodePosition,
@@ -20,6 +20,7 @@ from landscape.interop.aten_record import (
     Variable,
 )
 from landscape.interop.code_positions import PositionFinder
+from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.torch_arrays import numpy_dtype, to_array
 from landscape.interop.torch_decompositions import decompositions
 
@@ -39,16 +40,26 @@ _OF_SHAPES = {
 }
 # The operation that returns what an operation on its argument writes there, by the ATen names.
 _RETURNING = {"copy_": "copy", "zero_": "zeros_like", "fill_": "full_like"}
-_DATA = torch.Tensor.data.__get__
 # Operations with numbers at which they switch.
 _SWITCHING = {"clamp", "clamp_min", "clamp_max", "gt", "ge", "lt", "le", "eq", "maximum", "minimum"}
 _SWITCHING |= {"threshold", "hardtanh", "huber_loss", "smooth_l1_loss", "where", "sub", "add"}
 
 
 class AtenRecorder(TorchDispatchMode):
-    """While active, records each operation on tensors that depend on the inputs."""
+    """While active, records each operation on tensors that depend on the inputs.
 
-    def __init__(self, inputs: Sequence[torch.Tensor]) -> None:
+    A tensor that depends on the targets alone may be read by Python: `reads` then has what Python
+    gets. Without `reads` it is the tensor's value, the record holds for these targets only, and
+    `reads_targets` is the error for programs that must hold for all. Raises UserError
+    where Python reads a tensor that depends on the `predictions`, given by their positions.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[torch.Tensor],
+        predictions: Sequence[int],
+        reads: TargetReads | None = None,
+    ) -> None:
         super().__init__()
         self.steps: list[Step] = []
         self.scalars: set[float] = set()
@@ -56,17 +67,28 @@ class AtenRecorder(TorchDispatchMode):
         self._kept: list[torch.Tensor] = []  # an id is unique only while its tensor lives
         self._numbers: dict[int, int] = {}
         self._dependent: set[int] = set()
+        self._predicted: set[int] = set()  # those that depend on the predictions
+        self.reads = reads
+        self.reads_targets: UserError | None = None
+        self._keys: dict[int, Hashable] = {}  # what a tensor of the targets is, by its operations
         self._dtypes = {tensor.dtype for tensor in inputs}
         self._count = 0
-        self.inputs = tuple(self.add_input(tensor) for tensor in inputs)
+        self.inputs = tuple(
+            self.add_input(tensor, predicted=position in predictions)
+            for position, tensor in enumerate(inputs)
+        )
 
-    def add_input(self, tensor: torch.Tensor) -> int:
+    def add_input(self, tensor: torch.Tensor, *, predicted: bool = True) -> int:
         """Returns the number of a tensor on which what follows depends."""
-        return self._register(tensor, dependent=True)
+        return self._register(tensor, dependent=True, predicted=predicted)
 
     def depends(self, tensor: Any) -> bool:
         """Returns whether a value is a tensor that depends on the inputs."""
         return self._numbers.get(id(tensor)) in self._dependent
+
+    def is_predicted(self, tensor: Any) -> bool:
+        """Returns whether a value is a tensor that depends on the predictions."""
+        return self._numbers.get(id(tensor)) in self._predicted
 
     def value(self, tensor: Any) -> Any:
         """Returns a tensor as a variable or a constant of the record; other values unchanged."""
@@ -86,13 +108,18 @@ class AtenRecorder(TorchDispatchMode):
         self, operation: Any, args: tuple, kwargs: dict, position: CodePosition | None
     ) -> Any:
         """Runs an operation, and records it if it depends on the inputs."""
-        dependent = any(map(self.depends, tree_leaves((args, kwargs))))
+        leaves = tree_leaves((args, kwargs))
+        dependent = any(map(self.depends, leaves))
+        predicted = any(map(self.is_predicted, leaves))
         changes = operation._schema.is_mutable
         if torch.Tag.nondeterministic_seeded in operation.tags:
-            refusals.check_operation(operation, position)
+            raise refusals.draws_random_numbers(position)
         if not dependent or (operation in _OF_SHAPES and not changes):
             return self._run_constant(operation, args, kwargs)
         self._check(operation, args, position)
+        if operation._opname == "masked_select" and self.reads_symbolically(args[1]):
+            with _Inside(self, position):
+                return _ATEN.index.Tensor(*_aligned(*args))
         decomposition = None if changes else decompositions().get(operation)
         if decomposition is not None:
             with _Inside(self, position):
@@ -101,19 +128,60 @@ class AtenRecorder(TorchDispatchMode):
                 return result
         arguments, keywords = tree_map(self.value, args), tree_map(self.value, kwargs)
         self._note_scalars(operation, args)
-        result = operation(*args, **kwargs)
+        result = operation(*self._selecting(operation, args), **kwargs)
         if changes:
-            self._record_change(operation, args, arguments, keywords, position)
+            self._record_change(operation, args, arguments, keywords, position, predicted)
             return result
         tensors = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
         refusals.check_precision(operation, tensors, self._dtypes, position)
-        numbers = tuple(self._register(tensor, dependent=True) for tensor in tensors)
+        numbers = tuple(
+            self._register(tensor, dependent=True, predicted=predicted) for tensor in tensors
+        )
         types = tuple(map(_type_of, tensors))
         name = operation._opname
         if name == "as_strided":
             name, arguments = _strided(args[0], result, arguments[0], position)
         self.steps.append(Step(name, arguments, keywords, numbers, types, position))
+        if not predicted:
+            self._note_keys(name, arguments, keywords, numbers)
         return result
+
+    def _note_keys(
+        self, name: Any, arguments: tuple, keywords: dict, numbers: Sequence[int]
+    ) -> None:
+        values = tree_leaves((arguments, sorted(keywords.items())), is_leaf=_is_value)
+        inputs = tuple(map(self._key, values))
+        for output, number in enumerate(numbers):
+            self._keys[number] = hash((str(name), inputs, output))
+
+    def _key(self, value: Any) -> Hashable:
+        if isinstance(value, Variable):
+            return self._keys.get(value.number, value)
+        return (value.array.shape, value.array.tobytes()) if _is_value(value) else str(value)
+
+    def key(self, tensor: torch.Tensor) -> Hashable:
+        """Returns a key that tensors have in common that are computed alike from the targets."""
+        return self._key(self.value(tensor))
+
+    def _selecting(self, operation: Any, args: tuple) -> tuple:
+        """Returns arguments in which masks of the targets select as the recording wants."""
+        if self.reads is None:
+            return args
+        if operation._opname == "nonzero":
+            return (self._mask(args[0]), *args[1:])
+        if operation._opname in ("masked_scatter", "masked_scatter_"):
+            return (args[0], self._mask(args[1]), *args[2:])
+        if operation._opname in ("index", "index_put", "index_put_"):
+            indices = [self._mask(i) if _is_mask(i) else i for i in args[1]]
+            return (args[0], indices, *args[2:])
+        return args
+
+    def _mask(self, tensor: torch.Tensor) -> torch.Tensor:
+        if self.reads is None or not self.depends(tensor) or self.is_predicted(tensor):
+            return tensor
+        value = self.value(tensor)
+        count = self.reads.count(self.key(tensor), value, tensor.numel())
+        return (torch.arange(tensor.numel()) < count).reshape(tensor.shape)
 
     def _run_constant(self, operation: Any, args: tuple, kwargs: dict) -> Any:
         result = operation(*args, **kwargs)
@@ -124,24 +192,43 @@ class AtenRecorder(TorchDispatchMode):
                 self._register(tensor, dependent=False)
         return result
 
-    def _register(self, tensor: torch.Tensor, *, dependent: bool) -> int:
+    def _register(self, tensor: torch.Tensor, *, dependent: bool, predicted: bool = False) -> int:
         self._kept.append(tensor)
-        self._numbers[id(tensor)] = self._new_number(dependent=dependent)
-        return self._numbers[id(tensor)]
+        number = self._new_number(dependent=dependent, predicted=predicted)
+        self._numbers[id(tensor)] = number
+        return number
 
-    def _new_number(self, *, dependent: bool) -> int:
+    def _new_number(self, *, dependent: bool, predicted: bool) -> int:
         self._count += 1
         if dependent:
             self._dependent.add(self._count)
+        if predicted:
+            self._predicted.add(self._count)
         return self._count
 
+    def reads_symbolically(self, tensor: Any) -> bool:
+        """Returns whether a value depends on the targets alone, and what is read of it is noted."""
+        return self.reads is not None and self.depends(tensor) and not self.is_predicted(tensor)
+
+    def note_read(self, tensors: Sequence[Any], refuse: Callable[[], UserError]) -> None:
+        """Notes that Python, or the shape of a result, depends on the values of tensors."""
+        if any(map(self.is_predicted, tensors)):
+            raise refuse()
+        if any(map(self.depends, tensors)):
+            if self.reads is not None:
+                raise Unresolved
+            place = refuse().place
+            self.reads_targets = self.reads_targets or refusals.reads_targets(place)
+
     def _check(self, operation: Any, args: tuple, position: CodePosition | None) -> None:
-        refusals.check_operation(operation, position)
-        if operation._opname in ("index", "index_put", "index_put_"):
-            masks = [i for i in args[1] if i is not None and i.dtype in (torch.bool, torch.uint8)]
-            if any(map(self.depends, masks)) and operation._opname == "index":
-                what = "selects elements with a mask, so that their number depends on its arguments"
-                raise refusals.refusal(what, refusals.WHERE, position)
+        refuse = refusals.reading(operation, position)
+        if refuse is None:
+            return
+        tensors = _tensors_read(operation, args)
+        selects = operation._opname in ("index", "nonzero")
+        if selects and any(map(self.reads_symbolically, tensors)):
+            return
+        self.note_read(tensors, refuse)
 
     def _note_scalars(self, operation: Any, args: tuple) -> None:
         if operation._opname in _SWITCHING:
@@ -151,15 +238,23 @@ class AtenRecorder(TorchDispatchMode):
             self.scalars |= {float(to_array(v).item()) for v in small if not self.depends(v)}
 
     def _record_change(
-        self, operation: Any, args: tuple, arguments: tuple, keywords: dict, position: Any
+        self,
+        operation: Any,
+        args: tuple,
+        arguments: tuple,
+        keywords: dict,
+        position: Any,
+        predicted: bool,
     ) -> None:
         """Records an operation in place: new values of a tensor and of all views of its memory."""
         target = args[0]
         name = operation._opname
         name = _RETURNING.get(name, name.removesuffix("_"))
-        number = self._new_number(dependent=True)
+        number = self._new_number(dependent=True, predicted=predicted)
         step = Step(name, arguments, keywords, (number,), (_type_of(target),), position)
         self.steps.append(step)
+        if not predicted:
+            self._note_keys(name, arguments, keywords, (number,))
         written = _positions_in_memory(target)
         storage = target.untyped_storage()._cdata
         for tensor in self._kept:
@@ -170,7 +265,9 @@ class AtenRecorder(TorchDispatchMode):
                 self._numbers[id(tensor)] = number
             elif np.intersect1d(view, written).size:
                 overlay = Overlay(view, written)
-                before, after = self.value(tensor), self._new_number(dependent=True)
+                inherited = predicted or self.is_predicted(tensor)
+                after = self._new_number(dependent=True, predicted=inherited)
+                before = self.value(tensor)
                 values = before, Variable(number)
                 types = (_type_of(tensor),)
                 self.steps.append(Step(overlay, values, {}, (after,), types, position))
@@ -190,40 +287,27 @@ class _Inside(TorchDispatchMode):
         return self._recorder.perform(func, args, kwargs or {}, self._position)
 
 
-class ValueReader(TorchFunctionMode):
-    """Rejects functions that hand values to NumPy, and replaces those that leave no record."""
-
-    _LEAVING = (
-        torch.Tensor.numpy,
-        torch.Tensor.tolist,
-        torch.Tensor.__array__,
-        torch.Tensor.data_ptr,
-        torch.Tensor.__dlpack__,
-    )
-
-    def __init__(self, recorder: AtenRecorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func in self._LEAVING and self._recorder.depends(args[0]):
-            raise refusals.leaves_torch(self._recorder.positions.position(sys._getframe(1)))
-        if func is _DATA:
-            return args[0].detach()  # `x.data` would leave no record
-        if func is torch.nn.functional.one_hot:
-            return _one_hot(func, *args, **kwargs)
-        return func(*args, **kwargs)
+def _is_mask(index: Any) -> bool:
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
-def _one_hot(function: Callable, tensor: torch.Tensor, num_classes: int = -1) -> torch.Tensor:
-    """Returns the one-hot tensor of labels; torch itself would first read their least value."""
-    if num_classes < 0:
-        result: torch.Tensor = function(tensor, num_classes)
-        return result
-    return (tensor.unsqueeze(-1) == torch.arange(num_classes)).long()
+def _is_value(value: Any) -> bool:
+    return isinstance(value, Variable | Constant)
+
+
+def _aligned(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Returns a tensor and its mask with the same shape."""
+    shape = torch.broadcast_shapes(x.shape, mask.shape)
+    return x.expand(shape), [mask.expand(shape)]
+
+
+def _tensors_read(operation: Any, args: tuple) -> list[torch.Tensor]:
+    """Returns the tensors whose values determine the shape or the Python value of a result."""
+    if operation._opname == "index":
+        return [i for i in args[1] if _is_mask(i)]
+    if operation._opname == "masked_select":
+        return [args[1]]
+    return [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]
 
 
 def _type_of(tensor: torch.Tensor) -> TensorType:

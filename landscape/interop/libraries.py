@@ -17,6 +17,11 @@ def adapted(value: Any) -> Any:
     return keras_recognition.adapted(torch_recognition.adapted(value))
 
 
+def replayed(function: Any) -> Any:
+    """Returns an adapted function that raises UserError where it would call PyTorch as it runs."""
+    return torch_recognition.replayed(function)
+
+
 def library_of(function: Any) -> str | None:
     """Returns "PyTorch" or "Keras" for a function of one of them; None for any other."""
     if torch_recognition.is_adapted(function):

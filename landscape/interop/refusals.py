@@ -1,10 +1,12 @@
 """Why a torch loss cannot be replayed, and what to write instead."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from landscape.errors import UserError
+from landscape.errors import Place, UserError
 from landscape.interop.aten_record import CodePosition
 from landscape.interop.code_positions import place_of, place_of_error
 
@@ -14,14 +16,13 @@ _NUMPY = "use torch operations in place of NumPy and of Python numbers"
 _RANDOM = "compute with fixed numbers; noise and dropout belong to the model or to the data"
 _TAGS = {
     torch.Tag.data_dependent_output: (
-        "takes a Python value out of a tensor that depends on its arguments (.item(), float(), if)",
+        "takes a Python value out of its predictions (.item(), float(), if)",
         TENSOR,
     ),
     torch.Tag.dynamic_output_shape: (
-        "selects elements by their values, so that the number of elements depends on them",
+        "selects elements by its predictions, so that the number of elements depends on them",
         WHERE,
     ),
-    torch.Tag.nondeterministic_seeded: ("draws random numbers", _RANDOM),
 }
 _PHRASES = {
     "leaf Variable that requires grad": (
@@ -43,7 +44,7 @@ def refusal(what: str, hint: str, position: CodePosition | None = None) -> UserE
 
 def leaves_torch(position: CodePosition | None) -> UserError:
     """Returns the error for a tensor that is handed to NumPy or Python."""
-    return refusal("hands a tensor that depends on its arguments to NumPy", _NUMPY, position)
+    return refusal("hands its predictions to NumPy or Python", _NUMPY, position)
 
 
 def is_random(what: str) -> UserError:
@@ -51,13 +52,27 @@ def is_random(what: str) -> UserError:
     return refusal(f"{what} twice gives two different programs: it is random", _RANDOM)
 
 
-def check_operation(operation: Any, position: CodePosition | None) -> None:
-    """Raises UserError for an operation whose result or shape needs concrete values."""
+def reads_targets(place: Place | None) -> UserError:
+    """Returns the error for a loss that cannot be replayed for all targets."""
+    return UserError(
+        "does with its targets in Python what cannot be replayed for all targets",
+        place=place,
+        hint="compute with torch operations on the targets, such as sums of masks and torch.where; "
+        "as it is, `landscape run` and `compare` call torch at each step",
+    )
+
+
+def draws_random_numbers(position: CodePosition | None) -> UserError:
+    """Returns the error for an operation that draws random numbers."""
+    return refusal("draws random numbers", _RANDOM, position)
+
+
+def reading(operation: Any, position: CodePosition | None) -> Callable[[], UserError] | None:
+    """Returns the error of an operation whose result or shape needs values; None for others."""
     for tag, (what, hint) in _TAGS.items():
         if tag in operation.tags:
-            raise refusal(what, hint, position)
-    if operation is torch.ops.aten.is_nonzero.default:
-        raise refusal(*_TAGS[torch.Tag.data_dependent_output], position)
+            return functools.partial(refusal, what, hint, position)
+    return None
 
 
 def check_precision(

@@ -1,5 +1,6 @@
 """Replays a record with jax.numpy: the values of a torch loss and torch's own gradient."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,17 @@ import numpy as np
 from jax import lax
 
 from landscape.errors import UserError
-from landscape.interop.aten_record import Constant, Overlay, Record, Step, TensorType, Variable
+from landscape.interop import ragged_rules
+from landscape.interop.aten_record import (
+    Affine,
+    Constant,
+    Count,
+    Overlay,
+    Record,
+    Step,
+    TensorType,
+    Variable,
+)
 from landscape.interop.code_positions import call_at, place_of
 from landscape.interop.operations import (
     elementwise_rules,
@@ -19,6 +30,8 @@ from landscape.interop.operations import (
     reduction_rules,
     shape_rules,
 )
+from landscape.interop.ragged_rules import Ragged
+from landscape.interop.target_reads import Unresolved
 from landscape.interop.torch_arrays import jax_dtype
 
 Array = Any
@@ -34,17 +47,66 @@ RULES: dict[str, Callable[..., Any]] = {
 _IGNORED = {"dtype", "layout", "device", "pin_memory", "non_blocking", "memory_format"}
 
 
-def values(record: Record, inputs: Sequence[Array]) -> list[Array]:
-    """Returns what the loss returns for inputs of the record's shapes."""
-    arrays = dict(zip(record.inputs, inputs, strict=True))
-    return _replay(record, record.results, record.result_types, arrays)
+def values(records: Sequence[Record], inputs: Sequence[Array]) -> list[Array]:
+    """Returns what the loss returns for inputs of the shapes of the records.
+
+    The records differ in the outcomes of conditions on the targets.
+    """
+    return _switched(records, inputs, _values)
 
 
-def gradients(record: Record, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
+def gradients(
+    records: Sequence[Record], inputs: Sequence[Array], cotangents: Sequence[Array]
+) -> list[Array]:
     """Returns torch's gradients with respect to the differentiated inputs.
 
     `cotangents` has one per result; those of results without a gradient are ignored.
     """
+    return _switched(records, inputs, _gradients, cotangents)
+
+
+def _switched(
+    records: Sequence[Record], inputs: Sequence[Array], evaluate: Callable[..., Any], *others: Any
+) -> list[Array]:
+    """Returns what the record returns whose conditions on the targets hold."""
+    if len(records) == 1:
+        return list(evaluate(records[0], inputs, *others))
+    branches = [
+        lambda *arrays, record=record: tuple(evaluate(record, *arrays)) for record in records
+    ]
+    holds = [_holds(record, inputs) for record in records]
+    if len(holds) == 2 and all(map(_is_complete, records)):
+        return list(lax.switch(jnp.where(holds[0], 0, 1), branches, list(inputs), *others))
+    shapes = jax.eval_shape(branches[0], list(inputs), *others)
+    branches.append(lambda *_: tuple(jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes))
+    index = jnp.argmax(jnp.stack([*holds, jnp.asarray(True)]))
+    return list(lax.switch(index, branches, list(inputs), *others))
+
+
+def _is_complete(record: Record) -> bool:
+    """Returns whether a record and another one hold for all targets together."""
+    return len(record.decisions) == 1 and isinstance(record.decisions[0].outcome, bool)
+
+
+def _holds(record: Record, inputs: Sequence[Array]) -> Array:
+    arrays = dict(zip(record.inputs, inputs, strict=True))
+    wanted = [decision.value for decision in record.decisions]
+    outcomes = [decision.outcome for decision in record.decisions]
+    types = [TensorType((), np.dtype(type(outcome))) for outcome in outcomes]
+    tests = _replay(record, wanted, types, arrays, masks=False)
+    met = [
+        jnp.any(test) == outcome if isinstance(outcome, bool) else jnp.ravel(test)[0] == outcome
+        for test, outcome in zip(tests, outcomes, strict=True)
+    ]
+    return functools.reduce(jnp.logical_and, met, jnp.asarray(True))
+
+
+def _values(record: Record, inputs: Sequence[Array]) -> list[Array]:
+    arrays = dict(zip(record.inputs, inputs, strict=True))
+    return _replay(record, record.results, record.result_types, arrays)
+
+
+def _gradients(record: Record, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
     arrays = dict(zip(record.inputs, inputs, strict=True))
     pairs = zip(record.cotangents, cotangents, strict=True)
     arrays |= {number: array for number, array in pairs if number is not None}
@@ -68,6 +130,8 @@ def gradients(record: Record, inputs: Sequence[Array], cotangents: Sequence[Arra
 def check_rules(record: Record) -> None:
     """Raises UserError if an operation of the record has no rule, at its line."""
     for step in record.steps_of((*record.results, *record.gradients)):
+        if record.sites and step.operation in ragged_rules.SELECTING:
+            continue
         if isinstance(step.operation, str) and step.operation not in RULES:
             raise UserError(
                 f"uses the operation aten::{step.operation}, which has no counterpart here",
@@ -81,16 +145,18 @@ def _replay(
     wanted: Sequence[Any],
     types: Sequence[TensorType],
     arrays: dict[int, Array],
+    *,
+    masks: bool = True,
 ) -> list[Array]:
     # Torch broadcasts ranks and promotes dtypes, whatever JAX is configured to do.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        for step in record.steps_of(wanted):
-            arrays |= dict(zip(step.outputs, _perform(step, arrays), strict=True))
+        for step in record.steps_of(wanted, masks=masks):
+            arrays |= dict(zip(step.outputs, _perform(record, step, arrays), strict=True))
     results = [jnp.asarray(_argument(value, arrays)) for value in wanted]
     return [_converted(r, kind.dtype) for r, kind in zip(results, types, strict=True)]
 
 
-def _perform(step: Step, arrays: dict[int, Array]) -> list[Array]:
+def _perform(record: Record, step: Step, arrays: dict[int, Array]) -> list[Array]:
     """Returns the results of a step, traced at the user's position."""
     arguments = [_argument(value, arrays) for value in step.arguments]
     keywords = {
@@ -99,9 +165,14 @@ def _perform(step: Step, arrays: dict[int, Array]) -> list[Array]:
         if name not in _IGNORED
     }
 
+    ragged = _ragged(record, step, arrays)
+
     def perform() -> list[Array]:
         if isinstance(step.operation, Overlay):
             returned = _overlay(step.operation, *arguments)
+        elif ragged is not None:
+            rule = RULES.get(step.operation, _unknown)
+            returned = ragged_rules.perform(step.operation, rule, ragged, arguments, keywords)
         else:
             returned = RULES[step.operation](*arguments, **keywords)
         several = returned if isinstance(returned, tuple | list) else [returned]
@@ -115,9 +186,48 @@ def _perform(step: Step, arrays: dict[int, Array]) -> list[Array]:
         raise UserError(error.message, place=place, hint=error.hint) from None
 
 
+def _unknown(*_: Any) -> Any:
+    raise Unresolved
+
+
+def _ragged(record: Record, step: Step, arrays: dict[int, Array]) -> Ragged | None:
+    """Returns the ragged axes of a step; None if it has none and selects by no mask."""
+    if not record.sites:
+        return None
+    flat: list[Any] = []
+    for argument in step.arguments:
+        flat += (
+            argument
+            if isinstance(argument, tuple | list) and not _is_number(argument)
+            else [argument]
+        )
+    axes = [_axes_of(record, value) for value in flat]
+    result = record.axes.get(step.outputs[0], {}) if step.outputs else {}
+    if not any(axes) and not result and step.operation not in ragged_rules.SELECTING:
+        return None
+    shape = step.types[0].shape
+    return Ragged(axes, result, shape, lambda mask: arrays[mask.number])
+
+
+def _axes_of(record: Record, value: Any) -> Any:
+    if isinstance(value, Variable):
+        return record.axes.get(value.number, {})
+    return value.axes if isinstance(value, Constant) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Count | Affine | Variable)
+
+
 def _argument(value: Any, arrays: dict[int, Array]) -> Any:
     if isinstance(value, Variable):
         return arrays[value.number]
+    if isinstance(value, Count):
+        count = jnp.sum(arrays[value.mask.number] != 0)
+        return value.multiple / count if value.inverse else value.multiple * count
+    if isinstance(value, Affine):
+        number = jnp.reshape(arrays[value.value.number], ())
+        return value.slope * (1 / number if value.inverse else number) + value.intercept
     if isinstance(value, Constant):
         return value.array.astype(jax_dtype(value.array.dtype), copy=False)
     if isinstance(value, tuple | list):

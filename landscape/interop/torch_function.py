@@ -12,12 +12,16 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_unflatten
 
-from landscape.interop import refusals, replay
+from landscape.errors import UserError
+from landscape.interop import refusals, replay, torch_calls
 from landscape.interop.aten_record import Record
+from landscape.interop.target_reads import TargetReads, Unresolved
+from landscape.interop.target_variants import variants
 from landscape.interop.torch_arrays import input_dtype
 from landscape.interop.torch_recording import example_inputs, record_loss
 
 Array = Any
+Records = tuple[Record, ...]
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _PLAIN = (bool, float, int, str)
 
@@ -40,9 +44,10 @@ class TorchFunction:
     UserError if torch cannot run the loss, or if what it does depends on values of its arguments.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, *, calls: bool = True) -> None:
         self._value = value
-        self._records: dict[_Call, Record] = {}
+        self._calls = calls
+        self._records: dict[_Call, Records] = {}
         self._instances: dict[str, Any] = {}
         self._checked: set[tuple[Any, ...]] = set()
         self.__name__ = _name(value)
@@ -57,22 +62,30 @@ class TorchFunction:
 
     def constants(self, options: Mapping[str, Any]) -> int:
         """Returns the number of parameters and buffers of the module, which are constants."""
-        module, _ = self._callable(_Options(options), torch.get_default_dtype())
+        module, _ = self.callable_of(_Options(options), torch.get_default_dtype())
         if not isinstance(module, torch.nn.Module):
             return 0
         return sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
+
+    @functools.cached_property
+    def replayed(self) -> "TorchFunction":
+        """The same function, which raises UserError where it would call torch at run time."""
+        return TorchFunction(self._value, calls=False) if self._calls else self
 
     def __call__(self, *arrays: Array, **keywords: Any) -> Any:
         named = {k: v for k, v in keywords.items() if isinstance(v, jax.Array | np.ndarray)}
         options = {name: value for name, value in keywords.items() if name not in named}
         inputs = tuple(map(jnp.asarray, (*arrays, *named.values())))
         call = _Bound(self, tuple(named), _Options(options))
-        record = self.record(call, inputs, ())
+        first, *_ = self.records(call, inputs, ())
         results = _evaluate(call, inputs)
-        return tree_unflatten(list(results), record.structure)
+        return tree_unflatten(list(results), first.structure)
 
-    def record(self, call: "_Bound", inputs: Sequence[Array], perturbed: Sequence[int]) -> Record:
-        """Returns the record for arrays of these shapes; values alone need no `perturbed` ones."""
+    def records(self, call: "_Bound", inputs: Sequence[Array], perturbed: Sequence[int]) -> Records:
+        """Returns the records for arrays of these shapes, one per condition on the targets.
+
+        Values alone need no `perturbed` arrays. A record that `reads_targets` cannot be replayed.
+        """
         key = _Call(
             tuple(tuple(a.shape) for a in inputs),
             tuple(str(a.dtype) for a in inputs),
@@ -81,43 +94,75 @@ class TorchFunction:
             tuple(perturbed),
         )
         if not perturbed:
-            for known, record in self._records.items():
+            for known, records in self._records.items():
                 if known._replace(differentiated=()) == key:
-                    return record
+                    return records
         if key not in self._records:
             first = tuple(perturbed) or _first_floating(inputs)
-            self._records[key] = self._new_record(call, key._replace(differentiated=first))
+            self._records[key] = self._new_records(call, key._replace(differentiated=first))
         return self._records[key]
 
-    def _new_record(self, call: "_Bound", key: _Call) -> Record:
+    def _new_records(self, call: "_Bound", key: _Call) -> Records:
         dtypes = [input_dtype(np.dtype(dtype)) for dtype in key.dtypes]
         inputs = example_inputs(key.shapes, dtypes)
         record = self._run(call, key, inputs)
+        if record.reads_targets:
+            records = self._for_all_targets(call, key, inputs)
+            if not records and not self._calls:
+                raise record.reads_targets
+            return records or (record,)
         replay.check_rules(record)
         pattern = (call.options.text, key.differentiated, record.pattern())
         if pattern not in self._checked:
-            self._check(call, key, inputs, record)
+            self._check_random(call, key, inputs, record)
+            self._check(call, key, inputs, (record,))
             self._checked.add(pattern)
-        return record
+        return (record,)
 
-    def _run(self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor]) -> Record:
-        function, options = self._callable(call.options, inputs[0].dtype)
-        return record_loss(function, inputs, call.names, options, key.differentiated)
+    def _for_all_targets(
+        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor]
+    ) -> Records:
+        """Returns records that hold for all targets; none if there are no such records."""
+        try:
+            run = functools.partial(self._run, call, key, inputs)
+            records = variants(run, _classes(inputs))
+            for record in records:
+                replay.check_rules(record)
+            self._check(call, key, inputs, records)
+        except (UserError, Unresolved):
+            return ()
+        return records
 
-    def _check(
+    def _run(
+        self,
+        call: "_Bound",
+        key: _Call,
+        inputs: Sequence[torch.Tensor],
+        reads: TargetReads | None = None,
+    ) -> Record:
+        function, options = self.callable_of(call.options, inputs[0].dtype)
+        return record_loss(function, inputs, call.names, options, key.differentiated, reads)
+
+    def _check_random(
         self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], record: Record
     ) -> None:
-        """Raises UserError if the loss is random, or its float64 record differs from torch."""
-        from landscape.interop.agreement import check_agreement, double_inputs
-
         if not record.same_as(self._run(call, key, inputs)):
             raise refusals.is_random(f"recording `{self.__name__}`")
-        wide = double_inputs(inputs)
-        double = record if wide[0].dtype == inputs[0].dtype else self._run(call, key, wide)
-        function, options = self._callable(call.options, wide[0].dtype)
-        check_agreement(double, function, wide, call.names, options, self.__name__)
 
-    def _callable(
+    def _check(
+        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], records: Records
+    ) -> None:
+        """Raises UserError if the float64 records differ from torch."""
+        from landscape.interop.agreement import check_agreement, double_inputs
+
+        wide = double_inputs(inputs)
+        if wide[0].dtype != inputs[0].dtype:
+            run = functools.partial(self._run, call, key, wide)
+            records = variants(run, _classes(wide))
+        function, options = self.callable_of(call.options, wide[0].dtype)
+        check_agreement(records, function, wide, call.names, options, self.__name__)
+
+    def callable_of(
         self, options: "_Options", dtype: torch.dtype
     ) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         """Returns what torch calls for predictions of a dtype, and the options of the call."""
@@ -163,29 +208,52 @@ class _Bound(NamedTuple):
     names: tuple[str, ...]
     options: _Options
 
+    def in_torch(self, record: Record) -> torch_calls.TorchCall:
+        """Returns the call of torch itself, with results of the types of a record."""
+        callables = functools.partial(self.function.callable_of, self.options)
+        trained = sum(number is not None for number in record.cotangents)
+        return torch_calls.TorchCall(
+            callables, self.names, record.result_types, trained, record.differentiated
+        )
+
+
+def _values(call: _Bound, records: Records, inputs: Sequence[Array]) -> list[Array]:
+    if records[0].reads_targets:
+        return torch_calls.values(call.in_torch(records[0]), inputs)
+    return replay.values(records, inputs)
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _evaluate(call: _Bound, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(replay.values(call.function.record(call, inputs, ()), inputs))
+    return tuple(_values(call, call.function.records(call, inputs, ()), inputs))
 
 
 def _forward(call: _Bound, primals: Any) -> Any:
     inputs = tuple(primal.value for primal in primals)
     perturbed = tuple(i for i, p in enumerate(primals) if p.perturbed and _is_float(p.value))
-    record = call.function.record(call, inputs, perturbed)
-    return tuple(replay.values(record, inputs)), (inputs, perturbed)
+    records = call.function.records(call, inputs, perturbed)
+    return tuple(_values(call, records, inputs)), (inputs, perturbed)
 
 
 def _backward(call: _Bound, residuals: Any, cotangents: Any) -> Any:
     inputs, perturbed = residuals
-    record = call.function.record(call, inputs, perturbed)
+    records = call.function.records(call, inputs, perturbed)
+    record = records[0]
     weights = [_instantiated(c, t) for c, t in zip(cotangents, record.result_types, strict=True)]
-    gradients = replay.gradients(record, inputs, weights)
+    if record.reads_targets:
+        gradients = torch_calls.gradients(call.in_torch(record), inputs, weights)
+    else:
+        gradients = replay.gradients(records, inputs, weights)
     by_position = dict(zip(record.differentiated, gradients, strict=True))
     return (tuple(by_position.get(position) for position in range(len(inputs))),)
 
 
 _evaluate.defvjp(_forward, _backward, symbolic_zeros=True)
+
+
+def _classes(inputs: Sequence[torch.Tensor]) -> int:
+    """Returns the number of classes of predictions `(n, classes, ...)`."""
+    return inputs[0].shape[1] if inputs[0].ndim > 1 else 2
 
 
 def _instantiated(cotangent: Any, kind: Any) -> Any:

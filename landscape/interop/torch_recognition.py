@@ -28,6 +28,18 @@ def adapted(value: Any) -> Any:
         return torch_function.__wrapped__(value)
 
 
+def replayed(function: Any) -> Any:
+    """Returns an adapted function that raises UserError where it would call torch at run time.
+
+    A program that calls torch cannot be read, and takes its time; the audit needs neither.
+    """
+    if not is_adapted(function):
+        return function
+    if isinstance(function, functools.partial):
+        return functools.partial(replayed(function.func), *function.args, **function.keywords)
+    return function.replayed
+
+
 def is_adapted(function: Any) -> bool:
     """Returns whether a function is the result of `adapted` for a value of torch."""
     while isinstance(function, functools.partial):

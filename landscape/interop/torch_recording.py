@@ -12,9 +12,11 @@ from torch.utils._pytree import tree_flatten
 from landscape.errors import UserError
 from landscape.interop import refusals
 from landscape.interop.aten_record import Record, TensorType
-from landscape.interop.aten_recorder import AtenRecorder, ValueReader
+from landscape.interop.aten_recorder import AtenRecorder
 from landscape.interop.code_positions import call_loss
+from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.torch_arrays import numpy_dtype
+from landscape.interop.value_reader import ValueReader
 
 Arguments = Sequence[torch.Tensor]
 
@@ -44,6 +46,7 @@ def record_loss(
     names: Sequence[str],
     options: Mapping[str, Any],
     differentiated: Sequence[int],
+    reads: TargetReads | None = None,
 ) -> Record:
     """Returns the record of `function(*inputs)`; the last inputs are passed by their `names`.
 
@@ -55,7 +58,7 @@ def record_loss(
             tensor.detach().requires_grad_(position in differentiated)
             for position, tensor in enumerate(inputs)
         )
-        recorder = AtenRecorder(leaves)
+        recorder = AtenRecorder(leaves, differentiated, reads)
         count = len(leaves) - len(names)
         keywords = dict(zip(names, leaves[count:], strict=True))
         try:
@@ -66,11 +69,13 @@ def record_loss(
                 recorder,
             ):
                 returned = call_loss(function, *leaves[:count], **keywords, **options)
+            if reads is not None and reads.decisions:
+                returned = _number_as_tensor(returned, leaves[0])
             results, structure = _results(returned)
             trained = results[: _trained_count(returned, len(results))]
             chosen = [leaves[position] for position in differentiated]
             cotangents, gradients = _record_gradients(recorder, trained, chosen)
-        except UserError:
+        except (UserError, Unresolved):
             raise
         except Exception as error:
             raise refusals.exception_of_loss(error) from error
@@ -84,7 +89,18 @@ def record_loss(
             gradients=gradients,
             cotangents=cotangents + (None,) * (len(results) - len(trained)),
             scalars=tuple(sorted(recorder.scalars)),
+            reads_targets=recorder.reads_targets,
+            decisions=tuple(reads.decisions) if reads else (),
+            sites=tuple(reads.sites.values()) if reads else (),
+            numbers=tuple(reads.numbers) if reads else (),
         )
+
+
+def _number_as_tensor(returned: Any, first: torch.Tensor) -> Any:
+    """Returns a tensor for a number that a loss returns for some targets, such as 0.0."""
+    if isinstance(returned, int | float) and not isinstance(returned, bool):
+        return torch.tensor(float(returned), dtype=first.dtype)
+    return returned
 
 
 def _results(returned: Any) -> tuple[list[torch.Tensor], Any]:

@@ -17,11 +17,11 @@ from landscape.interop.torch_recognition import adapted  # noqa: E402
 
 
 def masked(pred, target):
-    return torch.square(pred[target > 0]).mean()  # the line
+    return torch.square(pred[pred > target]).mean()  # the line
 
 
 def with_item(pred, target):
-    return torch.mean(pred - target) / target.abs().max().item()  # the line
+    return torch.mean(pred - target) / pred.abs().max().item()  # the line
 
 
 def with_if(pred, target):
@@ -31,7 +31,7 @@ def with_if(pred, target):
 
 
 def in_numpy(pred, target):
-    return torch.mean(pred) * float(np.mean(target.numpy()))  # the line
+    return torch.mean(pred) * float(np.mean(pred.detach().numpy()))  # the line
 
 
 def with_noise(pred, target):

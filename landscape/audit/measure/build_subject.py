@@ -22,7 +22,7 @@ from landscape.audit.measure.subject import AIMS, CALLBACKS, Subject, SubjectOpt
 from landscape.audit.static.equations import equations
 from landscape.audit.static.source import locate
 from landscape.errors import Place, UserError
-from landscape.interop.libraries import adapted, in_its_words
+from landscape.interop.libraries import adapted, in_its_words, replayed
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss_arguments import name_of
 from landscape.numerics.user_calls import definition, guarded, last_user_line
@@ -38,7 +38,7 @@ def build(function: Callable, options: SubjectOptions) -> Subject:
 
     Raises UserError if the function cannot be audited, with its line.
     """
-    function = adapted(function)
+    function = replayed(adapted(function))
     options = options._replace(name=options.name or name_of(function))
     if inspect.isclass(function):
         raise UserError(
