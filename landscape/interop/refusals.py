@@ -55,7 +55,7 @@ def is_random(what: str) -> UserError:
 def reads_targets(place: Place | None) -> UserError:
     """Returns the error for a loss that cannot be replayed for all targets."""
     return UserError(
-        "does with its targets in Python what cannot be replayed for all targets",
+        "reads values of its targets or inputs in Python in a way that cannot be replayed for all",
         place=place,
         hint="compute with torch operations on the targets, such as sums of masks and torch.where; "
         "as it is, `landscape run` and `compare` call torch at each step",

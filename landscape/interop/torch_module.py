@@ -107,7 +107,10 @@ class ModuleFunction:
     def _recorded(self, key: _Types, tensors: Sequence[torch.Tensor]) -> Record:
         try:
             with _plain_operations():
-                return record_loss(self._call, tensors, (), {}, key.differentiated)
+                record = record_loss(self._call, tensors, (), {}, key.differentiated)
+            if record.reads_targets is not None:
+                raise record.reads_targets
+            return record
         except UserError as error:
             shapes = ", ".join(map(str, key.shapes[len(self._names) :]))
             raise UserError(
@@ -228,7 +231,7 @@ def _compiled(record: Record, arrays: Sequence[Array], weights: Sequence[Array])
     """
 
     def evaluated(arrays: Sequence[Any], weights: Sequence[Any]) -> tuple[Any, Any]:
-        return replay.values(record, arrays), replay.gradients(record, arrays, weights)
+        return replay.values((record,), arrays), replay.gradients((record,), arrays, weights)
 
     return jax.jit(evaluated).lower(arrays, weights).compile()
 
@@ -243,7 +246,7 @@ def _in_double(dtype: str) -> str:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _evaluate(function: ModuleFunction, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(replay.values(function.record(arrays, ()), arrays))
+    return tuple(replay.values((function.record(arrays, ()),), arrays))
 
 
 def _tangents(function: ModuleFunction, primals: Any, tangents: Any) -> tuple[Any, Any]:
@@ -258,10 +261,10 @@ def _tangents(function: ModuleFunction, primals: Any, tangents: Any) -> tuple[An
         if type(move) is not jax.custom_derivatives.SymbolicZero
     )
     record = function.record(arrays, perturbed)
-    results = tuple(replay.values(record, arrays))
+    results = tuple(replay.values((record,), arrays))
 
     def pulled_back(cotangents: tuple[Array, ...]) -> list[Array]:
-        return replay.gradients(record, arrays, cotangents)
+        return replay.gradients((record,), arrays, cotangents)
 
     along = [moves[position] for position in record.differentiated]
     (pushed,) = jax.linear_transpose(pulled_back, results)(along)
