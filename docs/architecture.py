@@ -16,11 +16,14 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "architecture.png"
 # Folders by their place in the picture: from the left, in tenths of the width, and from the top.
 PLACES = {
+    "__main__": (5.4, -1),
     "cli": (5.4, 0),
     "api": (3.0, 1),
     "testing": (0.85, 2),
+    "torch": (9.0, 0),
+    "recorder": (9.0, 1),
     "sweep": (3.0, 2),
-    "export": (6.9, 2),
+    "export": (5.8, 2),
     "starter": (9.0, 2),
     "run": (2.3, 3),
     "report": (6.2, 3),
@@ -36,9 +39,12 @@ PLACES = {
     "errors": (5.0, 10),
 }
 CONTENTS = {
+    "__main__": "python -m landscape",
     "cli": "commands",
     "api": "load, run, results",
     "testing": "assert_trainable",
+    "torch": "Recorder",
+    "recorder": "loops of the user",
     "sweep": "executors, resuming",
     "export": "MLflow, W&B, TensorBoard",
     "starter": "files of init",
@@ -91,18 +97,22 @@ def direct(targets: dict[str, set[str]]) -> dict[str, set[str]]:
     }
 
 
+def _escaped(name: str) -> str:
+    return name.replace("_", r"\_")
+
+
 def draw() -> None:
     """Writes the picture."""
-    figure = Figure(figsize=(8, 8.8), dpi=130)
+    figure = Figure(figsize=(8, 9.6), dpi=130)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, 10)
-    axes.set_ylim(10.6, -0.6)
+    axes.set_ylim(10.6, -1.6)
     style = {"boxstyle": "round,pad=0.45", "facecolor": "#e8eef7", "edgecolor": "#33527a"}
     boxes = {
         folder: axes.text(
             *place,
-            f"$\\bf{{{folder}}}$\n{CONTENTS[folder]}",
+            f"$\\bf{{{_escaped(folder)}}}$\n{CONTENTS[folder]}",
             ha="center",
             va="center",
             fontsize=9,

@@ -33,7 +33,7 @@ def test_arrows_that_follow_from_others_are_left_out(architecture):
 
 
 def test_the_page_names_every_folder_and_only_files_that_exist():
-    rows = re.findall(r"^\| `([a-z]+)(?:/|\.py)` \|", PAGE, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", PAGE, flags=re.MULTILINE)
     assert set(rows) == set(LAYERS)
     paths = re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?|[a-z_]+\.py)`", PAGE)
     folders = [

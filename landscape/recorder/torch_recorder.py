@@ -100,10 +100,10 @@ class Recorder(RecordedLoop):
                 hint="pass what the loss receives, such as `output.logits`",
             )
         self._parameters = sum(parameter.tensor.numel() for parameter in parameters)
-        scalars = torch_rows.predictions_row(self._loss, predictions, targets)
-        scalars |= torch_rows.gradient_norms(parameters, scale)
-        scalars |= torch_rows.dead_parameters(parameters)
-        row = {"step": self._steps} | torch_rows.numbers(scalars)
+        row: dict[str, Any] = {"step": self._steps}
+        row |= torch_rows.predictions_row(self._loss, predictions, targets)
+        row |= torch_rows.gradient_norms(parameters, scale)
+        row |= torch_rows.dead_parameters(parameters)
         before = [parameter.tensor.detach().clone() for parameter in parameters]
         return _Pending(row, parameters, before)
 
@@ -113,8 +113,7 @@ class Recorder(RecordedLoop):
         pending, self._pending = self._pending, None
         if pending is None:
             return
-        ratios = torch_rows.update_ratios(pending.parameters, pending.before)
-        row = pending.row | torch_rows.numbers(ratios)
+        row = pending.row | torch_rows.update_ratios(pending.parameters, pending.before)
         finite = all(abs(row[name]) < float("inf") for name in ("risk/batch", _NORM))
         if finite:
             self._diverged_step = None

@@ -4,13 +4,14 @@ The definitions are those of `parts/metrics` for JAX arrays: docs/definitions.md
 are in float64, so that in float32 no gradient overflows or vanishes when it is squared.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Scalars = dict[str, Tensor]
+Row = dict[str, float]
 # What wrappers put before the names of parameters: DataParallel and torch.compile.
 _WRAPPERS = ("module.", "_orig_mod.")
 _UNITS_FIRST = (
@@ -67,40 +68,44 @@ def _unit_axes(module: torch.nn.Module) -> dict[int, int]:
     return axes
 
 
-def gradient_norms(parameters: Sequence[Parameter], scale: float) -> Scalars:
+def gradient_norms(parameters: Sequence[Parameter], scale: float) -> Row:
     """Returns `gradient_norm/global` and per layer; gradients are divided by `scale`."""
-    layers = _layer_norms(parameters, [_dense(p.tensor.grad) for p in parameters])
-    norms = {f"gradient_norm/layer/{layer}": norm / scale for layer, norm in layers.items()}
-    return {"gradient_norm/global": _joined(layers.values()) / scale} | norms
+    norms = [norm / scale for norm in _norms([_gradient(p.tensor) for p in parameters])]
+    total, layers = _by_layer(parameters, norms)
+    rows = {f"gradient_norm/layer/{layer}": norm for layer, norm in layers.items()}
+    return {"gradient_norm/global": total} | rows
 
 
-def update_ratios(parameters: Sequence[Parameter], before: Sequence[Tensor]) -> Scalars:
+def update_ratios(parameters: Sequence[Parameter], before: Sequence[Tensor]) -> Row:
     """Returns `update_ratio`, and per layer, of the step that was taken from `before`."""
     updates = [p.tensor.detach() - b for p, b in zip(parameters, before, strict=True)]
-    steps, sizes = _layer_norms(parameters, updates), _layer_norms(parameters, before)
-    ratios = {
-        f"update_ratio/layer/{layer}": _ratio(steps[layer], size) for layer, size in sizes.items()
-    }
-    return {"update_ratio": _ratio(_joined(steps.values()), _joined(sizes.values()))} | ratios
+    norms = _norms([*updates, *before])
+    step, steps = _by_layer(parameters, norms[: len(updates)])
+    size, sizes = _by_layer(parameters, norms[len(updates) :])
+    ratios = {f"update_ratio/layer/{layer}": _ratio(steps[layer], sizes[layer]) for layer in sizes}
+    return {"update_ratio": _ratio(step, size)} | ratios
 
 
-def dead_parameters(parameters: Sequence[Parameter]) -> Scalars:
+def dead_parameters(parameters: Sequence[Parameter]) -> Row:
     """Returns `dead/weights`, and `dead/units` if there are weights of known layers."""
-    dead, units, size, count = [], [], 0, 0
+    live, live_units, size, units = [], [], 0, 0
     for parameter in parameters:
         size += parameter.tensor.numel()
-        gradient = _dense(parameter.tensor.grad)
-        zero = _zero(gradient, parameter.tensor)
-        dead.append(zero.sum())
-        if parameter.units is not None:
-            rows = zero.movedim(parameter.units, 0).flatten(1)
-            units.append(rows.all(dim=1).sum())
-            count += len(rows)
-    fractions = {"dead/weights": _total(dead) / size}
-    return fractions | ({"dead/units": _total(units) / count} if count else {})
+        gradient = _gradient(parameter.tensor)
+        axis = parameter.units
+        units += 0 if axis is None else gradient.shape[axis]
+        live.append(torch.count_nonzero(gradient))
+        if axis is not None:
+            per_unit = gradient.transpose(0, axis).flatten(1).any(dim=1)
+            live_units.append(torch.count_nonzero(per_unit))
+    counts = _values([*live, *live_units])
+    fractions = {"dead/weights": (size - sum(counts[: len(live)])) / size}
+    if units:
+        fractions["dead/units"] = (units - sum(counts[len(live) :])) / units
+    return fractions
 
 
-def predictions_row(loss: Callable[..., Tensor], predictions: Tensor, targets: object) -> Scalars:
+def predictions_row(loss: Callable[..., Tensor], predictions: Tensor, targets: object) -> Row:
     """Returns `risk/batch`, `dead/examples` and `dead/components` from the loss alone.
 
     The loss is evaluated once more on a copy of the predictions, in float32 or float64. The state
@@ -118,64 +123,55 @@ def predictions_row(loss: Callable[..., Tensor], predictions: Tensor, targets: o
         slopes = None
         if values.requires_grad:
             (slopes,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
-    zero = _zero(slopes, leaf)
+    live = torch.zeros_like(leaf) if slopes is None else slopes
+    examples = torch.count_nonzero(live.reshape(len(live), -1).any(dim=1))
+    numbers = _values([values.detach().mean(), examples, torch.count_nonzero(live)])
     return {
-        "risk/batch": values.detach().mean(),
-        "dead/examples": _share(zero.reshape(len(zero), -1).all(dim=1)),
-        "dead/components": _share(zero),
+        "risk/batch": numbers[0],
+        "dead/examples": (len(live) - numbers[1]) / len(live),
+        "dead/components": (live.numel() - numbers[2]) / live.numel(),
     }
 
 
-def numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """Returns scalars as numbers; waits for the device once."""
-    values = torch.stack(_together([*scalars.values()])).tolist()
-    return dict(zip(scalars, values, strict=True))
-
-
-def _layer_norms(
-    parameters: Sequence[Parameter], tensors: Sequence[Tensor | None]
-) -> dict[str, Tensor]:
-    layers: dict[str, list[Tensor]] = {}
-    for parameter, tensor in zip(parameters, tensors, strict=True):
-        norm = _norm(parameter.tensor.new_zeros(1) if tensor is None else tensor)
+def _by_layer(
+    parameters: Sequence[Parameter], norms: Sequence[float]
+) -> tuple[float, dict[str, float]]:
+    """Returns the norm of all entries, and that of each layer, from those of the parameters."""
+    layers: dict[str, list[float]] = {}
+    for parameter, norm in zip(parameters, norms, strict=True):
         layers.setdefault(parameter.layer, []).append(norm)
-    return {layer: _joined(norms) for layer, norms in layers.items()}
+    return _joined(norms), {layer: _joined(parts) for layer, parts in layers.items()}
 
 
-def _norm(tensor: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(tensor.detach(), dtype=_wide(tensor))
+def _joined(norms: Sequence[float]) -> float:
+    """Returns the norm of all entries from the norms of parts; NaN if one of them is NaN."""
+    return math.nan if any(map(math.isnan, norms)) else math.hypot(*norms)
 
 
-def _joined(norms: Iterable[Tensor]) -> Tensor:
-    """Returns the norm of all entries from the norms of parts, which may be on several devices."""
-    return torch.linalg.vector_norm(torch.stack(_together([*norms])))
+def _ratio(numerator: float, denominator: float) -> float:
+    if numerator == 0 or denominator == 0:
+        return 0.0 if numerator == 0 else math.inf
+    return numerator / denominator
 
 
-def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    return torch.where(numerator == 0, torch.zeros_like(numerator), numerator / denominator)
+def _norms(tensors: Sequence[Tensor]) -> list[float]:
+    norms = [torch.linalg.vector_norm(t, dtype=_wide(t)) for t in tensors]
+    return _values(norms)
 
 
-def _dense(gradient: Tensor | None) -> Tensor | None:
-    return gradient.to_dense() if gradient is not None and gradient.is_sparse else gradient
+def _values(scalars: Sequence[Tensor]) -> list[float]:
+    """Returns scalars, which may be on several devices, as numbers; waits for a device once."""
+    first = scalars[0]
+    values = torch.stack([scalar.to(first.device, _wide(first)) for scalar in scalars]).tolist()
+    return [float(value) for value in values]
 
 
-def _zero(gradient: Tensor | None, like: Tensor) -> Tensor:
-    """Returns where a gradient is exactly zero: everywhere if there is none."""
-    return torch.ones_like(like, dtype=torch.bool) if gradient is None else gradient == 0
-
-
-def _share(condition: Tensor) -> Tensor:
-    return condition.sum().to(_wide(condition)) / condition.numel()
-
-
-def _total(counts: Sequence[Tensor]) -> Tensor:
-    return torch.stack(_together(counts)).sum()
-
-
-def _together(scalars: Sequence[Tensor]) -> list[Tensor]:
-    """Returns scalars on one device, in the widest type that it has."""
-    device = scalars[0].device
-    return [scalar.to(device, _wide(scalars[0])) for scalar in scalars]
+def _gradient(parameter: Tensor) -> Tensor:
+    """Returns the gradient of a parameter, zeros if it has none."""
+    gradient = parameter.grad
+    if gradient is None:
+        return torch.zeros_like(parameter)
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
