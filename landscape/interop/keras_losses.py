@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 Array = Any
 _OF_KERAS = ("name", "dtype")  # arguments of a constructor that are not options of a loss
@@ -66,12 +67,17 @@ def _in_dtype(loss: Any, dtype: str) -> Any:
 
 
 def _constructor_parameters(value: Any) -> dict[str, inspect.Parameter]:
+    """Returns the options of a class; `**kwargs` are those of `keras.losses.Loss`."""
     if not inspect.isclass(value):
         return {}
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    declared = inspect.signature(value).parameters
+    parameters = dict(declared)
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in declared.values()):
+        parameters = {**inspect.signature(keras.losses.Loss).parameters, **declared}
     return {
         name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(value).parameters.items()
+        for name, parameter in parameters.items()
         if parameter.kind in kinds and name not in _OF_KERAS
     }
 

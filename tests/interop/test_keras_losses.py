@@ -93,6 +93,14 @@ def test_options_and_reduction_of_a_class_are_options_in_a_config():
     np.testing.assert_array_equal(weighted, expected)
 
 
+def test_a_subclass_with_keywords_has_the_options_of_keras():
+    part = catalog.Spec("keras_subclass.py:Focal", {"gamma": 1.0, "reduction": "sum"})
+    loss = catalog.build("losses", part, folder=FOLDER)
+    targets, predictions = np.array([[1.0], [0.0]], "f"), np.array([[0.3], [-2.0]], "f")
+    expected = keras_subclass.Focal(1.0, reduction="sum")(targets, predictions)
+    np.testing.assert_array_equal(loss(targets, predictions), expected)
+
+
 def test_equal_values_are_one_function_and_have_one_identity():
     assert adapted(keras.losses.Dice) is adapted(keras.losses.Dice)
     first, second, other = (keras_subclass.Focal(gamma) for gamma in (2.0, 2.0, 1.0))

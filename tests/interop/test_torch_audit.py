@@ -1,7 +1,5 @@
 """The audit judges a torch loss as its twin in jax.numpy, at the user's lines, in torch's words."""
 
-import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -75,15 +73,3 @@ def test_buffers_are_stated_to_be_constants_in_the_second_line():
     second = invoke(*command, cwd=Path(__file__).parent).stdout.splitlines()[1].strip()
     assert second == "PyTorch loss: parameters and buffers (4 numbers) are constants"
     assert audit(torch_losses.Weighted(), task="multiclass").library == second
-
-
-def test_the_code_and_the_commands_of_the_page_run(capsys, tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "torch_losses.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(compile(code, "torch_losses.md", "exec"), {"__name__": "page"})
-    assert capsys.readouterr().out == "care\n"
-    (commands,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
-    shutil.copy(torch_losses.__file__, tmp_path / "my_losses.py")
-    for command in commands.splitlines():
-        done = invoke(*command.split()[1:], cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
