@@ -18,6 +18,7 @@ from landscape.storage.audit_records import (
     Finding,
     Severity,
     Verdict,
+    Where,
 )
 
 # The name of the figure of the shapes of the losses, in the section on the audit.
@@ -120,18 +121,51 @@ def audit_rows(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> l
     return rows
 
 
+def verdict(audit: AuditRecord) -> str:
+    """Returns the verdict of an audit, or `not audited`."""
+    return NOT_AUDITED if isinstance(audit, FailedAudit) else audit.verdict
+
+
+def short_name(loss: str) -> str:
+    """Returns the name of a loss without its file: `:focal` for `losses/mine.py:focal`."""
+    return loss[loss.rindex(":") :] if ":" in loss else loss
+
+
+def most_severe_first(audit: Audit) -> list[Finding]:
+    """Returns the findings by severity, otherwise in the order of the audit."""
+    severities = get_args(Severity)
+    return sorted(audit.findings, key=lambda finding: severities.index(finding.severity))
+
+
+def place(where: Where | None) -> str:
+    """Returns the source line of a finding as `losses.py:12`; empty if it is unknown."""
+    if where is None or not where.file or not where.line:
+        return ""
+    return f"{PurePath(where.file).name}:{where.line}"
+
+
+def caption(name: str, audit: AuditRecord) -> str:
+    """Returns a sentence for the caption of a figure: the verdict and the findings behind it."""
+    if isinstance(audit, FailedAudit):
+        return ""
+    findings = [
+        f"{finding.code} {place(finding.where)}".strip()
+        for finding in most_severe_first(audit)
+        if finding.severity != "note"
+    ]
+    reasons = f" ({', '.join(dict.fromkeys(findings))})" if findings else ""
+    return f"{name}: {audit.verdict}{reasons}."
+
+
 def _findings(audit: Audit) -> tuple[tuple[str, str, str], ...]:
     """Returns the findings, the most severe first."""
-    severities = get_args(Severity)
-    ordered = sorted(audit.findings, key=lambda finding: severities.index(finding.severity))
+    ordered = most_severe_first(audit)
     return tuple((finding.code, finding.severity, _message(finding)) for finding in ordered)
 
 
 def _message(finding: Finding) -> str:
-    where = finding.where
-    if where is None or not where.file or not where.line:
-        return finding.message
-    return f"{finding.message} ({PurePath(where.file).name}:{where.line})"
+    source = place(finding.where)
+    return f"{finding.message} ({source})" if source else finding.message
 
 
 def tally(rows: Sequence[AuditRow]) -> str:

@@ -56,7 +56,7 @@ def test_rates_show_means_seeds_tolerance_and_the_rate_of_the_config(
 ):
     with rendering.report_style():
         figure = rate_curves.rate_curves(comparison, style_of).figure
-    bars, curve = figure.axes
+    curve, bars = figure.axes
     for loss in comparison.losses:
         drawn = lines(curve, style_of[loss.name])
         values = np.array([final(compared, trial.runs) for trial in loss.entry.trials])

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from landscape.report import words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.audit_curves import (
     Curve,
     Interval,
@@ -21,16 +21,10 @@ from landscape.report.figures.audit_curves import (
     share_outside,
     with_gaps,
 )
-from landscape.report.figures.audit_sheet import Sheet, fit, one_line, wrap
+from landscape.report.figures.fitted_text import fit, label, one_line
 
-LEFT, RIGHT = 0.72, 0.15
-# Inches from the left edge to the y labels; leaves space for numbers of six digits.
-LABEL = 0.19
-TOP = 0.26
-_BETWEEN, _BOTTOM = 0.2, 0.62
-_SHARED_GAP, _SEPARATE_GAP = 0.34, 0.54
-_VALUE, _GRADIENT = 1.45, 1.1
-_MAX_COLUMNS = 4
+# The height of a bar below a gradient, as a share of the panel, and that of all bars at most.
+_LANE_HEIGHT, _MAX_LANES = 0.05, 0.5
 # Circles on a panel with more marks than this would hide the line.
 _MAX_CIRCLES = 24
 _SPANS: dict[str, dict[str, Any]] = {
@@ -81,28 +75,19 @@ def curves_by_target(curves: Mapping[str, Sequence[Curve]]) -> list[TargetCurves
     return [TargetCurves(label, x_label, lines) for (x_label, label), lines in curves_of.items()]
 
 
-def height(count: int) -> float:
-    """Returns the height in inches of the panels of `count` targets."""
-    rows = -(-count // style.columns_for(count, _MAX_COLUMNS)) if count else 0
-    return rows * (TOP + _VALUE + _BETWEEN + _GRADIENT + _BOTTOM)
-
-
 def curve_panels(
-    sheet: Sheet,
-    top: float,
     targets: Sequence[TargetCurves],
+    axes: Sequence[tuple[Axes, Axes]],
     quantity: str,
-    *,
-    end: float = style.WIDTH - RIGHT,
-    foot: float = 0.0,
+    dead_lanes: int,
 ) -> list[CurvePanels]:
-    """Returns empty panels with frames, titles and labels, up to `end` inches from the left.
+    """Sets frames, titles and labels of the panels of value and gradient of each target.
 
-    The share `foot` of the height of the gradient panels stays free at the bottom.
+    The gradient panels have room for bars of `dead_lanes` losses at the bottom.
     """
     if not targets:
         return []
-    column_count = style.columns_for(len(targets), _MAX_COLUMNS)
+    foot = min(dead_lanes * _LANE_HEIGHT, _MAX_LANES)
     lines_of = {
         name: [[getattr(line, name) for line in target.curves.values()] for target in targets]
         for name in ("value", "gradient")
@@ -112,25 +97,20 @@ def curve_panels(
         (low - (high - low) * foot / (1 - foot), high) for low, high in limits["gradient"]
     ]
     shared = all(len(set(rows)) == 1 for rows in limits.values())
-    gap = _SHARED_GAP if shared else _SEPARATE_GAP
-    width = (end - LEFT - (column_count - 1) * gap) / column_count
     panels = []
-    for index, target in enumerate(targets):
-        row, column = divmod(index, column_count)
-        start, upper = LEFT + column * (width + gap), top + row * height(1) + TOP
-        value = sheet.axes(start, upper, width, _VALUE, label=f"value: {target.label}")
-        upper += _VALUE + _BETWEEN
-        gradient = sheet.axes(start, upper, width, _GRADIENT, label=f"gradient: {target.label}")
+    for index, (target, (value, gradient)) in enumerate(zip(targets, axes, strict=True)):
+        value.set_label(f"value: {target.label}")
+        gradient.set_label(f"gradient: {target.label}")
         frames = limits["value"][index], limits["gradient"][index]
-        cut = _frame(target, (value, gradient), frames, width)
-        gradient.set_xlabel("\n".join(map(figure_text, wrap(target.x_label, width, 2))))
-        _label_outer(value, gradient, quantity, column == 0, shared, width)
+        cut = _frame(target, (value, gradient), frames)
+        gradient.set_xlabel(label(target.x_label, panel_layout.room(gradient)))
+        _label_outer(value, gradient, quantity, shared)
         panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
     return panels
 
 
 def _frame(
-    target: TargetCurves, panels: tuple[Axes, Axes], frames: tuple[Interval, Interval], width: float
+    target: TargetCurves, panels: tuple[Axes, Axes], frames: tuple[Interval, Interval]
 ) -> tuple[float, float]:
     """Sets limits, ticks and titles; returns the shares that the frames cut."""
     low = min(float(line.x[0]) for line in target.curves.values())
@@ -142,28 +122,48 @@ def _frame(
         )
         panel.set_xlim(low, high)
         panel.set_ylim(*limits)
-        style.few_ticks(panel.xaxis, 4 if width > 2 else 3)
+        style.few_ticks(panel.xaxis, 3)
         style.few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
         if cuts[-1]:
-            panel.set_title(
-                f"{words.percent(cuts[-1])} % cut", loc="right", color=style.GRAY, size=8
-            )
-    room = width - (0.6 if cuts[0] else 0.0)
+            text = f"{words.percent(cuts[-1])} % cut"
+            panel.set_title(text, loc="right", color=style.GRAY, size=8)
+    room = panel_layout.room(panels[0]) - (0.6 if cuts[0] else 0.0)
     panels[0].set_title(figure_text(fit(target.label, room, size=8.5)), loc="left")
     panels[1].axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
     return cuts[0], cuts[1]
 
 
-def _label_outer(
-    value: Axes, gradient: Axes, quantity: str, first: bool, shared: bool, width: float
-) -> None:
+def _label_outer(value: Axes, gradient: Axes, quantity: str, shared: bool) -> None:
+    place = value.get_subplotspec()
+    first = place is None or place.is_first_col()
     value.tick_params(labelbottom=False)
-    for panel, label in ((value, quantity), (gradient, "gradient")):
+    for panel, text in ((value, quantity), (gradient, "gradient")):
         if first:
-            panel.set_ylabel(label)
-            panel.yaxis.set_label_coords((LABEL - LEFT) / width, 0.5)
+            panel.set_ylabel(text)
         elif shared:
             panel.tick_params(labelleft=False)
+
+
+def draw_losses(panels: CurvePanels, style_of: Mapping[str, style.Style]) -> None:
+    """Draws all losses that have this target, and bars where their gradients are dead."""
+    for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
+        for index, (name, curve) in enumerate(panels.curves.items()):
+            stride = max(len(curve.x) // 5, 1)
+            first = int(stride * (index + 0.5) / len(panels.curves))
+            props = style_of[name].marked(markevery=(first, stride))
+            draw_line(panel, curve, quantity, **props)
+    dead = [(name, curve.spans["dead"]) for name, curve in panels.curves.items()]
+    for lane, (name, spans) in enumerate((name, spans) for name, spans in dead if spans):
+        for low, high in spans:
+            panels.gradient.axvspan(
+                low,
+                high,
+                lane * _LANE_HEIGHT + 0.005,
+                (lane + 1) * _LANE_HEIGHT - 0.005,
+                gid=one_line(f"dead {name}"),
+                facecolor=style_of[name].color,
+                linewidth=0,
+            )
 
 
 def draw_line(panel: Axes, curve: Curve, quantity: str, **props: Any) -> None:
@@ -255,9 +255,9 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
         for quantity in ("value", "gradient")
         for circle in gap_circles(curve, quantity)
     ]
-    for filled, label in ((False, "limit from one side"), (True, "at the point itself")):
+    for filled, text in ((False, "limit from one side"), (True, "at the point itself")):
         if any(circle.sampled == filled for circle in circles):
-            entries.append(style.legend_line(label, **_circle(color, filled)))
+            entries.append(style.legend_line(text, **_circle(color, filled)))
     if any(not np.isfinite([curve.value, curve.gradient]).all() for curve in shown):
         entries.append(style.legend_line("not finite", color="black", linewidth=3))
     return entries

@@ -7,7 +7,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from landscape.report.compare_measures import BEST_OF
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import frame_metric
 from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
@@ -20,9 +20,9 @@ def best_of_k_curves(
     losses = [loss for loss in comparison.losses if np.isfinite(loss.best_of).all()]
     if not losses:
         return None
-    grid = style.PanelGrid(1, 2.4, top=0.12, max_width=4.6)
-    figure, (panel,) = style.panels(
-        1, grid, legend=style.loss_legend(styles[loss.name] for loss in losses)
+    handles = style.loss_legend(styles[loss.name] for loss in losses)
+    figure, (panel,) = panel_layout.panels(
+        1, 1, panel_layout.single_height(), legend=handles, max_width=4.9
     )
     for loss in losses:
         panel.plot(BEST_OF, loss.best_of, **styles[loss.name].marked(markersize=5))

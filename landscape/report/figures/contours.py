@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from landscape.report import check_results, words
-from landscape.report.escapes import figure_text
-from landscape.report.figures import paths, plane_panels, style
+from landscape.report.figures import panel_layout, paths, plane_panels, style
+from landscape.report.figures.fitted_text import label
+from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.plane_panels import Heights, Plane
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
@@ -32,14 +32,14 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     shown_planes = plane_panels.planes(view, plane_set, point)
     if not shown_planes:
         return None
-    columns = style.columns_for(len(shown_planes), 3)
-    figure, axes = style.panels(len(shown_planes), layout(shown_planes, columns), foot=0.25)
     scales = [plane_panels.heights(plane.values) for plane in shown_planes]
+    figure, axes, columns = plane_panels.square_panels(
+        len(shown_planes), legend=_legend(shown_planes, scales, PLACES[point])
+    )
     for panel, plane, height in zip(axes, shown_planes, scales, strict=True):
         _draw_contour(figure, panel, plane, height)
+        plane_panels.finish(panel, columns, plane, plane_panels.scale_note(height))
     label_axes(axes, shown_planes, columns)
-    handles = _legend(shown_planes, scales, PLACES[point])
-    figure.legend(handles=handles, loc="lower center", ncols=5, columnspacing=1.2)
     return Picture(
         plane_set.file("contours", point),
         view.title("Risk on a plane", plane_set, point),
@@ -50,16 +50,6 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
 
 
-def layout(shown_planes: list[Plane], columns: int) -> style.PanelGrid:
-    """Returns a grid of square panels, each with room for a color scale beside it."""
-    differ = _labels_differ(shown_planes)
-    gap_x = 1.12 if differ else 0.9
-    side = (style.WIDTH - 1.34 - gap_x * (columns - 1)) / columns if columns == 3 else 2.15
-    top = plane_panels.title_height(shown_planes)
-    gap_y = 0.17 + top + (0.14 if differ else 0.0)
-    return style.PanelGrid(columns, side, 0.62, 0.72, top, gap_x=gap_x, gap_y=gap_y, max_width=side)
-
-
 def _labels_differ(shown_planes: list[Plane]) -> bool:
     """Returns whether the axis labels differ between planes."""
     return len({plane.axes for plane in shown_planes}) > 1
@@ -68,13 +58,13 @@ def _labels_differ(shown_planes: list[Plane]) -> bool:
 def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) -> None:
     """Labels the axes: each panel if the labels differ, else the outer panels only."""
     if not _labels_differ(shown_planes):
-        style.outer_labels(axes, columns, *shown_planes[0].axes, away=0.4)
+        panel_layout.outer_labels(axes, columns, *shown_planes[0].axes)
         return
     for panel, plane in zip(axes, shown_planes, strict=True):
-        x, y = (figure_text(name.replace(" of the path)", ")")) for name in plane.axes)
+        room = panel_layout.panel_width(columns)
+        x, y = (label(name.replace(" of the path)", ")"), room) for name in plane.axes)
         panel.set_xlabel(x, labelpad=1)
         panel.set_ylabel(y, labelpad=1)
-        panel.yaxis.set_label_coords(-0.4 / (style.WIDTH * panel.get_position().width), 0.5)
 
 
 def units(plane_set: StoredSet, point: str) -> str:
@@ -120,7 +110,7 @@ def _caption(
     )
 
 
-def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) -> None:
+def _draw_contour(figure: PanelFigure, panel: Axes, plane: Plane, height: Heights) -> None:
     panel.grid(visible=False)
     corner, width = (plane.x[0], plane.y[0]), plane.x[-1] - plane.x[0]
     panel.add_patch(Rectangle(corner, width, plane.y[-1] - plane.y[0], zorder=0, **_NOT_FINITE))
@@ -128,16 +118,11 @@ def _draw_contour(figure: Figure, panel: Axes, plane: Plane, height: Heights) ->
         _draw_flat(panel, plane, height)
     elif height.values.count():
         filled = plane_panels.draw_contours(panel, plane.x, plane.y, height, _LEVELS)
-        beside = panel.get_position()
-        axes = figure.add_axes(
-            (beside.x1 + 0.07 / style.WIDTH, beside.y0, 0.09 / style.WIDTH, beside.height)
-        )
         ticks = MaxNLocator(4, integer=height.logarithmic)
-        style.color_scale(axes, filled, ticks=ticks, format=height.ticks)
+        panel_layout.color_scale(figure, panel, filled, ticks=ticks, format=height.ticks)
     plane_panels.dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     if plane.path is not None:
         paths.draw_path(panel, plane.path)
-    plane_panels.finish(panel, plane, plane_panels.scale_note(height))
 
 
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:

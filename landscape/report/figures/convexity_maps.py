@@ -4,13 +4,12 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_share
 from landscape.report import check_results, words
-from landscape.report.figures.contours import label_axes, layout
-from landscape.report.figures.plane_panels import Plane, finish, planes
-from landscape.report.figures.style import WIDTH, color_scale, columns_for, panels
+from landscape.report.figures.contours import label_axes
+from landscape.report.figures.panel_layout import color_scale
+from landscape.report.figures.plane_panels import Plane, finish, planes, square_panels
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
@@ -23,8 +22,7 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes]
     if not shown_planes:
         return None
-    columns = columns_for(len(shown_planes), 3)
-    figure, axes = panels(len(shown_planes), layout(shown_planes, columns))
+    figure, axes, columns = square_panels(len(shown_planes))
     unknown = False
     for panel, plane in zip(axes, shown_planes, strict=True):
         ratio = np.ma.masked_invalid(np.minimum(eigenvalue_ratios(*plane.extremes), 1.0))
@@ -36,9 +34,11 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         smallest, largest = plane.extremes
         share = nonconvex_share(smallest, largest)
         text = f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
-        finish(panel, plane, text)
+        finish(panel, columns, plane, text)
     label_axes(axes, shown_planes, columns)
-    _color_scale(figure)
+    mappable = ScalarMappable(Normalize(0, 1), _COLORS)
+    bar = color_scale(figure, axes, mappable, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.set_label(r"$|\lambda_{min} / \lambda_{max}|$", labelpad=1)
     return Picture(
         plane_set.file("convexity", point),
         view.title("Where the risk is not convex, on a plane", plane_set, point),
@@ -47,19 +47,6 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         figure,
         "planes",
     )
-
-
-def _color_scale(figure: Figure) -> None:
-    """Adds one color scale for all panels."""
-    figure_height = figure.get_figheight()
-    positions = [axes.get_position() for axes in figure.axes]
-    lowest, highest = min(p.y0 for p in positions), max(p.y1 for p in positions)
-    right = max(p.x1 for p in positions)
-    height = min(highest - lowest, 2.0 / figure_height)
-    axes = figure.add_axes((right + 0.16 / WIDTH, highest - height, 0.09 / WIDTH, height))
-    mappable = ScalarMappable(Normalize(0, 1), _COLORS)
-    bar = color_scale(axes, mappable, ticks=[0, 0.25, 0.5, 0.75, 1], format="%g")
-    bar.set_label(r"$|\lambda_{min} / \lambda_{max}|$", labelpad=1)
 
 
 def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:

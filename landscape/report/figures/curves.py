@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator
 from landscape.compare.intervals import FEWEST
 from landscape.report import statistics, words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.view import (
     Array,
     Picture,
@@ -41,7 +41,7 @@ _TARGET: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (
 def learning_curves(view: View) -> Picture:
     """Draws the task metric: mean over seeds, with its interval or the seeds themselves."""
     handles = style.loss_legend(view.drawn_styles) + target_legend(view)
-    figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     draw_learning_curves(panel, view)
     panel.set_xlabel(UPDATES)
     line = "one seed"
@@ -101,19 +101,20 @@ def frame_metric(panel: Axes, metric: str, values: Array) -> None:
 
 def risks(view: View) -> Picture:
     """Draws the risk in the units of each loss, one panel per loss."""
-    columns = style.columns_for(len(view.runs), 4)
-    grid = style.PanelGrid(columns, 1.35 if len(view.runs) > 1 else 2.6, gap_y=0.42, gap_x=0.5)
-    figure, axes = style.panels(len(view.runs), grid, foot=0.25)
-    for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
-        _draw_risk(panel, runs, view.styles[loss])
-    style.outer_labels(axes, columns, UPDATES, "risk (own units)")
+    count = len(view.runs)
+    columns = panel_layout.columns_for(count, 4)
+    height = 1.35 if count > 1 else panel_layout.single_height()
     handles = [
         style.legend_line("evaluation set, median", color="black"),
         style.legend_line("one seed", color="black", linewidth=0.5, alpha=0.5),
         style.legend_line("training batch, median", color=style.GRAY, linestyle=":"),
         *diverged_legend(view),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=4)
+    figure, axes = panel_layout.panels(count, columns, height, legend=handles)
+    for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
+        _draw_risk(panel, runs, view.styles[loss])
+        panel_layout.set_title(panel, columns, loss)
+    panel_layout.outer_labels(axes, columns, UPDATES, "risk (own units)")
     caption = (
         "The risk (mean loss) that each run minimizes, in the loss's own units. Every panel has "
         "its own scale: compare shapes between panels, not heights."
@@ -137,13 +138,12 @@ def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], loss_style: style.Style
     else:
         style.few_ticks(panel.yaxis, 4)
     style.few_ticks(panel.xaxis)
-    panel.set_title(loss_style.title, loc="left")
 
 
 def gradients(view: View) -> Picture:
     """Draws the norm of the batch gradient on a logarithmic scale, zeros on a separate line."""
     handles = style.loss_legend(view.drawn_styles) + diverged_legend(view)
-    figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     draw_gradients(panel, view)
     panel.set_xlabel(UPDATES)
     caption = (
@@ -194,14 +194,15 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 def dead_fractions(view: View) -> Picture:
     """Draws the four dead fractions, one panel per definition with all losses."""
-    grid = style.PanelGrid(2, 1.75, gap_y=0.45, gap_x=0.35)
-    figure, axes = style.panels(4, grid, legend=style.loss_legend(view.drawn_styles))
+    handles = style.loss_legend(view.drawn_styles)
+    columns = panel_layout.columns_for(4, 2)
+    figure, axes = panel_layout.panels(4, columns, 0.25 * panel_layout.width(), legend=handles)
     for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
         draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
-        if index % 2:
+        if index % columns:
             panel.set_yticklabels([])
-    style.outer_labels(axes, 2, UPDATES, "share with zero gradient")
+    panel_layout.outer_labels(axes, columns, UPDATES, "share with zero gradient")
     meanings = "; ".join(f"{name}: {text}" for name, text in words.DEAD.items())
     caption = (
         "The share of the gradient that is exactly zero (or within the tolerance of the "
@@ -224,6 +225,7 @@ def draw_dead_fraction(panel: Axes, view: View, name: str) -> None:
         median = median_and_range(values)[0]
         panel.plot(steps, median, linewidth=width, solid_capstyle="butt", **loss_style)
     panel.margins(x=0.01)
+    style.few_ticks(panel.xaxis, 4)
     panel.set_ylim(-0.06, 1.06)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
 

@@ -5,21 +5,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from landscape.report import words
 from landscape.report.compare_pairs import Pair
 from landscape.report.compare_text import difference_number, interval_text
-from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
+from landscape.report.figures.fitted_text import fit, inches, label
 from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
-_NAME_LENGTH = 22
 _ROW = 0.27  # inches per loss
-_LETTER = 0.066  # inches per letter
-_VERDICT = 0.9  # inches
+_GAP = 8  # points between an axis, the numbers and the verdicts
 # Differences beyond this multiple of the margin do not stretch the axis; an arrow shows them.
 _WIDEST = 12
 
@@ -34,7 +31,7 @@ def difference_forest(
     if not pairs:
         return None
     numbers = [_numbers(pair, comparison.metric) for pair in pairs]
-    figure, panel = _layout(pairs, numbers)
+    figure, (panel,) = panel_layout.panels(1, 1, _ROW * len(pairs) + 0.05)
     limit = _limit(comparison, pairs)
     margin = comparison.record.margin
     if np.isfinite(margin):
@@ -42,7 +39,7 @@ def difference_forest(
     panel.axvline(0, color=style.GRAY, linewidth=0.9, zorder=1)
     for row, pair in enumerate(pairs):
         _draw_pair(panel, row, pair, styles[pair.loss], limit)
-        _write_beside(panel, row, numbers[row], pair.verdict)
+    _write_beside(panel, numbers, [pair.verdict for pair in pairs])
     _label(panel, pairs, comparison, limit)
     unit = " in points" if words.is_share(comparison.metric) else ""
     caption = joined(
@@ -63,18 +60,6 @@ def difference_forest(
 
 def _numbers(pair: Pair, metric: str) -> str:
     return interval_text(metric, pair.difference, pair.low, pair.high, unit=False)
-
-
-def _layout(pairs: Sequence[Pair], numbers: Sequence[str]) -> tuple[Figure, Axes]:
-    """Returns a figure with one panel, and room at its right for the numbers and the verdicts."""
-    longest = max(min(len(pair.loss), _NAME_LENGTH) for pair in pairs)
-    left, bottom, top = max(0.55, 0.27 + 0.068 * longest), 0.6, 0.22
-    height = _ROW * len(pairs) + 0.05
-    total = bottom + height + top
-    figure = Figure(figsize=(style.WIDTH, total))
-    width = style.WIDTH - left - _LETTER * max(map(len, numbers)) - 0.3 - _VERDICT
-    rectangle = (left / style.WIDTH, bottom / total, width / style.WIDTH, height / total)
-    return figure, figure.add_axes(rectangle)
 
 
 def _limit(comparison: TunedComparison, pairs: Sequence[Pair]) -> float:
@@ -114,16 +99,24 @@ def _draw_pair(panel: Axes, row: int, pair: Pair, loss_style: style.Style, limit
             panel.plot(sign * limit, row, color=color, **arrow)
 
 
-def _write_beside(panel: Axes, row: int, numbers: str, verdict: str) -> None:
-    """Writes the numbers of a row beside it, and the verdict at the right edge."""
-    inches = style.WIDTH * panel.get_position().width
-    edge = (style.WIDTH * (1 - panel.get_position().x1) - _VERDICT) / inches
-    for x, text in ((0.15 / inches, numbers), (edge, verdict)):
-        panel.text(1 + x, row, text, va="center", transform=panel.get_yaxis_transform())
+def _write_beside(panel: Axes, numbers: Sequence[str], verdicts: Sequence[str]) -> None:
+    """Writes the numbers of each row beside it, and the verdicts in a column at their right."""
+    verdict = 2 * _GAP + 72 * max(map(inches, numbers))
+    for row, texts in enumerate(zip(numbers, verdicts, strict=True)):
+        for text, offset in zip(texts, (_GAP, verdict), strict=True):
+            panel.annotate(
+                text,
+                (1, row),
+                (offset, 0),
+                xycoords=panel.get_yaxis_transform(),
+                textcoords="offset points",
+                va="center",
+                annotation_clip=False,
+            )
 
 
 def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limit: float) -> None:
-    names = [figure_text(style.shorten(pair.loss, _NAME_LENGTH)) for pair in pairs]
+    names = [label(pair.loss, 0.21 * panel_layout.width()) for pair in pairs]
     panel.set_yticks(range(len(pairs)), names)
     panel.set_ylim(len(pairs) - 0.45, -0.6)
     panel.tick_params(axis="y", length=0, pad=9)
@@ -133,9 +126,10 @@ def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limi
     style.few_ticks(panel.xaxis, 6)
     if words.is_share(comparison.metric):
         panel.xaxis.set_major_formatter(POINTS)
-    reference = style.shorten(comparison.record.reference, _NAME_LENGTH)
+    reference = fit(comparison.record.reference, 1.5)
     unit = " (points)" if words.is_share(comparison.metric) else ""
-    panel.set_xlabel(figure_text(f"{comparison.label} minus that of {reference}{unit}"))
+    text = f"{comparison.label} minus that of {reference}{unit}"
+    panel.set_xlabel(label(text, 0.5 * panel_layout.width()))
     sides = ("worse", "better") if comparison.record.higher_is_better else ("better", "worse")
     for x, side, align in zip((0.0, 1.0), sides, ("left", "right"), strict=True):
         text = f"← {side}" if x == 0 else f"{side} →"

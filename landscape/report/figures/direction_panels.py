@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.report import check_results, statistics, words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.bundles import bundle, summary
+from landscape.report.figures.fitted_text import fit
 from landscape.report.figures.line_panels import draw_center_line
 from landscape.report.figures.view import Array, Picture, View, failed_checks, joined
 from landscape.report.results import StoredRun
@@ -17,9 +17,6 @@ from landscape.report.sets import PLACES, StoredSet
 
 # More sets than this on one panel cannot be distinguished.
 _MAX_SETS = 6
-# Height of a line and width of a character above a panel, in inches.
-_LINE_HEIGHT = 0.15
-_CHARACTER_WIDTH = 0.066
 
 
 class MeanLine(NamedTuple):
@@ -41,18 +38,18 @@ def directions(view: View, point: str) -> Picture | None:
     if not lines_by_loss:
         return None
     style_of_set = style.styles([line_set.label for line_set in view.lines][:_MAX_SETS])
-    columns = style.columns_for(len(lines_by_loss), 3)
+    columns = panel_layout.columns_for(len(lines_by_loss), 3, 1.6)
     spectra = {loss: _spectrum(view.runs[loss], point) for loss in lines_by_loss}
-    row_count = max(map(len, lines_by_loss.values())) + 1 + any(spectra.values())
     failed = failed_checks(view, lines_by_loss, [lines.where(point) for lines in view.lines])
-    top = 0.14 + _LINE_HEIGHT * row_count
-    grid = style.PanelGrid(columns, 1.5, top=top, gap_y=0.25 + top, gap_x=0.55)
-    figure, axes = style.panels(len(lines_by_loss), grid)
+    figure, axes = panel_layout.panels(len(lines_by_loss), columns, 1.5)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         _draw_lines(panel, mean_lines, style_of_set)
-        title = f"{view.styles[loss].title} {figure_text(check_results.mark(failed[loss]))}".strip()
-        _write_heading(panel, style.shorten(title, 40), mean_lines, style_of_set, spectra[loss])
-    style.outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
+        texts = [(f"{loss} {check_results.mark(failed[loss])}".strip(), "black")]
+        for line in mean_lines:
+            curvature = words.scientific(line.curvature)
+            texts.append((f"{line.label}: {curvature}", style_of_set[line.label].color))
+        _write_heading(panel, [*texts, (spectra[loss], "black")], columns)
+    panel_layout.outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
     return Picture(
         "directions" if point == "trained" else f"directions_{point}",
         f"Comparison of directions through {PLACES[point]}",
@@ -126,28 +123,20 @@ def _draw_lines(
     style.few_ticks(panel.yaxis, 4)
 
 
-def _write_heading(
-    panel: Axes,
-    title: str,
-    mean_lines: list[MeanLine],
-    style_of_set: dict[str, style.Style],
-    spectrum: str,
-) -> None:
-    """Writes above a panel: the loss, each set with its curvature in its color, the spectrum."""
-    line_width = int(panel.get_position().width * style.WIDTH / _CHARACTER_WIDTH)
-    lines = []
-    for line in mean_lines:
-        value = words.scientific(line.curvature)
-        name = style.shorten(line.label, max(line_width - len(value) - 2, 8))
-        lines.append((f"{name}: {value}", style_of_set[line.label].color))
-    lines += [(spectrum, "black")] if spectrum else []
-    figure = panel.get_figure()
-    assert isinstance(figure, Figure)
-    panel_height = figure.get_figheight() * panel.get_position().height
+def _write_heading(panel: Axes, texts: list[tuple[str, str]], columns: int) -> None:
+    """Writes lines of text above a panel, each in its color; empty ones are omitted."""
+    room = panel_layout.panel_width(columns) + 0.2
+    lines = [(fit(text, room), color) for text, color in texts if text]
     for index, (text, color) in enumerate(reversed(lines)):
-        y = 1 + (0.05 + _LINE_HEIGHT * index) / panel_height
-        panel.text(0, y, figure_text(text), color=color, transform=panel.transAxes, va="bottom")
-    panel.set_title(title, loc="left", pad=72 * (0.07 + _LINE_HEIGHT * len(lines)))
+        panel.annotate(
+            figure_text(text),
+            (0, 1),
+            (0, 4 + 11 * index),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="bottom",
+            color=color,
+        )
 
 
 def _caption(point: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.bundles import Bundle, LinesByLoss, lines_by_loss, summary
 from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
@@ -34,25 +34,16 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
     if lines is None:
         return None
     count, relative = len(lines.bundles), lines.distance.relative
-    columns = style.columns_for(count, 4)
-    extra_height = 0.15 * (relative + any(lines.failed.values()))
-    grid = style.PanelGrid(
-        columns,
-        1.35 if count > 1 else 2.6,
-        top=0.3 + extra_height,
-        gap_y=0.42 + extra_height,
-        gap_x=0.5,
-    )
-    figure, axes = style.panels(count, grid, foot=0.25)
+    columns = panel_layout.columns_for(count, 4)
+    height = 1.35 if count > 1 else panel_layout.single_height()
+    figure, axes = panel_layout.panels(count, columns, height, legend=_legend(lines))
     any_cut = False
     for panel, (loss, bundle) in zip(axes, lines.bundles.items(), strict=True):
         any_cut |= _draw_lines(panel, bundle, view.styles[loss])
         radius = f"radius {words.scientific(bundle.radius)}" if relative else ""
-        style.set_title_lines(
-            panel, view.styles[loss].title, radius, check_results.mark(lines.failed[loss])
-        )
-    style.outer_labels(axes, columns, lines.distance.label, "risk (own units)", whole=True)
-    figure.legend(handles=_legend(lines), loc="lower center", ncols=4)
+        mark = check_results.mark(lines.failed[loss])
+        panel_layout.set_title(panel, columns, loss, radius, mark)
+    panel_layout.outer_labels(axes, columns, lines.distance.label, "risk (own units)")
     return Picture(
         line_set.file("slices_risk", point),
         view.title("Risk along lines", line_set, point),
@@ -154,8 +145,8 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
     lines = lines_by_loss(view, line_set, point, view.metric)
     if lines is None:
         return None
-    grid = style.PanelGrid(1, 2.8, top=0.12)
-    figure, (panel,) = style.panels(1, grid, legend=style.loss_legend(view.drawn_styles))
+    handles = style.loss_legend(view.drawn_styles)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     draw_metric_along_lines(panel, view, lines)
     mean = f": mean {lines.average}{band(view)}" if lines.average else ""
     caption = joined(

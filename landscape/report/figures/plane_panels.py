@@ -1,19 +1,22 @@
 """Selects the planes to draw for each loss, their scales and their titles."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from landscape.report import check_results, words
-from landscape.report.escapes import figure_text
+from landscape.report.figures import panel_layout
 from landscape.report.figures.line_panels import LOGARITHMIC_FACTOR
+from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.paths import TrainingPath, path
-from landscape.report.figures.style import POWER_TICK, TICK, few_ticks, shorten
+from landscape.report.figures.style import POWER_TICK, TICK, few_ticks
 from landscape.report.figures.view import Array, View, representative_runs
 from landscape.report.results import StoredRun
 from landscape.report.sets import StoredSet
@@ -161,15 +164,24 @@ def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> t
     return texts[0], texts[1]
 
 
-def title(plane: Plane, *notes: str) -> str:
+def _title_lines(plane: Plane, *notes: str) -> list[str]:
     """Returns the loss; below it seed, draw, `notes` and the cosine; below these failed checks."""
     seed = seed_and_draw(plane)
     cosine = (
         f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > MAX_COSINE else ""
     )
     second = ", ".join(filter(None, (seed, *notes, cosine)))
-    lines = [shorten(plane.loss, 24), second, shorten(check_results.mark(plane.failed), 32)]
-    return "\n".join(figure_text(line) for line in lines if line)
+    return [plane.loss, second, check_results.mark(plane.failed)]
+
+
+def square_panels(
+    count: int, *, legend: Sequence[Artist] = ()
+) -> tuple[PanelFigure, list[Axes], int]:
+    """Returns a figure with at most three square panels per row, the panels, and their columns."""
+    columns = panel_layout.columns_for(count, 3, 1.5)
+    max_width = None if columns == 3 else 3.0
+    figure, axes = panel_layout.panels(count, columns, None, legend=legend, max_width=max_width)
+    return figure, axes, columns
 
 
 def draw_contours(
@@ -190,7 +202,7 @@ def dot_region(panel: Axes, x: Array, y: Array, region: NDArray[np.bool_]) -> No
         panel.contourf(x, y, values, levels=[0.5, 1.5], colors="none", hatches=["...."])
 
 
-def finish(panel: Axes, plane: Plane, *notes: str) -> None:
+def finish(panel: Axes, columns: int, plane: Plane, *notes: str) -> None:
     """Adds the cross at the point, the limits, the ticks and the title to a drawn panel."""
     panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
     panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
@@ -198,7 +210,12 @@ def finish(panel: Axes, plane: Plane, *notes: str) -> None:
     panel.set_ylim(plane.y[0], plane.y[-1])
     few_ticks(panel.xaxis)
     few_ticks(panel.yaxis)
-    panel.set_title(title(plane, *notes), loc="left")
+    set_plane_title(panel, columns, plane, *notes)
+
+
+def set_plane_title(panel: Axes, columns: int, plane: Plane, *notes: str) -> None:
+    """Sets the title of a plane: its loss, seed and draw, the notes, and failed checks."""
+    panel_layout.set_title(panel, columns, *_title_lines(plane, *notes))
 
 
 def seed_and_draw(plane: Plane) -> str:
@@ -213,8 +230,3 @@ def scale_note(height: Heights) -> str:
     if height.logarithmic:
         return "logarithmic"
     return f"{words.percent(height.share)} % cut" if height.share else ""
-
-
-def title_height(shown_planes: list[Plane]) -> float:
-    """Returns the height in inches of the tallest title."""
-    return 0.45 + 0.15 * any(plane.failed for plane in shown_planes)

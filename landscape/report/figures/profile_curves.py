@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.ticker import FixedLocator
 
 from landscape.report.compare_conditions import TAUS
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
 
@@ -21,8 +21,9 @@ def profile_curves(
         style.legend_line(f"{styles[name].label} ({score:.2f})", **styles[name].marked())
         for name, score in zip(profiles.losses, profiles.scores, strict=True)
     ]
-    grid = style.PanelGrid(1, 2.5, top=0.12, max_width=5.2)
-    figure, (panel,) = style.panels(1, grid, legend=handles)
+    figure, (panel,) = panel_layout.panels(
+        1, 1, panel_layout.single_height(), legend=handles, max_width=5.5
+    )
     for index, (name, shares) in enumerate(zip(profiles.losses, profiles.shares, strict=True)):
         loss_style = styles[name]
         panel.step(TAUS, shares, where="post", **loss_style.line())

@@ -5,21 +5,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from landscape.report import words
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_text import tolerance_text
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import CROSS, frame_metric
+from landscape.report.figures.fitted_text import label
 from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
-_NAME_LENGTH = 22
 _ROW = 0.2  # inches per loss
-_RIGHT = 1.35  # inches for the widths in decades
 _CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
@@ -31,18 +29,21 @@ def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) 
     ]
     if not losses:
         return None
-    figure, curve, bars = _layout(losses)
+    heights = 0.8 * panel_layout.single_height(), _ROW * len(losses) + 0.08
+    figure = panel_layout.figure(heights)
+    curve, bars = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    figure.rows = [curve, bars]
     for row, loss in enumerate(losses):
         _draw_curve(curve, loss, styles[loss.name])
         _draw_tolerance(bars, row, loss, styles[loss.name])
     _scale_rates(curve, bars, losses)
     _label(curve, bars, losses, comparison)
-    label, split = comparison.label, comparison.split
+    metric, split = comparison.label, comparison.split
     tolerances = [loss.curve.tolerance for loss in losses]
     leaves = any(tolerance.leaves_low or tolerance.leaves_high for tolerance in tolerances)
     diverged = any(loss.curve.diverged.any() for loss in losses)
     caption = joined(
-        f"The {label} on the {split} split at the end of training, against the learning rate: the "
+        f"The {metric} on the {split} split at the end of training, against the learning rate: the "
         "line is the mean over the tuning seeds, each dot one seed.",
         diverged and "A cross is a run that diverged, at the value of its untrained model.",
         "The bar of each loss is its tolerance: the learning rates around the tuned one (the "
@@ -50,26 +51,12 @@ def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) 
         "with a 95 % bootstrap interval over the seeds.",
         leaves and "An arrow marks a bar that leaves the grid: its width is a lower bound.",
         bool(curve.get_ylim()[0] > min(np.nanmin(loss.curve.values) for loss in losses))
-        and f"Values of the {label} below the axis are not shown.",
+        and f"Values of the {metric} below the axis are not shown.",
         "The thin line is the grid of the loss, the dashed one the learning rate of the config.",
     )
     title = "Tolerance to the learning rate"
-    alternative = f"{label} against the learning rate, one line per loss, and tolerated rates."
+    alternative = f"{metric} against the learning rate, one line per loss, and tolerated rates."
     return Picture("tuning_rates", title, caption, alternative, figure, "compare")
-
-
-def _layout(losses: Sequence[LossMeasures]) -> tuple[Figure, Axes, Axes]:
-    """Returns a figure with the panel of the curves above that of the tolerances."""
-    longest = max(min(len(loss.name), _NAME_LENGTH) for loss in losses)
-    left, bottom, gap, top = max(0.62, 0.25 + 0.068 * longest), 0.42, 0.1, 0.22
-    strip, height = _ROW * len(losses) + 0.08, 2.4
-    total = bottom + strip + gap + height + top
-    figure = Figure(figsize=(style.WIDTH, total))
-    width = style.WIDTH - left - _RIGHT
-    x, y = left / style.WIDTH, bottom / total
-    bars = figure.add_axes((x, y, width / style.WIDTH, strip / total))
-    rectangle = (x, (bottom + strip + gap) / total, width / style.WIDTH, height / total)
-    return figure, figure.add_axes(rectangle, sharex=bars), bars
 
 
 def _draw_curve(panel: Axes, loss: LossMeasures, loss_style: style.Style) -> None:
@@ -147,7 +134,7 @@ def _scale_rates(curve: Axes, bars: Axes, losses: Sequence[LossMeasures]) -> Non
 def _label(
     curve: Axes, bars: Axes, losses: Sequence[LossMeasures], comparison: TunedComparison
 ) -> None:
-    names = [figure_text(style.shorten(loss.name, _NAME_LENGTH)) for loss in losses]
+    names = [label(loss.name, 0.21 * panel_layout.width(), 1) for loss in losses]
     bars.set_yticks(range(len(losses)), names)
     bars.set_ylim(len(losses) - 0.45, -0.6)
     bars.tick_params(axis="y", length=0)

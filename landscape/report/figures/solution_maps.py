@@ -6,31 +6,28 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
-from matplotlib.figure import Figure
 
 from landscape.report import words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
+from landscape.report.figures.fitted_text import fit
+from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.view import Array, Picture, finite_values
 from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
 _EXCESS_MAP = colormaps["YlGnBu"]
 _HEIGHT_MAP = colormaps["YlOrBr"]
 _UNKNOWN_COLOR = "#ececec"
-_NAME_LENGTH = 22
+_NAME_WIDTH = 1.5  # inches
+_CELL_HEIGHT, _CELL_WIDTH = 0.36, 0.62
 
 
 def excess(matrix: ExcessMatrix, metric: str) -> Picture:
     """Draws the relative excess of each solution under each loss, and the task metric beside it."""
-    figure, panel = _draw_map(
-        matrix.losses,
-        matrix.excess,
-        _EXCESS_MAP,
-        (-0.2, 1.2),
-        "relative excess",
-        extra_columns=1,
-    )
-    _metric_column(figure, panel, matrix, words.metric_label(metric))
+    figure, (panel, column) = _grid(len(matrix.losses), extra_columns=1)
+    _metric_column(column, matrix, words.metric_label(metric))
+    _draw_map(figure, panel, matrix.losses, matrix.excess, _EXCESS_MAP, (-0.2, 1.2))
+    figure.axes[-1].set_ylabel("relative excess")
     seeds_text = f"median over {matrix.seeds} seeds" if matrix.seeds > 1 else "one seed"
     caption = (
         "The solution of each loss (row) evaluated under every other loss (column): (risk - risk "
@@ -56,7 +53,9 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
     for segment in segments:
         (other,) = set(segment.losses) - {segment.under}
         values[losses.index(other), losses.index(segment.under)] = segment.height
-    figure, _ = _draw_map(losses, values, _HEIGHT_MAP, (0, 1), "barrier (drops)")
+    figure, (panel,) = _grid(len(losses))
+    _draw_map(figure, panel, losses, values, _HEIGHT_MAP, (0, 1))
+    figure.axes[-1].set_ylabel("barrier (drops)")
     caption = (
         "The height of the barrier on the straight segment between the solutions of two losses "
         "with the same initial parameters (row and column), under the loss of the column: the "
@@ -74,31 +73,32 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
     )
 
 
+def _grid(count: int, extra_columns: int = 0) -> tuple[PanelFigure, list[Axes]]:
+    """Returns a panel for a square map of `count` losses, and narrow ones at its right."""
+    height = _CELL_HEIGHT * count
+    figure = panel_layout.figure([height])
+    free = panel_layout.width() - _CELL_WIDTH * (count + extra_columns) - _NAME_WIDTH - 1.0
+    if free > 0:
+        figure.place_between(free / 2)
+    ratios = [count, *[1] * extra_columns]
+    axes = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
+    figure.rows = [axes[0]]
+    return figure, list(axes)
+
+
 def _draw_map(
+    figure: PanelFigure,
+    panel: Axes,
     losses: Sequence[str],
     values: Array,
     colors: Colormap,
     ends: tuple[float, float],
-    label: str,
-    *,
-    extra_columns: int = 0,
-) -> tuple[Figure, Axes]:
-    """Draws a square map with a number in each cell; `extra_columns` stay free at its right."""
+) -> None:
+    """Draws a square map with a number in each cell, and its color scale at the right."""
     count = len(losses)
-    names = [figure_text(style.shorten(loss, _NAME_LENGTH)) for loss in losses]
-    left = 0.55 + 0.075 * max(map(len, names))
-    top = 0.32 + 0.048 * max(map(len, names))
-    cell_width = min(0.62, (style.WIDTH - left - 1.0) / (count + 1.3 * extra_columns))
-    cell_height = max(0.34, min(cell_width, 0.42))
-    width, height = cell_width * count, cell_height * count
-    start = max(
-        left, (style.WIDTH - width - 1.2 * extra_columns * cell_width - 0.7 + left - 0.9) / 2
-    )
-    total = top + height + 0.15
-    figure = Figure(figsize=(style.WIDTH, total))
-    panel = figure.add_axes(
-        (start / style.WIDTH, 0.15 / total, width / style.WIDTH, height / total)
-    )
+    room = min(_NAME_WIDTH, 0.3 * panel_layout.width())
+    names = [figure_text(fit(loss, room)) for loss in losses]
+    small = (panel_layout.width() - _NAME_WIDTH - 1.0) / (count + 1) < 0.4
     panel.grid(visible=False)
     panel.set_facecolor(_UNKNOWN_COLOR)
     norm = Normalize(*ends, clip=True)
@@ -114,7 +114,7 @@ def _draw_map(
             ha="center",
             va="center",
             color="white" if dark else "black",
-            fontsize=8 if cell_width > 0.4 else 6.5,
+            fontsize=6.5 if small else 8,
         )
     panel.set_yticks(range(count), names)
     panel.set_ylabel("solution of")
@@ -122,13 +122,7 @@ def _draw_map(
     panel.xaxis.set_label_position("top")
     _name_columns(panel, names)
     _separate_cells(panel, count, count)
-    position = panel.get_position()
-    right = position.x1 + (1.2 * extra_columns * cell_width + 0.14) / style.WIDTH
-    axes = figure.add_axes((right, position.y0, 0.09 / style.WIDTH, position.height))
-    axes.grid(visible=False)
-    bar = figure.colorbar(image, cax=axes, label=label)
-    bar.ax.tick_params(width=0.5, length=2, pad=2)
-    return figure, panel
+    panel_layout.color_scale(figure, figure.axes[:], image)
 
 
 def _name_columns(panel: Axes, names: Sequence[str]) -> None:
@@ -145,10 +139,8 @@ def _separate_cells(panel: Axes, rows: int, columns: int) -> None:
         panel.axvline(column - 0.5, color="white", linewidth=1)
 
 
-def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str) -> None:
-    position, count = panel.get_position(), len(matrix.losses)
-    cell = position.width / count
-    column = figure.add_axes((position.x1 + 0.15 * cell, position.y0, cell, position.height))
+def _metric_column(column: Axes, matrix: ExcessMatrix, label: str) -> None:
+    count = len(matrix.losses)
     column.grid(visible=False)
     column.set_facecolor("#f6f6f6")
     column.set_xlim(-0.5, 0.5)
@@ -156,7 +148,7 @@ def _metric_column(figure: Figure, panel: Axes, matrix: ExcessMatrix, label: str
     for row, value in enumerate(matrix.metric):
         column.text(0, row, words.decimal(value), ha="center", va="center")
     column.set_yticks([])
-    _name_columns(column, [figure_text(label)])
+    _name_columns(column, [figure_text(fit(label, _NAME_WIDTH))])
     _separate_cells(column, count, 1)
 
 
@@ -169,21 +161,17 @@ def _number(value: float) -> str:
 
 def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, style.Style]) -> Picture:
     """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
-    columns = style.columns_for(len(segments), 3)
-    grid = style.PanelGrid(columns, 1.4, top=0.42, gap_y=0.62, gap_x=0.55)
-    figure, axes = style.panels(len(segments), grid, foot=0.25)
-    for panel, segment in zip(axes, segments, strict=True):
-        loss_style = styles[segment.under]
-        _draw_segments(panel, segment, loss_style.color)
-        panel.set_title(f"{loss_style.title}\n{_barrier_text(segment)}", loc="left")
-    style.outer_labels(
-        axes, columns, "from one seed (0) to another (1)", "rise in drops", away=0.45
-    )
+    columns = panel_layout.columns_for(len(segments), 3, 1.4)
     handles = [
         style.legend_line("mean", color="black"),
         style.legend_line("one pair of seeds", color="black", linewidth=0.5, alpha=0.6),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=2)
+    figure, axes = panel_layout.panels(len(segments), columns, 1.4, legend=handles)
+    for panel, segment in zip(axes, segments, strict=True):
+        loss_style = styles[segment.under]
+        _draw_segments(panel, segment, loss_style.color)
+        panel_layout.set_title(panel, columns, segment.under, _barrier_text(segment))
+    panel_layout.outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops")
     caption = (
         "The risk on the straight segment between the solutions of two seeds: (risk - risk of the "
         "better end) / drop of the risk in training (mean of both ends), so 1 is as bad as no "

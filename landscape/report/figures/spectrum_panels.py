@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from landscape.report import check_results, words
 from landscape.report.curvature_table import MATRICES, drop_of
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import UPDATES
 from landscape.report.figures.view import (
     Picture,
@@ -48,14 +48,10 @@ def spectrum(view: View, point: str) -> Picture | None:
     run_of = representative_runs(view, candidates)
     if not run_of:
         return None
-    columns = style.columns_for(len(run_of), 3)
+    columns = panel_layout.columns_for(len(run_of), 3, 1.5)
     places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
     failed = failed_checks(view, run_of, places)
-    extra_height = 0.15 * any(failed.values())
-    grid = style.PanelGrid(
-        columns, 1.5, top=0.84 + extra_height, gap_y=1.1 + extra_height, gap_x=0.5
-    )
-    figure, axes = style.panels(len(run_of), grid, foot=0.25)
+    figure, axes = panel_layout.panels(len(run_of), columns, 1.5)
     any_gauss_newton = False
     for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
         curvature, loss_style = _curvature_at(run, point), view.styles[loss]
@@ -65,15 +61,15 @@ def spectrum(view: View, point: str) -> Picture | None:
         low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
         seed = f"seed {run.seed}, " if run.seed is not None else ""
         extent = f"{seed}from {low} to {high}"
-        style.set_title_lines(panel, loss_style.title, extent, check_results.mark(failed[loss]))
-    style.outer_labels(axes, columns, "eigenvalue (own units)", "density", away=0.45)
+        panel_layout.set_title(panel, columns, loss, extent, check_results.mark(failed[loss]))
+    panel_layout.outer_labels(axes, columns, "eigenvalue (own units)", "density")
     handles = [
         style.legend_line("Hessian", color=style.GRAY),
         Patch(color=style.GRAY, alpha=0.3, linewidth=0, label="band over probes"),
         style.legend_line("outermost eigenvalues", color=style.GRAY, **_EIGENVALUES),
         *([style.legend_line("Gauss-Newton", **_GAUSS_NEWTON)] if any_gauss_newton else []),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=4)
+    panel_layout.add_legend(figure, handles)
     return Picture(
         "curvature" if point == "trained" else f"curvature_{point}",
         f"Spectrum of the Hessian at {PLACES[point]}",
@@ -170,15 +166,13 @@ def curvature_along_training(view: View) -> Picture | None:
             courses_of_loss[loss] = courses
     if not courses_of_loss:
         return None
-    columns = style.columns_for(len(courses_of_loss), 3)
-    grid = style.PanelGrid(columns, 1.5, gap_y=0.42, gap_x=0.55)
-    figure, axes = style.panels(len(courses_of_loss), grid, foot=0.25)
+    columns = panel_layout.columns_for(len(courses_of_loss), 3)
+    handles = [style.legend_line(name, **props) for name, props in _ALONG_TRAINING.items()]
+    figure, axes = panel_layout.panels(len(courses_of_loss), columns, 1.5, legend=handles)
     for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
         _draw_eigenvalues(panel, courses, view.styles[loss])
-        panel.set_title(view.styles[loss].title, loc="left")
-    style.outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
-    handles = [style.legend_line(name, **props) for name, props in _ALONG_TRAINING.items()]
-    figure.legend(handles=handles, loc="lower center", ncols=3)
+        panel_layout.set_title(panel, columns, loss)
+    panel_layout.outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
         "and the mean of all (trace/N), at the checkpoints of training: medians over seeds, the "

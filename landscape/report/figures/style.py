@@ -1,4 +1,4 @@
-"""Colors, line styles and panel layout; figures are 7 inches wide with text of at least 8 pt."""
+"""Colors, line styles, ticks and matplotlib's settings; text has at least 8 pt."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from landscape.report.escapes import figure_text
 from landscape.report.words import scientific, tick
 
-WIDTH = 7.0
 # Okabe and Ito (2008), safe for color-blind readers; their yellow is too faint on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#808080")
 _DASHES: tuple[Any, ...] = (
@@ -27,6 +24,9 @@ _DASHES: tuple[Any, ...] = (
 _MARKERS = "os^DvPX<>*hd"
 GRAY = "#6b6b6b"
 SETTINGS: Any = {
+    "figure.figsize": (7.0, 4.0),
+    "figure.constrained_layout.w_pad": 0.05,
+    "figure.constrained_layout.h_pad": 0.05,
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8.5,
@@ -52,6 +52,10 @@ SETTINGS: Any = {
     "axes.formatter.useoffset": False,
     "axes.unicode_minus": True,
     "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "legend.columnspacing": 1.4,
+    "legend.labelspacing": 0.35,
+    "legend.borderaxespad": 0.2,
     "text.usetex": False,
 }
 
@@ -91,11 +95,6 @@ class Style(NamedTuple):
     def label(self) -> str:
         """The text for the loss in a legend."""
         return figure_text(shorten(self.name, 30))
-
-    @property
-    def title(self) -> str:
-        """The text for the loss above its own panel."""
-        return figure_text(shorten(self.name, 24))
 
     def line(self, **extra: Any) -> dict[str, Any]:
         """Returns the keywords of a line; `extra` are added."""
@@ -137,69 +136,6 @@ def shorten(text: str, width: int) -> str:
     return text[: width - 1] + "…"
 
 
-class PanelGrid(NamedTuple):
-    """The layout of a grid of panels: margins, gaps and panel sizes in inches.
-
-    `gap_x` and `gap_y` lie between panels, which are at most `max_width` wide.
-    """
-
-    columns: int
-    height: float
-    left: float = 0.7
-    right: float = 0.12
-    top: float = 0.3
-    bottom: float = 0.45
-    gap_x: float = 0.5
-    gap_y: float = 0.62
-    max_width: float = 7.0
-
-
-def panels(
-    count: int, grid: PanelGrid, *, legend: Sequence[Line2D] = (), foot: float = 0.0, **axes: Any
-) -> tuple[Figure, list[Axes]]:
-    """Returns a figure with `count` panels, row by row, and the legend below all of them.
-
-    Without a legend, `foot` inches stay free at the bottom.
-    """
-    if legend:
-        labels = [str(entry.get_label()) for entry in legend]
-        legend_columns = columns_for(
-            len(labels), max(1, int((WIDTH - 0.3) / (0.6 + 0.068 * max(map(len, labels)))))
-        )
-        foot = 0.08 + 0.17 * -(-len(labels) // legend_columns)
-    columns, rows = min(grid.columns, count), -(-count // grid.columns)
-    free = WIDTH - grid.left - grid.right - (columns - 1) * grid.gap_x
-    width = min(free / columns, grid.max_width)
-    start = grid.left + (free - columns * width) / 2
-    total = grid.top + rows * grid.height + (rows - 1) * grid.gap_y + grid.bottom + foot
-    figure = Figure(figsize=(WIDTH, total))
-    axes_list = []
-    for i in range(count):
-        row, column = divmod(i, columns)
-        x = start + column * (width + grid.gap_x)
-        y = total - grid.top - (row + 1) * grid.height - row * grid.gap_y
-        rectangle = (x / WIDTH, y / total, width / WIDTH, grid.height / total)
-        axes_list.append(figure.add_axes(rectangle, **axes))
-    if legend:
-        figure.legend(
-            handles=legend,
-            loc="lower center",
-            ncols=legend_columns,
-            bbox_to_anchor=(0.5, 0.0),
-            handlelength=2.8,
-            columnspacing=1.4,
-            labelspacing=0.35,
-            borderaxespad=0.2,
-        )
-    return figure, axes_list
-
-
-def columns_for(count: int, max_columns: int) -> int:
-    """Returns the number of columns, at most `max_columns`, that fills the rows evenly."""
-    rows = -(-count // max_columns)
-    return -(-count // rows)
-
-
 def legend_line(label: str, **line: Any) -> Line2D:
     """Returns a legend entry of a line with these keywords."""
     return Line2D([], [], label=label, **line)
@@ -208,33 +144,6 @@ def legend_line(label: str, **line: Any) -> Line2D:
 def loss_legend(losses: Iterable[Style]) -> list[Line2D]:
     """Returns one legend entry per loss."""
     return [legend_line(style.label, **style.marked()) for style in losses]
-
-
-def outer_labels(
-    axes: Sequence[Axes], columns: int, x: str, y: str, away: float = 0.53, *, whole: bool = False
-) -> None:
-    """Puts the x label below each column and the y label `away` inches left of each row.
-
-    With `whole`, an x label that is wider than a panel is put once, centered below all panels.
-    """
-    x, y = figure_text(x), figure_text(y)
-    centered = whole and len(x) > 15 * WIDTH * axes[0].get_position().width
-    if centered:
-        figure, lowest = axes[0].figure, min(panel.get_position().y0 for panel in axes)
-        assert isinstance(figure, Figure)
-        figure.text(0.5, lowest - 0.3 / figure.get_figheight(), x, ha="center", va="top")
-    for i, panel in enumerate(axes):
-        if i + columns >= len(axes) and not centered:
-            panel.set_xlabel(x)
-        if i % columns == 0:
-            panel.set_ylabel(y)
-            panel.yaxis.set_label_coords(-away / (WIDTH * panel.get_position().width), 0.5)
-
-
-def set_title_lines(panel: Axes, title: str, *extra_lines: str) -> None:
-    """Sets a title with further lines below it, shortened to a panel; empty ones are omitted."""
-    lines = [figure_text(shorten(line, 32)) for line in extra_lines if line]
-    panel.set_title("\n".join([title, *lines]), loc="left")
 
 
 def few_ticks(axis: Axis, max_intervals: int = 3) -> None:
@@ -257,14 +166,3 @@ def replace_panel(panel: Axes, text: str) -> None:
     """Writes a text in the center of a panel without values, and removes the y ticks."""
     panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
     panel.set_yticks([])
-
-
-def color_scale(axes: Axes, mappable: Any, **options: Any) -> Colorbar:
-    """Draws the color scale of a map or of filled contours into narrow axes beside it."""
-    axes.grid(visible=False)
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(mappable, cax=axes, **options)
-    axes.tick_params(width=0.5, length=2, pad=2)
-    bar.outline.set_linewidth(0.5)
-    return bar

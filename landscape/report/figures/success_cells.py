@@ -6,24 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.report.compare_conditions import Cell, ConditionNumbers
 from landscape.report.compare_text import value_text
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
+from landscape.report.figures.fitted_text import fit, inches
 from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
 _COLORS = colormaps["YlGnBu"]
 _UNKNOWN_COLOR = "#ececec"
-_NAME_LENGTH = 22
 _RETUNED = "retuned"
 _CELL = 0.46  # inches wide
 _ROW = 0.27
 _GAP = 0.22  # inches between two axes
-_HEAD = 0.5  # inches above a row of maps, for the name of the axis and its values
-_RIGHT = 0.1
 
 
 class AxisCells(NamedTuple):
@@ -53,26 +50,15 @@ def success_cells(comparison: TunedComparison, styles: Mapping[str, style.Style]
     if not axes:
         return None
     losses = [loss.name for loss in comparison.losses if _has_cells(axes, loss.name)]
-    names = [figure_text(style.shorten(styles[name].name, _NAME_LENGTH)) for name in losses]
-    left = 0.25 + 0.068 * max(map(len, [*names, _RETUNED]))
+    texts = [fit(name, 0.25 * panel_layout.width()) for name in losses]
+    left = 0.25 + max(map(inches, [*texts, _RETUNED]))
+    names = list(map(figure_text, texts))
     lines = [
         _Line(line, [text for name in names for text in ((name, _RETUNED) if twice else (name,))])
         for twice in (False, True)
         for line in _lines([axis for axis in axes if axis.retuned == twice], left)
     ]
-    total = sum(_HEAD + line.height for line in lines) + 0.08
-    figure = Figure(figsize=(style.WIDTH, total))
-    y = total
-    for line in lines:
-        y -= _HEAD + line.height
-        x = left
-        for axis in line.axes:
-            width = _CELL * len(axis.values)
-            rectangle = (x, y, width, line.height)
-            panel = figure.add_axes(tuple(np.divide(rectangle, (style.WIDTH, total) * 2)))
-            _draw_axis(panel, axis, losses)
-            _name_rows(panel, line.names if axis is line.axes[0] else [])
-            x += width + _GAP
+    figure = _draw_lines(lines, losses, left)
     reference = comparison.record.reference
     caption = joined(
         "Runs that succeed out of all judged runs, when one property of the experiment is changed: "
@@ -85,6 +71,30 @@ def success_cells(comparison: TunedComparison, styles: Mapping[str, style.Style]
     )
     title, alternative = "Robustness", "Successful runs, one row per loss, a column per condition."
     return Picture("robustness", title, caption, alternative, figure, "compare")
+
+
+def _draw_lines(
+    lines: Sequence[_Line], losses: Sequence[str], left: float
+) -> panel_layout.PanelFigure:
+    """Draws the lines below each other; all cells are equally wide."""
+    heights = [line.height for line in lines]
+    figure = panel_layout.figure(heights)
+    grid = figure.add_gridspec(len(lines), 1, height_ratios=heights)
+    cells = max(sum(len(axis.values) for axis in line.axes) for line in lines)
+    free = (
+        panel_layout.width() - left - _CELL * cells - _GAP * max(len(line.axes) for line in lines)
+    )
+    figure.place_between(max(0.0, free / 2))
+    for row, line in enumerate(lines):
+        counts = [len(axis.values) for axis in line.axes]
+        rest = [cells - sum(counts)] if cells > sum(counts) else []
+        places = grid[row].subgridspec(1, len(counts + rest), width_ratios=[*counts, *rest])
+        panels = [figure.add_subplot(places[i]) for i in range(len(counts))]
+        for panel, axis in zip(panels, line.axes, strict=True):
+            _draw_axis(panel, axis, losses)
+            _name_rows(panel, line.names if axis is line.axes[0] else [])
+        figure.rows = [*figure.rows, panels[0]]
+    return figure
 
 
 def _name_rows(panel: Axes, names: Sequence[str]) -> None:
@@ -111,7 +121,7 @@ def _has_cells(axes: Sequence[AxisCells], loss: str) -> bool:
 
 def _lines(axes: Sequence[AxisCells], left: float) -> Iterator[list[AxisCells]]:
     """Yields the axes that fit beside each other, `left` inches from the edge."""
-    room = style.WIDTH - left - _RIGHT + _GAP
+    room = panel_layout.width() - left + _GAP
     line: list[AxisCells] = []
     used = 0.0
     for axis in axes:

@@ -8,11 +8,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from landscape.report import words
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 from landscape.storage.map_records import MapRecord
@@ -32,20 +31,19 @@ def success_maps(comparison: TunedComparison, styles: Mapping[str, style.Style])
     maps = {name: comparison.maps[name] for name in names}
     if not maps:
         return None
-    columns = style.columns_for(len(maps), 3)
-    grid = style.PanelGrid(
-        columns, 1.55, top=0.42, right=0.75, gap_x=0.42, gap_y=0.68, max_width=2.6
-    )
-    figure, axes = style.panels(len(maps), grid)
+    columns = panel_layout.columns_for(len(maps), 3, 1.4)
+    figure, axes = panel_layout.panels(len(maps), columns, 1.55, max_width=3.2)
     for panel, (name, record) in zip(axes, maps.items(), strict=True):
         _draw_map(panel, record)
         entry = comparison.of(name).entry
         if entry.learns:
             panel.plot(entry.tuned_rate, 1.0, **_POINT)
         share = words.percent(float(record.shares().mean()))
-        style.set_title_lines(panel, styles[name].title, f"{share} % succeed")
-    style.outer_labels(axes, columns, "learning rate", "initialization scale", away=0.42)
-    _color_scale(figure)
+        panel_layout.set_title(panel, columns, name, f"{share} % succeed")
+    panel_layout.outer_labels(axes, columns, "learning rate", "initialization scale")
+    scale = ScalarMappable(Normalize(0, 1), _COLORS)
+    bar = panel_layout.color_scale(figure, axes, scale, ticks=[0, 0.5, 1])
+    bar.set_label("share of seeds", labelpad=1)
     first = next(iter(maps.values()))
     seeds = len(first.seeds)
     target = words.metric_value(first.metric, first.target)
@@ -85,14 +83,3 @@ def _edges(centers: np.ndarray) -> np.ndarray:
     half = np.diff(logs) / 2 if len(logs) > 1 else np.array([0.5])
     inner = logs[:-1] + half if len(logs) > 1 else np.array([])
     return np.exp(np.concatenate([[logs[0] - half[0]], inner, [logs[-1] + half[-1]]]))
-
-
-def _color_scale(figure: Figure) -> None:
-    """Adds one color scale for all maps at the right."""
-    height = figure.get_figheight()
-    positions = [axes.get_position() for axes in figure.axes]
-    top, right = max(p.y1 for p in positions), max(p.x1 for p in positions)
-    size = min(top - min(p.y0 for p in positions), 2.0 / height)
-    axes = figure.add_axes((right + 0.14 / style.WIDTH, top - size, 0.09 / style.WIDTH, size))
-    bar = style.color_scale(axes, ScalarMappable(Normalize(0, 1), _COLORS), ticks=[0, 0.5, 1])
-    bar.set_label("share of seeds", labelpad=1)

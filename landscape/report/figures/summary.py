@@ -3,11 +3,10 @@
 import numpy as np
 
 from landscape.report import words
-from landscape.report.escapes import figure_text
-from landscape.report.figures import curves
+from landscape.report.figures import curves, panel_layout
 from landscape.report.figures.bundles import lines_by_loss
 from landscape.report.figures.line_panels import band, draw_metric_along_lines
-from landscape.report.figures.style import PanelGrid, loss_legend, panels
+from landscape.report.figures.style import loss_legend
 from landscape.report.figures.view import Picture, View, series
 from landscape.report.sets import PLACES
 
@@ -21,11 +20,12 @@ def summary(view: View) -> Picture:
         if (lines := lines_by_loss(view, line_set, point, view.metric))
     ]
     point, lines = at_points[0] if at_points else ("", None)
-    grid = PanelGrid(2 if lines else 3, 1.85, top=0.25, gap_y=0.62, gap_x=0.62)
     handles = (
         loss_legend(view.drawn_styles) + curves.target_legend(view) + curves.diverged_legend(view)
     )
-    figure, axes = panels(4 if lines else 3, grid, legend=handles)
+    count = 4 if lines else 3
+    columns = panel_layout.columns_for(count, 2 if lines else 3, 1.6)
+    figure, axes = panel_layout.panels(count, columns, 1.85, legend=handles)
     curves.draw_learning_curves(axes[0], view)
     curves.draw_gradients(axes[1], view)
     name = _dead_name(view)
@@ -40,7 +40,7 @@ def summary(view: View) -> Picture:
         slice_caption = f"; (d) the task metric along {lines.direction}, the mean{band(view)}"
         titles.append(f"{view.label} around the {point} point")
     for panel, letter, title in zip(axes, "abcd", titles, strict=False):
-        panel.set_title(figure_text(f"({letter}) {title}"), loc="left")
+        panel_layout.set_title(panel, columns, f"({letter}) {title}")
     line = f"mean over seeds, {curves.seeds_text(view)}" if view.seeds > 1 else "one seed"
     caption = (
         f"(a) The task metric on the evaluation set, {line}; (b) the "

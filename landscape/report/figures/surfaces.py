@@ -6,11 +6,14 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report import check_results
-from landscape.report.figures import plane_panels
+from landscape.report.figures import panel_layout, plane_panels
 from landscape.report.figures.plane_panels import Plane
-from landscape.report.figures.style import PanelGrid, columns_for, panels, shorten
+from landscape.report.figures.style import shorten
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
+
+# Inches above a row, for the titles.
+_TITLE = 0.36
 
 
 def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
@@ -18,23 +21,21 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     shown_planes = plane_panels.planes(view, plane_set, point)
     if not shown_planes:
         return None
-    columns = columns_for(len(shown_planes), 3)
-    top = plane_panels.title_height(shown_planes) - 0.09
-    grid = PanelGrid(
-        columns,
-        2.0 if columns == 3 else 2.9,
-        left=0.1,
-        right=0.5,
-        top=top,
-        bottom=0.28,
-        gap_x=0.3,
-        gap_y=0.14 + top,
-        max_width=3.2,
-    )
-    figure, axes = panels(len(shown_planes), grid, projection="3d", computed_zorder=False)
+    count = len(shown_planes)
+    columns = panel_layout.columns_for(count, 3, 1.6)
+    side = min(panel_layout.width() / columns, 3.2)
+    share = columns * side / panel_layout.width()
+    figure, axes = panel_layout.panels(count, columns, side, projection="3d", computed_zorder=False)
+    # The frame of a surface already contains the labels of its axes.
+    figure.set_layout_engine(None)
+    height = (side + _TITLE) * len(figure.rows)
+    figure.set_figheight(height)
+    left, right = (1 - share) / 2 + 0.01, (1 + share) / 2 - 0.06
+    top, gap = 1 - _TITLE / height, _TITLE / side
+    figure.subplots_adjust(left, 0.02, right, top, wspace=0.05, hspace=gap)
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
-        _draw_surface(panel, plane)
+        _draw_surface(panel, plane, columns)
     caption = joined(
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
         f"floor shows the distances along both directions, the red point is {PLACES[point]}. "
@@ -51,7 +52,7 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
 
 
-def _draw_surface(panel: Axes3D, plane: Plane) -> None:
+def _draw_surface(panel: Axes3D, plane: Plane, columns: int) -> None:
     height = plane_panels.heights(plane.values)
     x, y = np.meshgrid(plane.x, plane.y)
     low, high = (height.low, height.high) if not height.flat else (height.low - 1, height.high + 1)
@@ -90,7 +91,7 @@ def _draw_surface(panel: Axes3D, plane: Plane) -> None:
         axis.set_label_text(_short_label(name))
         axis.labelpad = -7
     panel.zaxis.set_major_formatter(height.ticks)
-    panel.set_title(plane_panels.title(plane, plane_panels.scale_note(height)), loc="left", y=0.98)
+    plane_panels.set_plane_title(panel, columns, plane, plane_panels.scale_note(height))
 
 
 def _short_label(name: str) -> str:

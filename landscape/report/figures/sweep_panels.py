@@ -8,7 +8,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from landscape.report import words
 from landscape.report.comparison import best_points
 from landscape.report.escapes import figure_text
-from landscape.report.figures.style import PanelGrid, loss_legend, panels, styles
+from landscape.report.figures import panel_layout
+from landscape.report.figures.style import loss_legend, styles
 from landscape.report.figures.view import Array, Picture, joined
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -34,8 +35,10 @@ def metric_over_sweep(
     if not numeric:
         return None
     style_of = styles(losses)
-    grid = PanelGrid(min(len(numeric), 2), 2.4 if len(numeric) == 1 else 2.0, top=0.12, gap_x=0.55)
-    figure, axes = panels(len(numeric), grid, legend=loss_legend(style_of.values()))
+    columns = panel_layout.columns_for(len(numeric), 2)
+    height = 2.4 if len(numeric) == 1 else 2.0
+    handles = loss_legend(style_of.values())
+    figure, axes = panel_layout.panels(len(numeric), columns, height, legend=handles)
     metric = words.metric_label(str(table["metric"].iloc[0]))
     for panel, key in zip(axes, numeric, strict=True):
         for loss, style in style_of.items():

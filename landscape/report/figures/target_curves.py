@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from landscape.compare.time_to_target import kaplan_meier
 from landscape.report import words
 from landscape.report.compare_measures import LossMeasures
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import UPDATES
 from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
@@ -19,10 +19,8 @@ def target_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]
     losses = comparison.judged
     if not losses or not np.isfinite(comparison.target):
         return None
-    grid = style.PanelGrid(1, 2.6, top=0.12, right=0.75)
-    figure, (panel,) = style.panels(
-        1, grid, legend=style.loss_legend(styles[loss.name] for loss in losses)
-    )
+    handles = style.loss_legend(styles[loss.name] for loss in losses)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     for index, loss in enumerate(losses):
         _draw_curve(panel, loss, styles[loss.name], comparison.steps, index / len(losses))
     _label_ends(panel, losses, comparison.steps)

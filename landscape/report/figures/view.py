@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.report import words
 from landscape.report.check_results import failed
 from landscape.report.comparison import shown_points
+from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, StoredRun
 from landscape.report.sets import PLACES, StoredSet, sets
@@ -19,8 +19,9 @@ from landscape.report.sets import PLACES, StoredSet, sets
 Array = NDArray[np.float64]
 
 
-class Picture(NamedTuple):
-    """A figure with its file name, title, caption and alternative text.
+@dataclass(frozen=True)
+class Picture:
+    """A figure, laid out, with its file name, title, caption and alternative text.
 
     `section` is the section of the page that shows it.
     """
@@ -29,8 +30,11 @@ class Picture(NamedTuple):
     title: str
     caption: str
     alternative: str
-    figure: Figure
+    figure: PanelFigure
     section: str = "training"
+
+    def __post_init__(self) -> None:
+        self.figure.settle()
 
 
 def joined(*sentences: str | Literal[False]) -> str:
