@@ -17,6 +17,7 @@ from landscape.report.sets import PLACES, StoredSet
 
 # More sets than this on one panel cannot be distinguished.
 _MAX_SETS = 6
+_LINE = 11  # points of a line of text above a panel
 
 
 class MeanLine(NamedTuple):
@@ -126,17 +127,18 @@ def _draw_lines(
 def _write_heading(panel: Axes, texts: list[tuple[str, str]], columns: int) -> None:
     """Writes lines of text above a panel, each in its color; empty ones are omitted."""
     room = panel_layout.panel_width(columns) + 0.2
-    lines = [(fit(text, room), color) for text, color in texts if text]
+    (title, _), *lines = [(figure_text(fit(text, room)), color) for text, color in texts if text]
     for index, (text, color) in enumerate(reversed(lines)):
         panel.annotate(
-            figure_text(text),
+            text,
             (0, 1),
-            (0, 4 + 11 * index),
+            (0, 4 + _LINE * index),
             xycoords="axes fraction",
             textcoords="offset points",
             va="bottom",
             color=color,
         )
+    panel.set_title(title, loc="left", pad=4 + _LINE * len(lines))
 
 
 def _caption(point: str) -> str:

@@ -32,7 +32,7 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     figure.set_figheight(height)
     left, right = (1 - share) / 2 + 0.01, (1 + share) / 2 - 0.06
     top, gap = 1 - _TITLE / height, _TITLE / side
-    figure.subplots_adjust(left, 0.02, right, top, wspace=0.05, hspace=gap)
+    figure.subplots_adjust(left, 0.02, right, top, wspace=0.12, hspace=gap)
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
         _draw_surface(panel, plane, columns)
