@@ -11,7 +11,7 @@ from matplotlib.collections import QuadMesh
 
 from landscape.report import words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import style
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import (
     CROSS,
     UPDATES,
@@ -19,6 +19,7 @@ from landscape.report.figures.curves import (
     draw_dead_fraction,
     draw_gradients,
 )
+from landscape.report.figures.fitted_text import fit
 from landscape.report.figures.view import Array, Picture, View, joined, last_finite
 from landscape.report.results import StoredRun
 
@@ -29,9 +30,10 @@ _MOST_NAMES = 24
 
 def risks(view: View) -> Picture | None:
     """Draws the risk of the batch, and of the evaluation set where it was recorded, per loop."""
-    columns = style.columns_for(len(view.runs), 3)
-    grid = style.PanelGrid(columns, 1.6 if len(view.runs) > 1 else 2.6, gap_y=0.42, gap_x=0.5)
-    figure, axes = style.panels(len(view.runs), grid, foot=0.25)
+    count = len(view.runs)
+    columns = panel_layout.columns_for(count, 3)
+    height = 1.6 if count > 1 else panel_layout.single_height()
+    figure, axes = panel_layout.panels(count, columns, height)
     evaluated = "risk/evaluation" in _columns(view)
     for panel, (label, (run,)) in zip(axes, view.runs.items(), strict=True):
         batch, whole = run.column("risk/batch"), run.column("risk/evaluation")
@@ -43,8 +45,8 @@ def risks(view: View) -> Picture | None:
             panel.plot(step, value, **CROSS)
         _scale(panel, np.concatenate([batch, whole]))
         style.few_ticks(panel.xaxis)
-        panel.set_title(view.styles[label].title, loc="left")
-    style.outer_labels(axes, columns, UPDATES, "risk (own units)")
+        panel_layout.set_title(panel, columns, label)
+    panel_layout.outer_labels(axes, columns, UPDATES, "risk (own units)")
     handles = diverged_legend(view)
     if evaluated:
         handles = [
@@ -52,8 +54,7 @@ def risks(view: View) -> Picture | None:
             style.legend_line("batch of the step", color=style.GRAY, linestyle=":"),
             *handles,
         ]
-    if handles:
-        figure.legend(handles=handles, loc="lower center", ncols=3)
+    panel_layout.add_legend(figure, handles)
     caption = joined(
         "The mean of the loss over the batch of the step",
         evaluated and "and over the evaluation set that was passed to the recorder",
@@ -68,13 +69,13 @@ def metrics(view: View, names: Iterable[str]) -> Picture | None:
     shown = [name for name in dict.fromkeys(names) if name in recorded]
     if not shown:
         return None
-    columns = style.columns_for(len(shown), 2)
-    grid = style.PanelGrid(columns, 2.0, gap_y=0.45, gap_x=0.5)
-    figure, axes = style.panels(len(shown), grid, legend=style.loss_legend(view.drawn_styles))
+    columns = panel_layout.columns_for(len(shown), 2)
+    handles = style.loss_legend(view.drawn_styles)
+    figure, axes = panel_layout.panels(len(shown), columns, 2.0, legend=handles)
     for panel, name in zip(axes, shown, strict=True):
         _draw_lines(panel, view, name)
-        panel.set_title(figure_text(words.metric_label(name)), loc="left")
-    style.outer_labels(axes, columns, UPDATES, "")
+        panel_layout.set_title(panel, columns, words.metric_label(name))
+    panel_layout.outer_labels(axes, columns, UPDATES, "")
     caption = "Metrics of the evaluation set that was passed to the recorder."
     return Picture("metrics", "Metrics", caption, "Metrics over updates.", figure)
 
@@ -82,7 +83,7 @@ def metrics(view: View, names: Iterable[str]) -> Picture | None:
 def gradients(view: View) -> Picture | None:
     """Draws the norm of the gradient of each loop, zeros on a separate line."""
     handles = style.loss_legend(view.drawn_styles) + diverged_legend(view)
-    figure, (panel,) = style.panels(1, style.PanelGrid(1, 3.0, top=0.12), legend=handles)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     draw_gradients(panel, view)
     panel.set_xlabel(UPDATES)
     caption = (
@@ -104,18 +105,13 @@ def layers(view: View) -> Picture | None:
     positive = np.log10(values[np.isfinite(values) & (values > 0)])
     low, high = (positive.min(), positive.max()) if len(positive) else (-1.0, 0.0)
     high = max(high, low + 0.1)
-    longest = max(len(name) for rows in maps.values() for name in rows)
-    left = min(0.35 + 0.065 * longest, 2.6)
     height = min(max(0.16 * max(map(len, maps.values())), 0.9), 3.4)
-    grid = style.PanelGrid(1, height, left=left, right=0.95, gap_y=0.5)
-    figure, axes = style.panels(len(maps), grid)
+    figure, axes = panel_layout.panels(len(maps), 1, height)
     for panel, (label, rows) in zip(axes, maps.items(), strict=True):
         (run,) = view.runs[label]
         mesh = _draw_map(panel, run.column("step"), rows, (float(low), float(high)))
-        panel.set_title(view.styles[label].title, loc="left")
-        box = panel.get_position()
-        scale = figure.add_axes((box.x1 + 0.02, box.y0, 0.02, box.height))
-        bar = style.color_scale(scale, mesh, format=style.POWER_TICK)
+        panel_layout.set_title(panel, 1, label)
+        bar = panel_layout.color_scale(figure, panel, mesh, format=style.POWER_TICK)
         bar.ax.set_title("norm", fontsize=8, loc="left")
     axes[-1].set_xlabel(UPDATES)
     caption = (
@@ -132,12 +128,13 @@ def dead_fractions(view: View, measured_on: str) -> Picture | None:
     shown = [name for name in words.DEAD if f"dead/{name}" in _columns(view)]
     if not shown:
         return None
-    grid = style.PanelGrid(2, 1.75, gap_y=0.45, gap_x=0.35)
-    figure, axes = style.panels(len(shown), grid, legend=style.loss_legend(view.drawn_styles))
+    columns = panel_layout.columns_for(len(shown), 2)
+    handles = style.loss_legend(view.drawn_styles)
+    figure, axes = panel_layout.panels(len(shown), columns, 1.75, legend=handles)
     for panel, name in zip(axes, shown, strict=True):
         draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
-    style.outer_labels(axes, 2, UPDATES, "share with zero gradient")
+    panel_layout.outer_labels(axes, columns, UPDATES, "share with zero gradient")
     meanings = "; ".join(f"{name}: {_MEANINGS[name]}" for name in shown)
     caption = (
         f"The share of the gradient that is exactly zero, {measured_on}, by definition. "
@@ -152,7 +149,7 @@ def updates(view: View) -> Picture | None:
     if "update_ratio" not in _columns(view):
         return None
     handles = style.loss_legend(view.drawn_styles)
-    figure, (panel,) = style.panels(1, style.PanelGrid(1, 2.4, top=0.12), legend=handles)
+    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
     _draw_lines(panel, view, "update_ratio")
     panel.set_xlabel(UPDATES)
     panel.set_ylabel("update / parameters")
@@ -205,7 +202,7 @@ def _draw_map(
     low, high = limits
     mesh = panel.pcolormesh(_edges(steps), np.arange(len(rows) + 1), logs, vmin=low, vmax=high)
     stride = -(-len(rows) // _MOST_NAMES)
-    names = [figure_text(style.shorten(name, 34)) for name in rows]
+    names = [figure_text(fit(name, 0.33 * panel_layout.width())) for name in rows]
     panel.set_yticks(np.arange(0, len(rows), stride) + 0.5, names[::stride])
     panel.invert_yaxis()
     panel.grid(visible=False)
