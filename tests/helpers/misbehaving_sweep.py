@@ -122,6 +122,16 @@ def statuses(events):
     return [event.status for event in events if isinstance(event, Ended)]
 
 
+def start_python(path, *overrides, env=None, **options):
+    """Starts a process that performs a sweep by `landscape.run`, which writes no report."""
+    code = (
+        "from landscape import load, run\n"
+        f"run(load({path.name!r}, *{overrides!r}), 'out', tell=len, **{options!r})"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=path.parent, env=env, **pipes)
+
+
 def run_command(path, *words):
     return [sys.executable, "-m", "landscape.cli", "run", path.name, "--out", "out", *words]
 
