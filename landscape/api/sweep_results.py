@@ -159,9 +159,9 @@ class Sweep:
 
         Kinds: `summary`, `curves` (the metric during training), `risk`, `gradients`, `dead`,
         `slices` (risk along the first set of lines), `contours` and `surfaces` (the first set of
-        planes), `curvature` (the spectrum). `place` is `trained` or `initial`. matplotlib.pyplot
-        is not involved: `figure.savefig("curves.pdf")` writes it. Raises UserError if the runs do
-        not have what it shows.
+        planes), `curvature` (the spectrum), or the name of a figure's file in the report. `place`
+        is `trained` or `initial`. matplotlib.pyplot is not involved: `figure.savefig("curves.pdf")`
+        writes it. Raises UserError if the runs do not have what it shows.
         """
         from landscape.report import experiment_views
 

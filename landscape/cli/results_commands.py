@@ -23,18 +23,46 @@ if TYPE_CHECKING:
 
 TRACKERS = ("mlflow", "tensorboard", "wandb")
 _POLL = 1.0  # seconds between two updates of `status --watch`
+# `report --watch` pauses at least this many times as long as the last report took.
+_PAUSE = 3.0
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--watch", is_flag=True, help="Rebuild it as runs end, until the sweep ends.")
 @reports_errors
-def report(directory: Path) -> None:
+def report(directory: Path, watch: bool) -> None:
     """Build the tables, figures and web page of DIR from its files.
 
     DIR is the folder of one experiment, such as `runs/quickstart`. A report that is up to date is
     not built again.
     """
+    if watch:
+        _watch_report(directory)
     show_report(directory)
+
+
+def _watch_report(directory: Path) -> None:
+    """Rebuilds the report while a sweep is at work; prints each reason why it cannot once."""
+    from landscape.report import stored_report
+    from landscape.report.assemble import build
+    from landscape.sweep import lock
+    from landscape.sweep.run_states import run_states
+
+    last = ""
+    while lock.holder(directory) is not None:
+        start, line = time.monotonic(), ""
+        try:
+            if stored_report.up_to_date(directory) is None:
+                build(directory, parallel=True)
+                states = _summary(run_states(directory, True))
+                line = f"report: {directory / 'report' / 'index.html'} ({states})"
+        except UserError as error:  # no run has finished, or the folder is not complete yet
+            line = f"no report yet: {error.message.splitlines()[0]}"
+        if line and line != last:
+            last = line
+            message(wrapped(line))
+        time.sleep(max(_POLL, _PAUSE * (time.monotonic() - start)))
 
 
 def show_report(directory: Path) -> None:

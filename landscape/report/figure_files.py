@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedLocator
 
 from landscape.report.escapes import single_line
 from landscape.report.figures.plane_panels import planes
@@ -46,7 +46,12 @@ def figure_data(picture: Picture, view: View) -> pd.DataFrame:
         for plane_set in view.planes:
             if picture.name in [plane_set.file(stem, point) for stem in _OF_PLANES]:
                 return _plane_cells(view, planes(view, plane_set, point))
-    rows = [row for panel in picture.figure.axes for row in _panel_rows(panel, view.styles)]
+    panels = [panel for panel in picture.figure.axes if not hasattr(panel, "_colorbar")]
+    rows = [
+        row
+        for number, panel in enumerate(panels, 1)
+        for row in _panel_rows(panel, str(number) if len(panels) > 1 else "", view.styles)
+    ]
     return pd.DataFrame(rows, columns=_COLUMNS).dropna(axis="columns", how="all")
 
 
@@ -62,11 +67,9 @@ def _plane_cells(view: View, drawn: Sequence[Any]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _panel_rows(panel: Axes, styles: Mapping[str, Style]) -> Iterator[tuple[Any, ...]]:
-    """Yields the points of the lines, dots and maps of a panel; color scales have none."""
-    if hasattr(panel, "_colorbar"):
-        return
-    title = single_line(panel.get_title(loc="left") or panel.get_title()).strip()
+def _panel_rows(panel: Axes, number: str, styles: Mapping[str, Style]) -> Iterator[tuple[Any, ...]]:
+    """Yields the points of the lines, dots and maps of a panel with its title, else its number."""
+    title = single_line(panel.get_title(loc="left") or panel.get_title()).strip() or number
     names = _tick_names(panel.xaxis), _tick_names(panel.yaxis)
     for x, y, value, series in _panel_points(panel, styles):
         yield title, series, names[0].get(x, x), names[1].get(y, y), value
@@ -74,10 +77,13 @@ def _panel_rows(panel: Axes, styles: Mapping[str, Style]) -> Iterator[tuple[Any,
 
 def _tick_names(axis: Axis) -> dict[float, str]:
     """Returns the texts of the ticks of an axis of names, by place."""
-    if not isinstance(axis.get_major_formatter(), FixedFormatter):
+    if not isinstance(axis.get_major_locator(), FixedLocator) or axis.get_scale() != "linear":
         return {}
-    texts = [single_line(label.get_text()) for label in axis.get_majorticklabels()]
-    return dict(zip(map(float, axis.get_majorticklocs()), texts, strict=True))
+    places = axis.get_majorticklocs()
+    texts = [single_line(text) for text in axis.get_major_formatter().format_ticks(list(places))]
+    if not any(character.isalpha() for text in texts for character in text):
+        return {}
+    return dict(zip(map(float, places), texts, strict=True))
 
 
 def _panel_points(
@@ -85,7 +91,7 @@ def _panel_points(
 ) -> Iterator[tuple[float, float, float, str]]:
     """Yields x, y, value and series of each point."""
     for artist in panel.get_children():
-        if isinstance(artist, Line2D):
+        if isinstance(artist, Line2D) and artist.get_transform() == panel.transData:
             points = np.asarray(artist.get_xydata(), np.float64)
             series = _series(artist.get_label(), artist.get_color(), styles)
             yield from ((x, y, np.nan, series) for x, y in points)

@@ -159,7 +159,7 @@ def test_losses_that_do_not_learn_are_not_called_identical(tmp_path):
 def test_page_and_terminal_have_the_cautions_and_the_page_the_baselines(plain):
     edit_summaries(plain, baselines={"majority_class": 0.12, "untrained": 0.1})
     report = build(plain)
-    page = report.index.read_text()
+    page = report.index.read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert "none was tuned" in " ".join(report.record.warnings)
     assert "Warning: all losses were trained at learning rate 0.001" in page
     assert "always the commonest class 12.0 %, the untrained model 10.0 %" in page
