@@ -1,6 +1,6 @@
 """Looks at parameters that were trained elsewhere, without training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from landscape.storage import store
 from landscape.sweep.executors.protocol import ExecutorSpec
 
 PyTree = Any
-POINT = "python:point"
 # Fields of an adapted model that a point has too.
 _ADAPTED = ("params", "apply", "state", "filter_axes", "training", "description")
 _UNSET: Any = type("Unset", (), {"__repr__": lambda self: "the default"})()
@@ -89,7 +88,7 @@ def look(
     settings |= {"metrics": list(metrics) or None, "task": task or _task(loss)}
     settings = {key: value for key, value in settings.items() if value is not None}
     settings |= {} if slices is _UNSET else {"slices": slices}
-    settings |= {"seeds": [seed], "name": name, "losses": [_loss(point, loss, label)]}
+    settings |= {"seeds": [seed], "name": name, "losses": [_loss(loss, label)]}
     experiment, objects = _experiment(point, settings)
     with catalog.available(objects):
         spec = ExecutorSpec("serial", 1, None)
@@ -131,11 +130,9 @@ def _check_objective(loss: Any, risk: Any) -> None:
         )
 
 
-def _loss(point: TrainedPoint, loss: Any, label: str) -> dict[str, Any]:
-    """Returns the loss of a config, which is the point itself if that has a risk."""
-    if loss is None:
-        return {"name": POINT, "label": label}
-    part = dict(loss) if isinstance(loss, Mapping) else {"name": loss}
+def _loss(loss: Any, label: str) -> dict[str, Any]:
+    """Returns the loss of a config; its name is empty if the point has a risk."""
+    part = dict(loss) if isinstance(loss, Mapping) else {"name": loss or ""}
     return {**part, "label": label}
 
 
@@ -157,13 +154,22 @@ def _experiment(
     point: TrainedPoint, settings: dict[str, Any]
 ) -> tuple[Experiment, dict[str, PythonObject]]:
     """Returns the experiment of a point and its settings, and the objects that it names."""
-    converted = convert({"dataset": POINT, "model": POINT, **settings})
+    converted = convert({"dataset": None, **settings})
+    name = _name(point, converted.objects)
+    losses = [{**loss, "name": loss["name"] or name} for loss in converted.values["losses"]]
+    values = converted.values | {"point": name, "dataset": name, "model": name, "losses": losses}
     functions = point.apply, point.risk, point.trainable, point.filter_axes, point.training
     identity = (digest(point), point.description, *functions)
-    objects = converted.objects | {POINT: PythonObject(lambda: point, identity)}
+    objects = converted.objects | {name: PythonObject(lambda: point, identity)}
     with catalog.available(objects):
-        values = converted.values | {"point": POINT}
         return config.from_values(values, Path.cwd()), objects
+
+
+def _name(point: TrainedPoint, others: Collection[str]) -> str:
+    """Returns the name of a point in its config: that of its function, if no other has it."""
+    function = getattr(point.risk or point.apply, "__name__", "")
+    name = f"python:{function}"
+    return name if function.isidentifier() and name not in others else "python:point"
 
 
 def _result(look: Look) -> Look:
