@@ -73,7 +73,7 @@ def _losses(values: dict[str, Any], point: Node | None) -> Node:
     losses = values.get("losses")
     if loss is not None and losses is not None:
         message = "found both `loss` and `losses`, expected one of them"
-        raise UserError(message, place=loss.key or loss.place)
+        raise UserError(message, place=losses.key or losses.place)
     if losses is None:
         default = None if point is None else Node({"name": point}, point.place)
         single = loss or default or Node({}, values["point"].place)

@@ -39,12 +39,15 @@ TRAINING_FIELDS = (
 def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Returns the plain values that determine a training, apart from its seed.
 
-    `fields` are those of a run. Files count by their content, not by their path.
+    `fields` are those of a run. Files count by their content, not by their path. Of a look, the label
+    counts too.
     """
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
     for name in ("checkpoints", "task", "judge_by", "point"):
         if not fields[name]:  # the default is left out: ids predate these fields
             identity.pop(name)
+    if fields["point"] is not None:  # looks of several labels at one point are several looks
+        identity["label"] = fields["loss"].label
     # A training of a user-defined dataset had more examples before the validation split existed.
     return identity | {"splits": 3}
 
