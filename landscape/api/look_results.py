@@ -80,8 +80,9 @@ class Look:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """One row per look in the folder, as in results.csv."""
-        return self.all.runs
+        """One row per look in the folder as in results.csv, the latest last."""
+        order = experiment_folder.planned_runs(self.directory)
+        return self.all.runs.set_index("run").loc[order].reset_index()
 
     def plot(self, kind: str, place: str = "trained") -> "Figure":
         """Returns a figure of the report with all looks of the folder; see `Sweep.plot`."""

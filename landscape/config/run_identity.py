@@ -39,8 +39,8 @@ TRAINING_FIELDS = (
 def training_identity(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Returns the plain values that determine a training, apart from its seed.
 
-    `fields` are those of a run. Files count by their content, not by their path. Of a look, the label
-    counts too.
+    `fields` are those of a run. Files count by their content, not by their path. The label counts
+    in a look alone.
     """
     identity = {name: _identity(fields[name], folder) for name in TRAINING_FIELDS}
     for name in ("checkpoints", "task", "judge_by", "point"):
