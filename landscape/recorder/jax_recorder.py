@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from landscape import catalog
+from landscape.adapters.adapted_model import AdaptedModel
 from landscape.catalog import Spec
 from landscape.errors import UserError
 from landscape.interop.torch_recognition import adapted
@@ -44,7 +45,8 @@ class Recorder(RecordedLoop):
     fixed set, dead fractions, risk, gradient norm and `metrics` (names, or functions of predictions
     and targets) are measured on it; otherwise dead fractions are those of the batch. `filter_axes`
     (`first`, `last`, or a function of the parameters) is the axis of output units of weights, which
-    `dead/units` needs. `docs/own_loop.md` shows loops of several libraries.
+    `dead/units` needs. A model of `landscape.adapters` in place of `apply` knows it.
+    `docs/own_loop.md` shows loops of several libraries.
 
     Files are in `OUT/NAME/runs/LABEL/`; `landscape report OUT/NAME` shows all labels side by side.
     Raises UserError if the label is taken and not `fresh`.
@@ -52,7 +54,7 @@ class Recorder(RecordedLoop):
 
     def __init__(
         self,
-        apply: Callable[[PyTree, Any], jax.Array],
+        apply: Callable[[PyTree, Any], jax.Array] | AdaptedModel,
         loss: Callable[..., Any],
         every: int = 20,
         *,
@@ -71,10 +73,12 @@ class Recorder(RecordedLoop):
                 f"`metrics` needs an evaluation set: found {', '.join(scores)} without one",
                 hint="pass `evaluation=(inputs, targets)`",
             )
+        axes = _axes(filter_axes)
+        if isinstance(apply, AdaptedModel):
+            axes = axes if filter_axes is not None else apply.model.filter_axes
+            apply = apply.apply
         fields = {} if self._evaluation is None else self._evaluation.targets.fields
-        self._measure = jax_rows.row_functions(
-            apply, _loss(loss, fields), scores, _axes(filter_axes)
-        )
+        self._measure = jax_rows.row_functions(apply, _loss(loss, fields), scores, axes)
         self._tally = jax_rows.first_tally()
         self._pending: _Pending | None = None
         examples = self._evaluation and len(self._evaluation.targets)

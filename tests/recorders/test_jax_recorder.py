@@ -1,5 +1,6 @@
 """A recorded loop has the trace that a run has, and survives what happens to training loops."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -124,6 +125,17 @@ def test_without_an_evaluation_set_dead_fractions_are_those_of_the_batch(tmp_pat
     assert "risk/evaluation" not in row and "dead/units" not in row
 
 
+def test_an_adapter_tells_the_filter_axes(tmp_path):
+    model = eqx.nn.Linear(2, 3, key=jax.random.key(0))
+    adapted = landscape.adapters.equinox(model)
+    weight = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    gradients = eqx.tree_at(lambda m: m.weight, adapted.params, weight)
+    recorder = landscape.Recorder(adapted, squared, out=tmp_path)
+    recorder(adapted.params, (np.ones((4, 2), np.float32), np.ones((4, 3))), gradients)
+    recorder.finish()
+    assert recorder.trace["dead/units"][0] == pytest.approx(1 / 3)
+
+
 def test_steps_are_counted_and_a_divergence_is_recorded(open_recorder, gradient):
     recorder = open_recorder(every=5)
     kinds = {2: 0.0, 3: 1e-9, 4: 1e4, 5: np.inf, 6: 1.0} | dict.fromkeys(range(12, 20), np.nan)
@@ -164,14 +176,14 @@ def test_memory_that_a_step_takes_over_is_copied(open_recorder):
 
 
 def test_labels_share_a_folder_and_a_page(open_recorder, gradient):
-    first, second = open_recorder(label="first"), open_recorder(label="a second/one")
+    first, second = open_recorder(label="first"), open_recorder(label="a <b>$x_2$</b>/one")
     for _ in range(3):
         first(PARAMS, BATCH, gradient)
         second(PARAMS, BATCH, gradient)
     first.finish()
     second.finish()
     page = first.report().read_text()
-    assert "first" in page and "a second/one" in page
+    assert "first" in page and "a &lt;b&gt;$x_2$&lt;/b&gt;/one" in page
     result = invoke("report", "recorded", cwd=first.directory.parent)
     assert result.returncode == 0, result.stderr
     assert "Every recorded gradient is finite and not zero." in result.stdout

@@ -70,7 +70,8 @@ def metrics(view: View, names: Iterable[str]) -> Picture | None:
     if not shown:
         return None
     columns = panel_layout.columns_for(len(shown), 2)
-    handles = style.loss_legend(view.drawn_styles)
+    measured = [label for label, (run,) in view.runs.items() if {*shown} & {*run.trace}]
+    handles = style.loss_legend(view.styles[label] for label in measured)
     figure, axes = panel_layout.panels(len(shown), columns, 2.0, legend=handles)
     for panel, name in zip(axes, shown, strict=True):
         _draw_lines(panel, view, name)
