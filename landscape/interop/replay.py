@@ -25,9 +25,11 @@ from landscape.interop.code_positions import call_at, place_of
 from landscape.interop.operations import (
     elementwise_rules,
     indexing_rules,
+    linear_algebra_rules,
     pooling_rules,
     product_rules,
     reduction_rules,
+    resampling_rules,
     shape_rules,
 )
 from landscape.interop.ragged_rules import Ragged
@@ -38,9 +40,11 @@ Array = Any
 RULES: dict[str, Callable[..., Any]] = {
     **elementwise_rules.RULES,
     **indexing_rules.RULES,
+    **linear_algebra_rules.RULES,
     **pooling_rules.RULES,
     **product_rules.RULES,
     **reduction_rules.RULES,
+    **resampling_rules.RULES,
     **shape_rules.RULES,
 }
 # Keywords of operations that do not affect the values, or that the types of the results state.
@@ -127,6 +131,20 @@ def _gradients(record: Record, inputs: Sequence[Array], cotangents: Sequence[Arr
     ]
 
 
+def largest_intermediate(
+    record: Record, inputs: Sequence[Array], cotangents: Sequence[Array]
+) -> Array:
+    """Returns the largest finite number that occurs while the gradients are computed."""
+    arrays = dict(zip(record.inputs, inputs, strict=True))
+    pairs = zip(record.cotangents, cotangents, strict=True)
+    arrays |= {number: array for number, array in pairs if number is not None}
+    wanted = [value for value in record.gradients if value is not None]
+    _replay(record, wanted, [], arrays, strict=False)
+    sizes = [jnp.abs(jnp.asarray(array)).astype(float) for array in arrays.values()]
+    largest = [jnp.max(size, initial=0, where=jnp.isfinite(size)) for size in sizes]
+    return jnp.max(jnp.stack(largest))
+
+
 def check_rules(record: Record) -> None:
     """Raises UserError if an operation of the record has no rule, at its line."""
     for step in record.steps_of((*record.results, *record.gradients)):
@@ -147,13 +165,14 @@ def _replay(
     arrays: dict[int, Array],
     *,
     masks: bool = True,
+    strict: bool = True,
 ) -> list[Array]:
     # Torch broadcasts ranks and promotes dtypes, whatever JAX is configured to do.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         for step in record.steps_of(wanted, masks=masks):
             arrays |= dict(zip(step.outputs, _perform(record, step, arrays), strict=True))
     results = [jnp.asarray(_argument(value, arrays)) for value in wanted]
-    return [_converted(r, kind.dtype) for r, kind in zip(results, types, strict=True)]
+    return [_converted(r, kind.dtype) for r, kind in zip(results, types, strict=strict)]
 
 
 def _perform(record: Record, step: Step, arrays: dict[int, Array]) -> list[Array]:

@@ -13,6 +13,8 @@ _DTYPES = {
     torch.bfloat16: np.dtype(ml_dtypes.bfloat16),
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
+    torch.complex64: np.dtype(np.complex64),
+    torch.complex128: np.dtype(np.complex128),
     torch.int8: np.dtype(np.int8),
     torch.int16: np.dtype(np.int16),
     torch.int32: np.dtype(np.int32),
@@ -24,7 +26,7 @@ _FLOATS = {str(dtype): key for key, dtype in _DTYPES.items() if key.is_floating_
 
 
 def numpy_dtype(dtype: torch.dtype) -> np.dtype:
-    """Returns the dtype of NumPy. Raises KeyError for one that losses do not support: complex."""
+    """Returns the dtype of NumPy. Raises KeyError for one that losses do not support."""
     return _DTYPES[dtype]
 
 

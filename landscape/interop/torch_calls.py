@@ -34,8 +34,35 @@ class TorchCall(NamedTuple):
 
 def values(call: TorchCall, inputs: Sequence[Array]) -> list[Array]:
     """Returns what torch returns."""
+    return _results_of(call, tuple(inputs))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _results_of(call: TorchCall, inputs: tuple[Array, ...]) -> list[Array]:
     shapes = [jax.ShapeDtypeStruct(kind.shape, jax_dtype(kind.dtype)) for kind in call.kinds]
     return list(_on_host(functools.partial(_values, call), shapes, inputs))
+
+
+@_results_of.defjvp
+def _results_jvp(call: TorchCall, primals: Any, tangents: Any) -> Any:
+    (inputs,), (moved,) = primals, tangents
+    results = _results_of(call, inputs)
+    along = [_real(moved[i], inputs[i]) for i in call.differentiated]
+
+    def slope(weights: list[Array]) -> Array:
+        parts = zip(_derivatives(call, inputs, tuple(weights), ()), along, strict=True)
+        return sum((jnp.sum(gradient * move) for gradient, move in parts), start=jnp.zeros(()))
+
+    zeros = [jnp.zeros_like(result) for result in results]
+    moves = []
+    for position, result in enumerate(results):
+        if not jnp.issubdtype(result.dtype, jnp.floating):
+            moves.append(np.zeros(result.shape, jax.dtypes.float0))
+            continue
+        units = jnp.eye(result.size, dtype=result.dtype).reshape(-1, *result.shape)
+        slopes = jax.vmap(lambda u, i=position: slope([*zeros[:i], u, *zeros[i + 1 :]]))(units)
+        moves.append(slopes.reshape(result.shape).astype(result.dtype))
+    return results, moves
 
 
 def gradients(call: TorchCall, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:

@@ -10,6 +10,7 @@ from torch._decomp import core_aten_decompositions, get_decompositions
 _ATEN = torch.ops.aten
 # Operations with a rule of their own, so that the audit reads a program as people write it in JAX.
 _KEPT = (
+    "_upsample_nearest_exact2d",
     "_log_softmax",
     "_softmax",
     "abs",
@@ -25,10 +26,17 @@ _KEPT = (
     "sgn",
     "sigmoid",
     "softplus",
+    "special_erfcx",
+    "special_log_ndtr",
     "stack",
     "t",
     "tanh",
     "transpose",
+    "upsample_bicubic2d",
+    "upsample_bilinear2d",
+    "upsample_linear1d",
+    "upsample_nearest1d",
+    "upsample_nearest2d",
     "var",
 )
 _FURTHER = (
@@ -112,6 +120,7 @@ _FURTHER = (
     "softshrink",
     "softshrink_backward",
     "special_entr",
+    "special_xlog1py",
     "std",
     "std_mean",
     "tanh_backward",
@@ -119,8 +128,6 @@ _FURTHER = (
     "threshold_backward",
     "trace",
     "unfold_backward",
-    "upsample_bilinear2d",
-    "upsample_nearest2d",
     "var_mean",
     "xlogy",
 )

@@ -28,16 +28,20 @@ def unchanged_torch() -> Iterator[None]:
     Warnings of torch are those of its own calls, which the user sees in training.
     """
     default = torch.get_default_dtype()
+    checking = torch.distributions.Distribution._validate_args
     with (
         warnings.catch_warnings(),
         torch.random.fork_rng(devices=[]),
         torch.enable_grad(),
     ):
         warnings.simplefilter("ignore")
+        # A check would read the predictions, and changes no value.
+        torch.distributions.Distribution.set_default_validate_args(False)
         try:
             yield
         finally:
             torch.set_default_dtype(default)
+            torch.distributions.Distribution.set_default_validate_args(checking)
 
 
 def record_loss(

@@ -265,6 +265,66 @@ def elementwise_gaussian(pred, target):
     return 0.5 * (log_variance + (t - mean) ** 2 / log_variance.exp()).mean()
 
 
+class SupervisedContrastive(nn.Module):
+    def forward(self, features, labels):
+        z = F.normalize(features, dim=1)
+        same = (labels[:, None] == labels[None]).to(z.dtype)
+        logits = z @ z.T / 0.5
+        logits = logits - logits.max(dim=1, keepdim=True)[0].detach()
+        others = 1 - torch.eye(len(z), dtype=z.dtype)
+        log_share = logits - torch.log((logits.exp() * others).sum(1, keepdim=True))
+        same = same * others
+        return -((same * log_share).sum(1) / same.sum(1).clamp(min=1)).mean()
+
+
+class Perceptual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.features = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2))
+        for parameter in self.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=generator)
+
+    def forward(self, pred, target):
+        return F.l1_loss(self.features(pred[:, None]), self.features(target[:, None]))
+
+
+def spectrum(pred, target):
+    return (torch.fft.rfft(pred) - torch.fft.rfft(target)).abs().mean()
+
+
+def resized(pred, target):
+    up = F.interpolate(pred[:, None], scale_factor=2, mode="bilinear")
+    return F.mse_loss(up, F.interpolate(target[:, None], size=8, mode="bicubic"))
+
+
+def transposed_convolution(pred, target):
+    kernel = torch.arange(4.0, dtype=pred.dtype).view(1, 1, 2, 2)
+    up = F.conv_transpose2d(pred[:, None], kernel, stride=2)
+    return up.square().mean() - target.mean()
+
+
+def mahalanobis(pred, target):
+    e = pred - target
+    covariance = e.T @ e / len(e) + 0.1 * torch.eye(4, dtype=pred.dtype)
+    distances = (e @ torch.inverse(covariance) * e).sum(1)
+    return distances.mean() + torch.logdet(covariance)
+
+
+def normal_likelihood(pred, target):
+    return -torch.distributions.Normal(pred, 1.5).log_prob(target).mean()
+
+
+def lovasz_hinge(pred, target):
+    signs = 2 * target.flatten() - 1
+    errors, order = torch.sort(1 - pred.flatten() * signs, descending=True)
+    truth = target.flatten()[order]
+    inter = truth.sum() - truth.cumsum(0)
+    jaccard = 1 - inter / (truth.sum() + (1 - truth).cumsum(0))
+    jaccard[1:] = jaccard[1:] - jaccard[:-1].clone()
+    return torch.dot(F.relu(errors), jaccard)
+
+
 NUMBERS, BINARY, SHARES, LABELS = "numbers", "binary", "shares", "labels"
 MASKS, PROBABILITIES, SIGNS = "masks", "probabilities", "signs"
 LOSSES = [
@@ -331,6 +391,14 @@ LOSSES = [
     (student_t, NUMBERS),
     (Weighted(), LABELS),
     (elementwise_gaussian, NUMBERS),
+    (SupervisedContrastive(), LABELS),
+    (Perceptual(), MASKS),
+    (spectrum, NUMBERS),
+    (resized, MASKS),
+    (transposed_convolution, MASKS),
+    (mahalanobis, NUMBERS),
+    (normal_likelihood, NUMBERS),
+    (lovasz_hinge, BINARY),
 ]
 
 

@@ -82,6 +82,11 @@ def _nan_to_num(x: Array, nan: Any = None, posinf: Any = None, neginf: Any = Non
     return jnp.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
+def _scaled_erfc(x: Array) -> Array:
+    """Returns exp(x^2) erfc(x)."""
+    return 2 * jnp.exp(x * x + jax.scipy.special.log_ndtr(-(2**0.5) * x))
+
+
 def _shrink_backward(gradient: Array, x: Array, width: float) -> Array:
     return jnp.where(jnp.abs(x) <= width, 0, gradient)
 
@@ -163,6 +168,14 @@ RULES: dict[str, Callable[..., Any]] = {
     "rsqrt": lax.rsqrt,
     "rsub": _rsub,
     "sgn": jnp.sign,
+    "i0": jax.scipy.special.i0,
+    "polygamma": jax.scipy.special.polygamma,
+    "special_erfcx": _scaled_erfc,
+    "special_i0e": jax.scipy.special.i0e,
+    "special_i1": jax.scipy.special.i1,
+    "special_i1e": jax.scipy.special.i1e,
+    "special_log_ndtr": jax.scipy.special.log_ndtr,
+    "special_ndtri": jax.scipy.special.ndtri,
     "sigmoid": jax.nn.sigmoid,
     "sign": jnp.sign,
     "sin": jnp.sin,

@@ -32,13 +32,40 @@ def _convolution(
     output_padding: Sequence[int],
     groups: int,
 ) -> Array:
-    if transposed:
-        raise UserError("uses a transposed convolution", hint="use F.conv2d or F.interpolate")
     pads = [(width, width) for width in padding]
+    if transposed:
+        y = _transposed(x, kernel, stride, padding, dilation, output_padding, groups)
+        return y if bias is None else y + bias.reshape((-1,) + (1,) * (x.ndim - 2))
     y = lax.conv_general_dilated(
         x, kernel, stride, pads, rhs_dilation=dilation, feature_group_count=groups
     )
     return y if bias is None else y + bias.reshape((-1,) + (1,) * (x.ndim - 2))
+
+
+def _transposed(
+    x: Array,
+    kernel: Array,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    output_padding: Sequence[int],
+    groups: int,
+) -> Array:
+    """Returns the transpose of the convolution with the same kernel and geometry."""
+    sizes = [
+        (size - 1) * step - 2 * pad + spread * (width - 1) + extra + 1
+        for size, step, pad, spread, width, extra in zip(
+            x.shape[2:], stride, padding, dilation, kernel.shape[2:], output_padding, strict=True
+        )
+    ]
+    shape = (x.shape[0], kernel.shape[1] * groups, *sizes)
+
+    def convolution(y: Array) -> Array:
+        none = [0] * len(sizes)
+        return _convolution(y, kernel, None, stride, padding, dilation, False, none, groups)
+
+    (y,) = jax.linear_transpose(convolution, jax.ShapeDtypeStruct(shape, x.dtype))(x)
+    return y
 
 
 def _convolution_backward(

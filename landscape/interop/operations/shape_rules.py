@@ -79,6 +79,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "diagonal_scatter": _diagonal_scatter,
     "expand": _expand,
     "flip": lambda x, dims: jnp.flip(x, tuple(dims)),
+    "movedim": jnp.moveaxis,
     "numpy_T": jnp.transpose,
     "permute": lambda x, dims: jnp.transpose(x, dims),
     "repeat": _repeat,
