@@ -60,7 +60,7 @@ def test_the_version_is_that_of_the_package(checkout):
 
 @pytest.mark.slow
 def test_runs_and_the_report_record_the_version(checkout, tmp_path):
-    checkout("run", "tiny.yaml", "--jobs", "2")
+    checkout("run", "tiny.yaml", "--executor", "processes", "--jobs", "1")
     experiment = tmp_path / "runs" / "tiny"
     metas = [json.loads(path.read_text()) for path in experiment.glob("runs/*/meta.json")]
     assert [meta["versions"]["landscape"] for meta in metas] == [landscape.__version__] * 2
