@@ -204,16 +204,19 @@ def _bisect(probe: Probe, target: Target, group: list[_Change]) -> tuple[Array, 
 def _ties(
     probe: Probe, target: Target, group: list[_Change], low: Array, high: Array
 ) -> tuple[Array, Array]:
-    """Returns the point of each switch, and whether its state is that of neither side."""
+    """Returns the point of each switch, and whether its state is that of neither side.
+
+    Rounding can extend a tie to neighboring numbers: a round number among them is preferred.
+    """
     middle = (low + high) / 2
     rounded = np.round(middle * 2**20) / 2**20
     is_near = np.abs(rounded - middle) < 1e-9 * np.maximum(1, np.abs(middle))
     apart = 1e-13 * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0)
-    steps = np.stack([low, high, np.where(is_near, rounded, low), low - apart, high + apart])
+    steps = np.stack([np.where(is_near, rounded, low), low, high, low - apart, high + apart])
     points = _points(group, steps)
     states = _states(probe, target, group, points)
     neither = (states[:3] != states[3]) & (states[:3] != states[4])
-    chosen = np.where(neither.any(0), np.argmax(neither, axis=0), 0)
+    chosen = np.where(neither.any(0), np.argmax(neither, axis=0), 1)
     return points[chosen, np.arange(len(group))], neither.any(0)
 
 
