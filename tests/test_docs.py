@@ -56,8 +56,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reader")
     (folder / "configs").symlink_to(ROOT / "configs")
     for page in PAGES:
-        for code in blocks(page, "python"):
-            if named := re.match(r"# (\w+\.py)\n", code):
+        for code in [*blocks(page, "python"), *blocks(page, "yaml")]:
+            if named := re.match(r"# (\w+\.(?:py|yaml))\n", code):
                 (folder / named[1]).write_text(code)
     invoke("init", "mine", cwd=folder)
     churn_table.write(folder / "churn.csv")

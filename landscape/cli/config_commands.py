@@ -114,9 +114,10 @@ def validate(config: Path, overrides: tuple[str, ...]) -> None:
     """Check CONFIG, its data and its losses as `run` does, without training."""
     from landscape import config as configs
     from landscape.run.stored_sizes import check_across
-    from landscape.run.trained_points import identified
 
     experiment = configs.load(config, overrides)
+    from landscape.run.trained_points import identified
+
     with places_in(config, overrides):
         experiment = identified(experiment)
         runs = configs.expand(experiment)
