@@ -17,6 +17,7 @@ import os
 import sys
 import textwrap
 import types
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,10 @@ class _Description:
             return ["name", module, name]  # such as jax.numpy.sum or a function in C
         kind = self.of(type(value))
         if hasattr(value, "get_config") and hasattr(value, "get_weights"):  # of Keras
-            return ["instance", kind, self.of(value.get_config()), self.of(value.get_weights())]
+            with warnings.catch_warnings():  # Keras reads arrays in a way of NumPy 1
+                warnings.simplefilter("ignore", DeprecationWarning)
+                weights = value.get_weights()
+            return ["instance", kind, self.of(value.get_config()), self.of(weights)]
         if isinstance(value, functools.partial):
             return ["partial", *map(self.of, (value.func, value.args, value.keywords))]
         if not _is_written_in_python(type(value)):

@@ -7,9 +7,10 @@ used.
 
 import contextlib
 import copy
+import dataclasses
 import functools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +32,7 @@ OF_PREDICTIONS = 1e-6
 OF_GRADIENTS = 1e-5
 # Standard deviations of the noise that is added to parameters and inputs for a comparison.
 NOISE = (0.0, 0.05, 0.2)
+_PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 class _Types(NamedTuple):
@@ -41,13 +43,18 @@ class _Types(NamedTuple):
     differentiated: tuple[int, ...]
 
 
+@dataclasses.dataclass(eq=False, init=False)
 class ModuleFunction:
     """`function(params, state, inputs)`: the predictions of a module, with torch's own gradient.
 
     `params` and `state` have the arrays of the module by their names in torch; `inputs` is an
     array, or a tuple of arrays for several arguments. Raises UserError if the module has operations
     that cannot be replayed, or if the replay differs from torch.
+
+    identity: what decides the predictions beside the arguments: classes, options and constants
     """
+
+    identity: tuple[Any, ...]
 
     def __init__(
         self, module: torch.nn.Module, trained: Sequence[str], others: Sequence[str], example: Any
@@ -60,6 +67,7 @@ class ModuleFunction:
         tensors = dict([*self._module.named_parameters(), *self._module.named_buffers()])
         self._values = [to_array(tensors[name]) for name in self._names]
         self._example = [to_array(tensor) for tensor in _as_tuple(example)]
+        self.identity = _identity(self._module, set(self._names))
         self._in_dtype = functools.cache(self._converted)
         self._records: dict[_Types, Record] = {}
         self._checked: set[Any] = set()
@@ -208,6 +216,17 @@ class ModuleFunction:
                     f"Its operations: {', '.join(names)}",
                     hint="please report the module; as a workaround write it in JAX",
                 )
+
+
+def _identity(module: torch.nn.Module, arguments: Set[str]) -> tuple[Any, ...]:
+    """Returns the classes of a module and its parts, their options, and its constants."""
+    parts = dict(module.named_modules())
+    options = {
+        name: {key: repr(value) for key, value in vars(part).items() if isinstance(value, _PLAIN)}
+        for name, part in parts.items()
+    }
+    constants = [(n, to_array(t)) for n, t in module.named_buffers() if n not in arguments]
+    return tuple(dict.fromkeys(map(type, parts.values()))), str(module), options, constants
 
 
 @contextlib.contextmanager

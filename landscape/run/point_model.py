@@ -254,7 +254,8 @@ def _filter_axes(point: TrainedPoint, params: PyTree, base: Model | None) -> PyT
             return chosen_filter_axes(params, {}, point.filter_axes)
         except UserError as error:
             raise UserError(error.message, hint=_AXES_HINT) from None
-    elif callable(point.filter_axes):
+    elif callable(point.filter_axes) and jax.tree_util.all_leaves([point.filter_axes]):
+        # A tree of axes that is a module of Equinox can be called, but is no leaf.
         whole = _merged(params, _arrays(point.params, "params", base))
         axes = chosen_filter_axes(whole, {}, point.filter_axes)
     else:

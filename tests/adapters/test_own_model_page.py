@@ -1,5 +1,6 @@
 """The snippets about adapters on docs/own_model.md run, and print what the page says."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -22,16 +23,23 @@ def snippets(uses_torch):
     return [code for code in codes if ("torch" in code) == uses_torch]
 
 
-def test_the_snippets_run_one_after_the_other(capsys):
+FEW = 'slices={"lines": {"points": 3, "directions": 2}, "planes": None},'
+
+
+@pytest.mark.slow
+def test_the_snippets_run_one_after_the_other(capsys, tmp_path):
     names = {"net": Net(), "variables": one_cnn.linen_variables(), "images": one_cnn.IMAGES}
-    for code in snippets(uses_torch=False):
-        exec(code, names)
-        if "predictions" in code:
-            recomputed = "recomputed" in code
-            expected = one_cnn.in_numpy(one_cnn.WEIGHTS, one_cnn.IMAGES, recomputed)
-            np.testing.assert_allclose(names["predictions"], expected, rtol=1e-4, atol=1e-5)
-        if shown := re.search(r"print\(.*\)  # (.*)", code):
-            assert capsys.readouterr().out.strip() == shown[1]
+    names["labels"] = np.eye(one_cnn.CLASSES, dtype=np.float32)[one_cnn.LABELS]
+    with contextlib.chdir(tmp_path):
+        for code in snippets(uses_torch=False):
+            exec(code.replace('task="multiclass",', f'task="multiclass", {FEW}'), names)
+            if "predictions" in code:
+                recomputed = "recomputed" in code
+                expected = one_cnn.in_numpy(one_cnn.WEIGHTS, one_cnn.IMAGES, recomputed)
+                np.testing.assert_allclose(names["predictions"], expected, rtol=1e-4, atol=1e-5)
+            if shown := re.search(r"print\(.*\)  # (.*)", code):
+                assert capsys.readouterr().out.strip() == shown[1]
+        assert names["look"].table["status"].tolist() == ["looked"]
     assert names["adapted"].filter_axes["Conv_0"] == {"kernel": 3, "bias": None}
 
 
