@@ -174,11 +174,13 @@ class TorchFunction:
         if inspect.isclass(value):
             text = str(_Options(constructor).text)
             if text not in self._instances:
-                self._instances[text] = value(**constructor)
+                # A tensor in the default dtype; the module is converted to that of predictions.
+                options_of_class = _with_tensors(constructor, self._constructor, None)
+                self._instances[text] = value(**options_of_class)
             value = self._instances[text]
         if isinstance(value, torch.nn.Module):
-            value = _in_dtype(value, dtype)
-        return value, others
+            return _in_dtype(value, dtype), others
+        return value, _with_tensors(others, _parameters(self.__wrapped__), dtype)
 
 
 @functools.cache
@@ -297,6 +299,25 @@ def _constructor_parameters(value: Any) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(value).parameters
     kinds = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
     return {name: p for name, p in parameters.items() if p.kind in kinds}
+
+
+def _with_tensors(
+    options: Mapping[str, Any], parameters: Mapping[str, Any], dtype: torch.dtype | None
+) -> dict[str, Any]:
+    """Returns options with tensors for lists of numbers, where a tensor is annotated."""
+    return {
+        name: torch.tensor(value, dtype=dtype or torch.get_default_dtype())
+        if isinstance(value, list | tuple) and "Tensor" in str(parameters.get(name))
+        else value
+        for name, value in options.items()
+    }
+
+
+def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
 
 
 def _signature(

@@ -84,6 +84,16 @@ def test_options_of_a_class_are_those_of_its_constructor():
     np.testing.assert_allclose(focal(predictions, targets), expected, rtol=1e-6)
 
 
+def test_a_list_of_a_config_is_a_tensor_where_torch_takes_one():
+    predictions, labels = np.eye(3, dtype=np.float32), np.array([0, 2, 1])
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    tensors = torch.tensor(predictions), torch.tensor(labels)
+    expected = nn.CrossEntropyLoss(weight=weight)(*tensors)
+    for loss in (nn.CrossEntropyLoss, nn.functional.cross_entropy):
+        value = adapted(loss)(predictions, labels, weight=[1, 2, 0.5])
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
 def test_gradient_of_predictions_that_are_the_second_argument():
     import jax
 

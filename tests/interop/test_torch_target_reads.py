@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.md")
 
 import torch.nn.functional as F  # noqa: E402, N812
 
