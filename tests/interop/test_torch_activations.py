@@ -1,6 +1,9 @@
 """Activations and layers of torch.nn, and a user's autograd.Function, are those of torch."""
 
+import functools
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -46,6 +49,39 @@ def test_value_and_gradient_are_those_of_torch(activation):
         total, slopes = jax.jit(jax.value_and_grad(lambda x: adapted(activation)(x).sum()))(POINTS)
     np.testing.assert_allclose(total, value.sum().item(), rtol=1e-12)
     np.testing.assert_allclose(slopes, gradient.numpy(), rtol=1e-7)  # torch has 1/6 in float32
+
+
+IN_JAX = {
+    "CELU": jax.nn.celu,
+    "ELU": jax.nn.elu,
+    "GELU": functools.partial(jax.nn.gelu, approximate=False),
+    "Hardshrink": lambda x: jnp.where(jnp.abs(x) > 0.5, x, 0.0),
+    "Hardsigmoid": jax.nn.hard_sigmoid,
+    "Hardswish": jax.nn.hard_swish,
+    "Hardtanh": jax.nn.hard_tanh,
+    "LeakyReLU": jax.nn.leaky_relu,
+    "LogSigmoid": jax.nn.log_sigmoid,
+    "Mish": jax.nn.mish,
+    "PReLU": lambda x: jnp.where(x > 0, x, 0.25 * x),
+    "ReLU": jax.nn.relu,
+    "ReLU6": jax.nn.relu6,
+    "SELU": jax.nn.selu,
+    "SiLU": jax.nn.silu,
+    "Sigmoid": jax.nn.sigmoid,
+    "Softplus": jax.nn.softplus,
+    "Softshrink": lambda x: jnp.sign(x) * jnp.maximum(jnp.abs(x) - 0.5, 0),
+    "Softsign": jax.nn.soft_sign,
+    "Tanh": jnp.tanh,
+    "Tanhshrink": lambda x: x - jnp.tanh(x),
+}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.__name__)
+def test_values_are_those_of_the_activation_in_jax(activation):
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        expected = IN_JAX[activation.__name__](jnp.asarray(POINTS))
+        values = adapted(activation)(POINTS)
+    np.testing.assert_allclose(values, expected, rtol=1e-7, atol=1e-9)
 
 
 class StraightThroughSign(torch.autograd.Function):
