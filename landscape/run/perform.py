@@ -95,7 +95,9 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     looked = run.point is not None
     summary = _summary(program, data, training, measurements, loss_call, looked=looked)
     point = cache.point(run)
-    described = "" if point is None else describe_point(point, cache.point_variables(run))
+    described = (
+        "" if point is None else describe_point(point, cache.point_variables(run), statistics)
+    )
     summary = replace(summary, batch_statistics=statistics, point=described)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}

@@ -40,13 +40,20 @@ def point_training(program: Program, variables: PointVariables, examples: Exampl
     )
 
 
-def describe_point(point: TrainedPoint, variables: PointVariables) -> str:
-    """Returns what is looked at in a line: its description, sizes, and what stays constant."""
+def describe_point(point: TrainedPoint, variables: PointVariables, statistics: str | None) -> str:
+    """Returns what is looked at in a line: its description, sizes, and what stays constant.
+
+    `statistics`: which batch statistics are used, None for a model without any.
+    """
     moving, whole = (
         sum(np.size(leaf) for leaf in jax.tree.leaves(tree))
         for tree in (variables.trained, point.params)
     )
     part = point.trainable is not None
     sizes = f"{moving} of {whole} parameters move" if part else f"{moving} parameters"
-    state = "its state stays as passed" if jax.tree.leaves(point.state) else ""
-    return "; ".join(text for text in (point.description, sizes, state) if text)
+    description, state = point.description, ""
+    if statistics is not None:  # an adapter states what it would use itself
+        description = description.replace("statistics frozen", f"statistics {statistics}")
+    elif jax.tree.leaves(point.state):
+        state = "its state stays as passed"
+    return "; ".join(text for text in (description, sizes, state) if text)

@@ -75,8 +75,9 @@ class StatusRecord(OmitsNull):
     """`status.json` of a run, written last."""
 
     status: Name
-    """`done`, `diverged` or `failed`; `trained` until the measurements are stored. Of a recorded
-    training loop: `recording`, and `recorded` when it has ended."""
+    """`done`, `diverged` or `failed`; `trained` until the measurements are stored; `looked` if
+    nothing was trained. Of a recorded training loop: `recording`, and `recorded` when it has
+    ended."""
     files: Mapping[Name, FileDigest] | None = None
     """Digest of every other lasting file, by name; missing in folders of earlier versions."""
     reason: Text | None = None

@@ -12,9 +12,9 @@
                                       status; its progress while it is under way
     <experiment>/report/              the output of `landscape report`
 
-`status.json` is written last: if it says `done` or `diverged`, all other files are complete; if it
-says `trained`, the files of training are. It holds the size and the digest of every other file, so
-that later damage is noticed.
+`status.json` is written last: if it says `done`, `diverged` or, of a point that was trained
+elsewhere, `looked`, all other files are complete; if it says `trained`, the files of training are.
+It holds the size and the digest of every other file, so that later damage is noticed.
 """
 
 import contextlib
@@ -97,7 +97,7 @@ def read_status_record(folder: Path) -> StatusRecord | None:
 
 
 def read_status(folder: Path) -> str | None:
-    """Returns `done`, `diverged`, `failed`, or `trained` if not yet measured; None if unknown."""
+    """Returns `done`, `diverged`, `looked`, `failed`, or `trained` until measured; else None."""
     record = read_status_record(folder)
     return None if record is None else record.status
 
