@@ -11,6 +11,7 @@ from landscape.cli.config_commands import run, validate
 from landscape.cli.explain_command import explain
 from landscape.cli.look_command import look
 from landscape.cli.menu_commands import init, list_parts, schema
+from landscape.cli.paper_commands import figure
 from landscape.cli.results_commands import export, report, status
 
 click.rich_click.MAX_WIDTH = 100
@@ -34,6 +35,7 @@ for command in (
     validate,
     status,
     report,
+    figure,
     export,
     audit,
     explain,

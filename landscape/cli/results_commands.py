@@ -15,6 +15,7 @@ from landscape.cli.output import (
     terminal_text,
     wrapped,
 )
+from landscape.cli.paper_commands import Appearance, appearance_options, write_paper
 from landscape.errors import UserError, counted, printable
 
 if TYPE_CHECKING:
@@ -30,13 +31,31 @@ _PAUSE = 3.0
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--watch", is_flag=True, help="Rebuild it as runs end, until the sweep ends.")
+@appearance_options
+@click.option("--columns", help="Columns of the LaTeX table, separated by commas.")
 @reports_errors
-def report(directory: Path, watch: bool) -> None:
+def report(
+    directory: Path,
+    watch: bool,
+    style: str,
+    width: float | None,
+    font: str | None,
+    columns: str | None,
+) -> None:
     """Build the tables, figures and web page of DIR from its files.
 
     DIR is the folder of one experiment, such as `runs/quickstart`. A report that is up to date is
-    not built again.
+    not built again. With `--style paper`, figures at their final size and a LaTeX table are
+    written to `DIR/report/paper` instead.
     """
+    look = Appearance(style, width, font)
+    if style != "report":
+        if watch:
+            raise UserError("--watch rebuilds the page", hint="leave out --style or --watch")
+        write_paper(directory, look, columns)
+        return
+    if width is not None or font is not None or columns is not None:
+        raise UserError("--width, --font and --columns are for papers", hint="add --style paper")
     if watch:
         _watch_report(directory)
     show_report(directory)

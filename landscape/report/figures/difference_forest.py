@@ -16,6 +16,7 @@ from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
 _ROW = 0.27  # inches per loss
+_MIN_WIDTH = 5.0  # inches of a figure with a column of verdicts
 _GAP = 8  # points between an axis, the numbers and the verdicts
 # Differences beyond this multiple of the margin do not stretch the axis; an arrow shows them.
 _WIDEST = 12
@@ -102,6 +103,8 @@ def _draw_pair(panel: Axes, row: int, pair: Pair, loss_style: style.Style, limit
 def _write_beside(panel: Axes, numbers: Sequence[str], verdicts: Sequence[str]) -> None:
     """Writes the numbers of each row beside it, and the verdicts in a column at their right."""
     verdict = 2 * _GAP + 72 * max(map(inches, numbers))
+    if panel_layout.width() < _MIN_WIDTH:
+        verdicts = [""] * len(verdicts)
     for row, texts in enumerate(zip(numbers, verdicts, strict=True)):
         for text, offset in zip(texts, (_GAP, verdict), strict=True):
             panel.annotate(

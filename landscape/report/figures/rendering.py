@@ -1,7 +1,7 @@
 """Renders figures to png, pdf or svg: the same figure gives the same bytes on every machine."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,12 @@ _FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-def image_bytes(picture: "Picture", suffix: str) -> bytes:
+def image_bytes(
+    picture: "Picture", suffix: str, settings: Mapping[str, Any] | None = None
+) -> bytes:
     """Returns the figure in the format of a file suffix: `png`, `.pdf` or `svg`.
+
+    `settings` are those it was drawn with, of the report by default.
 
     Raises UserError for any other suffix.
     """
@@ -34,7 +38,7 @@ def image_bytes(picture: "Picture", suffix: str) -> bytes:
             f"figures cannot be written as `{suffix}`",
             hint=f"use a file name that ends in one of {suffixes}",
         )
-    with report_style(), mpl.rc_context({"svg.hashsalt": picture.name}):
+    with report_style(settings), mpl.rc_context({"svg.hashsalt": picture.name}):
         return _saved(picture.figure, image_format)
 
 
@@ -46,14 +50,18 @@ def pdf_bytes(figure: Figure) -> bytes:
 
 def _saved(figure: Figure, image_format: str) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=image_format, **_FORMATS[image_format])
+    options = dict(_FORMATS[image_format])
+    if mpl.rcParams["savefig.dpi"] != "figure":
+        options["dpi"] = mpl.rcParams["savefig.dpi"]
+    figure.savefig(buffer, format=image_format, **options)
     return buffer.getvalue()
 
 
 @contextmanager
-def report_style() -> Iterator[None]:
-    """Applies the report's style to matplotlib's defaults, ignores matplotlibrc, restores both."""
+def report_style(settings: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Applies a style, the report's by default, ignores matplotlibrc, and restores both."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(style.SETTINGS)
+        chosen: Any = style.SETTINGS if settings is None else settings
+        mpl.rcParams.update(chosen)
         yield

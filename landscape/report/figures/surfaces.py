@@ -28,10 +28,11 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     figure, axes = panel_layout.panels(count, columns, side, projection="3d", computed_zorder=False)
     # The frame of a surface already contains the labels of its axes.
     figure.set_layout_engine(None)
-    height = (side + _TITLE) * len(figure.rows)
+    title = _TITLE + 0.15 * any(plane.failed for plane in shown_planes)
+    height = (side + title) * len(figure.rows)
     figure.set_figheight(height)
     left, right = (1 - share) / 2 + 0.01, (1 + share) / 2 - 0.06
-    top, gap = 1 - _TITLE / height, _TITLE / side
+    top, gap = 1 - title / height, title / side
     figure.subplots_adjust(left, 0.02, right, top, wspace=0.12, hspace=gap)
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
