@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from landscape.errors import UserError, first_line, nearest
-from landscape.report import paper_tables, stored_report
+from landscape.report import escapes, paper_tables, stored_report
 from landscape.report.figures import rendering
 from landscape.report.figures.all_figures import Drawing, drawings
 from landscape.report.figures.view import Picture
@@ -29,7 +29,7 @@ class Paper(NamedTuple):
 def build(
     experiment_dir: Path, settings: Mapping[str, Any], columns: Sequence[str] | None = None
 ) -> Paper:
-    """Writes `report/paper`: each figure as pdf, svg and png, `table.tex` and `methods.md`.
+    """Writes `report/paper`: each figure as pdf, svg and png, `table.tex` and `methods`.
 
     Raises UserError if the folder has no finished run or the table does not fit into the width;
     StorageError if a file cannot be written.
@@ -38,9 +38,11 @@ def build(
     disk.refuse_links(experiment_dir, [folder])
     numbers = read_numbers(experiment_dir)
     width = float(settings["figure.figsize"][0])
+    methods = paper_tables.methods(numbers)
     texts = {
         "table.tex": paper_tables.latex(numbers, width, columns),
-        "methods.md": paper_tables.methods(numbers),
+        "methods.md": f"{methods}\n",
+        "methods.tex": f"{escapes.latex(methods)}\n",
     }
     written, undrawn = [], []
     for drawing in numbers.drawings():

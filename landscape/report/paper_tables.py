@@ -214,7 +214,7 @@ def methods(numbers: ReportNumbers) -> str:
     """Returns a paragraph on the methods, filled in with the settings of the experiment."""
     run = next((run for run in numbers.results.runs if run.config is not None), None)
     if run is None or run.config is None:
-        return "No run has a config.\n"
+        return "No run has a config."
     config = run.config
     metric = words.metric_label(numbers.results.metric)
     seeds = len({run.seed for run in numbers.results.runs})
@@ -241,4 +241,4 @@ def methods(numbers: ReportNumbers) -> str:
         ]
     version = run.meta.versions.get("landscape", "")
     sentences.append(f"The experiments were made with landscape {version}".strip() + ".")
-    return " ".join(sentences) + "\n"
+    return " ".join(sentences)
