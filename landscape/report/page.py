@@ -19,6 +19,7 @@ from landscape.report.figures.view import Picture, View
 from landscape.report.page_tables import (
     PageTable,
     breakable,
+    commands_marked,
     definition_ids,
     definitions,
     page_table,
@@ -204,7 +205,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": breakable, "unbroken": unbroken}
+    environment.filters |= {"breakable": breakable, "unbroken": unbroken, "marked": commands_marked}
     environment.globals["figure_code"] = figure_code
     return environment
 

@@ -121,6 +121,11 @@ def unbroken(text: str) -> Markup:
     return escape(_SPACES_IN_NUMBERS.sub("\N{NO-BREAK SPACE}", plain))
 
 
+def commands_marked(text: Markup) -> Markup:
+    """Returns an escaped sentence with what is between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(text)))
+
+
 def breakable(text: str) -> Markup:
     """Returns a label that may break after each `_`, `,`, `=` and `/`, and in longer words."""
     marked = _BREAKS.sub("\\1\N{ZERO WIDTH SPACE}", str(escapes.page_value(text)))
