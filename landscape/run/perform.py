@@ -18,14 +18,12 @@ from landscape.numerics.compiling import one_blas_thread
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
-from landscape.parts.models import Model
 from landscape.run.data_record import data_record
 from landscape.run.measurements import (
     NOT_JUDGED,
     Judgment,
     MeasuredPoint,
     Training,
-    best_number,
     check_slices,
     curvature_at,
     judge,
@@ -36,12 +34,13 @@ from landscape.run.program import Program
 from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
 from landscape.run.provenance import provenance
+from landscape.run.run_summary import batch_statistics, run_summary
 from landscape.run.stored_training import read_training, training_files
 from landscape.run.training_inputs import checkpoint_count, evaluation_set, training_inputs
 from landscape.storage import array_files, store
 from landscape.storage.audit_records import AuditRecord
 from landscape.storage.curvature_records import CurvatureRecord
-from landscape.storage.records import Check, MetaRecord, SummaryRecord
+from landscape.storage.records import Check, MetaRecord
 
 PyTree = Any
 
@@ -91,13 +90,12 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     meta = replace(
         meta, seconds=stages.seconds, trained_together=trained_together, side_by_side=width
     )
-    statistics = _batch_statistics(run, program.model)
-    looked = run.point is not None
-    summary = _summary(program, data, training, measurements, loss_call, looked=looked)
-    point = cache.point(run)
-    described = (
-        "" if point is None else describe_point(point, cache.point_variables(run), statistics)
+    statistics = batch_statistics(run, program.model)
+    outcome = training, measurements.judgment, measurements.checks
+    summary = run_summary(
+        program, data, *outcome, loss_call=loss_call, looked=run.point is not None
     )
+    described = _described(run, cache, statistics)
     summary = replace(summary, batch_statistics=statistics, point=described)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
@@ -133,6 +131,12 @@ def _measure(
         audit = cache.audit(run) if run.audit else None
     all_checks = curvature_checks + slice_checks
     return Measurements(judged or NOT_JUDGED, curvature_record, slice_arrays, audit, all_checks)
+
+
+def _described(run: Run, cache: ProgramCache, statistics: str | None) -> str:
+    """Returns what a look looks at; empty for a training."""
+    point = cache.point(run)
+    return "" if point is None else describe_point(point, cache.point_variables(run), statistics)
 
 
 def _judge(run: Run, cache: ProgramCache, training: Training) -> Judgment:
@@ -317,42 +321,3 @@ def _checkpoints(point: MeasuredPoint) -> Iterator[tuple[MeasuredPoint, int]]:
     for number, step in enumerate(training.checkpoint_steps.tolist()):
         at = point.run, point.program, training, point.examples, "trained", number
         yield MeasuredPoint(*at), step
-
-
-def _batch_statistics(run: Run, model: Model) -> str | None:
-    """Returns which batch statistics slices use; None for a model without any."""
-    if model.training is None or model.training.recompute is None:
-        return None
-    return "frozen" if run.slices is None else run.slices.batch_statistics
-
-
-def _summary(
-    program: Program,
-    data: Dataset,
-    training: Training,
-    measurements: Measurements,
-    loss_call: str,
-    *,
-    looked: bool,
-) -> SummaryRecord:
-    best = len(training.trace["step"]) - 1 if looked else best_number(program, training)
-    status = "done" if training.diverged_step is None else "diverged"
-    higher = {name: metric.higher_is_better for name, metric in program.metrics.items()}
-    ends = {name: metric.best for name, metric in program.metrics.items()}
-    return SummaryRecord(
-        status="looked" if looked else status,
-        diverged_step=training.diverged_step,
-        task=data.task,
-        primary_metric=program.primary,
-        metrics=tuple(program.metrics),
-        higher_is_better=higher or {program.primary: False},
-        perfect={name: end for name, end in ends.items() if end is not None},
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(training.trained)),
-        training_examples=len(data.train.targets),
-        best_step=int(training.trace["step"][best]),
-        best={name: float(training.trace[name][best]) for name in program.metrics},
-        **measurements.judgment._asdict(),
-        data=data_record(data),
-        loss_call=loss_call,
-        checks=tuple(measurements.checks),
-    )

@@ -9,15 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from landscape import catalog
 from landscape.config import Run
 from landscape.errors import UserError, raise_all
 from landscape.numerics.loss import Loss, LossFamily
-from landscape.numerics.user_calls import definition
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.parts.points import TrainedPoint
-from landscape.run import model_check, point_check, preflight, program, stored_sizes
+from landscape.run import model_check, point_check, preflight, program, run_checks, stored_sizes
 from landscape.run.audited_batch import audited_batch
 from landscape.run.loss_audit import audit_loss, needs_example
 from landscape.run.loss_check import describe_call
@@ -36,7 +34,6 @@ from landscape.run.traced_options import (
 from landscape.run.trained_points import build_point
 from landscape.run.training_inputs import (
     checkpoint_count,
-    evaluation_set,
     initial_params,
     split_bytes,
 )
@@ -308,12 +305,12 @@ def _check(run: Run, cache: ProgramCache) -> None:
             f"{examples} training examples",
             hint=f"use batch_size={examples} or less",
         )
-    _check_evaluation_set(run, cache.dataset(run))
+    run_checks.check_evaluation_set(run, cache.dataset(run))
     model = cache.model(run)
     check_memory(run, model, cache.dataset(run))
     params = initial_params(run, model)
     stored_sizes.check_run(run, len(jax.tree.leaves(params)))
-    _check_optimizer(run)
+    run_checks.check_optimizer(run)
     cache.loss(run)
     point = cache.point(run)
     if point is not None:
@@ -321,46 +318,7 @@ def _check(run: Run, cache: ProgramCache) -> None:
     preflight.check_directions(run, model, params, checkpoint_count(run))
     check_target(run.target, cache.program(run).metrics)
     if any(":" in part.name for part in run.metrics or ()):  # tests cover the menu
-        _check_scores(run, cache, params)
-
-
-def _check_evaluation_set(run: Run, data: Dataset) -> None:
-    """Raises UserError if there is only one example to evaluate."""
-    available = len(data.splits[run.evaluation.split].targets)
-    if run.point is not None:  # a batch of a risk may be all that there is
-        return
-    if min(available, run.evaluation.size or available) < 2:
-        hint = "use a larger `evaluation.size`, or remove it"
-        if available < 2:
-            hint = "use more examples, or another `evaluation.split`"
-        raise UserError("the evaluation set has 1 example; expected 2 or more", hint=hint)
-
-
-def _check_scores(run: Run, cache: ProgramCache, params: Any) -> None:
-    """Raises UserError if a metric of an untrained model with finite predictions is NaN."""
-    shared = cache.program(run).shared
-    examples = evaluation_set(run, cache.dataset(run))
-    examples = examples._replace(state=shared.model.init_state(jax.random.key(0)))
-    predictions = shared.instruments.predict(params, examples)
-    if not bool(np.isfinite(predictions).all()):
-        return
-    for name, score in shared.instruments.metrics_of(predictions, examples).items():
-        if np.isnan(score):
-            raise UserError(
-                f"metric `{name}` is NaN for an untrained model on the evaluation set",
-                place=definition(shared.metrics[name].function),
-                hint="return a number for any finite predictions",
-            )
-
-
-def _check_optimizer(run: Run) -> None:
-    optimizer, name = run.optimizer, f"optimizer `{run.optimizer.name}`"
-    function = catalog.build("optimizers", optimizer, folder=run.folder)
-    built = preflight.call_part(lambda: program.build_optimizer(run, {}), name, optimizer, function)
-    if not (hasattr(built, "init") and hasattr(built, "update")):
-        message = f"{name} returns {type(built).__name__}, expected an optimizer of optax"
-        hint = "return an optax.GradientTransformation"
-        raise UserError(message, hint=hint, part=optimizer.name)
+        run_checks.check_scores(run, cache.program(run), cache.dataset(run), params)
 
 
 def _canonical(run: Run, fields: set[str]) -> str:
