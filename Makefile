@@ -6,6 +6,7 @@ CPU_TORCH = $(shell grep ^torch== constraints.txt)+cpu
 
 quickstart: .venv/run ; .venv/bin/python cli.py compare configs/quickstart.yaml
 test: .venv/test ; .venv/bin/python -m pytest
+test-all: .venv/test ; .venv/bin/python -m pytest --exhaustive
 lint: .venv/test ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 bench: .venv/bench ; .venv/bin/python benchmarks/run.py
 clean: ; rm -rf .venv
@@ -17,4 +18,4 @@ clean: ; rm -rf .venv
 	echo 'The tests of PyTorch losses are skipped: pip finds no CPU build of torch. See docs/torch_losses.md'
 	touch $@
 .venv/bench: .venv/run ; $(INSTALL) -e '.[bench]' && touch $@
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test test-all lint bench clean

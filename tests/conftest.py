@@ -33,6 +33,8 @@ import psutil
 import pytest
 from helpers.mlir_contexts import share_contexts
 
+pytest_plugins = ["helpers.tiers"]
+
 share_contexts()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

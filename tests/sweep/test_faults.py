@@ -54,8 +54,9 @@ def test_losses_that_end_their_process_do_not_change_the_results(tmp_path, undis
     assert "sleep 1000" not in commands()
 
 
+# That a forked copy of a run does nothing is a test below, of one run.
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["print", "fork"])
+@pytest.mark.parametrize("kind", ["print", pytest.param("fork", marks=pytest.mark.exhaustive)])
 def test_a_loss_that_prints_megabytes_or_forks_does_not_change_the_results(
     tmp_path, undisturbed, kind
 ):
@@ -139,7 +140,9 @@ def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
 # --- processes that are killed
 
 
+# A kill at one moment is among the kinds of `test_losses_that_end_their_process_...`.
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_killed_at_random_moments(tmp_path, undisturbed):
     path = write_config(tmp_path)
     chance, over = random.Random(5), threading.Event()

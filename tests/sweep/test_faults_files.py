@@ -106,7 +106,9 @@ def planned(path):
     return plan(config.expand(experiment), directory, fresh=False, retry_failed=False)
 
 
+# The next test also repairs one run of two; `test_damaged_files_...` has the kinds of damage.
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_only_damaged_runs_are_performed_again(undisturbed, tmp_path):
     path, directory = copied(undisturbed, tmp_path)
     one, other = sorted((directory / "runs").iterdir())

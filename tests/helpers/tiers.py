@@ -1,0 +1,80 @@
+"""The second tier of the tests: further cases of laws of which the first tier runs a fixed part.
+
+`make test` runs the first tier, `make test-all` both. A selection by name (`-k`, `module.py::test`)
+runs everything that it names.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+
+# Per module, or per law of a module: the first tier runs every k-th case. Listed are those whose
+# cases take most of the time of the tests.
+STRIDES = {
+    "audit/test_composition.py": 3,
+    "audit/test_corpus.py::test_audit_agrees_with_the_expectation_beside_the_function": 4,
+    "audit/test_expected.py::test_audit_finds_what_is_known": 3,
+    "audit/test_jaxprs.py": 3,
+    "interop/test_torch_audit.py": 3,
+    "interop/test_torch_values.py": 3,
+    "numerics/test_hoist.py": 3,
+    "parts/losses/test_loss_laws.py": 3,
+    "parts/test_model_laws.py::test_every_activation_predicts_and_differentiates": 4,
+    "parts/test_models.py::test_a_deep_network_keeps_the_scale_of_its_signal": 3,
+    "run/test_every_task.py": 3,
+    "run/test_program_cache.py::test_all_losses_of_the_menu_can_be_compiled_together": 3,
+    "test_configs.py::test_config_runs": 3,
+    "test_foreign_folders.py": 2,
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--exhaustive", action="store_true", help="run both tiers of the tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the second tier, unless it is asked for."""
+    mark_second_tier(items, STRIDES)
+    by_name = config.option.keyword or any("::" in argument for argument in config.args)
+    if config.option.exhaustive or by_name:
+        return
+    second = [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=second)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["second_tier"] = len(second)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Shows the number of tests left out, which pytest-xdist does not pass on from its workers."""
+    reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and "deselected" not in reporter.stats:
+        count = getattr(node, "workeroutput", {}).get("second_tier", 0)
+        node.config.hook.pytest_deselected(items=[SimpleNamespace()] * count)
+
+
+def mark_second_tier(items, strides):
+    """Marks the cases as `exhaustive` that the strides leave to the second tier.
+
+    Keeps the same ceil(n / stride) of n cases in every run and process: those whose ids have the
+    smallest hashes. Cases whose ids share the part before the first `-` or `:` (a loss, a kind of
+    fault) are thinned among themselves, so each such group keeps one, and a new case changes no
+    other group. A test without parameters stays in the first tier.
+    """
+    groups = defaultdict(list)
+    for item in items:
+        module, _, law = item.nodeid.partition("::")
+        law, _, case = law.partition("[")
+        module = module.removeprefix("tests/")
+        stride = strides.get(f"{module}::{law}", strides.get(module, 1))
+        if case and stride > 1:
+            group = re.match(r"[^-:]*(?=[-:])|", case).group()
+            groups[module, law, group, stride].append(item)
+    for (*_, stride), cases in groups.items():
+        cases.sort(key=lambda item: hashlib.sha256(item.nodeid.encode()).digest())
+        for item in cases[-(-len(cases) // stride) :]:
+            item.add_marker(pytest.mark.exhaustive)
