@@ -25,6 +25,23 @@ def compared(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def numbers(compared):
+    return read_numbers(compared)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once(compared, numbers):
+    """Reads the comparison once for all tests: its intervals cost seconds."""
+
+    def read(directory):
+        return numbers if directory == compared else read_numbers(directory)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paper, "read_numbers", read)
+        yield
+
+
+@pytest.fixture(scope="module")
 def written(compared):
     return paper.build(compared, appearance.settings("paper", 3.25, "serif"))
 
@@ -46,9 +63,8 @@ def test_figures_have_their_final_size_and_embedded_fonts(written):
         assert re.search(r'width="234(\.0*)?pt"', svg)
 
 
-def test_texts_of_a_paper_have_8_points_in_its_font(compared):
+def test_texts_of_a_paper_have_8_points_in_its_font(numbers):
     settings = appearance.settings("paper", 3.25, "serif")
-    numbers = read_numbers(compared)
     with rendering.report_style(settings):
         drawing = next(d for d in numbers.drawings() if d.name == "learning_curves")
         picture = drawing.draw()
@@ -62,9 +78,9 @@ def _is_text(artist):
     return hasattr(artist, "get_fontproperties")
 
 
-def test_losses_of_a_figure_keep_their_colors(compared, tmp_path):
+def test_losses_of_a_figure_keep_their_colors(numbers):
     def colors(losses):
-        drawings = paper._drawings(read_numbers(compared), losses)
+        drawings = paper._drawings(numbers, losses)
         with rendering.report_style():
             figure = next(d for d in drawings if d.name == "learning_curves").draw().figure
         (legend,) = figure.legends
@@ -77,8 +93,7 @@ def test_losses_of_a_figure_keep_their_colors(compared, tmp_path):
 
 
 @pytest.mark.parametrize("columns", [None, ["loss", "metric", "rate", "verdict"]])
-def test_only_losses_that_may_be_best_are_bold(compared, columns):
-    numbers = read_numbers(compared)
+def test_only_losses_that_may_be_best_are_bold(numbers, columns):
     comparison = numbers.tuned.comparison
     table = paper_tables.latex(numbers, 6.75, columns)
     bold = re.findall(r"^\\textbf\{([^}$]*)", table.replace(r"\_\allowbreak{}", "_"), re.M)
@@ -98,8 +113,8 @@ def test_a_comparison_as_configured_has_no_bold_loss(tmp_path):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 @pytest.mark.parametrize("width", [3.25, 6.75])
-def test_tables_compile_without_overfull_lines(compared, tmp_path, width):
-    table = paper_tables.latex(read_numbers(compared), width)
+def test_tables_compile_without_overfull_lines(numbers, tmp_path, width):
+    table = paper_tables.latex(numbers, width)
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs,array}\\usepackage{mathptmx}"
         f"\\setlength{{\\textwidth}}{{{width}in}}\\setlength{{\\parindent}}{{0pt}}"
@@ -111,8 +126,7 @@ def test_tables_compile_without_overfull_lines(compared, tmp_path, width):
     assert "Overfull" not in done.stdout, done.stdout[-2000:]
 
 
-def test_columns_that_do_not_fit_are_an_error(compared):
-    numbers = read_numbers(compared)
+def test_columns_that_do_not_fit_are_an_error(numbers):
     every = ["loss", "metric", "success", "rate", "tolerance", "verdict"]
     with pytest.raises(UserError, match=r"need \d\.\d+ inches, and the width is 3\.25"):
         paper_tables.latex(numbers, 3.25, every)
