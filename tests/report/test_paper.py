@@ -50,7 +50,7 @@ def invoke(*arguments):
     return CliRunner().invoke(main, [*map(str, arguments)])
 
 
-def test_figures_have_their_final_size_and_embedded_fonts(written):
+def test_figures_have_their_final_size_in_every_format(written):
     assert {"tuning_rates", "differences", "summary"} <= {*written.figures}
     assert written.undrawn == ()
     for name in written.figures:
