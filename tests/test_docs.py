@@ -73,6 +73,7 @@ def test_commands_are_accepted(command, expected, folder):
     """An audit that finds a loss untrainable exits with 1, where the page says so beside it."""
     words = shlex.split(command)
     if words[1] == "init":
+        shutil.rmtree(folder / "another", ignore_errors=True)
         words[2] = f"another/{len(words)}"
     if words[1] in ("run", "compare") and "--dry-run" not in words:
         words.append("--dry-run")
@@ -126,8 +127,9 @@ def test_the_config_page_shows_the_defaults_of_what_is_measured_and_examples_tha
     assert measured.across == config.AcrossSettings()
 
 
-def test_the_config_of_the_readme_loads(tmp_path, folder):
-    more, text = blocks(ROOT / "README.md", "yaml")
+def test_the_configs_of_the_first_pages_load(tmp_path, folder):
+    (more,) = blocks(ROOT / "docs/start.md", "yaml")
+    (text,) = blocks(ROOT / "README.md", "yaml")
     (tmp_path / "more.yaml").write_text("dataset: digits\nmodel: mlp\nlosses: [brier]\n" + more)
     assert config.load(tmp_path / "more.yaml", ()).slices.plane_labels()[0].startswith("trajectory")
     (tmp_path / "readme.yaml").write_text(text)
