@@ -72,6 +72,8 @@ class AtenRecorder(TorchDispatchMode):
         self.reads_targets: UserError | None = None
         self._keys: dict[int, Hashable] = {}  # what a tensor of the targets is, by its operations
         self._dtypes = {tensor.dtype for tensor in inputs}
+        self.no_grad: CodePosition | None = None  # of the `torch.no_grad()` that is in effect
+        self.detaches = False  # whether an alias is the result of `.detach()` or `.data`
         self._count = 0
         self.inputs = tuple(
             self.add_input(tensor, predicted=position in predictions)
@@ -126,7 +128,7 @@ class AtenRecorder(TorchDispatchMode):
                 result = decomposition(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        arguments, keywords = tree_map(self.value, args), tree_map(self.value, kwargs)
+        arguments, keywords = tree_map(self._argument, args), tree_map(self._argument, kwargs)
         self._note_scalars(operation, args)
         result = operation(*self._selecting(operation, args), **kwargs)
         if changes:
@@ -138,13 +140,23 @@ class AtenRecorder(TorchDispatchMode):
             self._register(tensor, dependent=True, predicted=predicted) for tensor in tensors
         )
         types = tuple(map(_type_of, tensors))
-        name = operation._opname
+        name = "detach" if self.detaches else operation._opname
         if name == "as_strided":
             name, arguments = _strided(args[0], result, arguments[0], position)
         self.steps.append(Step(name, arguments, keywords, numbers, types, position))
         if not predicted:
             self._note_keys(name, arguments, keywords, numbers)
         return result
+
+    def _argument(self, tensor: Any) -> Any:
+        """Returns the value of an argument, detached where `torch.no_grad()` cuts its gradient."""
+        value = self.value(tensor)
+        if self.no_grad is None or not self.is_predicted(tensor) or not tensor.requires_grad:
+            return value
+        number = self._new_number(dependent=True, predicted=True)
+        types = (_type_of(tensor),)
+        self.steps.append(Step("detach", (value,), {}, (number,), types, self.no_grad))
+        return Variable(number)
 
     def _note_keys(
         self, name: Any, arguments: tuple, keywords: dict, numbers: Sequence[int]

@@ -1,6 +1,7 @@
 """The user's source position of each operation: found while recording, shown while replaying."""
 
 import ast
+import dis
 import functools
 import linecache
 import re
@@ -37,7 +38,10 @@ class PositionFinder:
 
     def _of_frame(self, frame: types.FrameType) -> CodePosition:
         positions = list(frame.f_code.co_positions())
-        line, end_line, column, end_column = positions[frame.f_lasti // 2]
+        index = frame.f_lasti // 2
+        if dis.opname[frame.f_code.co_code[frame.f_lasti]] == "BEFORE_WITH":
+            index -= 1  # it has the position of the whole block; before it is that of the manager
+        line, end_line, column, end_column = positions[index]
         line = line or frame.f_lineno
         position = CodePosition(frame.f_code.co_filename, line, end_line, column, end_column)
         self._by_line.setdefault((position.file, line), position)

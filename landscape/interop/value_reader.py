@@ -10,7 +10,8 @@ from torch.overrides import TorchFunctionMode
 from landscape.interop import refusals
 from landscape.interop.aten_recorder import AtenRecorder
 
-_DATA = torch.Tensor.data.__get__
+# `x.data` would leave no record.
+_DETACHING = (torch.Tensor.data.__get__, torch.Tensor.detach, torch.detach)
 
 
 class ValueReader(TorchFunctionMode):
@@ -39,13 +40,28 @@ class ValueReader(TorchFunctionMode):
             read = self._read(func, *args, **kwargs)
             if read is not NotImplemented:
                 return read
-        if func is _DATA:
-            return args[0].detach()  # `x.data` would leave no record
+        if func is torch._C._set_grad_enabled:
+            self._note_grad_mode(enabled=args[0])
+        if func in _DETACHING:
+            return self._detached(args[0])
         if func is torch.nn.functional.one_hot:
             return self._one_hot(func, *args, **kwargs)
         if func is torch.Tensor.__getitem__:
             return func(*self._by_number(*args))
         return func(*args, **kwargs)
+
+    def _note_grad_mode(self, *, enabled: bool) -> None:
+        recorder = self._recorder
+        position = recorder.no_grad or recorder.positions.position(sys._getframe(2))
+        recorder.no_grad = None if enabled else position
+
+    def _detached(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Returns a detached tensor; torch dispatches the same operation for its internal use."""
+        self._recorder.detaches = True
+        try:
+            return tensor.detach()
+        finally:
+            self._recorder.detaches = False
 
     def _read(self, func: Callable, tensor: torch.Tensor, *others: Any, **named: Any) -> Any:
         """Returns what Python gets of a tensor of the targets; NotImplemented for torch's own."""

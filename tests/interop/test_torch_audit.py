@@ -1,5 +1,6 @@
 """The audit judges a torch loss as its twin in jax.numpy, at the user's lines, in torch's words."""
 
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -66,6 +67,44 @@ def test_the_slope_of_jax_is_not_stated_where_that_of_torch_is_the_same():
     judged = audit(torch_twins.torch_hinge, task="binary")
     (kink,) = (f for f in judged.findings if f.code == "D102")
     assert "autograd gives 0 there. " in kink.message  # as jax.nn.relu, not as jnp.maximum
+
+
+def with_detach(pred, target):
+    error = pred - target
+    return (error**2 / (1 + error.detach() ** 2)).mean()
+
+
+def with_data(pred, target):
+    error = pred - target
+    return (error**2 / (1 + error.data**2)).mean()
+
+
+def with_no_grad(pred, target):
+    with torch.no_grad():
+        scale = 1 + (pred - target) ** 2
+    return ((pred - target) ** 2 / scale).mean()
+
+
+@functools.cache
+def stopped_in_jax():
+    def stopped(pred, target):
+        error = pred - target
+        return jnp.mean(error**2 / (1 + jax.lax.stop_gradient(error) ** 2))
+
+    return audit(stopped, task="regression")
+
+
+@pytest.mark.parametrize(
+    ("loss", "call"),
+    [(with_detach, "error.detach()"), (with_data, "error.data"), (with_no_grad, "torch.no_grad()")],
+)
+def test_a_detached_tensor_is_named_at_its_call_with_the_severity_of_stop_gradient(loss, call):
+    judged, expected = audit(loss, task="regression"), stopped_in_jax()
+    finding, in_jax = (next(f for f in a.findings if f.code == "G207") for a in (judged, expected))
+    assert judged.verdict == expected.verdict
+    assert finding.severity == in_jax.severity == "note"
+    assert finding.where.text[finding.where.column - 1 : finding.where.end_column - 1] == call
+    assert call.removeprefix("error") in finding.message
 
 
 def test_buffers_are_stated_to_be_constants_in_the_second_line():
