@@ -28,6 +28,8 @@ PyTree = Any
 Width = int | Callable[[Callable[[int], float]], int]
 # Points on which different widths are compared.
 TRIED = 64
+# Entries of a direction that are in float64 at a time.
+_ENTRIES = 2**18
 Row = dict[str, jax.Array]
 Directions = tuple[PyTree, ...]
 Slicer = Callable[
@@ -119,9 +121,9 @@ def slicer(point_measure: PointMeasure, width: Width = 1) -> Slicer:
 
         def seconds_of(candidate: int) -> float:
             trial = np.resize(coordinates, (max(TRIED, candidate), coordinates.shape[1]))
-            in_groups(candidate, slices[:1], trial, loss, params, examples)
+            in_groups(candidate, [slices[0]], trial, loss, params, examples)
             start = time.perf_counter()
-            in_groups(candidate, slices[:1], trial, loss, params, examples)
+            in_groups(candidate, [slices[0]], trial, loss, params, examples)
             return time.perf_counter() - start
 
         chosen = width if isinstance(width, int) else width(seconds_of)
@@ -243,7 +245,7 @@ def mapper(
 
 def norm(direction: PyTree) -> np.float32:
     """Returns the Euclidean norm of a direction, computed in float64, as float32."""
-    return np.float32(np.linalg.norm(_flat(direction)))
+    return np.float32(np.sqrt(_dot(direction, direction)))
 
 
 def cosine(first: PyTree, second: PyTree) -> np.ndarray:
@@ -252,13 +254,27 @@ def cosine(first: PyTree, second: PyTree) -> np.ndarray:
 
 
 def cosines(directions: Sequence[PyTree]) -> np.ndarray:
-    """Returns the `(K, K)` cosines between K directions; NaN in the row of one that is zero."""
-    flat = np.stack([_flat(direction) for direction in directions])
-    norms = np.linalg.norm(flat, axis=1)
+    """Returns the `(K, K)` cosines between K directions; NaN in the row of one that is zero.
+
+    Two of the directions are read at a time.
+    """
+    products = np.zeros((len(directions), len(directions)))
+    for i in range(len(directions)):
+        first = directions[i]
+        products[i, i] = _dot(first, first)
+        for j in range(i):
+            products[i, j] = products[j, i] = _dot(first, directions[j])
+    norms = np.sqrt(np.diag(products))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (flat @ flat.T / np.outer(norms, norms)).astype(np.float32)
+        return (products / np.outer(norms, norms)).astype(np.float32)
 
 
-def _flat(direction: PyTree) -> np.ndarray:
-    leaves = jax.tree.leaves(direction)
-    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves])
+def _dot(first: PyTree, second: PyTree) -> float:
+    """Returns the inner product in float64, of a part of the entries at a time."""
+    total = 0.0
+    for pair in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        a, b = (np.asarray(leaf).reshape(-1) for leaf in pair)
+        for start in range(0, a.size, _ENTRIES):
+            part = slice(start, start + _ENTRIES)
+            total += float(np.dot(a[part].astype(np.float64), b[part].astype(np.float64)))
+    return total

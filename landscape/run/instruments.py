@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from landscape.config import Run
 from landscape.numerics import curvature, slices
+from landscape.numerics.example_stream import ExampleStream, StreamFunctions, stream_functions
 from landscape.numerics.float64_probes import RayTracer, ray_tracer
 from landscape.numerics.loss import Objective
 from landscape.numerics.point_width import PointWidth
@@ -19,7 +20,7 @@ from landscape.numerics.risk import (
     loss_metric_columns,
     over_batches,
 )
-from landscape.parts.metrics import Measurement, Metric, Snapshot
+from landscape.parts.metrics import Measurement, Metric, Snapshot, gradient_norm
 from landscape.parts.models import Model
 
 PyTree = Any
@@ -63,20 +64,23 @@ class Instruments(NamedTuple):
         metrics choose
     width: how many points a slice evaluates side by side
     row: `row(loss, params, examples)`, what training records at a step, as far as a point has it
+    streamed: None, unless the examples stream from the host: then slices are measured by these
+        functions, and only `gradient`, `risk` and `row` are used beside them
     """
 
     slice: slices.Slicer
     eigenvalues: Callable[[int], Callable[..., dict[str, jax.Array]]]
-    gradient: Callable[[Objective, PyTree, Examples], PyTree]
+    gradient: Callable[[Objective, PyTree, Any], PyTree]
     rays: RayTracer
     spectra: dict[str, Spectrum]
-    risk: Callable[[Objective, PyTree, Examples], jax.Array]
+    risk: Callable[[Objective, PyTree, Any], Any]
     predict: Callable[[PyTree, Examples], jax.Array]
     risk_of: Callable[[Objective, jax.Array, Examples], jax.Array]
     metrics_of: Callable[..., dict[str, jax.Array]]
     thresholds_of: Callable[[jax.Array, Examples], dict[str, jax.Array]]
     width: PointWidth
-    row: Callable[[Objective, PyTree, Examples], dict[str, jax.Array]]
+    row: Callable[[Objective, PyTree, Any], dict[str, Any]]
+    streamed: StreamFunctions | None = None
 
 
 def build_instruments(
@@ -127,6 +131,30 @@ def build_instruments(
         width=width,
         row=jax.jit(_row(model, batch_size, recorded)),
     )
+
+
+def with_stream(instruments: Instruments, run: Run, model: Model) -> Instruments:
+    """Returns instruments whose examples are an `ExampleStream`."""
+    kind = "frozen" if run.slices is None else run.slices.batch_statistics
+    measured = stream_functions(model.with_batch_statistics(kind))
+    at_point = stream_functions(model)
+    norms = jax.jit(lambda gradient: gradient_norm()(_of_gradient(gradient)))
+
+    def row(loss: Objective, params: PyTree, stream: ExampleStream) -> dict[str, Any]:
+        risk, gradient = at_point.risk_and_gradient(loss, params, stream)
+        return {"risk/evaluation": risk, **norms(gradient)}
+
+    return instruments._replace(
+        gradient=lambda *arguments: measured.risk_and_gradient(*arguments)[1],
+        risk=lambda *arguments: measured.risk_and_gradient(*arguments)[0],
+        row=row,
+        streamed=measured,
+    )
+
+
+def _of_gradient(gradient: PyTree) -> Snapshot:
+    nothing = jnp.zeros(0)
+    return Snapshot(nothing, nothing, gradients=gradient, evaluation_gradients=gradient)
 
 
 def _row(

@@ -15,6 +15,7 @@ from landscape import config
 from landscape.audit import curvature_note
 from landscape.config import Run
 from landscape.numerics.compiling import one_blas_thread
+from landscape.numerics.example_stream import ExampleStream
 from landscape.numerics.risk import Examples
 from landscape.numerics.train import Carry, Trained, TrainingInputs, run_in_pieces
 from landscape.parts.datasets import Dataset
@@ -35,12 +36,13 @@ from landscape.run.program_cache import ProgramCache
 from landscape.run.progress import Progress
 from landscape.run.provenance import provenance
 from landscape.run.run_summary import batch_statistics, run_summary
+from landscape.run.slice_progress import SliceProgress
 from landscape.run.stored_training import read_training, training_files
 from landscape.run.training_inputs import checkpoint_count, evaluation_set, training_inputs
 from landscape.storage import array_files, store
 from landscape.storage.audit_records import AuditRecord
 from landscape.storage.curvature_records import CurvatureRecord
-from landscape.storage.records import Check, MetaRecord
+from landscape.storage.records import Check, MetaRecord, SummaryRecord
 
 PyTree = Any
 
@@ -65,7 +67,8 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     program, data = cache.program(run), cache.dataset(run)
     for line in data_record(data).lines:
         store.append_log(folder, line)
-    evaluation = evaluation_set(run, data)
+    evaluation = cache.evaluation_set(run)
+    slice_progress = SliceProgress(run, folder, progress)
     meta = provenance(run)
     stages, loss_call = _Stages(progress), cache.loss_call(run)
     if loss_call:
@@ -80,7 +83,8 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
             store.clear_run(folder)
             training = _begin(run, cache, evaluation, progress)
             files = _training_files(run, training)
-    points = [MeasuredPoint(run, program, training, evaluation, end) for end in _ends(run)]
+    at = run, program, training, evaluation
+    points = [MeasuredPoint(*at, end, slice_progress=slice_progress) for end in _ends(run)]
     # A failure of the measurements does not lose the training.
     if not files or points or run.audit:
         store.write_run_files(folder, files, store.TRAINED)
@@ -97,21 +101,35 @@ def perform(run: Run, folder: Path, cache: ProgramCache, progress: Progress) -> 
     )
     described = _described(run, cache, statistics)
     summary = replace(summary, batch_statistics=statistics, point=described)
+    if isinstance(evaluation, ExampleStream):
+        summary = _of_stream(summary, evaluation)
     files |= _measurement_files(run, data, measurements)
     files |= {"summary.json": store.record_bytes(summary), "meta.json": store.record_bytes(meta)}
     store.clear_measured(folder)
     store.write_run_files(folder, files, summary.status)
+    slice_progress.end()
     return summary.status
 
 
-def _begin(run: Run, cache: ProgramCache, evaluation: Examples, progress: Progress) -> Training:
+def _begin(
+    run: Run, cache: ProgramCache, evaluation: Examples | ExampleStream, progress: Progress
+) -> Training:
     """Trains a run; of a point that was trained elsewhere, returns what stands in for it."""
     program, point = cache.program(run), cache.point(run)
     if point is None:
+        assert isinstance(evaluation, Examples)
         data = cache.dataset(run)
         inputs = training_inputs(run, program.model, program.optimizer, data, evaluation)
         return _train(run, program, inputs, progress)
     return point_training(program, cache.point_variables(run), evaluation)
+
+
+def _of_stream(summary: SummaryRecord, stream: ExampleStream) -> SummaryRecord:
+    """Returns the summary with the size of the stream in place of that of its first batch."""
+    assert summary.data is not None
+    examples = dict.fromkeys(summary.data.examples, stream.weight)
+    data = replace(summary.data, examples=examples, class_counts={})
+    return replace(summary, training_examples=stream.weight, data=data)
 
 
 def _measure(

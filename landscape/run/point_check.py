@@ -7,6 +7,7 @@ from landscape.config import Run
 from landscape.errors import UserError
 from landscape.numerics.loss import Loss
 from landscape.parts.points import TrainedPoint
+from landscape.run.streamed_data import StreamedData
 
 
 def check_settings(run: Run, point: TrainedPoint) -> None:
@@ -27,9 +28,35 @@ def check_settings(run: Run, point: TrainedPoint) -> None:
         _lacks("`radius: auto` needs the risk before training, as the unit of the rise", "initial")
     if run.curvature is not None and run.curvature.checkpoints and point.checkpoints is None:
         _lacks("`curvature.checkpoints` needs checkpoints of the point", "checkpoints")
+    if isinstance(point.data, StreamedData):
+        _check_streamed(run)
     if run.audit and point.risk is not None:
         message = "`audit` needs a loss of predictions and targets, but the point has a `risk`"
         raise UserError(message, hint="remove `audit`")
+
+
+def _check_streamed(run: Run) -> None:
+    """Raises UserError for what needs all examples, or many vectors, in memory at once."""
+    settings = run.slices
+    parts = [] if settings is None else settings.directions()
+    planes = () if settings is None else settings.planes or ()
+    needs = {
+        "`metrics` need all predictions": run.metrics is not None,
+        "`evaluation.size` selects from all examples": run.evaluation.size is not None,
+        "`curvature` needs tens of vectors": run.curvature is not None,
+        "the direction `eigenvector` needs tens of vectors": "eigenvector"
+        in [part.name for part in parts],
+        "`eigenvalues` of a plane need tens of vectors": any(p.eigenvalues for p in planes),
+        "`slices.gradients` need all predictions": settings is not None and settings.gradients,
+    }
+    for what, is_needed in needs.items():
+        if is_needed:
+            message = f"{what} in memory, but `data` streams from the host batch by batch"
+            raise UserError(
+                message,
+                hint="remove it, or pass arrays that fit in memory; with `risk`, a list of batches "
+                "of one shape",
+            )
 
 
 def _lacks(message: str, field: str) -> None:

@@ -1,60 +1,41 @@
 """The data of a point that was trained elsewhere, used as passed, and its identity."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from landscape.errors import UserError, counted, describe_value
+from landscape.numerics.example_stream import ExampleStream
 from landscape.parts.datasets import Dataset, Split, for_task
 from landscape.parts.points import TrainedPoint
 from landscape.parts.tasks import Task
+from landscape.run.point_arrays import (
+    PAIR_HINT,
+    PointData,
+    as_array,
+    counted_batches,
+    described,
+    pair_data,
+)
+from landscape.run.streamed_data import StreamedData, example_stream, is_streamed, scanned
 
 PyTree = Any
-_PAIR = "pass `data=(inputs, targets)`, arrays with one row per example"
-
-
-class PointData(NamedTuple):
-    """Inputs with a leading axis of examples, or batches along one; targets and fields likewise."""
-
-    inputs: PyTree
-    targets: np.ndarray | None = None
-    fields: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def with_arrays(point: TrainedPoint) -> TrainedPoint:
-    """Returns the point with its data as `PointData`.
+    """Returns the point with its data as `PointData`, or `StreamedData` if they are streamed.
 
-    A mapping has `inputs`, `targets` and further fields. Raises UserError for other data, and for
-    batches of different shapes.
+    Raises UserError for other data, and for batches that differ in more than their length.
     """
-    if point.data is None or isinstance(point.data, PointData):
+    if point.data is None or isinstance(point.data, PointData | StreamedData):
         return point
+    if is_streamed(point):
+        return point._replace(data=scanned(point))
     if point.risk is not None:
         return point._replace(data=PointData(_stacked(point.data)))
-    data = point.data
-    if isinstance(data, Mapping) and {"inputs", "targets"} <= data.keys():
-        fields = {name: data[name] for name in data if name not in ("inputs", "targets")}
-        data = (data["inputs"], data["targets"], fields)
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise UserError(f"`data` is {describe_value(data)}, expected a pair", hint=_PAIR)
-    inputs, targets, *others = data
-    fields = {name: np.asarray(values) for name, values in (others or [{}])[0].items()}
-    inputs = jax.tree.map(_array, inputs)
-    return point._replace(data=PointData(inputs, _array(targets), fields))
-
-
-def _array(values: Any) -> np.ndarray:
-    """Returns an array as JAX reads it: in single precision."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        raise UserError(f"`data` has an array of type {array.dtype}, expected numbers", hint=_PAIR)
-    if array.ndim == 0:
-        raise UserError("`data` has a number, expected an array", hint=_PAIR)
-    single = {"float64": np.float32, "int64": np.int32, "uint64": np.uint32}
-    return array.astype(single.get(array.dtype.name, array.dtype), copy=False)
+    return point._replace(data=pair_data(point.data))
 
 
 def _stacked(batches: Any) -> PyTree:
@@ -67,29 +48,26 @@ def _stacked(batches: Any) -> PyTree:
     listed = [jax.tree.map(np.asarray, batch) for batch in batches]
     if not listed:
         raise UserError("`data` yields no batches", hint="pass a list, or a generator not yet used")
-    first = _described(listed[0])
+    first = described(listed[0])
     for number, batch in enumerate(listed):
-        if _described(batch) != first:
+        if described(batch) != first:
             raise UserError(
-                f"batch {number} of `data` has the arrays {_described(batch)}, batch 0 {first}",
+                f"batch {number} of `data` has the arrays {described(batch)}, batch 0 {first}",
                 hint="batches have the same arrays and shapes: drop the last one, or pad it",
             )
-    return jax.tree.map(lambda *leaves: _array(np.stack(leaves)), *listed)
-
-
-def _described(batch: PyTree) -> str:
-    leaves, structure = jax.tree.flatten(batch)
-    single: Any = jax.tree.structure(0)
-    shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves)
-    return shapes if structure == single else f"{structure}: {shapes}"
+    return jax.tree.map(lambda *leaves: as_array(np.stack(leaves)), *listed)
 
 
 def point_dataset(point: TrainedPoint, task: Task, size: int | None) -> Dataset:
     """Returns the examples of a point in every split: nothing is split, shuffled or standardized.
 
+    Of streamed data it has the first batch, on which model and loss are checked.
     `size`: the number of examples of the evaluation set. Raises UserError if arrays differ in
     length, or if there are fewer batches than `size`.
     """
+    if isinstance(point.data, StreamedData):
+        first = point_dataset(point._replace(data=point.data.first), task, None)
+        return first._replace(description=point.data.description)
     if point.data is None:
         hint = "pass `data=(inputs, targets)`, or batches with `risk`"
         raise UserError("the point has no data", hint=hint)
@@ -98,13 +76,13 @@ def point_dataset(point: TrainedPoint, task: Task, size: int | None) -> Dataset:
     if point.risk is not None:
         targets = np.zeros(count, np.float32)
         if size is not None and size > count:
-            message = f"`evaluation.size` is {size}, but `data` has {_batches(count)}"
+            message = f"`evaluation.size` is {size}, but `data` has {counted_batches(count)}"
             raise UserError(message, hint="pass more batches, or a smaller size")
     if len(targets) != count:
-        raise UserError(f"`data` has {count} inputs, but {len(targets)} targets", hint=_PAIR)
+        raise UserError(f"`data` has {count} inputs, but {len(targets)} targets", hint=PAIR_HINT)
     split = Split(inputs, targets, np.arange(count), fields)
     classes = _classes(point, task, inputs) if task.labels else ()
-    noun = counted(count, "example") if point.risk is None else _batches(count)
+    noun = counted(count, "example") if point.risk is None else counted_batches(count)
     data = Dataset(
         train=split,
         validation=split,
@@ -117,15 +95,18 @@ def point_dataset(point: TrainedPoint, task: Task, size: int | None) -> Dataset:
     return for_task(data, task)
 
 
-def _batches(count: int) -> str:
-    return "1 batch" if count == 1 else f"{count} batches"
+def point_stream(point: TrainedPoint | None, task: Task) -> ExampleStream | None:
+    """Returns the examples of streamed data; None of data in memory, and without a point."""
+    if point is None or not isinstance(point.data, StreamedData):
+        return None
+    return example_stream(point, point.data, lambda one: point_dataset(one, task, None).train)
 
 
 def _count(inputs: PyTree) -> int:
     counts = {leaf.shape[0] for leaf in jax.tree.leaves(inputs)}
     if len(counts) != 1:
         lengths = ", ".join(map(str, sorted(counts))) or "none"
-        raise UserError(f"the arrays of the inputs have the lengths {lengths}", hint=_PAIR)
+        raise UserError(f"the arrays of the inputs have the lengths {lengths}", hint=PAIR_HINT)
     return counts.pop()
 
 

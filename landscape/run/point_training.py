@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from landscape.errors import UserError
+from landscape.numerics.example_stream import ExampleStream
 from landscape.numerics.risk import Examples
 from landscape.parts.points import TrainedPoint
 from landscape.run.measurements import Training
@@ -11,15 +12,17 @@ from landscape.run.point_model import PointVariables
 from landscape.run.program import RISK, Program
 
 
-def point_training(program: Program, variables: PointVariables, examples: Examples) -> Training:
+def point_training(
+    program: Program, variables: PointVariables, examples: Examples | ExampleStream
+) -> Training:
     """Returns a point as a training whose trace has a row per end that is known.
 
     Its steps are those of the checkpoints; without any, the initial point is step 0 and the trained
     point step 1. Raises UserError if the risk at the trained point is not finite.
     """
-    examples = examples._replace(state=variables.state)
+    at_point = examples._replace(state=variables.state)
     ends = [tree for tree in (variables.initial, variables.trained) if tree is not None]
-    rows = [program.instruments.row(program.loss, params, examples) for params in ends]
+    rows = [program.instruments.row(program.loss, params, at_point) for params in ends]
     risk = float(rows[-1][RISK])
     if not np.isfinite(risk):
         raise UserError(f"the risk at the point is {risk}, expected a finite number")

@@ -33,7 +33,7 @@ from landscape.parts.models import Model
 from landscape.parts.points import TrainedPoint
 from landscape.parts.tasks import Task
 from landscape.run import loss_check, model_check, point_check, preflight, traced_options
-from landscape.run.instruments import Instruments, build_instruments
+from landscape.run.instruments import Instruments, build_instruments, with_stream
 from landscape.run.task_metrics import build_metrics, check_metrics
 from landscape.run.training_inputs import (
     checkpoint_count,
@@ -241,25 +241,35 @@ def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops
 
 
 def build_model_program(
-    run: Run, data: Dataset, model: Model, key: str, training: TrainingLoops | None
+    run: Run,
+    data: Dataset,
+    model: Model,
+    key: str,
+    training: TrainingLoops | None,
+    *,
+    streamed: bool = False,
 ) -> ModelProgram:
     """Returns the functions of a run's model; nothing is compiled before it is used.
 
-    `key` is equal for all runs that share them, see `traced_options.model_key`.
+    `key` is equal for all runs that share them, see `traced_options.model_key`. If the examples are
+    `streamed` there are no metrics, which need all predictions at once.
     """
     task = preflight.build_task(run, data)
-    metrics = _checked_metrics(run, task, data, model)
+    metrics = {} if streamed else _checked_metrics(run, task, data, model)
     measurements = [columns(metrics)]
     ends = [columns(metrics), gradient_norm(), _dead_gradients(run)]
     if run.slices is not None and run.slices.gradients:
         measurements += [gradient_norm(), _dead_gradients(run)]
     width = PointWidth("auto" if run.slices is None else run.slices.side_by_side, key)
+    if streamed:
+        width = PointWidth(1, key)
+    instruments = build_instruments(run, model, measurements, metrics, width, ends)
     return ModelProgram(
         task=task,
         model=model,
         metrics=metrics,
         training=training,
-        instruments=build_instruments(run, model, measurements, metrics, width, ends),
+        instruments=with_stream(instruments, run, model) if streamed else instruments,
     )
 
 

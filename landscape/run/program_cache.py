@@ -11,7 +11,9 @@ import numpy as np
 
 from landscape.config import Run
 from landscape.errors import UserError, raise_all
+from landscape.numerics.example_stream import ExampleStream
 from landscape.numerics.loss import Loss, LossFamily
+from landscape.numerics.risk import Examples
 from landscape.parts.datasets import Dataset
 from landscape.parts.models import Model
 from landscape.parts.points import TrainedPoint
@@ -20,7 +22,7 @@ from landscape.run.audited_batch import audited_batch
 from landscape.run.loss_audit import audit_loss, needs_example
 from landscape.run.loss_check import describe_call
 from landscape.run.memory_check import check_memory
-from landscape.run.point_data import point_dataset
+from landscape.run.point_data import point_dataset, point_stream
 from landscape.run.point_model import PointVariables, point_model, point_variables
 from landscape.run.program import ModelProgram, Program, TrainingLoops
 from landscape.run.task_metrics import check_target
@@ -34,6 +36,7 @@ from landscape.run.traced_options import (
 from landscape.run.trained_points import build_point
 from landscape.run.training_inputs import (
     checkpoint_count,
+    evaluation_set,
     initial_params,
     split_bytes,
 )
@@ -90,6 +93,18 @@ class ProgramCache:
             if key not in self._points:
                 self._points[key] = build_point(run)
             return self._points[key]
+
+    def stream(self, run: Run) -> ExampleStream | None:
+        """Returns the evaluation set of a run if it streams from the host, else None."""
+        point = self.point(run)
+        if point is None or not is_of_point(run, "dataset"):
+            return None
+        return point_stream(point, preflight.point_task(run))
+
+    def evaluation_set(self, run: Run) -> Examples | ExampleStream:
+        """Returns the evaluation examples of a run."""
+        stream = self.stream(run)
+        return evaluation_set(run, self.dataset(run)) if stream is None else stream
 
     def _drop_datasets(self, newest: str) -> None:
         """Drops the oldest splits if those of many seeds take too much memory."""
@@ -195,7 +210,9 @@ class ProgramCache:
             if key not in self._model_programs:
                 data, model = self.dataset(run), self.model(run)
                 loops = self._loops(run, traced) if run.point is None else None
-                built = program.build_model_program(run, data, model, key, loops)
+                streamed = self.stream(run) is not None
+                parts = run, data, model, key, loops
+                built = program.build_model_program(*parts, streamed=streamed)
                 self._model_programs[key] = built
             shared, family = self._model_programs[key], self._family(run)
         floats = float_options(run)["optimizer"]

@@ -65,6 +65,13 @@ class Progress:
             disk.write_bytes(path, array_files.trace_bytes(rows()), lasting=False)
             self._write(step, steps, rate)
 
+    def measured(self, count: int, total: int) -> None:
+        """Reports how much of a slice is measured, in evaluations of a batch."""
+        self._check()
+        if time.monotonic() - self._written >= EVERY:
+            self._log(f"{count} of {total} evaluations of a batch")
+            self._write(count, total)
+
     def end(self, status: str) -> None:
         """Reports how the run ended."""
         self._log(f"{status} after {time.monotonic() - self._started:.1f} s")

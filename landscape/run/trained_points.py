@@ -13,6 +13,7 @@ from landscape.parts.points import TrainedPoint
 from landscape.run.point_data import with_arrays
 from landscape.run.point_model import checkpoint_items
 from landscape.run.preflight import build_part
+from landscape.run.streamed_data import StreamedData
 
 _HINT = "return landscape.TrainedPoint(params, apply, data=(inputs, targets))"
 
@@ -57,7 +58,11 @@ def identified(experiment: Experiment) -> Experiment:
 
 def digest(point: TrainedPoint) -> str:
     """Returns the sha256 of all arrays of a point: parameters, state and data."""
-    data = point.data if point.data is None else (*point.data[:2], dict(point.data[2]))
+    data = point.data
+    if isinstance(data, StreamedData):
+        data = data.digest
+    elif data is not None:
+        data = (*data[:2], dict(data[2]))
     values = point.params, point.state, point.initial, point.update, data
     leaves, structure = jax.tree.flatten([values, checkpoint_items(point)])
     content = hashlib.sha256(str(structure).encode())

@@ -105,13 +105,15 @@ def slices_bytes(arrays: Arrays) -> bytes:
     return buffer.getvalue()
 
 
-def read_slices(folder: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.ndarray]:
-    """Returns all arrays of `slices.npz`; none if the file is missing.
+def read_slices(
+    folder: Path, most_bytes: int = MOST_ARRAY_BYTES, name: str = "slices.npz"
+) -> dict[str, np.ndarray]:
+    """Returns all arrays of `slices.npz`, or a file like it; none if the file is missing.
 
     Raises OSError, ValueError or BadZipFile if it is damaged; UnreadableFile if no run writes it:
     arrays of other types than numbers, or of more than `most_bytes` in all.
     """
-    path = folder / "slices.npz"
+    path = folder / name
     if not safe_reading.exists(path):
         return {}
     with safe_reading.opened(path) as file, zipfile.ZipFile(file) as archive:

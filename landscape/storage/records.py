@@ -97,9 +97,9 @@ class ProgressRecord(OmitsNull):
     host: Name
     """Host name."""
     step: Natural | None = None
-    """Last recorded step of training; missing outside of training."""
+    """Last recorded step of training, or how many batches streamed slices have evaluated."""
     steps: Natural | None = None
-    """Steps of the whole training."""
+    """Steps of the whole training, or batches of the whole set of slices."""
     steps_per_second: float | None = None
     """Mean speed since the first recorded step."""
 

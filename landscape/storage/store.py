@@ -230,13 +230,14 @@ def write_failure(
 
 
 def read_failure(folder: Path) -> str:
-    """Returns the last line of the error of a failed run."""
+    """Returns the last line of the error of a failed run, without the indented hint after it."""
     try:
         text = safe_reading.read_text(folder / "error.txt", errors="replace")
     except (OSError, UnreadableFile):
         return "unknown error"
     lines = printable(text).strip().splitlines()
-    return lines[-1] if lines else "unknown error"
+    unindented = [line for line in lines if line[:1].strip()]
+    return (unindented or ["unknown error"])[-1]
 
 
 def why_failed(folder: Path) -> str:

@@ -64,7 +64,7 @@ MISTAKES = {
         "`evaluation.size` is 5, but `data` has 2 batches",
     ),
     "batches": (
-        {"risk": residual, "loss": None, "data": [*BATCHES, (INPUTS[:4], TARGETS[:4])]},
+        {"risk": residual, "loss": None, "data": [*BATCHES, (INPUTS[:4],)]},
         "batch 2 of `data` has the arrays",
     ),
     "scalar": (

@@ -48,7 +48,7 @@ def test_the_snippets_run_one_after_the_other(folder, capsys):
             code = code.replace('"points": 11', '"points": 3, "directions": 2')
             names = run_cell(code, names)
         table = names["look"].table
-    assert table["loss"].tolist() == ["mine", "20 steps", "200 steps", "head"]
+    assert table["loss"].tolist() == ["mine", "20 steps", "200 steps", "head", "streamed"]
     assert set(table["status"]) == {"looked"}
     (head,) = table.loc[table["loss"] == "head", "parameters"]
     assert head == 8

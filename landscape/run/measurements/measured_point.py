@@ -1,7 +1,7 @@
 """A point in parameter space with lazily computed measurements."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,9 +12,11 @@ import numpy as np
 from landscape.config import Run
 from landscape.errors import UserError
 from landscape.numerics import curvature
+from landscape.numerics.example_stream import ExampleStream
 from landscape.numerics.risk import Examples
 from landscape.parts.directions import Point
 from landscape.run.program import Program
+from landscape.run.slice_progress import SliceProgress
 from landscape.run.training_inputs import seed_key
 
 PyTree = Any
@@ -55,7 +57,8 @@ class MeasuredPoint:
     """A point of a run and its measurements, each computed once, on first use.
 
     Its parameters are those of the `end` of training, `trained` or `initial`, or those of the
-    checkpoint of a number. The state of the model is the one that belongs to them.
+    checkpoint of a number. The state of the model is the one that belongs to them. The `examples`
+    are in memory or stream from the host; then slices measure the risk alone.
     """
 
     def __init__(
@@ -63,9 +66,10 @@ class MeasuredPoint:
         run: Run,
         program: Program,
         training: Training,
-        examples: Examples,
+        examples: Examples | ExampleStream,
         end: str,
         checkpoint: int | None = None,
+        slice_progress: SliceProgress | None = None,
     ) -> None:
         self.run, self.program, self.training, self.end = run, program, training, end
         name = end if checkpoint is None else "checkpoints"
@@ -75,7 +79,8 @@ class MeasuredPoint:
         if state is None:  # a point that was trained elsewhere has one state
             state = training.states.get("trained")
         self.params = params
-        self.examples = examples._replace(state=state)
+        self.examples: Any = examples._replace(state=state)
+        self.slice_progress = slice_progress
         self.extremes = functools.cache(self._extremes)
 
     @functools.cached_property
@@ -146,9 +151,15 @@ class MeasuredPoint:
         return {name: values[0] for name, values in slices.items()}
 
     def measure_slices(
-        self, slices: list[tuple[PyTree, ...]], coordinates: np.ndarray, origin: PyTree = None
+        self, slices: Sequence[tuple[PyTree, ...]], coordinates: np.ndarray, origin: PyTree = None
     ) -> dict[str, np.ndarray]:
         """Same as `measure_along` for K tuples of directions; values have a leading axis K."""
         params = self.params if origin is None else origin
-        measure = self.program.instruments.slice
-        return measure(self.program.loss, params, slices, coordinates, self.examples)
+        loss, instruments = self.program.loss, self.program.instruments
+        if instruments.streamed is None:
+            return instruments.slice(loss, params, slices, coordinates, self.examples)
+        assert self.slice_progress is not None
+        table = self.slice_progress.next_table(len(slices), len(coordinates))
+        arguments = params, slices, np.asarray(coordinates), self.examples, table
+        measure = instruments.streamed.slice
+        return {"risk": measure(loss, *arguments, self.slice_progress.watcher).risk}

@@ -12,6 +12,7 @@ import optax
 from landscape.errors import first_line
 from landscape.numerics import checks, slices
 from landscape.numerics.compiling import jit_loop
+from landscape.numerics.example_stream import ExampleStream
 from landscape.numerics.float64_probes import STEPS, Rays
 from landscape.run.measurements.measured_point import MeasuredPoint
 from landscape.run.measurements.slice_sets import SliceSet
@@ -38,6 +39,8 @@ def check_slices(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Chec
             checks.finite(slice_set.where, slice_set.arrays["risk"]),
         )
     ]
+    if isinstance(point.examples, ExampleStream):
+        return simple + _without_float64(point, sets)
     try:
         return simple + _check_in_float64(point, sets)
     except Exception as error:
@@ -45,6 +48,22 @@ def check_slices(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Chec
         names = ("second_difference", "evaluation_noise")
         undecided = [checks.undecided(name, s.where, reason) for s in sets for name in names]
         return [*simple, *undecided, checks.undecided("mean_curvature", point.end, reason)]
+
+
+def _without_float64(point: MeasuredPoint, sets: list[SliceSet]) -> list[checks.Check]:
+    """Adds the derivatives along lines; probes in float64 would take several times the memory."""
+    assert point.program.instruments.streamed is not None
+    derivatives = point.program.instruments.streamed.derivatives
+    for slice_set in sets:
+        if "coordinates" in slice_set.arrays:
+            arguments = point.program.loss, point.params
+            pairs = [derivatives(*arguments, d, point.examples) for d in slice_set.directions]
+            slope, curvature = np.array(pairs, np.float32).T
+            slice_set.arrays.update(slope=slope, curvature=curvature)
+    reason = "not computed for streamed batches: it takes several copies of the parameters"
+    names = ("second_difference", "evaluation_noise")
+    undecided = [checks.undecided(name, s.where, reason) for s in sets for name in names]
+    return [*undecided, checks.undecided("mean_curvature", point.end, reason)]
 
 
 class _ProbedSet(NamedTuple):

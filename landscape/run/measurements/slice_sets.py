@@ -1,6 +1,6 @@
 """The sets of lines and planes of a run, at one point."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ from landscape import catalog
 from landscape.config import COMPUTED, DirectionPart, Lines, Planes
 from landscape.numerics import slices
 from landscape.numerics.auto_radius import find_radius
+from landscape.numerics.example_stream import ExampleStream
 from landscape.parts.directions import Direction, Point
 from landscape.run.measurements.measured_point import MeasuredPoint
 from landscape.run.measurements.training_path import path_on_plane
@@ -24,7 +25,7 @@ class SliceSet(NamedTuple):
 
     where: str
     arrays: dict[str, Any]
-    directions: list[PyTree]
+    directions: Sequence[PyTree]
     radius: float
 
     @property
@@ -49,10 +50,11 @@ def _lines(point: MeasuredPoint, label: str, settings: Lines, spec: DirectionPar
     count = settings.draws(spec)
     direction = catalog.build("directions", spec, folder=point.run.folder)()
     keys = _keys(point.run.seed, "line directions", count)
-    directions = [direction(key, point.direction_point) for key in keys]
+    directions = _each(point, count, lambda i: direction(keys[i], point.direction_point))
     radius, radius_arrays = _radius(point, settings, directions)
     coordinates = slices.axis(settings.points, radius)
-    measured = point.measure_slices([(d,) for d in directions], coordinates[:, None])
+    lines = _each(point, count, lambda i: (directions[i],))
+    measured = point.measure_slices(lines, coordinates[:, None])
     arrays = {"coordinates": coordinates} | measured
     if spec.name not in COMPUTED:
         arrays["keys"] = np.asarray(jax.random.key_data(keys))
@@ -65,8 +67,9 @@ def _planes(
 ) -> SliceSet:
     draws = 1 if all(axis.name in COMPUTED for axis in axes) else settings.draws or 1
     keys = _keys(point.run.seed, "plane directions", 2 * draws)
-    pairs = _direction_pairs(point, axes, keys)
-    directions = [direction for pair in pairs for direction in pair]
+    pair = _pair_maker(point, axes, keys)
+    pairs = _each(point, draws, pair)
+    directions = _each(point, 2 * draws, lambda i: pairs[i // 2][i % 2])
     radius, radius_arrays = _radius(point, settings, directions)
     grid = slices.grid(settings.points, radius)
     measured = [_plane_measures(point, settings, pair, grid) for pair in pairs]
@@ -94,16 +97,37 @@ def _plane_measures(
     return measures | eigenvalues(point.program.loss, *arguments)
 
 
-def _direction_pairs(
+def _pair_maker(
     point: MeasuredPoint, axes: tuple[DirectionPart, ...], keys: jax.Array
-) -> list[tuple[PyTree, PyTree]]:
-    """Returns both directions of each plane, in the order of its axes."""
+) -> Callable[[int], tuple[PyTree, PyTree]]:
+    """Returns a function from the number of a plane to its directions, in the order of its axes."""
     folder = point.run.folder
     makes = [catalog.build("directions", axis, folder=folder)() for axis in axes]
-    return [
-        _direction_pair(point.direction_point, axes, makes, keys[i : i + 2])
-        for i in range(0, len(keys), 2)
-    ]
+
+    def pair(number: int) -> tuple[PyTree, PyTree]:
+        pair_keys = keys[2 * number : 2 * number + 2]
+        return _direction_pair(point.direction_point, axes, makes, pair_keys)
+
+    return pair
+
+
+class _Drawn(Sequence):
+    """Items that are computed anew at each access, so that one of them is in memory at a time."""
+
+    def __init__(self, count: int, make: Callable[[int], Any]) -> None:
+        self._numbers, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._make(self._numbers[number])
+
+
+def _each(point: MeasuredPoint, count: int, make: Callable[[int], Any]) -> Sequence[Any]:
+    """Returns `make(0)` to `make(count - 1)`; each computed anew if the examples are streamed."""
+    drawn = _Drawn(count, make)
+    return drawn if isinstance(point.examples, ExampleStream) else list(drawn)
 
 
 def _direction_pair(
@@ -118,14 +142,15 @@ def _direction_pair(
 
 
 def _radius(
-    point: MeasuredPoint, settings: Lines | Planes, directions: list[PyTree]
+    point: MeasuredPoint, settings: Lines | Planes, directions: Sequence[PyTree]
 ) -> tuple[float, dict[str, np.ndarray]]:
     """Returns the radius of a set, and the arrays that record it."""
     if settings.radius != "auto":
         return settings.radius, {"radius": np.array(settings.radius, np.float32)}
 
     def risks(coordinates: np.ndarray) -> np.ndarray:
-        return point.measure_slices([(d,) for d in directions], coordinates[:, None])["risk"]
+        lines = _each(point, len(directions), lambda i: (directions[i],))
+        return point.measure_slices(lines, coordinates[:, None])["risk"]
 
     center = point.training.risk(point.end)
     radius, reached = find_radius(risks, center, settings.rise * point.training.drop)
@@ -133,7 +158,7 @@ def _radius(
     return radius, {"radius": np.array(radius, np.float32), "radius_found": np.array(reached)}
 
 
-def _norms(directions: list[PyTree]) -> np.ndarray:
+def _norms(directions: Sequence[PyTree]) -> np.ndarray:
     return np.stack([slices.norm(direction) for direction in directions])
 
 
