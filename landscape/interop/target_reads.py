@@ -87,9 +87,16 @@ class TargetReads:
         return max(size - less, 1)
 
     def number(self, value: Variable, *, whole: bool) -> float:
-        """Returns an arbitrary positive number."""
-        size = (2.0, 5.0, 3.0)[self._recording % 3] + 7 * len(self.numbers)
-        number = size if whole else size + 0.62109375
+        """Returns an arbitrary positive number.
+
+        Those of different reads are on no line over the recordings, nor are their inverses. Those
+        with a fraction are of different magnitudes, so that a bound or a condition is seen.
+        """
+        position = (self._recording + len(self.numbers)) % 3
+        if whole:
+            number = (2.0, 5.0, 3.0)[position] + 7 * len(self.numbers)
+        else:
+            number = (0.00262109375, 5.62109375, 3621.09375)[position] * (1 + len(self.numbers) / 7)
         self.numbers.append(Number(value, number))
         return int(number) if whole else number
 

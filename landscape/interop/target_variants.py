@@ -232,10 +232,11 @@ def _line(
     x = 1 / np.array(numbers, float) if inverse else np.array(numbers, float)
     y = np.array(values, float)
     slope = float((y[1] - y[0]) / (x[1] - x[0]))
-    intercept = float(y[0] - slope * x[0])
+    least = np.abs(x).argmin()  # where rounding hides the least of the intercept
+    intercept = float(y[least] - slope * x[least])
     scale = np.abs(y).max()
     if np.allclose(slope * x + intercept, y, rtol=0, atol=_TOLERANCE * scale):
-        return slope, intercept if abs(intercept) > _TOLERANCE * scale else 0.0
+        return slope, intercept if abs(intercept) > _TOLERANCE * np.abs(y[least]) else 0.0
     return None
 
 
