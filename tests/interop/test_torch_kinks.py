@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.
 
 import torch.nn.functional as F  # noqa: E402, N812
 
+from landscape.audit import audit  # noqa: E402
 from landscape.interop.torch_recognition import adapted  # noqa: E402
 
 # Each function of one array, and the array at which it is differentiated.
@@ -51,3 +52,15 @@ def test_gradient_at_a_kink_is_that_of_torch(name):
     with jax.enable_x64(True):
         gradient = jax.jit(jax.grad(adapted(function)))(np.array(point))
     np.testing.assert_allclose(gradient, expected.numpy(), rtol=1e-12)
+
+
+def ranked(pred, target):
+    """Numbers the places of the sorted targets, by an operation without operands."""
+    order = target.argsort()
+    steps = pred[order][1:] - pred[order][:-1]
+    return F.relu(0.1 - steps).mean()
+
+
+def test_the_slopes_at_a_kink_are_stated_for_a_loss_that_sorts_its_targets():
+    codes = [finding.code for finding in audit(ranked, task="regression").findings]
+    assert "D102" in codes

@@ -57,9 +57,10 @@ def _relu(inputs: list[Array]) -> list[Array]:
 
 
 def _is_maximum_with_zero(eqn: jex.JaxprEqn) -> bool:
+    if eqn.primitive.name != "max":
+        return False
     other = eqn.invars[-1]
-    is_zero = isinstance(other, jex.Literal) and not np.any(np.asarray(other.val))
-    return eqn.primitive.name == "max" and is_zero
+    return isinstance(other, jex.Literal) and not np.any(np.asarray(other.val))
 
 
 def _equal(a: float, b: float) -> bool:
