@@ -14,6 +14,10 @@ WHERE = "use torch.where, or a mask: `(x * mask).sum() / mask.sum()`"
 TENSOR = "compute with the tensor itself, without .item(), float(), int(), bool() or `if`"
 _NUMPY = "use torch operations in place of NumPy and of Python numbers"
 _RANDOM = "compute with fixed numbers; noise and dropout belong to the model or to the data"
+_DTYPE = (
+    "converts to float32, which does not go with predictions in float64, in which it is checked",
+    "write `.to(predictions.dtype)` in place of `.float()`",
+)
 _TAGS = {
     torch.Tag.data_dependent_output: (
         "takes a Python value out of its predictions (.item(), float(), if)",
@@ -33,6 +37,8 @@ _PHRASES = {
         "moves tensors to a GPU",
         "leave out .cuda(), or use `.to(predictions.device)`",
     ),
+    "but found torch.float64 and torch.float32": _DTYPE,
+    "but found torch.float32 and torch.float64": _DTYPE,
     "requires grad. Use tensor.detach().numpy()": ("hands a tensor to NumPy", _NUMPY),
 }
 
