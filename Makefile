@@ -9,6 +9,7 @@ test: .venv/test ; .venv/bin/python -m pytest
 test-all: .venv/test ; .venv/bin/python -m pytest --exhaustive
 lint: .venv/test ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 bench: .venv/bench ; .venv/bin/python benchmarks/run.py
+docs: .venv/docs ; .venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs dist/docs
 clean: ; rm -rf .venv
 
 .venv/run: pyproject.toml constraints.txt ; $(PYTHON) -m venv .venv && $(INSTALL) -e . && touch $@
@@ -17,5 +18,6 @@ clean: ; rm -rf .venv
 	.venv/bin/python -c 'import torch' 2>/dev/null || $(INSTALL) $(CPU_TORCH) 2>/dev/null || \
 	echo 'The tests of PyTorch losses are skipped: pip finds no CPU build of torch. See docs/torch_losses.md'
 	touch $@
+.venv/docs: .venv/run ; $(INSTALL) -e '.[docs]' && touch $@
 .venv/bench: .venv/run ; $(INSTALL) -e '.[bench]' && touch $@
-.PHONY: quickstart test test-all lint bench clean
+.PHONY: quickstart test test-all lint bench docs clean

@@ -1,0 +1,22 @@
+"""Settings of Sphinx for the site: `make docs` writes it to dist/docs."""
+
+import landscape
+
+project = "landscape"
+version = release = landscape.__version__
+copyright = "the authors of landscape"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+myst_heading_anchors = 4  # links to headings, as `page.md#a-heading`, work as on code hosts
+suppress_warnings = ["myst.header"]  # pages of codes skip a level below their title
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
+default_role = "code"  # in docstrings, `name` is code
+smartquotes = False
+autodoc_mock_imports = ["torch"]  # large, and only its names are needed
+
+html_theme = "pydata_sphinx_theme"
+html_title = "landscape"
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
