@@ -77,6 +77,11 @@ class Recorder(RecordedLoop):
         if isinstance(apply, AdaptedModel):
             axes = axes if filter_axes is not None else apply.model.filter_axes
             apply = apply.apply
+        if not callable(apply):
+            raise UserError(
+                f"`apply`: found {type(apply).__name__}, expected a function",
+                hint="pass the function that predicts, then the loss: Recorder(apply, loss)",
+            )
         fields = {} if self._evaluation is None else self._evaluation.targets.fields
         self._measure = jax_rows.row_functions(apply, _loss(loss, fields), scores, axes)
         self._tally = jax_rows.first_tally()

@@ -55,6 +55,11 @@ class Recorder(RecordedLoop):
                 f"`module`: found {type(module).__name__}, expected a torch.nn.Module",
                 hint="pass the module, then the loss: Recorder(module, loss)",
             )
+        if next(module.parameters(), None) is None:
+            raise UserError(
+                f"the module {type(module).__name__} has no parameters",
+                hint="pass the module, then the loss: Recorder(module, loss)",
+            )
         if not callable(loss):
             raise UserError(
                 f"`loss`: found {type(loss).__name__}, expected a function or a module",

@@ -107,6 +107,13 @@ def _count(inputs: PyTree) -> int:
     if len(counts) != 1:
         lengths = ", ".join(map(str, sorted(counts))) or "none"
         raise UserError(f"the arrays of the inputs have the lengths {lengths}", hint=PAIR_HINT)
+    if counts == {0}:
+        raise UserError("`data` has no examples", hint="pass at least one")
+    for leaf in jax.tree.leaves(inputs):
+        if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(leaf).all():
+            share = 1 - np.isfinite(leaf).mean()
+            message = f"the inputs in `data` are NaN or infinite in {share:.2g} of their entries"
+            raise UserError(message, hint="remove or replace them: the risk would be NaN")
     return counts.pop()
 
 

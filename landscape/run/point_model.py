@@ -121,6 +121,9 @@ def _risks(risk: Callable[[PyTree, PyTree], Any], params: PyTree, batches: PyTre
 
     def checked(batch: PyTree) -> jax.Array:
         value = risk(params, batch)
+        if value is None or isinstance(value, tuple | list | dict):
+            message = f"the risk returns a {type(value).__name__}, expected a floating-point scalar"
+            raise UserError(message, place=definition(risk), hint="return the risk alone")
         if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
             kind = f"{jnp.result_type(value)} of shape {jnp.shape(value)}"
             message = f"the risk returns {kind}, expected a floating-point scalar"

@@ -31,6 +31,10 @@ def residuals(params, batch):
     return squared(layers(params, batch[0]), batch[1])
 
 
+def pair(params, batch):
+    return residual(params, batch), {}
+
+
 def without_step(**lines):
     return {"lines": lines, "planes": None}
 
@@ -45,6 +49,11 @@ MISTAKES = {
     "integers": ({"params": {"w": np.arange(3)}}, "`w` is an array of int32"),
     "NaN": ({"params": {**PARAMS, "v": np.full(4, np.nan)}}, "`v` is NaN or infinite in 100%"),
     "inputs": ({"data": (INPUTS[:, :2], TARGETS)}, "shape, got (2,) and (3,)"),
+    "no examples": ({"data": (INPUTS[:0], TARGETS[:0])}, "`data` has no examples"),
+    "NaN inputs": (
+        {"data": (INPUTS * np.nan, TARGETS)},
+        "inputs in `data` are NaN or infinite in 1",
+    ),
     "targets": ({"data": (INPUTS, TARGETS[:5])}, "20 inputs, but 5 targets"),
     "no pair": ({"data": INPUTS}, "expected a pair"),
     "filter axes": ({"filter_axes": None}, 'filter_axes="first" for weights (outputs, inputs)'),
@@ -67,6 +76,7 @@ MISTAKES = {
         {"risk": residual, "loss": None, "data": [*BATCHES, (INPUTS[:4],)]},
         "batch 2 of `data` has the arrays",
     ),
+    "pair": ({"risk": pair, "loss": None, "data": BATCHES}, "the risk returns a tuple"),
     "scalar": (
         {"risk": residuals, "loss": None, "data": BATCHES},
         "float32 of shape (10,), expected a floating-point scalar",

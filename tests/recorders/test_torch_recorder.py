@@ -348,6 +348,13 @@ def test_a_mistake_is_described(record, mistake):
         make(record(nn.Linear(1, 1)))
 
 
+def test_module_and_loss_the_other_way_around(tmp_path):
+    with pytest.raises(UserError, match="CrossEntropyLoss has no parameters"):
+        landscape.torch.Recorder(nn.CrossEntropyLoss(), nn.Linear(1, 1), out=tmp_path)
+    with pytest.raises(UserError, match="`apply`: found int, expected a function"):
+        landscape.Recorder(3, nn.functional.mse_loss, out=tmp_path)
+
+
 def test_predictions_must_be_a_tensor(record):
     model = nn.Linear(1, 1)
     model(torch.ones(1, 1)).sum().backward()
