@@ -39,6 +39,7 @@ READ_OTHER_FILES = {
     "parts/datasets/sequences.py",
     "report/code_pages.py",
     "report/interactive.py",
+    "report/page.py",
     "starter/writing.py",
     "storage/safe_reading.py",
 }
