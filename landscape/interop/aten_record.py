@@ -137,13 +137,15 @@ class Record:
 
     def pattern(self) -> tuple[Any, ...]:
         """Returns what records have in common that differ only in sizes above 1."""
-        return tuple(
+        steps = tuple(
             (
                 step.operation if isinstance(step.operation, str) else "overlay",
                 *(tuple(min(size, 2) for size in kind.shape) for kind in step.types),
             )
             for step in self.steps
         )
+        outcomes = tuple(decision.outcome for decision in self.decisions)
+        return outcomes, len(self.sites), len(self.numbers), steps
 
     def same_as(self, other: "Record") -> bool:
         """Returns whether two records have equal operations and constants."""

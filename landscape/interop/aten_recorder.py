@@ -73,7 +73,7 @@ class AtenRecorder(TorchDispatchMode):
         self._keys: dict[int, Hashable] = {}  # what a tensor of the targets is, by its operations
         self._dtypes = {tensor.dtype for tensor in inputs}
         self.no_grad: CodePosition | None = None  # of the `torch.no_grad()` that is in effect
-        self.detaches = False  # whether an alias is the result of `.detach()` or `.data`
+        self.detaches = False  # whether `.detach()` or `.data` runs
         self._count = 0
         self.inputs = tuple(
             self.add_input(tensor, predicted=position in predictions)
@@ -154,26 +154,27 @@ class AtenRecorder(TorchDispatchMode):
         if self.no_grad is None or not self.is_predicted(tensor) or not tensor.requires_grad:
             return value
         number = self._new_number(dependent=True, predicted=True)
-        types = (_type_of(tensor),)
-        self.steps.append(Step("detach", (value,), {}, (number,), types, self.no_grad))
+        step = Step("detach", (value,), {}, (number,), (_type_of(tensor),), self.no_grad)
+        self.steps.append(step)
         return Variable(number)
 
     def _note_keys(
         self, name: Any, arguments: tuple, keywords: dict, numbers: Sequence[int]
     ) -> None:
         values = tree_leaves((arguments, sorted(keywords.items())), is_leaf=_is_value)
-        inputs = tuple(map(self._key, values))
+        inputs = tuple(map(self.key_of, values))
         for output, number in enumerate(numbers):
             self._keys[number] = hash((str(name), inputs, output))
 
-    def _key(self, value: Any) -> Hashable:
+    def key_of(self, value: Any) -> Hashable:
+        """Returns the key of a tensor by its value in the record."""
         if isinstance(value, Variable):
             return self._keys.get(value.number, value)
         return (value.array.shape, value.array.tobytes()) if _is_value(value) else str(value)
 
     def key(self, tensor: torch.Tensor) -> Hashable:
         """Returns a key that tensors have in common that are computed alike from the targets."""
-        return self._key(self.value(tensor))
+        return self.key_of(self.value(tensor))
 
     def _selecting(self, operation: Any, args: tuple) -> tuple:
         """Returns arguments in which masks of the targets select as the recording wants."""

@@ -8,7 +8,9 @@ recordings. A number is an arbitrary one, different in each recording.
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from landscape.interop.aten_record import Variable
+import numpy as np
+
+from landscape.interop.aten_record import Step, Variable
 
 MOST_DECISIONS = 24
 
@@ -40,6 +42,36 @@ class Number(NamedTuple):
     number: float
 
 
+def nonempty_mask(steps: Sequence[Step], condition: Variable) -> tuple[Variable, bool]:
+    """Returns the mask of which a condition asks whether any element is true, and if it is negated.
+
+    So `mask.any()`, `mask.sum() > 0` and a selection by the mask are one condition, not three. Any
+    other condition is its own mask.
+    """
+    by_number = {number: step for step in steps for number in step.outputs}
+
+    def source(value: Any, operation: str, *others: Any) -> Variable | None:
+        step = by_number.get(value.number) if isinstance(value, Variable) else None
+        if step is None or step.operation != operation or step.arguments[1:] != others:
+            return None
+        (argument, *_) = step.arguments
+        return argument if isinstance(argument, Variable) else None
+
+    def is_boolean(value: Variable) -> bool:
+        step = by_number.get(value.number)
+        return step is not None and step.types[0].dtype == np.bool_
+
+    mask = source(condition, "any")
+    if mask is not None:
+        return mask, False
+    for operation, negated in (("gt", False), ("eq", True)):
+        count = source(condition, operation, 0)
+        mask = None if count is None else source(count, "sum") or source(count, "sum", [])
+        if mask is not None and is_boolean(mask):
+            return mask, negated
+    return condition, False
+
+
 class TargetReads:
     """The outcomes and values for one recording, the `recording`-th with these outcomes.
 
@@ -62,6 +94,11 @@ class TargetReads:
         self._outcomes = tuple(outcomes)
         self._recording = recording
         self._decided: dict[Hashable, Any] = {}
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first recording with these outcomes."""
+        return self._recording == 0
 
     def decide(self, key: Hashable, value: Variable, choices: tuple[Any, ...]) -> Any:
         """Returns the outcome of a condition, the same one if it is read again."""

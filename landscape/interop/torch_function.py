@@ -17,7 +17,7 @@ from landscape.interop import refusals, replay, torch_calls
 from landscape.interop.aten_record import Record
 from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.target_variants import variants
-from landscape.interop.torch_arrays import input_dtype
+from landscape.interop.torch_arrays import input_dtype, numpy_dtype
 from landscape.interop.torch_recording import example_inputs, record_loss
 
 Array = Any
@@ -126,9 +126,12 @@ class TorchFunction:
         try:
             run = functools.partial(self._run, call, key, inputs)
             records = variants(run, _classes(inputs))
-            for record in records:
-                replay.check_rules(record)
-            self._check(call, key, inputs, records)
+            pattern = (call.options.text, key.differentiated, *(r.pattern() for r in records))
+            if pattern not in self._checked:
+                for record in records:
+                    replay.check_rules(record)
+                self._check(call, key, inputs, records)
+                self._checked.add(pattern)
         except (UserError, Unresolved):
             return ()
         return records
@@ -159,6 +162,8 @@ class TorchFunction:
         if wide[0].dtype != inputs[0].dtype:
             run = functools.partial(self._run, call, key, wide)
             records = variants(run, _classes(wide))
+            dtypes = tuple(str(numpy_dtype(tensor.dtype)) for tensor in wide)
+            self._records[key._replace(dtypes=dtypes)] = records
         function, options = self.callable_of(call.options, wide[0].dtype)
         check_agreement(records, function, wide, call.names, options, self.__name__)
 

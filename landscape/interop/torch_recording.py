@@ -66,9 +66,11 @@ def record_loss(
         count = len(leaves) - len(names)
         keywords = dict(zip(names, leaves[count:], strict=True))
         try:
-            # Anomaly mode notes the user's line at each operation, for its backward pass.
+            # Anomaly mode notes the user's line at each operation, for its backward pass. It is
+            # slow, and the lines of a record are those of the first recording.
+            notes_lines = reads is None or reads.is_first
             with (
-                torch.autograd.set_detect_anomaly(True, check_nan=False),
+                torch.autograd.set_detect_anomaly(notes_lines, check_nan=False),
                 ValueReader(recorder),
                 recorder,
             ):

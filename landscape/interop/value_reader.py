@@ -9,6 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from landscape.interop import refusals
 from landscape.interop.aten_recorder import AtenRecorder
+from landscape.interop.target_reads import nonempty_mask
 
 # `x.data` would leave no record.
 _DETACHING = (torch.Tensor.data.__get__, torch.Tensor.detach, torch.detach)
@@ -81,7 +82,9 @@ class ValueReader(TorchFunctionMode):
             return tensor.detach().reshape(())
         value = recorder.value(tensor)
         if func is torch.Tensor.__bool__:
-            return reads.decide(("any", recorder.key(tensor)), value, (True, False))
+            mask, negated = nonempty_mask(recorder.steps, value)
+            key = ("any", recorder.key_of(mask))
+            return reads.decide(key, mask, (True, False)) != negated
         if func is torch.Tensor.__float__ or (
             func is torch.Tensor.__int__ and not reads.decide_all
         ):

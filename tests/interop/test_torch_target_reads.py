@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: E402, N812
 
 from landscape.audit import audit  # noqa: E402
 from landscape.errors import UserError  # noqa: E402
+from landscape.interop.torch_function import _Bound, _Options  # noqa: E402
 from landscape.interop.torch_recognition import adapted  # noqa: E402
 
 
@@ -29,6 +30,16 @@ def balanced(pred, target):
         if len(chosen) > 0:
             loss = loss + F.softplus((1 - 2 * value) * chosen).mean()
     return loss
+
+
+def with_two_conditions(pred, target):
+    positive, negative = target > 0.5, target <= 0.5
+    loss = pred.sum() * 0
+    if positive.any():
+        loss = loss + F.softplus(-pred[positive]).mean()
+    if negative.sum() == 0:
+        return loss
+    return loss + F.softplus(pred[negative]).mean()
 
 
 def without_ignored(pred, target):
@@ -74,6 +85,7 @@ LABELS = [[0, 1, 2, 1], [1, 1, 0, 0], [0, 0, 0, 2]]
         (masked, NUMBERS, (2, 2)),
         (scaled, NUMBERS, (2, 2)),
         (balanced, SIDES, (3,)),
+        (with_two_conditions, SIDES, (3,)),
         (without_ignored, LABELS, (4, 3)),
         (up_to_largest, LABELS, (4, 3)),
         (in_numpy, NUMBERS, (2, 2)),
@@ -100,6 +112,13 @@ def test_numbers_read_of_the_targets_are_part_of_the_program(loss):
     predictions, target = np.zeros((2, 2)), np.array(NUMBERS[0])
     program = jax.make_jaxpr(adapted(loss))(predictions, target)
     assert "pure_callback" not in str(program)
+
+
+def test_conditions_on_a_mask_and_its_selection_have_one_record_per_outcome():
+    function = adapted(with_two_conditions)
+    call = _Bound(function, (), _Options({}))
+    inputs = (np.zeros(3, np.float32), np.zeros(3, np.float32))
+    assert 2 <= len(function.records(call, inputs, (0,))) <= 4
 
 
 def test_a_loss_left_to_torch_has_its_second_derivative():
