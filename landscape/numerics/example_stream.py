@@ -128,6 +128,7 @@ def _slicer(risk: Callable[[Objective, PyTree, Examples], jax.Array]) -> Callabl
                 table.risk[number, points] = totals / stream.weight
                 table.known[number, points] = True
                 watcher.measured(table)
+            del directions  # before the next ones are drawn
         return table
 
     return along
