@@ -2,13 +2,15 @@
 
     python benchmarks/look_sizes.py [mlp resnet transformer]
 
-Each model is looked at in a process of its own, on batches that stream from the host: two lines of
-5 points and a plane of 3 by 3. The peak is that of the process beyond that of a small look before
-it. One batch is what the compiler reserves for the risk of a batch at the point, without the
-parameters. The table of docs/own_model.md is printed.
+Each model is looked at in full width and in a quarter of it, each in its own process, on batches
+that stream from the host: two lines of 5 points and a plane of 3 by 3. The peak is the growth of
+the largest resident memory per copy of the additional parameters, so that libraries and compiled
+programs do not count. One batch is what the compiler reserves for the risk of a batch, without
+parameters.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -29,9 +31,9 @@ def normal(key, *shape):
     return jax.random.normal(key, shape) / np.sqrt(np.prod(shape[:-1]))
 
 
-def mlp():
+def mlp(part=1):
     """12.1 million parameters: 784-2048-2048-2048-1000, batches of 64 examples."""
-    sizes = [784, 2048, 2048, 2048, 1000]
+    sizes = [784, *[2048 // part] * 3, 1000]
     keys = jax.random.split(jax.random.key(0), 4)
     params = [
         {"w": normal(key, a, b), "b": jnp.zeros(b)}
@@ -46,19 +48,20 @@ def mlp():
     return params, apply, lambda rng: rng.normal(size=(64, 784)), 1000
 
 
-def resnet():
+def resnet(part=1):
     """11.2 million parameters: residual blocks of 64 to 512 channels on 8 images of 32 by 32."""
     keys = iter(jax.random.split(jax.random.key(0), 30))
-    params = {"stem": normal(next(keys), 3, 3, 3, 64), "blocks": []}
-    before = 64
+    params = {"stem": normal(next(keys), 3, 3, 3, 64 // part), "blocks": []}
+    before = 64 // part
     for channels in (64, 64, 128, 128, 256, 256, 512, 512):
+        channels //= part
         block = {"a": normal(next(keys), 3, 3, before, channels)}
         block["b"] = normal(next(keys), 3, 3, channels, channels)
         if channels != before:
             block["skip"] = normal(next(keys), 1, 1, before, channels)
         params["blocks"].append(block)
         before = channels
-    params["head"] = normal(next(keys), 512, 10)
+    params["head"] = normal(next(keys), 512 // part, 10)
 
     def convolve(x, w, stride=1):
         numbers = ("NHWC", "HWIO", "NHWC")
@@ -76,9 +79,9 @@ def resnet():
     return params, apply, lambda rng: rng.normal(size=(8, 32, 32, 3)), 10
 
 
-def transformer():
+def transformer(part=1):
     """13.7 million parameters: 6 layers of 384 on 4 texts of 64 characters, 8192 tokens."""
-    width, heads, length, tokens = 384, 6, 64, 4096
+    width, heads, length, tokens = 384 // part, 6, 64, 4096
     keys = iter(jax.random.split(jax.random.key(0), 60))
     params = {"tokens": normal(next(keys), tokens, width), "places": normal(next(keys), 64, width)}
     params["layers"] = [
@@ -114,19 +117,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def look_at(name):
+def look_at(name, part):
     """Looks at one model; returns its row of the table."""
     import landscape
 
-    with tempfile.TemporaryDirectory() as out:  # a small look loads all that is imported
-        settings = {"filter_axes": "last", "slices": SLICES, "tell": len}
-        small = lambda params, batch: jnp.sum(jnp.tanh(batch @ params["w"]) ** 2)  # noqa: E731
-        weights = {"w": normal(jax.random.key(0), 8, 8)}
-        landscape.look(weights, lambda: [np.ones((4, 8))], risk=small, out=out, **settings)
-    base = peak()
-    params, apply, draw, classes = {"mlp": mlp, "resnet": resnet, "transformer": transformer}[
-        name
-    ]()
+    models = {"mlp": mlp, "resnet": resnet, "transformer": transformer}
+    params, apply, draw, classes = models[name](part)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
 
     def batches():
@@ -148,28 +144,36 @@ def look_at(name):
     del compiled
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
+        settings = {"filter_axes": "last", "slices": SLICES, "tell": len}
         landscape.look(params, batches, risk=risk, out=out, **settings)
         seconds = time.perf_counter() - start
     row = {"model": name, "parameters": size // 4, "seconds": seconds, "size": size}
-    return row | {"peak": peak() - base, "batch": batch}
+    return row | {"peak": peak(), "batch": batch}
+
+
+def measured(name, part):
+    """Looks at a model in a process of its own; returns its numbers."""
+    command = [sys.executable, __file__, "--one", name, str(part)]
+    # Freed arrays go back to the system, so that the resident memory is that of living ones.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return json.loads(output.stdout.splitlines()[-1])
 
 
 def main():
     """Prints the table."""
     if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(look_at(sys.argv[2])))
+        print(json.dumps(look_at(sys.argv[2], int(sys.argv[3]))))
         return
-    print("| model | parameters | seconds | peak, copies | one batch, copies | difference |")
-    print("|---|---|---|---|---|---|")
+    print("| model | parameters | seconds | peak, copies of the parameters | of it one batch |")
+    print("|---|---|---|---|---|")
     for name in sys.argv[1:] or MODELS:
-        command = [sys.executable, __file__, "--one", name]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = json.loads(output.splitlines()[-1])
-        peak_copies, batch = row["peak"] / row["size"], row["batch"] / row["size"]
-        print(
-            f"| {name} | {row['parameters'] / 1e6:.1f} M | {row['seconds']:.0f} | "
-            f"{peak_copies:.1f} | {batch:.1f} | {peak_copies - batch:.1f} |"
-        )
+        large, small = measured(name, 1), measured(name, 4)
+        unit = large["size"] - small["size"]
+        peak_copies = (large["peak"] - small["peak"]) / unit
+        batch = (large["batch"] - small["batch"]) / unit
+        row = f"{large['parameters'] / 1e6:.1f} M | {large['seconds']:.0f}"
+        print(f"| {name} | {row} | {peak_copies:.1f} | {batch:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
