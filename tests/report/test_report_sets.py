@@ -168,7 +168,7 @@ def test_hostile_labels_are_escaped_everywhere(tmp_path):
     latex = (report / "tables" / "geometry.tex").read_text()
     assert r"a\textbar{}b\_c \& \{d\}" in latex and r"\$x\$ \textless{}b\textgreater{}" in latex
     names = {path.name for path in (report / "figures").iterdir()}
-    assert all(re.fullmatch(r"[a-z0-9_]+\.(png|pdf)", name) for name in names)
+    assert all(re.fullmatch(r"[a-z0-9_]+\.(png|pdf|csv)", name) for name in names)
     assert {"contours.png", "contours_script_alert_1.png", "convexity_50_1.png"} <= names
 
 
