@@ -28,6 +28,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
+import hypothesis
 import jax
 import psutil
 import pytest
@@ -36,6 +37,11 @@ from helpers.mlir_contexts import share_contexts
 pytest_plugins = ["helpers.tiers"]
 
 share_contexts()
+# How fast a busy machine draws examples proves nothing.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
