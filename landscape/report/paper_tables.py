@@ -231,8 +231,8 @@ def methods(numbers: ReportNumbers) -> str:
         trials = max(len(loss.trials) for loss in record.losses)
         sentences += [
             f"The learning rate and options of each loss were chosen from up to {trials} trials "
-            f"over {len(record.tuning_seeds)} tuning seeds on the validation split; each loss was "
-            f"then judged on the {numbers.tuned.comparison.split} split over "
+            f"over {len(record.tuning_seeds)} tuning seeds on the {numbers.tuned.comparison.split} "
+            "split; each loss was then judged on the test split over "
             f"{len(record.judging_seeds)} other seeds.",
             "Differences were tested jointly by flipping the signs of whole seeds; intervals hold "
             "simultaneously for all pairs of losses. Losses whose interval of the difference to "

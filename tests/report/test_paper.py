@@ -192,3 +192,5 @@ def test_the_methods_name_the_settings(written):
     text = (written.directory / "methods.md").read_text()
     for setting in ("mlp", "digits", "adam", "200 steps", "3 tuning seeds", "cross_entropy"):
         assert setting in text
+    assert "tuning seeds on the validation split" in text
+    assert "judged on the test split" in text
