@@ -276,5 +276,6 @@ def _dot(first: PyTree, second: PyTree) -> float:
         a, b = (np.asarray(leaf).reshape(-1) for leaf in pair)
         for start in range(0, a.size, _ENTRIES):
             part = slice(start, start + _ENTRIES)
-            total += float(np.dot(a[part].astype(np.float64), b[part].astype(np.float64)))
+            with np.errstate(invalid="ignore", over="ignore"):  # of a run that diverged
+                total += float(np.dot(a[part].astype(np.float64), b[part].astype(np.float64)))
     return total

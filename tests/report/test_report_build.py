@@ -15,7 +15,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
@@ -25,6 +24,7 @@ from landscape.report import tables
 from landscape.report.assemble import build
 from landscape.report.comparison import compare
 from landscape.report.figures import pdf_process, rendering
+from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.view import Picture
 from landscape.report.results import read
 from landscape.report.tables import failures
@@ -224,7 +224,7 @@ def test_a_figure_that_the_second_process_cannot_render_is_rendered_in_this_one(
     monkeypatch, python
 ):
     """It cannot be sent to the first; the second ends at once."""
-    figure = Figure(figsize=(1, 1))
+    figure = PanelFigure(figsize=(1, 1))
     panel = figure.add_subplot()
     if python == sys.executable:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "text"))

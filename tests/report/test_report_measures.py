@@ -167,7 +167,7 @@ def test_barriers_between_seeds_are_relative_to_the_mean_of_both_drops(experimen
 
 
 def test_the_page_describes_the_barriers(experiment):
-    text = experiment[1].index.read_text()
+    text = experiment[1].index.read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert "Between the seeds of cross_entropy: no barrier (below 1 % of the drop)." in text
     assert "Between the seeds of hinge: a barrier of 69 % of the drop." in text
     assert "Between the seeds of zero_one: the height is undefined." in text

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from landscape.errors import Place, UserError
@@ -41,9 +40,16 @@ class Split(NamedTuple):
         """Returns the chosen examples, in the order of `chosen`."""
         rows = None if self.rows is None else self.rows[chosen]
         fields = {name: values[chosen] for name, values in self.fields.items()}
-        # A tree of arrays is what only points that were trained elsewhere have.
-        inputs = jax.tree.map(lambda array: array[chosen], self.inputs)
-        return Split(inputs, self.targets[chosen], rows, fields)
+        return Split(_chosen(self.inputs, chosen), self.targets[chosen], rows, fields)
+
+
+def _chosen(inputs: Any, chosen: np.ndarray) -> Any:
+    """Returns the chosen rows of an array, or of each array of a tree."""
+    if isinstance(inputs, np.ndarray):
+        return inputs[chosen]
+    import jax  # only points that were trained elsewhere have trees
+
+    return jax.tree.map(lambda array: array[chosen], inputs)
 
 
 class Dataset(NamedTuple):
