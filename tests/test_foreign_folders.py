@@ -15,6 +15,8 @@ from helpers.command_line import invoke
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 CONFIG = """
 dataset: moons
 model: {name: mlp, widths: [4]}
@@ -169,6 +171,7 @@ EXPERIMENT_FILES = ("across.json", "contents.json", "experiment.yaml", "plan.jso
     number=st.integers(0, 10**6),
     value=st.sampled_from(foreign_folders.VALUES),
 )
+@pytest.mark.exhaustive  # test_mutated_runs_are_skipped mutates the files of runs
 def test_mutated_files_of_an_experiment_end_no_command_in_a_traceback(
     sound_without_slices, commands, tmp_path_factory, name, how, number, value
 ):

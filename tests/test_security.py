@@ -19,6 +19,8 @@ from landscape.report.results import read
 from landscape.storage import array_files, contents, experiment_folder, store
 from landscape.sweep import lock
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 SOURCE = Path(__file__).parent.parent / "landscape"
 FEW = ("losses=[brier]", "seeds=1", "steps=4", "slices=null")
 # Code of the user's own is run in one place.

@@ -14,10 +14,15 @@ import pytest
 # Per module, or per law of a module: the first tier runs every k-th case. Listed are those whose
 # cases take most of the time of the tests. Each member of a menu keeps a cheaper law.
 STRIDES = {
+    "audit/test_advice.py": 2,
+    "audit/test_aims.py": 2,
+    "audit/test_code_pages.py": 2,
     "audit/test_composition.py": 3,
     "audit/test_corpus.py::test_audit_agrees_with_the_expectation_beside_the_function": 4,
     "audit/test_expected.py::test_audit_finds_what_is_known": 3,
     "audit/test_jaxprs.py::test_evaluation_as_traced_equals_the_function_in_float32": 3,
+    "audit/test_public_reports.py": 2,
+    "audit/test_task_examples.py": 2,
     "interop/test_torch_audit.py": 3,
     "numerics/test_hoist.py::test_all_other_operations_keep_their_values": 3,
     "numerics/test_hoist.py::test_models_and_their_gradients_are_equal_to_the_plain_evaluation": 2,
@@ -26,6 +31,7 @@ STRIDES = {
     "parts/losses/test_loss_laws.py::test_finite_on_random_and_extreme_predictions_and_ties": 3,
     "parts/losses/test_loss_laws.py::test_gradient_matches_central_differences": 3,
     "parts/test_model_laws.py::test_every_activation_predicts_and_differentiates": 4,
+    "parts/test_model_laws.py": 2,
     "parts/test_models.py::test_a_deep_network_keeps_the_scale_of_its_signal": 3,
     "run/test_every_task.py": 3,
     "run/test_program_cache.py::test_all_losses_of_the_menu_can_be_compiled_together": 3,

@@ -17,6 +17,8 @@ from landscape.report.comparison_texts import display
 from landscape.report.results import read
 from landscape.report.run_measures import run_table
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 NASTY = "it <b>jumps</b> & a_b | $c$ 50 % \\d {e}"
 ROUNDED = audit(
     "untrainable",
@@ -358,6 +360,7 @@ def test_the_report_is_built_if_every_audit_is_damaged(tmp_path):
     assert "; audit.json cannot be read" in listed["reason"]
 
 
+@pytest.mark.exhaustive  # test_stale_files_are_removed deletes files of a report as well
 def test_files_of_removed_audits_are_deleted_from_the_report(tmp_path):
     losses = (Loss("a", audit=GOOD),)
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False)

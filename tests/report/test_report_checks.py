@@ -16,6 +16,8 @@ from landscape.report.tables import failures
 from landscape.storage import schema
 from landscape.storage.records import Check
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 FAILED = {
     "name": "center",
     "where": "trained",

@@ -12,6 +12,8 @@ from landscape.errors import StorageError
 from landscape.report import stored_report
 from landscape.report.assemble import build
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 
 @pytest.fixture
 def directory(tmp_path):

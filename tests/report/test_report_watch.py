@@ -8,6 +8,8 @@ from landscape.cli import results_commands
 from landscape.storage.records import Holder
 from landscape.sweep import lock
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 
 def test_the_page_is_rebuilt_as_runs_end_until_the_sweep_ends(tmp_path, monkeypatch):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 2, with_slices=False)

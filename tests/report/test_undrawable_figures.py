@@ -36,6 +36,7 @@ def test_a_figure_that_cannot_be_drawn_is_omitted_and_named(tmp_path):
         assert f"warning: t{sentence}" in " ".join(printed.split())
 
 
+@pytest.mark.exhaustive  # test_a_figure_that_cannot_be_drawn_is_omitted_and_named fails earlier
 def test_a_figure_that_fails_only_as_pdf_stays_in_the_page(tmp_path, monkeypatch):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
     before = {path.name for path in (build(directory).directory / "figures").iterdir()}

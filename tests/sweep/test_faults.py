@@ -34,6 +34,7 @@ from landscape.sweep.session import events, open_session
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # test_a_run_that_loses_its_worker ends workers too
 def test_losses_that_end_their_process_do_not_change_the_results(tmp_path, undisturbed):
     path = write_config(tmp_path)
     # The first occurs while the loss is prepared, which is not reported: its runs are tried later.
@@ -167,6 +168,7 @@ def test_workers_killed_at_random_moments(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # test_ctrl_c_lets_the_current_runs_finish stops a parent too
 def test_a_killed_parent_leaves_no_worker_and_no_run_is_performed_twice(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"

@@ -197,6 +197,7 @@ def lose_cluster(path, daemon, begun):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # test_a_ray_worker_that_is_killed loses less of the cluster
 def test_a_command_that_loses_its_cluster_stops_and_can_be_resumed(tmp_path, undisturbed):
     path = write_config(tmp_path)
     directory = tmp_path / "out" / "sweep"
