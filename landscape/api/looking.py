@@ -98,15 +98,15 @@ def look(
 
 def _point(params: PyTree, **fields: Any) -> TrainedPoint:
     """Returns the point of the arguments of `look`, with its data as arrays."""
-    given = {key: value for key, value in fields.items() if value is not None}
+    present = {key: value for key, value in fields.items() if value is not None}
     if isinstance(params, TrainedPoint):
-        return _checked(params._replace(**given))
+        return _checked(params._replace(**present))
     if isinstance(params, AdaptedModel):
         adapted = {name: getattr(params, name) for name in _ADAPTED}
-        if "apply" in given:
+        if "apply" in present:
             raise UserError("found both an adapted model and `apply`", hint="remove `apply`")
-        return _checked(TrainedPoint(**{**adapted, **given}))
-    return _checked(TrainedPoint(params, **given))
+        return _checked(TrainedPoint(**{**adapted, **present}))
+    return _checked(TrainedPoint(params, **present))
 
 
 def _checked(point: TrainedPoint) -> TrainedPoint:

@@ -161,8 +161,8 @@ def _gradient(
     terms = [term for term in terms if term.requires_grad]
     if not terms:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(terms, leaves, allow_unused=True, create_graph=again)
-    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
+    slopes = torch.autograd.grad(terms, leaves, allow_unused=True, create_graph=again)
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(slopes, leaves, strict=True)]
 
 
 def _tensors(inputs: Sequence[np.ndarray]) -> list[torch.Tensor]:

@@ -321,6 +321,7 @@ def _put(table: PyTree, place: jax.Array, row: PyTree) -> PyTree:
 
 
 def count_steps(counts: Counts, gradients: PyTree, vanishing: float, exploding: float) -> Counts:
+    """Returns the counts after a step of these gradients; the bounds are those of `Recording`."""
     leaves = jax.tree.leaves(gradients)
     size = sum(leaf.size for leaf in leaves)
     total = jnp.sum(jnp.stack([jnp.sum(jnp.abs(leaf)) for leaf in leaves]))

@@ -47,6 +47,7 @@ def check_scores(run: Run, program: Program, data: Dataset, params: PyTree) -> N
 
 
 def check_optimizer(run: Run) -> None:
+    """Raises UserError if the part returns anything but an optimizer of optax."""
     optimizer, name = run.optimizer, f"optimizer `{run.optimizer.name}`"
     function = catalog.build("optimizers", optimizer, folder=run.folder)
     built = preflight.call_part(lambda: build_optimizer(run, {}), name, optimizer, function)
