@@ -12,10 +12,11 @@ import jinja2
 import pandas as pd
 
 from landscape.errors import counted
-from landscape.report import answer, audits, escapes, interactive, settings_section
+from landscape.report import answer, audits, interactive, settings_section
 from landscape.report.answer import NextStep
 from landscape.report.figure_files import figure_code
 from landscape.report.figures.view import Picture, View
+from landscape.report.page_environment import page_environment
 from landscape.report.page_tables import (
     PageTable,
     breakable,
@@ -197,14 +198,7 @@ def _sections(content: PageContent, pictures: Sequence[RenderedPicture]) -> list
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("landscape.report"),
-        autoescape=True,
-        finalize=escapes.page_value,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"breakable": breakable, "unbroken": unbroken, "marked": commands_marked}
     environment.globals["figure_code"] = figure_code
     return environment

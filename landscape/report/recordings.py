@@ -10,7 +10,6 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,6 +19,7 @@ from landscape.report import escapes, interactive, stored_report, tables, words
 from landscape.report.figures import pdf_process, recorded_curves, rendering, style
 from landscape.report.figures.view import Picture, View
 from landscape.report.page import RenderedPicture
+from landscape.report.page_environment import page_environment
 from landscape.report.recording_sentences import sentences
 from landscape.report.run_reader import UNREADABLE
 from landscape.report.stored_run import StoredRun
@@ -251,22 +251,18 @@ def _page(
     shown: pd.DataFrame,
     pictures: Sequence[RenderedPicture],
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("landscape.report"),
-        autoescape=True,
-        finalize=escapes.page_value,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     colors = {name: each.color for name, each in _view(runs).styles.items()}
-    return environment.get_template("recordings.html").render(
-        title=directory.resolve().name,
-        shown=shown.drop(columns="finding"),
-        findings=[(run.label, sentences(run.record, run.run, run.closed)) for run in runs],
-        colors=colors,
-        runs=runs,
-        measured_on=_measured_on(runs),
-        pictures=pictures,
-        policy=interactive.content_security_policy(()),
+    return (
+        page_environment()
+        .get_template("recordings.html")
+        .render(
+            title=directory.resolve().name,
+            shown=shown.drop(columns="finding"),
+            findings=[(run.label, sentences(run.record, run.run, run.closed)) for run in runs],
+            colors=colors,
+            runs=runs,
+            measured_on=_measured_on(runs),
+            pictures=pictures,
+            policy=interactive.content_security_policy(()),
+        )
     )
