@@ -16,12 +16,12 @@ from landscape.interop.aten_record import (
     Constant,
     Overlay,
     Step,
-    TensorType,
     Variable,
 )
 from landscape.interop.code_positions import PositionFinder
+from landscape.interop.memory_views import positions_in_memory, strided, type_of
 from landscape.interop.target_reads import TargetReads, Unresolved
-from landscape.interop.torch_arrays import numpy_dtype, to_array
+from landscape.interop.torch_arrays import to_array
 from landscape.interop.torch_decompositions import decompositions
 
 _ATEN = torch.ops.aten
@@ -139,10 +139,10 @@ class AtenRecorder(TorchDispatchMode):
         numbers = tuple(
             self._register(tensor, dependent=True, predicted=predicted) for tensor in tensors
         )
-        types = tuple(map(_type_of, tensors))
+        types = tuple(map(type_of, tensors))
         name = "detach" if self.detaches else operation._opname
         if name == "as_strided":
-            name, arguments = _strided(args[0], result, arguments[0], position)
+            name, arguments = strided(args[0], result, arguments[0], position)
         self.steps.append(Step(name, arguments, keywords, numbers, types, position))
         if not predicted:
             self._note_keys(name, arguments, keywords, numbers)
@@ -154,7 +154,7 @@ class AtenRecorder(TorchDispatchMode):
         if self.no_grad is None or not self.is_predicted(tensor) or not tensor.requires_grad:
             return value
         number = self._new_number(dependent=True, predicted=True)
-        step = Step("detach", (value,), {}, (number,), (_type_of(tensor),), self.no_grad)
+        step = Step("detach", (value,), {}, (number,), (type_of(tensor),), self.no_grad)
         self.steps.append(step)
         return Variable(number)
 
@@ -264,16 +264,16 @@ class AtenRecorder(TorchDispatchMode):
         name = operation._opname
         name = _RETURNING.get(name, name.removesuffix("_"))
         number = self._new_number(dependent=True, predicted=predicted)
-        step = Step(name, arguments, keywords, (number,), (_type_of(target),), position)
+        step = Step(name, arguments, keywords, (number,), (type_of(target),), position)
         self.steps.append(step)
         if not predicted:
             self._note_keys(name, arguments, keywords, (number,))
-        written = _positions_in_memory(target)
+        written = positions_in_memory(target)
         storage = target.untyped_storage()._cdata
         for tensor in self._kept:
             if tensor.untyped_storage()._cdata != storage:
                 continue
-            view = _positions_in_memory(tensor)
+            view = positions_in_memory(tensor)
             if view.shape == written.shape and np.array_equal(view, written):
                 self._numbers[id(tensor)] = number
             elif np.intersect1d(view, written).size:
@@ -282,7 +282,7 @@ class AtenRecorder(TorchDispatchMode):
                 after = self._new_number(dependent=True, predicted=inherited)
                 before = self.value(tensor)
                 values = before, Variable(number)
-                types = (_type_of(tensor),)
+                types = (type_of(tensor),)
                 self.steps.append(Step(overlay, values, {}, (after,), types, position))
                 self._numbers[id(tensor)] = after
 
@@ -321,31 +321,3 @@ def _tensors_read(operation: Any, args: tuple) -> list[torch.Tensor]:
     if operation._opname == "masked_select":
         return [args[1]]
     return [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]
-
-
-def _type_of(tensor: torch.Tensor) -> TensorType:
-    try:
-        return TensorType(tuple(tensor.shape), numpy_dtype(tensor.dtype))
-    except KeyError:
-        what = f"computes with {str(tensor.dtype).removeprefix('torch.')} tensors"
-        raise refusals.refusal(what, "use real floating-point tensors") from None
-
-
-def _strided(
-    source: torch.Tensor, result: torch.Tensor, value: Any, position: CodePosition | None
-) -> tuple[Overlay, tuple[Any, ...]]:
-    """Returns the operation that reads a view of the memory of another tensor."""
-    overlay = Overlay(_positions_in_memory(result), _positions_in_memory(source))
-    if np.setdiff1d(overlay.view, overlay.written).size:
-        what = "reads memory outside of a tensor (as_strided)"
-        raise refusals.refusal(what, "use slices of the tensor", position)
-    zeros = Constant(np.zeros(tuple(result.shape), numpy_dtype(result.dtype)))
-    return overlay, (zeros, value)
-
-
-def _positions_in_memory(tensor: torch.Tensor) -> np.ndarray:
-    """Returns the position of each element in the memory that a tensor views."""
-    size = tensor.untyped_storage().nbytes() // tensor.element_size()
-    geometry = tensor.shape, tensor.stride(), tensor.storage_offset()
-    positions: np.ndarray = torch.arange(size).as_strided(*geometry).numpy()
-    return positions

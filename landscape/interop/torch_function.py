@@ -1,6 +1,5 @@
 """A function, module or class of torch as a function of JAX arrays."""
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +18,19 @@ from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.target_variants import variants
 from landscape.interop.torch_arrays import input_dtype, numpy_dtype
 from landscape.interop.torch_recording import example_inputs, record_loss
+from landscape.interop.torch_signature import (
+    Options,
+    constructor_parameters,
+    in_dtype,
+    name_of_value,
+    parameters_of,
+    signature_of,
+    source_of,
+    with_tensors,
+)
 
 Array = Any
 Records = tuple[Record, ...]
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_PLAIN = (bool, float, int, str)
 
 
 class _Call(NamedTuple):
@@ -50,19 +57,19 @@ class TorchFunction:
         self._records: dict[_Call, Records] = {}
         self._instances: dict[str, Any] = {}
         self._checked: set[tuple[Any, ...]] = set()
-        self.__name__ = _name(value)
+        self.__name__ = name_of_value(value)
         self.__qualname__ = self.__name__
         self.__module__ = str(getattr(value, "__module__", "torch"))
         self.__doc__ = getattr(value, "__doc__", None)
-        self.__wrapped__ = _source(value)
-        self._constructor = _constructor_parameters(value)
-        signature = _signature(value, self._constructor)
+        self.__wrapped__ = source_of(value)
+        self._constructor = constructor_parameters(value)
+        signature = signature_of(value, self._constructor)
         if signature is not None:
             self.__signature__ = signature
 
     def constants(self, options: Mapping[str, Any]) -> int:
         """Returns the number of parameters and buffers of the module, which are constants."""
-        module, _ = self.callable_of(_Options(options), torch.get_default_dtype())
+        module, _ = self.callable_of(Options(options), torch.get_default_dtype())
         if not isinstance(module, torch.nn.Module):
             return 0
         return sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
@@ -76,7 +83,7 @@ class TorchFunction:
         named = {k: v for k, v in keywords.items() if isinstance(v, jax.Array | np.ndarray)}
         options = {name: value for name, value in keywords.items() if name not in named}
         inputs = tuple(map(jnp.asarray, (*arrays, *named.values())))
-        call = _Bound(self, tuple(named), _Options(options))
+        call = _Bound(self, tuple(named), Options(options))
         first, *_ = self.records(call, inputs, ())
         results = _evaluate(call, inputs)
         return tree_unflatten(list(results), first.structure)
@@ -168,7 +175,7 @@ class TorchFunction:
         check_agreement(records, function, wide, call.names, options, self.__name__)
 
     def callable_of(
-        self, options: "_Options", dtype: torch.dtype
+        self, options: "Options", dtype: torch.dtype
     ) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         """Returns what torch calls for predictions of a dtype, and the options of the call."""
         constructor = {n: v for n, v in options.items() if n in self._constructor}
@@ -177,15 +184,15 @@ class TorchFunction:
         if inspect.isclass(value) and issubclass(value, torch.autograd.Function):
             return value.apply, others  # type: ignore[attr-defined]
         if inspect.isclass(value):
-            text = str(_Options(constructor).text)
+            text = str(Options(constructor).text)
             if text not in self._instances:
                 # A tensor in the default dtype; the module is converted to that of predictions.
-                options_of_class = _with_tensors(constructor, self._constructor, None)
+                options_of_class = with_tensors(constructor, self._constructor, None)
                 self._instances[text] = value(**options_of_class)
             value = self._instances[text]
         if isinstance(value, torch.nn.Module):
-            return _in_dtype(value, dtype), others
-        return value, _with_tensors(others, _parameters(self.__wrapped__), dtype)
+            return in_dtype(value, dtype), others
+        return value, with_tensors(others, parameters_of(self.__wrapped__), dtype)
 
 
 @functools.cache
@@ -194,26 +201,12 @@ def torch_function(value: Any) -> TorchFunction:
     return TorchFunction(value)
 
 
-class _Options(dict[str, Any]):
-    """Options that are not arrays, hashable by their text."""
-
-    @property
-    def text(self) -> str:
-        return repr(sorted(self.items()))
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(self.text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Options) and self.text == other.text
-
-
 class _Bound(NamedTuple):
     """A function, the names of its last arrays, and its options."""
 
     function: TorchFunction
     names: tuple[str, ...]
-    options: _Options
+    options: Options
 
     def in_torch(self, record: Record) -> torch_calls.TorchCall:
         """Returns the call of torch itself, with results of the types of a record."""
@@ -275,77 +268,3 @@ def _is_float(array: Array) -> bool:
 
 def _first_floating(inputs: Sequence[Array]) -> tuple[int, ...]:
     return tuple(i for i, array in enumerate(inputs) if _is_float(array))[:1]
-
-
-def _in_dtype(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
-    """Returns a module whose floating-point parameters and buffers have a dtype."""
-    tensors = [*module.parameters(), *module.buffers()]
-    if all(tensor.dtype == dtype or not tensor.is_floating_point() for tensor in tensors):
-        return module
-    return copy.deepcopy(module).to(dtype)
-
-
-def _name(value: Any) -> str:
-    name = getattr(value, "__name__", None)
-    return name if isinstance(name, str) else type(value).__name__
-
-
-def _source(value: Any) -> Any:
-    """Returns the function in whose source the operations of a value are."""
-    if isinstance(value, torch.nn.Module):
-        return type(value).forward
-    return value.forward if inspect.isclass(value) else value  # type: ignore[attr-defined]
-
-
-def _constructor_parameters(value: Any) -> dict[str, inspect.Parameter]:
-    """Returns the arguments of the constructor of a class of modules; none for other values."""
-    if not inspect.isclass(value) or not issubclass(value, torch.nn.Module):
-        return {}
-    parameters = inspect.signature(value).parameters
-    kinds = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
-    return {name: p for name, p in parameters.items() if p.kind in kinds}
-
-
-def _with_tensors(
-    options: Mapping[str, Any], parameters: Mapping[str, Any], dtype: torch.dtype | None
-) -> dict[str, Any]:
-    """Returns options with tensors for lists of numbers, where a tensor is annotated."""
-    return {
-        name: torch.tensor(value, dtype=dtype or torch.get_default_dtype())
-        if isinstance(value, list | tuple) and "Tensor" in str(parameters.get(name))
-        else value
-        for name, value in options.items()
-    }
-
-
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
-
-
-def _signature(
-    value: Any, constructor: Mapping[str, inspect.Parameter]
-) -> inspect.Signature | None:
-    """Returns the arguments of the loss, then those of its constructor, by keyword only."""
-    try:
-        signature = inspect.signature(_source(value))
-    except (TypeError, ValueError):
-        return None
-    parameters = list(signature.parameters.values())
-    if isinstance(value, torch.nn.Module) or inspect.isclass(value):
-        parameters = parameters[1:]  # self, or the context of an autograd.Function
-    names = {parameter.name for parameter in parameters}
-    keywords = [
-        p.replace(kind=p.KEYWORD_ONLY) for name, p in constructor.items() if name not in names
-    ]
-    last = [p for p in parameters if p.kind is p.VAR_KEYWORD]
-    ordered = [*(p for p in parameters if p.kind is not p.VAR_KEYWORD), *keywords, *last]
-    plain = [p.replace(annotation=_annotation(p.annotation)) for p in ordered]
-    return inspect.Signature(plain)
-
-
-def _annotation(annotation: Any) -> Any:
-    """Returns an annotation if it is that of a plain option; no other can be checked."""
-    return annotation if annotation in _PLAIN else inspect.Parameter.empty

@@ -10,8 +10,9 @@ import torch.nn.functional as F  # noqa: E402, N812
 
 from landscape.audit import audit  # noqa: E402
 from landscape.errors import UserError  # noqa: E402
-from landscape.interop.torch_function import _Bound, _Options  # noqa: E402
+from landscape.interop.torch_function import _Bound  # noqa: E402
 from landscape.interop.torch_recognition import adapted  # noqa: E402
+from landscape.interop.torch_signature import Options  # noqa: E402
 
 
 def masked(pred, target):
@@ -116,7 +117,7 @@ def test_numbers_read_of_the_targets_are_part_of_the_program(loss):
 
 def test_conditions_on_a_mask_and_its_selection_have_one_record_per_outcome():
     function = adapted(with_two_conditions)
-    call = _Bound(function, (), _Options({}))
+    call = _Bound(function, (), Options({}))
     inputs = (np.zeros(3, np.float32), np.zeros(3, np.float32))
     assert 2 <= len(function.records(call, inputs, (0,))) <= 4
 
