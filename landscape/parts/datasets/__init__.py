@@ -2,7 +2,8 @@
 
 from landscape.parts.datasets._column import Column
 from landscape.parts.datasets._conditions import with_conditions
+from landscape.parts.datasets._dataset import Dataset, Split
 from landscape.parts.datasets._for_task import for_task
 from landscape.parts.datasets._in_memory import arrays_dataset, frame_dataset
-from landscape.parts.datasets._prepare import Dataset, Split, complete
+from landscape.parts.datasets._prepare import complete
 from landscape.parts.datasets._propose import Proposal, propose

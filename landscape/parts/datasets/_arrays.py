@@ -15,8 +15,9 @@ from landscape.parts.datasets._array_shapes import (
 )
 from landscape.parts.datasets._array_targets import array_targets
 from landscape.parts.datasets._column import Column
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._named_array import NamedArray, numbers
-from landscape.parts.datasets._prepare import Dataset, assemble
+from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._targets import TargetOptions, field_arrays, require_fields
 from landscape.parts.tasks import Task, named

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from landscape.errors import UserError
-from landscape.parts.datasets._prepare import Dataset, groups_kept_together
+from landscape.parts.datasets._dataset import Dataset
+from landscape.parts.datasets._prepare import groups_kept_together
 from landscape.parts.datasets._split import generator
 
 Confusion = Sequence[Sequence[float]]

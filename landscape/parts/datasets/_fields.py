@@ -1,18 +1,15 @@
 """Checks the fields of a dataset: arrays of the examples beside inputs and targets."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from landscape.errors import UserError
+from landscape.parts.datasets._dataset import Split
 from landscape.parts.datasets._named_array import NUMERIC
 
-if TYPE_CHECKING:
-    from landscape.parts.datasets._prepare import Split
 
-
-def check_fields(splits: "Mapping[str, Split]") -> None:
+def check_fields(splits: Mapping[str, Split]) -> None:
     """Raises UserError unless every split has the same fields, finite numbers of each example."""
     shapes = {name: np.shape(values)[1:] for name, values in splits["train"].fields.items()}
     for split_name, split in splits.items():
@@ -32,7 +29,7 @@ def check_fields(splits: "Mapping[str, Split]") -> None:
                 )
 
 
-def _check_field(field: str, split_name: str, values: np.ndarray, split: "Split") -> None:
+def _check_field(field: str, split_name: str, values: np.ndarray, split: Split) -> None:
     what = f"field `{field}` of the {split_name} split"
     if values.dtype.kind not in NUMERIC:
         raise UserError(

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import UserError
+from landscape.parts.datasets._dataset import Dataset, Split
 from landscape.parts.datasets._named_array import NUMERIC
-from landscape.parts.datasets._prepare import Dataset, Split
 from landscape.parts.tasks import Task
 
 

@@ -14,8 +14,8 @@ from landscape.parts.datasets._arrays import (
     array_dataset,
     number_or_names,
 )
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._named_array import NUMERIC, NamedArray
-from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._read import frame_columns
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._table import HINTS, TASKS, InputOptions, Roles, Table, table_dataset

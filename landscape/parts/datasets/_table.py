@@ -9,10 +9,11 @@ import numpy as np
 from landscape.errors import Place, UserError, nearest
 from landscape.parts.datasets._cell_text import MISSING_VALUES
 from landscape.parts.datasets._column import Column
+from landscape.parts.datasets._dataset import Dataset, Split
 from landscape.parts.datasets._encode import encode, missing_of
 from landscape.parts.datasets._kinds import Feature, feature, refuse_missing
 from landscape.parts.datasets._named_array import NamedArray
-from landscape.parts.datasets._prepare import Dataset, Split, choose_rows, finish
+from landscape.parts.datasets._prepare import choose_rows, finish
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._targets import (
     TargetOptions,

@@ -10,7 +10,7 @@ from landscape.parts.datasets._arrays import (
     array_dataset,
     number_or_names,
 )
-from landscape.parts.datasets._prepare import Dataset
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._read import npz_names, read_npz
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._targets import TargetOptions, check_task

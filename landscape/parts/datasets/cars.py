@@ -6,8 +6,9 @@ from typing import Annotated
 import numpy as np
 
 from landscape.parts._options import Between
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._named_array import NamedArray
-from landscape.parts.datasets._prepare import Dataset, assemble
+from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._split import Shares
 
 # Upper limits of the first four of five classes of about equal size, in miles per gallon.

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from landscape.parts._options import Between, check_in, check_whole
-from landscape.parts.datasets._prepare import Dataset, Split, assemble, finish
+from landscape.parts.datasets._dataset import Dataset, Split
+from landscape.parts.datasets._prepare import assemble, finish
 from landscape.parts.datasets._sources import digit_images
 from landscape.parts.datasets._split import SPLITS, Shares, composed_sizes, generator, split, strata
 from landscape.parts.datasets.images import DIGITS

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from landscape.parts._options import Between
-from landscape.parts.datasets._prepare import Dataset
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._read import read_csv, read_parquet
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._table import HINTS, TASKS, InputOptions, Roles, Table, table_dataset

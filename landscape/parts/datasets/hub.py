@@ -11,13 +11,13 @@ from landscape.parts.datasets._arrays import (
     array_dataset,
     number_or_names,
 )
+from landscape.parts.datasets._dataset import Dataset
 from landscape.parts.datasets._hugging_face import (
     SPLIT_COLUMN,
     array_columns,
     read_folder,
     table_columns,
 )
-from landscape.parts.datasets._prepare import Dataset
 from landscape.parts.datasets._split import Shares
 from landscape.parts.datasets._table import InputOptions, Roles, Table, table_dataset
 from landscape.parts.datasets._targets import CLASSES, TargetOptions, check_task

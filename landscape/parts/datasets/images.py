@@ -6,7 +6,8 @@ import numpy as np
 
 from landscape.errors import UserError
 from landscape.parts._options import Between, check_whole
-from landscape.parts.datasets._prepare import Dataset, Split, assemble, finish
+from landscape.parts.datasets._dataset import Dataset, Split
+from landscape.parts.datasets._prepare import assemble, finish
 from landscape.parts.datasets._sources import digit_images, mnist_images
 from landscape.parts.datasets._split import (
     SPLITS,

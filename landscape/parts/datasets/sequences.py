@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 
 from landscape.parts._options import Between, check_in, check_whole
-from landscape.parts.datasets._prepare import Dataset, assemble
+from landscape.parts.datasets._dataset import Dataset
+from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._split import Shares, generator
 
 _TEXTS = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine_data")

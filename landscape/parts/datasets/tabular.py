@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 
 from landscape.parts._options import Between, check_in, check_whole
-from landscape.parts.datasets._prepare import Dataset, assemble
+from landscape.parts.datasets._dataset import Dataset
+from landscape.parts.datasets._prepare import assemble
 from landscape.parts.datasets._split import Shares, generator
 
 
