@@ -34,5 +34,5 @@ def positions_in_memory(tensor: torch.Tensor) -> np.ndarray:
     """Returns the position of each element in the memory that a tensor views."""
     size = tensor.untyped_storage().nbytes() // tensor.element_size()
     geometry = tensor.shape, tensor.stride(), tensor.storage_offset()
-    positions: np.ndarray = torch.arange(size).asstrided(*geometry).numpy()
+    positions: np.ndarray = torch.arange(size).as_strided(*geometry).numpy()
     return positions
