@@ -18,7 +18,7 @@ from landscape.report import (
 )
 from landscape.report.compare_results import CompareResults
 from landscape.report.comparison import compare
-from landscape.report.figures import compare_figures, rendering
+from landscape.report.figures import all_figures, rendering
 from landscape.report.figures.style import Style, styles
 from landscape.report.figures.view import View
 from landscape.report.page_tables import PageColumn, PageTable, cells
@@ -97,7 +97,7 @@ def figures(report: TunedReport) -> dict[str, Figure]:
     """Returns the figures of a comparison by the names of their files."""
     style_of = styles([loss.name for loss in report.comparison.losses])
     with rendering.report_style():
-        drawn = [draw() for _, _, draw in compare_figures.figures(report.comparison, style_of)]
+        drawn = [each.draw() for each in all_figures.of_comparison(report.comparison, style_of)]
     return {picture.name: picture.figure for picture in drawn if picture is not None}
 
 

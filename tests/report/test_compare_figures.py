@@ -10,14 +10,12 @@ from test_compare_measures import SETTING, TARGET, final
 
 from landscape.report import compare_results, tuned_comparison
 from landscape.report.figures import (
-    best_of_k_curves,
+    compare_curves,
     difference_forest,
-    profile_curves,
     rate_curves,
     rendering,
     success_cells,
     success_maps,
-    target_curves,
 )
 from landscape.report.figures.style import styles
 from landscape.storage.map_records import MapRecord
@@ -93,7 +91,7 @@ def test_the_forest_shows_each_difference_to_the_reference(comparison, style_of)
 
 def test_the_share_at_the_target_ends_at_the_runs_that_reached_it(comparison, style_of):
     with rendering.report_style():
-        figure = target_curves.target_curves(comparison, style_of).figure
+        figure = compare_curves.target_curves(comparison, style_of).figure
     (panel,) = figure.axes
     for loss in comparison.losses:
         x, y = lines(panel, style_of[loss.name])[0]
@@ -107,8 +105,8 @@ def test_the_share_at_the_target_ends_at_the_runs_that_reached_it(comparison, st
 
 def test_lines_of_the_best_of_k_and_of_profiles_are_their_numbers(comparison, style_of):
     with rendering.report_style():
-        (panel,) = best_of_k_curves.best_of_k_curves(comparison, style_of).figure.axes
-        (profiled,) = profile_curves.profile_curves(comparison, style_of).figure.axes
+        (panel,) = compare_curves.best_of_k_curves(comparison, style_of).figure.axes
+        (profiled,) = compare_curves.profile_curves(comparison, style_of).figure.axes
     for row, loss in enumerate(comparison.losses):
         ((x, y),) = lines(panel, style_of[loss.name])
         assert tuple(x) == (1, 2, 4, 8) and tuple(y) == loss.best_of
@@ -171,5 +169,5 @@ def test_without_conditions_or_a_target_their_figures_are_left_out(style_of):
     comparison = tuned_comparison.measure(compared, np.nan)
     with rendering.report_style():
         assert success_cells.success_cells(comparison, style_of) is None
-        assert profile_curves.profile_curves(comparison, style_of) is None
-        assert target_curves.target_curves(comparison, style_of) is None
+        assert compare_curves.profile_curves(comparison, style_of) is None
+        assert compare_curves.target_curves(comparison, style_of) is None

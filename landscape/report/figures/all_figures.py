@@ -1,8 +1,7 @@
 """Lists every figure that the results of an experiment allow."""
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,24 +10,38 @@ from landscape.report import audits, looks, solutions
 from landscape.report.comparison import best_first
 from landscape.report.figures import (
     audit_figure,
-    compare_figures,
+    compare_curves,
     contours,
     convexity_maps,
     curves,
+    difference_forest,
     direction_panels,
     line_panels,
+    rate_curves,
     solution_maps,
     spectrum_panels,
     style,
+    success_cells,
+    success_maps,
     summary,
     surfaces,
     sweep_panels,
 )
-from landscape.report.figures.view import Picture, View
+from landscape.report.figures.view import Picture, View, file_at
 from landscape.report.results import Results
 from landscape.report.sets import PLACES, StoredSet
 from landscape.report.solutions import SolutionGroup
 from landscape.report.tuned_comparison import TunedComparison
+
+_OF_COMPARISONS: tuple[tuple[str, str, Callable[..., Picture | None]], ...] = (
+    ("tuning_rates", "tolerance to the learning rate", rate_curves.rate_curves),
+    ("differences", "differences to the reference", difference_forest.difference_forest),
+    ("at_target", "runs at the target", compare_curves.target_curves),
+    ("robustness", "robustness", success_cells.success_cells),
+    ("best_of_k", "best of k", compare_curves.best_of_k_curves),
+    ("profiles", "performance profiles", compare_curves.profile_curves),
+    ("maps", "trainability maps", success_maps.success_maps),
+)
 
 
 class Drawing(NamedTuple):
@@ -48,7 +61,7 @@ def drawings(
 ) -> Iterator[Drawing]:
     """Yields the figures in the order of the page; draw them within `report_style()`."""
     if tuned is not None:
-        yield from itertools.starmap(Drawing, compare_figures.figures(tuned, view.styles))
+        yield from of_comparison(tuned, view.styles)
     if audit_records := audits.drawn(view.runs):
         yield _drawing(audits.FIGURE, "audit", audit_figure.shapes, audit_records)
     if not looks.are_looks(results):
@@ -56,11 +69,19 @@ def drawings(
     for point in PLACES:
         yield from _slices(view, point)
     for point in PLACES:
-        name = _at("curvature", point)
+        name = file_at("curvature", point)
         yield _drawing(name, f"curvature, {point}", spectrum_panels.spectrum, view, point)
     along = "curvature along training"
     yield _drawing("curvature_path", along, spectrum_panels.curvature_along_training, view)
     yield from _across_runs(groups, str(best_first(table)["name"].iloc[0]), view)
+
+
+def of_comparison(
+    comparison: TunedComparison, styles: Mapping[str, style.Style]
+) -> Iterator[Drawing]:
+    """Yields the figures of a comparison at tuned points."""
+    for name, subject, draw in _OF_COMPARISONS:
+        yield _drawing(name, subject, draw, comparison, styles)
 
 
 def _of_training(results: Results, table: pd.DataFrame, view: View) -> Iterator[Drawing]:
@@ -81,10 +102,6 @@ def _drawing(
     return Drawing(name, subject, functools.partial(draw, *arguments))
 
 
-def _at(stem: str, point: str) -> str:
-    return stem if point == "trained" else f"{stem}_{point}"
-
-
 def _slices(view: View, point: str) -> Iterator[Drawing]:
     """Yields the lines of all sets, then the planes of all sets."""
     for index, lines in enumerate(view.lines):
@@ -93,7 +110,7 @@ def _slices(view: View, point: str) -> Iterator[Drawing]:
         if index == 0 or lines.random:
             yield _of_set("slices_metric", "metric", line_panels.metric_along_lines, *along)
     compared = f"directions, {point}"
-    yield _drawing(_at("directions", point), compared, direction_panels.directions, view, point)
+    yield _drawing(file_at("directions", point), compared, direction_panels.directions, view, point)
     for plane in view.planes:
         on_plane = view, plane, point
         yield _of_set("contours", "contours", contours.contours, *on_plane)

@@ -16,6 +16,7 @@ from landscape.storage.audit_records import (
     LossShapes,
 )
 
+QUANTITIES = ("value", "gradient")
 # Findings at which the value or the gradient has no two-sided limit, so that the line is broken.
 BREAKS = {
     "value": frozenset({"D101", "N301", "N302"}),
@@ -46,6 +47,10 @@ class Curve(NamedTuple):
     gradient: Array
     spans: Mapping[str, tuple[Interval, ...]]
     marks: tuple[CurveMark, ...]
+
+    def of(self, quantity: str) -> Array:
+        """Returns the value or the gradient."""
+        return self.value if quantity == "value" else self.gradient
 
     def cuts(self, quantity: str) -> list[float]:
         """Returns where the line of the quantity (`value` or `gradient`) is broken."""
@@ -126,7 +131,7 @@ def with_gaps(x: Array, y: Array, cuts: Sequence[float]) -> tuple[Array, Array]:
 
 def gap_circles(curve: Curve, quantity: str) -> list[GapCircle]:
     """Returns the circles at the gaps, as in textbooks; a limit that is attained has none."""
-    y, cuts = getattr(curve, quantity), curve.cuts(quantity)
+    y, cuts = curve.of(quantity), curve.cuts(quantity)
     pieces = list(zip(*_pieces(curve.x, y, cuts), strict=True))
     low, high = axis_limits([y])
     circles = []

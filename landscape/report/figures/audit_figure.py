@@ -1,17 +1,17 @@
 """Draws audits: value and gradient against a prediction, over two predictions, and at a limit."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from landscape.errors import UserError
 from landscape.report import audits as audit_texts
 from landscape.report import words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import audit_panels, panel_layout
-from landscape.report.figures.audit_curves import curves
+from landscape.report.figures import audit_panels, panel_layout, plane_panels
+from landscape.report.figures.audit_curves import Curve, curves
 from landscape.report.figures.audit_planes import (
     GradientField,
     arrows_sentence,
@@ -40,20 +40,19 @@ def shapes(audits: Sequence[AuditRecord]) -> Picture:
         raise UserError("there is no audit to draw", hint="name at least one loss")
     audit_of = _by_name(audits)
     style_of = styles(list(audit_of))
-    targets = audit_panels.curves_by_target({name: curves(a) for name, a in audit_of.items()})
+    single = len(audits) == 1
+    targets = audit_panels.by_target({name: curves(audit) for name, audit in audit_of.items()})
     planes = {name: plane for name, a in audit_of.items() if (plane := gradient_field(a))}
-    limit = _limit(audits[0]) if len(audits) == 1 else None
+    limit = _limit(audits[0]) if single else None
     figure, target_axes, picture_axes = _layout(len(targets), len(planes) + (limit is not None))
-    panels = audit_panels.curve_panels(
-        targets, target_axes, _quantity(audits), 0 if len(audits) == 1 else _dead_lanes(targets)
-    )
-    for target_panels in panels:
-        if len(audits) == 1:
-            audit_panels.draw_single_loss(target_panels, style_of[next(iter(audit_of))])
+    panels = audit_panels.curve_panels(targets, target_axes, _quantity(audits), single=single)
+    for target in panels:
+        if single:
+            audit_panels.draw_single_loss(target, style_of[next(iter(audit_of))])
         else:
-            audit_panels.draw_losses(target_panels, style_of)
+            audit_panels.draw_losses(target, style_of)
     for axes, (name, plane) in zip(picture_axes, planes.items(), strict=False):
-        _draw_plane(figure, axes, plane, None if len(audits) == 1 else style_of[name])
+        _draw_plane(axes, plane, None if single else style_of[name])
     if limit is not None:
         _draw_limit(picture_axes[-1], limit)
     panel_layout.add_legend(figure, _legend(audit_of, style_of, targets))
@@ -73,12 +72,9 @@ def _by_name(audits: Sequence[AuditRecord]) -> dict[str, AuditRecord]:
     """Returns the audits by loss name; a number is added if a loss was audited twice."""
     audit_of: dict[str, AuditRecord] = {}
     for audit in audits:
-        name = audit.loss
-        number = 2
-        while name in audit_of:
-            name = f"{audit.loss} ({number})"
-            number += 1
-        audit_of[name] = audit
+        numbered = (f"{audit.loss} ({number})" for number in itertools.count(2))
+        names = itertools.chain([audit.loss], numbered)
+        audit_of[next(name for name in names if name not in audit_of)] = audit
     return audit_of
 
 
@@ -89,12 +85,6 @@ def _quantity(audits: Sequence[AuditRecord]) -> str:
 
 def _limit(audit: AuditRecord) -> LimitTable | None:
     return audit.shapes.limit if isinstance(audit, Audit) and audit.shapes else None
-
-
-def _dead_lanes(targets: Sequence[audit_panels.TargetCurves]) -> int:
-    """Returns the largest number of losses with dead spans at one target."""
-    dead = [[bool(curve.spans["dead"]) for curve in target.curves.values()] for target in targets]
-    return max(map(sum, dead), default=0)
 
 
 def _layout(targets: int, pictures: int) -> tuple[PanelFigure, list[tuple[Axes, Axes]], list[Axes]]:
@@ -136,9 +126,7 @@ def _split(count: int, most: int) -> list[int]:
     return [min(columns, count - start) for start in range(0, count, columns)]
 
 
-def _draw_plane(
-    figure: PanelFigure, panel: Axes, plane: GradientField, loss_style: Style | None
-) -> None:
+def _draw_plane(panel: Axes, plane: GradientField, loss_style: Style | None) -> None:
     """Draws the contours; the title names the loss in its color, or the target without a style."""
     panel.set_label("plane" if loss_style is None else f"plane: {loss_style.name}")
     filled, height = draw_gradient_field(panel, plane, 10)
@@ -151,9 +139,7 @@ def _draw_plane(
     panel.set_xlabel(label(plane.x_label, room))
     panel.set_ylabel(label(plane.y_label, room))
     if filled is not None and loss_style is None:
-        ticks = MaxNLocator(4, integer=height.logarithmic)
-        options = {"ticks": ticks, "format": height.ticks, "shrink": 0.7}
-        panel_layout.color_scale(figure, panel, filled, **options)
+        plane_panels.height_scale(panel, filled, height, shrink=0.7)
 
 
 def _draw_limit(panel: Axes, limit: LimitTable) -> None:
@@ -168,7 +154,7 @@ def _draw_limit(panel: Axes, limit: LimitTable) -> None:
 def _legend(
     audit_of: Mapping[str, AuditRecord],
     style_of: Mapping[str, Style],
-    targets: Sequence[audit_panels.TargetCurves],
+    targets: Sequence[Mapping[str, Curve]],
 ) -> list[Artist]:
     """Returns an entry per loss with its verdict; of a single loss, also those of its marks."""
     single = len(audit_of) == 1
@@ -181,14 +167,14 @@ def _legend(
         text = f"{audit_texts.short_name(name)}: {audit_texts.verdict(audit)}"
         entries.append(legend_line(figure_text(fit(text, 2.6)), **line))
     if single:
-        shown = [curve for target in targets for curve in target.curves.values()]
+        shown = [curve for target in targets for curve in target.values()]
         entries += audit_panels.legend(shown, next(iter(style_of.values())).color)
     return entries
 
 
 def _caption(
     audit_of: Mapping[str, AuditRecord],
-    panels: Sequence[audit_panels.CurvePanels],
+    panels: Sequence[audit_panels.TargetPanels],
     planes: Sequence[GradientField],
     limit: LimitTable | None,
 ) -> str:

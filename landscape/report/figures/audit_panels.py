@@ -13,6 +13,7 @@ from landscape.report import words
 from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
 from landscape.report.figures.audit_curves import (
+    QUANTITIES,
     Curve,
     Interval,
     clip_line,
@@ -22,6 +23,7 @@ from landscape.report.figures.audit_curves import (
     with_gaps,
 )
 from landscape.report.figures.fitted_text import fit, label, one_line
+from landscape.report.figures.view import Array
 
 # The height of a bar below a gradient, as a share of the panel, and that of all bars at most.
 _LANE_HEIGHT, _MAX_LANES = 0.05, 0.5
@@ -46,162 +48,142 @@ _GLYPHS = {
 }
 _OTHER_GLYPH = ("P", "suspect point")
 _LONGEST_CODE = 12
+_NOT_FINITE: dict[str, Any] = {
+    "color": "black",
+    "linewidth": 3,
+    "solid_capstyle": "butt",
+    "marker": "|",
+    "markersize": 4,
+    "markeredgewidth": 1,
+}
 
 
-class CurvePanels(NamedTuple):
-    """The two panels of a target, their curves, and the share of points that each frame cuts."""
-
-    label: str
-    value: Axes
-    gradient: Axes
-    curves: Mapping[str, Curve]
-    cut: tuple[float, float]
-
-
-class TargetCurves(NamedTuple):
-    """One target: the curve of each loss that has it."""
+class TargetPanels(NamedTuple):
+    """A target: the curve of each loss that has it, its panels, and the shares that they cut."""
 
     label: str
-    x_label: str
     curves: Mapping[str, Curve]
+    panels: Mapping[str, Axes]
+    cut: Mapping[str, float]
 
 
-def curves_by_target(curves: Mapping[str, Sequence[Curve]]) -> list[TargetCurves]:
+def by_target(curves: Mapping[str, Sequence[Curve]]) -> list[dict[str, Curve]]:
     """Groups the curves of all losses by target, in the order in which targets appear."""
-    curves_of: dict[tuple[str, str], dict[str, Curve]] = {}
+    targets: dict[tuple[str, str], dict[str, Curve]] = {}
     for loss, lines in curves.items():
         for curve in lines:
-            curves_of.setdefault((curve.x_label, curve.label), {}).setdefault(loss, curve)
-    return [TargetCurves(label, x_label, lines) for (x_label, label), lines in curves_of.items()]
+            targets.setdefault((curve.x_label, curve.label), {}).setdefault(loss, curve)
+    return list(targets.values())
 
 
 def curve_panels(
-    targets: Sequence[TargetCurves],
+    targets: Sequence[Mapping[str, Curve]],
     axes: Sequence[tuple[Axes, Axes]],
     quantity: str,
-    dead_lanes: int,
-) -> list[CurvePanels]:
+    *,
+    single: bool,
+) -> list[TargetPanels]:
     """Sets frames, titles and labels of the panels of value and gradient of each target.
 
-    The gradient panels have room for bars of `dead_lanes` losses at the bottom.
+    Unless a `single` loss is drawn, gradient panels have room at the bottom for bars.
     """
     if not targets:
         return []
-    foot = min(dead_lanes * _LANE_HEIGHT, _MAX_LANES)
-    lines_of = {
-        name: [[getattr(line, name) for line in target.curves.values()] for target in targets]
-        for name in ("value", "gradient")
-    }
-    limits = {name: common_frames(rows, zero=name == "gradient") for name, rows in lines_of.items()}
-    limits["gradient"] = [
-        (low - (high - low) * foot / (1 - foot), high) for low, high in limits["gradient"]
+    lines = {name: [_lines(target, name) for target in targets] for name in QUANTITIES}
+    frames = {name: common_frames(rows, zero=name == "gradient") for name, rows in lines.items()}
+    lanes = 0 if single else max(len(_dead(target)) for target in targets)
+    foot = min(_LANE_HEIGHT * lanes, _MAX_LANES)
+    frames["gradient"] = [
+        (low - (high - low) * foot / (1 - foot), high) for low, high in frames["gradient"]
     ]
-    shared = all(len(set(rows)) == 1 for rows in limits.values())
-    panels = []
-    for index, (target, (value, gradient)) in enumerate(zip(targets, axes, strict=True)):
-        value.set_label(f"value: {target.label}")
-        gradient.set_label(f"gradient: {target.label}")
-        frames = limits["value"][index], limits["gradient"][index]
-        cut = _frame(target, (value, gradient), frames)
-        gradient.set_xlabel(label(target.x_label, panel_layout.room(gradient)))
-        _label_outer(value, gradient, quantity, shared)
-        panels.append(CurvePanels(target.label, value, gradient, target.curves, cut))
-    return panels
+    shared = all(len(set(rows)) == 1 for rows in frames.values())
+    titles = {"value": quantity, "gradient": "gradient"}
+    drawn = []
+    for index, (target, pair) in enumerate(zip(targets, axes, strict=True)):
+        panels, first = dict(zip(QUANTITIES, pair, strict=True)), next(iter(target.values()))
+        cut = {}
+        for name, panel in panels.items():
+            cut[name] = share_outside(lines[name][index], frames[name][index])
+            _frame(panel, first, name, frames[name][index], cut[name])
+            place = panel.get_subplotspec()
+            if place is None or place.is_first_col():
+                panel.set_ylabel(titles[name])
+            elif shared:
+                panel.tick_params(labelleft=False)
+        value, gradient = pair
+        value.set_xlim(min(c.x[0] for c in target.values()), max(c.x[-1] for c in target.values()))
+        room = panel_layout.room(value) - (0.6 if cut["value"] else 0.0)
+        value.set_title(figure_text(fit(first.label, room, size=8.5)), loc="left")
+        value.tick_params(labelbottom=False)
+        gradient.set_xlabel(label(first.x_label, panel_layout.room(gradient)))
+        gradient.axhline(0, **style.ZERO)
+        drawn.append(TargetPanels(first.label, target, panels, cut))
+    return drawn
 
 
-def _frame(
-    target: TargetCurves, panels: tuple[Axes, Axes], frames: tuple[Interval, Interval]
-) -> tuple[float, float]:
-    """Sets limits, ticks and titles; returns the shares that the frames cut."""
-    low = min(float(line.x[0]) for line in target.curves.values())
-    high = max(float(line.x[-1]) for line in target.curves.values())
-    cuts = []
-    for panel, limits, quantity in zip(panels, frames, ("value", "gradient"), strict=True):
-        cuts.append(
-            share_outside([getattr(line, quantity) for line in target.curves.values()], limits)
-        )
-        panel.set_xlim(low, high)
-        panel.set_ylim(*limits)
-        style.few_ticks(panel.xaxis, 3)
-        style.few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
-        if cuts[-1]:
-            text = f"{words.percent(cuts[-1])} % cut"
-            panel.set_title(text, loc="right", color=style.GRAY, size=8)
-    room = panel_layout.room(panels[0]) - (0.6 if cuts[0] else 0.0)
-    panels[0].set_title(figure_text(fit(target.label, room, size=8.5)), loc="left")
-    panels[1].axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
-    return cuts[0], cuts[1]
+def _lines(target: Mapping[str, Curve], quantity: str) -> list[Array]:
+    return [curve.of(quantity) for curve in target.values()]
 
 
-def _label_outer(value: Axes, gradient: Axes, quantity: str, shared: bool) -> None:
-    place = value.get_subplotspec()
-    first = place is None or place.is_first_col()
-    value.tick_params(labelbottom=False)
-    for panel, text in ((value, quantity), (gradient, "gradient")):
-        if first:
-            panel.set_ylabel(text)
-        elif shared:
-            panel.tick_params(labelleft=False)
+def _dead(target: Mapping[str, Curve]) -> dict[str, tuple[Interval, ...]]:
+    """Returns the dead spans of each loss that has some."""
+    return {name: curve.spans["dead"] for name, curve in target.items() if curve.spans["dead"]}
 
 
-def draw_losses(panels: CurvePanels, style_of: Mapping[str, style.Style]) -> None:
+def _frame(panel: Axes, first: Curve, quantity: str, limits: Interval, cut: float) -> None:
+    panel.set_label(f"{quantity}: {first.label}")
+    panel.set_ylim(*limits)
+    style.few_ticks(panel.xaxis, 3)
+    style.few_ticks(panel.yaxis, 4 if quantity == "value" else 3)
+    if cut:
+        text = f"{words.percent(cut)} % cut"
+        panel.set_title(text, loc="right", color=style.GRAY, size=8)
+
+
+def draw_losses(target: TargetPanels, style_of: Mapping[str, style.Style]) -> None:
     """Draws all losses that have this target, and bars where their gradients are dead."""
-    for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
-        for index, (name, curve) in enumerate(panels.curves.items()):
+    for quantity, panel in target.panels.items():
+        for index, (name, curve) in enumerate(target.curves.items()):
             stride = max(len(curve.x) // 5, 1)
-            first = int(stride * (index + 0.5) / len(panels.curves))
-            props = style_of[name].marked(markevery=(first, stride))
-            draw_line(panel, curve, quantity, **props)
-    dead = [(name, curve.spans["dead"]) for name, curve in panels.curves.items()]
-    for lane, (name, spans) in enumerate((name, spans) for name, spans in dead if spans):
+            first = int(stride * (index + 0.5) / len(target.curves))
+            draw_line(panel, curve, quantity, **style_of[name].marked(markevery=(first, stride)))
+    for lane, (name, spans) in enumerate(_dead(target.curves).items()):
+        ends = lane * _LANE_HEIGHT + 0.005, (lane + 1) * _LANE_HEIGHT - 0.005
+        bar: dict[str, Any] = {"facecolor": style_of[name].color, "linewidth": 0}
         for low, high in spans:
-            panels.gradient.axvspan(
-                low,
-                high,
-                lane * _LANE_HEIGHT + 0.005,
-                (lane + 1) * _LANE_HEIGHT - 0.005,
-                gid=one_line(f"dead {name}"),
-                facecolor=style_of[name].color,
-                linewidth=0,
-            )
+            panel = target.panels["gradient"]
+            panel.axvspan(low, high, *ends, gid=one_line(f"dead {name}"), **bar)
 
 
 def draw_line(panel: Axes, curve: Curve, quantity: str, **props: Any) -> None:
     """Draws the value or the gradient as a line that stops on both sides of its gaps."""
-    x, y = with_gaps(curve.x, getattr(curve, quantity), curve.cuts(quantity))
-    low, high = panel.get_ylim()
-    panel.plot(x, clip_line(y, (low, high)), gid=f"line {quantity}", **props)
+    x, y = with_gaps(curve.x, curve.of(quantity), curve.cuts(quantity))
+    panel.plot(x, clip_line(y, panel.get_ylim()), gid=f"line {quantity}", **props)
 
 
-def draw_single_loss(panels: CurvePanels, loss_style: style.Style) -> None:
+def draw_single_loss(target: TargetPanels, loss_style: style.Style) -> None:
     """Draws a single loss at this target: spans, line, circles at the gaps, marks."""
-    (curve,) = panels.curves.values()
-    for panel, quantity in ((panels.value, "value"), (panels.gradient, "gradient")):
+    (curve,) = target.curves.values()
+    for quantity, panel in target.panels.items():
         for name, props in _SPANS.items():
             for low, high in curve.spans[name]:
                 panel.axvspan(low, high, gid=name, linewidth=0, zorder=0.5, **props)
         for mark in curve.marks[:_MAX_CIRCLES]:
-            panel.axvline(mark.x, color=style.GRAY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+            panel.axvline(mark.x, **style.ZERO | {"linewidth": 0.7, "linestyle": (0, (1, 2))})
         draw_line(panel, curve, quantity, color=loss_style.color, zorder=3)
-        _draw_circles(panel, curve, quantity, loss_style.color)
+        if (count := len(curve.cuts(quantity))) <= _MAX_CIRCLES:
+            for circle in gap_circles(curve, quantity):
+                props = _circle(loss_style.color, circle.sampled, 4.2 if count <= 8 else 3.0)
+                gid = "filled" if circle.sampled else "open"
+                panel.plot([circle.x], [circle.y], gid=gid, **props)
         _draw_glyphs(panel, curve)
         _mark_not_finite(panel, curve, quantity)
 
 
-def _draw_circles(panel: Axes, curve: Curve, quantity: str, color: str) -> None:
-    """Draws open circles at one-sided limits and filled ones at the value of the function."""
-    count = len(curve.cuts(quantity))
-    if count > _MAX_CIRCLES:
-        return
-    for circle in gap_circles(curve, quantity):
-        props = _circle(color, circle.sampled, markersize=4.2 if count <= 8 else 3)
-        panel.plot([circle.x], [circle.y], gid="filled" if circle.sampled else "open", **props)
-
-
-def _circle(color: str, filled: bool, **extra: Any) -> dict[str, Any]:
-    face = color if filled else "white"
-    props = {"markerfacecolor": face, "markeredgecolor": color, "markersize": 4.2, "zorder": 4}
-    return {"marker": "o", "linestyle": "none"} | props | extra
+def _circle(color: str, filled: bool, size: float = 4.2) -> dict[str, Any]:
+    """Returns an open circle for a one-sided limit, a filled one for the value at the point."""
+    props = {"markerfacecolor": color if filled else "white", "markeredgecolor": color}
+    return {"marker": "o", "linestyle": "none", "markersize": size, "zorder": 4} | props
 
 
 def _glyph(code: str, **extra: Any) -> dict[str, Any]:
@@ -222,20 +204,13 @@ def _draw_glyphs(panel: Axes, curve: Curve) -> None:
 
 def _mark_not_finite(panel: Axes, curve: Curve, quantity: str) -> None:
     """Draws a bar along the top if the value or the gradient is infinite or NaN."""
-    missing = ~np.isfinite(getattr(curve, quantity))
-    panel.plot(
-        curve.x,
-        np.where(missing, 1.0, np.nan),
-        transform=panel.get_xaxis_transform(),
-        clip_on=False,
-        solid_capstyle="butt",
-        linewidth=3,
-        gid="not finite",
-        color="black",
-        marker="|",
-        markersize=4,
-        markeredgewidth=1,
-    )
+    height = np.where(np.isfinite(curve.of(quantity)), np.nan, 1.0)
+    top: dict[str, Any] = {
+        "transform": panel.get_xaxis_transform(),
+        "clip_on": False,
+        "gid": "not finite",
+    }
+    panel.plot(curve.x, height, **_NOT_FINITE, **top)
 
 
 def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
@@ -252,7 +227,7 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     circles = [
         circle
         for curve in shown
-        for quantity in ("value", "gradient")
+        for quantity in QUANTITIES
         for circle in gap_circles(curve, quantity)
     ]
     for filled, text in ((False, "limit from one side"), (True, "at the point itself")):
@@ -263,12 +238,12 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     return entries
 
 
-def cut_sentence(panels: Sequence[CurvePanels]) -> str:
+def cut_sentence(targets: Sequence[TargetPanels]) -> str:
     """Describes the shares that the frames cut; the data is not cut."""
     shares = [
-        f"{words.percent(share)} % of the {quantity} at {column.label}"
-        for column in panels
-        for share, quantity in zip(column.cut, ("value", "gradient"), strict=True)
+        f"{words.percent(share)} % of the {quantity} at {target.label}"
+        for target in targets
+        for quantity, share in target.cut.items()
         if share
     ]
     return f"The frame cuts {', '.join(shares)}: points far out or infinite." if shares else ""

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from landscape.report import words
 from landscape.report.figures import plane_panels
 from landscape.report.figures.audit_curves import axis_limits, drawable
 from landscape.report.figures.plane_panels import Heights
-from landscape.report.figures.style import TICK, few_ticks
+from landscape.report.figures.style import TICK, few_ticks, named_ticks
 from landscape.report.figures.view import Array, joined
 from landscape.storage.audit_records import Audit, AuditRecord, LimitTable
 
@@ -23,7 +23,23 @@ _MIN_ARROW_SHARE = 0.15
 # Difference quotients that grow by more than this factor get a logarithmic scale.
 _GROWTH_FACTOR = 30.0
 _MAX_DECADES = 30
-_LEFT, _RIGHT, _AUTODIFF = "#0072B2", "#D55E00", "black"
+_ARROW: dict[str, Any] = {
+    "angles": "xy",
+    "scale_units": "width",
+    "width": 0.009,
+    "headwidth": 4,
+    "headlength": 4,
+    "headaxislength": 3.6,
+    "minlength": 0,
+    "pivot": "mid",
+    "color": "white",
+    "edgecolor": "black",
+    "linewidth": 0.35,
+}
+_SIDES: dict[str, dict[str, Any]] = {
+    "left": {"color": "#0072B2", "marker": "<", "markersize": 6, "markerfacecolor": "white"},
+    "right": {"color": "#D55E00", "marker": ">", "markersize": 3.5},
+}
 
 
 class GradientField(NamedTuple):
@@ -68,10 +84,7 @@ def draw_gradient_field(
         panel.contourf(plane.x, plane.y, flat, levels=[0, 1], colors=[plane_panels.COLORS(0.5)])
     plane_panels.dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     _draw_arrows(panel, plane, arrows)
-    panel.set_xlim(plane.x[0], plane.x[-1])
-    panel.set_ylim(plane.y[0], plane.y[-1])
-    few_ticks(panel.xaxis)
-    few_ticks(panel.yaxis)
+    plane_panels.frame_plane(panel, plane.x, plane.y)
     return filled, height
 
 
@@ -99,24 +112,8 @@ def _draw_arrows(panel: Axes, plane: GradientField, arrows: int) -> None:
     typical = np.percentile(size[known], 90)
     known &= size > _MIN_ARROW_SHARE**2 * typical
     length = np.sqrt(np.minimum(size[known] / typical, 1.0))
-    panel.quiver(
-        x[known],
-        y[known],
-        across[known] / size[known] * length,
-        up[known] / size[known] * length,
-        angles="xy",
-        scale_units="width",
-        scale=1.15 * arrows,
-        width=0.009,
-        headwidth=4,
-        headlength=4,
-        headaxislength=3.6,
-        minlength=0,
-        pivot="mid",
-        color="white",
-        edgecolor="black",
-        linewidth=0.35,
-    )
+    u, v = (part[known] / size[known] * length for part in (across, up))
+    panel.quiver(x[known], y[known], u, v, scale=1.15 * arrows, **_ARROW)
 
 
 def _spaced_indices(count: int, max_count: int) -> NDArray[np.intp]:
@@ -132,51 +129,44 @@ def draw_limit(panel: Axes, limit: LimitTable) -> None:
     steps = drawable(limit.steps)
     sides = {"left": drawable(limit.left), "right": drawable(limit.right)}
     autodiff = float(drawable(limit.autodiff))
-    props_of_side: dict[str, dict[str, Any]] = {
-        "left": {"color": _LEFT, "marker": "<", "markersize": 6, "markerfacecolor": "white"},
-        "right": {"color": _RIGHT, "marker": ">", "markersize": 3.5},
-    }
     panel.set_xscale("log")
     for side, quotients in sides.items():
         drawn = np.where(np.isfinite(quotients), quotients, np.nan)
         label = f"{side} {_number(quotients[np.argmin(steps)])}"
-        panel.plot(steps, drawn, linewidth=1.1, label=label, **props_of_side[side])
-    label = f"autodiff {_number(autodiff)}"
-    if np.isfinite(autodiff):
-        dashes = (0, (3, 2))
-        panel.axhline(autodiff, color=_AUTODIFF, linewidth=1.1, linestyle=dashes, label=label)
-    else:
-        panel.plot([], [], linestyle="none", label=label)
+        panel.plot(steps, drawn, linewidth=1.1, label=label, **_SIDES[side])
+    line: dict[str, Any] = {"color": "black", "linewidth": 1.1, "linestyle": (0, (3, 2))}
+    known = bool(np.isfinite(autodiff))
+    line = line if known else {"linestyle": "none"}
+    panel.axhline(autodiff if known else 0.0, label=f"autodiff {_number(autodiff)}", **line)
     panel.set_xlim(1.6 * steps.max(), steps.min() / 1.6)
     panel.xaxis.set_major_locator(LogLocator(numticks=5))
     panel.xaxis.set_minor_locator(NullLocator())
-    _scale_y(panel, steps, [*sides.values(), np.array([autodiff])])
+    first = [quotients[np.argmax(steps)] for quotients in sides.values()]
+    values = np.concatenate([*sides.values(), [autodiff]])
+    _scale_y(panel, np.array([*first, autodiff]), values)
 
 
-def _scale_y(panel: Axes, steps: Array, lines: list[Array]) -> None:
-    """Sets a linear axis, or a symmetric logarithmic one if the quotients diverge."""
-    widest = int(np.argmax(steps))
-    sizes = [abs(line[widest if len(line) > 1 else 0]) for line in lines]
-    sizes = [size for size in sizes if np.isfinite(size) and size > 0]
-    magnitudes = np.abs(np.concatenate(lines))
-    magnitudes = magnitudes[np.isfinite(magnitudes)]
-    if sizes and magnitudes.max() > _GROWTH_FACTOR * max(sizes):
-        decades = _decades(max(sizes), np.concatenate(lines))
-        smallest = min(abs(tick) for tick in decades if tick)
-        panel.set_yscale("symlog", linthresh=smallest, linscale=0.6)
-        panel.yaxis.set_major_locator(FixedLocator(decades))
-        panel.yaxis.set_minor_locator(NullLocator())
-        panel.yaxis.set_major_formatter(TICK)
-        panel.margins(y=0.08)
-        return
-    low, high = axis_limits([np.concatenate(lines)])
-    panel.set_ylim(low, high)
-    few_ticks(panel.yaxis, 4)
+def _scale_y(panel: Axes, first: Array, values: Array) -> None:
+    """Sets a linear axis, or a symmetric logarithmic one if the quotients diverge.
 
-
-def _decades(start: float, values: Array) -> list[float]:
-    """Returns zero and at most four powers of ten, from about `start`, per side with values."""
+    `first` are the quotients of the largest step.
+    """
+    sizes = np.abs(first[np.isfinite(first) & (first != 0)])
     finite = values[np.isfinite(values)]
+    if not len(sizes) or np.abs(finite).max() <= _GROWTH_FACTOR * sizes.max():
+        panel.set_ylim(axis_limits([values]))
+        few_ticks(panel.yaxis, 4)
+        return
+    decades = _decades(float(sizes.max()), finite)
+    smallest = min(abs(tick) for tick in decades if tick)
+    panel.set_yscale("symlog", linthresh=smallest, linscale=0.6)
+    named_ticks(panel.yaxis, decades)
+    panel.yaxis.set_major_formatter(TICK)
+    panel.margins(y=0.08)
+
+
+def _decades(start: float, finite: Array) -> list[float]:
+    """Returns zero and at most four powers of ten, from about `start`, per side with values."""
     last = int(np.ceil(np.log10(np.abs(finite).max())))
     first = max(int(np.floor(np.log10(start))), last - _MAX_DECADES)
     powers = [10.0**power for power in range(first, last + 1, -(-(last - first) // 3))]

@@ -6,14 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
 
-from landscape.report import check_results, words
-from landscape.report.figures import panel_layout, paths, plane_panels, style
-from landscape.report.figures.fitted_text import label
-from landscape.report.figures.panel_layout import PanelFigure
+from landscape.report import words
+from landscape.report.figures import paths, plane_panels, style
 from landscape.report.figures.plane_panels import Heights, Plane
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
@@ -33,13 +29,12 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     if not shown_planes:
         return None
     scales = [plane_panels.heights(plane.values) for plane in shown_planes]
-    figure, axes, columns = plane_panels.square_panels(
-        len(shown_planes), legend=_legend(shown_planes, scales, PLACES[point])
-    )
+    legend = _legend(shown_planes, scales, PLACES[point])
+    figure, axes = plane_panels.square_panels(len(shown_planes), legend)
     for panel, plane, height in zip(axes, shown_planes, scales, strict=True):
-        _draw_contour(figure, panel, plane, height)
-        plane_panels.finish(panel, columns, plane, plane_panels.scale_note(height))
-    label_axes(axes, shown_planes, columns)
+        _draw_contour(panel, plane, height)
+        plane_panels.finish(panel, plane, plane_panels.scale_note(height))
+    plane_panels.label_axes(axes, shown_planes)
     return Picture(
         plane_set.file("contours", point),
         view.title("Risk on a plane", plane_set, point),
@@ -50,41 +45,19 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
 
 
-def _labels_differ(shown_planes: list[Plane]) -> bool:
-    """Returns whether the axis labels differ between planes."""
-    return len({plane.axes for plane in shown_planes}) > 1
-
-
-def label_axes(axes: Sequence[Axes], shown_planes: list[Plane], columns: int) -> None:
-    """Labels the axes: each panel if the labels differ, else the outer panels only."""
-    if not _labels_differ(shown_planes):
-        panel_layout.outer_labels(axes, columns, *shown_planes[0].axes)
-        return
-    for panel, plane in zip(axes, shown_planes, strict=True):
-        room = panel_layout.panel_width(columns)
-        x, y = (label(name.replace(" of the path)", ")"), room) for name in plane.axes)
-        panel.set_xlabel(x, labelpad=1)
-        panel.set_ylabel(y, labelpad=1)
-
-
 def units(plane_set: StoredSet, point: str) -> str:
     """Explains the distance 1 along each axis, once if both agree."""
     first, second = (axis.unit(point)[1] for axis in plane_set.axes)
     if first == second:
         return first
-    names = [axis.phrase(point) for axis in plane_set.axes]
-    return f"Along {names[0]}: {_lower_first(first)} Along {names[1]}: {_lower_first(second)}"
-
-
-def _lower_first(text: str) -> str:
-    return text[0].lower() + text[1:]
+    along = zip(plane_set.axes, (first, second), strict=True)
+    return " ".join(
+        f"Along {axis.phrase(point)}: {text[0].lower()}{text[1:]}" for axis, text in along
+    )
 
 
 def _caption(
-    plane_set: StoredSet,
-    point: str,
-    shown_planes: list[Plane],
-    scales: list[Heights],
+    plane_set: StoredSet, point: str, shown_planes: Sequence[Plane], scales: Sequence[Heights]
 ) -> str:
     first, second = (axis.phrase(point) for axis in plane_set.axes)
     same = first == second
@@ -106,11 +79,11 @@ def _caption(
         any("%" in name for plane in shown_planes for name in plane.axes)
         and "Percentages beside the axes are the shares of the squared distances of the path from "
         "the point that each axis explains.",
-        check_results.sentence({plane.loss: plane.failed for plane in shown_planes}),
+        plane_panels.failed_sentence(shown_planes),
     )
 
 
-def _draw_contour(figure: PanelFigure, panel: Axes, plane: Plane, height: Heights) -> None:
+def _draw_contour(panel: Axes, plane: Plane, height: Heights) -> None:
     panel.grid(visible=False)
     corner, width = (plane.x[0], plane.y[0]), plane.x[-1] - plane.x[0]
     panel.add_patch(Rectangle(corner, width, plane.y[-1] - plane.y[0], zorder=0, **_NOT_FINITE))
@@ -118,8 +91,7 @@ def _draw_contour(figure: PanelFigure, panel: Axes, plane: Plane, height: Height
         _draw_flat(panel, plane, height)
     elif height.values.count():
         filled = plane_panels.draw_contours(panel, plane.x, plane.y, height, _LEVELS)
-        ticks = MaxNLocator(4, integer=height.logarithmic)
-        panel_layout.color_scale(figure, panel, filled, ticks=ticks, format=height.ticks)
+        plane_panels.height_scale(panel, filled, height)
     plane_panels.dot_region(panel, plane.x, plane.y, plane.zero_gradient)
     if plane.path is not None:
         paths.draw_path(panel, plane.path)
@@ -128,19 +100,13 @@ def _draw_contour(figure: PanelFigure, panel: Axes, plane: Plane, height: Height
 def _draw_flat(panel: Axes, plane: Plane, height: Heights) -> None:
     middle_color = np.ma.masked_array(np.full(plane.values.shape, 0.5), height.values.mask)
     cells = panel.pcolormesh(plane.x, plane.y, middle_color, shading="nearest", rasterized=True)
-    cells.set(cmap=plane_panels.COLORS, norm=Normalize(0, 1))
-    panel.text(
-        0.5,
-        0.22,
-        f"constant: {words.decimal(height.low)}",
-        ha="center",
-        va="center",
-        transform=panel.transAxes,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.5},
-    )
+    style.color_cells(cells, plane_panels.COLORS)
+    text, box = f"constant: {words.decimal(height.low)}", {"facecolor": "white", "pad": 2.5}
+    props: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": "none"}}
+    panel.text(0.5, 0.22, text, transform=panel.transAxes, **props)
 
 
-def _legend(shown_planes: list[Plane], scales: list[Heights], center: str) -> list[Artist]:
+def _legend(shown_planes: Sequence[Plane], scales: Sequence[Heights], center: str) -> list[Artist]:
     cross = style.legend_line(
         center, marker="+", color="black", markersize=9, markeredgewidth=1.3, linestyle="none"
     )
@@ -148,9 +114,8 @@ def _legend(shown_planes: list[Plane], scales: list[Heights], center: str) -> li
     if any(np.ma.is_masked(height.values) for height in scales):
         entries.append(Patch(label="risk not finite", **_NOT_FINITE))
     if any(plane.zero_gradient.any() for plane in shown_planes):
-        dots = Patch(facecolor="white", edgecolor="black", hatch="....", linewidth=0)
-        dots.set_label("gradient exactly zero")
-        entries.append(dots)
+        dots: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "hatch": "...."}
+        entries.append(Patch(label="gradient exactly zero", linewidth=0, **dots))
     if any(plane.path is not None for plane in shown_planes):
         entries += paths.path_legend()
     return entries

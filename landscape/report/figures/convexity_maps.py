@@ -6,10 +6,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from landscape.numerics.geometry import NONCONVEX, eigenvalue_ratios, nonconvex_share
-from landscape.report import check_results, words
-from landscape.report.figures.contours import label_axes
-from landscape.report.figures.panel_layout import color_scale
-from landscape.report.figures.plane_panels import Plane, finish, planes, square_panels
+from landscape.report import words
+from landscape.report.figures import panel_layout, plane_panels, style
+from landscape.report.figures.plane_panels import Plane
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
@@ -19,10 +18,12 @@ _UNKNOWN_COLOR = "#9fb4c7"
 
 def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     """Draws a map of the eigenvalue ratio for each loss, all on one scale."""
-    shown_planes = [plane for plane in planes(view, plane_set, point) if plane.extremes]
+    shown_planes = [
+        plane for plane in plane_panels.planes(view, plane_set, point) if plane.extremes
+    ]
     if not shown_planes:
         return None
-    figure, axes, columns = square_panels(len(shown_planes))
+    figure, axes = plane_panels.square_panels(len(shown_planes))
     unknown = False
     for panel, plane in zip(axes, shown_planes, strict=True):
         ratio = np.ma.masked_invalid(np.minimum(eigenvalue_ratios(*plane.extremes), 1.0))
@@ -30,14 +31,14 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         panel.set_facecolor(_UNKNOWN_COLOR)
         panel.grid(visible=False)
         cells = panel.pcolormesh(plane.x, plane.y, ratio, shading="nearest", rasterized=True)
-        cells.set(cmap=_COLORS, norm=Normalize(0, 1))
+        style.color_cells(cells, _COLORS)
         smallest, largest = plane.extremes
         share = nonconvex_share(smallest, largest)
         text = f"{words.percent(share)} % not convex" if np.isfinite(share) else "no eigenvalue"
-        finish(panel, columns, plane, text)
-    label_axes(axes, shown_planes, columns)
+        plane_panels.finish(panel, plane, text)
+    plane_panels.label_axes(axes, shown_planes)
     mappable = ScalarMappable(Normalize(0, 1), _COLORS)
-    bar = color_scale(figure, axes, mappable, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar = panel_layout.color_scale(axes, mappable, ticks=[0, 0.25, 0.5, 0.75, 1])
     bar.set_label(r"$|\lambda_{min} / \lambda_{max}|$", labelpad=1)
     return Picture(
         plane_set.file("convexity", point),
@@ -59,5 +60,5 @@ def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
         unknown and "Cells without eigenvalues are blue-gray.",
         "After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the ratio "
         "at convex cells as well.",
-        check_results.sentence({plane.loss: plane.failed for plane in shown_planes}),
+        plane_panels.failed_sentence(shown_planes),
     )

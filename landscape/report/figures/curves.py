@@ -1,5 +1,6 @@
 """Training curves: metric, risk, gradient norm and dead fractions over updates."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,13 @@ CROSS: dict[str, Any] = {
     "clip_on": False,
     "zorder": 5,
 }
-# Positive risks that span more than this factor are drawn on a logarithmic scale.
-_LOG_RANGE = 30
-_TARGET: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
 def learning_curves(view: View) -> Picture:
     """Draws the task metric: mean over seeds, with its interval or the seeds themselves."""
     handles = style.loss_legend(view.drawn_styles) + target_legend(view)
-    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
+    figure, panel = panel_layout.single_panel(handles)
     draw_learning_curves(panel, view)
-    panel.set_xlabel(UPDATES)
     line = "one seed"
     if view.seeds > 1:
         line = f"the mean over {view.seeds} seeds, {seeds_text(view)}"
@@ -76,8 +73,9 @@ def draw_learning_curves(panel: Axes, view: View) -> None:
         panel.plot(steps, center, **loss_style.marked_sparsely(index, len(steps)))
         lowest.append(center[np.isfinite(center)])
     if np.isfinite(view.target):
-        panel.axhline(view.target, zorder=1, **_TARGET)
+        panel.axhline(view.target, **style.REFERENCE)
     frame_metric(panel, view.metric, np.concatenate(lowest))
+    panel.set_xlabel(UPDATES)
     panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)
 
@@ -86,7 +84,7 @@ def target_legend(view: View) -> list[Line2D]:
     """Returns the legend entry of the target line, if there is a target."""
     if not np.isfinite(view.target):
         return []
-    return [style.legend_line(f"target {words.decimal(view.target)}", **_TARGET)]
+    return [style.legend_line(f"target {words.decimal(view.target)}", **style.REFERENCE)]
 
 
 def frame_metric(panel: Axes, metric: str, values: Array) -> None:
@@ -101,20 +99,18 @@ def frame_metric(panel: Axes, metric: str, values: Array) -> None:
 
 def risks(view: View) -> Picture:
     """Draws the risk in the units of each loss, one panel per loss."""
-    count = len(view.runs)
-    columns = panel_layout.columns_for(count, 4)
-    height = 1.35 if count > 1 else panel_layout.single_height()
+    height = 1.35 if len(view.runs) > 1 else panel_layout.single_height()
     handles = [
         style.legend_line("evaluation set, median", color="black"),
         style.legend_line("one seed", color="black", linewidth=0.5, alpha=0.5),
         style.legend_line("training batch, median", color=style.GRAY, linestyle=":"),
         *diverged_legend(view),
     ]
-    figure, axes = panel_layout.panels(count, columns, height, legend=handles)
+    figure, axes = panel_layout.panels(len(view.runs), 4, height, legend=handles)
     for panel, (loss, runs) in zip(axes, view.runs.items(), strict=True):
         _draw_risk(panel, runs, view.styles[loss])
-        panel_layout.set_title(panel, columns, loss)
-    panel_layout.outer_labels(axes, columns, UPDATES, "risk (own units)")
+        panel_layout.set_title(panel, loss)
+    panel_layout.outer_labels(axes, UPDATES, "risk (own units)")
     caption = (
         "The risk (mean loss) that each run minimizes, in the loss's own units. Every panel has "
         "its own scale: compare shapes between panels, not heights."
@@ -124,35 +120,36 @@ def risks(view: View) -> Picture:
 
 def _draw_risk(panel: Axes, runs: tuple[StoredRun, ...], loss_style: style.Style) -> None:
     steps, values = series(runs, "risk/evaluation")
-    _, batch = series(runs, "risk/batch")
+    batch = median_and_range(series(runs, "risk/batch")[1])[0]
     for row in values:
         panel.plot(steps, row, color=loss_style.color, linewidth=0.5, alpha=0.5)
-    panel.plot(steps, median_and_range(batch)[0], color=style.GRAY, linestyle=":", linewidth=1.1)
+    panel.plot(steps, batch, color=style.GRAY, linestyle=":", linewidth=1.1)
     panel.plot(steps, median_and_range(values)[0], color=loss_style.color)
     for step, value in last_finite(runs, "risk/evaluation"):
         panel.plot(step, value, **CROSS)
-    positive = np.concatenate([values.ravel(), median_and_range(batch)[0]])
-    positive = positive[np.isfinite(positive)]
-    if len(positive) and positive.min() > 0 and positive.max() > _LOG_RANGE * positive.min():
-        style.logarithmic(panel, float(positive.min()), float(positive.max()))
-    else:
-        style.few_ticks(panel.yaxis, 4)
+    style.scale_y(panel, np.append(values, batch))
     style.few_ticks(panel.xaxis)
 
 
-def gradients(view: View) -> Picture:
-    """Draws the norm of the batch gradient on a logarithmic scale, zeros on a separate line."""
+_BATCH_NORM = (
+    "Euclidean norm of the batch gradient of the risk over all parameters, in the loss's own "
+    "units, on a logarithmic scale: the line is the median over seeds, the band spans the "
+    "smallest to the largest seed."
+)
+
+
+def gradients(view: View, norm: str = _BATCH_NORM, each: str = "loss") -> Picture:
+    """Draws the norm of the gradient on a logarithmic scale, zeros on a separate line.
+
+    `norm` describes it, and `each` what has a line.
+    """
     handles = style.loss_legend(view.drawn_styles) + diverged_legend(view)
-    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
+    figure, panel = panel_layout.single_panel(handles)
     draw_gradients(panel, view)
-    panel.set_xlabel(UPDATES)
     caption = (
-        "Euclidean norm of the batch gradient of the risk over all parameters, in the loss's own "
-        "units, on a logarithmic scale: the line is the median over seeds, the band spans the "
-        "smallest to the largest seed. Gradients that are exactly zero are drawn on the line "
-        "marked 0 below the scale."
+        f"{norm} Gradients that are exactly zero are drawn on the line marked 0 below the scale."
     )
-    alternative = "Gradient norm over updates, one line per loss, logarithmic."
+    alternative = f"Gradient norm over updates, one line per {each}, logarithmic."
     return Picture("gradient_norm", "Gradient norm", caption, alternative, figure)
 
 
@@ -176,6 +173,7 @@ def draw_gradients(panel: Axes, view: View) -> None:
         for step, value in last_finite(view.runs[loss], GRADIENT):
             panel.plot(step, np.log10(value) if value > 0 else floor, **CROSS)
     _decades(panel, low, high, floor if zeros else None)
+    panel.set_xlabel(UPDATES)
     panel.set_ylabel("gradient norm (own units)")
     panel.margins(x=0.01)
 
@@ -194,23 +192,31 @@ def _decades(panel: Axes, low: float, high: float, floor: float | None) -> None:
 
 def dead_fractions(view: View) -> Picture:
     """Draws the four dead fractions, one panel per definition with all losses."""
+    meaning = "exactly zero (or within the tolerance of the experiment), by four definitions"
+    lines = (
+        " Lines are medians over seeds. Each line is thinner than the one below it, so that equal "
+        "lines remain visible."
+    )
+    return dead_panels(view, words.DEAD, meaning, lines, "Four dead fractions")
+
+
+def dead_panels(
+    view: View, definitions: Mapping[str, str], meaning: str, lines: str, alternative: str
+) -> Picture:
+    """Draws dead fractions by name, with parts of the caption and the alternative text."""
     handles = style.loss_legend(view.drawn_styles)
-    columns = panel_layout.columns_for(4, 2)
-    figure, axes = panel_layout.panels(4, columns, 0.25 * panel_layout.width(), legend=handles)
-    for index, (panel, name) in enumerate(zip(axes, words.DEAD, strict=True)):
+    height = 0.25 * panel_layout.width()
+    figure, axes = panel_layout.panels(len(definitions), 2, height, legend=handles)
+    for panel, name in zip(axes, definitions, strict=True):
         draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
-        if index % columns:
-            panel.set_yticklabels([])
-    panel_layout.outer_labels(axes, columns, UPDATES, "share with zero gradient")
-    meanings = "; ".join(f"{name}: {text}" for name, text in words.DEAD.items())
+        panel.label_outer(remove_inner_ticks=False)
+    panel_layout.outer_labels(axes, UPDATES, "share with zero gradient")
+    meanings = "; ".join(f"{name}: {text}" for name, text in definitions.items())
     caption = (
-        "The share of the gradient that is exactly zero (or within the tolerance of the "
-        f"experiment), by four definitions. {meanings[0].upper()}{meanings[1:]}. Lines are medians "
-        "over seeds. Each line is thinner than the one below it, so that equal lines remain "
-        "visible."
+        f"The share of the gradient that is {meaning}. {meanings[0].upper()}{meanings[1:]}.{lines}"
     )
-    alternative = "Four dead fractions over updates, one panel per definition."
+    alternative = f"{alternative} over updates, one panel per definition."
     return Picture("dead_fractions", "Dead gradients", caption, alternative, figure)
 
 

@@ -31,16 +31,15 @@ def difference_forest(
     pairs = [pair for pair in pairs if np.isfinite(pair.difference)]
     if not pairs:
         return None
-    numbers = [_numbers(pair, comparison.metric) for pair in pairs]
     figure, (panel,) = panel_layout.panels(1, 1, _ROW * len(pairs) + 0.05)
     limit = _limit(comparison, pairs)
     margin = comparison.record.margin
     if np.isfinite(margin):
         panel.axvspan(-margin, margin, color="#e2e2e2", linewidth=0, zorder=0)
-    panel.axvline(0, color=style.GRAY, linewidth=0.9, zorder=1)
+    panel.axvline(0, **style.ZERO | {"linewidth": 0.9})
     for row, pair in enumerate(pairs):
         _draw_pair(panel, row, pair, styles[pair.loss], limit)
-    _write_beside(panel, numbers, [pair.verdict for pair in pairs])
+    _write_beside(panel, pairs, comparison.metric)
     _label(panel, pairs, comparison, limit)
     unit = " in points" if words.is_share(comparison.metric) else ""
     caption = joined(
@@ -57,10 +56,6 @@ def difference_forest(
     title = f"Differences to {reference}"
     alternative = f"Difference of {comparison.label} to {reference} with intervals, a row per loss."
     return Picture("differences", title, caption, alternative, figure, "compare")
-
-
-def _numbers(pair: Pair, metric: str) -> str:
-    return interval_text(metric, pair.difference, pair.low, pair.high, unit=False)
 
 
 def _limit(comparison: TunedComparison, pairs: Sequence[Pair]) -> float:
@@ -89,42 +84,29 @@ def _draw_pair(panel: Axes, row: int, pair: Pair, loss_style: style.Style, limit
                 panel.plot(end, row, color=color, marker="|", markersize=7, markeredgewidth=1.4)
     if abs(pair.difference) <= limit:
         panel.plot(pair.difference, row, **loss_style.marked(linestyle="none", markersize=6))
+    arrow: dict[str, Any] = {"color": color, "markersize": 6, "clip_on": False, "zorder": 4}
     for sign, marker in ((-1, "<"), (1, ">")):
         if any(sign * value > limit for value in (pair.difference, pair.low, pair.high)):
-            arrow: dict[str, Any] = {
-                "marker": marker,
-                "markersize": 6,
-                "clip_on": False,
-                "zorder": 4,
-            }
-            panel.plot(sign * limit, row, color=color, **arrow)
+            panel.plot(sign * limit, row, marker=marker, **arrow)
 
 
-def _write_beside(panel: Axes, numbers: Sequence[str], verdicts: Sequence[str]) -> None:
+def _write_beside(panel: Axes, pairs: Sequence[Pair], metric: str) -> None:
     """Writes the numbers of each row beside it, and the verdicts in a column at their right."""
-    verdict = 2 * _GAP + 72 * max(map(inches, numbers))
-    if panel_layout.width() < _MIN_WIDTH:
-        verdicts = [""] * len(verdicts)
-    for row, texts in enumerate(zip(numbers, verdicts, strict=True)):
-        for text, offset in zip(texts, (_GAP, verdict), strict=True):
-            panel.annotate(
-                text,
-                (1, row),
-                (offset, 0),
-                xycoords=panel.get_yaxis_transform(),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-            )
+    numbers = [
+        interval_text(metric, pair.difference, pair.low, pair.high, unit=False) for pair in pairs
+    ]
+    columns: dict[float, list[str]] = {_GAP: numbers}
+    if panel_layout.width() >= _MIN_WIDTH:
+        columns[2 * _GAP + 72 * max(map(inches, numbers))] = [pair.verdict for pair in pairs]
+    place: dict[str, Any] = {"xycoords": panel.get_yaxis_transform(), "textcoords": "offset points"}
+    for offset, texts in columns.items():
+        for row, text in enumerate(texts):
+            panel.annotate(text, (1, row), (offset, 0), va="center", **place)
 
 
 def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limit: float) -> None:
-    names = [label(pair.loss, 0.21 * panel_layout.width()) for pair in pairs]
-    panel.set_yticks(range(len(pairs)), names)
-    panel.set_ylim(len(pairs) - 0.45, -0.6)
-    panel.tick_params(axis="y", length=0, pad=9)
-    panel.spines["left"].set_visible(False)
-    panel.grid(visible=False, axis="y")
+    style.rows(panel, [label(pair.loss, 0.21 * panel_layout.width()) for pair in pairs])
+    panel.tick_params(axis="y", pad=9)
     panel.set_xlim(-limit, limit)
     style.few_ticks(panel.xaxis, 6)
     if words.is_share(comparison.metric):
@@ -134,9 +116,9 @@ def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limi
     text = f"{comparison.label} minus that of {reference}{unit}"
     panel.set_xlabel(label(text, 0.5 * panel_layout.width()))
     sides = ("worse", "better") if comparison.record.higher_is_better else ("better", "worse")
-    for x, side, align in zip((0.0, 1.0), sides, ("left", "right"), strict=True):
-        text = f"← {side}" if x == 0 else f"{side} →"
-        panel.text(x, 1.02, text, transform=panel.transAxes, ha=align, color=style.GRAY)
+    beside: dict[str, Any] = {"transform": panel.transAxes, "color": style.GRAY}
+    panel.text(0, 1.02, f"← {sides[0]}", ha="left", **beside)
+    panel.text(1, 1.02, f"{sides[1]} →", ha="right", **beside)
 
 
 # A function of this module, so that a figure can be sent to another process.

@@ -10,8 +10,7 @@ from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
 from landscape.report.figures.bundles import bundle, summary
 from landscape.report.figures.fitted_text import fit
-from landscape.report.figures.line_panels import draw_center_line
-from landscape.report.figures.view import Array, Picture, View, failed_checks, joined
+from landscape.report.figures.view import Array, Picture, View, failed_checks, file_at, joined
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
 
@@ -39,20 +38,19 @@ def directions(view: View, point: str) -> Picture | None:
     if not lines_by_loss:
         return None
     style_of_set = style.styles([line_set.label for line_set in view.lines][:_MAX_SETS])
-    columns = panel_layout.columns_for(len(lines_by_loss), 3, 1.6)
     spectra = {loss: _spectrum(view.runs[loss], point) for loss in lines_by_loss}
     failed = failed_checks(view, lines_by_loss, [lines.where(point) for lines in view.lines])
-    figure, axes = panel_layout.panels(len(lines_by_loss), columns, 1.5)
+    figure, axes = panel_layout.panels(len(lines_by_loss), 3, 1.5, min_width=1.6)
     for panel, (loss, mean_lines) in zip(axes, lines_by_loss.items(), strict=True):
         _draw_lines(panel, mean_lines, style_of_set)
         texts = [(f"{loss} {check_results.mark(failed[loss])}".strip(), "black")]
         for line in mean_lines:
             curvature = words.scientific(line.curvature)
             texts.append((f"{line.label}: {curvature}", style_of_set[line.label].color))
-        _write_heading(panel, [*texts, (spectra[loss], "black")], columns)
-    panel_layout.outer_labels(axes, columns, "Euclidean distance", "risk (own units)")
+        _write_heading(panel, [*texts, (spectra[loss], "black")])
+    panel_layout.outer_labels(axes, "Euclidean distance", "risk (own units)")
     return Picture(
-        "directions" if point == "trained" else f"directions_{point}",
+        file_at("directions", point),
         f"Comparison of directions through {PLACES[point]}",
         joined(_caption(point), check_results.sentence(failed)),
         "Risk against Euclidean distance, one line per set of directions, one panel per loss.",
@@ -116,17 +114,15 @@ def _draw_lines(
         visible.append(line.risk[inside & np.isfinite(line.risk)])
     values = np.concatenate(visible)
     if len(values):
-        room = float(np.ptp(values)) or max(abs(float(values.max())), 1.0) * 0.05
-        panel.set_ylim(values.min() - 0.06 * room, values.max() + 0.06 * room)
+        style.frame_y(panel, values)
     panel.set_xlim(-end, end)
-    draw_center_line(panel)
+    panel.axvline(0, **style.CENTER)
     style.few_ticks(panel.xaxis)
-    style.few_ticks(panel.yaxis, 4)
 
 
-def _write_heading(panel: Axes, texts: list[tuple[str, str]], columns: int) -> None:
+def _write_heading(panel: Axes, texts: list[tuple[str, str]]) -> None:
     """Writes lines of text above a panel, each in its color; empty ones are omitted."""
-    room = panel_layout.panel_width(columns) + 0.2
+    room = panel_layout.room(panel) + 0.2
     (title, _), *lines = [(figure_text(fit(text, room)), color) for text, color in texts if text]
     for index, (text, color) in enumerate(reversed(lines)):
         panel.annotate(

@@ -33,17 +33,16 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
     lines = lines_by_loss(view, line_set, point, "risk")
     if lines is None:
         return None
-    count, relative = len(lines.bundles), lines.distance.relative
-    columns = panel_layout.columns_for(count, 4)
+    count = len(lines.bundles)
     height = 1.35 if count > 1 else panel_layout.single_height()
-    figure, axes = panel_layout.panels(count, columns, height, legend=_legend(lines))
+    figure, axes = panel_layout.panels(count, 4, height, legend=_legend(lines))
     any_cut = False
     for panel, (loss, bundle) in zip(axes, lines.bundles.items(), strict=True):
         any_cut |= _draw_lines(panel, bundle, view.styles[loss])
-        radius = f"radius {words.scientific(bundle.radius)}" if relative else ""
-        mark = check_results.mark(lines.failed[loss])
-        panel_layout.set_title(panel, columns, loss, radius, mark)
-    panel_layout.outer_labels(axes, columns, lines.distance.label, "risk (own units)")
+        radius = words.scientific(bundle.radius)
+        note = f"radius {radius}" if lines.distance.relative else ""
+        panel_layout.set_title(panel, loss, note, check_results.mark(lines.failed[loss]))
+    panel_layout.outer_labels(axes, lines.distance.label, "risk (own units)")
     return Picture(
         line_set.file("slices_risk", point),
         view.title("Risk along lines", line_set, point),
@@ -89,16 +88,11 @@ def _draw_lines(panel: Axes, bundle: Bundle, loss_style: style.Style) -> bool:
     for extreme in (lowest, highest):
         panel.plot(bundle.coordinates, extreme, color=loss_style.color, linewidth=0.5)
     panel.plot(bundle.coordinates, mean, color=loss_style.color)
-    draw_center_line(panel)
+    panel.axvline(0, **style.CENTER)
     cut = _frame(panel, np.concatenate([mean, low, high]), np.concatenate([lowest, highest]))
     _mark_not_finite(panel, bundle)
     style.few_ticks(panel.xaxis)
     return cut
-
-
-def draw_center_line(panel: Axes) -> None:
-    """Draws a faint line at distance 0."""
-    panel.axvline(0, color=style.GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
 
 
 def _frame(panel: Axes, band: Array, extremes: Array) -> bool:
@@ -110,13 +104,9 @@ def _frame(panel: Axes, band: Array, extremes: Array) -> bool:
     if low > 0 and high > LOGARITHMIC_FACTOR * np.median(band):
         style.logarithmic(panel, low, high)
         return False
-    style.few_ticks(panel.yaxis, 4)
     room = (high - low) or max(abs(high), 1.0) * 0.05
     cut = extremes.min() < low - _CUT * room or extremes.max() > high + _CUT * room
-    if not cut:
-        low, high = min(low, float(extremes.min())), max(high, float(extremes.max()))
-        room = (high - low) or room
-    panel.set_ylim(low - 0.06 * room, high + 0.06 * room)
+    style.frame_y(panel, band if cut else np.append(band, extremes))
     return bool(cut)
 
 
@@ -145,8 +135,7 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
     lines = lines_by_loss(view, line_set, point, view.metric)
     if lines is None:
         return None
-    handles = style.loss_legend(view.drawn_styles)
-    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
+    figure, panel = panel_layout.single_panel(style.loss_legend(view.drawn_styles))
     draw_metric_along_lines(panel, view, lines)
     mean = f": mean {lines.average}{band(view)}" if lines.average else ""
     caption = joined(
@@ -183,7 +172,7 @@ def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None
         panel.plot(x, mean, **loss_style.marked_sparsely(index, len(mean)))
     if words.is_share(view.metric):
         panel.set_ylim(-0.02, 1.02)
-    draw_center_line(panel)
+    panel.axvline(0, **style.CENTER)
     panel.set_xlabel(figure_text(lines.distance.label))
     panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)

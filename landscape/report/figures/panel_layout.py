@@ -93,17 +93,20 @@ def figure(heights: Sequence[float]) -> PanelFigure:
 
 def panels(
     count: int,
-    columns: int,
+    most: int,
     height: float | None,
     *,
-    legend: Sequence[Artist] = (),
+    min_width: float = 1.25,
     max_width: float | None = None,
+    legend: Sequence[Artist] = (),
     **axes: Any,
 ) -> tuple[PanelFigure, list[Axes]]:
-    """Returns a figure with `count` panels, row by row, and the legend below all of them.
+    """Returns a figure with `count` panels, at most `most` per row, and the legend below them.
 
-    Panels are `height` inches high, or square if it is None, and with `max_width` at most so wide.
+    Panels are `height` inches high, or square if it is None; they are at least `min_width` and at
+    most `max_width` inches wide.
     """
+    columns = columns_for(count, most, min_width)
     rows = -(-count // columns)
     free = 0.0 if max_width is None else max(0.0, width() - columns * max_width)
     side = (width() - free) / columns - _DECORATIONS
@@ -121,14 +124,25 @@ def panels(
     return drawn, axes_list[:count]
 
 
+def single_panel(
+    legend: Sequence[Artist] = (), max_width: float | None = None
+) -> tuple[PanelFigure, Axes]:
+    """Returns a figure with one panel over its width, and the legend below it."""
+    drawn, (panel,) = panels(1, 1, single_height(), legend=legend, max_width=max_width)
+    return drawn, panel
+
+
+def single_height() -> float:
+    """Returns the height in inches of a panel that is as wide as the figure."""
+    return min(2.8, 0.55 * width())
+
+
 def add_legend(drawn: Figure, entries: Sequence[Artist]) -> None:
     """Adds the legend below all panels, in as many columns as fit."""
     if not entries:
         return
-    columns = next(
-        columns for columns in range(len(entries), 0, -1) if _fits(entries, columns) or columns == 1
-    )
-    columns = columns_for(len(entries), columns, 0.0)
+    most = max((n for n in range(1, len(entries) + 1) if _fits(entries, n)), default=1)
+    columns = columns_for(len(entries), most, 0.0)
     rows = -(-len(entries) // columns)
     drawn.set_figheight(drawn.get_figheight() + _LEGEND_LINE * rows)
     drawn.legend(handles=list(entries), loc="outside lower center", ncols=columns)
@@ -142,14 +156,14 @@ def _fits(entries: Sequence[Artist], columns: int) -> bool:
     return sum(widest) <= width() - 0.1
 
 
-def columns_for(count: int, max_columns: int, min_width: float = 1.25) -> int:
-    """Returns the number of columns, at most `max_columns`, that fills the rows evenly.
+def columns_for(count: int, most: int, min_width: float = 1.25) -> int:
+    """Returns the number of columns, at most `most`, that fills the rows evenly.
 
     Each is at least `min_width` inches wide, with labels and gaps.
     """
     if min_width:
-        max_columns = min(max_columns, max(1, int(width() / min_width)))
-    rows = -(-count // max_columns)
+        most = min(most, max(1, int(width() / min_width)))
+    rows = -(-count // most)
     return -(-count // rows)
 
 
@@ -158,43 +172,41 @@ def panel_width(columns: int) -> float:
     return width() / columns - 0.45
 
 
+def _columns(panel: Axes) -> int:
+    place = panel.get_subplotspec()
+    return 1 if place is None else int(place.get_gridspec().ncols)
+
+
 def room(panel: Axes) -> float:
     """Returns about the width in inches of a panel of a grid, for texts."""
-    place = panel.get_subplotspec()
-    return panel_width(1 if place is None else place.get_gridspec().ncols)
+    return panel_width(_columns(panel))
 
 
-def outer_labels(axes: Sequence[Axes], columns: int, x: str, y: str) -> None:
+def outer_labels(axes: Sequence[Axes], x: str, y: str) -> None:
     """Puts the x label below each column, wrapped, and the y label left of each row."""
+    columns = _columns(axes[0])
     for i, panel in enumerate(axes):
         if i + columns >= len(axes):
-            panel.set_xlabel(label(x, panel_width(columns), 3))
+            panel.set_xlabel(label(x, room(panel), 3))
         if i % columns == 0:
             panel.set_ylabel(label(y, 2.0))
 
 
-def set_title(panel: Axes, columns: int, title: str, *lines: str) -> None:
+def set_title(panel: Axes, title: str, *lines: str) -> None:
     """Sets a title of at most two lines with further lines below it; empty ones are omitted."""
-    room = panel_width(columns) + 0.1
     size = mpl.rcParams["axes.titlesize"]
-    texts = [label(title, room, size=size), *(label(line, room, 2, size=size) for line in lines)]
+    texts = [label(text, room(panel) + 0.1, size=size) for text in (title, *lines)]
     panel.set_title("\n".join(filter(None, texts)), loc="left")
 
 
-def color_scale(
-    drawn: PanelFigure, axes: Axes | Sequence[Axes], mappable: Any, **options: Any
-) -> Colorbar:
+def color_scale(axes: Axes | Sequence[Axes], mappable: Any, **options: Any) -> Colorbar:
     """Draws the color scale of a map or of filled contours at the right of one or more panels."""
     place: dict[str, Any] = {"aspect": 18, "pad": 0.02, "fraction": 0.1}
+    drawn: Any = axes.figure if isinstance(axes, Axes) else axes[0].figure
     if not isinstance(axes, Axes):  # as high as one row of panels
         place |= {"shrink": 1 / len(drawn.rows), "anchor": (0, 1), "format": "%g"}
-    bar = drawn.colorbar(mappable, ax=axes, **(place | options))
+    bar: Colorbar = drawn.colorbar(mappable, ax=axes, **(place | options))
     bar.ax.grid(visible=False)
     bar.ax.tick_params(width=0.5, length=2, pad=2)
     bar.outline.set_linewidth(0.5)
     return bar
-
-
-def single_height() -> float:
-    """Returns the height in inches of a panel that is as wide as the figure."""
-    return min(2.8, 0.55 * width())

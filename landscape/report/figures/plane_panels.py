@@ -1,18 +1,19 @@
 """Selects the planes to draw for each loss, their scales and their titles."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.contour import QuadContourSet
-from matplotlib.ticker import FuncFormatter
+from matplotlib.contour import ContourSet, QuadContourSet
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.report import check_results, words
 from landscape.report.figures import panel_layout
+from landscape.report.figures.fitted_text import label
 from landscape.report.figures.line_panels import LOGARITHMIC_FACTOR
 from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.paths import TrainingPath, path
@@ -128,9 +129,8 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: StoredSet, point: s
     axes = _axis_labels(plane_set, point, array("explained"))
     failed = tuple(check_results.failed([run], plane_set.where(point)))
     drawn = []
-    for number in range(len(risk)):
-        values_of = {name: values[number] for name, values in measured.items()}
-        dead_weights = values_of.get("dead/weights", np.zeros(risk.shape[1:]))
+    for number, values in enumerate(risk):
+        at_draw = {name: array[number] for name, array in measured.items()}
         drawn.append(
             Plane(
                 loss=loss,
@@ -138,13 +138,13 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: StoredSet, point: s
                 draw=(number + 1, len(risk)),
                 x=x,
                 y=y,
-                values=risk[number],
-                metric=values_of.get(view.metric),
-                zero_gradient=np.asarray(dead_weights >= 1.0),
+                values=values,
+                metric=at_draw.get(view.metric),
+                zero_gradient=at_draw.get("dead/weights", np.zeros_like(values)) >= 1.0,
                 axes=axes,
                 cosine=float(cosines[number]),
                 path=path(run, plane_set, point) if number == 0 else None,
-                extremes=tuple(values_of[name] for name in _EXTREMES if name in values_of),
+                extremes=tuple(at_draw[name] for name in _EXTREMES if name in at_draw),
                 failed=failed,
             )
         )
@@ -164,24 +164,10 @@ def _axis_labels(plane_set: StoredSet, point: str, explained: Array | None) -> t
     return texts[0], texts[1]
 
 
-def _title_lines(plane: Plane, *notes: str) -> list[str]:
-    """Returns the loss; below it seed, draw, `notes` and the cosine; below these failed checks."""
-    seed = seed_and_draw(plane)
-    cosine = (
-        f"cosine {words.minus(f'{plane.cosine:.2f}')}" if abs(plane.cosine) > MAX_COSINE else ""
-    )
-    second = ", ".join(filter(None, (seed, *notes, cosine)))
-    return [plane.loss, second, check_results.mark(plane.failed)]
-
-
-def square_panels(
-    count: int, *, legend: Sequence[Artist] = ()
-) -> tuple[PanelFigure, list[Axes], int]:
-    """Returns a figure with at most three square panels per row, the panels, and their columns."""
-    columns = panel_layout.columns_for(count, 3, 1.5)
-    max_width = None if columns == 3 else 3.0
-    figure, axes = panel_layout.panels(count, columns, None, legend=legend, max_width=max_width)
-    return figure, axes, columns
+def square_panels(count: int, legend: Sequence[Artist] = ()) -> tuple[PanelFigure, list[Axes]]:
+    """Returns at most three square panels per row, with the legend below them."""
+    max_width = None if panel_layout.columns_for(count, 3, 1.5) == 3 else 3.0
+    return panel_layout.panels(count, 3, None, min_width=1.5, max_width=max_width, legend=legend)
 
 
 def draw_contours(
@@ -195,6 +181,12 @@ def draw_contours(
     return filled
 
 
+def height_scale(panel: Axes, filled: ContourSet, height: Heights, **options: Any) -> None:
+    """Draws the color scale of contours at the right of their panel."""
+    ticks = MaxNLocator(4, integer=height.logarithmic)
+    panel_layout.color_scale(panel, filled, ticks=ticks, format=height.ticks, **options)
+
+
 def dot_region(panel: Axes, x: Array, y: Array, region: NDArray[np.bool_]) -> None:
     """Covers a region with dots."""
     if region.any():
@@ -202,20 +194,44 @@ def dot_region(panel: Axes, x: Array, y: Array, region: NDArray[np.bool_]) -> No
         panel.contourf(x, y, values, levels=[0.5, 1.5], colors="none", hatches=["...."])
 
 
-def finish(panel: Axes, columns: int, plane: Plane, *notes: str) -> None:
+def finish(panel: Axes, plane: Plane, note: str) -> None:
     """Adds the cross at the point, the limits, the ticks and the title to a drawn panel."""
     panel.plot(0, 0, marker="+", color="white", markersize=11, markeredgewidth=3)
     panel.plot(0, 0, marker="+", color="black", markersize=9, markeredgewidth=1.3)
-    panel.set_xlim(plane.x[0], plane.x[-1])
-    panel.set_ylim(plane.y[0], plane.y[-1])
+    frame_plane(panel, plane.x, plane.y)
+    set_plane_title(panel, plane, note)
+
+
+def frame_plane(panel: Axes, x: Array, y: Array) -> None:
+    """Ends both axes with the grid of the plane, with few ticks."""
+    panel.set_xlim(x[0], x[-1])
+    panel.set_ylim(y[0], y[-1])
     few_ticks(panel.xaxis)
     few_ticks(panel.yaxis)
-    set_plane_title(panel, columns, plane, *notes)
 
 
-def set_plane_title(panel: Axes, columns: int, plane: Plane, *notes: str) -> None:
-    """Sets the title of a plane: its loss, seed and draw, the notes, and failed checks."""
-    panel_layout.set_title(panel, columns, *_title_lines(plane, *notes))
+def set_plane_title(panel: Axes, plane: Plane, note: str) -> None:
+    """Sets the loss; below it seed, draw, the note and the cosine; below these failed checks."""
+    cosine = words.minus(f"cosine {plane.cosine:.2f}") if abs(plane.cosine) > MAX_COSINE else ""
+    second = ", ".join(filter(None, (seed_and_draw(plane), note, cosine)))
+    panel_layout.set_title(panel, plane.loss, second, check_results.mark(plane.failed))
+
+
+def label_axes(axes: Sequence[Axes], shown_planes: Sequence[Plane]) -> None:
+    """Labels the axes: each panel if the labels differ, else the outer panels only."""
+    if len({plane.axes for plane in shown_planes}) == 1:
+        panel_layout.outer_labels(axes, *shown_planes[0].axes)
+        return
+    for panel, plane in zip(axes, shown_planes, strict=True):
+        room = panel_layout.room(panel)
+        x, y = (label(name.replace(" of the path)", ")"), room) for name in plane.axes)
+        panel.set_xlabel(x, labelpad=1)
+        panel.set_ylabel(y, labelpad=1)
+
+
+def failed_sentence(shown_planes: Sequence[Plane]) -> str:
+    """Names the failed checks of the planes; empty without any."""
+    return check_results.sentence({plane.loss: plane.failed for plane in shown_planes})
 
 
 def seed_and_draw(plane: Plane) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from landscape.report import words
 from landscape.report.compare_measures import LossMeasures
@@ -18,7 +17,14 @@ from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
 _ROW = 0.2  # inches per loss
-_CONFIG_RATE: dict[str, Any] = {"color": style.GRAY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
+_SEED: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": ".",
+    "markersize": 4,
+    "markeredgewidth": 0,
+    "alpha": 0.5,
+    "zorder": 2,
+}
 
 
 def rate_curves(comparison: TunedComparison, styles: Mapping[str, style.Style]) -> Picture | None:
@@ -63,55 +69,31 @@ def _draw_curve(panel: Axes, loss: LossMeasures, loss_style: style.Style) -> Non
     curve = loss.curve
     rates = np.broadcast_to(curve.rates[:, None], curve.values.shape)
     panel.plot(curve.rates, curve.means, **loss_style.marked(markersize=4.5, zorder=3))
-    dots: dict[str, Any] = {
-        "linestyle": "none",
-        "marker": ".",
-        "markersize": 4,
-        "alpha": 0.5,
-        "zorder": 2,
-    }
-    panel.plot(
-        rates[~curve.diverged],
-        curve.values[~curve.diverged],
-        color=loss_style.color,
-        markeredgewidth=0,
-        **dots,
-    )
-    crosses = CROSS | {"color": loss_style.color, "markersize": 4, "markeredgewidth": 0.9}
+    color: dict[str, Any] = {"color": loss_style.color}
+    ended = ~curve.diverged
+    panel.plot(rates[ended], curve.values[ended], **_SEED, **color)
+    crosses = CROSS | color | {"markersize": 4, "markeredgewidth": 0.9}
     panel.plot(rates[curve.diverged], curve.values[curve.diverged], **crosses)
 
 
 def _draw_tolerance(panel: Axes, row: int, loss: LossMeasures, loss_style: style.Style) -> None:
     curve, tolerance = loss.curve, loss.curve.tolerance
     panel.plot(curve.rates[[0, -1]], [row, row], color="#b9b9b9", linewidth=0.8, zorder=1)
+    text = tolerance_text(tolerance)
     if not loss.entry.learns or not np.isfinite(tolerance.decades):
         text = "does not learn" if not loss.entry.learns else words.MISSING
-        _beside(panel, row, text)
+    panel.text(1.02, row, text, va="center", transform=panel.get_yaxis_transform())
+    if not loss.entry.learns or not np.isfinite(tolerance.decades):
         return
-    ends = [tolerance.low_rate, tolerance.high_rate]
-    bar: dict[str, Any] = {
-        "color": loss_style.color,
-        "linewidth": 4.5,
-        "solid_capstyle": "butt",
-        "alpha": 0.55,
-    }
-    panel.plot(ends, [row, row], zorder=2, **bar)
-    for leaves, rate, marker in zip(
-        (tolerance.leaves_low, tolerance.leaves_high), ends, ("<", ">"), strict=True
-    ):
-        if leaves:
-            panel.plot(
-                rate, row, color=loss_style.color, marker=marker, markersize=7, clip_on=False
-            )
+    ends, color = [tolerance.low_rate, tolerance.high_rate], loss_style.color
+    bar: dict[str, Any] = {"linewidth": 4.5, "solid_capstyle": "butt", "alpha": 0.55, "zorder": 2}
+    panel.plot(ends, [row, row], color=color, **bar)
+    if tolerance.leaves_low:
+        panel.plot(ends[0], row, color=color, marker="<", markersize=7, clip_on=False)
+    if tolerance.leaves_high:
+        panel.plot(ends[1], row, color=color, marker=">", markersize=7, clip_on=False)
     dot = loss_style.marked(linestyle="none", markersize=5.5, zorder=4)
     panel.plot(loss.entry.tuned_rate, row, **dot)
-    _beside(panel, row, tolerance_text(tolerance))
-
-
-def _beside(panel: Axes, row: int, text: str) -> None:
-    """Writes a text at the right of a row."""
-    transform = panel.get_yaxis_transform()
-    panel.text(1.02, row, text, va="center", transform=transform)
 
 
 def _scale_rates(curve: Axes, bars: Axes, losses: Sequence[LossMeasures]) -> None:
@@ -122,11 +104,10 @@ def _scale_rates(curve: Axes, bars: Axes, losses: Sequence[LossMeasures]) -> Non
     bars.set_xscale("log")
     bars.set_xlim(10 ** (low - 0.03 * (high - low)), 10 ** (high + 0.03 * (high - low)))
     powers = range(int(np.ceil(low - 0.01)), int(np.floor(high + 0.01)) + 1)
-    bars.xaxis.set_major_locator(FixedLocator([10.0**power for power in powers]))
-    bars.xaxis.set_minor_locator(NullLocator())
+    style.named_ticks(bars.xaxis, [10.0**power for power in powers])
     for rate in own_rates:
-        for panel in (curve, bars):
-            panel.axvline(rate, zorder=1, **_CONFIG_RATE)
+        curve.axvline(rate, **style.REFERENCE)
+        bars.axvline(rate, **style.REFERENCE)
         transform = curve.get_xaxis_transform()
         curve.text(rate, 1.01, "config", transform=transform, ha="center", color=style.GRAY)
 
@@ -135,11 +116,7 @@ def _label(
     curve: Axes, bars: Axes, losses: Sequence[LossMeasures], comparison: TunedComparison
 ) -> None:
     names = [label(loss.name, 0.21 * panel_layout.width(), 1) for loss in losses]
-    bars.set_yticks(range(len(losses)), names)
-    bars.set_ylim(len(losses) - 0.45, -0.6)
-    bars.tick_params(axis="y", length=0)
-    bars.grid(visible=False, axis="y")
-    bars.spines["left"].set_visible(False)
+    style.rows(bars, names)
     bars.set_xlabel("learning rate")
     transform = bars.get_yaxis_transform()
     bars.text(1.02, -0.95, "tolerated decades", transform=transform, color=style.GRAY)

@@ -11,14 +11,8 @@ from matplotlib.collections import QuadMesh
 
 from landscape.report import words
 from landscape.report.escapes import figure_text
-from landscape.report.figures import panel_layout, style
-from landscape.report.figures.curves import (
-    CROSS,
-    UPDATES,
-    diverged_legend,
-    draw_dead_fraction,
-    draw_gradients,
-)
+from landscape.report.figures import curves, panel_layout, style
+from landscape.report.figures.curves import CROSS, UPDATES, diverged_legend
 from landscape.report.figures.fitted_text import fit
 from landscape.report.figures.view import Array, Picture, View, joined, last_finite
 from landscape.report.results import StoredRun
@@ -30,10 +24,8 @@ _MOST_NAMES = 24
 
 def risks(view: View) -> Picture | None:
     """Draws the risk of the batch, and of the evaluation set where it was recorded, per loop."""
-    count = len(view.runs)
-    columns = panel_layout.columns_for(count, 3)
-    height = 1.6 if count > 1 else panel_layout.single_height()
-    figure, axes = panel_layout.panels(count, columns, height)
+    height = 1.6 if len(view.runs) > 1 else panel_layout.single_height()
+    figure, axes = panel_layout.panels(len(view.runs), 3, height)
     evaluated = "risk/evaluation" in _columns(view)
     for panel, (label, (run,)) in zip(axes, view.runs.items(), strict=True):
         batch, whole = run.column("risk/batch"), run.column("risk/evaluation")
@@ -43,10 +35,10 @@ def risks(view: View) -> Picture | None:
         panel.plot(run.column("step"), whole, color=color)
         for step, value in last_finite((run,), "risk/batch"):
             panel.plot(step, value, **CROSS)
-        _scale(panel, np.concatenate([batch, whole]))
+        style.scale_y(panel, np.concatenate([batch, whole]))
         style.few_ticks(panel.xaxis)
-        panel_layout.set_title(panel, columns, label)
-    panel_layout.outer_labels(axes, columns, UPDATES, "risk (own units)")
+        panel_layout.set_title(panel, label)
+    panel_layout.outer_labels(axes, UPDATES, "risk (own units)")
     handles = diverged_legend(view)
     if evaluated:
         handles = [
@@ -69,31 +61,24 @@ def metrics(view: View, names: Iterable[str]) -> Picture | None:
     shown = [name for name in dict.fromkeys(names) if name in recorded]
     if not shown:
         return None
-    columns = panel_layout.columns_for(len(shown), 2)
     measured = [label for label, (run,) in view.runs.items() if {*shown} & {*run.trace}]
     handles = style.loss_legend(view.styles[label] for label in measured)
-    figure, axes = panel_layout.panels(len(shown), columns, 2.0, legend=handles)
+    figure, axes = panel_layout.panels(len(shown), 2, 2.0, legend=handles)
     for panel, name in zip(axes, shown, strict=True):
         _draw_lines(panel, view, name)
-        panel_layout.set_title(panel, columns, words.metric_label(name))
-    panel_layout.outer_labels(axes, columns, UPDATES, "")
+        panel_layout.set_title(panel, words.metric_label(name))
+    panel_layout.outer_labels(axes, UPDATES, "")
     caption = "Metrics of the evaluation set that was passed to the recorder."
     return Picture("metrics", "Metrics", caption, "Metrics over updates.", figure)
 
 
-def gradients(view: View) -> Picture | None:
+def gradients(view: View) -> Picture:
     """Draws the norm of the gradient of each loop, zeros on a separate line."""
-    handles = style.loss_legend(view.drawn_styles) + diverged_legend(view)
-    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
-    draw_gradients(panel, view)
-    panel.set_xlabel(UPDATES)
-    caption = (
+    norm = (
         "Euclidean norm over all parameters of the gradient of the recorded steps, in the units of "
-        "the loss, on a logarithmic scale. Gradients that are exactly zero are drawn on the line "
-        "marked 0 below the scale."
+        "the loss, on a logarithmic scale."
     )
-    alternative = "Gradient norm over updates, one line per loop, logarithmic."
-    return Picture("gradient_norm", "Gradient norm", caption, alternative, figure)
+    return curves.gradients(view, norm, "loop")
 
 
 def layers(view: View) -> Picture | None:
@@ -111,8 +96,8 @@ def layers(view: View) -> Picture | None:
     for panel, (label, rows) in zip(axes, maps.items(), strict=True):
         (run,) = view.runs[label]
         mesh = _draw_map(panel, run.column("step"), rows, (float(low), float(high)))
-        panel_layout.set_title(panel, 1, label)
-        bar = panel_layout.color_scale(figure, panel, mesh, format=style.POWER_TICK)
+        panel_layout.set_title(panel, label)
+        bar = panel_layout.color_scale(panel, mesh, format=style.POWER_TICK)
         bar.ax.set_title("norm", fontsize=8, loc="left")
     axes[-1].set_xlabel(UPDATES)
     caption = (
@@ -126,31 +111,20 @@ def layers(view: View) -> Picture | None:
 
 def dead_fractions(view: View, measured_on: str) -> Picture | None:
     """Draws the dead fractions that were recorded, one panel per definition with all loops."""
-    shown = [name for name in words.DEAD if f"dead/{name}" in _columns(view)]
+    meanings = words.DEAD | {"weights": "share of the parameters whose gradient is zero"}
+    recorded = _columns(view)
+    shown = {name: text for name, text in meanings.items() if f"dead/{name}" in recorded}
     if not shown:
         return None
-    columns = panel_layout.columns_for(len(shown), 2)
-    handles = style.loss_legend(view.drawn_styles)
-    figure, axes = panel_layout.panels(len(shown), columns, 1.75, legend=handles)
-    for panel, name in zip(axes, shown, strict=True):
-        draw_dead_fraction(panel, view, name)
-        panel.set_title(f"dead {name}", loc="left")
-    panel_layout.outer_labels(axes, columns, UPDATES, "share with zero gradient")
-    meanings = "; ".join(f"{name}: {_MEANINGS[name]}" for name in shown)
-    caption = (
-        f"The share of the gradient that is exactly zero, {measured_on}, by definition. "
-        f"{meanings[0].upper()}{meanings[1:]}."
-    )
-    alternative = "Dead fractions over updates, one panel per definition."
-    return Picture("dead_fractions", "Dead gradients", caption, alternative, figure)
+    meaning = f"exactly zero, {measured_on}, by definition"
+    return curves.dead_panels(view, shown, meaning, "", "Dead fractions")
 
 
 def updates(view: View) -> Picture | None:
     """Draws the ratio of the update to the parameters on a logarithmic scale."""
     if "update_ratio" not in _columns(view):
         return None
-    handles = style.loss_legend(view.drawn_styles)
-    figure, (panel,) = panel_layout.panels(1, 1, panel_layout.single_height(), legend=handles)
+    figure, panel = panel_layout.single_panel(style.loss_legend(view.drawn_styles))
     _draw_lines(panel, view, "update_ratio")
     panel.set_xlabel(UPDATES)
     panel.set_ylabel("update / parameters")
@@ -160,9 +134,6 @@ def updates(view: View) -> Picture | None:
     )
     alternative = "Ratio of update to parameters over updates, one line per loop."
     return Picture("update_ratio", "Update ratio", caption, alternative, figure)
-
-
-_MEANINGS = words.DEAD | {"weights": "share of the parameters whose gradient is zero"}
 
 
 def _columns(view: View) -> set[str]:
@@ -175,17 +146,8 @@ def _draw_lines(panel: Axes, view: View, name: str) -> None:
         steps, values = run.column("step"), run.column(name)
         panel.plot(steps, values, **view.styles[label].marked_sparsely(index, len(steps)))
         drawn.append(values)
-    _scale(panel, np.concatenate(drawn))
+    style.scale_y(panel, np.concatenate(drawn))
     panel.margins(x=0.01)
-
-
-def _scale(panel: Axes, values: Array) -> None:
-    """Sets a logarithmic scale for positive values that span more than a factor of 30."""
-    values = values[np.isfinite(values)]
-    if len(values) and values.min() > 0 and values.max() > 30 * values.min():
-        style.logarithmic(panel, float(values.min()), float(values.max()))
-    else:
-        style.few_ticks(panel.yaxis, 4)
 
 
 def _layer_norms(run: StoredRun) -> dict[str, Array]:

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap
 
 from landscape.report import words
 from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
+from landscape.report.figures.cells import draw_cells, name_columns, separate_cells, write_cell
 from landscape.report.figures.fitted_text import fit
 from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.view import Array, Picture, finite_values
@@ -17,7 +18,7 @@ from landscape.report.solutions import BARRIER, ExcessMatrix, Interpolations
 
 _EXCESS_MAP = colormaps["YlGnBu"]
 _HEIGHT_MAP = colormaps["YlOrBr"]
-_UNKNOWN_COLOR = "#ececec"
+_SLANTED = {"rotation": 35, "ha": "left", "rotation_mode": "anchor"}
 _NAME_WIDTH = 1.5  # inches
 _CELL_HEIGHT, _CELL_WIDTH = 0.36, 0.62
 
@@ -26,8 +27,8 @@ def excess(matrix: ExcessMatrix, metric: str) -> Picture:
     """Draws the relative excess of each solution under each loss, and the task metric beside it."""
     figure, (panel, column) = _grid(len(matrix.losses), extra_columns=1)
     _metric_column(column, matrix, words.metric_label(metric))
-    _draw_map(figure, panel, matrix.losses, matrix.excess, _EXCESS_MAP, (-0.2, 1.2))
-    figure.axes[-1].set_ylabel("relative excess")
+    ends, scale = (-0.2, 1.2), "relative excess"
+    _draw_map(panel, matrix.losses, matrix.excess, _EXCESS_MAP, ends, scale)
     seeds_text = f"median over {matrix.seeds} seeds" if matrix.seeds > 1 else "one seed"
     caption = (
         "The solution of each loss (row) evaluated under every other loss (column): (risk - risk "
@@ -54,8 +55,7 @@ def between_losses(losses: Sequence[str], segments: Sequence[Interpolations]) ->
         (other,) = set(segment.losses) - {segment.under}
         values[losses.index(other), losses.index(segment.under)] = segment.height
     figure, (panel,) = _grid(len(losses))
-    _draw_map(figure, panel, losses, values, _HEIGHT_MAP, (0, 1))
-    figure.axes[-1].set_ylabel("barrier (drops)")
+    _draw_map(panel, losses, values, _HEIGHT_MAP, (0, 1), "barrier (drops)")
     caption = (
         "The height of the barrier on the straight segment between the solutions of two losses "
         "with the same initial parameters (row and column), under the loss of the column: the "
@@ -87,69 +87,34 @@ def _grid(count: int, extra_columns: int = 0) -> tuple[PanelFigure, list[Axes]]:
 
 
 def _draw_map(
-    figure: PanelFigure,
     panel: Axes,
     losses: Sequence[str],
     values: Array,
     colors: Colormap,
     ends: tuple[float, float],
+    scale: str,
 ) -> None:
     """Draws a square map with a number in each cell, and its color scale at the right."""
-    count = len(losses)
     room = min(_NAME_WIDTH, 0.3 * panel_layout.width())
     names = [figure_text(fit(loss, room)) for loss in losses]
-    small = (panel_layout.width() - _NAME_WIDTH - 1.0) / (count + 1) < 0.4
-    panel.grid(visible=False)
-    panel.set_facecolor(_UNKNOWN_COLOR)
-    norm = Normalize(*ends, clip=True)
-    finite = np.ma.masked_invalid(np.clip(values, *ends))
-    image = panel.imshow(finite, cmap=colors, norm=norm, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = colors(norm(value))
-        dark = np.isfinite(value) and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        panel.text(
-            column,
-            row,
-            _number(value),
-            ha="center",
-            va="center",
-            color="white" if dark else "black",
-            fontsize=6.5 if small else 8,
-        )
-    panel.set_yticks(range(count), names)
+    small = (panel_layout.width() - _NAME_WIDTH - 1.0) / (len(losses) + 1) < 0.4
+    texts = [[_number(value) for value in row] for row in values]
+    image = draw_cells(panel, values, texts, colors, ends, 6.5 if small else 8.0)
+    panel.set_yticks(range(len(losses)), names)
     panel.set_ylabel("solution of")
     panel.set_xlabel("under the loss")
     panel.xaxis.set_label_position("top")
-    _name_columns(panel, names)
-    _separate_cells(panel, count, count)
-    panel_layout.color_scale(figure, figure.axes[:], image)
-
-
-def _name_columns(panel: Axes, names: Sequence[str]) -> None:
-    """Writes the names above the columns, and removes all tick marks."""
-    panel.set_xticks(range(len(names)), names, rotation=35, ha="left", rotation_mode="anchor")
-    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-
-
-def _separate_cells(panel: Axes, rows: int, columns: int) -> None:
-    panel.spines[:].set_visible(False)
-    for row in range(1, rows):
-        panel.axhline(row - 0.5, color="white", linewidth=1)
-    for column in range(1, columns):
-        panel.axvline(column - 0.5, color="white", linewidth=1)
+    name_columns(panel, names, **_SLANTED)
+    assert panel.figure is not None
+    panel_layout.color_scale(panel.figure.axes[:], image).ax.set_ylabel(scale)
 
 
 def _metric_column(column: Axes, matrix: ExcessMatrix, label: str) -> None:
-    count = len(matrix.losses)
-    column.grid(visible=False)
-    column.set_facecolor("#f6f6f6")
-    column.set_xlim(-0.5, 0.5)
-    column.set_ylim(count - 0.5, -0.5)
+    separate_cells(column, len(matrix.losses), 1, "#f6f6f6")
     for row, value in enumerate(matrix.metric):
-        column.text(0, row, words.decimal(value), ha="center", va="center")
+        write_cell(column, row, 0, words.decimal(value))
     column.set_yticks([])
-    _name_columns(column, [figure_text(fit(label, _NAME_WIDTH))])
-    _separate_cells(column, count, 1)
+    name_columns(column, [figure_text(fit(label, _NAME_WIDTH))], **_SLANTED)
 
 
 def _number(value: float) -> str:
@@ -161,17 +126,15 @@ def _number(value: float) -> str:
 
 def between_seeds(segments: Sequence[Interpolations], styles: Mapping[str, style.Style]) -> Picture:
     """Draws the risk between two seeds: each pair thin, the mean thick, one panel per loss."""
-    columns = panel_layout.columns_for(len(segments), 3, 1.4)
     handles = [
         style.legend_line("mean", color="black"),
         style.legend_line("one pair of seeds", color="black", linewidth=0.5, alpha=0.6),
     ]
-    figure, axes = panel_layout.panels(len(segments), columns, 1.4, legend=handles)
+    figure, axes = panel_layout.panels(len(segments), 3, 1.4, min_width=1.4, legend=handles)
     for panel, segment in zip(axes, segments, strict=True):
-        loss_style = styles[segment.under]
-        _draw_segments(panel, segment, loss_style.color)
-        panel_layout.set_title(panel, columns, segment.under, _barrier_text(segment))
-    panel_layout.outer_labels(axes, columns, "from one seed (0) to another (1)", "rise in drops")
+        _draw_segments(panel, segment, styles[segment.under].color)
+        panel_layout.set_title(panel, segment.under, _barrier_text(segment))
+    panel_layout.outer_labels(axes, "from one seed (0) to another (1)", "rise in drops")
     caption = (
         "The risk on the straight segment between the solutions of two seeds: (risk - risk of the "
         "better end) / drop of the risk in training (mean of both ends), so 1 is as bad as no "
@@ -203,7 +166,7 @@ def _draw_segments(panel: Axes, segment: Interpolations, color: str) -> None:
     if lines.isna().all(axis=None):
         style.replace_panel(panel, "no finite value")
     else:
-        panel.axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
+        panel.axhline(0, **style.ZERO)
         low, high = panel.get_ylim()
         panel.set_ylim(min(low, -0.02), max(high, 5 * BARRIER))
         style.few_ticks(panel.yaxis, 4)

@@ -14,6 +14,7 @@ from landscape.report.figures.view import (
     Picture,
     View,
     failed_checks,
+    file_at,
     joined,
     median_and_range,
     representative_runs,
@@ -48,10 +49,9 @@ def spectrum(view: View, point: str) -> Picture | None:
     run_of = representative_runs(view, candidates)
     if not run_of:
         return None
-    columns = panel_layout.columns_for(len(run_of), 3, 1.5)
     places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
     failed = failed_checks(view, run_of, places)
-    figure, axes = panel_layout.panels(len(run_of), columns, 1.5)
+    figure, axes = panel_layout.panels(len(run_of), 3, 1.5, min_width=1.5)
     any_gauss_newton = False
     for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
         curvature, loss_style = _curvature_at(run, point), view.styles[loss]
@@ -61,8 +61,8 @@ def spectrum(view: View, point: str) -> Picture | None:
         low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
         seed = f"seed {run.seed}, " if run.seed is not None else ""
         extent = f"{seed}from {low} to {high}"
-        panel_layout.set_title(panel, columns, loss, extent, check_results.mark(failed[loss]))
-    panel_layout.outer_labels(axes, columns, "eigenvalue (own units)", "density")
+        panel_layout.set_title(panel, loss, extent, check_results.mark(failed[loss]))
+    panel_layout.outer_labels(axes, "eigenvalue (own units)", "density")
     handles = [
         style.legend_line("Hessian", color=style.GRAY),
         Patch(color=style.GRAY, alpha=0.3, linewidth=0, label="band over probes"),
@@ -71,7 +71,7 @@ def spectrum(view: View, point: str) -> Picture | None:
     ]
     panel_layout.add_legend(figure, handles)
     return Picture(
-        "curvature" if point == "trained" else f"curvature_{point}",
+        file_at("curvature", point),
         f"Spectrum of the Hessian at {PLACES[point]}",
         _caption(point, any_gauss_newton) + check_results.sentence(failed),
         "Spectral density against eigenvalue, one panel per loss.",
@@ -117,7 +117,7 @@ def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, loss_style: style.Sty
     for eigenvalues in (matrix.largest, matrix.smallest):
         heights = np.full(len(eigenvalues), 0.035)
         panel.plot(eigenvalues, heights, color=loss_style.color, **_EIGENVALUES, **on_axis)
-    panel.axvline(0, color=style.GRAY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
+    panel.axvline(0, **style.CENTER)
     style.few_ticks(panel.xaxis, 2)
     _add_scale_free_axis(panel, curvature)
     return gauss_newton is not matrix
@@ -166,13 +166,12 @@ def curvature_along_training(view: View) -> Picture | None:
             courses_of_loss[loss] = courses
     if not courses_of_loss:
         return None
-    columns = panel_layout.columns_for(len(courses_of_loss), 3)
     handles = [style.legend_line(name, **props) for name, props in _ALONG_TRAINING.items()]
-    figure, axes = panel_layout.panels(len(courses_of_loss), columns, 1.5, legend=handles)
+    figure, axes = panel_layout.panels(len(courses_of_loss), 3, 1.5, legend=handles)
     for panel, (loss, courses) in zip(axes, courses_of_loss.items(), strict=True):
         _draw_eigenvalues(panel, courses, view.styles[loss])
-        panel_layout.set_title(panel, columns, loss)
-    panel_layout.outer_labels(axes, columns, UPDATES, "eigenvalue (own units)")
+        panel_layout.set_title(panel, loss)
+    panel_layout.outer_labels(axes, UPDATES, "eigenvalue (own units)")
     caption = (
         "The largest and the smallest eigenvalue of the Hessian of the risk on the evaluation set, "
         "and the mean of all (trace/N), at the checkpoints of training: medians over seeds, the "
@@ -210,7 +209,7 @@ def _draw_eigenvalues(panel: Axes, courses: list[dict], loss_style: style.Style)
         center, low, high = median_and_range(values[:, :, index])
         panel.fill_between(steps, low, high, color=props["color"], alpha=0.14, linewidth=0)
         panel.plot(steps, center, **props)
-    panel.axhline(0, color=style.GRAY, linewidth=0.6, zorder=1)
+    panel.axhline(0, **style.ZERO)
     if not np.isfinite(values).any():
         panel.text(0.5, 0.6, "no finite value", ha="center", transform=panel.transAxes)
     style.few_ticks(panel.xaxis)

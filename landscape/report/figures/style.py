@@ -4,10 +4,13 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from landscape.report.escapes import figure_text
 from landscape.report.words import scientific, tick
@@ -23,6 +26,11 @@ _DASHES: tuple[Any, ...] = (
 )
 _MARKERS = "os^DvPX<>*hd"
 GRAY = "#6b6b6b"
+UNKNOWN_COLOR = "#ececec"
+# Keywords of thin lines at zero, and at a value to compare with.
+ZERO: dict[str, Any] = {"color": GRAY, "linewidth": 0.6, "zorder": 1}
+CENTER: dict[str, Any] = ZERO | {"linestyle": (0, (2, 2))}
+REFERENCE: dict[str, Any] = CENTER | {"linewidth": 0.9}
 SETTINGS: Any = {
     "figure.figsize": (7.0, 4.0),
     "figure.constrained_layout.w_pad": 0.05,
@@ -152,6 +160,15 @@ def few_ticks(axis: Axis, max_intervals: int = 3) -> None:
     axis.set_major_formatter(TICK)
 
 
+def scale_y(panel: Axes, values: NDArray[np.float64], log_range: float = 30.0) -> None:
+    """Sets few ticks, or a logarithmic axis if positive values span more than a factor."""
+    values = values[np.isfinite(values)]
+    if len(values) and values.min() > 0 and values.max() > log_range * values.min():
+        logarithmic(panel, float(values.min()), float(values.max()))
+    else:
+        few_ticks(panel.yaxis, 4)
+
+
 def logarithmic(panel: Axes, low: float, high: float) -> None:
     """Sets a logarithmic y axis with ticks at powers of ten, or at 1, 2, 5 over few decades."""
     panel.set_yscale("log")
@@ -162,7 +179,39 @@ def logarithmic(panel: Axes, low: float, high: float) -> None:
         panel.yaxis.set_major_formatter(TICK)
 
 
+def frame_y(panel: Axes, values: NDArray[np.float64]) -> None:
+    """Shows finite values with few ticks and a small margin."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.06 * ((high - low) or max(abs(high), 1.0) * 0.05)
+    panel.set_ylim(low - margin, high + margin)
+    few_ticks(panel.yaxis, 4)
+
+
+def named_ticks(axis: Axis, places: Iterable[float], texts: Iterable[str] | None = None) -> None:
+    """Sets ticks at these places alone, with texts if there are any."""
+    locations = list(places)
+    axis.set_major_locator(FixedLocator(locations))
+    axis.set_minor_locator(NullLocator())
+    if texts is not None:
+        axis.set_ticks(locations, list(texts))
+
+
+def rows(panel: Axes, names: Sequence[str]) -> None:
+    """Turns the y axis into one row per name, the first at the top."""
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 0.45, -0.6)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(visible=False, axis="y")
+    panel.spines["left"].set_visible(False)
+
+
 def replace_panel(panel: Axes, text: str) -> None:
     """Writes a text in the center of a panel without values, and removes the y ticks."""
     panel.text(0.5, 0.5, text, ha="center", transform=panel.transAxes)
     panel.set_yticks([])
+
+
+def color_cells(cells: Any, colors: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """Sets the colors of drawn cells and the ends of their scale, and returns the cells."""
+    cells.set(cmap=colors, norm=Normalize(low, high))
+    return cells

@@ -7,16 +7,16 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from landscape.report.compare_conditions import Cell, ConditionNumbers
+from landscape.report.compare_conditions import Cell
 from landscape.report.compare_text import value_text
 from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
+from landscape.report.figures.cells import draw_cells, name_columns
 from landscape.report.figures.fitted_text import fit, inches
 from landscape.report.figures.view import Picture, joined
 from landscape.report.tuned_comparison import TunedComparison
 
 _COLORS = colormaps["YlGnBu"]
-_UNKNOWN_COLOR = "#ececec"
 _RETUNED = "retuned"
 _CELL = 0.46  # inches wide
 _ROW = 0.27
@@ -49,7 +49,8 @@ def success_cells(comparison: TunedComparison, styles: Mapping[str, style.Style]
     axes = _axes(comparison.cells)
     if not axes:
         return None
-    losses = [loss.name for loss in comparison.losses if _has_cells(axes, loss.name)]
+    known = {name for axis in axes for name, _ in axis.cells}
+    losses = [loss.name for loss in comparison.losses if loss.name in known]
     texts = [fit(name, 0.25 * panel_layout.width()) for name in losses]
     left = 0.25 + max(map(inches, [*texts, _RETUNED]))
     names = list(map(figure_text, texts))
@@ -92,16 +93,12 @@ def _draw_lines(
         panels = [figure.add_subplot(places[i]) for i in range(len(counts))]
         for panel, axis in zip(panels, line.axes, strict=True):
             _draw_axis(panel, axis, losses)
-            _name_rows(panel, line.names if axis is line.axes[0] else [])
+            names = line.names if axis is line.axes[0] else []
+            panel.set_yticks(range(len(names)), names)
+            for label in panel.get_yticklabels():
+                label.set_color(style.GRAY if label.get_text() == _RETUNED else "black")
         figure.rows = [*figure.rows, panels[0]]
     return figure
-
-
-def _name_rows(panel: Axes, names: Sequence[str]) -> None:
-    panel.set_yticks(range(len(names)), names)
-    for label in panel.get_yticklabels():
-        if label.get_text() == _RETUNED:
-            label.set_color(style.GRAY)
 
 
 def _axes(cells: Sequence[Cell]) -> list[AxisCells]:
@@ -113,10 +110,6 @@ def _axes(cells: Sequence[Cell]) -> list[AxisCells]:
         retuned = any(cell.retuned is not None for cell in of_axis)
         axes.append(AxisCells(name, tuple(values), tuple(values.values()), retuned, by_place))
     return axes
-
-
-def _has_cells(axes: Sequence[AxisCells], loss: str) -> bool:
-    return any(name == loss for axis in axes for name, _ in axis.cells)
 
 
 def _lines(axes: Sequence[AxisCells], left: float) -> Iterator[list[AxisCells]]:
@@ -137,43 +130,21 @@ def _lines(axes: Sequence[AxisCells], left: float) -> Iterator[list[AxisCells]]:
 
 def _draw_axis(panel: Axes, axis: AxisCells, losses: Sequence[str]) -> None:
     per_loss = 2 if axis.retuned else 1
-    shares = np.full((per_loss * len(losses), len(axis.values)), np.nan)
-    texts = {}
+    shape = per_loss * len(losses), len(axis.values)
+    shares, texts = np.full(shape, np.nan), np.full(shape, "", dtype=object)
     for (loss, value), cell in axis.cells.items():
         if loss not in losses:
             continue
-        place = per_loss * losses.index(loss), axis.values.index(value)
-        numbers: tuple[ConditionNumbers | None, ...] = (cell.tuned, cell.retuned)
-        for row, item in enumerate(numbers[:per_loss]):
+        first, column = per_loss * losses.index(loss), axis.values.index(value)
+        for row, item in enumerate((cell.tuned, cell.retuned)[:per_loss], first):
             if item is not None and item.success.total:
-                shares[place[0] + row, place[1]] = item.success.value
-                texts[place[0] + row, place[1]] = f"{item.success.number}/{item.success.total}"
-    panel.set_facecolor(_UNKNOWN_COLOR)
-    panel.grid(visible=False)
-    panel.imshow(np.ma.masked_invalid(shares), cmap=_COLORS, vmin=0, vmax=1, aspect="auto")
-    for (row, column), text in texts.items():
-        color = "white" if shares[row, column] > 0.6 else "black"
-        panel.text(column, row, text, ha="center", va="center", color=color)
-    _separate(panel, shares.shape, per_loss)
-    panel.set_xticks(range(len(axis.values)), map(figure_text, axis.values))
-    panel.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False, pad=2)
+                shares[row, column] = item.success.value
+                texts[row, column] = f"{item.success.number}/{item.success.total}"
+    draw_cells(panel, shares, texts.tolist(), _COLORS)
+    for row in range(per_loss, len(shares), per_loss) if axis.retuned else ():
+        panel.axhline(row - 0.5, color="white", linewidth=3)
+    name_columns(panel, list(map(figure_text, axis.values)))
+    panel.tick_params(pad=2)
     panel.set_title(figure_text(axis.axis.replace("_", " ")), loc="left", pad=16)
     for label, unchanged in zip(panel.get_xticklabels(), axis.unchanged, strict=True):
         label.set_fontweight("bold" if unchanged else "normal")
-
-
-def _separate(panel: Axes, shape: tuple[int, int], per_loss: int) -> None:
-    panel.spines[:].set_visible(False)
-    panel.set_xlim(-0.5, shape[1] - 0.5)
-    panel.set_ylim(shape[0] - 0.5, -0.5)
-    for row in range(1, shape[0]):
-        panel.axhline(row - 0.5, color="white", linewidth=_border(row, per_loss))
-    for column in range(1, shape[1]):
-        panel.axvline(column - 0.5, color="white", linewidth=1)
-
-
-def _border(row: int, per_loss: int) -> float:
-    """Returns the width of the line above a row: wide between losses that have two rows each."""
-    if per_loss == 1:
-        return 1.0
-    return 0.8 if row % per_loss else 3.0

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from landscape.report import words
 from landscape.report.figures import panel_layout, style
-from landscape.report.figures.view import Picture, joined
+from landscape.report.figures.view import Picture
 from landscape.report.tuned_comparison import TunedComparison
 from landscape.storage.map_records import MapRecord
 
@@ -31,43 +31,34 @@ def success_maps(comparison: TunedComparison, styles: Mapping[str, style.Style])
     maps = {name: comparison.maps[name] for name in names}
     if not maps:
         return None
-    columns = panel_layout.columns_for(len(maps), 3, 1.4)
-    figure, axes = panel_layout.panels(len(maps), columns, 1.55, max_width=3.2)
+    figure, axes = panel_layout.panels(len(maps), 3, 1.55, min_width=1.4, max_width=3.2)
     for panel, (name, record) in zip(axes, maps.items(), strict=True):
         _draw_map(panel, record)
         entry = comparison.of(name).entry
         if entry.learns:
             panel.plot(entry.tuned_rate, 1.0, **_POINT)
         share = words.percent(float(record.shares().mean()))
-        panel_layout.set_title(panel, columns, name, f"{share} % succeed")
-    panel_layout.outer_labels(axes, columns, "learning rate", "initialization scale")
+        panel_layout.set_title(panel, name, f"{share} % succeed")
+    panel_layout.outer_labels(axes, "learning rate", "initialization scale")
     scale = ScalarMappable(Normalize(0, 1), _COLORS)
-    bar = panel_layout.color_scale(figure, axes, scale, ticks=[0, 0.5, 1])
+    bar = panel_layout.color_scale(axes, scale, ticks=[0, 0.5, 1])
     bar.set_label("share of seeds", labelpad=1)
     first = next(iter(maps.values()))
-    seeds = len(first.seeds)
     target = words.metric_value(first.metric, first.target)
-    caption = joined(
-        f"The share of {seeds} seeds with which {first.steps} steps of training reach {target} on "
-        f"the {comparison.split} split, in cells of learning rate and initialization scale, the "
-        "factor of all initial weights. Above each map is the share of all trainings that "
-        "succeed. The point is the tuned learning rate at the unchanged initialization.",
+    caption = (
+        f"The share of {len(first.seeds)} seeds with which {first.steps} steps of training reach "
+        f"{target} on the {comparison.split} split, in cells of learning rate and initialization "
+        "scale, the factor of all initial weights. Above each map is the share of all trainings "
+        "that succeed. The point is the tuned learning rate at the unchanged initialization."
     )
-    return Picture(
-        "maps",
-        "Trainability maps",
-        caption,
-        "Maps of the share of seeds that succeed, one panel per loss.",
-        figure,
-        "compare",
-    )
+    alternative = "Maps of the share of seeds that succeed, one panel per loss."
+    return Picture("maps", "Trainability maps", caption, alternative, figure, "compare")
 
 
 def _draw_map(panel: Axes, record: MapRecord) -> None:
     panel.grid(visible=False)
     x, y = (_edges(np.asarray(values)) for values in (record.rates, record.scales))
-    cells = panel.pcolormesh(x, y, record.shares(), rasterized=True)
-    cells.set(cmap=_COLORS, norm=Normalize(0, 1))
+    style.color_cells(panel.pcolormesh(x, y, record.shares(), rasterized=True), _COLORS)
     panel.set_xscale("log")
     panel.set_yscale("log")
     for axis in (panel.xaxis, panel.yaxis):

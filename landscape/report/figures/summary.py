@@ -23,16 +23,14 @@ def summary(view: View) -> Picture:
     handles = (
         loss_legend(view.drawn_styles) + curves.target_legend(view) + curves.diverged_legend(view)
     )
-    count = 4 if lines else 3
-    columns = panel_layout.columns_for(count, 2 if lines else 3, 1.6)
-    figure, axes = panel_layout.panels(count, columns, 1.85, legend=handles)
+    count, most = (4, 2) if lines else (3, 3)
+    figure, axes = panel_layout.panels(count, most, 1.85, min_width=1.6, legend=handles)
     curves.draw_learning_curves(axes[0], view)
     curves.draw_gradients(axes[1], view)
     name = _dead_name(view)
     curves.draw_dead_fraction(axes[2], view, name)
     axes[2].set_ylabel(f"share of {name}")
-    for panel in axes[:3]:
-        panel.set_xlabel(curves.UPDATES)
+    axes[2].set_xlabel(curves.UPDATES)
     titles = [view.label, "gradient norm", f"dead {name}"]
     slice_caption = ""
     if lines:
@@ -40,7 +38,7 @@ def summary(view: View) -> Picture:
         slice_caption = f"; (d) the task metric along {lines.direction}, the mean{band(view)}"
         titles.append(f"{view.label} around the {point} point")
     for panel, letter, title in zip(axes, "abcd", titles, strict=False):
-        panel_layout.set_title(panel, columns, f"({letter}) {title}")
+        panel_layout.set_title(panel, f"({letter}) {title}")
     line = f"mean over seeds, {curves.seeds_text(view)}" if view.seeds > 1 else "one seed"
     caption = (
         f"(a) The task metric on the evaluation set, {line}; (b) the "

@@ -1,11 +1,12 @@
 """Draws the risk on a plane through a point as surfaces in three dimensions."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-from landscape.report import check_results
 from landscape.report.figures import panel_layout, plane_panels
 from landscape.report.figures.plane_panels import Plane
 from landscape.report.figures.style import shorten
@@ -22,10 +23,11 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     if not shown_planes:
         return None
     count = len(shown_planes)
-    columns = panel_layout.columns_for(count, 3, 1.6)
+    options: dict[str, Any] = {"projection": "3d", "computed_zorder": False}
+    figure, axes = panel_layout.panels(count, 3, 1.0, min_width=1.6, **options)
+    columns = -(-count // len(figure.rows))
     side = min(panel_layout.width() / columns, 3.2)
     share = columns * side / panel_layout.width()
-    figure, axes = panel_layout.panels(count, columns, side, projection="3d", computed_zorder=False)
     # The frame of a surface already contains the labels of its axes.
     figure.set_layout_engine(None)
     title = _TITLE + 0.15 * any(plane.failed for plane in shown_planes)
@@ -36,12 +38,12 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     figure.subplots_adjust(left, 0.02, right, top, wspace=0.12, hspace=gap)
     for panel, plane in zip(axes, shown_planes, strict=True):
         assert isinstance(panel, Axes3D)
-        _draw_surface(panel, plane, columns)
+        _draw_surface(panel, plane)
     caption = joined(
         "The same planes as surfaces: height and color are the risk, in the loss's own units, the "
         f"floor shows the distances along both directions, the red point is {PLACES[point]}. "
         "Scales and cuts are the same as for the contours.",
-        check_results.sentence({plane.loss: plane.failed for plane in shown_planes}),
+        plane_panels.failed_sentence(shown_planes),
     )
     return Picture(
         plane_set.file("surfaces", point),
@@ -53,21 +55,13 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     )
 
 
-def _draw_surface(panel: Axes3D, plane: Plane, columns: int) -> None:
+def _draw_surface(panel: Axes3D, plane: Plane) -> None:
     height = plane_panels.heights(plane.values)
     x, y = np.meshgrid(plane.x, plane.y)
     low, high = (height.low, height.high) if not height.flat else (height.low - 1, height.high + 1)
-    panel.plot_surface(
-        x,
-        y,
-        height.values.filled(np.nan),
-        cmap=plane_panels.COLORS,
-        norm=Normalize(low, high),
-        rstride=1,
-        cstride=1,
-        linewidth=0.15,
-        edgecolor="#00000030",
-    )
+    colors = {"cmap": plane_panels.COLORS, "norm": Normalize(low, high), "edgecolor": "#00000030"}
+    cells = {"rstride": 1, "cstride": 1, "linewidth": 0.15}
+    panel.plot_surface(x, y, height.values.filled(np.nan), **colors, **cells)
     if not height.values.count():
         panel.text2D(0.5, 0.45, "no finite value", ha="center", transform=panel.transAxes)
     middle = height.values[len(plane.y) // 2, len(plane.x) // 2]
@@ -92,7 +86,7 @@ def _draw_surface(panel: Axes3D, plane: Plane, columns: int) -> None:
         axis.set_label_text(_short_label(name))
         axis.labelpad = -7
     panel.zaxis.set_major_formatter(height.ticks)
-    plane_panels.set_plane_title(panel, columns, plane, plane_panels.scale_note(height))
+    plane_panels.set_plane_title(panel, plane, plane_panels.scale_note(height))
 
 
 def _short_label(name: str) -> str:

@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from landscape.report import words
 from landscape.report.comparison import best_points
 from landscape.report.escapes import figure_text
-from landscape.report.figures import panel_layout
+from landscape.report.figures import panel_layout, style
 from landscape.report.figures.style import loss_legend, styles
 from landscape.report.figures.view import Array, Picture, joined
 
@@ -35,32 +34,36 @@ def metric_over_sweep(
     if not numeric:
         return None
     style_of = styles(losses)
-    columns = panel_layout.columns_for(len(numeric), 2)
     height = 2.4 if len(numeric) == 1 else 2.0
     handles = loss_legend(style_of.values())
-    figure, axes = panel_layout.panels(len(numeric), columns, height, legend=handles)
+    figure, axes = panel_layout.panels(len(numeric), 2, height, legend=handles)
     metric = words.metric_label(str(table["metric"].iloc[0]))
     for panel, key in zip(axes, numeric, strict=True):
-        for loss, style in style_of.items():
+        for loss, loss_style in style_of.items():
             rows = table[table["loss"] == loss]
             if not rows[key].notna().any():  # this loss does not have the swept option
                 value = float(best_points(rows)["value"].iloc[0])
-                panel.axhline(value, **style.line(linewidth=1.0))
+                panel.axhline(value, **loss_style.line(linewidth=1.0))
                 continue
             best = pd.concat([best_points(group) for _, group in rows.groupby(key)])
             x, value = best[[key, "value"]].to_numpy(dtype=float).T
             errors = abs(_ends(best) - value)
             panel.errorbar(
-                x, value, yerr=errors, capsize=2, elinewidth=0.8, **style.marked(markersize=4.5)
+                x,
+                value,
+                yerr=errors,
+                capsize=2,
+                elinewidth=0.8,
+                **loss_style.marked(markersize=4.5),
             )
         _scale_x(panel, np.sort(table[key].dropna().astype(float).unique()))
         panel.set_xlabel(figure_text(key))
     axes[0].set_ylabel(figure_text(metric))
     best_of = ", the best over the other swept keys" if len(keys) > 1 else ""
     intervals = bool(table["low"].notna().any())
-    bars = "95 % intervals" if intervals else "the range of the seeds"
+    meaning = "95 % intervals" if intervals else "the range of the seeds"
     caption = joined(
-        f"The {metric} against the swept value: mean over seeds{best_of}. Bars are {bars}.",
+        f"The {metric} against the swept value: mean over seeds{best_of}. Bars are {meaning}.",
         bool(table[numeric].isna().any(axis=None))
         and "A loss without the swept option is a horizontal line.",
     )
@@ -79,8 +82,6 @@ def _scale_x(panel: Axes, values: Array) -> None:
     """Sets ticks at the values, and a logarithmic axis if they span more than a factor of 8."""
     if values[0] > 0 and values[-1] / values[0] > 8:
         panel.set_xscale("log")
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.minorticks_off()
     if len(values) <= 8:
-        panel.xaxis.set_major_locator(FixedLocator(list(values)))
-        panel.set_xticks(values, [words.scientific(value) for value in values])
+        style.named_ticks(panel.xaxis, values, map(words.scientific, values))

@@ -42,6 +42,11 @@ def joined(*sentences: str | Literal[False]) -> str:
     return " ".join(sentence.strip() for sentence in sentences if sentence)
 
 
+def file_at(stem: str, point: str) -> str:
+    """Returns the file name of a figure at a point: the stem alone at the trained one."""
+    return stem if point == "trained" else f"{stem}_{point}"
+
+
 @dataclass(frozen=True)
 class View:
     """The runs to draw and the style of each loss, and the sets of slices that the runs have.
