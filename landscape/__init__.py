@@ -37,8 +37,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from landscape import adapters, torch
-    from landscape.api import Experiment, compare, load, look, results, run
-    from landscape.audit.judge import audit
+    from landscape.api import Experiment, audit, compare, load, look, results, run
     from landscape.errors import UserError
     from landscape.parts.points import TrainedPoint
     from landscape.recorder.jax_recorder import Recorder
@@ -57,10 +56,6 @@ def __getattr__(name: str) -> Any:
         from landscape.parts.points import TrainedPoint
 
         return TrainedPoint
-    if name == "audit":
-        from landscape.audit.judge import audit
-
-        return audit
     if name == "Recorder":
         from landscape.recorder.jax_recorder import Recorder
 

@@ -1,10 +1,12 @@
 """The results of a look: those of one run, and of the other looks in its folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landscape.api.run_arrays import run_of
+from landscape.api.run_tables import RunTables
 from landscape.api.sweep_results import Sweep
-from landscape.errors import UserError, nearest
 from landscape.storage import experiment_folder, store
 from landscape.storage.records import SummaryRecord
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from landscape.report.stored_run import StoredRun
 
-class Look:
+
+class Look(RunTables):
     """What was measured around a point, of one label; every property reads its folder again.
 
     `all` has the looks of every label in the folder, as the results of an experiment.
@@ -30,16 +34,7 @@ class Look:
     @property
     def run_id(self) -> str:
         """The id of the run that holds the look. Raises UserError if there is none."""
-        from landscape.report.run_reader import stored_label
-
-        labels = {
-            stored_label(store.run_folder(self.directory, name)): name
-            for name in experiment_folder.planned_runs(self.directory)
-        }
-        if self.label not in labels:
-            hint = nearest(self.label, [label for label in labels if label])
-            raise UserError(f"{self.directory} has no look `{self.label}`", hint=hint)
-        return labels[self.label]
+        return run_of(self.directory, self.label)
 
     @property
     def folder(self) -> Path:
@@ -51,25 +46,24 @@ class Look:
         """The summary of the look: metrics, number of parameters, data, checks."""
         return store.read_record(self.folder / "summary.json", SummaryRecord)
 
-    @property
-    def slices(self) -> "dict[str, np.ndarray]":
-        """All slices by name, as in docs/file_formats.md."""
-        return self.all.slices(self.run_id)
+    def _finished(self) -> "tuple[Sequence[StoredRun], Sequence[str]]":
+        runs, swept = self.all._finished()
+        return [run for run in runs if run.name == self.run_id], swept
 
     @property
-    def curvature(self) -> "pd.DataFrame":
-        """One row per point and matrix; see `Sweep.curvature`."""
-        return self.all.curvature(self.run_id)
+    def slices(self) -> "dict[str, np.ndarray]":
+        """The arrays of all slices by name: `all.slices` of this look."""
+        return self.all.slices[self.run_id]
 
     @property
     def params(self) -> "dict[str, np.ndarray]":
         """The parameters by name: `trained/...`, and the other points that were passed."""
-        return self.all.params(self.run_id)
+        return self.all.params[self.run_id]
 
     @property
     def point(self) -> "pd.DataFrame":
         """One row per end that is known: risk, metrics, gradient norms, dead fractions."""
-        return self.all.trace(self.run_id)
+        return self.traces.drop(columns=["run", "loss", "seed"])
 
     @property
     def checks(self) -> "pd.DataFrame":

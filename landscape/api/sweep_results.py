@@ -1,30 +1,28 @@
 """The results of an experiment as pandas tables, NumPy arrays and matplotlib figures."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from landscape.errors import UserError, first_line, nearest
-from landscape.storage import array_files, experiment_folder, store
+from landscape.api.run_arrays import PARAMS, SLICES, RunArrays
+from landscape.api.run_tables import RunTables
+from landscape.errors import UserError, first_line
+from landscape.storage import store
 from landscape.storage.compare_records import CompareRecord
 from landscape.sweep.lock import holder
 from landscape.sweep.run_states import run_states
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
     from landscape.report.results import Results
+    from landscape.report.stored_run import StoredRun
     from landscape.report.tuned_report import TunedReport
 
-Content = TypeVar("Content")
-# What to set in an experiment for a file that is not always written.
-_SETTINGS = {"slices": "slices", "audit": "audit: true", "curvature": "curvature: {}"}
 
-
-class Sweep:
+class Sweep(RunTables):
     """The results of an experiment; every property reads its folder again.
 
     Tables warn if a file was changed after `run` wrote it, or cannot be verified.
@@ -34,7 +32,7 @@ class Sweep:
         self.directory = Path(directory)
 
     def __repr__(self) -> str:
-        return f"Sweep({str(self.directory)!r})"
+        return f"{type(self).__name__}({str(self.directory)!r})"
 
     @property
     def status(self) -> "pd.Series":
@@ -57,6 +55,11 @@ class Sweep:
         return run_table(stored, steps_to_target(rows, compare(stored, rows)))
 
     @property
+    def table(self) -> "pd.DataFrame":
+        """The table that a notebook shows, unrounded."""
+        return self.comparison
+
+    @property
     def comparison(self) -> "pd.DataFrame":
         """One row per loss and point of the sweep: the comparison of the report, unrounded."""
         from landscape.report.comparison import compare
@@ -72,87 +75,32 @@ class Sweep:
             warnings.warn(text, stacklevel=3)
         return stored
 
-    def traces(self) -> "pd.DataFrame":
-        """Returns the traces of all finished runs, one row per run and recorded step.
-
-        Columns: `run`, `loss`, `seed`, the swept keys, then those of `trace`.
-        """
-        import pandas as pd
-
+    def _finished(self) -> "tuple[Sequence[StoredRun], Sequence[str]]":
         stored = self._read()
-        tables = []
-        for run in filter(lambda run: run.counted, stored.runs):
-            swept = {key: run.swept.get(key) for key in stored.swept}
-            row = pd.DataFrame([{"run": run.name, "loss": run.loss, "seed": run.seed, **swept}])
-            tables.append(row.merge(run.trace, how="cross"))
-        return pd.concat(tables, ignore_index=True)
+        for name, reason in stored.unreadable.items():
+            warnings.warn(f"omitted: {name}: {reason}", stacklevel=4)
+        return [run for run in stored.runs if run.counted], stored.swept
 
-    def trace(self, run_id: str) -> "pd.DataFrame":
-        """Returns one row per recorded step of a run. Raises UserError if it has no trace.
+    @property
+    def slices(self) -> RunArrays:
+        """The slices of each run: arrays by name, `POINT/KIND/LABEL/QUANTITY`.
 
-        Columns: `step`, `risk`, the metrics, `loss/NAME` of what the loss reports, gradient norms
-        and dead fractions; docs/definitions.md defines them. As all that reads the files of a run,
-        it warns if the file was changed after `run` wrote it.
+        A key is the id of a run, or the label of a loss with a single run. POINT is `trained` or
+        `initial`; KIND `lines` or `planes`; QUANTITY `risk`, a metric, a coordinate or a
+        direction's cosine. Values of lines are (directions, points), of planes (points along y,
+        points along x). Raises UserError for other keys, and for runs without slices.
         """
-        return self._file(run_id, "trace.parquet", "trace", array_files.read_trace)
+        return RunArrays(self.directory, SLICES)
 
-    def slices(self, run_id: str) -> "dict[str, np.ndarray]":
-        """Returns the arrays of a run's slices by name: `POINT/KIND/LABEL/QUANTITY`.
+    @property
+    def params(self) -> RunArrays:
+        """The parameters of each run: arrays by name, such as `trained/layers/0/weight`.
 
-        POINT is `trained` or `initial`; KIND `lines` or `planes`; QUANTITY `risk`, a metric, a
-        coordinate or a direction's cosine. Values of lines are (directions, points), of planes
-        (points along y, points along x). Raises UserError if it has none.
+        Keys are those of `slices`. The names of arrays begin with `initial`, `trained`, `best` (the
+        best recorded step), `update` (what one more step of the optimizer would add) or `state`
+        (batch statistics).
         """
-        return self._file(run_id, "slices.npz", "slices", _read_slices)
-
-    def params(self, run_id: str) -> "dict[str, np.ndarray]":
-        """Returns the parameters of a run by name, such as `trained/layers/0/weight`.
-
-        The names begin with `initial`, `trained`, `best` (the best recorded step), `update` (what
-        one more step of the optimizer would add) or `state` (batch statistics). Raises UserError if
-        it has none.
-        """
-        tensors = self._file(run_id, "params.safetensors", "parameters", array_files.read_params)
-        return dict(sorted(tensors.items()))
-
-    def audit(self, run_id: str) -> "pd.DataFrame":
-        """Returns the audit of a run's loss, one row per finding, the most severe first.
-
-        Columns: `loss`, `verdict`, `code`, `severity`, `message`, `file`, `line`, `suggestion`. A
-        loss without findings has one row without a code. Raises UserError if it was not audited.
-        """
-        from landscape.report import record_tables
-
-        return self._file(run_id, "audit.json", "audit", record_tables.audit_table)
-
-    def curvature(self, run_id: str) -> "pd.DataFrame":
-        """Returns the curvature of a run, one row per point of training and matrix.
-
-        Columns: `place`, `step`, `matrix`, `parameters`, `risk`, `drop`, the numbers of
-        curvature.csv in the report (`largest`, `smallest`, `trace`, ...), and `omitted`, the reason
-        for a matrix without numbers. Raises UserError if it was not measured.
-        """
-        from landscape.report import record_tables
-
-        return self._file(run_id, "curvature.json", "curvature", record_tables.curvature_table)
-
-    def _file(self, run_id: str, name: str, what: str, read: Callable[[Path], Content]) -> Content:
-        """Returns what a file of a run holds, read from its folder by `read`."""
-        folder = store.run_folder(self.directory, str(run_id))
-        if store.is_changed(folder, name):
-            warnings.warn(f"the {what} of `{run_id}` was changed after its run", stacklevel=3)
-        try:
-            return read(folder)
-        except array_files.READ_ERRORS as error:
-            reason, hint = first_line(error), "the index of `status` lists the run ids"
-            if not folder.is_dir():
-                reason = f"there is no run `{run_id}`"
-                hint = nearest(str(run_id), experiment_folder.run_ids(self.directory), hint)
-            elif not (folder / name).exists():
-                reason = f"there is no {name}"
-                setting = _SETTINGS.get(what)
-                hint = f"with `{setting}` in the experiment, `run` measures it" if setting else hint
-            raise UserError(f"{folder} has no {what}: {reason}", hint=hint) from None
+        return RunArrays(self.directory, PARAMS)
 
     def plot(self, kind: str, place: str = "trained") -> "Figure":
         """Returns a figure of the report: `curves`, `slices`, or another kind.
@@ -220,6 +168,14 @@ class Comparison(Sweep):
         return list(self._tuned_report().conclusions)
 
     @property
+    def table(self) -> "pd.DataFrame":
+        """One row per loss at its tuned point, unrounded: the table `tuning` of the report.
+
+        Raises UserError if no loss has been judged.
+        """
+        return self.tables["tuning"]
+
+    @property
     def tables(self) -> "dict[str, pd.DataFrame]":
         """The tables of the report by name, unrounded: `tuning`, `pairs`, `robustness`.
 
@@ -274,12 +230,9 @@ class Comparison(Sweep):
 
 
 def results(directory: Path | str) -> Sweep:
-    """Returns the results in a folder such as `runs/quickstart`, written by any process."""
-    return Sweep(directory)
+    """Returns the results in a folder such as `runs/quickstart`, written by any process.
 
-
-def _read_slices(folder: Path) -> "dict[str, np.ndarray]":
-    arrays = array_files.read_slices(folder)
-    if not arrays:
-        raise FileNotFoundError("slices.npz")
-    return arrays
+    Those of `compare` are a `Comparison`.
+    """
+    compared = (Path(directory) / "compare.json").exists()
+    return Comparison(directory) if compared else Sweep(directory)

@@ -138,10 +138,15 @@ def most_severe_first(audit: Audit) -> list[Finding]:
 
 
 def place(where: Where | None) -> str:
-    """Returns the source line of a finding as `losses.py:12`; empty if it is unknown."""
+    """Returns the source line of a finding as `losses.py:12`; empty if it is unknown.
+
+    A cell of a notebook has no name, but a file of its process.
+    """
     if where is None or not where.file or not where.line:
         return ""
-    return f"{PurePath(where.file).name}:{where.line}"
+    path = PurePath(where.file)
+    name = "cell" if path.parent.name.startswith("ipykernel_") else path.name
+    return f"{name}:{where.line}"
 
 
 def caption(name: str, audit: AuditRecord) -> str:

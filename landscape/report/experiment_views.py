@@ -1,17 +1,17 @@
 """What a notebook shows of an experiment: single figures, and its comparison as HTML."""
 
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest
-from landscape.report import looks, tuned_report
+from landscape.report import looks, notebook_html, tuned_report
 from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.figures import rendering
+from landscape.report.figures.all_figures import Drawing
 from landscape.report.figures.view import make_view
 from landscape.report.numbers import read_numbers
 from landscape.report.results import read
@@ -53,20 +53,26 @@ def figure(directory: Path, kind: str, place: str = "trained") -> Figure:
     drawings = {drawing.name: drawing for drawing in read_numbers(directory).drawings()}
     entry = _KINDS.get(kind, _Kind(kind))
     name = f"{entry.name}_{place}" if entry.needs and place != "trained" else entry.name
-    if kind not in _KINDS and name not in drawings:
-        known = dict.fromkeys([*_KINDS, *drawings])
-        raise UserError(f"there is no kind of figure `{kind}`", hint=nearest(str(kind), known))
-    drawing = drawings.get(name)
     with rendering.report_style():
-        picture = drawing.draw() if drawing else None
-    if picture is None:
-        raise UserError(
-            f"no run in {directory} has what `{kind}` shows at {PLACES[place]}",
-            hint=f"with `{entry.needs}` in the experiment, `run` measures it"
-            if entry.needs
-            else "",
-        )
-    return picture.figure
+        picture = drawings[name].draw() if name in drawings else None
+        if picture is not None:
+            return picture.figure
+        kinds = _drawable(drawings)
+    listed = f"{directory} has {', '.join(kinds)}"
+    if kind not in _KINDS and name not in drawings:
+        hint = nearest(str(kind), kinds, listed)
+        raise UserError(f"there is no kind of figure `{kind}`", hint=hint)
+    measured = f"with `{entry.needs}` in the experiment, `run` measures it; "
+    raise UserError(
+        f"no run in {directory} has what `{kind}` shows at {PLACES[place]}",
+        hint=(measured if entry.needs else "") + listed,
+    )
+
+
+def _drawable(drawings: Mapping[str, Drawing]) -> list[str]:
+    """Returns the kinds of figures that the runs have the data for; call in `report_style()`."""
+    kinds = {entry.name: kind for kind, entry in _KINDS.items()}
+    return [kinds.get(name, name) for name, drawing in drawings.items() if drawing.draw()]
 
 
 def comparison_html(directory: Path) -> str:
@@ -75,10 +81,10 @@ def comparison_html(directory: Path) -> str:
         results = read(directory)
         if looks.are_looks(results):
             view = make_view(results, compare(results))
-            return _table(looks.texts(view.runs, results.metrics))
-        return _table(display(shown_points(compare(results)), results.other_metrics))
+            return notebook_html.table(looks.texts(view.runs, results.metrics))
+        return notebook_html.table(display(shown_points(compare(results)), results.other_metrics))
     except UserError as error:
-        return _paragraph(str(error))
+        return notebook_html.paragraph(str(error))
 
 
 def tuned_html(directory: Path) -> str:
@@ -90,20 +96,6 @@ def tuned_html(directory: Path) -> str:
         report = tuned_report.load(directory)
     except UserError:
         return comparison_html(directory)
-    return "".join([*map(_paragraph, report.conclusions), _table(report.display)])
-
-
-def _table(texts: pd.DataFrame) -> str:
-    """Returns a table of texts; line breaks in cells are kept."""
-    head = "".join(f"<th>{_cell(name)}</th>" for name in texts)
-    rows = ("".join(f"<td>{_cell(text)}</td>" for text in row) for row in texts.to_numpy())
-    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{_cell(text)}</p>"
-
-
-def _cell(text: object) -> str:
-    return escape(str(text)).replace("\n", "<br>")
+    return "".join(
+        [*map(notebook_html.paragraph, report.conclusions), notebook_html.table(report.display)]
+    )

@@ -6,7 +6,6 @@ Nothing is known of such a loop but its trace: there are no seeds, no test split
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest, printable
-from landscape.report import escapes, interactive, stored_report, tables, words
+from landscape.report import escapes, interactive, notebook_html, stored_report, tables, words
 from landscape.report.figures import pdf_process, recorded_curves, rendering, style
 from landscape.report.figures.view import Picture, View
 from landscape.report.page import RenderedPicture
@@ -199,11 +198,7 @@ def texts(numbers: pd.DataFrame) -> pd.DataFrame:
 
 def summary_html(runs: Sequence[RecordedRun]) -> str:
     """Returns the table as HTML for a notebook."""
-    shown = texts(table(runs))
-    head = "".join(f"<th>{escape(name)}</th>" for name in shown)
-    cells = ("".join(f"<td>{escape(str(v))}</td>" for v in row) for row in shown.to_numpy())
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return notebook_html.table(texts(table(runs)))
 
 
 def build(experiment_dir: Path) -> ReportRecord:

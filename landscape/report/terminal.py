@@ -31,7 +31,7 @@ _NAMES = {
 
 def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
     """Returns the whole audit; `verbose` adds every suspect operation and how it was judged."""
-    blocks: list[RenderableType] = [_heading(audit)]
+    blocks: list[RenderableType] = [heading(audit)]
     if audit.library:
         blocks.append(Padding(_text(audit.library, "dim"), (0, 0, 0, 2)))
     blocks.append(Padding(_properties(audit), (0, 0, 0, 2)))
@@ -55,7 +55,8 @@ def _text(text: str, style: str = "") -> Text:
     return Text(printable(text), style=style)
 
 
-def _heading(audit: Audit) -> Text:
+def heading(audit: Audit) -> Text:
+    """Returns the line with the name, the task and the verdict."""
     verdict = audit.verdict
     subject = [audit.task or audit.kind]
     if audit.domain != "real":
@@ -89,15 +90,18 @@ def _properties(audit: Audit) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=9)
     table.add_column()
-    for basis in ("proved", "measured"):
-        texts = [
-            _property(name, entry.value)
-            for name, entry in audit.properties.items()
-            if entry.how == basis and entry.value is not None and entry.value != _UNREMARKABLE[name]
-        ]
-        if texts:
-            table.add_row(basis, _text(", ".join(texts)))
+    for basis, texts in property_texts(audit).items():
+        table.add_row(basis, _text(", ".join(texts)))
     return table
+
+
+def property_texts(audit: Audit) -> dict[str, list[str]]:
+    """Returns the remarkable properties, those that are `proved` and those that are `measured`."""
+    texts: dict[str, list[str]] = {"proved": [], "measured": []}
+    for name, entry in audit.properties.items():
+        if entry.value is not None and entry.value != _UNREMARKABLE[name]:
+            texts[entry.how].append(_property(name, entry.value))
+    return {basis: listed for basis, listed in texts.items() if listed}
 
 
 def _property(name: str, value: Any) -> str:

@@ -1,6 +1,7 @@
 """Experiments of Python objects: the same numbers as from files, honest resuming, clear errors."""
 
 import functools
+import re
 
 import equinox as eqx
 import jax
@@ -70,15 +71,16 @@ def test_arrays_and_functions_give_the_bytes_of_files(sweep, tmp_path):
 def test_the_tables_and_arrays_of_a_run_are_those_of_its_files(sweep):
     run_id = sweep.status.index[0]
     folder = sweep.directory / "runs" / run_id
-    traces = sweep.traces()
+    traces = sweep.traces
     assert traces["run"].tolist() == [name for name in sweep.status.index for _ in range(3)]
     one = traces[traces["run"] == run_id].drop(columns=["run", "loss", "seed"])
-    pd.testing.assert_frame_equal(one.reset_index(drop=True), sweep.trace(run_id))
+    stored_trace = pd.read_parquet(folder / "trace.parquet")
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), stored_trace)
     with np.load(folder / "slices.npz") as stored:
-        slices = sweep.slices(run_id)
+        slices = sweep.slices[run_id]
         assert slices.keys() == set(stored)
         np.testing.assert_equal(slices, dict(stored))
-    params = sweep.params(run_id)
+    params = sweep.params[run_id]
     # The risk, recomputed from the parameters in NumPy.
     with np.load(folder / "splits.npz") as splits:
         train, validation = splits["train"], splits["validation"]
@@ -90,6 +92,16 @@ def test_the_tables_and_arrays_of_a_run_are_those_of_its_files(sweep):
     assert one["risk/evaluation"].iloc[-1] == pytest.approx(risk, rel=1e-5)
 
 
+def test_a_key_of_arrays_is_a_run_or_a_label_with_one_run(sweep):
+    run_ids = list(sweep.status.index)
+    assert list(sweep.slices) == list(sweep.params) == run_ids
+    for label, run_id in zip(["capped <at> 0.5", "squared_error"], run_ids, strict=True):
+        np.testing.assert_equal(sweep.params[label], sweep.params[run_id])
+    assert "squared" not in sweep.slices and sweep.slices.get("squared") is None
+    with pytest.raises(UserError, match=r"no run `squared`\n  did you mean `squared_error"):
+        sweep.slices["squared"]
+
+
 def test_the_curvature_of_a_run_is_that_of_a_quadratic(sweep):
     """The Hessian of the squared error of a linear model is twice the mean of x x^T."""
     run_id = next(name for name in sweep.status.index if name.startswith("squared"))
@@ -98,14 +110,16 @@ def test_the_curvature_of_a_run_is_that_of_a_quadratic(sweep):
     scaled = (INPUTS - INPUTS[train].mean(0)) / INPUTS[train].std(0)
     inputs = np.column_stack([scaled[validation], np.ones(len(validation))])
     spectrum = np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs))
-    table = sweep.curvature(run_id)
+    table = sweep.curvature
+    table = table[table["run"] == run_id]
     trained = table[(table["place"] == "trained") & (table["matrix"] == "hessian")].iloc[0]
     assert trained[["smallest", "largest"]].tolist() == pytest.approx(spectrum[[0, -1]], rel=1e-3)
     assert trained["parameters"] == 3 and trained["omitted"] == ""
 
 
 def test_the_audit_of_a_run_lists_its_findings(sweep):
-    capped, squared = map(sweep.audit, sweep.status.index)
+    audits = sweep.audits
+    (_, capped), (_, squared) = audits.groupby("loss")
     assert set(capped["verdict"]) == {"care"} and "G202" in set(capped["code"])
     assert set(squared["verdict"]) == {"trainable"}
     assert not {"error", "warning"} & set(squared["severity"].dropna())
@@ -113,15 +127,23 @@ def test_the_audit_of_a_run_lists_its_findings(sweep):
 
 def test_figures_show_the_runs(sweep):
     figure = sweep.plot("curves")
-    traces = sweep.traces()
+    traces = sweep.traces
     drawn = [line.get_ydata() for line in figure.axes[0].lines]
     for _, trace in traces.groupby("run"):
         assert any(np.array_equal(line, trace["r2"]) for line in drawn)
     assert sweep.plot("slices").axes and sweep.plot("curvature").axes
     with pytest.raises(UserError, match=r"no run in .* has what `contours` shows"):
         sweep.plot("contours")
-    with pytest.raises(UserError, match=r"no kind of figure `curve`\n  did you mean `curves`"):
+
+
+def test_an_unknown_kind_of_figure_lists_the_kinds_that_the_experiment_has(sweep):
+    """No directions are compared, and there are no planes, no sweep and no other solution."""
+    with pytest.raises(UserError, match=r"no kind of figure `curve`\n  did you mean `curves`") as e:
         sweep.plot("curve")
+    kinds = re.search(r"has (.*)\)", str(e.value).replace("one of:", "has"))[1].split(", ")
+    assert set(kinds) >= {"audit", "curves", "curvature", "gradients", "risk", "slices", "summary"}
+    assert not {"contours", "surfaces", "convexity", "sweep", "across"} & set(kinds)
+    assert all(sweep.plot(kind).axes for kind in kinds)
 
 
 def test_a_notebook_shows_the_comparison(sweep):
@@ -133,15 +155,14 @@ def test_a_notebook_shows_the_comparison(sweep):
 def test_a_missing_file_is_named_with_the_setting_that_writes_it(sweep, tmp_path):
     bare = run(experiment(["squared_error"], slices=None), tmp_path / "out", tell=len)
     (run_id,) = bare.status.index
-    for read, message in (
-        (bare.slices, "has no slices: there is no slices.npz\n  with `slices`"),
-        (bare.audit, "has no audit: there is no audit.json\n  with `audit: true`"),
-        (bare.curvature, "has no curvature: there is no curvature.json\n  with `curvature: {}`"),
-    ):
-        with pytest.raises(UserError, match=message):
-            read(run_id)
-    with pytest.raises(UserError, match=f"there is no run `{run_id}x`\n  did you mean `{run_id}`"):
-        bare.params(f"{run_id}x")
+    with pytest.raises(UserError, match=r"has no slices: there is no slices.npz\n  with `slices`"):
+        bare.slices[run_id]
+    with pytest.raises(UserError, match=r"no finished run in .* has audit\n  with `audit: true`"):
+        bare.audits  # noqa: B018
+    with pytest.raises(UserError, match=r"has curvature\n  with `curvature: \{\}`"):
+        bare.curvature  # noqa: B018
+    with pytest.raises(UserError, match=f"has no run `{run_id}x`\n  did you mean `{run_id}`"):
+        bare.params[f"{run_id}x"]
 
 
 def test_results_are_resumed_if_and_only_if_text_and_values_are_the_same(tmp_path):
@@ -213,7 +234,7 @@ def test_every_kind_of_part_can_be_an_object(tmp_path):
     assert made.settings.losses[1].options["delta"] == 0.5
     finished = run(made, tmp_path, tell=len)
     assert finished.status.tolist() == ["done", "done"]
-    one = finished.traces().groupby("loss").first()
+    one = finished.traces.groupby("loss").first()
     assert set(one["gap"]) == {one["gap"].iloc[0]} and (one["gap"] > 0).all()
     assert not finished.comparison["higher_is_better"].any()
     stored = load(finished.directory / "experiment.yaml")
@@ -238,8 +259,8 @@ def test_models_and_metrics_may_be_instances_and_datasets_their_own_splits(tmp_p
     )
     finished = run(made, tmp_path, tell=len)
     # At zero parameters every prediction is 0, and the mean error the share of ones.
-    assert finished.traces()["metric"].iloc[0] == pytest.approx(
-        finished.traces()["risk/evaluation"].iloc[0]
+    assert finished.traces["metric"].iloc[0] == pytest.approx(
+        finished.traces["risk/evaluation"].iloc[0]
     )
 
 

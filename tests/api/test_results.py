@@ -22,13 +22,17 @@ def test_a_sweep_runs_and_is_read_without_the_command(tmp_path):
     table = sweep.runs
     assert sorted(table["run"]) == sorted(sweep.status.index)
     assert sorted(set(table["loss"])) == ["brier", "focal"]
-    trace = sweep.trace(table["run"].iloc[0])
+    traces = sweep.traces
+    trace = traces[traces["run"] == table["run"].iloc[0]]
     assert trace["step"].tolist() == [0, 5, 10]
     folder = tmp_path / "out" / "sweep" / "runs" / table["run"].iloc[0]
     test = json.loads((folder / "summary.json").read_text())["test"]
     assert table["outcome"].iloc[0] == pytest.approx(test["accuracy"])
     assert table["accuracy"].iloc[0] == pytest.approx(trace["accuracy"].iloc[-1])
     assert sorted(sweep.comparison["loss"]) == ["brier", "focal"]
+    with pytest.raises(UserError, match=r"`focal` has 2 runs in .*\n  one of: focal-.*, focal-"):
+        sweep.params["focal"]
+    assert "focal" not in sweep.params and set(sweep.params) == set(sweep.status.index)
     pd.testing.assert_frame_equal(results(tmp_path / "out" / "sweep").runs, table)
     lines.clear()
     run(load(path, *FEW, "seeds=3"), tmp_path / "out", tell=lines.append)
@@ -41,19 +45,22 @@ def test_the_report_warns_as_its_command_does(tmp_path):
     folder = sweep.directory / "runs" / first
     (folder / "meta.json").write_text("{}")
     (sweep.directory / "experiment.yaml").write_text("a: 1")
-    assert sweep.trace(first)["step"].tolist() == [0, 5, 10]  # meta.json has no part in it
+    assert sweep.params[first]  # meta.json has no part in it
     for _ in range(2):  # built, and up to date
         with pytest.warns(UserWarning) as caught:
             sweep.report()
         texts = [str(warning.message) for warning in caught]
         assert any("`experiment.yaml` was changed" in text for text in texts)
         assert any(text.startswith(f"omitted: {first}: damaged: meta.json") for text in texts)
-    (sweep.directory / "runs" / second / "trace.parquet").write_bytes(b"changed")
+    with pytest.warns(UserWarning) as caught:
+        assert set(sweep.traces["run"]) == {second}
+    assert any(str(w.message).startswith(f"omitted: {first}: damaged: meta") for w in caught)
+    (sweep.directory / "runs" / second / "params.safetensors").write_bytes(b"changed")
     with (
-        pytest.warns(UserWarning, match=f"the trace of `{second}` was changed"),
-        pytest.raises(UserError, match="has no trace"),
+        pytest.warns(UserWarning, match=f"the parameters of `{second}` were changed"),
+        pytest.raises(UserError, match="has no parameters: "),
     ):
-        sweep.trace(second)
+        sweep.params[second]
 
 
 def test_every_mistake_is_a_user_error(tmp_path):
@@ -66,8 +73,8 @@ def test_every_mistake_is_a_user_error(tmp_path):
         results(tmp_path / "nothing").status  # noqa: B018
     with pytest.raises(UserError, match=r"run\(\) takes an experiment"):
         run(str(path), tmp_path / "out")
-    with pytest.raises(UserError, match="has no trace"):
-        results(tmp_path).trace("nothing")
+    with pytest.raises(UserError, match="is not a folder"):
+        results(tmp_path / "nothing").params["nothing"]
     with pytest.raises(AttributeError, match="nothing"):
         landscape.nothing  # noqa: B018
 

@@ -48,7 +48,7 @@ def test_a_look_at_the_parameters_of_a_run_has_the_bytes_of_its_slices(trained):
     (look_id,) = results(folder / "runs" / "look").status.index
     target = store.run_folder(folder / "runs" / "look", look_id)
     assert (target / "slices.npz").read_bytes() == (source / "slices.npz").read_bytes()
-    looked, stored = (results(f.parent.parent).params(f.name) for f in (target, source))
+    looked, stored = (results(f.parent.parent).params[f.name] for f in (target, source))
     for name in ("trained/layers/0/weight", "initial/layers/0/weight"):
         np.testing.assert_array_equal(looked[name], stored[name])
 

@@ -12,6 +12,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from landscape.report.figures import rendering
 from landscape.report.figures.fitted_text import inches, label
 
 # Inches of a row or column of panels that titles, labels and gaps take: of a row at most, since
@@ -29,6 +30,10 @@ class PanelFigure(Figure):
 
     rows: Sequence[Axes] = ()
     heights: Sequence[float] = ()
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Returns what a notebook shows, and its width on the screen."""
+        return rendering.png_bytes(self), {"width": round(96 * self.get_figwidth())}
 
     def place_between(self, margin: float) -> None:
         """Leaves this many inches free at the left and at the right."""

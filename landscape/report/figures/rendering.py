@@ -48,6 +48,12 @@ def pdf_bytes(figure: Figure) -> bytes:
         return _saved(figure, "pdf")
 
 
+def png_bytes(figure: Figure) -> bytes:
+    """Returns the figure as png."""
+    with report_style():
+        return _saved(figure, "png")
+
+
 def _saved(figure: Figure, image_format: str) -> bytes:
     buffer = io.BytesIO()
     options = dict(_FORMATS[image_format])
