@@ -133,12 +133,19 @@ def _tune(results: Results, comparison: pd.DataFrame) -> Iterator[NextStep]:
     """Yields what a comparison at the rates of the config lacks."""
     if len(results.losses) < 2:
         return
-    if not results.swept:
-        yield NextStep(
-            "Tune before choosing: `landscape compare` finds the learning rate of each loss and "
-            "judges all of them on other seeds.",
-            "answer",
+    text = ""
+    if len(comparison) < len(results.groups):
+        text = (
+            "Judge on other seeds: the best point of each loss is chosen by the numbers that this "
+            "page shows. `landscape compare` tunes each loss and judges it on seeds of their own."
         )
+    elif not results.swept:
+        text = (
+            "Tune before choosing: `landscape compare` finds the learning rate of each loss and "
+            "judges all of them on other seeds."
+        )
+    if text:
+        yield NextStep(text, "answer")
     seeds = int(comparison["seeds"].max())
     if seeds < FEWEST_SEEDS:
         yield NextStep(

@@ -177,7 +177,7 @@ def _unfinished(results: Results) -> list[str]:
 def _conclusions(numbers: ReportNumbers) -> list[str]:
     """Returns which losses may be best; what each one does is in the table."""
     metric = words.metric_label(numbers.results.metric)
-    return list(filter(None, [notes.may_be_best(numbers.table, metric)]))
+    return [notes.may_be_best(numbers.table, metric)]
 
 
 def _verdicts(view: View, shown: pd.DataFrame) -> PageTable:

@@ -91,14 +91,31 @@ def _batch_statistics(rows: Sequence[LossRow]) -> str:
 
 
 def may_be_best(table: pd.DataFrame, metric: str) -> str:
-    """Returns which rows may have the best metric as a sentence; empty with too few or too many."""
-    names = list(table.loc[table["may_be_best"], "name"])
-    if len(table) < 2 or not names or len(names) > words.MOST_POINTS:
-        return ""
+    """Returns which rows may have the best metric as a sentence; many are counted."""
+    best = table[table["may_be_best"]]
+    names = list(best["name"])
+    if len(table) < 2:
+        return "One loss alone: there is nothing to compare it with."
+    if not names:
+        return (
+            f"None may have the best {metric}: each loss fails in every run, or is worse than "
+            "another."
+        )
     if len(names) == len(table):
         return f"Any of the losses may have the best {metric}: the runs tell none apart."
-    verb = "is the only one that may" if len(names) == 1 else "may"
-    return f"{words.listed(names)} {verb} have the best {metric}: each other one is worse or fails."
+    if len(names) <= words.MOST_POINTS:
+        verb = "is the only one that may" if len(names) == 1 else "may"
+        return (
+            f"{words.listed(names)} {verb} have the best {metric}: each other one is worse or "
+            "fails."
+        )
+    behind = [name for name in dict.fromkeys(table["loss"]) if name not in set(best["loss"])]
+    swept = len(table) > table["loss"].nunique()
+    of = f"{len(table)} {'points of the sweep' if swept else 'losses'}"
+    text = f"{len(names)} of {of} may have the best {metric}: the runs do not tell these apart."
+    if not swept or not behind or len(behind) > words.MOST_POINTS:
+        return text
+    return f"{text} No point of {words.listed(behind)} may: each is worse or fails."
 
 
 def _target(results: Results, table: pd.DataFrame) -> str:

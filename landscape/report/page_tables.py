@@ -1,6 +1,7 @@
 """Tables of the page: cells by kind, and columns with their definitions."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,14 +20,18 @@ _SPACES_IN_NUMBERS = re.compile(
     rf"|(?<=[\d%∞],) (?=[{words.MINUS}\d∞])"
 )
 _LONGEST_NUMBER = 44
-# Where labels may break.
-_BREAKS = re.compile(r"([_,=/.]|[^\s_,=/.-]{24}(?=[^\s_,=/.-]))")
+# Where labels may break: within shorter words only on a narrow screen.
+_BREAKS = re.compile(r"([_,=/.](?=\S)|[^\s_,=/.-]{24}(?=[^\s_,=/.-]))")
+_LONGEST_WORD = 22
 # Longer texts get a column wide enough for sentences.
 _LONGEST_LABEL = 40
-# Tables with more columns do not fit on paper.
+# Tables with more columns do not fit on paper; of long ones it has the first rows, see page.css.
 MOST_PRINTED = 12
-# Tables with at most this many columns are shown as blocks on a narrow screen.
+MOST_PRINTED_ROWS = 30
+# A narrow screen shows the rows of tables with at most so many columns as blocks, except of those
+# that fit: few columns without sentences.
 MOST_STACKED = 6
+MOST_NARROW = 4
 
 
 class PageColumn(NamedTuple):
@@ -62,9 +67,15 @@ class PageTable(NamedTuple):
         return len(self.columns) > MOST_PRINTED
 
     @property
+    def long(self) -> bool:
+        """Whether paper has only its first rows."""
+        return len(self.rows) > MOST_PRINTED_ROWS
+
+    @property
     def stacked(self) -> bool:
         """Whether a narrow screen shows each row as a block instead of scrolling sideways."""
-        return len(self.columns) <= MOST_STACKED
+        wordy = any(cell.kind == "prose" for row in self.rows for cell in row)
+        return len(self.columns) <= MOST_STACKED and (wordy or len(self.columns) > MOST_NARROW)
 
 
 def page_table(table: ReportTable) -> PageTable:
@@ -99,9 +110,20 @@ def definition_ids(page_tables: Iterable[PageTable]) -> dict[str, str]:
 
 
 def definitions(page_tables: Iterable[PageTable], ids: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Returns id, heading and text of each definition, by heading."""
-    headings = _headings(page_tables)
-    entries = [(ids[text], heading, text) for text, heading in headings.items()]
+    """Returns id, heading and text of each definition, by heading.
+
+    A heading with several definitions names the first table of each.
+    """
+    tables = list(page_tables)
+    headings = _headings(tables)
+    counts = Counter(headings.values())
+    titles = {
+        column.definition: table.title for table in reversed(tables) for column in table.columns
+    }
+    entries = [
+        (ids[text], f"{heading} ({titles[text]})" if counts[heading] > 1 else heading, text)
+        for text, heading in headings.items()
+    ]
     return sorted(entries, key=lambda entry: entry[1].casefold())
 
 
@@ -127,6 +149,15 @@ def commands_marked(text: Markup) -> Markup:
 
 
 def breakable(text: str) -> Markup:
-    """Returns a label that may break after each `_`, `,`, `=` and `/`, and in longer words."""
-    marked = _BREAKS.sub("\\1\N{ZERO WIDTH SPACE}", str(escapes.page_value(text)))
-    return Markup(str(escape(marked)).replace("\N{ZERO WIDTH SPACE}", "<wbr>"))
+    """Returns a label whose words may break after each `_`, `,`, `=`, `/` and `.`.
+
+    Words of up to 22 characters break only on a narrow screen.
+    """
+    parts = re.split(r"(\s+)", str(escapes.page_value(text)))
+    return Markup("").join(map(_breakable_word, parts))
+
+
+def _breakable_word(word: str) -> Markup:
+    mark = '<wbr class="narrow">' if len(word) <= _LONGEST_WORD else "<wbr>"
+    pieces = _BREAKS.sub("\\1\N{ZERO WIDTH SPACE}", word).split("\N{ZERO WIDTH SPACE}")
+    return Markup(mark).join(pieces)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import synthetic_compare as synthetic
 from synthetic_compare import Loss, Setting
+from synthetic_runs import LOSSES, write_experiment
 from synthetic_runs import Loss as TrainedLoss
-from synthetic_runs import write_experiment
 
 from landscape.report import audits
 from landscape.report.answer import next_steps
@@ -65,6 +65,14 @@ def test_untuned_losses_are_to_be_tuned_and_few_seeds_are_named(tmp_path, seeds,
     assert second.startswith(f"Wait or continue: 1 of {2 * seeds} runs has not finished.")
     assert third.startswith("Tune before choosing: `landscape compare`")
     assert any("Train with more seeds" in text for text in others) is more
+
+
+def test_points_that_were_chosen_by_the_numbers_shown_are_to_be_judged_on_other_seeds(tmp_path):
+    sweep = {"optimizer.learning_rate": [0.001, 0.01]}
+    directory = write_experiment(tmp_path / "x", LOSSES, 6, with_slices=False, sweep=sweep)
+    texts = steps(directory)
+    assert any(text.startswith("Judge on other seeds") for text in texts)
+    assert not any(text.startswith("Tune before choosing") for text in texts)
 
 
 def test_a_code_of_the_audit_explains_a_loss_that_does_not_learn(tmp_path):
