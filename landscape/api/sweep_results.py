@@ -47,12 +47,10 @@ class Sweep(RunTables):
     def runs(self) -> "pd.DataFrame":
         """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
         from landscape.report.comparison import compare, steps_to_target
-        from landscape.report.loss_rows import loss_rows
         from landscape.report.run_measures import run_table
 
         stored = self._read()
-        rows = loss_rows(stored)
-        return run_table(stored, steps_to_target(rows, compare(stored, rows)))
+        return run_table(stored, steps_to_target(compare(stored)))
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -62,9 +60,9 @@ class Sweep(RunTables):
     @property
     def comparison(self) -> "pd.DataFrame":
         """One row per loss and point of the sweep: the comparison of the report, unrounded."""
-        from landscape.report.comparison import compare
+        from landscape.report.comparison import comparison_frame
 
-        return compare(self._read())
+        return comparison_frame(self._read())
 
     def _read(self) -> "Results":
         """Returns the results; warns if a file was changed or cannot be verified."""

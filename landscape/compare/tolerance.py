@@ -25,6 +25,15 @@ class Tolerance(NamedTuple):
     leaves_high: bool
     interval: tuple[float, float]
 
+    @property
+    def cut_ends(self) -> tuple[str, ...]:
+        """The ends of the grid that cut the interval off: `low`, `high`."""
+        sides = (("low", self.leaves_low), ("high", self.leaves_high))
+        return tuple(side for side, leaves in sides if leaves)
+
+
+UNDEFINED = Tolerance(np.nan, np.nan, np.nan, False, False, (np.nan, np.nan))
+
 
 def tolerance(rates: ArrayLike, gains: ArrayLike) -> Tolerance:
     """Returns the connected interval around the best rate with mean gain >= 0.95 of the best.
@@ -39,7 +48,7 @@ def tolerance(rates: ArrayLike, gains: ArrayLike) -> Tolerance:
     curves = np.asarray(gains, np.float64)[order]
     low, high = _interval(log_rates, curves.mean(axis=1)[None])
     if np.isnan(low[0]):
-        return Tolerance(np.nan, np.nan, np.nan, False, False, (np.nan, np.nan))
+        return UNDEFINED
     return Tolerance(
         float(high[0] - low[0]),
         float(10 ** low[0]),

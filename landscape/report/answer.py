@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from landscape.compare.joint_test import FEWEST_SEEDS
 from landscape.errors import counted, last_line
-from landscape.report import audits, check_results, words
-from landscape.report.audits import AuditRow
+from landscape.report import audit_agreement, check_results, words
+from landscape.report.audit_agreement import AuditRow
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_tables import options_text
 from landscape.report.compare_text import rate
+from landscape.report.comparison_row import Row
 from landscape.report.results import Results, StoredRun
 from landscape.report.tuned_comparison import TunedComparison
 
@@ -32,7 +32,7 @@ class NextStep(NamedTuple):
 
 def next_steps(
     results: Results,
-    comparison: pd.DataFrame | None,
+    rows: Sequence[Row] | None,
     audit_rows: Sequence[AuditRow],
     tuned: TunedComparison | None,
 ) -> list[NextStep]:
@@ -42,8 +42,8 @@ def next_steps(
         steps += _prefer(tuned)
         steps += _more_rates(tuned.losses)
         steps += _more_seeds(tuned)
-    elif comparison is not None:  # looks have none
-        steps += _tune(results, comparison)
+    elif rows is not None:  # looks have none
+        steps += _tune(results, rows)
     return [*steps, *_explained(audit_rows), *_checks(results)]
 
 
@@ -129,12 +129,12 @@ def _more_seeds(tuned: TunedComparison) -> Iterator[NextStep]:
         )
 
 
-def _tune(results: Results, comparison: pd.DataFrame) -> Iterator[NextStep]:
+def _tune(results: Results, rows: Sequence[Row]) -> Iterator[NextStep]:
     """Yields what a comparison at the rates of the config lacks."""
     if len(results.losses) < 2:
         return
     text = ""
-    if len(comparison) < len(results.groups):
+    if len(rows) < len(results.groups):
         text = (
             "Judge on other seeds: the best point of each loss is chosen by the numbers that this "
             "page shows. `landscape compare` tunes each loss and judges it on seeds of their own."
@@ -146,7 +146,7 @@ def _tune(results: Results, comparison: pd.DataFrame) -> Iterator[NextStep]:
         )
     if text:
         yield NextStep(text, "answer")
-    seeds = int(comparison["seeds"].max())
+    seeds = max(row.estimate.seeds for row in rows)
     if seeds < FEWEST_SEEDS:
         yield NextStep(
             f"Train with more seeds: {counted(seeds, 'seed')} can show no difference, "
@@ -158,7 +158,7 @@ def _tune(results: Results, comparison: pd.DataFrame) -> Iterator[NextStep]:
 def _explained(audit_rows: Sequence[AuditRow]) -> Iterator[NextStep]:
     """Yields the codes of the audit that explain why a loss does not learn."""
     for row in audit_rows:
-        if row.verdict == "untrainable" and row.agrees == audits.YES:
+        if row.verdict == "untrainable" and row.agrees == audit_agreement.YES:
             code, _, message = row.findings[0]
             yield NextStep(
                 f"Do not train with {row.loss}: it does not learn, and {code} of its audit "

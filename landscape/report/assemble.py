@@ -1,6 +1,6 @@
 """Builds a report: reads the runs, compares them, and writes tables, figures and the page."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.report import (
     answer,
-    audits,
+    audit_agreement,
     check_results,
     comparison_table,
     curvature_table,
@@ -23,18 +23,22 @@ from landscape.report import (
     tables,
     words,
 )
+from landscape.report.audit_agreement import AuditRow
 from landscape.report.cautions import cautions
 from landscape.report.comparison import best_first, steps_to_target
-from landscape.report.comparison_texts import display, outcome_text, reached_text
+from landscape.report.comparison_row import Row, frame
+from landscape.report.comparison_texts import display, reached_text
 from landscape.report.figures import pdf_process
 from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
+from landscape.report.number_texts import outcome_text
 from landscape.report.numbers import ReportNumbers, read_numbers
 from landscape.report.page import PageContent, RenderedPicture, page
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import Results
 from landscape.report.run_measures import run_table
 from landscape.report.solutions import SolutionGroup
+from landscape.report.tables import ReportTable, report_table
 from landscape.storage.recordings import is_recording
 from landscape.storage.records import ReportRecord
 
@@ -82,41 +86,56 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
     runs = numbers.all_results.runs
     failed = [run.name for run in runs if run.status in ("failed", "unreadable")]
     unreadable = numbers.all_results.unreadable
-    return Report(directory, index, numbers.shown, failed, unreadable, record)
+    comparison = frame(numbers.shown, numbers.results.swept)
+    return Report(directory, index, comparison, failed, unreadable, record)
 
 
 def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tuple[str, ...]:
     """Writes all files but the record, and returns the reasons for caution."""
-    all_results, view, tuned = numbers.all_results, numbers.view, numbers.tuned
+    all_results, view = numbers.all_results, numbers.view
+    looked = looks.are_looks(all_results)
     report_tables = _tables(numbers)
     failures = tables.failures(all_results)
-    audit_rows = audits.audit_rows(view.runs, numbers.shown)
-    texts = {"failures": failures, "audit": audits.table(audit_rows)}
-    if looks.are_looks(all_results):
-        texts = {"failures": failures}
+    audit_rows = audit_agreement.audit_rows(numbers.shown)
+    texts = {"failures": failures}
+    if not looked:
+        texts["audit"] = audit_agreement.table(audit_rows)
     report_files.write_tables(folder, report_tables, texts)
-    steps = steps_to_target(numbers.rows, numbers.table)
-    report_files.write_runs(folder, run_table(all_results, steps))
+    report_files.write_runs(folder, run_table(all_results, steps_to_target(numbers.rows)))
     pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
     reasons = [*numbers.problems]
-    if not looks.are_looks(all_results):
-        reasons += cautions(numbers.results, numbers.rows)
+    if not looked:
+        reasons += cautions(numbers.results, numbers.loss_runs)
     warnings = (*numbers.results.warnings, *reasons, *undrawn, *_unfinished(all_results))
-    if looks.are_looks(all_results):
+    if looked:
         content = _look_content(numbers, report_tables, failures, pictures, warnings)
-        report_files.write_page(folder, page(content))
-        return warnings
+    else:
+        content = _content(numbers, report_tables, failures, pictures, warnings, audit_rows)
+    report_files.write_page(folder, page(content))
+    return warnings
+
+
+def _content(
+    numbers: ReportNumbers,
+    report_tables: Sequence[ReportTable],
+    failures: pd.DataFrame,
+    pictures: Sequence[RenderedPicture],
+    warnings: Sequence[str],
+    audit_rows: Sequence[AuditRow],
+) -> PageContent:
+    """Returns what the page shows of trained losses."""
+    results, view, tuned = numbers.all_results, numbers.view, numbers.tuned
     compared = tuned.comparison if tuned else None
     verdicts = _verdicts(view, numbers.shown)
-    content = PageContent(
-        all_results,
+    return PageContent(
+        results,
         view,
         conclusions=tuned.conclusions if tuned else _conclusions(numbers),
-        next_steps=answer.next_steps(all_results, numbers.shown, audit_rows, compared),
+        next_steps=answer.next_steps(results, numbers.shown, audit_rows, compared),
         verdicts=tuned.summary(view.styles) if tuned else verdicts,
         notes=[
             *(tuned.scope if tuned else ()),
-            *notes.notes(numbers.results, numbers.rows, numbers.table),
+            *notes.notes(numbers.results, numbers.rows),
         ],
         warnings=[f"Warning: {text}." for text in warnings],
         tables=report_tables,
@@ -126,26 +145,23 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
         sentences=_sentences(numbers),
         judged=verdicts if tuned else None,
     )
-    report_files.write_page(folder, page(content))
-    return warnings
 
 
 def _look_content(
     numbers: ReportNumbers,
-    report_tables: Sequence[tables.ReportTable],
+    report_tables: Sequence[ReportTable],
     failures: pd.DataFrame,
     pictures: Sequence[RenderedPicture],
     warnings: Sequence[str],
 ) -> PageContent:
     """Returns what the page shows of looks, which nothing was trained for."""
     results, view = numbers.all_results, numbers.view
-    shown = looks.table(view.runs, results.metrics)
     return PageContent(
         results,
         view,
-        conclusions=looks.conclusions(shown),
+        conclusions=looks.conclusions(results),
         next_steps=answer.next_steps(results, None, (), None),
-        verdicts=looks.page_table(shown, results.metrics, view),
+        verdicts=looks.first_table(results, view),
         notes=looks.notes(results),
         warnings=[f"Warning: {text}." for text in warnings],
         tables=report_tables,
@@ -159,9 +175,9 @@ def _look_content(
 def _record(numbers: ReportNumbers, source: str, warnings: Sequence[str]) -> ReportRecord:
     """Returns what a terminal prints of the report."""
     if looks.are_looks(numbers.all_results):
-        shown = looks.texts(numbers.view.runs, numbers.results.metrics)
+        shown = looks.texts(numbers.results)
     else:
-        shown = display(numbers.shown, numbers.results.other_metrics)
+        shown = display(numbers.shown)
     rows = tuple(shown.itertuples(index=False, name=None))
     unreadable = numbers.all_results.unreadable
     record = ReportRecord(source, tuple(shown), rows, unreadable, tuple(warnings))
@@ -177,82 +193,98 @@ def _unfinished(results: Results) -> list[str]:
 def _conclusions(numbers: ReportNumbers) -> list[str]:
     """Returns which losses may be best; what each one does is in the table."""
     metric = words.metric_label(numbers.results.metric)
-    return [notes.may_be_best(numbers.table, metric)]
+    return [notes.may_be_best(numbers.rows, metric)]
 
 
-def _verdicts(view: View, shown: pd.DataFrame) -> PageTable:
+def _verdicts(view: View, shown: Sequence[Row]) -> PageTable:
     """Returns the table of the losses with what the runs show of each."""
-    definitions = {column.heading: column.definition for column in comparison_table.columns(shown)}
-    metric = f"{view.label} [95 % CI]"
-    headings = ("loss", metric, "reached", "steps", "finding")
-    columns = [PageColumn(heading, definitions.get(heading, "")) for heading in headings]
-    texts = [
-        (
-            row["name"],
-            outcome_text(row),
-            reached_text(row),
-            words.count(row["steps_to_target"]),
-            row["finding"],
-        )
-        for _, row in shown.iterrows()
-    ]
-    colors = [view.styles[name].color for name in shown["name"]]
-    return PageTable("comparison", "Results", columns, cells(texts), 0, colors)
+    definitions = {c.heading: c.definition for c in comparison_table.columns(shown, ())}
+    texts = {
+        "loss": lambda row: row.name,
+        f"{view.label} [95 % CI]": lambda row: outcome_text(row.estimate),
+        "reached": reached_text,
+        "steps": lambda row: words.count(row.target.steps),
+        "finding": lambda row: row.finding,
+    }
+    columns = [PageColumn(heading, definitions[heading]) for heading in texts]
+    rows = cells([text(row) for text in texts.values()] for row in shown)
+    colors = [view.styles[row.name].color for row in shown]
+    return PageTable("comparison", "Results", columns, rows, 0, colors)
 
 
-def _tables(numbers: ReportNumbers) -> list[tables.ReportTable]:
+def _tables(numbers: ReportNumbers) -> list[ReportTable]:
     """Returns every table that has rows, in the order of the page."""
-    results, table, view, groups = numbers.results, numbers.table, numbers.view, numbers.groups
-    report_tables: list[tables.ReportTable] = []
+    metric, groups = numbers.results.metric, numbers.groups
+    excess, barriers = solutions.rows(groups), solutions.barriers(groups)
+    checks = check_results.summaries({row.name: row.runs.runs for row in numbers.rows})
+    report_tables = [
+        *_loss_tables(numbers),
+        *_shape_tables(numbers.view),
+        report_table(
+            "across",
+            "Relative excess of each solution under every loss",
+            "across",
+            solutions.columns(excess, metric),
+            excess,
+        ),
+        report_table(
+            "interpolations",
+            "Barriers between solutions",
+            "across",
+            solutions.barrier_columns(metric),
+            barriers,
+        ),
+        report_table(
+            "checks",
+            "Checks",
+            "checks",
+            check_results.COLUMNS,
+            checks,
+            read=check_results.folded(checks),
+        ),
+        *(numbers.tuned.tables if numbers.tuned else ()),
+        *data_section.tables(data_section.recorded(numbers.all_results)),
+    ]
+    return [table for table in report_tables if len(table.rows)]
 
-    def add(
-        name: str,
-        title: str,
-        section: str,
-        rows: pd.DataFrame,
-        columns: Callable[[pd.DataFrame], Sequence[tables.TableColumn]],
-        shown: pd.DataFrame | None = None,
-    ) -> None:
-        if len(rows):
-            first = (rows if shown is None else shown).head(tables.MOST_ROWS)
-            table = tables.ReportTable(name, title, section, columns(rows), rows, first)
-            report_tables.append(table)
 
-    def numbers_of(rows: pd.DataFrame) -> Sequence[tables.TableColumn]:
-        return comparison_table.columns(rows, results.other_metrics)
+def _loss_tables(numbers: ReportNumbers) -> list[ReportTable]:
+    """Returns the comparison, and all points of the sweep if it shows the best ones only."""
+    results, rows, shown = numbers.results, numbers.rows, numbers.shown
+
+    def table(name: str, title: str, items: Sequence[Row], read: Sequence[Row]) -> ReportTable:
+        columns, raw = comparison_table.columns(items, results.swept), frame(items, results.swept)
+        return report_table(
+            name, title, "numbers", columns, items, rows=raw, read=read, drop_empty=True
+        )
 
     if looks.are_looks(results):
-        seen = looks.table(view.runs, results.metrics)
-        add("looks", "Looks", "numbers", seen, lambda rows: looks.columns(results.metrics))
-    else:
-        add("comparison", "Comparison", "numbers", numbers.shown, numbers_of)
-    if len(numbers.shown) < len(table):
-        ordered = table if len(table) <= tables.MOST_ROWS else best_first(table)
-        add("sweep", "Sweep", "numbers", table, numbers_of, ordered)
-    spectra = curvature_table.table(view.runs)
-    add("curvature", "Spectrum", "curvature", spectra, curvature_table.columns)
-    lines = geometry_table.table(view.runs, view.lines, geometry_table.lines_of)
-    planes = geometry_table.table(view.runs, view.planes, geometry_table.planes_of)
-    add("geometry", "Lines", "geometry", lines, geometry_table.columns)
-    add("geometry_planes", "Planes", "geometry", planes, geometry_table.columns)
-    metric = results.metric
-    title = "Relative excess of each solution under every loss"
-    excess, barriers = solutions.table(groups), solutions.barrier_table(groups)
-    add("across", title, "across", excess, lambda rows: solutions.columns(rows, metric))
-    title, barrier_columns = "Barriers between solutions", solutions.barrier_columns(metric)
-    add("interpolations", title, "across", barriers, lambda rows: barrier_columns)
-    runs_by_name = dict(zip(table["name"], results.groups.values(), strict=True))
-    checks = check_results.table(runs_by_name)
-    folded = check_results.folded(checks)
-    add("checks", "Checks", "checks", checks, lambda rows: check_results.COLUMNS, folded)
-    report_tables += numbers.tuned.tables if numbers.tuned else ()
-    return report_tables + data_section.tables(data_section.recorded(numbers.all_results))
+        return [looks.table(results)]
+    comparison = table("comparison", "Comparison", shown, shown)
+    if len(shown) == len(rows):
+        return [comparison]
+    ordered = rows if len(rows) <= tables.MOST_ROWS else best_first(rows)
+    return [comparison, table("sweep", "Sweep", rows, ordered)]
+
+
+def _shape_tables(view: View) -> list[ReportTable]:
+    """Returns the tables of curvature and of the geometry of slices."""
+    spectra = curvature_table.rows(view.runs)
+    lines = geometry_table.rows(view.runs, view.lines, geometry_table.lines_of)
+    planes = geometry_table.rows(view.runs, view.planes, geometry_table.planes_of)
+    return [
+        report_table("curvature", "Spectrum", "curvature", curvature_table.columns(), spectra),
+        report_table("geometry", "Lines", "geometry", geometry_table.columns(lines), lines),
+        report_table(
+            "geometry_planes", "Planes", "geometry", geometry_table.columns(planes), planes
+        ),
+    ]
 
 
 def _sentences(numbers: ReportNumbers) -> Mapping[str, Sequence[str]]:
     """Returns the sentences that introduce sections, by their names."""
     data = data_section.recorded(numbers.all_results)
-    baselines = notes.baseline_sentence(numbers.results, numbers.rows)
+    baselines = notes.baseline_sentence(numbers.results, numbers.loss_runs)
     return {
         "across": _barrier_sentences(numbers.results, numbers.groups),
         "data": data_section.sentences(data, baselines),

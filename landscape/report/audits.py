@@ -1,15 +1,11 @@
-"""Compares the verdicts of the audits with the results of training."""
+"""The audits of runs: verdicts, findings, and their texts."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, NamedTuple, get_args
 
-import pandas as pd
-
-from landscape.report import words
 from landscape.storage import schema
 from landscape.storage.audit_records import (
     Audit,
@@ -17,42 +13,27 @@ from landscape.storage.audit_records import (
     FailedAudit,
     Finding,
     Severity,
-    Verdict,
     Where,
 )
 
 # The name of the figure of the shapes of the losses, in the section on the audit.
 FIGURE = "audit"
 NOT_AUDITED = "not audited"
-# Answers to whether training agrees with the audit.
-YES, _NO, _NO_CLAIM, _NO_RUNS = "yes", "no", "no claim", "not trained"
-COLUMNS = ("audit_verdict", "audit_findings", "audit_agrees")
-RULE = (
-    "an untrainable loss is predicted not to learn and a trainable one to learn, by the rule of "
-    "the finding; care predicts nothing"
-)
 
 
-class AuditRow(NamedTuple):
-    """A row of the comparison: its audit beside the result of training.
+class AuditAnswer(NamedTuple):
+    """The verdict of an audit, the codes behind it, and whether training agrees with it."""
 
-    A finding consists of code, severity, and message with its source line.
-    """
-
-    loss: str
     verdict: str
-    findings: tuple[tuple[str, str, str], ...]
-    error: str
-    training: str
-    agrees: str
+    findings: str
+    agrees: str = ""
 
     @property
-    def text(self) -> str:
-        """All findings as one text."""
-        findings = "; ".join(
-            f"{code} ({severity}): {text}" for code, severity, text in self.findings
-        )
-        return words.or_missing(self.error or findings)
+    def line(self) -> str:
+        """The answer as a line: `audit: untrainable (D101, G201)`; empty without an audit."""
+        if not self.verdict or self.verdict == NOT_AUDITED:
+            return self.verdict and f"{self.verdict}: {self.findings}"
+        return f"audit: {self.verdict}" + (f" ({self.findings})" if self.findings else "")
 
 
 @lru_cache(maxsize=256)
@@ -70,55 +51,19 @@ def of(audits: Iterable[AuditRecord | None]) -> AuditRecord | None:
     return min(present, key=lambda audit: isinstance(audit, FailedAudit), default=None)
 
 
-def columns(audit: AuditRecord | None) -> dict[str, str]:
+def answer(audit: AuditRecord | None) -> AuditAnswer:
     """Returns the verdict and the codes behind it: `untrainable` and `D101, G201`."""
     if audit is None:
-        return {"audit_verdict": "", "audit_findings": ""}
+        return AuditAnswer("", "")
     if isinstance(audit, FailedAudit):
-        lines = (line.strip() for line in audit.error.splitlines())
-        first_line = next(filter(None, lines), "")
-        return {"audit_verdict": NOT_AUDITED, "audit_findings": first_line}
+        return AuditAnswer(NOT_AUDITED, first_line(audit))
     codes = {finding.code for finding in audit.findings if finding.severity != "note"}
-    return {"audit_verdict": audit.verdict, "audit_findings": ", ".join(sorted(codes))}
+    return AuditAnswer(audit.verdict, ", ".join(sorted(codes)))
 
 
-def agrees(verdict: str, row: Mapping[str, Any]) -> str:
-    """Returns whether training agrees with the audit, by `RULE`; empty without a verdict."""
-    if verdict not in get_args(Verdict):
-        return ""
-    if verdict == "care":
-        return _NO_CLAIM
-    if row["seeds"] == 0:
-        return _NO_RUNS
-    return YES if row["learns"] == (verdict == "trainable") else _NO
-
-
-def line(row: Mapping[str, Any]) -> str:
-    """Returns `audit: untrainable (D101, G201)`; empty without an audit."""
-    verdict, findings = row.get("audit_verdict", ""), row.get("audit_findings", "")
-    if not verdict or verdict == NOT_AUDITED:
-        return verdict and f"{verdict}: {findings}"
-    return f"audit: {verdict} ({findings})" if findings else f"audit: {verdict}"
-
-
-def audit_rows(runs: Mapping[str, Sequence[Any]], comparison: pd.DataFrame) -> list[AuditRow]:
-    """Returns one row per row of the comparison that has an audit; `runs` by name of the row."""
-    rows = []
-    for _, row in comparison.iterrows():
-        audit = of(run.audit for run in runs.get(row["name"], ()))
-        if audit is not None:
-            verdict = columns(audit)["audit_verdict"]
-            rows.append(
-                AuditRow(
-                    loss=str(row["name"]),
-                    verdict=verdict,
-                    findings=_findings(audit) if isinstance(audit, Audit) else (),
-                    error=audit.error if isinstance(audit, FailedAudit) else "",
-                    training=str(row["finding"]),
-                    agrees=words.or_missing(agrees(verdict, row)),
-                )
-            )
-    return rows
+def first_line(audit: FailedAudit) -> str:
+    """Returns the first line of the error of an audit that is not blank."""
+    return next(filter(None, (line.strip() for line in audit.error.splitlines())), "")
 
 
 def verdict(audit: AuditRecord) -> str:
@@ -160,34 +105,6 @@ def caption(name: str, audit: AuditRecord) -> str:
     ]
     reasons = f" ({', '.join(dict.fromkeys(findings))})" if findings else ""
     return f"{name}: {audit.verdict}{reasons}."
-
-
-def _findings(audit: Audit) -> tuple[tuple[str, str, str], ...]:
-    """Returns the findings, the most severe first."""
-    ordered = most_severe_first(audit)
-    return tuple((finding.code, finding.severity, _message(finding)) for finding in ordered)
-
-
-def _message(finding: Finding) -> str:
-    source = place(finding.where)
-    return f"{finding.message} ({source})" if source else finding.message
-
-
-def tally(rows: Sequence[AuditRow]) -> str:
-    """Returns a sentence on how many claims the audit makes, and how many training confirms."""
-    answers = Counter(row.agrees for row in rows)
-    claims = answers[YES] + answers[_NO]
-    if not claims:
-        return "The audit makes no claim that these runs could test."
-    noun = "claim" if claims == 1 else "claims"
-    return f"Training agrees with {answers[YES]} of {claims} {noun} of the audit."
-
-
-def table(rows: Sequence[AuditRow]) -> pd.DataFrame:
-    """Returns the rows as texts, for the files."""
-    names = ["loss", "audit", "findings", "training", "agree"]
-    cells = [(row.loss, row.verdict, row.text, row.training, row.agrees) for row in rows]
-    return pd.DataFrame(cells, columns=names)
 
 
 def drawn(runs: Mapping[str, Sequence[Any]]) -> list[AuditRecord]:

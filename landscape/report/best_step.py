@@ -1,31 +1,32 @@
 """The best step of each run beside its last: how much is lost by continuing to train."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from landscape.compare.intervals import mean_interval
+from landscape.compare.intervals import Estimate, mean_interval
 from landscape.report import statistics
 from landscape.report.loss_rows import LossRow
 from landscape.report.results import StoredRun
 
 
-def best_step_columns(row: LossRow) -> dict[str, Any]:
-    """Returns the median best step, and the mean loss of the metric from there to the last step.
+class BestStep(NamedTuple):
+    """The median best step, and what is lost of the metric from there to the last step."""
+
+    step: float
+    lost: Estimate
+
+
+def best_step_of(row: LossRow) -> BestStep:
+    """Returns the best step of a row and the mean loss of the metric after it.
 
     The best step is chosen on the evaluation split. The loss is measured on the test split, where
     that choice does not flatter it; it is NaN if the runs are not judged. Runs that diverged do not
     count.
     """
     runs = [run for run in row.counted if run.status == "done"]
-    losses = row.oriented([_lost(run, row.metric) for run in runs])
-    lost, low, high = mean_interval(losses)
-    return {
-        "best_step": statistics.median([best_step(run, row) for run in runs]),
-        "lost_after_best": lost,
-        "lost_low": low,
-        "lost_high": high,
-    }
+    lost = mean_interval(row.oriented([_lost(run, row.metric) for run in runs]))
+    return BestStep(statistics.median([best_step(run, row) for run in runs]), lost)
 
 
 def best_step(run: StoredRun, row: LossRow) -> float:

@@ -1,14 +1,13 @@
 """Reports the runs' checks of their own numbers: the table, marks in figures, sentences."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from landscape.report import words
 from landscape.report.results import StoredRun
-from landscape.report.tables import TableColumn, value_column
+from landscape.report.tables import Item, TableColumn, file_column, value_column
 from landscape.storage.records import Check
 
 WARNING = "\N{WARNING SIGN}"
@@ -37,21 +36,22 @@ def failed(runs: Iterable[StoredRun], where: str = "") -> list[str]:
     )
 
 
-def columns(runs: Iterable[StoredRun], where: str = "") -> dict[str, str]:
-    """Returns the column of a table with the names of the failed checks: `center, finite`."""
-    return {"checks_failed": ", ".join(failed(runs, where))}
+def failed_column(names: Callable[[Item], str]) -> TableColumn[Item]:
+    """Returns the column that marks rows with failed checks; not shown if none failed."""
 
-
-def failed_column(table: pd.DataFrame) -> list[TableColumn]:
-    """Returns the column that marks rows with failed checks, in a list; empty if none failed."""
-    if not table["checks_failed"].any():
-        return []
-
-    def text(names: str) -> str:
-        return words.or_missing(mark([names] if names else []))
+    def text(item: Item) -> str:
+        failed = names(item)
+        return words.or_missing(mark([failed] if failed else []))
 
     definition = "checks that failed in a run behind this row"
-    return [value_column("checks", definition, text, "checks_failed")]
+    return TableColumn(
+        "checks", definition, text, lambda item: {"checks_failed": names(item)}, "known"
+    )
+
+
+def failed_text(runs: Iterable[StoredRun], where: str = "") -> str:
+    """Returns the names of the failed checks as one text: `center, finite`."""
+    return ", ".join(failed(runs, where))
 
 
 def mark(names: Sequence[str]) -> str:
@@ -65,37 +65,46 @@ def sentence(failed_of: Mapping[str, Sequence[str]]) -> str:
     return f" A check failed (see Checks) for {'; '.join(parts)}." if parts else ""
 
 
-def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
-    """Returns one row per loss, check and place: results over runs, and the worst of them.
+class CheckSummary(NamedTuple):
+    """A check of one loss at one place over its runs, and the worst result, that of `run`."""
 
-    Failed checks come first, then undecided ones.
-    """
+    loss: str
+    check: str
+    where: str
+    passed: int
+    failed: int
+    undecided: int
+    worst: float
+    run: str
+    message: str
+
+
+def summaries(groups: Mapping[str, Sequence[StoredRun]]) -> list[CheckSummary]:
+    """Returns the checks by loss, check and place. Failed ones come first, then undecided ones."""
     rows = []
     for loss, runs in groups.items():
         results: dict[tuple[str, str], list[tuple[StoredRun, Check]]] = {}
         for run in runs:
             for check in run.checks:
                 results.setdefault((check.where, check.name), []).append((run, check))
-        rows += [_row(loss, pairs) for pairs in results.values()]
-    rows.sort(key=lambda row: (not row["failed"], not row["undecided"]))
-    names = ["loss", "check", "where", "passed", "failed", "undecided", "worst", "run", "message"]
-    return pd.DataFrame(rows, columns=names)
+        rows += [_summary(loss, pairs) for pairs in results.values()]
+    return sorted(rows, key=lambda row: (not row.failed, not row.undecided))
 
 
-def _row(loss: str, pairs: Sequence[tuple[StoredRun, Check]]) -> dict[str, Any]:
+def _summary(loss: str, pairs: Sequence[tuple[StoredRun, Check]]) -> CheckSummary:
     answers = [check.passed for _, check in pairs]
     run, worst = max(pairs, key=lambda pair: _severity(pair[1]))
-    return {
-        "loss": loss,
-        "check": worst.name,
-        "where": worst.where,
-        "passed": answers.count(True),
-        "failed": answers.count(False),
-        "undecided": answers.count(None),
-        "worst": worst.value,
-        "run": run.name,
-        "message": worst.message,
-    }
+    return CheckSummary(
+        loss,
+        worst.name,
+        worst.where,
+        answers.count(True),
+        answers.count(False),
+        answers.count(None),
+        worst.value,
+        run.name,
+        worst.message,
+    )
 
 
 def _severity(check: Check) -> tuple[int, float]:
@@ -105,39 +114,60 @@ def _severity(check: Check) -> tuple[int, float]:
     return rank, float(error) if np.isfinite(error) else (np.inf if rank == 2 else -1.0)
 
 
-def folded(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the table with one row for all places at which a loss passed a check in every run.
+def folded(rows: Sequence[CheckSummary]) -> list[CheckSummary]:
+    """Returns the rows with one for all places at which a loss passed a check in every run.
 
     With many losses or points of the sweep, one row for all of them.
     """
-    passed = (table["failed"] == 0) & (table["undecided"] == 0)
-    rows = [table[~passed]]
-    many = table["loss"].nunique() > words.MOST_POINTS
-    for _, group in table[passed].groupby(["check"] if many else ["loss", "check"], sort=False):
-        row = group.head(1).assign(passed=group["passed"].sum())
-        if len(group) > 1:
-            row = row.assign(where=f"{len(group)} places", worst=np.nan, message="")
-        if (losses := group["loss"].nunique()) > 1:
-            row = row.assign(loss=f"{losses} losses or points of the sweep")
-        rows.append(row)
-    return pd.concat(rows, ignore_index=True)
+    many = len({row.loss for row in rows}) > words.MOST_POINTS
+    groups: dict[tuple[str, ...], list[CheckSummary]] = {}
+    shown = []
+    for row in rows:
+        if row.failed or row.undecided:
+            shown.append(row)
+        else:
+            groups.setdefault((row.check,) if many else (row.loss, row.check), []).append(row)
+    return [*shown, *map(_folded, groups.values())]
 
 
-COLUMNS = (
-    value_column("loss", "label of the loss"),
+def _folded(group: Sequence[CheckSummary]) -> CheckSummary:
+    row = group[0]._replace(passed=sum(each.passed for each in group))
+    if len(group) > 1:
+        row = row._replace(where=f"{len(group)} places", worst=np.nan, message="")
+    losses = len({each.loss for each in group})
+    return row._replace(loss=f"{losses} losses or points of the sweep") if losses > 1 else row
+
+
+COLUMNS: Sequence[TableColumn[CheckSummary]] = (
+    value_column("loss", "label of the loss", lambda row: row.loss),
     value_column(
-        "check", f"what was compared ({'; '.join(f'{k}: {v}' for k, v in MEANINGS.items())})"
+        "check",
+        f"what was compared ({'; '.join(f'{k}: {v}' for k, v in MEANINGS.items())})",
+        lambda row: row.check,
     ),
-    value_column("where", "point, or set of lines or planes; passed places share one row"),
-    value_column("passed", "number of runs in which it passed", words.count),
-    value_column("failed", "number of runs in which it failed", words.count),
+    value_column(
+        "where",
+        "point, or set of lines or planes; passed places share one row",
+        lambda row: row.where,
+    ),
+    value_column(
+        "passed", "number of runs in which it passed", lambda row: row.passed, words.count
+    ),
+    value_column(
+        "failed", "number of runs in which it failed", lambda row: row.failed, words.count
+    ),
     value_column(
         "undecided",
         "number of runs in which it could not be decided, which is not a failure",
+        lambda row: row.undecided,
         words.count,
     ),
     value_column(
-        "worst", "the value farthest from the expected value, in tolerances", words.scientific
+        "worst",
+        "the value farthest from the expected value, in tolerances",
+        lambda row: row.worst,
+        words.scientific,
     ),
-    value_column("message", "message of the worst one", words.or_missing),
+    file_column(lambda row: {"run": row.run}),
+    value_column("message", "message of the worst one", lambda row: row.message, words.or_missing),
 )

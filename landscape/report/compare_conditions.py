@@ -5,17 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.compare import intervals, profiles, time_to_target, tuning
-from landscape.compare.intervals import Estimate
+from landscape.compare import profiles, time_to_target, tuning
 from landscape.report.compare_measures import (
-    Share,
     budget,
     scale,
     steps_to_target,
     success,
 )
 from landscape.report.compare_results import Array, CompareResults
-from landscape.report.statistics import finite_mean
+from landscape.report.statistics import SeedEstimate, Share, finite_mean, seed_estimate
 from landscape.storage.compare_records import ComparedLoss, ConditionRecord
 
 # The profiles are drawn, and integrated, up to this ratio.
@@ -26,8 +24,7 @@ class ConditionNumbers(NamedTuple):
     """The numbers of a loss at one learning rate under a condition, over the judging seeds."""
 
     rate: float
-    outcomes: Array
-    estimate: Estimate
+    estimate: SeedEstimate
     gain: float
     success: Share
 
@@ -108,9 +105,8 @@ def _numbers(
     compared: CompareResults, rate: float, names: Sequence[str], references: Sequence[str]
 ) -> ConditionNumbers:
     gains = scale(compared, references).gain(compared, names)
-    outcomes = compared.outcomes(names)
-    estimate = intervals.mean_interval(outcomes)
-    return ConditionNumbers(rate, outcomes, estimate, finite_mean(gains), success(gains))
+    estimate = seed_estimate(compared.outcomes(names))
+    return ConditionNumbers(rate, estimate, finite_mean(gains), success(gains))
 
 
 def performance_profiles(compared: CompareResults, target: float | None) -> Profiles | None:

@@ -7,31 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.compare import best_of_k, intervals, time_to_target, tuning
-from landscape.compare.intervals import Estimate
-from landscape.compare.tolerance import Tolerance, tolerance
+from landscape.compare import best_of_k, time_to_target, tuning
+from landscape.compare.tolerance import UNDEFINED, Tolerance, tolerance
 from landscape.report import stored_run
 from landscape.report.compare_results import Array, CompareResults
-from landscape.report.statistics import mean
+from landscape.report.statistics import SeedEstimate, Share, mean, seed_estimate
 from landscape.storage.compare_records import ComparedLoss, TrialRecord
 
 # Numbers of trials for which the expected best is reported.
 BEST_OF = (1, 2, 4, 8)
-
-
-class Share(NamedTuple):
-    """A number of runs out of all, and the ends of Wilson's 95 % interval of the share."""
-
-    number: int
-    total: int
-
-    @property
-    def interval(self) -> Estimate:
-        return intervals.wilson(self.number, self.total)
-
-    @property
-    def value(self) -> float:
-        return self.number / self.total if self.total else np.nan
 
 
 class RateCurve(NamedTuple):
@@ -62,8 +46,8 @@ class LossMeasures:
     `outcomes`, `gains` and `times` have one value per judging seed: the test metric, its gain
     relative to the reference, and the steps to the target, NaN if it is never reached; there are no
     `times` without a target.
-    `own_outcomes` are those at the learning rate and the options of the config. `best_of`
-    are the expected bests of `BEST_OF` trials. `failures` are judged runs that diverged, do not
+    `own_estimate` is that at the learning rate and the options of the config. `best_of` are the
+    expected bests of `BEST_OF` trials. `failures` are judged runs that diverged, do not
     learn or have no result; `success` and `grid_success` are runs that reach 95 % of the gain of
     the reference, judged ones and those of all trials.
     """
@@ -76,12 +60,11 @@ class LossMeasures:
     outcomes: Array
     gains: Array
     times: Array
-    estimate: Estimate
+    estimate: SeedEstimate
     failures: Share
     success: Share
     running_time: float
-    own_outcomes: Array
-    own_estimate: Estimate
+    own_estimate: SeedEstimate
 
     @property
     def reached(self) -> Share:
@@ -125,7 +108,6 @@ def loss_measures(
     best = best_of_k.best_of_k(values[np.isfinite(values)], BEST_OF)
     gains = judged_scale.gain(compared, entry.judged)
     outcomes = compared.outcomes(entry.judged)
-    own_outcomes = compared.outcomes(entry.judged_at_own_rate)
     times = steps_to_target(compared, entry.judged, target) if np.isfinite(target) else np.zeros(0)
     return LossMeasures(
         name=entry.loss,
@@ -136,12 +118,11 @@ def loss_measures(
         outcomes=outcomes,
         gains=gains,
         times=times,
-        estimate=intervals.mean_interval(outcomes),
+        estimate=seed_estimate(outcomes),
         failures=failures(gains, compared.improved(entry.judged)),
         success=success(gains),
         running_time=time_to_target.expected_running_time(times, budget(compared, entry.judged)),
-        own_outcomes=own_outcomes,
-        own_estimate=intervals.mean_interval(own_outcomes),
+        own_estimate=seed_estimate(compared.outcomes(entry.judged_at_own_rate)),
     )
 
 
@@ -184,10 +165,9 @@ def _rate_curve(compared: CompareResults, entry: ComparedLoss) -> RateCurve:
     rates = np.array([trial.rate for trial in records])
     values = np.array([compared.evaluations(trial.runs) for trial in records])
     diverged = np.array([trial.diverged for trial in trials], dtype=bool)
-    undefined = Tolerance(np.nan, np.nan, np.nan, False, False, (np.nan, np.nan))
     defined = len(trials) > 1 and entry.learns
     gains = _gains(compared, trials)
-    width = tolerance(rates, gains) if defined and np.isfinite(gains).all() else undefined
+    width = tolerance(rates, gains) if defined and np.isfinite(gains).all() else UNDEFINED
     return RateCurve(rates, values, diverged, width)
 
 

@@ -6,33 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.compare import verdicts
-from landscape.compare.intervals import Estimate
 from landscape.compare.joint_test import joint_test
 from landscape.compare.verdicts import PairVerdict
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_results import CompareResults
-from landscape.report.statistics import resplit_interval
+from landscape.report.pair_tests import Pair, paired
 
 _REVERSED: dict[PairVerdict, PairVerdict] = {"worse": "better", "better": "worse"}
-
-
-class Pair(NamedTuple):
-    """Two losses and the mean difference of their outcomes, `loss` minus `other`, by seed.
-
-    `low` and `high` are the ends of the simultaneous 95 % interval, `p` the joint p of all pairs,
-    `corrected` the interval of Nadeau and Bengio; all are NaN with too few seeds. `verdict` is
-    about `loss` relative to `other`.
-    """
-
-    loss: str
-    other: str
-    seeds: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    verdict: PairVerdict
-    corrected: Estimate
 
 
 class Pairs(NamedTuple):
@@ -51,33 +31,19 @@ def compare_pairs(compared: CompareResults, losses: Sequence[LossMeasures]) -> P
     judged = [loss for loss in losses if len(loss.outcomes)]
     if not judged:
         return Pairs((), ())
-    table = np.column_stack([loss.outcomes for loss in judged])
-    test = joint_test(compared.sign * table)
+    outcomes = compared.sign * np.column_stack([loss.outcomes for loss in judged])
+    test = joint_test(outcomes)
     failures = [loss.failures.number for loss in judged]
     runs = [loss.failures.total for loss in judged]
     names = verdicts.verdicts(test, compared.record.margin, failures, runs)
     best = verdicts.may_be_best(test, names, failures, runs)
     summaries = [run.summary for run in compared.judged.runs]
     pairs = []
-    for index, (i, j) in enumerate(test.pairs):
+    for (i, j), answer in zip(test.pairs, names, strict=True):
         reverse = judged[i].name == compared.record.reference
-        verdict = _REVERSED.get(names[index], names[index]) if reverse else names[index]
-        first, second = (j, i) if reverse else (i, j)
-        numbers = test.pair(first, second)
-        low, high = np.sort(compared.sign * np.array([numbers.low, numbers.high])) + 0.0  # no -0.0
-        differences = table[:, first] - table[:, second]
-        pairs.append(
-            Pair(
-                judged[first].name,
-                judged[second].name,
-                int(np.isfinite(differences).sum()),
-                compared.sign * numbers.difference + 0.0,
-                float(low),
-                float(high),
-                numbers.p,
-                verdict,
-                resplit_interval(differences, summaries),
-            )
-        )
+        verdict = _REVERSED.get(answer, answer) if reverse else answer
+        pair = (j, i) if reverse else (i, j)
+        labels = judged[pair[0]].name, judged[pair[1]].name
+        pairs.append(paired(test, pair, outcomes, compared.sign, labels, verdict, summaries))
     pairs.sort(key=lambda pair: pair.other != compared.record.reference)
     return Pairs(tuple(pairs), tuple(judged[index].name for index in best))

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from landscape.compare.tolerance import Tolerance
 from landscape.config.yaml_source import short_text
 from landscape.report import words
-from landscape.report.compare_measures import Share
 
 
 def value_text(value: object) -> str:
@@ -17,15 +15,6 @@ def value_text(value: object) -> str:
 def rate(value: float) -> str:
     """Formats a learning rate."""
     return words.short(value)
-
-
-def share_text(share: Share) -> str:
-    """Formats `4/10 [17 %, 69 %]`, the share with Wilson's interval."""
-    if not share.total:
-        return words.MISSING
-    ends = share.interval
-    low, high = (words.percentage(end) for end in ends[1:])
-    return f"{share.number}/{share.total} [{low}, {high}]"
 
 
 def difference_text(metric: str, value: float) -> str:
@@ -54,14 +43,3 @@ def difference_number(metric: str, value: float) -> str:
         text = f"{100 * value:.1f}"
         return words.minus("0.0" if text == "-0.0" else text)
     return words.decimal(value) if words.metric_kind(metric) == "r2" else words.short(value)
-
-
-def p_text(p: float) -> str:
-    """Formats `p = 0.004`, `p < 0.001`."""
-    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
-
-
-def tolerance_text(tolerance: Tolerance) -> str:
-    """Formats `1.82 [1.20, 2.31]`, or `> 1.82` if the interval of rates leaves the grid."""
-    leaves = tolerance.leaves_low or tolerance.leaves_high
-    return words.tolerance(tolerance.decades, *tolerance.interval, leaves=leaves)

@@ -1,59 +1,52 @@
-"""Compares losses: one row of raw numbers per loss and point of the sweep."""
+"""Compares losses: one row of numbers per loss and point of the sweep."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from landscape.compare.margins import margin_of
 from landscape.errors import last_line
-from landscape.report import audits, check_results, other_metrics, words
-from landscape.report.best_step import best_step_columns
-from landscape.report.learning_rates import rate_columns
+from landscape.report import audit_agreement, audits, check_results, words
+from landscape.report.best_step import best_step_of
+from landscape.report.comparison_row import Row, frame
+from landscape.report.learning_rates import rate_grids, row_rate
 from landscape.report.loss_rows import (
     LossRow,
+    SliceShape,
     best_row,
     derived_target,
-    gain_columns,
+    gain_of,
+    gradients,
     loss_rows,
-    summary_columns,
-    target_columns,
+    run_states,
+    target_reached,
 )
-from landscape.report.pair_tests import pair_columns
+from landscape.report.pair_tests import joint_results
 from landscape.report.results import Results
+from landscape.report.run_measures import outcomes_by_metric
 from landscape.report.sentences import sentence
-from landscape.report.sweep_numbers import sweep_columns
-
-# Columns that only the sentence needs.
-_INTERNAL = (
-    "unreadable",
-    "runs",
-    "rivals",
-    "compared",
-    "top",
-    "reference_failures",
-    "reference_runs",
-    "rates",
-    "rate_learns",
-)
+from landscape.report.statistics import seed_estimate
+from landscape.report.sweep_numbers import sweep_numbers
 
 
-def compare(results: Results, rows: Sequence[LossRow] | None = None) -> pd.DataFrame:
-    """Returns one row per loss and point of the sweep: numbers over seeds and their summary.
+def compare(results: Results) -> list[Row]:
+    """Returns one row per loss and point of the sweep, losses in the order of the config.
 
-    docs/definitions.md defines the columns. Rows are compared with the reference loss, at its best
-    point under the same condition: see `LossRow`. `rows` are `loss_rows(results)`, if known.
+    Rows are compared with the reference loss, at its best point under the same condition: see
+    `LossRow`.
     """
-    rows = loss_rows(results) if rows is None else rows
-    columns: dict[str, dict[str, Any]] = {}
-    for group in conditions(rows):
-        columns |= _condition_columns(results, group)
-    table = pd.DataFrame([_table_row(results, row, columns[row.name]) for row in rows])
-    for key in results.swept:  # whole numbers stay whole beside losses without the option
-        table[key] = pd.Series([row.swept.get(key, np.nan) for row in rows], dtype=object)
-        table[key] = table[key] if table[key].isna().any() else table[key].infer_objects()
-    return table.drop(columns=list(_INTERNAL))
+    loss_runs = loss_rows(results)
+    rows: dict[str, Row] = {}
+    for group in conditions(loss_runs):
+        rows |= {row.name: row for row in _rows(results, group)}
+    return [rows[runs.name] for runs in loss_runs]
+
+
+def comparison_frame(results: Results) -> pd.DataFrame:
+    """Returns the comparison of all points of the sweep as a table of raw numbers."""
+    return frame(compare(results), results.swept)
 
 
 def conditions(rows: Sequence[LossRow]) -> list[list[LossRow]]:
@@ -83,66 +76,81 @@ def margin(results: Results, reference: LossRow) -> float:
     return margin_of(words.metric_kind(results.metric), configured, reference.value)
 
 
-def _condition_columns(results: Results, rows: Sequence[LossRow]) -> dict[str, dict[str, Any]]:
-    """Returns the columns of each row under one condition, by name."""
-    reference = reference_row(results, rows)
+def _rows(results: Results, group: Sequence[LossRow]) -> list[Row]:
+    """Returns the rows under one condition."""
+    reference = reference_row(results, group)
     target, width = target_of(results, reference), margin(results, reference)
-    pairs = pair_columns(rows, reference, width)
-    rates = rate_columns(results, rows, reference)
-    numbers = sweep_columns(rows)
-    return {
-        row.name: summary_columns(row)
-        | {"name": row.name}
-        | gain_columns(row, reference)
-        | target_columns(row, target)
-        | best_step_columns(row)
-        | pairs[row.name]
-        | {"margin": width}
-        | rates[row.name]
-        | numbers[row.loss]
-        for row in rows
-    }
+    joint = joint_results(group, reference, width)
+    grids = rate_grids(results, group, reference)
+    numbers = sweep_numbers(group)
+    with_audits = any(run.audit is not None for run in results.runs)
+    return [
+        _finished(
+            Row(
+                runs=runs,
+                estimate=seed_estimate(runs.outcomes),
+                start=runs.start,
+                states=run_states(runs),
+                gradients=gradients(runs),
+                dead={name: runs.median(f"dead_{name}") for name in words.DEAD},
+                slice=SliceShape(runs.median("relative_rise"), runs.median("roughness")),
+                gain=gain_of(runs, reference),
+                target=target_reached(runs, target),
+                best_step=best_step_of(runs),
+                joint=joint[runs.name],
+                margin=width,
+                rate=row_rate(runs),
+                rates=grids[runs.loss],
+                sweep=numbers.get(runs.loss),
+                checks_failed=check_results.failed_text(runs.runs),
+                other_metrics=outcomes_by_metric(runs.counted, results.other_metrics),
+            ),
+            with_audits,
+        )
+        for runs in group
+    ]
 
 
-def _table_row(results: Results, row: LossRow, columns: dict[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {"loss": row.loss}
-    values |= {key: row.swept.get(key) for key in results.swept}
-    values |= columns | check_results.columns(row.runs)
-    values |= other_metrics.cells(row.counted, results.other_metrics)
-    if audited(results):
-        values |= audits.columns(audits.of(run.audit for run in row.runs))
-        values["audit_agrees"] = audits.agrees(values["audit_verdict"], values)
-    errors = [last_line(run.error) for run in row.runs if run.error]
-    return values | {"finding": sentence(values, errors[0] if errors else "")}
+def _finished(row: Row, with_audits: bool) -> Row:
+    """Returns the row with its audit, if any run has one, and its finding."""
+    errors = [last_line(run.error) for run in row.runs.runs if run.error]
+    row = replace(row, finding=sentence(row, errors[0] if errors else ""))
+    if not with_audits:
+        return row
+    audit = audits.answer(audits.of(run.audit for run in row.runs.runs))
+    agrees = audit_agreement.agrees(audit.verdict, learns=row.gain.learns, runs=row.estimate.seeds)
+    return replace(row, audit=audit._replace(agrees=agrees))
 
 
-def audited(results: Results) -> bool:
-    """Returns whether any run has an audit."""
-    return any(run.audit is not None for run in results.runs)
-
-
-def best_points(table: pd.DataFrame) -> pd.DataFrame:
+def best_points(rows: Sequence[Row]) -> list[Row]:
     """Returns one row per loss, best first: its point of the sweep with the best mean."""
-    return best_first(table).drop_duplicates("loss", ignore_index=True)
+    best: dict[str, Row] = {}
+    for row in best_first(rows):
+        best.setdefault(row.loss, row)
+    return list(best.values())
 
 
-def shown_points(table: pd.DataFrame) -> pd.DataFrame:
+def shown_points(rows: Sequence[Row]) -> list[Row]:
     """Returns the rows to show, best first: all of them, or `best_points` if there are too many."""
-    if len(table) <= words.MOST_POINTS:
-        return best_first(table)
-    return best_points(table)
+    return best_first(rows) if len(rows) <= words.MOST_POINTS else best_points(rows)
 
 
-def best_first(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows in the order of their means."""
-    ascending = not bool(table["higher_is_better"].iloc[0])
-    return table.sort_values("value", ascending=ascending, kind="stable", ignore_index=True)
+def best_first(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows in the order of their means, those without one last."""
+
+    def rank(row: Row) -> tuple[bool, float]:
+        value = float(row.runs.oriented(row.estimate.value))
+        return math.isnan(value), -value
+
+    return sorted(rows, key=rank)
 
 
-def steps_to_target(rows: Sequence[LossRow], table: pd.DataFrame) -> dict[str, float]:
+def steps_to_target(rows: Sequence[Row]) -> dict[str, float]:
     """Returns the step at which each counted run reached the target of its row, by name of run."""
     return {
         run.name: float(step)
-        for row, target in zip(rows, table["target"], strict=True)
-        for run, step in zip(row.counted, row.steps_to_target(target), strict=True)
+        for row in rows
+        for run, step in zip(
+            row.runs.counted, row.runs.steps_to_target(row.target.value), strict=True
+        )
     }

@@ -11,10 +11,9 @@ from landscape.report.compare_pairs import Pair
 from landscape.report.compare_text import (
     difference_text,
     interval_text,
-    p_text,
     rate,
-    share_text,
 )
+from landscape.report.number_texts import share_text
 from landscape.report.tuned_comparison import TunedComparison
 
 _ENDS = {"low": "lowest", "high": "highest"}
@@ -126,7 +125,7 @@ def _pair_text(metric: str, pair: Pair) -> str:
     if np.isnan(pair.p):
         return f"{pair.loss} ({pair.seeds} seeds in common, at least {FEWEST_SEEDS} are needed)"
     interval = interval_text(metric, pair.difference, pair.low, pair.high)
-    return f"{pair.loss} {interval}, {p_text(pair.p)}"
+    return f"{pair.loss} {interval}, {words.p_text(pair.p)}"
 
 
 def _no_scale(comparison: TunedComparison) -> list[str]:

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from landscape.numerics.geometry import achieved_drop
 from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES
-from landscape.report.tables import TableColumn, value_column, varying_column
-from landscape.storage.curvature_records import CurvaturePoint, CurvatureRecord, OperatorRecord
+from landscape.report.tables import Shown, TableColumn, file_column, value_column
+from landscape.storage.curvature_records import CurvaturePoint, OperatorRecord
 
 MATRICES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton"}
 _MEASURES = (
@@ -71,52 +70,97 @@ def _ratio(number: float, unit: float) -> float:
     return float(number / unit) if np.isfinite(unit) and unit > 0 else np.nan
 
 
-def table(groups: Mapping[str, Sequence[StoredRun]]) -> pd.DataFrame:
+class CurvatureRow(NamedTuple):
+    """The medians of `measures` over the runs of a loss, at a point and of a matrix."""
+
+    loss: str
+    at: str
+    matrix: str
+    runs: int
+    medians: Mapping[str, float]
+    twice_differentiable: bool | None
+    note: str
+    checks_failed: str
+
+
+def rows(groups: Mapping[str, Sequence[StoredRun]]) -> list[CurvatureRow]:
     """Returns one row per loss, point and matrix: medians over runs, also of ratios."""
-    rows = []
-    for loss, runs in groups.items():
-        records = [run.curvature for run in runs if run.curvature is not None]
-        for place, matrix in product(PLACES, MATRICES):
-            if row := _row(records, place, matrix):
-                checks = check_results.columns(runs, f"{place}/{matrix}")
-                rows.append({"loss": loss} | row | checks)
-    return pd.DataFrame(rows)
+    every = (
+        _row(loss, runs, place, matrix)
+        for loss, runs in groups.items()
+        for place, matrix in product(PLACES, MATRICES)
+    )
+    return [row for row in every if row is not None]
 
 
-def _row(records: Sequence[CurvatureRecord], place: str, matrix: str) -> dict[str, Any]:
-    """Returns a row without its label; empty if no run measured or omitted the matrix."""
+def _row(loss: str, runs: Sequence[StoredRun], place: str, matrix: str) -> CurvatureRow | None:
+    """Returns a row; None if no run measured or omitted the matrix."""
+    records = [run.curvature for run in runs if run.curvature is not None]
     points = [point for record in records if (point := record.at(place)) is not None]
-    runs = [measures(point.spectra[matrix], point) for point in points if matrix in point.spectra]
+    measured = [measures(p.spectra[matrix], p) for p in points if matrix in p.spectra]
     reasons = [point.reasons[matrix] for point in points if matrix in point.reasons]
-    if not runs and not reasons:
-        return {}
+    if not measured and not reasons:
+        return None
     answers = {record.twice_differentiable for record in records}
     notes = [*dict.fromkeys(record.note for record in records if record.note)]
     notes += [f"{MATRICES[matrix]}: {reason}" for reason in reasons[:1]]
-    return {
-        "at": place,
-        "matrix": matrix,
-        "runs": len(runs),
-        **{name: statistics.median([numbers[name] for numbers in runs]) for name in _MEASURES},
-        "twice_differentiable": answers.pop() if len(answers) == 1 else None,
-        "note": "; ".join(notes),
-    }
+    return CurvatureRow(
+        loss,
+        place,
+        matrix,
+        len(measured),
+        {name: statistics.median([each[name] for each in measured]) for name in _MEASURES},
+        answers.pop() if len(answers) == 1 else None,
+        "; ".join(notes),
+        check_results.failed_text(runs, f"{place}/{matrix}"),
+    )
 
 
-def columns(table: pd.DataFrame) -> list[TableColumn]:
+def columns() -> list[TableColumn[CurvatureRow]]:
     """Returns the columns to show; the point and the matrix only if they differ between rows."""
-    note = value_column("note", "limits of these numbers", words.or_missing)
     return [
-        value_column("loss", "label of the loss"),
-        *varying_column(table, "at", "the point in parameter space"),
-        *varying_column(
-            table,
+        value_column("loss", "label of the loss", lambda row: row.loss),
+        value_column("at", "the point in parameter space", lambda row: row.at, shown="varying"),
+        value_column(
             "matrix",
             "the Hessian is the curvature that slices show; the Gauss-Newton matrix is the part of "
             "it that comes from the curvature of the loss in the predictions",
+            lambda row: row.matrix,
             MATRICES.__getitem__,
+            shown="varying",
         ),
-        value_column("seeds", "number of runs behind the medians", words.count, "runs"),
+        value_column(
+            "seeds",
+            "number of runs behind the medians",
+            lambda row: row.runs,
+            words.count,
+            name="runs",
+        ),
+        file_column(lambda row: row.medians),
+        *_absolute_columns(),
+        *_relative_columns(),
+        value_column(
+            "twice differentiable",
+            "whether loss and model have second derivatives everywhere; if not, the Hessian "
+            "misses the curvature in kinks and jumps",
+            lambda row: row.twice_differentiable,
+            lambda answer: {True: "yes", False: "no"}.get(answer, "unknown"),
+            name="twice_differentiable",
+        ),
+        file_column(lambda row: {"note": row.note}),
+        check_results.failed_column(lambda row: row.checks_failed),
+        TableColumn(
+            "note",
+            "limits of these numbers",
+            lambda row: words.or_missing(row.note),
+            shown="known",
+        ),
+    ]
+
+
+def _absolute_columns() -> list[TableColumn[CurvatureRow]]:
+    """Returns the columns in the loss's own units."""
+    return [
         _number("λ max", "largest", "largest eigenvalue, in the loss's own units"),
         _number("λ min", "smallest", "smallest eigenvalue; negative along a concave direction"),
         _estimate(
@@ -130,6 +174,12 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "square root of the sum of their squares, and the standard error unless it is exact",
         ),
         _number("trace/N", "mean", "mean eigenvalue: the mean curvature in random directions"),
+    ]
+
+
+def _relative_columns() -> list[TableColumn[CurvatureRow]]:
+    """Returns the columns without a unit."""
+    return [
         _number(
             "λ max / (trace/N)",
             "largest_over_mean",
@@ -144,17 +194,12 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "units, which changes no prediction, changes it; undefined if training did not "
             "decrease the risk",
         ),
-        *(
-            [
-                _number(
-                    "adaptive sharpness",
-                    "adaptive_sharpness",
-                    "largest eigenvalue of |θ| H |θ|, |θ| as a diagonal matrix, relative to the "
-                    "drop; has no unit, and no rescaling of ReLU units changes it",
-                )
-            ]
-            if table["adaptive_sharpness"].notna().any()
-            else []
+        _number(
+            "adaptive sharpness",
+            "adaptive_sharpness",
+            "largest eigenvalue of |θ| H |θ|, |θ| as a diagonal matrix, relative to the "
+            "drop; has no unit, and no rescaling of ReLU units changes it",
+            "known",
         ),
         _number(
             f"{words.MINUS}λ min / λ max",
@@ -166,26 +211,22 @@ def columns(table: pd.DataFrame) -> list[TableColumn]:
             "residual",
             "largest |Hv - λv| of the eigenvectors relative to the largest |λ|: their error",
         ),
-        value_column(
-            "twice differentiable",
-            "whether loss and model have second derivatives everywhere; if not, the Hessian "
-            "misses the curvature in kinks and jumps",
-            lambda answer: {True: "yes", False: "no"}.get(answer, "unknown"),
-            "twice_differentiable",
-        ),
-        *check_results.failed_column(table),
-        *([note] if table["note"].any() else []),
     ]
 
 
-def _number(heading: str, name: str, definition: str) -> TableColumn:
-    return value_column(heading, definition, words.scientific, name)
+def _number(
+    heading: str, name: str, definition: str, shown: Shown = "always"
+) -> TableColumn[CurvatureRow]:
+    def text(row: CurvatureRow) -> str:
+        return words.scientific(row.medians[name])
+
+    return TableColumn(heading, definition, text, shown=shown)
 
 
-def _estimate(heading: str, name: str, definition: str) -> TableColumn:
-    def text(row: pd.Series) -> str:
-        value, error = words.scientific(row[name]), words.scientific(row[f"{name}_error"])
-        exact = row[f"{name}_error"] == 0 or error == words.MISSING
-        return value if exact else f"{value} ± {error}"
+def _estimate(heading: str, name: str, definition: str) -> TableColumn[CurvatureRow]:
+    def text(row: CurvatureRow) -> str:
+        number = row.medians[f"{name}_error"]
+        value, error = words.scientific(row.medians[name]), words.scientific(number)
+        return value if number == 0 or error == words.MISSING else f"{value} ± {error}"
 
-    return TableColumn(heading, text, definition)
+    return TableColumn(heading, definition, text)

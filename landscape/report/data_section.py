@@ -2,25 +2,29 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from landscape.report import words
 from landscape.report.results import Results
-from landscape.report.tables import MOST_ROWS, ReportTable, TableColumn, value_column
-from landscape.storage.data_records import STANDARDIZED, DataRecord
+from landscape.report.tables import ReportTable, TableColumn, report_table, value_column
+from landscape.storage.data_records import STANDARDIZED, ColumnRecord, DataRecord
 
-_CLASS_DEFINITIONS = {
-    "class": "The name of the class, in the order of its numbers from 0",
+_CLASS = "The name of the class, in the order of its numbers from 0"
+_SPLITS = {
     "train": "Examples for training, and their share",
     "validation": "Examples for validation, and their share",
     "test": "Examples for test, and their share",
 }
-_COLUMN_DEFINITIONS = {
-    "column": "Name of the column or array in the file",
-    "role": "What it is used for; ignored columns have no influence",
-    "kind": "What its values are",
-    "encoding": "How its values become inputs or targets",
-}
+_COLUMNS: Sequence[TableColumn[ColumnRecord]] = (
+    value_column("column", "Name of the column or array in the file", lambda column: column.name),
+    value_column(
+        "role",
+        "What it is used for; ignored columns have no influence",
+        lambda column: column.role,
+    ),
+    value_column("kind", "What its values are", lambda column: column.kind),
+    value_column(
+        "encoding", "How its values become inputs or targets", lambda column: column.encoding
+    ),
+)
 
 
 def recorded(results: Results) -> DataRecord | None:
@@ -46,35 +50,25 @@ def tables(record: DataRecord | None) -> list[ReportTable]:
     """Returns the classes of each split and the columns of the file, as far as there are any."""
     if record is None:
         return []
-    shown = [
-        ("classes", "Classes", _class_rows(record), _CLASS_DEFINITIONS),
-        ("columns", "Columns", _column_rows(record), _COLUMN_DEFINITIONS),
+    splits = [name for name in _SPLITS if name in record.class_counts]
+    classes = [
+        value_column("class", _CLASS, lambda place: record.classes[place]),
+        *(_split_column(record, name) for name in splits),
     ]
-    return [
-        ReportTable(name, title, "data", _columns(rows, definitions), rows, rows.head(MOST_ROWS))
-        for name, title, rows, definitions in shown
-        if len(rows)
+    counts = [record.class_counts[name] for name in splits]
+    places = range(min(map(len, [record.classes, *counts])))
+    built = [
+        report_table("classes", "Classes", "data", classes, places),
+        report_table("columns", "Columns", "data", _COLUMNS, record.columns),
     ]
+    return [table for table in built if len(table.rows)]
 
 
-def _columns(rows: pd.DataFrame, definitions: dict[str, str]) -> Sequence[TableColumn]:
-    return [value_column(str(name), definitions[str(name)]) for name in rows]
+def _split_column(record: DataRecord, name: str) -> TableColumn[int]:
+    total = max(record.examples.get(name, 0), 1)
 
+    def text(place: int) -> str:
+        count = record.class_counts[name][place]
+        return f"{count} ({words.percentage(count / total)})"
 
-def _class_rows(record: DataRecord) -> pd.DataFrame:
-    names = [name for name in _CLASS_DEFINITIONS if name in record.class_counts]
-    texts = {
-        name: [
-            f"{count} ({words.percentage(count / max(record.examples.get(name, 0), 1))})"
-            for count in record.class_counts[name]
-        ]
-        for name in names
-    }
-    rows = zip(record.classes, *texts.values(), strict=False)
-    return pd.DataFrame(rows, columns=["class", *names])
-
-
-def _column_rows(record: DataRecord) -> pd.DataFrame:
-    names = list(_COLUMN_DEFINITIONS)
-    rows = [(c.name, c.role, c.kind, c.encoding) for c in record.columns]
-    return pd.DataFrame(rows, columns=names)
+    return value_column(name, _SPLITS[name], text)

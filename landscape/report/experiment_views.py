@@ -12,7 +12,6 @@ from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.figures import rendering
 from landscape.report.figures.all_figures import Drawing
-from landscape.report.figures.view import make_view
 from landscape.report.numbers import read_numbers
 from landscape.report.results import read
 from landscape.report.sets import PLACES
@@ -80,9 +79,8 @@ def comparison_html(directory: Path) -> str:
     try:
         results = read(directory)
         if looks.are_looks(results):
-            view = make_view(results, compare(results))
-            return notebook_html.table(looks.texts(view.runs, results.metrics))
-        return notebook_html.table(display(shown_points(compare(results)), results.other_metrics))
+            return notebook_html.table(looks.texts(results))
+        return notebook_html.table(display(shown_points(compare(results))))
     except UserError as error:
         return notebook_html.paragraph(str(error))
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from landscape.numerics.geometry import DEFINITIONS, describe_lines, describe_plane
 from landscape.report import check_results, statistics, words
 from landscape.report.results import StoredRun
 from landscape.report.sets import PLACES, StoredSet
 from landscape.report.statistics import mean
-from landscape.report.tables import TableColumn, value_column, varying_column
+from landscape.report.tables import TableColumn, file_column, value_column
 
 _COUNTS = ("local_minima", "kinks", "plane_local_minima")
 _SHARES = (
@@ -72,46 +71,78 @@ def _initial(run: StoredRun) -> float:
     return run.first("risk/evaluation")
 
 
-def table(
+class GeometryRow(NamedTuple):
+    """The medians of the geometry over the runs of a loss, of one set at one point."""
+
+    loss: str
+    set: str
+    at: str
+    unit: str
+    runs: int
+    medians: Numbers
+    checks_failed: str
+
+
+def rows(
     groups: Mapping[str, Sequence[StoredRun]],
     sets: Sequence[StoredSet],
     geometry: Callable[[StoredRun, StoredSet, str], Numbers | None],
-) -> pd.DataFrame:
+) -> list[GeometryRow]:
     """Returns one row per set, point and loss: the median over runs of `geometry`."""
-    rows: list[dict[str, Any]] = []
+    table: list[GeometryRow] = []
     for stored_set, point in product(sets, PLACES):
         unit = " | ".join(dict.fromkeys(axis.unit(point)[0] for axis in stored_set.axes))
-        labels = {"set": stored_set.label, "at": point, "unit": unit}
         for loss, runs in groups.items():
-            numbers = pd.DataFrame(filter(None, (geometry(run, stored_set, point) for run in runs)))
-            if len(numbers):
-                rows.append(
-                    {"loss": loss, **labels, "runs": len(numbers)}
-                    | {name: statistics.median(numbers[name]) for name in numbers}
-                    | check_results.columns(runs, stored_set.where(point))
+            numbers = [each for run in runs if (each := geometry(run, stored_set, point))]
+            if numbers:
+                names = dict.fromkeys(name for each in numbers for name in each)
+                table.append(
+                    GeometryRow(
+                        loss,
+                        stored_set.label,
+                        point,
+                        unit,
+                        len(numbers),
+                        {
+                            name: statistics.median([each.get(name, np.nan) for each in numbers])
+                            for name in names
+                        },
+                        check_results.failed_text(runs, stored_set.where(point)),
+                    )
                 )
-    return pd.DataFrame(rows)
+    return table
 
 
-def columns(table: pd.DataFrame) -> list[TableColumn]:
-    """Returns the columns to show, without those that are the same or empty in every row."""
-    shown = [
-        value_column("loss", "label of the loss"),
-        *varying_column(table, "set", "label of the set of directions"),
-        *varying_column(table, "at", "the point in parameter space"),
+def columns(rows: Sequence[GeometryRow]) -> list[TableColumn[GeometryRow]]:
+    """Returns the columns; those that are the same or empty in every row are not shown."""
+    names = dict.fromkeys(name for row in rows for name in row.medians)
+    of_lines = "basin_width" in names
+    return [
+        value_column("loss", "label of the loss", lambda row: row.loss),
+        value_column("set", "label of the set of directions", lambda row: row.set, shown="varying"),
+        value_column("at", "the point in parameter space", lambda row: row.at, shown="varying"),
+        value_column(
+            "unit" if of_lines else "",
+            "the distance 1 along the axis",
+            lambda row: row.unit,
+            name="unit",
+        ),
+        file_column(lambda row: {"runs": row.runs, **row.medians}),
+        *(_geometry_column(name) for name in names if name in DEFINITIONS),
+        check_results.failed_column(lambda row: row.checks_failed),
     ]
-    if "basin_width" in table:
-        shown.append(value_column("unit", "the distance 1 along the axis"))
-    names = [name for name in table.columns if name in DEFINITIONS and table[name].notna().any()]
-    return [*shown, *map(_geometry_column, names), *check_results.failed_column(table)]
 
 
-def _geometry_column(name: str) -> TableColumn:
+def _geometry_column(name: str) -> TableColumn[GeometryRow]:
     heading = name.removeprefix("plane_").replace("_", " ")
     to_text = words.percentage if name in _SHARES else _count if name in _COUNTS else _short
     definition = DEFINITIONS[name]
     formula = definition.formula[0].lower() + definition.formula[1:]
-    return value_column(heading, f"{formula} [{definition.unit}]", to_text, name)
+
+    def text(row: GeometryRow) -> str:
+        return to_text(row.medians.get(name, np.nan))
+
+    return TableColumn(heading, f"{formula} [{definition.unit}]", text, shown="known")
 
 
 def _short(value: float) -> str:

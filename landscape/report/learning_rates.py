@@ -1,7 +1,6 @@
 """The learning rates that each loss was trained with."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,13 +25,12 @@ def row_rate(row: LossRow) -> float:
     return next((learning_rate(run) for run in row.runs), np.nan)
 
 
-def rate_columns(
+def rate_grids(
     results: Results, rows: Sequence[LossRow], reference: LossRow
-) -> dict[str, dict[str, Any]]:
-    """Returns the learning rate of each row by name, and what its loss does at other rates.
+) -> dict[str, RateGrid]:
+    """Returns all learning rates of each loss, rising, and whether it learns at any of them.
 
-    `rates` are all rates of the loss, ascending, and `rate_learns` is whether it learns at any of
-    them: those of its tuning, else those of the sweep.
+    They are those of its tuning, else those of the sweep.
     """
     grids: dict[str, RateGrid] = {}
     for loss in dict.fromkeys(row.loss for row in rows):
@@ -40,11 +38,4 @@ def rate_columns(
         known = {rate for row in same if not np.isnan(rate := row_rate(row))}
         learns = any(row.learns(reference) for row in same)
         grids[loss] = results.tuned.get(loss) or RateGrid(tuple(sorted(known)), learns)
-    return {
-        row.name: {
-            "learning_rate": row_rate(row),
-            "rates": grids[row.loss].rates,
-            "rate_learns": grids[row.loss].learns,
-        }
-        for row in rows
-    }
+    return grids

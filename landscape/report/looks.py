@@ -6,7 +6,7 @@ stand for themselves, and no test compares them.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,16 @@ from landscape.config import look_settings
 from landscape.errors import counted
 from landscape.report import check_results, curvature_table, words
 from landscape.report.figures.view import View
-from landscape.report.page_tables import PageColumn, PageTable, cells
+from landscape.report.loss_rows import loss_rows
+from landscape.report.page_tables import PageTable, page_table
 from landscape.report.results import Results, StoredRun
-from landscape.report.tables import ReportTable, TableColumn, value_column
+from landscape.report.tables import (
+    ReportTable,
+    TableColumn,
+    file_column,
+    report_table,
+    value_column,
+)
 
 RISK, NORM = "risk/evaluation", "gradient_norm/global"
 _FEW = 0.01  # share of dead units that is worth a clause
@@ -28,96 +35,153 @@ def are_looks(results: Results) -> bool:
     return any(run.status == "looked" for run in results.runs)
 
 
-def table(runs: Mapping[str, Sequence[StoredRun]], metrics: Sequence[str]) -> pd.DataFrame:
-    """Returns one row per look: risk, metrics, gradient, dead units, curvature, finding."""
-    return pd.DataFrame([_row(label, looks[0], metrics) for label, looks in runs.items()])
+@dataclass(frozen=True)
+class LookRow:
+    """The numbers of one look, NaN where they were not measured."""
+
+    label: str
+    run: StoredRun
+    metrics: Mapping[str, float]
+    risk: float
+    initial_risk: float
+    gradient_norm: float
+    dead_units: float
+    largest: float
+    smallest: float
+    parameters: float
+    checks_failed: str
+
+    @property
+    def finding(self) -> str:
+        """What was looked at, and what is remarkable."""
+        return "; ".join(_clauses(self))
 
 
-def _row(label: str, run: StoredRun, metrics: Sequence[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"look": label, "risk": run.last(RISK)}
-    row |= {name: run.last(name) for name in metrics}
-    row |= {"gradient_norm": run.last(NORM), "dead_units": run.last("dead/units")}
+def rows(results: Results) -> list[LookRow]:
+    """Returns one row per look, in the order of the config."""
+    looks = [row for row in loss_rows(results) if row.counted]
+    return [_row(look.name, look.counted[0], results.metrics) for look in looks]
+
+
+def _row(label: str, run: StoredRun, metrics: Sequence[str]) -> LookRow:
     hessian = curvature_table.run_measures(run)
-    row |= {name: hessian.get(f"hessian/{name}", np.nan) for name in ("largest", "smallest")}
-    summary = run.summary
-    row["parameters"] = np.nan if summary is None else summary.parameters
-    row["initial_risk"] = run.first(RISK) if len(run.trace) > 1 else np.nan
-    row |= check_results.columns([run])
-    return row | {"finding": "; ".join(_clauses(run, row))}
+    parameters = None if run.summary is None else run.summary.parameters
+    return LookRow(
+        label=label,
+        run=run,
+        metrics={name: run.last(name) for name in metrics},
+        risk=run.last(RISK),
+        initial_risk=run.first(RISK) if len(run.trace) > 1 else np.nan,
+        gradient_norm=run.last(NORM),
+        dead_units=run.last("dead/units"),
+        largest=hessian.get("hessian/largest", np.nan),
+        smallest=hessian.get("hessian/smallest", np.nan),
+        parameters=np.nan if parameters is None else parameters,
+        checks_failed=check_results.failed_text([run]),
+    )
 
 
-def _clauses(run: StoredRun, row: Mapping[str, Any]) -> Iterator[str]:
+def _clauses(row: LookRow) -> Iterator[str]:
     """Yields what is worth a sentence of a look."""
-    if run.summary is not None and run.summary.point:
-        yield run.summary.point
-    if row["gradient_norm"] == 0:
+    if row.run.summary is not None and row.run.summary.point:
+        yield row.run.summary.point
+    if row.gradient_norm == 0:
         yield "the gradient is exactly zero"
-    if not math.isnan(row["initial_risk"]):
-        yield f"the risk was {words.decimal(row['initial_risk'])} before training"
-    if not math.isnan(row["largest"]):
-        ends = f"{words.decimal(row['smallest'])} to {words.decimal(row['largest'])}"
+    if not math.isnan(row.initial_risk):
+        yield f"the risk was {words.decimal(row.initial_risk)} before training"
+    if not math.isnan(row.largest):
+        ends = f"{words.decimal(row.smallest)} to {words.decimal(row.largest)}"
         yield f"eigenvalues of the Hessian from {ends}"
-    if row["dead_units"] >= _FEW:
-        yield f"{words.percent(row['dead_units'])} % of the units are dead"
-    if row["checks_failed"]:
-        yield f"check failed: {row['checks_failed']} (see Checks)"
+    if row.dead_units >= _FEW:
+        yield f"{words.percent(row.dead_units)} % of the units are dead"
+    if row.checks_failed:
+        yield f"check failed: {row.checks_failed} (see Checks)"
 
 
-def columns(metrics: Sequence[str]) -> list[TableColumn]:
+def columns(metrics: Sequence[str]) -> list[TableColumn[LookRow]]:
     """Returns the columns of the table of looks, with their definitions."""
     return [
-        value_column("look", "label of the look"),
-        value_column("risk", "mean of the loss over the data, in its own units", words.decimal),
+        value_column("look", "label of the look", lambda row: row.label),
+        value_column(
+            "risk",
+            "mean of the loss over the data, in its own units",
+            lambda row: row.risk,
+            words.decimal,
+        ),
         *(_metric_column(name) for name in metrics),
         value_column(
             "gradient",
             "Euclidean norm of the gradient of the risk in the parameters that move",
+            lambda row: row.gradient_norm,
             words.decimal,
-            "gradient_norm",
+            name="gradient_norm",
         ),
         value_column(
             "dead units %",
             "share of the units for which the gradients of all incoming weights are zero",
+            lambda row: row.dead_units,
             words.percent,
-            "dead_units",
+            name="dead_units",
         ),
         value_column(
-            "λ max", "largest eigenvalue of the Hessian of the risk", words.decimal, "largest"
+            "λ max",
+            "largest eigenvalue of the Hessian of the risk",
+            lambda row: row.largest,
+            words.decimal,
+            name="largest",
         ),
-        value_column("λ min", "smallest eigenvalue of it", words.decimal, "smallest"),
-        value_column("parameters", "number of parameters that move", words.count),
-        value_column("finding", "what was looked at, and what is remarkable"),
+        value_column(
+            "λ min",
+            "smallest eigenvalue of it",
+            lambda row: row.smallest,
+            words.decimal,
+            name="smallest",
+        ),
+        value_column(
+            "parameters",
+            "number of parameters that move",
+            lambda row: row.parameters,
+            words.count,
+        ),
+        file_column(
+            lambda row: {"initial_risk": row.initial_risk, "checks_failed": row.checks_failed}
+        ),
+        value_column(
+            "finding", "what was looked at, and what is remarkable", lambda row: row.finding
+        ),
     ]
 
 
-def _metric_column(name: str) -> TableColumn:
+def _metric_column(name: str) -> TableColumn[LookRow]:
+    label = words.metric_label(name)
     return TableColumn(
-        words.metric_label(name),
-        lambda row: words.metric_number(name, row[name]),
-        f"the metric {words.metric_label(name)} on the data",
+        label,
+        f"the metric {label} on the data",
+        lambda row: words.metric_number(name, row.metrics[name]),
+        lambda row: {name: row.metrics[name]},
     )
 
 
-def texts(runs: Mapping[str, Sequence[StoredRun]], metrics: Sequence[str]) -> pd.DataFrame:
+def texts(results: Results) -> pd.DataFrame:
     """Returns the table of looks as texts, for a terminal or a notebook."""
-    rows = table(runs, metrics)
-    return ReportTable("looks", "Looks", "numbers", columns(metrics), rows, rows).texts
+    return table(results).texts
 
 
-def page_table(rows: pd.DataFrame, metrics: Sequence[str], view: View) -> PageTable:
+def table(results: Results) -> ReportTable:
+    """Returns the table of looks."""
+    return report_table("looks", "Looks", "numbers", columns(results.metrics), rows(results))
+
+
+def first_table(results: Results, view: View) -> PageTable:
     """Returns the table of looks on the first screen of the page, without the findings."""
-    shown = [column for column in columns(metrics) if column.heading != "finding"]
-    texts = [[column.text(row) for column in shown] for _, row in rows.iterrows()]
-    headings = [PageColumn(column.heading, column.definition) for column in shown]
-    colors = [view.styles[name].color for name in rows["look"]]
-    return PageTable("looks", "Looks", headings, cells(texts), 0, colors)
+    shown = page_table(table(results), omitted=("finding",))
+    colors = [view.styles[row.label].color for row in rows(results)]
+    return shown._replace(total=0, colors=colors)
 
 
-def conclusions(rows: pd.DataFrame) -> list[str]:
+def conclusions(results: Results) -> list[str]:
     """Returns a sentence per look: what was looked at, and what is remarkable."""
-    return [
-        f"{row['look']}: {row['finding'] or 'nothing is remarkable'}." for _, row in rows.iterrows()
-    ]
+    return [f"{row.label}: {row.finding or 'nothing is remarkable'}." for row in rows(results)]
 
 
 def notes(results: Results) -> list[str]:

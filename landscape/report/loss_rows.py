@@ -5,18 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.compare.intervals import mean_interval, wilson
 from landscape.compare.time_to_target import expected_running_time, kaplan_meier
 from landscape.compare.tuning import LEARNS, SUCCEEDS, gain
 from landscape.report import statistics
 from landscape.report.results import Results, StoredRun
-from landscape.report.run_measures import MEDIANS, run_measures
-from landscape.report.statistics import finite_mean
+from landscape.report.run_measures import run_measures
+from landscape.report.statistics import Share, finite_mean
 from landscape.report.stored_run import budget
 
 Array = NDArray[np.float64]
@@ -26,6 +25,66 @@ _TUNED = ("optimizer", "losses")
 # A run learns only if it also closes this share of the gap between the untrained model and a
 # perfect value, since the reference may gain next to nothing.
 LEARNS_ROOM = 0.02
+
+
+class RunStates(NamedTuple):
+    """How the runs of a row ended: those that count, the share of them that diverged, the others.
+
+    `diverged_step` is the median step of those that diverged; `failed` includes `unreadable`.
+    """
+
+    counted: int
+    diverged: float
+    diverged_step: float
+    failed: int
+    unreadable: int
+    unfinished: int
+
+
+class Gradients(NamedTuple):
+    """Norms at both ends of training and shares of the steps, as medians over runs.
+
+    In `zero_runs` runs the gradient is zero from the first step on.
+    """
+
+    start: float
+    end: float
+    zero: float
+    vanishing: float
+    exploding: float
+    zero_runs: int
+
+
+class SliceShape(NamedTuple):
+    """The shape of the first lines at the trained point, as medians over runs."""
+
+    relative_rise: float
+    roughness: float
+
+
+class Gain(NamedTuple):
+    """The mean gain relative to the row `reference`, and the runs that fail and that succeed.
+
+    There is no run in `success` if the gain is undefined.
+    """
+
+    reference: str
+    mean: float
+    learns: bool
+    failures: Share
+    success: Share
+
+
+class Target(NamedTuple):
+    """The target, the runs that reached it, their median step, and the steps per run that did.
+
+    There is no run in `reached` without a target.
+    """
+
+    value: float
+    reached: Share
+    steps: float
+    expected_steps: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +111,10 @@ class LossRow:
         """Returns a measure of each counted run, (runs,); NaN if it is not finite."""
         values = np.array([measures[name] for measures in self.measures], np.float64)
         return np.where(np.isfinite(values), values, np.nan)
+
+    def median(self, name: str) -> float:
+        """Returns the median of a measure over the counted runs, infinities included."""
+        return statistics.median([measures[name] for measures in self.measures])
 
     @cached_property
     def outcomes(self) -> Array:
@@ -143,13 +206,14 @@ def loss_rows(results: Results) -> list[LossRow]:
     count = Counter(loss for loss, _ in groups)
     rows = []
     for (loss, _), runs in groups.items():
-        texts = swept_texts(runs[0].swept)
+        swept = runs[0].swept
+        texts = swept_texts(swept)
         counted = tuple(run for run in runs if run.counted)
         rows.append(
             LossRow(
                 name=f"{loss} ({', '.join(texts)})" if count[loss] > 1 and texts else loss,
                 loss=loss,
-                swept=runs[0].swept,
+                swept={key: swept[key] for key in results.swept if key in swept},
                 condition=_condition(results, runs[0]),
                 metric=results.metric,
                 higher_is_better=results.higher_is_better,
@@ -183,55 +247,42 @@ def _condition(results: Results, run: StoredRun) -> str:
     return json.dumps(untuned, sort_keys=True, default=str)
 
 
-def summary_columns(row: LossRow) -> dict[str, Any]:
-    """Returns outcome, states of the runs, and medians of their measures."""
-    estimate = mean_interval(row.outcomes)
-    states = Counter(run.status for run in row.runs)
-    finite = row.outcomes[np.isfinite(row.outcomes)]
-    counted = len(row.counted)
-    return {
-        "metric": row.metric,
-        "higher_is_better": row.higher_is_better,
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "lowest": float(finite.min()) if len(finite) else np.nan,
-        "highest": float(finite.max()) if len(finite) else np.nan,
-        "seeds": len(finite),
-        "runs": counted,
-        "start": row.start,
-        "diverged": states["diverged"] / counted if counted else np.nan,
-        "failed": states["failed"] + states["unreadable"],
-        "unreadable": states["unreadable"],
-        "unfinished": states["unfinished"],
-        **{
-            name: statistics.median([measures[name] for measures in row.measures])
-            for name in MEDIANS
-        },
-        "zero_runs": sum(measures["zero_gradient"] == 1 for measures in row.measures),
-    }
+def run_states(row: LossRow) -> RunStates:
+    """Returns how the runs of a row have ended."""
+    states, counted = Counter(run.status for run in row.runs), len(row.counted)
+    return RunStates(
+        counted=counted,
+        diverged=states["diverged"] / counted if counted else np.nan,
+        diverged_step=row.median("diverged_step"),
+        failed=states["failed"] + states["unreadable"],
+        unreadable=states["unreadable"],
+        unfinished=states["unfinished"],
+    )
 
 
-def gain_columns(row: LossRow, reference: LossRow) -> dict[str, Any]:
-    """Returns gain, and the rates of failure and of success with Wilson's intervals."""
+def gradients(row: LossRow) -> Gradients:
+    """Returns the medians over the runs of a row of what they recorded of their gradients."""
+    return Gradients(
+        start=row.median("gradient_start"),
+        end=row.median("gradient_end"),
+        zero=row.median("zero_gradient"),
+        vanishing=row.median("vanishing"),
+        exploding=row.median("exploding"),
+        zero_runs=sum(measures["zero_gradient"] == 1 for measures in row.measures),
+    )
+
+
+def gain_of(row: LossRow, reference: LossRow) -> Gain:
+    """Returns what a row gains relative to the reference."""
     gains, failures = row.gains(reference), row.failures(reference)
-    failure = wilson(int(failures.sum()), len(failures))
-    columns: dict[str, Any] = {
-        "reference": reference.name,
-        "gain": finite_mean(gains),
-        "learns": row.learns(reference),
-        "failures": int(failures.sum()),
-        "failure_rate": failure.value,
-        "failure_low": failure.low,
-        "failure_high": failure.high,
-    }
-    known = len(gains) > 0 and not np.isnan(gains).all()
-    success = wilson(int((gains >= SUCCEEDS).sum()), len(gains) if known else 0)
-    return columns | {
-        "success_rate": success.value,
-        "success_low": success.low,
-        "success_high": success.high,
-    }
+    known = not np.isnan(gains).all()
+    return Gain(
+        reference=reference.name,
+        mean=finite_mean(gains),
+        learns=row.learns(reference),
+        failures=Share(int(failures.sum()), len(failures)),
+        success=Share(int((gains >= SUCCEEDS).sum()), len(gains) if known else 0),
+    )
 
 
 def derived_target(reference: LossRow) -> float:
@@ -252,18 +303,16 @@ def evaluation_end(run: StoredRun, metric: str) -> float:
     return float(values[0] if run.status == "diverged" else values[-1])
 
 
-def target_columns(row: LossRow, target: float) -> dict[str, Any]:
-    """Returns the columns about the target; a run that never meets it is censored, not dropped."""
+def target_reached(row: LossRow, target: float) -> Target:
+    """Returns when the runs of a row met the target; one that never does is not left out."""
     steps = row.steps_to_target(target)
-    reached = int(np.isfinite(steps).sum())
     known = len(steps) > 0 and not np.isnan(target)
-    return {
-        "target": target,
-        "reached": reached / len(steps) if known else np.nan,
-        "reached_runs": reached,
-        "steps_to_target": _median_steps(steps, row.budget) if known else np.nan,
-        "expected_steps": expected_running_time(steps, row.budget) if known else np.nan,
-    }
+    return Target(
+        value=target,
+        reached=Share(int(np.isfinite(steps).sum()), len(steps) if known else 0),
+        steps=_median_steps(steps, row.budget) if known else np.nan,
+        expected_steps=expected_running_time(steps, row.budget) if known else np.nan,
+    )
 
 
 def _median_steps(steps: Array, budget: float) -> float:

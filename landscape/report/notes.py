@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from landscape.compare.joint_test import FEWEST_SEEDS
 from landscape.compare.tuning import SUCCEEDS
 from landscape.report import words
 from landscape.report.cautions import baselines
 from landscape.report.comparison import shown_points
+from landscape.report.comparison_row import Row
 from landscape.report.loss_rows import LossRow
 from landscape.report.results import Results
 
@@ -20,15 +20,16 @@ _BASELINES = {
 }
 
 
-def notes(results: Results, rows: Sequence[LossRow], table: pd.DataFrame) -> list[str]:
+def notes(results: Results, rows: Sequence[Row]) -> list[str]:
     """Returns the notes as sentences."""
     metric = words.metric_label(results.metric)
+    loss_runs = [row.runs for row in rows]
     texts = [
-        _target(results, table),
-        baseline_sentence(results, rows),
-        _batch_statistics(rows),
+        _target(results, rows),
+        baseline_sentence(results, loss_runs),
+        _batch_statistics(loss_runs),
     ]
-    if len(shown_points(table)) < len(table):
+    if len(shown_points(rows)) < len(rows):
         texts.append(
             "The comparison and the figures show each swept loss at the point of the sweep with "
             f"the best {metric}. The point was selected by the numbers shown, so its mean is "
@@ -41,7 +42,7 @@ def notes(results: Results, rows: Sequence[LossRow], table: pd.DataFrame) -> lis
         f"The test needs {FEWEST_SEEDS} seeds. Its p is about this data set: the seeds split one "
         "pool of examples, and the corrected interval of the difference accounts for that."
     )
-    texts += [_thresholds(rows), _loss_calls(results)]
+    texts += [_thresholds(loss_runs), _loss_calls(results)]
     if any(run.problem for run in results.runs):
         texts.append("Some files could not be read and are left out; see the section on failures.")
     if results.problem:
@@ -90,18 +91,18 @@ def _batch_statistics(rows: Sequence[LossRow]) -> str:
     return ""
 
 
-def may_be_best(table: pd.DataFrame, metric: str) -> str:
+def may_be_best(rows: Sequence[Row], metric: str) -> str:
     """Returns which rows may have the best metric as a sentence; many are counted."""
-    best = table[table["may_be_best"]]
-    names = list(best["name"])
-    if len(table) < 2:
+    best = [row for row in rows if row.joint.may_be_best]
+    names = [row.name for row in best]
+    if len(rows) < 2:
         return "One loss alone: there is nothing to compare it with."
     if not names:
         return (
             f"None may have the best {metric}: each loss fails in every run, or is worse than "
             "another."
         )
-    if len(names) == len(table):
+    if len(names) == len(rows):
         return f"Any of the losses may have the best {metric}: the runs tell none apart."
     if len(names) <= words.MOST_POINTS:
         verb = "is the only one that may" if len(names) == 1 else "may"
@@ -109,18 +110,20 @@ def may_be_best(table: pd.DataFrame, metric: str) -> str:
             f"{words.listed(names)} {verb} have the best {metric}: each other one is worse or "
             "fails."
         )
-    behind = [name for name in dict.fromkeys(table["loss"]) if name not in set(best["loss"])]
-    swept = len(table) > table["loss"].nunique()
-    of = f"{len(table)} {'points of the sweep' if swept else 'losses'}"
+    losses = dict.fromkeys(row.loss for row in rows)
+    behind = [loss for loss in losses if loss not in {row.loss for row in best}]
+    swept = len(rows) > len(losses)
+    of = f"{len(rows)} {'points of the sweep' if swept else 'losses'}"
     text = f"{len(names)} of {of} may have the best {metric}: the runs do not tell these apart."
     if not swept or not behind or len(behind) > words.MOST_POINTS:
         return text
     return f"{text} No point of {words.listed(behind)} may: each is worse or fails."
 
 
-def _target(results: Results, table: pd.DataFrame) -> str:
-    targets = table["target"].dropna().unique()
-    if not len(targets):
+def _target(results: Results, rows: Sequence[Row]) -> str:
+    known = (row.target.value for row in rows if not np.isnan(row.target.value))
+    targets = list(dict.fromkeys(known))
+    if not targets:
         return (
             "There is no target: the config sets none, and the reference, "
             f"{results.reference}, does not learn."

@@ -12,8 +12,9 @@ import jinja2
 import pandas as pd
 
 from landscape.errors import counted
-from landscape.report import answer, audits, interactive, settings_section
+from landscape.report import answer, audit_agreement, audits, interactive, settings_section
 from landscape.report.answer import NextStep
+from landscape.report.audit_agreement import AuditRow
 from landscape.report.figure_files import figure_code
 from landscape.report.figures.view import Picture, View
 from landscape.report.page_environment import page_environment
@@ -111,7 +112,7 @@ class PageContent:
     tables: Sequence[ReportTable]
     failures: pd.DataFrame
     pictures: Sequence[RenderedPicture]
-    audit_rows: Sequence[audits.AuditRow]
+    audit_rows: Sequence[AuditRow]
     sentences: Mapping[str, Sequence[str]]
     judged: PageTable | None = None
 
@@ -161,8 +162,8 @@ def page(content: PageContent) -> str:
             errors=[run for run in content.results.runs if run.error][:_MOST_ERRORS],
             shapes=shapes,
             colors={name: style.color for name, style in content.view.styles.items()},
-            tally=audits.tally(content.audit_rows),
-            rule=audits.RULE,
+            tally=audit_agreement.tally(content.audit_rows),
+            rule=audit_agreement.RULE,
             surfaces=data if data["items"] else None,
             scripts=scripts,
             library=interactive.packed_library() if data["items"] else "",

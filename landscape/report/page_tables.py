@@ -78,10 +78,12 @@ class PageTable(NamedTuple):
         return len(self.columns) <= MOST_STACKED and (wordy or len(self.columns) > MOST_NARROW)
 
 
-def page_table(table: ReportTable) -> PageTable:
-    """Returns a table of the report for the page."""
-    columns = [PageColumn(column.heading, column.definition) for column in table.columns]
-    rows = table.texts.itertuples(index=False, name=None)
+def page_table(table: ReportTable, omitted: Sequence[str] = ()) -> PageTable:
+    """Returns a table of the report for the page, without the columns with the omitted headings."""
+    shown = [column for column in table.columns if column.heading not in omitted]
+    columns = [PageColumn(column.heading, column.definition) for column in shown]
+    texts = table.texts[[column.heading for column in shown]]
+    rows = texts.itertuples(index=False, name=None)
     return PageTable(table.name, table.title, columns, cells(rows), len(table.rows))
 
 

@@ -1,72 +1,128 @@
 """The joint test of the rows under one condition, and what it allows to conclude about each."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from landscape.compare.joint_test import EXACT_SEEDS, PairTest, joint_test
-from landscape.compare.verdicts import may_be_best, verdict, verdicts
+from landscape.compare.intervals import Estimate
+from landscape.compare.joint_test import EXACT_SEEDS, JointTest, joint_test
+from landscape.compare.verdicts import PairVerdict, may_be_best, verdict, verdicts
 from landscape.report.loss_rows import Array, LossRow, best_row
 from landscape.report.statistics import resplit_interval
+from landscape.storage.records import SummaryRecord
 
 # Pairs of rows times flips of seeds that are tested; an array of them has 64 MB. With more, only
 # the best point of each loss is tested.
 MOST_CELLS = 2**23
-NOT_TESTED: dict[str, Any] = {
-    "pairs": 0,
-    "difference": np.nan,
-    "difference_low": np.nan,
-    "difference_high": np.nan,
-    "p_value": np.nan,
-    "corrected_low": np.nan,
-    "corrected_high": np.nan,
-    "verdict": "",
-    "may_be_best": False,
-    "rivals": (),
-    "compared": 0,
-    "top": False,
-    "reference_failures": 0,
-    "reference_runs": 0,
-}
 
 
-def pair_columns(
+class Pair(NamedTuple):
+    """Two losses and the mean difference of their outcomes, `loss` minus `other`, by seed.
+
+    `low` and `high` are the ends of the simultaneous 95 % interval, `p` the joint p of all pairs,
+    `corrected` the interval of Nadeau and Bengio; all are NaN with too few seeds. `verdict` is
+    about `loss` relative to `other`.
+    """
+
+    loss: str
+    other: str
+    seeds: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    verdict: PairVerdict
+    corrected: Estimate
+
+
+class JointResult(NamedTuple):
+    """What the joint test allows to conclude about one row among the `compared` ones.
+
+    `pair` is that with the reference, which fails in `reference_failures` of its runs. `rivals` are
+    the other rows that may be best; `top` marks the row with the best mean.
+    """
+
+    pair: Pair | None = None
+    reference_failures: int = 0
+    reference_runs: int = 0
+    may_be_best: bool = False
+    rivals: tuple[str, ...] = ()
+    compared: int = 0
+    top: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the row relative to the reference; empty if they were not compared."""
+        return "" if self.pair is None else self.pair.verdict
+
+
+NOT_TESTED = JointResult()
+
+
+def joint_results(
     rows: Sequence[LossRow], reference: LossRow, margin: float
-) -> dict[str, dict[str, Any]]:
-    """Returns the columns of each row under one condition by name; the reference is one of them.
+) -> dict[str, JointResult]:
+    """Returns the result of each row under one condition by name; the reference is one of them.
 
     All pairs of rows are tested jointly, those at different points of the sweep as well, so that
     choosing the best point of a loss afterwards does not make it look better than it is.
     """
-    columns = {row.name: dict(NOT_TESTED) for row in rows}
     tested = _tested(rows)
     outcomes = outcome_table(tested)
     test = joint_test(outcomes)
     failures = [int(row.failures(reference).sum()) for row in tested]
     runs = [len(row.counted) for row in tested]
-    answers = verdicts(test, margin, failures, runs)
-    best = may_be_best(test, answers, failures, runs)
+    best = may_be_best(test, verdicts(test, margin, failures, runs), failures, runs)
+    base = tested.index(reference) if reference in tested else None
+    sign = 1.0 if reference.higher_is_better else -1.0
+    top = best_row(tested) if tested else None
+    results = dict.fromkeys((row.name for row in rows), NOT_TESTED)
     for index, row in enumerate(tested):
-        columns[row.name] |= {
-            "may_be_best": index in best,
-            "rivals": tuple(tested[i].name for i in best if i != index),
-            "compared": len(tested),
-            "top": row is best_row(tested),
-        }
-    if reference in tested:
-        base = tested.index(reference)
-        for index in set(range(len(tested))) - {base}:
-            pair = test.pair(index, base)
+        pair = None
+        if base is not None and index != base:
             counts = (failures[index], failures[base]), (runs[index], runs[base])
-            differences = outcomes[:, index] - outcomes[:, base]
-            answer = verdict(*pair, margin, *counts)
-            columns[tested[index].name] |= _columns(tested[index], pair, differences, answer) | {
-                "reference_failures": failures[base],
-                "reference_runs": runs[base],
-            }
-    return columns
+            answer = verdict(*test.pair(index, base), margin, *counts)
+            names, summaries = (row.name, reference.name), [row.counted[0].summary]
+            pair = paired(test, (index, base), outcomes, sign, names, answer, summaries)
+        results[row.name] = JointResult(
+            pair,
+            0 if base is None else failures[base],
+            0 if base is None else runs[base],
+            may_be_best=index in best,
+            rivals=tuple(tested[i].name for i in best if i != index),
+            compared=len(tested),
+            top=row is top,
+        )
+    return results
+
+
+def paired(
+    test: JointTest,
+    pair: tuple[int, int],
+    outcomes: Array,
+    sign: float,
+    names: tuple[str, str],
+    answer: PairVerdict,
+    summaries: Iterable[SummaryRecord | None],
+) -> Pair:
+    """Returns a pair in units of the metric.
+
+    `outcomes` are those of the test (seeds, losses), higher being better: the metric times `sign`.
+    """
+    numbers = test.pair(*pair)
+    differences = sign * (outcomes[:, pair[0]] - outcomes[:, pair[1]])
+    low, high = np.sort(sign * np.array([numbers.low, numbers.high])) + 0.0  # no -0.0
+    return Pair(
+        *names,
+        seeds=int(np.isfinite(differences).sum()),
+        difference=sign * numbers.difference + 0.0,
+        low=float(low),
+        high=float(high),
+        p=numbers.p,
+        verdict=answer,
+        corrected=resplit_interval(differences, summaries),
+    )
 
 
 def _tested(rows: Sequence[LossRow]) -> list[LossRow]:
@@ -94,24 +150,3 @@ def outcome_table(rows: Sequence[LossRow]) -> Array:
     seeds = sorted(set().union(*by_seed))
     table = [[outcomes.get(seed, np.nan) for outcomes in by_seed] for seed in seeds]
     return np.array(table, np.float64).reshape(len(seeds), len(rows))
-
-
-def _columns(row: LossRow, pair: PairTest, differences: Array, answer: str) -> dict[str, Any]:
-    """Returns the columns in the units of the metric, where lower may be better."""
-    _, low, high = resplit_interval(differences, [row.counted[0].summary])
-    ends = _ordered(row.oriented([pair.low, pair.high]))
-    corrected = _ordered(row.oriented([low, high]))
-    return {
-        "pairs": int(np.isfinite(differences).sum()),
-        "difference": float(row.oriented(pair.difference)),
-        "difference_low": ends[0],
-        "difference_high": ends[1],
-        "p_value": pair.p,
-        "corrected_low": corrected[0],
-        "corrected_high": corrected[1],
-        "verdict": answer,
-    }
-
-
-def _ordered(ends: NDArray[np.float64]) -> tuple[float, float]:
-    return float(ends.min()), float(ends.max())

@@ -124,7 +124,7 @@ def _drawings(numbers: ReportNumbers, losses: Sequence[str]) -> Sequence[Drawing
     runs = {name: runs for name, runs in view.runs.items() if name in losses}
     tuned = _of_losses(numbers.tuned.comparison, losses) if numbers.tuned else None
     shown = replace(view, runs=runs)
-    return list(drawings(numbers.results, numbers.table, shown, numbers.groups, tuned))
+    return list(drawings(numbers.results, numbers.rows, shown, numbers.groups, tuned))
 
 
 def _of_losses(comparison: TunedComparison, losses: Sequence[str]) -> TunedComparison:

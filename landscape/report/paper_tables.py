@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
@@ -11,8 +10,10 @@ from landscape.errors import UserError, nearest
 from landscape.report import escapes, words
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_tables import verdict_text
-from landscape.report.compare_text import difference_text, rate, tolerance_text
+from landscape.report.compare_text import difference_text, rate
+from landscape.report.number_texts import count_text, metric_text, tolerance_text
 from landscape.report.numbers import ReportNumbers
+from landscape.report.statistics import Share
 from landscape.report.tuned_comparison import TunedComparison
 
 MOST_COLUMNS = 6
@@ -125,13 +126,6 @@ def _letter(index: int) -> str:
     return chr(ord("a") + index % 26)
 
 
-def _interval(metric: str, value: float, low: float, high: float) -> str:
-    text = words.table_number(metric, value)
-    if np.isnan(low):
-        return text
-    return f"{text} [{words.table_number(metric, low)}, {words.table_number(metric, high)}]"
-
-
 def _tuned(comparison: TunedComparison) -> tuple[dict[str, str], list[_Row]]:
     metric = comparison.metric
     unit = "%" if words.is_share(metric) else ""
@@ -139,17 +133,23 @@ def _tuned(comparison: TunedComparison) -> tuple[dict[str, str], list[_Row]]:
         "loss": ("loss", lambda loss: loss.name),
         "metric": (
             f"{words.metric_label(metric)} {unit} [95 % CI]".replace("  ", " "),
-            lambda loss: _interval(metric, loss.estimate.value, *loss.estimate[1:]),
+            lambda loss: metric_text(metric, loss.estimate.interval),
         ),
-        "success": ("success", lambda loss: _count(loss.success.number, loss.success.total)),
+        "success": ("success", lambda loss: count_text(loss.success)),
         "rate": ("learning rate", lambda loss: rate(loss.entry.tuned_rate)),
         "tolerance": (
             "tolerance (decades)",
             lambda loss: tolerance_text(loss.curve.tolerance).split(" [")[0],
         ),
         "verdict": ("verdict", lambda loss: verdict_text(comparison, loss)),
-        "best1": (f"best of 1 {unit}".strip(), lambda loss: _number(metric, loss.best_of[0])),
-        "best8": (f"best of 8 {unit}".strip(), lambda loss: _number(metric, loss.best_of[-1])),
+        "best1": (
+            f"best of 1 {unit}".strip(),
+            lambda loss: words.table_number(metric, loss.best_of[0]),
+        ),
+        "best8": (
+            f"best of 8 {unit}".strip(),
+            lambda loss: words.table_number(metric, loss.best_of[-1]),
+        ),
         "steps": ("steps per success", lambda loss: words.short(loss.running_time)),
         "trials": ("trials", lambda loss: str(len(loss.entry.trials))),
     }
@@ -164,14 +164,6 @@ def _tuned(comparison: TunedComparison) -> tuple[dict[str, str], list[_Row]]:
         for loss in comparison.losses
     ]
     return {name: head for name, (head, _) in cells.items()}, rows
-
-
-def _number(metric: str, value: float) -> str:
-    return words.table_number(metric, value)
-
-
-def _count(number: int, total: int) -> str:
-    return f"{number}/{total}" if total else words.MISSING
 
 
 def _failures(loss: LossMeasures) -> str:
@@ -195,17 +187,18 @@ def _as_configured(numbers: ReportNumbers) -> tuple[dict[str, str], list[_Row]]:
         "diverged": "diverged",
     }
     rows = []
-    for _, row in numbers.shown.iterrows():
-        runs = numbers.view.runs.get(row["name"], ())
-        diverged = sum(run.status == "diverged" for run in runs)
+    for row in numbers.shown:
+        runs = row.runs.counted
+        diverged = Share(sum(run.status == "diverged" for run in runs), len(runs))
         texts = {
-            "loss": str(row["name"]),
-            "metric": _interval(metric, row["value"], row["low"], row["high"]),
-            "seeds": words.count(row["seeds"]),
-            "learns": "yes" if row["learns"] else "no",
-            "diverged": _count(diverged, len(runs)),
+            "loss": row.name,
+            "metric": metric_text(metric, row.estimate.interval),
+            "seeds": words.count(row.estimate.seeds),
+            "learns": "yes" if row.gain.learns else "no",
+            "diverged": count_text(diverged),
         }
-        note = f"{diverged} of {len(runs)} runs diverged." if diverged else ""
+        number = diverged.number
+        note = f"{number} of {diverged.total} runs diverged." if number else ""
         rows.append(_Row(texts, False, note))
     return heads, rows
 

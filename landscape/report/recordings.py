@@ -7,14 +7,14 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest, printable
-from landscape.report import escapes, interactive, notebook_html, stored_report, tables, words
+from landscape.report import interactive, notebook_html, report_files, stored_report, tables, words
 from landscape.report.figures import pdf_process, recorded_curves, rendering, style
 from landscape.report.figures.view import Picture, View
 from landscape.report.page import RenderedPicture
@@ -22,11 +22,10 @@ from landscape.report.page_environment import page_environment
 from landscape.report.recording_sentences import sentences
 from landscape.report.run_reader import UNREADABLE
 from landscape.report.stored_run import StoredRun
+from landscape.report.tables import TableColumn, file_column, value_column
 from landscape.storage import array_files, disk, experiment_folder, recordings, safe_reading, store
 from landscape.storage.recording_records import RecordingRecord
 from landscape.storage.records import MetaRecord, ReportRecord, SummaryRecord
-
-_ENDS = ("risk/batch", "gradient_norm/global")
 
 
 @dataclass(frozen=True)
@@ -159,46 +158,55 @@ def figure(runs: Sequence[RecordedRun], kind: str) -> Figure:
     return picture.figure
 
 
-def table(runs: Sequence[RecordedRun]) -> pd.DataFrame:
+def table(runs: Sequence[RecordedRun]) -> tables.ReportTable:
     """Returns one row of numbers per loop: first and last risk and norm, last dead fractions."""
-    rows = []
-    for recorded in runs:
-        run = recorded.run
-        row: dict[str, Any] = {"label": recorded.label, "loss": recorded.record.loss}
-        row |= {"steps": recorded.record.steps, "records": len(run.trace)}
-        for name in _ENDS:
-            row |= {f"{name} first": run.first(name), f"{name} last": run.last(name)}
-        dead = {f"dead/{name}": run.last(f"dead/{name}") for name in words.DEAD}
-        ratios = run.column("update_ratio")
-        finite = ratios[np.isfinite(ratios)]
-        row |= dead | {"update_ratio median": np.median(finite) if len(finite) else np.nan}
-        rows.append(row | {"finding": " ".join(sentences(recorded.record, run, recorded.closed))})
-    return pd.DataFrame(rows)
+    columns: list[TableColumn[RecordedRun]] = [
+        value_column("label", "", lambda loop: loop.label),
+        value_column("loss", "", lambda loop: loop.record.loss),
+        value_column("steps", "", lambda loop: loop.record.steps),
+        file_column(lambda loop: {"records": len(loop.run.trace)}),
+        _ends_column("risk of the batch", "risk/batch"),
+        _ends_column("gradient norm", "gradient_norm/global"),
+        *(_dead_column(name) for name in words.DEAD),
+        value_column(
+            "update ratio", "", _update_ratio, words.scientific, name="update_ratio median"
+        ),
+        value_column("finding", "", _finding),
+    ]
+    return tables.report_table("recordings", "First and last record", "numbers", columns, runs)
 
 
-def texts(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Returns the table as it is read: rounded, one column for two ends."""
-    rows = []
-    for row in numbers.to_dict("records"):
-        ends = {
-            heading: f"{words.scientific(row[f'{name} first'])} → "
-            f"{words.scientific(row[f'{name} last'])}"
-            for name, heading in zip(_ENDS, ("risk of the batch", "gradient norm"), strict=True)
-        }
-        dead = {f"dead {name}": words.percentage(row[f"dead/{name}"]) for name in words.DEAD}
-        rows.append(
-            {"label": row["label"], "loss": row["loss"], "steps": str(row["steps"])}
-            | ends
-            | dead
-            | {"update ratio": words.scientific(row["update_ratio median"])}
-            | {"finding": row["finding"]}
-        )
-    return pd.DataFrame(rows)
+def _ends_column(heading: str, name: str) -> TableColumn[RecordedRun]:
+    """Returns the column of the first and the last value of a quantity."""
+
+    def cells(loop: RecordedRun) -> dict[str, float]:
+        return {f"{name} first": loop.run.first(name), f"{name} last": loop.run.last(name)}
+
+    return TableColumn(
+        heading, "", lambda loop: " → ".join(map(words.scientific, cells(loop).values())), cells
+    )
+
+
+def _dead_column(name: str) -> TableColumn[RecordedRun]:
+    key = f"dead/{name}"
+    return value_column(
+        f"dead {name}", "", lambda loop: loop.run.last(key), words.percentage, name=key
+    )
+
+
+def _update_ratio(loop: RecordedRun) -> float:
+    ratios = loop.run.column("update_ratio")
+    finite = ratios[np.isfinite(ratios)]
+    return float(np.median(finite)) if len(finite) else np.nan
+
+
+def _finding(loop: RecordedRun) -> str:
+    return " ".join(sentences(loop.record, loop.run, loop.closed))
 
 
 def summary_html(runs: Sequence[RecordedRun]) -> str:
     """Returns the table as HTML for a notebook."""
-    return notebook_html.table(texts(table(runs)))
+    return notebook_html.table(table(runs).texts)
 
 
 def build(experiment_dir: Path) -> ReportRecord:
@@ -209,17 +217,12 @@ def build(experiment_dir: Path) -> ReportRecord:
     source = stored_report.source(experiment_dir)
     read_runs, unreadable = read(experiment_dir)
     numbers = table(read_runs)
-    shown = texts(numbers)
+    shown = numbers.texts
     record = ReportRecord(
         source, tuple(shown), tuple(shown.itertuples(index=False, name=None)), unreadable
     )
     with stored_report.replacing(experiment_dir) as folder:
-        for suffix, text in (
-            ("csv", escapes.csv(numbers)),
-            ("md", tables.markdown(shown)),
-            ("tex", tables.latex(shown)),
-        ):
-            disk.write_text(folder / "tables" / f"recordings.{suffix}", text)
+        report_files.write_tables(folder, [numbers], {})
         pictures = _write_figures(folder / "figures", read_runs)
         disk.write_text(folder / "index.html", _page(experiment_dir, read_runs, shown, pictures))
         stored_report.write(folder, record)

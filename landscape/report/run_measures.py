@@ -1,6 +1,6 @@
 """Numbers of one run: outcome, gradients, dead shares, shape of lines; and the table of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,9 @@ from landscape.numerics.geometry import relative_rise, roughness
 from landscape.report import audits, check_results, curvature_table, words
 from landscape.report.results import Results, StoredRun
 from landscape.report.sets import labels
-from landscape.report.statistics import mean
+from landscape.report.statistics import SeedEstimate, mean, seed_estimate
 
 GRADIENT = "gradient_norm/global"
-# Measures whose median over runs the comparison shows.
-MEDIANS = (
-    "diverged_step",
-    "gradient_start",
-    "gradient_end",
-    "zero_gradient",
-    "vanishing",
-    "exploding",
-    *(f"dead_{name}" for name in words.DEAD),
-    "relative_rise",
-    "roughness",
-)
 
 
 def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
@@ -43,6 +31,14 @@ def run_measures(run: StoredRun, metric: str) -> dict[str, float]:
     }
     measures |= {f"dead_{name}": run.last(f"dead/{name}") for name in words.DEAD}
     return measures | slice_measures(run)
+
+
+def outcomes_by_metric(
+    runs: Iterable[StoredRun], metrics: Iterable[str]
+) -> dict[str, SeedEstimate]:
+    """Returns the mean outcome of counted runs by each metric."""
+    counted = list(runs)
+    return {metric: seed_estimate([run.outcome(metric) for run in counted]) for metric in metrics}
 
 
 def _zero_gradient(run: StoredRun, steps: float) -> float:
@@ -90,7 +86,10 @@ def _run_row(
         row |= {name: run.last(name) for name in names if name in run.trace}
         parameters = run.summary and run.summary.parameters
         row |= {"parameters": np.nan if parameters is None else parameters}
-        row |= curvature_table.run_measures(run) | check_results.columns([run])
+        row |= curvature_table.run_measures(run) | {
+            "checks_failed": check_results.failed_text([run])
+        }
     if audited:
-        row |= audits.columns(run.audit)
+        answer = audits.answer(run.audit)
+        row |= {"audit_verdict": answer.verdict, "audit_findings": answer.findings}
     return row | {"error": last_line(run.error) or run.problem}

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from landscape.numerics.geometry import achieved_drop, barrier_height
 from landscape.report import statistics, words
+from landscape.report.comparison_row import Row
 from landscape.report.results import Results
 from landscape.report.tables import TableColumn, value_column
 from landscape.storage.records import CrossRunRecord, InterpolationRecord, SolutionRecord
@@ -75,20 +75,16 @@ class SolutionGroup(NamedTuple):
         return all(self.name_of.get(run) in self.names for run in runs)
 
 
-def groups(results: Results, table: pd.DataFrame) -> list[SolutionGroup]:
+def groups(results: Results, rows: Sequence[Row]) -> list[SolutionGroup]:
     """Returns the groups of rows that share measurements, such as one per point of a sweep.
 
-    `table` is the comparison; the groups and their names are in its order.
+    `rows` are the comparison; the groups and their names are in its order.
     """
     across = results.across
     if across is None:
         return []
-    names = [str(name) for name in table["name"]]
-    name_of = {
-        run.name: name
-        for name, runs in zip(names, results.groups.values(), strict=True)
-        for run in runs
-    }
+    names = [row.name for row in rows]
+    name_of = {run.name: row.name for row in rows for run in row.runs.runs}
     components: list[set[str]] = []
     compared = [{item.run, *item.risks} for item in across.solutions]
     for runs in compared + [set(item.runs) for item in across.interpolations]:
@@ -98,8 +94,8 @@ def groups(results: Results, table: pd.DataFrame) -> list[SolutionGroup]:
         components.append(merged.union(*touching))
     indices = sorted(sorted(map(names.index, component)) for component in components if component)
     return [
-        SolutionGroup(across, name_of, tuple(names[i] for i in rows), results.higher_is_better)
-        for rows in indices
+        SolutionGroup(across, name_of, tuple(names[i] for i in members), results.higher_is_better)
+        for members in indices
     ]
 
 
@@ -207,68 +203,102 @@ def _height(segment: Interpolations) -> str:
     return f"a barrier of {words.percent(segment.height)} % of the drop"
 
 
-def table(groups: Iterable[SolutionGroup]) -> pd.DataFrame:
-    """Returns one row per solution: its excess under every loss, and its task metric."""
+class SolutionRow(NamedTuple):
+    """The solution of a loss: its task metric, and its excess under each loss of its group."""
+
+    loss: str
+    metric: float
+    seeds: int
+    excess: Mapping[str, float]
+
+
+def rows(groups: Iterable[SolutionGroup]) -> list[SolutionRow]:
+    """Returns one row per solution."""
     matrices = [excess for group in groups if (excess := matrix(group)) is not None]
-    return pd.DataFrame(
-        {"solution of": loss, "metric": excess.metric[row], "seeds": excess.seeds}
-        | {f"under {other}": excess.excess[row, i] for i, other in enumerate(excess.losses)}
-        for excess in matrices
-        for row, loss in enumerate(excess.losses)
-    )
-
-
-def columns(table: pd.DataFrame, metric: str) -> list[TableColumn]:
-    """Returns the columns to show of `table`."""
-    label = words.metric_label(metric)
     return [
-        value_column("solution of", "the loss that was trained"),
-        value_column(label, f"{label} of the solution, median over seeds", words.decimal, "metric"),
-        value_column("seeds", "number of seeds behind the medians", words.count),
-        *(value_column(str(name), _EXCESS, words.decimal) for name in table.columns[3:]),
+        SolutionRow(
+            loss,
+            float(excess.metric[index]),
+            excess.seeds,
+            dict(zip(excess.losses, excess.excess[index].tolist(), strict=True)),
+        )
+        for excess in matrices
+        for index, loss in enumerate(excess.losses)
     ]
 
 
-def barrier_table(groups: Iterable[SolutionGroup]) -> pd.DataFrame:
-    """Returns one row per kind, pair of losses, and loss under which they are measured."""
-    return pd.DataFrame(
-        {
-            "between": segment.kind,
-            "from": segment.losses[0],
-            "to": segment.losses[1],
-            "under": segment.under,
-            "ways": len(segment.heights),
-            "barrier": segment.height,
-            "highest": float(np.max(segment.heights)),
-            "metric_dip": statistics.median(segment.dips),
-        }
-        for group in groups
-        for kind in KINDS
-        for segment in interpolations(group, kind)
+def columns(rows: Sequence[SolutionRow], metric: str) -> list[TableColumn[SolutionRow]]:
+    """Returns the columns of these rows; a row has none of the losses of other groups."""
+    label = words.metric_label(metric)
+    return [
+        value_column("solution of", "the loss that was trained", lambda row: row.loss),
+        value_column(
+            label,
+            f"{label} of the solution, median over seeds",
+            lambda row: row.metric,
+            words.decimal,
+            name="metric",
+        ),
+        value_column(
+            "seeds", "number of seeds behind the medians", lambda row: row.seeds, words.count
+        ),
+        *(_excess_column(loss) for loss in dict.fromkeys(loss for r in rows for loss in r.excess)),
+    ]
+
+
+def _excess_column(loss: str) -> TableColumn[SolutionRow]:
+    return value_column(
+        f"under {loss}", _EXCESS, lambda row: row.excess.get(loss, np.nan), words.decimal
     )
 
 
-def barrier_columns(metric: str) -> list[TableColumn]:
-    """Returns the columns to show of `barrier_table`."""
+def barriers(groups: Iterable[SolutionGroup]) -> list[Interpolations]:
+    """Returns all segments, by kind, pair of losses, and loss under which they are measured."""
+    return [
+        segment for group in groups for kind in KINDS for segment in interpolations(group, kind)
+    ]
+
+
+def barrier_columns(metric: str) -> list[TableColumn[Interpolations]]:
+    """Returns the columns of the table of barriers."""
     label = words.metric_label(metric)
     return [
-        value_column("between", "seeds: two seeds of one loss; losses: two losses with one seed"),
-        value_column("from", "loss of one end"),
-        value_column("to", "loss of the other end"),
-        value_column("under", "loss under which the risk is measured"),
-        value_column("pairs", "number of pairs of solutions", words.count, "ways"),
+        value_column(
+            "between",
+            "seeds: two seeds of one loss; losses: two losses with one seed",
+            lambda segment: segment.kind,
+        ),
+        value_column("from", "loss of one end", lambda segment: segment.losses[0]),
+        value_column("to", "loss of the other end", lambda segment: segment.losses[1]),
+        value_column(
+            "under", "loss under which the risk is measured", lambda segment: segment.under
+        ),
+        value_column(
+            "pairs",
+            "number of pairs of solutions",
+            lambda segment: len(segment.heights),
+            words.count,
+            name="ways",
+        ),
         value_column(
             "barrier",
             "largest rise of the risk above the chord between both ends, in drops of the risk in "
             f"training, median over pairs; below {BARRIER:g} it is not called a barrier; undefined "
             "unless training decreased the risk at both ends",
+            lambda segment: segment.height,
             words.decimal,
         ),
-        value_column("highest", "highest barrier of all pairs", words.decimal),
+        value_column(
+            "highest",
+            "highest barrier of all pairs",
+            lambda segment: float(np.max(segment.heights)),
+            words.decimal,
+        ),
         value_column(
             f"{label} lost",
             f"largest dip of the {label} below the chord, median over pairs",
+            lambda segment: statistics.median(segment.dips),
             words.decimal,
-            "metric_dip",
+            name="metric_dip",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Statistics over runs: medians, means, and intervals of curves and of differences."""
+"""Statistics over runs: medians, means, shares, and intervals of curves and of differences."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,8 +6,55 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.compare.intervals import Estimate, corrected_interval, mean_interval
+from landscape.compare.intervals import Estimate, corrected_interval, mean_interval, wilson
 from landscape.storage.records import SummaryRecord
+
+
+class SeedEstimate(NamedTuple):
+    """A mean over seeds, the ends of its 95 % interval, and the seeds with a finite value.
+
+    `low` and `high` are NaN with too few seeds; `lowest` and `highest` are values of seeds.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: int
+    lowest: float
+    highest: float
+
+    @property
+    def interval(self) -> Estimate:
+        """The mean and the ends of its interval."""
+        return Estimate(self.value, self.low, self.high)
+
+    def cells(self, prefix: str = "") -> dict[str, float]:
+        """Returns the fields as cells of a table, by names with a prefix."""
+        return {f"{prefix}{name}": value for name, value in self._asdict().items()}
+
+
+def seed_estimate(values: ArrayLike) -> SeedEstimate:
+    """Returns the mean of one value per seed; values that are not finite do not count."""
+    sample = np.asarray(values, dtype=np.float64)
+    known = sample[np.isfinite(sample)]
+    ends = (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
+    return SeedEstimate(*mean_interval(sample), len(known), *ends)
+
+
+class Share(NamedTuple):
+    """A number of runs out of all, and the ends of Wilson's 95 % interval of the share."""
+
+    number: int
+    total: int
+
+    @property
+    def interval(self) -> Estimate:
+        """The share and the ends of its interval, NaN without a run."""
+        return wilson(self.number, self.total)
+
+    @property
+    def value(self) -> float:
+        return self.number / self.total if self.total else np.nan
 
 
 class MeanCurve(NamedTuple):

@@ -1,12 +1,12 @@
 """Numbers of a loss over the points of a sweep: tolerance to the learning rate, best of k."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from landscape.compare.best_of_k import best_of_k
-from landscape.compare.tolerance import tolerance
+from landscape.compare.tolerance import UNDEFINED, Tolerance, tolerance
 from landscape.report.learning_rates import row_rate
 from landscape.report.loss_rows import Array, LossRow, best_row
 
@@ -16,50 +16,45 @@ RATE = "optimizer.learning_rate"
 _FEWEST_RATES = 3
 
 
-def sweep_columns(rows: Sequence[LossRow]) -> dict[str, dict[str, Any]]:
-    """Returns the columns of each loss; none if no loss has several points."""
+class SweepNumbers(NamedTuple):
+    """The number of points of a loss, the expected best of `TRIALS` of them, and the tolerance."""
+
+    trials: int
+    best_of: tuple[float, ...]
+    tolerance: Tolerance
+
+
+def sweep_numbers(rows: Sequence[LossRow]) -> dict[str, SweepNumbers]:
+    """Returns the numbers of each loss; empty if no loss has several points."""
     by_loss: dict[str, list[LossRow]] = {}
     for row in rows:
         by_loss.setdefault(row.loss, []).append(row)
     if all(len(points) == 1 for points in by_loss.values()):
-        return {loss: {} for loss in by_loss}
+        return {}
     return {
-        loss: {"trials": len(points)} | _best_of_k(points) | _tolerance(points)
+        loss: SweepNumbers(len(points), _best_of_k(points), _tolerance(points))
         for loss, points in by_loss.items()
     }
 
 
-def _best_of_k(points: Sequence[LossRow]) -> dict[str, float]:
+def _best_of_k(points: Sequence[LossRow]) -> tuple[float, ...]:
     """Returns the expected best mean of k trials drawn from the points of the sweep."""
     means = [float(row.oriented(row.value)) for row in points]
     expected = best_of_k([mean for mean in means if np.isfinite(mean)], TRIALS)
-    enough = [k <= len(points) for k in TRIALS]
-    return {
-        f"best_of_{k}": float(points[0].oriented(value)) if known else np.nan
-        for k, value, known in zip(TRIALS, expected, enough, strict=True)
-    }
+    return tuple(
+        float(points[0].oriented(value)) if k <= len(points) else np.nan
+        for k, value in zip(TRIALS, expected, strict=True)
+    )
 
 
-def _tolerance(points: Sequence[LossRow]) -> dict[str, Any]:
+def _tolerance(points: Sequence[LossRow]) -> Tolerance:
     """Returns the tolerance to the learning rate, at the other swept values of the best point."""
     others = _without_rate(best_row(points))
     same = [row for row in points if RATE in row.swept and _without_rate(row) == others]
     gains = _gains_by_seed(same)
-    columns = dict.fromkeys(
-        ("tolerance", "tolerance_low", "tolerance_high", "rate_low", "rate_high"), np.nan
-    )
     if len(same) < _FEWEST_RATES or not gains.size:
-        return columns | {"tolerance_cut": ""}
-    result = tolerance([row_rate(row) for row in same], gains)
-    cut = [side for side, cut in (("low", result.leaves_low), ("high", result.leaves_high)) if cut]
-    return {
-        "tolerance": result.decades,
-        "tolerance_low": result.interval[0],
-        "tolerance_high": result.interval[1],
-        "rate_low": result.low_rate,
-        "rate_high": result.high_rate,
-        "tolerance_cut": " and ".join(cut),
-    }
+        return UNDEFINED
+    return tolerance([row_rate(row) for row in same], gains)
 
 
 def _without_rate(row: LossRow) -> dict[str, Any]:

@@ -1,72 +1,156 @@
-"""Tables of the report: columns with definitions, and the formats Markdown and LaTeX."""
+"""Tables of the report: columns, each described once, and the formats Markdown and LaTeX."""
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeVar
 
 import pandas as pd
 
 from landscape.errors import last_line
-from landscape.report import escapes, words
+from landscape.report import escapes, number_texts, words
 from landscape.report.results import Results
+from landscape.report.statistics import SeedEstimate, Share
 
 # Of longer tables, only csv has all rows.
 MOST_ROWS = 200
 
+Item = TypeVar("Item")
+Shown = Literal["always", "known", "nonzero", "varying"]
+Records = Mapping[str, Any]
 
-class TableColumn(NamedTuple):
-    """A column to show: its heading, its text for a row, and its definition."""
+
+@dataclass(frozen=True)
+class TableColumn(Generic[Item]):
+    """A column: its heading and text to read, its definition, and its cells in files.
+
+    `cells` returns the raw values of a row by the names of their columns in csv, and may be empty.
+    A column without a heading is in files only. `shown`: `always`; `known`, unless all rows have a
+    dash; `nonzero`, unless all have a dash or 0; or `varying`, if the rows differ.
+    """
 
     heading: str
-    text: Callable[[pd.Series], str]
     definition: str
+    text: Callable[[Item], str]
+    cells: Callable[[Item], Records] = lambda item: {}
+    shown: Shown = "always"
+
+    def is_shown(self, items: Sequence[Item]) -> bool:
+        """Returns whether the column is shown in a table of these rows."""
+        if not self.heading or self.shown == "always":
+            return bool(self.heading)
+        if self.shown == "varying":
+            return len({self.text(item) for item in items}) > 1
+        empty = (words.MISSING, "0") if self.shown == "nonzero" else (words.MISSING,)
+        return any(self.text(item) not in empty for item in items)
 
 
 def value_column(
     heading: str,
     definition: str,
+    value: Callable[[Item], Any],
     to_text: Callable[[Any], str] = str,
+    *,
     name: str | None = None,
-) -> TableColumn:
-    """Returns the column that shows the values of `name`, by default the heading, as texts."""
+    shown: Shown = "always",
+) -> TableColumn[Item]:
+    """Returns the column of one value, in files under `name`, by default the heading."""
     key = heading if name is None else name
-    return TableColumn(heading, lambda row: to_text(row[key]), definition)
+    return TableColumn(
+        heading,
+        definition,
+        lambda item: to_text(value(item)),
+        lambda item: {key: value(item)},
+        shown,
+    )
 
 
-def varying_column(
-    table: pd.DataFrame, name: str, definition: str, to_text: Callable[[Any], str] = str
-) -> list[TableColumn]:
-    """Returns the column in a list, which is empty if all rows have the same value."""
-    return [value_column(name, definition, to_text)] if table[name].nunique() > 1 else []
+def file_column(cells: Callable[[Item], Records]) -> TableColumn[Item]:
+    """Returns columns that are in files only."""
+    return TableColumn("", "", lambda item: "", cells)
 
 
-def estimate_text(row: pd.Series) -> str:
-    """Formats `0.968 [0.961, 0.973]`, without the bracket if the interval is undefined."""
-    value = words.decimal(row["value"])
-    if math.isnan(row["low"]):
-        return value
-    return f"{value} [{words.decimal(row['low'])}, {words.decimal(row['high'])}]"
+def estimate_column(
+    heading: str, definition: str, value: Callable[[Item], SeedEstimate], prefix: str = ""
+) -> TableColumn[Item]:
+    """Returns the column of a mean over seeds; its cells have the prefix in their names."""
+    return TableColumn(
+        heading,
+        definition,
+        lambda item: number_texts.outcome_text(value(item)),
+        lambda item: value(item).cells(prefix),
+    )
 
 
-class ReportTable(NamedTuple):
-    """A table with its raw numbers in `rows` and the columns to show; `name` names its files.
+def share_column(
+    heading: str, definition: str, value: Callable[[Item], Share], name: str
+) -> TableColumn[Item]:
+    """Returns the column of a share of runs; its cells begin with the name."""
 
-    `section` is the section of the page. `shown` are the rows to read, on the page and in md and
-    tex.
+    def cells(item: Item) -> Records:
+        share = value(item)
+        _, low, high = share.interval
+        ends = {"runs": share.number, "of": share.total, "low": low, "high": high}
+        return {f"{name}_{end}": number for end, number in ends.items()}
+
+    return TableColumn(
+        heading, definition, lambda item: number_texts.share_text(value(item)), cells
+    )
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table: raw numbers in `rows` and what is read, `texts`; `name` names its files.
+
+    `section` is the section of the page.
     """
 
     name: str
     title: str
     section: str
-    columns: Sequence[TableColumn]
+    columns: Sequence[TableColumn[Any]]
     rows: pd.DataFrame
-    shown: pd.DataFrame
+    texts: pd.DataFrame
 
-    @property
-    def texts(self) -> pd.DataFrame:
-        """The rows to read as formatted text."""
-        cells = [[column.text(row) for column in self.columns] for _, row in self.shown.iterrows()]
-        return pd.DataFrame(cells, columns=[column.heading for column in self.columns])
+
+def report_table(
+    name: str,
+    title: str,
+    section: str,
+    columns: Sequence[TableColumn[Item]],
+    items: Sequence[Item],
+    *,
+    rows: pd.DataFrame | None = None,
+    read: Sequence[Item] | None = None,
+    drop_empty: bool = False,
+) -> ReportTable:
+    """Returns the table with a row per item; of many items, the first are read.
+
+    `rows` are the raw numbers if they are not those of the columns, `read` the items in the order
+    in which they are read. `drop_empty` shows no column that has a dash in every row.
+    """
+    if drop_empty:
+        empty: Shown = "known"
+        columns = [replace(c, shown=empty) if c.shown == "always" else c for c in columns]
+    shown = [column for column in columns if column.is_shown(items)]
+    rows = raw_rows(columns, items) if rows is None else rows
+    first = (items if read is None else read)[:MOST_ROWS]
+    return ReportTable(name, title, section, shown, rows, text_rows(shown, first))
+
+
+def raw_rows(columns: Sequence[TableColumn[Item]], items: Sequence[Item]) -> pd.DataFrame:
+    """Returns a row of raw values per item."""
+    return pd.DataFrame(
+        [
+            {name: value for column in columns for name, value in column.cells(item).items()}
+            for item in items
+        ]
+    )
+
+
+def text_rows(columns: Sequence[TableColumn[Item]], items: Sequence[Item]) -> pd.DataFrame:
+    """Returns a row of texts per item, under the headings of the columns."""
+    texts = [[column.text(item) for column in columns] for item in items]
+    return pd.DataFrame(texts, columns=[column.heading for column in columns])
 
 
 def failures(results: Results) -> pd.DataFrame:

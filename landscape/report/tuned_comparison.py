@@ -1,19 +1,20 @@
 """Everything that a report shows of a comparison at tuned points, computed from its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from landscape.report import (
     compare_conditions,
     compare_measures,
     compare_pairs,
-    other_metrics,
     words,
 )
 from landscape.report.compare_conditions import Cell, Profiles
 from landscape.report.compare_measures import LossMeasures
 from landscape.report.compare_pairs import Pairs
 from landscape.report.compare_results import CompareResults
+from landscape.report.run_measures import outcomes_by_metric
+from landscape.report.statistics import SeedEstimate
 from landscape.storage.compare_records import CompareRecord
 from landscape.storage.map_records import MapRecord
 
@@ -23,8 +24,8 @@ class TunedComparison:
     """The numbers of all losses, of all pairs, and of all conditions.
 
     `target` is that of the evaluation metric, NaN if there is none; `steps` is the budget of a run;
-    `split` names the examples on which the metric is evaluated during training. `other_cells` are
-    the cells of the metrics that do not judge, by loss.
+    `split` names the examples on which the metric is evaluated during training. `other_estimates`
+    are those of the metrics that do not judge, by loss and metric.
     """
 
     record: CompareRecord
@@ -37,7 +38,7 @@ class TunedComparison:
     split: str
     maps: Mapping[str, MapRecord]
     other_metrics: tuple[str, ...] = ()
-    other_cells: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    other_estimates: Mapping[str, Mapping[str, SeedEstimate]] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:
@@ -82,12 +83,8 @@ def measure(compared: CompareResults, target: float) -> TunedComparison:
         configs[0].evaluation.split if configs else "evaluation",
         compared.maps,
         others,
-        {entry.loss: _other_cells(compared, entry.judged, others) for entry in record.losses},
+        {
+            entry.loss: outcomes_by_metric(filter(None, compared.finished(entry.judged)), others)
+            for entry in record.losses
+        },
     )
-
-
-def _other_cells(
-    compared: CompareResults, names: Sequence[str], metrics: Sequence[str]
-) -> dict[str, float]:
-    runs = [run for run in compared.finished(names) if run is not None]
-    return other_metrics.cells(runs, metrics)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -20,7 +19,7 @@ from landscape.report.compare_results import CompareResults
 from landscape.report.comparison import compare
 from landscape.report.figures import all_figures, rendering
 from landscape.report.figures.style import Style, styles
-from landscape.report.figures.view import View
+from landscape.report.figures.view import View, make_view
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import read
 from landscape.report.tables import ReportTable
@@ -89,8 +88,8 @@ def load(directory: Path) -> TunedReport:
             f"`{directory}` has no comparison at tuned points: {reason}",
             hint="run `landscape compare CONFIG`; finished runs are kept",
         )
-    targets = compare(compared.judged)["target"].unique()
-    return tuned_report(compared, float(targets[0]) if len(targets) == 1 else np.nan)
+    rows = compare(compared.judged)
+    return tuned_report(compared, make_view(compared.judged, rows).target)
 
 
 def figures(report: TunedReport) -> dict[str, Figure]:

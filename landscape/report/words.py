@@ -103,14 +103,6 @@ def table_number(metric: str, value: float) -> str:
     return minus(f"{100 * value:.1f}")
 
 
-def tolerance(decades: float, low: float, high: float, *, leaves: bool) -> str:
-    """Formats `1.82 [1.20, 2.31]`, or `> 1.82` if the interval of rates leaves the grid."""
-    if not math.isfinite(decades):
-        return MISSING
-    text = f"{'> ' if leaves else ''}{decades:.2f}"
-    return text if math.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"
-
-
 def decimal(value: float) -> str:
     """Formats with three decimals below 100 and four significant digits above."""
     if math.isnan(value):
@@ -156,6 +148,11 @@ def percent(value: float) -> str:
 def percentage(share: float) -> str:
     """Formats `97 %`; no unit if the share is not finite."""
     return f"{percent(share)} %" if math.isfinite(share) else MISSING
+
+
+def p_text(p: float) -> str:
+    """Formats `p = 0.004`, `p < 0.001`."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -27,8 +27,8 @@ def plain(cell: str) -> str:
 def test_every_loss_of_the_experiments_has_the_verdict_that_the_audit_gives(name):
     cache, judgments = ProgramCache(), {}
     for run in config.expand(config.load(ROOT / "configs" / f"{name}.yaml", ["seeds=1"])):
-        judged = audits.columns(cache.audit(run))
-        judgments[run.loss.label] = (judged["audit_verdict"], judged["audit_findings"] or "none")
+        judged = audits.answer(cache.audit(run))
+        judgments[run.loss.label] = (judged.verdict, judged.findings or "none")
     documented = {
         plain(row["loss"]): (row["audit"], row["errors and warnings"])
         for row in VERDICTS

@@ -269,13 +269,13 @@ def test_runs_that_failed_count_and_unfinished_ones_do_not():
 
 
 def test_the_table_of_losses_holds_the_numbers_of_the_runs(comparison, compared):
-    table = compare_tables.tuning(comparison).set_index("loss")
+    tables = {table.name: table for table in compare_tables.report_tables(comparison)}
+    table = tables["tuning"].rows.set_index("loss")
     own = final(compared, comparison.of("close").entry.judged_at_own_rate)
     assert table.loc["close", "own_value"] == pytest.approx(own.mean())
     assert table.loc["close", "own_rate"] == OWN_RATE
     assert list(table["trials"]) == [10] * 6
     assert table.loc["edge", "edge"] == "high" and table.loc["edge", "leaves_grid"] == "high"
     assert tuple(table.index[table["may_be_best"]]) == comparison.pairs.may_be_best
-    texts = {t.name: t.texts for t in compare_tables.report_tables(comparison)}
-    assert texts["tuning"]["against reference"].iloc[-1] == "does not learn"
-    assert list(texts) == ["tuning", "pairs", "robustness"]
+    assert tables["tuning"].texts["against reference"].iloc[-1] == "does not learn"
+    assert list(tables) == ["tuning", "pairs", "robustness"]

@@ -8,9 +8,9 @@ from synthetic_compare import Loss, Setting
 from synthetic_runs import LOSSES, write_experiment
 from synthetic_runs import Loss as TrainedLoss
 
-from landscape.report import audits
+from landscape.report import audit_agreement
 from landscape.report.answer import next_steps
-from landscape.report.audits import AuditRow
+from landscape.report.audit_agreement import AuditRow
 from landscape.report.numbers import read_numbers
 
 SETTING = Setting(
@@ -77,7 +77,9 @@ def test_points_that_were_chosen_by_the_numbers_shown_are_to_be_judged_on_other_
 
 def test_a_code_of_the_audit_explains_a_loss_that_does_not_learn(tmp_path):
     directory = write_experiment(tmp_path / "x", (TrainedLoss("a"),), 1, with_slices=False)
-    dead = AuditRow("a", "untrainable", (("G201", "error", "no gradient"),), "", "", audits.YES)
+    dead = AuditRow(
+        "a", "untrainable", (("G201", "error", "no gradient"),), "", "", audit_agreement.YES
+    )
     lucky = dead._replace(loss="b", agrees="no")
     (step,) = steps(directory, (dead, lucky))
     assert "G201 of its audit explains why: no gradient. `landscape explain G201`" in step

@@ -7,7 +7,7 @@ import pytest
 
 from landscape.report import pair_tests
 from landscape.report.loss_rows import LossRow
-from landscape.report.pair_tests import pair_columns
+from landscape.report.pair_tests import joint_results
 
 # Differences of the mean by seed that sum to zero.
 NOISE = np.array([-0.05, 0.04, -0.03, 0.05, -0.04, 0.03])
@@ -33,40 +33,40 @@ ROWS = (LEVEL, NOISY, NEAR, WORSE)
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2)])
 def test_verdicts_do_not_depend_on_the_order_of_the_rows(order):
-    columns = pair_columns([ROWS[i] for i in order], LEVEL, 0.01)
-    assert {name: values["verdict"] for name, values in columns.items()} == {
+    results = joint_results([ROWS[i] for i in order], LEVEL, 0.01)
+    assert {name: values.verdict for name, values in results.items()} == {
         "level": "",
         "noisy": "undecided",
         "near": "equivalent",
         "worse": "worse",
     }
-    assert columns["worse"]["difference"] == pytest.approx(-0.1)
-    ends = columns["noisy"]["difference_low"], columns["noisy"]["difference_high"]
+    assert results["worse"].pair.difference == pytest.approx(-0.1)
+    ends = results["noisy"].pair.low, results["noisy"].pair.high
     assert ends[0] == pytest.approx(-ends[1]) and ends[0] < -0.03
-    assert columns["near"]["top"] and columns["near"]["compared"] == 4
-    assert not columns["worse"]["may_be_best"] and columns["noisy"]["may_be_best"]
+    assert results["near"].top and results["near"].compared == 4
+    assert not results["worse"].may_be_best and results["noisy"].may_be_best
 
 
 def test_a_larger_error_is_worse_and_its_difference_positive():
     small = row("small", 1.0 + NOISE / 10, higher=False)
     large = row("large", 1.2 + NOISE[::-1] / 10, higher=False)
-    columns = pair_columns([small, large], small, 0.02)["large"]
-    assert columns["verdict"] == "worse" and columns["difference"] == pytest.approx(0.2)
-    assert 0 < columns["difference_low"] < 0.2 < columns["difference_high"]
+    large = joint_results([small, large], small, 0.02)["large"]
+    assert large.verdict == "worse" and large.pair.difference == pytest.approx(0.2)
+    assert 0 < large.pair.low < 0.2 < large.pair.high
 
 
 def test_rows_without_a_result_are_not_compared():
     empty = row("empty", [np.nan] * 6)
-    columns = pair_columns([LEVEL, empty, WORSE], LEVEL, 0.01)
-    assert columns["empty"] == pair_tests.NOT_TESTED
-    assert columns["worse"]["compared"] == 2
+    results = joint_results([LEVEL, empty, WORSE], LEVEL, 0.01)
+    assert results["empty"] == pair_tests.NOT_TESTED
+    assert results["worse"].compared == 2
 
 
 def test_of_too_many_rows_the_best_of_each_loss_are_tested(monkeypatch):
     monkeypatch.setattr(pair_tests, "MOST_CELLS", 2**5 * 4)
     second = row("second", 0.7 + NOISE / 10, loss="worse")
-    columns = pair_columns([LEVEL, WORSE, second], LEVEL, 0.01)
-    assert columns["worse"]["verdict"] == "worse" and columns["second"] == pair_tests.NOT_TESTED
+    results = joint_results([LEVEL, WORSE, second], LEVEL, 0.01)
+    assert results["worse"].verdict == "worse" and results["second"] == pair_tests.NOT_TESTED
     monkeypatch.setattr(pair_tests, "MOST_CELLS", 1)
-    columns = pair_columns([LEVEL, WORSE], LEVEL, 0.01)
-    assert columns["worse"] == pair_tests.NOT_TESTED
+    results = joint_results([LEVEL, WORSE], LEVEL, 0.01)
+    assert results["worse"] == pair_tests.NOT_TESTED

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,12 +11,14 @@ import pandas as pd
 import pytest
 from synthetic_runs import LOSSES, Loss, audit, write_experiment
 
-from landscape.report import audits, tables, words
+from landscape.report import audit_agreement, audits, tables, words
 from landscape.report.assemble import build
-from landscape.report.comparison import compare
+from landscape.report.comparison import compare, comparison_frame, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.results import read
 from landscape.report.run_measures import run_table
+
+COLUMNS = ("audit_verdict", "audit_findings", "audit_agrees")
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
@@ -83,7 +86,7 @@ def audited(tmp_path_factory):
 
 def test_the_comparison_has_verdict_findings_and_agreement(audited):
     table = audited[1].comparison.set_index("loss")
-    cells = {name: tuple(row[list(audits.COLUMNS)]) for name, row in table.iterrows()}
+    cells = {name: tuple(row[list(COLUMNS)]) for name, row in table.iterrows()}
     assert cells == {
         "learns": ("trainable", "", "yes"),
         "sticks": ("untrainable", "D101, G201", "yes"),
@@ -94,7 +97,7 @@ def test_the_comparison_has_verdict_findings_and_agreement(audited):
         "plain": ("", "", ""),
         "broken": ("", "", ""),
     }
-    assert list(table.columns)[-4:] == [*audits.COLUMNS, "finding"]
+    assert list(table.columns)[-4:] == [*COLUMNS, "finding"]
 
 
 def test_the_tables_of_the_comparison_show_it_escaped(audited):
@@ -183,7 +186,8 @@ def test_the_same_runs_give_the_same_bytes_with_audits(audited):
 
 def test_a_terminal_gets_the_verdict_as_a_line_below_the_finding(audited):
     table = audited[1].comparison
-    shown = display(table).set_index("loss")
+    rows = shown_points(compare(read(audited[0])))
+    shown = display(rows).set_index("loss")
     plain = table.set_index("loss")["finding"]
     last = {name: text.removeprefix(plain[name]) for name, text in shown["finding"].items()}
     assert last == {
@@ -196,20 +200,20 @@ def test_a_terminal_gets_the_verdict_as_a_line_below_the_finding(audited):
         "plain": "",
         "broken": "",
     }
-    without = display(table.drop(columns=list(audits.COLUMNS)))
+    without = display([replace(row, audit=None) for row in rows])
     assert list(shown.columns) == list(without.columns)[1:]
 
 
 def test_without_audits_the_report_does_not_mention_them(experiment):
     directory, report = experiment
-    assert not set(audits.COLUMNS) & set(report.comparison.columns)
+    assert not set(COLUMNS) & set(report.comparison.columns)
     assert "audit" not in (directory / "report" / "results.csv").read_text().splitlines()[0]
     assert 'id="audit"' not in report.index.read_text()
     assert not list((directory / "report").rglob("audit.*"))
 
 
-LEARNED, STUCK = {"seeds": 6, "learns": True}, {"seeds": 6, "learns": False}
-NONE = {"seeds": 0, "learns": False}
+LEARNED, STUCK = {"runs": 6, "learns": True}, {"runs": 6, "learns": False}
+NONE = {"runs": 0, "learns": False}
 
 
 @pytest.mark.parametrize(
@@ -229,24 +233,24 @@ NONE = {"seeds": 0, "learns": False}
     ],
 )
 def test_the_rule_of_agreement(verdict, row, answer):
-    assert audits.agrees(verdict, row) == answer
+    assert audit_agreement.agrees(verdict, **row) == answer
 
 
 def test_a_loss_that_always_diverges_has_not_learned(tmp_path):
     lost = Loss("lost", diverges={0: 40, 1: 60}, audit=audit("untrainable"))
     directory = write_experiment(tmp_path / "x", (LOSSES[0], lost), 2, with_slices=False)
-    assert compare(read(directory)).set_index("loss")["audit_agrees"]["lost"] == "yes"
+    assert comparison_frame(read(directory)).set_index("loss")["audit_agrees"]["lost"] == "yes"
 
 
 def test_the_tally_counts_claims_alone():
     def rows(*answers):
-        return [audits.AuditRow("a", "care", (), "", "", answer) for answer in answers]
+        return [audit_agreement.AuditRow("a", "care", (), "", "", answer) for answer in answers]
 
-    assert audits.tally(rows("yes", "no", "no claim", "not trained", words.MISSING)) == (
+    assert audit_agreement.tally(rows("yes", "no", "no claim", "not trained", words.MISSING)) == (
         "Training agrees with 1 of 2 claims of the audit."
     )
-    assert audits.tally(rows("yes")) == "Training agrees with 1 of 1 claim of the audit."
-    assert "no claim" in audits.tally(rows("no claim", "not trained"))
+    assert audit_agreement.tally(rows("yes")) == "Training agrees with 1 of 1 claim of the audit."
+    assert "no claim" in audit_agreement.tally(rows("no claim", "not trained"))
 
 
 def test_a_sweep_compares_every_point_with_the_audit_and_draws_it_once(tmp_path):
@@ -254,9 +258,9 @@ def test_a_sweep_compares_every_point_with_the_audit_and_draws_it_once(tmp_path)
     sweep = {"optimizer.learning_rate": [0.1, 0.01]}
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep)
     results = read(directory)
-    table = compare(results)
-    runs = dict(zip(table["name"], results.groups.values(), strict=True))
-    assert len(audits.audit_rows(runs, table)) == 4
+    rows = compare(results)
+    runs = {row.name: row.runs.runs for row in rows}
+    assert len(audit_agreement.audit_rows(rows)) == 4
     assert [audit.loss for audit in audits.drawn(runs)] == ["a", "b"]
     assert [audit.shapes.lines[0].marks[0].x for audit in audits.drawn(runs)] == [0, 1]
 
@@ -267,8 +271,7 @@ def test_points_with_different_audits_are_drawn_separately(tmp_path):
     directory = write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep)
     (directory / "runs" / "a-1-0" / "audit.json").write_text(json.dumps(audit("care", kink=1.0)))
     results = read(directory)
-    table = compare(results)
-    runs = dict(zip(table["name"], results.groups.values(), strict=True))
+    runs = {row.name: row.runs.runs for row in compare(results)}
     assert [audit.loss for audit in audits.drawn(runs)] == ["a (width=1.0)", "a (width=2.0)"]
 
 
@@ -287,7 +290,7 @@ def test_a_failed_audit_is_replaced_by_the_audit_of_another_run(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("a", audit=GOOD),), 2, with_slices=False)
     (directory / "runs" / "a-0-0" / "audit.json").write_text(json.dumps(REFUSED))
     results = read(directory)
-    assert compare(results)["audit_verdict"].tolist() == ["care"]
+    assert comparison_frame(results)["audit_verdict"].tolist() == ["care"]
     assert run_table(results, {})["audit_verdict"].tolist() == ["not audited", "care"]
 
 
@@ -342,7 +345,7 @@ def test_a_damaged_audit_is_named_and_breaks_nothing(tmp_path, how):
     (listed,) = tables.failures(results).to_dict("records")
     assert listed["run"] == "a-0-0" and listed["status"] == "done"
     assert listed["reason"].startswith("audit.json cannot be read: ")
-    (row,) = compare(results).to_dict("records")
+    (row,) = comparison_frame(results).to_dict("records")
     assert row["seeds"] == 2, "its training counts all the same"
     assert row["audit_verdict"] == "care", "another seed has the audit too"
     assert run_table(results, {})["audit_verdict"].tolist() == ["", "care"]

@@ -22,7 +22,7 @@ from synthetic_runs import LOSSES, Loss, write_experiment
 from landscape.errors import UserError
 from landscape.report import tables
 from landscape.report.assemble import build
-from landscape.report.comparison import compare
+from landscape.report.comparison import comparison_frame
 from landscape.report.figures import pdf_process, rendering
 from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.view import Picture
@@ -311,7 +311,7 @@ def test_a_damaged_file_excludes_its_run_and_is_listed(tmp_path, file, content, 
     (listed,) = failures(results).to_dict("records")
     assert listed["run"] == "cross_entropy-0-1" and reason in listed["reason"]
     seeds = 2 if file in ("slices.npz", "curvature.json") else 1
-    assert compare(results)["seeds"].tolist() == [seeds]
+    assert comparison_frame(results)["seeds"].tolist() == [seeds]
 
 
 def test_a_report_is_built_without_the_damaged_runs(tmp_path):
@@ -333,7 +333,7 @@ def test_the_plan_decides_which_runs_count(tmp_path):
     results = read(directory)
     assert sorted(run.name for run in results.runs) == sorted(plan)
     assert {run.name: run.status for run in results.runs}["hinge-0-0"] == "unfinished"
-    assert compare(results)["loss"].tolist() == ["cross_entropy"]
+    assert comparison_frame(results)["loss"].tolist() == ["cross_entropy"]
     (directory / "plan.json").write_text("[")
     with pytest.raises(UserError, match=r"plan\.json"):
         read(directory)

@@ -7,7 +7,7 @@ import pytest
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.report import check_results
-from landscape.report.comparison import compare
+from landscape.report.comparison import compare, comparison_frame
 from landscape.report.comparison_texts import display
 from landscape.report.figures import direction_panels, line_panels, rendering, spectrum_panels
 from landscape.report.figures.view import make_view
@@ -57,14 +57,13 @@ def test_all_places_at_which_a_check_passed_share_one_row(tmp_path):
         summary["checks"] = [passed | {"where": f"trained/lines/{n}"} for n in range(5)]
         summary["checks"].append(FAILED | {"where": "trained/lines/5"})
         path.write_text(json.dumps(summary))
-    table = check_results.table({"a": read(directory).runs})
-    folded = check_results.folded(table)
+    every = check_results.summaries({"a": read(directory).runs})
+    table, folded = pd.DataFrame(every), pd.DataFrame(check_results.folded(every))
     assert len(table) == 6 and table["passed"].sum() == 10
     assert folded["where"].tolist() == ["trained/lines/5", "5 places"]
     assert folded["passed"].tolist() == [0, 10] and folded["failed"].tolist() == [2, 0]
-    many = check_results.folded(
-        check_results.table(dict.fromkeys("abcdefghi", read(directory).runs))
-    )
+    losses = check_results.summaries(dict.fromkeys("abcdefghi", read(directory).runs))
+    many = pd.DataFrame(check_results.folded(losses))
     assert many["loss"].tolist() == [*"abcdefghi", "9 losses or points of the sweep"]
     assert many["passed"].tolist() == [0] * 9 + [90] and many["failed"].tolist() == [2] * 9 + [0]
 
@@ -91,7 +90,8 @@ def test_a_finding_names_the_failed_check(experiment):
     findings = experiment[1].comparison.set_index("name")["finding"]
     clause = "check failed: second_difference (see Checks)"
     assert findings["hinge"].endswith(clause) and findings.str.contains("check failed").sum() == 1
-    assert clause in display(experiment[1].comparison).set_index("loss").loc["hinge", "finding"]
+    shown = display(compare(read(experiment[0]))).set_index("loss")
+    assert clause in shown.loc["hinge", "finding"]
 
 
 def test_a_check_at_a_point_marks_its_slices_but_a_curvature_check_does_not(tmp_path):
@@ -117,7 +117,7 @@ def test_damaged_checks_are_reported_and_left_out(tmp_path, damage):
     results = read(directory)
     (listed,) = failures(results).to_dict("records")
     assert "the checks in summary.json cannot be read" in listed["reason"]
-    assert compare(results)["seeds"].tolist() == [1]
+    assert comparison_frame(results)["seeds"].tolist() == [1]
 
 
 def test_null_numbers_are_nan():

@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 from scipy import stats
 from synthetic_runs import LOSSES, STEPS, Loss, write_experiment
 
-from landscape.report.comparison import best_points, compare
+from landscape.report.comparison import best_points, compare, comparison_frame
+from landscape.report.comparison_row import frame
 from landscape.report.figures.rendering import report_style
 from landscape.report.figures.sweep_panels import metric_over_sweep
 from landscape.report.results import read
@@ -118,7 +119,7 @@ def judged(tmp_path_factory):
         for loss in LOSSES
     )
     directory = write_experiment(tmp_path_factory.mktemp("judged") / "x", losses, with_slices=False)
-    return directory, compare(read(directory))
+    return directory, comparison_frame(read(directory))
 
 
 @pytest.fixture(params=["judged", "experiment"])
@@ -285,14 +286,14 @@ def test_slice_measures_are_medians_of_means_over_lines(experiment):
 def test_pairs_without_a_partner_are_left_out(tmp_path):
     losses = (Loss("first", 0.95), Loss("second", 0.9, fails=(1, 4)))
     results = read(write_experiment(tmp_path / "x", losses, 6, with_slices=False))
-    second = compare(results).set_index("loss").loc["second"]
+    second = comparison_frame(results).set_index("loss").loc["second"]
     assert second["pairs"] == 4 and second["failed"] == 2 and second["seeds"] == 4
     assert "4 paired seeds are too few" in second["finding"]
 
 
 def test_fewer_than_five_seeds_have_no_interval(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 4, with_slices=False)
-    actual = row(compare(read(directory)), FIRST)
+    actual = row(comparison_frame(read(directory)), FIRST)
     assert np.isnan([actual["low"], actual["high"]]).all()
     values = outcomes(directory, FIRST)
     assert (actual["lowest"], actual["highest"]) == (values.min(), values.max())
@@ -300,12 +301,12 @@ def test_fewer_than_five_seeds_have_no_interval(tmp_path):
 
 def test_a_configured_target_is_used(tmp_path):
     results = read(write_experiment(tmp_path / "x", LOSSES[:2], 2, with_slices=False, target=0.5))
-    assert (compare(results)["target"] == 0.5).all()
+    assert (comparison_frame(results)["target"] == 0.5).all()
 
 
 def test_there_is_no_target_if_the_reference_does_not_learn(tmp_path):
     losses = (Loss("stuck", zero_gradient=True), Loss("lost", diverges={0: 40, 1: 40}), Loss("ok"))
-    table = compare(read(write_experiment(tmp_path / "x", losses, 2, with_slices=False)))
+    table = comparison_frame(read(write_experiment(tmp_path / "x", losses, 2, with_slices=False)))
     assert table["target"].isna().all() and table["gain"].isna().all()
     assert table["learns"].tolist() == [False, False, True]
 
@@ -319,7 +320,7 @@ def test_there_is_no_target_if_the_reference_learns_on_the_test_split_alone(tmp_
         trace = pd.read_parquet(path.parent / "trace.parquet")
         trace["accuracy"] = np.linspace(0.1, 0.11, len(trace))
         trace.to_parquet(path.parent / "trace.parquet", index=False)
-    table = compare(read(directory))
+    table = comparison_frame(read(directory))
     assert table["learns"].all() and table["target"].isna().all()
 
 
@@ -333,7 +334,7 @@ def test_the_reference_is_the_usual_loss_of_the_task_even_if_another_is_better(t
         )
     )
     results = read(directory)
-    table = compare(results)
+    table = comparison_frame(results)
     assert results.reference == "usual" and (table["reference"] == "usual").all()
     assert row(table, "mine")["gain"] > 1 and row(table, "mine")["verdict"] == "better"
 
@@ -343,7 +344,7 @@ def test_reference_and_margin_are_those_of_the_config(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:2], 6, with_slices=False)
     with (directory / "experiment.yaml").open("a") as file:
         file.write("compare: {reference: focal_gamma_2, margin: 0.05}\n")
-    table = compare(read(directory)).set_index("loss")
+    table = comparison_frame(read(directory)).set_index("loss")
     assert (table["reference"] == "focal_gamma_2").all() and (table["margin"] == 0.05).all()
     assert table["verdict"][FIRST] == "equivalent" and table["difference"][FIRST] > 0.01
     assert "equivalent to focal_gamma_2 within 5 points" in table["finding"][FIRST]
@@ -355,7 +356,8 @@ def test_where_lower_is_better_the_lowest_is_best(tmp_path):
         summary = json.loads(path.read_text())
         summary["higher_is_better"] = {"accuracy": False, "f1": True}
         path.write_text(json.dumps(summary))
-    table = best_points(compare(read(directory)))
+    results = read(directory)
+    table = frame(best_points(compare(results)), results.swept)
     assert table["loss"].tolist() == ["small", "big"]
     small = row(table, "small")
     assert small["difference"] < 0 and small["verdict"] == "better"
@@ -365,10 +367,10 @@ def test_where_lower_is_better_the_lowest_is_best(tmp_path):
 def test_a_sweep_has_one_row_per_point_and_the_best_point_is_selected(tmp_path):
     sweep = {"optimizer.learning_rate": [0.1, 0.001, 0.01]}
     results = read(write_experiment(tmp_path / "x", LOSSES[:2], 3, with_slices=False, sweep=sweep))
-    table = compare(results)
+    table = comparison_frame(results)
     assert table["optimizer.learning_rate"].tolist() == [0.001, 0.01, 0.1] * 2
     assert table["learning_rate"].tolist() == [0.001, 0.01, 0.1] * 2
-    best = best_points(table)
+    best = frame(best_points(compare(results)), results.swept)
     assert best["optimizer.learning_rate"].tolist() == [0.001, 0.001]  # the second of the sweep
     assert best["name"][0] == "cross_entropy (learning_rate=0.001)"
     assert (table["reference"] == "cross_entropy (learning_rate=0.001)").all()
@@ -389,7 +391,7 @@ def test_rows_are_compared_under_the_same_condition(tmp_path):
         for loss in losses
     }
     directory = write_experiment(tmp_path / "x", losses, 6, with_slices=False, points=points)
-    table = compare(read(directory)).set_index(["dataset.label_noise", "loss"])
+    table = comparison_frame(read(directory)).set_index(["dataset.label_noise", "loss"])
     for noise in (0.0, 0.3):
         rows = table.loc[noise]
         assert set(rows["reference"]) == {f"a (label_noise={noise}, learning_rate=0.01)"}
@@ -420,9 +422,9 @@ def test_a_loss_without_the_swept_option_is_a_horizontal_line(tmp_path):
             with path.open("w") as file:
                 YAML(typ="safe").dump(config, file)
     results = read(directory)
-    table = compare(results)
+    table = comparison_frame(results)
     with report_style():
-        picture = metric_over_sweep(table, results.swept, results.losses)
+        picture = metric_over_sweep(compare(results), results.swept, results.losses)
     (panel,) = picture.figure.axes
     # The last of equal ends is kept: a line is drawn before the caps of its bars.
     lines = {tuple(line.get_xdata()): line.get_ydata() for line in reversed(panel.lines)}

@@ -3,57 +3,12 @@
 import math
 
 import pytest
+from comparison_rows import comparison_row
 
 from landscape.report.sentences import sentence
 
-LEARNER = {
-    "name": "a",
-    "metric": "accuracy",
-    "higher_is_better": True,
-    "value": 0.95,
-    "start": 0.1,
-    "learns": True,
-    "target": 0.9,
-    "reached_runs": 6,
-    "steps_to_target": 140.0,
-    "expected_steps": 150.0,
-    "seeds": 6,
-    "runs": 6,
-    "failures": 0,
-    "diverged": 0.0,
-    "diverged_step": math.nan,
-    "failed": 0,
-    "unreadable": 0,
-    "unfinished": 0,
-    "zero_runs": 0,
-    "zero_gradient": 0.0,
-    "vanishing": 0.0,
-    "exploding": 0.0,
-    "dead_examples": 0.0,
-    "dead_components": 0.0,
-    "dead_weights": 0.0,
-    "dead_units": 0.0,
-    "best_step": 100.0,
-    "lost_after_best": math.nan,
-    "lost_low": math.nan,
-    "margin": 0.01,
-    "learning_rate": 0.001,
-    "rates": (0.001,),
-    "rate_learns": True,
-    "reference": "b",
-    "reference_failures": 0,
-    "reference_runs": 6,
-    "pairs": 6,
-    "difference": math.nan,
-    "p_value": math.nan,
-    "verdict": "",
-    "may_be_best": False,
-    "rivals": (),
-    "compared": 1,
-    "top": False,
-}
 REACHES = "reaches 90.0 % accuracy in 140 steps (median)"
-STUCK = LEARNER | {
+STUCK = {
     "value": 0.11,
     "learns": False,
     "reached_runs": 0,
@@ -163,13 +118,18 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_learners(case):
     changes, expected = CASES[case]
-    assert sentence(LEARNER | changes, "ValueError: no") == expected
+    assert sentence(comparison_row(**changes), "ValueError: no") == expected
 
 
 def test_a_gradient_of_zero_is_named_as_the_cause():
     row = STUCK | {"zero_runs": 6, "zero_gradient": 1.0}
-    assert sentence(row, "") == "never learns: the gradient is exactly zero from the first step"
-    assert sentence(row | {"zero_runs": 2}, "").endswith("from the first step in 2 of 6 runs")
+    assert (
+        sentence(comparison_row(**row), "")
+        == "never learns: the gradient is exactly zero from the first step"
+    )
+    assert sentence(comparison_row(**row | {"zero_runs": 2}), "").endswith(
+        "from the first step in 2 of 6 runs"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +143,7 @@ def test_a_gradient_of_zero_is_named_as_the_cause():
 )
 def test_other_causes_of_not_learning(changes, cause):
     text = "does not learn at learning rate 0.001 (from 10.0 % to 11.0 % accuracy)"
-    assert sentence(STUCK | changes, "") == text + cause
+    assert sentence(comparison_row(**(STUCK | changes)), "") == text + cause
 
 
 @pytest.mark.parametrize(
@@ -195,29 +155,33 @@ def test_other_causes_of_not_learning(changes, cause):
     ],
 )
 def test_not_learning_is_limited_to_the_rates_that_were_tried(changes, where):
-    assert sentence(STUCK | changes, "").startswith(f"does not learn{where} (from ")
+    assert sentence(comparison_row(**(STUCK | changes)), "").startswith(
+        f"does not learn{where} (from "
+    )
     lost = {"diverged": 1.0, "diverged_step": 80.0, "value": 0.1}
     expected = f"diverged{where} in all 6 runs at step 80 (median)"
-    assert sentence(STUCK | lost | changes, "") == expected
+    assert sentence(comparison_row(**(STUCK | lost | changes)), "") == expected
 
 
 def test_a_loss_that_does_not_learn_is_not_called_undecided():
     few = {"verdict": "undecided", "pairs": 3, "difference": -0.8}
-    assert "undecided" not in sentence(STUCK | few, "")
+    assert "undecided" not in sentence(comparison_row(**(STUCK | few)), "")
     worse = {"verdict": "worse", "p_value": 0.03, "difference": -0.8}
-    assert sentence(STUCK | worse, "").endswith("; worse than b by 80 points (joint p = 0.030)")
+    assert sentence(comparison_row(**(STUCK | worse)), "").endswith(
+        "; worse than b by 80 points (joint p = 0.030)"
+    )
 
 
 def test_no_loss_that_does_not_learn_is_called_highest():
-    assert "highest" not in sentence(STUCK | TOP, "")
+    assert "highest" not in sentence(comparison_row(**(STUCK | TOP)), "")
 
 
 def test_nothing_is_called_best_of_all_or_equal():
-    texts = [sentence(LEARNER | changes, "") for changes, _ in CASES.values()]
+    texts = [sentence(comparison_row(**changes), "") for changes, _ in CASES.values()]
     assert not any("of all" in text or "equally" in text for text in texts)
 
 
 def test_a_negative_r2_is_called_worse_than_the_mean():
-    row = LEARNER | {"metric": "r2", "start": -3.0, "value": -1.0, "target": math.nan}
-    assert "worse than always predicting the mean" in sentence(row, "")
-    assert "the mean" not in sentence(row | {"value": 0.2}, "")
+    row = {"metric": "r2", "start": -3.0, "value": -1.0, "target": math.nan}
+    assert "worse than always predicting the mean" in sentence(comparison_row(**row), "")
+    assert "the mean" not in sentence(comparison_row(**row | {"value": 0.2}), "")

@@ -265,9 +265,9 @@ def test_solutions_are_compared_within_each_point_of_a_sweep(tmp_path):
     sweep = {"optimizer.learning_rate": [0.1, 0.001]}
     directory = write_experiment(tmp_path / "x", (Loss("a", 0.97), Loss("b", 0.9)), 1, sweep=sweep)
     results = read(directory)
-    table = compare(results)
+    rows = compare(results)
     rates = ("(learning_rate=0.001)", "(learning_rate=0.1)")
-    groups = solutions.groups(results, table)
+    groups = solutions.groups(results, rows)
     assert [group.names for group in groups] == [(f"a {rate}", f"b {rate}") for rate in rates]
     excess = solutions.matrix(groups[0]).excess
     assert excess.shape == (2, 2) and np.diag(excess) == pytest.approx(0)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import Loss, write_experiment
 
-from landscape.report.comparison import compare
+from landscape.report.comparison import comparison_frame
 from landscape.report.results import read
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
@@ -35,7 +35,7 @@ def swept(tmp_path_factory):
         tmp_path_factory.mktemp("swept") / "x", (tuned, LONE), 6, with_slices=False, points=points
     )
     exact_ends(directory, FINALS)
-    return compare(read(directory)).set_index("loss")
+    return comparison_frame(read(directory)).set_index("loss")
 
 
 def test_the_tolerance_of_a_triangle(swept):
@@ -67,7 +67,7 @@ def test_an_interval_that_an_end_of_the_grid_cuts_off_is_marked(tmp_path):
     points = {"tuned": [({RATE: rate}, tuned) for rate in RATES]}
     directory = write_experiment(tmp_path / "x", (tuned,), 2, with_slices=False, points=points)
     exact_ends(directory, [0.1, 0.3, 0.5, 0.7, 0.9])
-    (cut,) = set(compare(read(directory))["tolerance_cut"])
+    (cut,) = set(comparison_frame(read(directory))["tolerance_cut"])
     assert cut == "high"
 
 
@@ -89,7 +89,7 @@ def test_choosing_the_best_of_many_equal_points_makes_no_loss_better(tmp_path):
         for index in range(10):
             text = text.replace(f"label: many{index}", "label: many")
         path.write_text(text)
-    table = compare(read(directory)).set_index("name")
+    table = comparison_frame(read(directory)).set_index("name")
     assert len(table) == 11 and (table["reference"] == "one").all()
     assert set(table["verdict"][1:]) <= {"equivalent", "undecided"}
     assert json.loads((directory / "runs" / "one-0-0" / "status.json").read_text())

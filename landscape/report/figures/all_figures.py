@@ -4,10 +4,9 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from landscape.report import audits, looks, solutions
 from landscape.report.comparison import best_first
+from landscape.report.comparison_row import Row
 from landscape.report.figures import (
     audit_figure,
     compare_curves,
@@ -54,7 +53,7 @@ class Drawing(NamedTuple):
 
 def drawings(
     results: Results,
-    table: pd.DataFrame,
+    rows: Sequence[Row],
     view: View,
     groups: Sequence[SolutionGroup],
     tuned: TunedComparison | None = None,
@@ -65,7 +64,7 @@ def drawings(
     if audit_records := audits.drawn(view.runs):
         yield _drawing(audits.FIGURE, "audit", audit_figure.shapes, audit_records)
     if not looks.are_looks(results):
-        yield from _of_training(results, table, view)
+        yield from _of_training(results, rows, view)
     for point in PLACES:
         yield from _slices(view, point)
     for point in PLACES:
@@ -73,7 +72,7 @@ def drawings(
         yield _drawing(name, f"curvature, {point}", spectrum_panels.spectrum, view, point)
     along = "curvature along training"
     yield _drawing("curvature_path", along, spectrum_panels.curvature_along_training, view)
-    yield from _across_runs(groups, str(best_first(table)["name"].iloc[0]), view)
+    yield from _across_runs(groups, best_first(rows)[0].name, view)
 
 
 def of_comparison(
@@ -84,12 +83,12 @@ def of_comparison(
         yield _drawing(name, subject, draw, comparison, styles)
 
 
-def _of_training(results: Results, table: pd.DataFrame, view: View) -> Iterator[Drawing]:
+def _of_training(results: Results, rows: Sequence[Row], view: View) -> Iterator[Drawing]:
     """Yields the figures of what training recorded."""
     yield _drawing("summary", "summary", summary.summary, view)
     yield _drawing("learning_curves", "learning curves", curves.learning_curves, view)
     if results.swept:
-        swept = table, results.swept, results.losses
+        swept = rows, results.swept, results.losses
         yield _drawing("sweep", "sweep", sweep_panels.metric_over_sweep, *swept)
     yield _drawing("risk", "risk", curves.risks, view)
     yield _drawing("gradient_norm", "gradient norm", curves.gradients, view)

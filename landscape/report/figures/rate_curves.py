@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 
 from landscape.report import words
 from landscape.report.compare_measures import LossMeasures
-from landscape.report.compare_text import tolerance_text
 from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
 from landscape.report.figures.curves import CROSS, frame_metric
 from landscape.report.figures.fitted_text import label
 from landscape.report.figures.view import Picture, joined
+from landscape.report.number_texts import tolerance_text
 from landscape.report.tuned_comparison import TunedComparison
 
 _ROW = 0.2  # inches per loss

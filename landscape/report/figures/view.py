@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landscape.report import words
 from landscape.report.check_results import failed
 from landscape.report.comparison import shown_points
+from landscape.report.comparison_row import Row
 from landscape.report.figures.panel_layout import PanelFigure
 from landscape.report.figures.style import Style, styles
 from landscape.report.results import Results, StoredRun
@@ -78,23 +79,20 @@ class View:
         return [self.styles[loss] for loss in self.runs]
 
 
-def make_view(results: Results, table: pd.DataFrame) -> View:
+def make_view(results: Results, rows: Sequence[Row]) -> View:
     """Returns the view of the rows that `shown_points` selects, in the order of the config."""
-    shown = shown_points(table)
-    selected, targets = set(shown["name"]), shown["target"].unique()
-    groups = zip(table["name"], results.groups.values(), strict=True)
-    runs = {
-        name: tuple(run for run in group if run.counted)
-        for name, group in groups
-        if name in selected and any(run.counted for run in group)
-    }
+    shown = {row.name for row in shown_points(rows)}
+    selected = [row for row in rows if row.name in shown]
+    targets = {row.target.value for row in selected if not np.isnan(row.target.value)}
+    defined = all(not np.isnan(row.target.value) for row in selected)
+    runs = {row.name: row.runs.counted for row in selected if row.runs.counted}
     all_runs = [run for group in runs.values() for run in group]
     return View(
         runs=runs,
-        styles=styles([name for name in table["name"] if name in selected]),
+        styles=styles([row.name for row in selected]),
         metric=results.metric,
         higher_is_better=results.higher_is_better,
-        target=float(targets[0]) if len(targets) == 1 else np.nan,
+        target=targets.pop() if defined and len(targets) == 1 else np.nan,
         seeds=max(len(group) for group in runs.values()),
         lines=sets(all_runs, "lines"),
         planes=sets(all_runs, "planes"),
