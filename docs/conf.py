@@ -6,7 +6,11 @@ project = "landscape"
 version = release = landscape.__version__
 copyright = "the authors of landscape"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]  # myst_nb reads the pages, and notebooks
+nb_execution_mode = "force"  # notebooks are stored without outputs, which this version computes
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds per cell
 myst_heading_anchors = 4  # links to headings, as `page.md#a-heading`, work as on code hosts
 suppress_warnings = ["myst.header"]  # pages of codes skip a level below their title
 autodoc_member_order = "bysource"

@@ -15,14 +15,15 @@ def toctree_entries():
         for block in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL):
             names = [line for line in block.split("\n") if line and not line.startswith(":")]
             for name in names:
-                paths = [*DOCS.glob(f"{name}.md")]
+                paths = [*DOCS.glob(f"{name}.md"), *DOCS.glob(f"{name}.ipynb")]
                 assert paths, f"{page.name} names the missing page {name}"
                 entries += [str(path.relative_to(DOCS).with_suffix("")) for path in paths]
     return entries
 
 
 def test_every_page_is_in_one_table_of_contents():
-    pages = {str(path.relative_to(DOCS).with_suffix("")) for path in DOCS.rglob("*.md")}
+    paths = [*DOCS.rglob("*.md"), *DOCS.rglob("*.ipynb")]
+    pages = {str(path.relative_to(DOCS).with_suffix("")) for path in paths}
     assert sorted(toctree_entries()) == sorted(pages - {"index"})
 
 
