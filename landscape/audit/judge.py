@@ -31,7 +31,7 @@ from landscape.audit.static.abstract import AbstractValue
 from landscape.audit.static.intervals import AFFINE
 from landscape.audit.static.reader import OPEN, Site
 from landscape.errors import UserError
-from landscape.interop.libraries import described, in_its_words
+from landscape.interop.libraries import described, in_its_words, learn_targets
 from landscape.storage.audit_records import Audit, Finding, Severity, Suspect, Verdict
 
 _CODES = Path(__file__).parent / "codes"
@@ -40,6 +40,7 @@ _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _REWRITABLE = {"B502", "D101", "G201", "G202", "G204", "G205", "N301", "N302"}
 _NON_FINITE = {"N301", "N302"}
 _HALF = "N303"
+_ATTEMPTS = 3  # at a loss of PyTorch that is recorded again for targets that occur in the audit
 _SQUASHING = {"logistic", "exp", "tanh", "erf"}
 
 
@@ -91,12 +92,24 @@ def audit(
         call=call,
         result=result,
     )
+    for _ in range(_ATTEMPTS):
+        judged, function = _audited(loss, options, seed)
+        if not learn_targets(function):
+            return judged
+    raise UserError(
+        f"`{judged.loss}` does something else for each of its targets",
+        hint="compute with torch operations on the targets, such as sums of masks and torch.where",
+    )
+
+
+def _audited(loss: Callable, options: SubjectOptions, seed: int) -> tuple[Audit, Callable]:
+    """Returns the audit, and the function that it called."""
     subject = build(loss, options)
     with np.errstate(all="ignore"):
         survey = _survey(subject, seed)
         # Compiled in the background.
         survey.probe.prepare(["float32", *(HALVES if has_sensitive_constants(survey) else ())])
-        return _judge(survey)
+        return _judge(survey), subject.function
 
 
 def _range(ends: tuple[float, float]) -> tuple[float, float]:

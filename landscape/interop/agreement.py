@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from landscape.interop import replay
 from landscape.interop.aten_record import Record
 from landscape.interop.torch_arrays import input_dtype, to_array, to_tensor
 from landscape.interop.torch_recording import unchanged_torch
+from landscape.numerics.compiling import compile_once
 
 RELATIVE = 1e-7
 ABSOLUTE = 1e-11  # rounding, where terms of about 1 cancel
@@ -29,12 +30,13 @@ def check_agreement(
     names: Sequence[str],
     options: Mapping[str, Any],
     name: str,
+    points: Iterable[list[torch.Tensor]] | None = None,
 ) -> None:
     """Raises UserError unless the float64 records agree with torch at random points and kinks.
 
-    A point at which torch raises, such as a probability outside of [0, 1], does not count; at least
-    one must count. Kinks do not count if the loss sorts: torch does not define the order of equal
-    values.
+    They are compared at `points` if these are passed. A point at which torch raises, such as a
+    probability outside of [0, 1], does not count; at least one must count. Kinks do not count if
+    the loss sorts: torch does not define the order of equal values.
     """
     compared = 0
     last_error: BaseException | None = None
@@ -43,9 +45,11 @@ def check_agreement(
         record = records[0]
         scalars = {scalar for r in records for scalar in r.scalars} | {0.0, 1.0}
         sorts = any(r.sorts for r in records)
-        points = _points(inputs, () if sorts else tuple(scalars))
-        reads = record.sites or record.decisions or record.numbers
-        for point in itertools.chain(points, _extreme_targets(inputs) if reads else ()):
+        reads = record.sites or record.decisions
+        if points is None:
+            usual = _points(inputs, () if sorts else tuple(scalars))
+            points = itertools.chain(usual, _extreme_targets(inputs) if reads else ())
+        for point in points:
             try:
                 expected = _in_torch(record, function, point, names, options)
             except Exception as error:
@@ -77,7 +81,7 @@ def _compiled(records: Sequence[Record], inputs: Sequence[torch.Tensor]) -> Call
         return [*results, *replay.gradients(records, arrays, weights)]
 
     arrays = [to_array(tensor) for tensor in inputs]
-    return jax.jit(evaluated).lower(arrays, _weights(records[0])).compile()
+    return compile_once(jax.jit(evaluated).lower(arrays, _weights(records[0])))
 
 
 def _weights(record: Record) -> list[Array]:
@@ -184,6 +188,21 @@ def _points(
         if same:
             yield [(same[0] + scalar).to(first.dtype), *targets]
             yield [(same[0] - scalar).to(first.dtype), *targets]
+
+
+def with_targets(
+    inputs: Sequence[torch.Tensor], predictions: Sequence[int]
+) -> Iterator[list[torch.Tensor]]:
+    """Yields arguments with the same targets, and random `predictions` by their positions."""
+    for point in _points(inputs[:1], ()):
+        yield [
+            point[0]
+            if i == 0
+            else tensor.flatten().roll(1).reshape(tensor.shape)
+            if i in predictions
+            else tensor
+            for i, tensor in enumerate(inputs)
+        ]
 
 
 def _extreme_targets(inputs: Sequence[torch.Tensor]) -> Iterator[list[torch.Tensor]]:

@@ -27,15 +27,6 @@ class Count(NamedTuple):
     inverse: bool
 
 
-class Affine(NamedTuple):
-    """A number: `slope * x + intercept` of a tensor x of one element, or of 1 / x if `inverse`."""
-
-    value: Variable
-    slope: float
-    intercept: float
-    inverse: bool
-
-
 class RaggedAxis(NamedTuple):
     """An axis of all elements of a mask, each `multiple` times, of which those selected count."""
 
@@ -114,7 +105,6 @@ class Record:
     reads_targets: UserError | None = None
     decisions: tuple[Any, ...] = ()
     sites: tuple[Any, ...] = ()
-    numbers: tuple[Any, ...] = ()
     axes: Mapping[int, Mapping[int, RaggedAxis]] = dataclasses.field(default_factory=dict)
 
     def steps_of(self, values: Sequence[Any], *, masks: bool = True) -> list[Step]:
@@ -145,7 +135,7 @@ class Record:
             for step in self.steps
         )
         outcomes = tuple(decision.outcome for decision in self.decisions)
-        return outcomes, len(self.sites), len(self.numbers), steps
+        return outcomes, len(self.sites), steps
 
     def same_as(self, other: "Record") -> bool:
         """Returns whether two records have equal operations and constants."""

@@ -40,6 +40,7 @@ _OF_SHAPES = {
 }
 # The operation that returns what an operation on its argument writes there, by the ATen names.
 _RETURNING = {"copy_": "copy", "zero_": "zeros_like", "fill_": "full_like"}
+_INDEXING = ("index", "index_put", "index_put_")
 # Operations with numbers at which they switch.
 _SWITCHING = {"clamp", "clamp_min", "clamp_max", "gt", "ge", "lt", "le", "eq", "maximum", "minimum"}
 _SWITCHING |= {"threshold", "hardtanh", "huber_loss", "smooth_l1_loss", "where", "sub", "add"}
@@ -50,8 +51,9 @@ class AtenRecorder(TorchDispatchMode):
 
     A tensor that depends on the targets alone may be read by Python: `reads` then has what Python
     gets. Without `reads` it is the tensor's value, the record holds for these targets only, and
-    `reads_targets` is the error for programs that must hold for all. Raises UserError
-    where Python reads a tensor that depends on the `predictions`, given by their positions.
+    `reads_targets` is the error for programs that must hold for all; with `constant_targets` they
+    are constants of the record. Raises UserError where Python reads a tensor that depends on the
+    `predictions`, given by their positions.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class AtenRecorder(TorchDispatchMode):
         inputs: Sequence[torch.Tensor],
         predictions: Sequence[int],
         reads: TargetReads | None = None,
+        *,
+        constant_targets: bool = False,
     ) -> None:
         super().__init__()
         self.steps: list[Step] = []
@@ -75,14 +79,19 @@ class AtenRecorder(TorchDispatchMode):
         self.no_grad: CodePosition | None = None  # of the `torch.no_grad()` that is in effect
         self.detaches = False  # whether `.detach()` or `.data` runs
         self._count = 0
+        self._constant_targets = constant_targets
         self.inputs = tuple(
-            self.add_input(tensor, predicted=position in predictions)
+            self._register(
+                tensor,
+                dependent=position in predictions or not constant_targets,
+                predicted=position in predictions,
+            )
             for position, tensor in enumerate(inputs)
         )
 
-    def add_input(self, tensor: torch.Tensor, *, predicted: bool = True) -> int:
+    def add_input(self, tensor: torch.Tensor) -> int:
         """Returns the number of a tensor on which what follows depends."""
-        return self._register(tensor, dependent=True, predicted=predicted)
+        return self._register(tensor, dependent=True, predicted=True)
 
     def depends(self, tensor: Any) -> bool:
         """Returns whether a value is a tensor that depends on the inputs."""
@@ -119,9 +128,13 @@ class AtenRecorder(TorchDispatchMode):
         if not dependent or (operation in _OF_SHAPES and not changes):
             return self._run_constant(operation, args, kwargs)
         self._check(operation, args, position)
-        if operation._opname == "masked_select" and self.reads_symbolically(args[1]):
+        if operation._opname == "masked_select" and (
+            self._constant_targets or self.reads_symbolically(args[1])
+        ):
             with _Inside(self, position):
                 return _ATEN.index.Tensor(*_aligned(*args))
+        if self._constant_targets and operation._opname in _INDEXING:
+            args = (args[0], _positions_of(args[1]), *args[2:])
         decomposition = None if changes else decompositions().get(operation)
         if decomposition is not None:
             with _Inside(self, position):
@@ -184,7 +197,7 @@ class AtenRecorder(TorchDispatchMode):
             return (self._mask(args[0]), *args[1:])
         if operation._opname in ("masked_scatter", "masked_scatter_"):
             return (args[0], self._mask(args[1]), *args[2:])
-        if operation._opname in ("index", "index_put", "index_put_"):
+        if operation._opname in _INDEXING:
             indices = [self._mask(i) if _is_mask(i) else i for i in args[1]]
             return (args[0], indices, *args[2:])
         return args
@@ -302,6 +315,14 @@ class _Inside(TorchDispatchMode):
 
 def _is_mask(index: Any) -> bool:
     return index is not None and index.dtype in (torch.bool, torch.uint8)
+
+
+def _positions_of(indices: Any) -> list[torch.Tensor | None]:
+    """Returns indices with the positions of selected elements in place of masks."""
+    positions: list[torch.Tensor | None] = []
+    for index in indices:
+        positions += index.nonzero().unbind(1) if _is_mask(index) else [index]
+    return positions
 
 
 def _is_value(value: Any) -> bool:

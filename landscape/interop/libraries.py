@@ -1,7 +1,10 @@
 """Losses of PyTorch and Keras as functions of JAX arrays; the one entry to this folder."""
 
+import contextlib
 import functools
 from typing import Any
+
+import jax
 
 from landscape.interop import keras_recognition, torch_recognition
 from landscape.interop.library_words import in_words_of
@@ -20,6 +23,44 @@ def adapted(value: Any) -> Any:
 def replayed(function: Any) -> Any:
     """Returns an adapted function that raises UserError where it would call PyTorch as it runs."""
     return torch_recognition.replayed(function)
+
+
+def note_targets(function: Any, call: Any, predictions: Any, targets: Any) -> None:
+    """Records a loss that reads its targets in Python for `call(predictions, targets)`.
+
+    Does nothing for other functions. Raises UserError if the loss raises for these targets.
+    """
+    torch_function = _by_target(function)
+    if torch_function is not None:
+        with torch_function.noting():
+            jax.eval_shape(lambda p: call(p, targets), predictions)
+
+
+def learn_targets(function: Any) -> bool:
+    """Returns whether programs of a loss met targets for which they were not recorded.
+
+    Their results then have no meaning. Programs that are traced later are recorded for the targets.
+    """
+    torch_function = _by_target(function)
+    return torch_function is not None and torch_function.learn()
+
+
+def called_in_torch(function: Any) -> contextlib.AbstractContextManager[None]:
+    """Returns a context in which a loss that reads its targets in Python may have any targets.
+
+    What is traced in it calls torch at run time, as training does.
+    """
+    torch_function = _by_target(function)
+    return contextlib.nullcontext() if torch_function is None else torch_function.in_torch()
+
+
+def _by_target(function: Any) -> Any:
+    """Returns the function of torch that is recorded by target; None if there is none."""
+    if library_of(function) != "PyTorch":
+        return None
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if function.is_by_target else None
 
 
 def library_of(function: Any) -> str | None:

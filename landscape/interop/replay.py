@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,6 @@ from jax import lax
 from landscape.errors import UserError
 from landscape.interop import ragged_rules
 from landscape.interop.aten_record import (
-    Affine,
     Constant,
     Count,
     Overlay,
@@ -51,6 +50,25 @@ RULES: dict[str, Callable[..., Any]] = {
 _IGNORED = {"dtype", "layout", "device", "pin_memory", "non_blocking", "memory_format"}
 
 
+class Replay(NamedTuple):
+    """The records of a loss for inputs of one shape and dtype, one per outcome on the targets."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        """A record; all have the same results."""
+        return self.records[0]
+
+    def values(self, inputs: Sequence[Array]) -> list[Array]:
+        """Returns what the loss returns."""
+        return values(self.records, inputs)
+
+    def gradients(self, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
+        """Returns torch's gradients with respect to the differentiated inputs."""
+        return gradients(self.records, inputs, cotangents)
+
+
 def values(records: Sequence[Record], inputs: Sequence[Array]) -> list[Array]:
     """Returns what the loss returns for inputs of the shapes of the records.
 
@@ -78,29 +96,29 @@ def _switched(
     branches = [
         lambda *arrays, record=record: tuple(evaluate(record, *arrays)) for record in records
     ]
-    holds = [_holds(record, inputs) for record in records]
-    if len(holds) == 2 and all(map(_is_complete, records)):
-        return list(lax.switch(jnp.where(holds[0], 0, 1), branches, list(inputs), *others))
-    shapes = jax.eval_shape(branches[0], list(inputs), *others)
-    branches.append(lambda *_: tuple(jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes))
+    if _are_complete(records):
+        holds = [_holds(record, inputs) for record in records[:-1]]  # the last if no other does
+    else:
+        shapes = jax.eval_shape(branches[0], list(inputs), *others)
+        branches.append(lambda *_: tuple(jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes))
+        holds = [_holds(record, inputs) for record in records]
     index = jnp.argmax(jnp.stack([*holds, jnp.asarray(True)]))
     return list(lax.switch(index, branches, list(inputs), *others))
 
 
-def _is_complete(record: Record) -> bool:
-    """Returns whether a record and another one hold for all targets together."""
-    return len(record.decisions) == 1 and isinstance(record.decisions[0].outcome, bool)
+def _are_complete(records: Sequence[Record]) -> bool:
+    """Returns whether the records hold for all outcomes, each of which is one leaf of a tree."""
+    return sum(0.5 ** len(record.decisions) for record in records) == 1
 
 
 def _holds(record: Record, inputs: Sequence[Array]) -> Array:
     arrays = dict(zip(record.inputs, inputs, strict=True))
     wanted = [decision.value for decision in record.decisions]
-    outcomes = [decision.outcome for decision in record.decisions]
-    types = [TensorType((), np.dtype(type(outcome))) for outcome in outcomes]
+    types = [TensorType((), np.dtype(bool))] * len(wanted)
     tests = _replay(record, wanted, types, arrays, masks=False)
     met = [
-        jnp.any(test) == outcome if isinstance(outcome, bool) else jnp.ravel(test)[0] == outcome
-        for test, outcome in zip(tests, outcomes, strict=True)
+        jnp.any(test) == decision.outcome
+        for test, decision in zip(tests, record.decisions, strict=True)
     ]
     return functools.reduce(jnp.logical_and, met, jnp.asarray(True))
 
@@ -235,7 +253,7 @@ def _axes_of(record: Record, value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Count | Affine | Variable)
+    return isinstance(value, Count | Variable)
 
 
 def _argument(value: Any, arrays: dict[int, Array]) -> Any:
@@ -244,9 +262,6 @@ def _argument(value: Any, arrays: dict[int, Array]) -> Any:
     if isinstance(value, Count):
         count = jnp.sum(arrays[value.mask.number] != 0)
         return value.multiple / count if value.inverse else value.multiple * count
-    if isinstance(value, Affine):
-        number = jnp.reshape(arrays[value.value.number], ())
-        return value.slope * (1 / number if value.inverse else number) + value.intercept
     if isinstance(value, Constant):
         return value.array.astype(jax_dtype(value.array.dtype), copy=False)
     if isinstance(value, tuple | list):

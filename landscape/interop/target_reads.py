@@ -2,7 +2,7 @@
 
 A condition on the targets gets the outcome that is to be recorded. A mask selects its first
 elements: all of them, or one less, so that sizes that depend on its count are seen by comparing
-recordings. A number is an arbitrary one, different in each recording.
+recordings.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,16 +15,15 @@ from landscape.interop.aten_record import Step, Variable
 MOST_DECISIONS = 24
 
 
-class Unresolved(Exception):  # noqa: N818 -- not an error: torch itself is called instead
+class Unresolved(Exception):  # noqa: N818 -- not an error: the loss is recorded per target instead
     """What Python reads of the targets cannot be part of a program for all targets."""
 
 
 class Decision(NamedTuple):
-    """A condition on a tensor of the targets: whether any element is true, or its whole number."""
+    """A condition on a tensor of the targets: whether any element is true."""
 
     value: Variable
-    outcome: Any
-    choices: tuple[Any, ...]
+    outcome: bool
 
 
 class Site(NamedTuple):
@@ -33,13 +32,6 @@ class Site(NamedTuple):
     mask: Variable
     size: int
     empty: bool
-
-
-class Number(NamedTuple):
-    """A number that Python reads, and the arbitrary one that it got."""
-
-    value: Variable
-    number: float
 
 
 def nonempty_mask(steps: Sequence[Step], condition: Variable) -> tuple[Variable, bool]:
@@ -73,48 +65,35 @@ def nonempty_mask(steps: Sequence[Step], condition: Variable) -> tuple[Variable,
 
 
 class TargetReads:
-    """The outcomes and values for one recording, the `recording`-th with these outcomes.
+    """The outcomes for one recording, the `recording`-th with these outcomes."""
 
-    `whole_numbers` are the values of a whole number that determines what the loss does.
-    """
-
-    def __init__(
-        self,
-        outcomes: Sequence[Any] = (),
-        recording: int = 0,
-        *,
-        whole_numbers: tuple[int, ...] = (1, 0),
-        decide_all: bool = False,
-    ) -> None:
-        self.whole_numbers = whole_numbers
-        self.decide_all = decide_all  # whether each whole number is a condition
+    def __init__(self, outcomes: Sequence[bool] = (), recording: int = 0) -> None:
         self.decisions: list[Decision] = []
         self.sites: dict[Hashable, Site] = {}
-        self.numbers: list[Number] = []
         self._outcomes = tuple(outcomes)
         self._recording = recording
-        self._decided: dict[Hashable, Any] = {}
+        self._decided: dict[Hashable, bool] = {}
 
     @property
     def is_first(self) -> bool:
         """Whether this is the first recording with these outcomes."""
         return self._recording == 0
 
-    def decide(self, key: Hashable, value: Variable, choices: tuple[Any, ...]) -> Any:
+    def decide(self, key: Hashable, value: Variable) -> bool:
         """Returns the outcome of a condition, the same one if it is read again."""
         if key not in self._decided:
             position = len(self.decisions)
             if position >= MOST_DECISIONS:
                 raise Unresolved
-            chosen = self._outcomes[position:][:1] or choices[:1]
-            self.decisions.append(Decision(value, chosen[0], choices))
-            self._decided[key] = chosen[0]
+            outcome = self._outcomes[position] if position < len(self._outcomes) else True
+            self.decisions.append(Decision(value, outcome))
+            self._decided[key] = outcome
         return self._decided[key]
 
     def count(self, key: Hashable, value: Variable, size: int) -> int:
         """Returns how many elements a mask selects in this recording."""
         if key not in self.sites:
-            nonempty = self.decide(("any", key), value, (True, False))
+            nonempty = self.decide(("any", key), value)
             self.sites[key] = Site(value, size, empty=not nonempty)
         site = self.sites[key]
         if site.empty:
@@ -123,23 +102,8 @@ class TargetReads:
         less = self._recording > 0 and code >> (self._recording - 1) & 1
         return max(size - less, 1)
 
-    def number(self, value: Variable, *, whole: bool) -> float:
-        """Returns an arbitrary positive number.
-
-        Those of different reads are on no line over the recordings, nor are their inverses. Those
-        with a fraction are of different magnitudes, so that a bound or a condition is seen.
-        """
-        position = (self._recording + len(self.numbers)) % 3
-        if whole:
-            number = (2.0, 5.0, 3.0)[position] + 7 * len(self.numbers)
-        else:
-            number = (0.00262109375, 5.62109375, 3621.09375)[position] * (1 + len(self.numbers) / 7)
-        self.numbers.append(Number(value, number))
-        return int(number) if whole else number
-
     @property
     def recordings(self) -> int:
-        """The number of recordings that tell the sizes and numbers apart."""
+        """The number of recordings that tell the sizes apart."""
         selecting = [site for site in self.sites.values() if not site.empty]
-        bits = len(self.sites).bit_length() if selecting else 0
-        return max(1 + bits, 3 if self.numbers else 1)
+        return 1 + (len(self.sites).bit_length() if selecting else 0)

@@ -1,16 +1,14 @@
 """Records a loss once per outcome of its conditions on the targets, for all targets together."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from landscape.errors import UserError
 from landscape.interop.aten_record import (
-    Affine,
     Constant,
     Count,
     Overlay,
@@ -22,49 +20,41 @@ from landscape.interop.aten_record import (
 from landscape.interop.target_reads import TargetReads, Unresolved
 
 MOST_VARIANTS = 16
+MOST_IN_AUDITS = 4  # beyond, records of the targets of the audit alone compile faster
 _TOLERANCE = 1e-12
 Run = Callable[[TargetReads], Record]
 
 
-def variants(run: Run, classes: int) -> tuple[Record, ...]:
+def variants(run: Run, most: int) -> tuple[Record, ...]:
     """Returns a record for each outcome of the conditions on the targets.
 
-    Whole numbers that determine what the loss does are from 0 to the number of classes. Raises
-    Unresolved if there are too many outcomes, or if a record depends on the targets in another way.
-    An outcome for which the loss raises has no record.
+    An outcome for which the loss raises has no record. Raises Unresolved if there are more than
+    `most` outcomes, or if a record depends on the targets in another way.
     """
-    whole_numbers = tuple(range(min(classes, MOST_VARIANTS), -1, -1))
-    new_reads = functools.partial(TargetReads, whole_numbers=whole_numbers)
-    with contextlib.suppress(Unresolved, UserError):
-        return _variants(run, new_reads)
-    return _variants(run, functools.partial(new_reads, decide_all=True))
-
-
-def _variants(run: Run, new_reads: Callable[..., TargetReads]) -> tuple[Record, ...]:
     records: list[Record] = []
-    waiting: list[tuple[Any, ...]] = [()]
+    waiting: list[tuple[bool, ...]] = [()]
     errors: list[UserError] = []
     while waiting:
-        if len(records) + len(waiting) > MOST_VARIANTS:
+        if len(records) + len(waiting) > most:
             raise Unresolved
         outcomes = waiting.pop()
-        reads = new_reads(outcomes)
+        reads = TargetReads(outcomes)
         try:
-            records.append(_compared(run, reads, functools.partial(new_reads, outcomes)))
+            records.append(_compared(run, reads, functools.partial(TargetReads, outcomes)))
         except UserError as error:
             errors.append(error)
         for position in range(len(outcomes), len(reads.decisions)):
             before = tuple(decision.outcome for decision in reads.decisions[:position])
-            waiting += [(*before, other) for other in reads.decisions[position].choices[1:]]
+            waiting.append((*before, False))
     if not records:
         raise errors[0]
     return _without_equal(records)
 
 
 def _compared(run: Run, reads: TargetReads, new_reads: Callable[[int], TargetReads]) -> Record:
-    """Returns a record whose sizes and numbers are those of any targets with these outcomes."""
+    """Returns a record whose sizes are those of any targets with these outcomes."""
     record = run(reads)
-    if not reads.sites and not reads.numbers:
+    if not reads.sites:
         return record
     others = [new_reads(number) for number in range(1, reads.recordings)]
     recorded = [record, *map(run, others)]
@@ -93,28 +83,17 @@ def _operations(record: Record) -> tuple[Any, ...]:
     )
 
 
-class _Origin(NamedTuple):
-    """What a number is in each recording, and the value that stands for it."""
-
-    numbers: tuple[float, ...]
-    value: Any
-
-
 class _Comparison:
-    """Recordings with equal outcomes, whose differences are sizes and numbers of the targets."""
+    """Recordings with equal outcomes, whose differences are sizes that depend on the targets."""
 
     def __init__(self, records: Sequence[Record], reads: Sequence[TargetReads]) -> None:
         self.records = records
         self.sites = list(reads[0].sites.values())
         keys = list(reads[0].sites)
-        if any(list(r.sites) != keys or len(r.numbers) != len(reads[0].numbers) for r in reads):
+        if any(list(r.sites) != keys for r in reads):
             raise Unresolved
         self.counts = [
             tuple(r.count(key, r.sites[key].mask, r.sites[key].size) for r in reads) for key in keys
-        ]
-        self.numbers = [
-            _Origin(tuple(r.numbers[i].number for r in reads), reads[0].numbers[i].value)
-            for i in range(len(reads[0].numbers))
         ]
 
     def unified(self) -> Record:
@@ -200,11 +179,6 @@ class _Comparison:
                 ratio = numbers[0] / scales[0]
                 if np.allclose(numbers, np.multiply(ratio, scales), rtol=_TOLERANCE, atol=0):
                     return Count(site.mask, ratio, inverse)
-        for origin in self.numbers:
-            for inverse in (False, True):
-                line = _line(origin.numbers, numbers, inverse=inverse)
-                if line is not None:
-                    return Affine(origin.value, *line, inverse)
         raise Unresolved
 
     def _ragged(self, shapes: Sequence[tuple[int, ...]]) -> dict[int, RaggedAxis]:
@@ -223,21 +197,6 @@ class _Comparison:
             else:
                 raise Unresolved
         return axes
-
-
-def _line(
-    numbers: Sequence[float], values: Sequence[float], *, inverse: bool
-) -> tuple[float, float] | None:
-    """Returns slope and intercept of values as a line of numbers, or of their inverses."""
-    x = 1 / np.array(numbers, float) if inverse else np.array(numbers, float)
-    y = np.array(values, float)
-    slope = float((y[1] - y[0]) / (x[1] - x[0]))
-    least = np.abs(x).argmin()  # where rounding hides the least of the intercept
-    intercept = float(y[least] - slope * x[least])
-    scale = np.abs(y).max()
-    if np.allclose(slope * x + intercept, y, rtol=0, atol=_TOLERANCE * scale):
-        return slope, intercept if abs(intercept) > _TOLERANCE * np.abs(y[least]) else 0.0
-    return None
 
 
 def _same_overlay(a: Overlay, b: Any) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch.utils._pytree import tree_flatten
 
 from landscape.errors import UserError
+from landscape.interop.aten_record import Record
 from landscape.interop.torch_arrays import input_dtype, jax_dtype, to_array, to_tensor
 from landscape.interop.torch_recording import unchanged_torch
 
@@ -32,9 +33,19 @@ class TorchCall(NamedTuple):
     differentiated: tuple[int, ...]
 
 
-def values(call: TorchCall, inputs: Sequence[Array]) -> list[Array]:
-    """Returns what torch returns."""
-    return _results_of(call, tuple(inputs))
+class CallsTorch(NamedTuple):
+    """A loss that torch computes at run time, and a record of it for some targets."""
+
+    call: TorchCall
+    first: Record
+
+    def values(self, inputs: Sequence[Array]) -> list[Array]:
+        """Returns what the loss returns."""
+        return _results_of(self.call, tuple(inputs))
+
+    def gradients(self, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
+        """Returns torch's gradients with respect to the differentiated inputs."""
+        return _derivatives(self.call, tuple(inputs), tuple(cotangents), ())
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -63,11 +74,6 @@ def _results_jvp(call: TorchCall, primals: Any, tangents: Any) -> Any:
         slopes = jax.vmap(lambda u, i=position: slope([*zeros[:i], u, *zeros[i + 1 :]]))(units)
         moves.append(slopes.reshape(result.shape).astype(result.dtype))
     return results, moves
-
-
-def gradients(call: TorchCall, inputs: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
-    """Returns torch's gradients with respect to the differentiated inputs."""
-    return _derivatives(call, tuple(inputs), tuple(cotangents), ())
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

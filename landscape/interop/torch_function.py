@@ -1,8 +1,9 @@
 """A function, module or class of torch as a function of JAX arrays."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,11 +13,19 @@ import torch
 from torch.utils._pytree import tree_unflatten
 
 from landscape.errors import UserError
-from landscape.interop import refusals, replay, torch_calls
+from landscape.interop import refusals, replay
+from landscape.interop.agreement import (
+    check_agreement,
+    double_inputs,
+    with_targets,
+)
 from landscape.interop.aten_record import Record
+from landscape.interop.replay import Replay
 from landscape.interop.target_reads import TargetReads, Unresolved
-from landscape.interop.target_variants import variants
-from landscape.interop.torch_arrays import input_dtype, numpy_dtype
+from landscape.interop.target_records import TargetRecords, Targets
+from landscape.interop.target_variants import MOST_IN_AUDITS, MOST_VARIANTS, variants
+from landscape.interop.torch_arrays import input_dtype, numpy_dtype, to_array, to_tensor
+from landscape.interop.torch_calls import CallsTorch, TorchCall
 from landscape.interop.torch_recording import example_inputs, record_loss
 from landscape.interop.torch_signature import (
     Options,
@@ -31,6 +40,7 @@ from landscape.interop.torch_signature import (
 
 Array = Any
 Records = tuple[Record, ...]
+Program = Replay | CallsTorch | TargetRecords
 
 
 class _Call(NamedTuple):
@@ -54,7 +64,9 @@ class TorchFunction:
     def __init__(self, value: Any, *, calls: bool = True) -> None:
         self._value = value
         self._calls = calls
-        self._records: dict[_Call, Records] = {}
+        self._in_torch = self._notes_only = False
+        self._programs: dict[_Call, Program] = {}
+        self._targets: dict[tuple[tuple[int, ...], ...], list[dict[int, np.ndarray]]] = {}
         self._instances: dict[str, Any] = {}
         self._checked: set[tuple[Any, ...]] = set()
         self.__name__ = name_of_value(value)
@@ -82,17 +94,22 @@ class TorchFunction:
     def __call__(self, *arrays: Array, **keywords: Any) -> Any:
         named = {k: v for k, v in keywords.items() if isinstance(v, jax.Array | np.ndarray)}
         options = {name: value for name, value in keywords.items() if name not in named}
-        inputs = tuple(map(jnp.asarray, (*arrays, *named.values())))
+        every = (*arrays, *named.values())
+        inputs = tuple(map(jnp.asarray, every))
+        if not self._calls:
+            concrete = {i: x for i, x in enumerate(every) if isinstance(x, np.ndarray)}
+            self._note(tuple(x.shape for x in inputs), concrete)
         call = _Bound(self, tuple(named), Options(options))
-        first, *_ = self.records(call, inputs, ())
-        results = _evaluate(call, inputs)
-        return tree_unflatten(list(results), first.structure)
+        program = self.program(call, inputs, ())
+        if self._notes_only:
+            kinds = program.first.result_types
+            results = tuple(jnp.zeros(kind.shape, kind.dtype) for kind in kinds)
+        else:
+            results = _evaluate(call, inputs)
+        return tree_unflatten(list(results), program.first.structure)
 
-    def records(self, call: "_Bound", inputs: Sequence[Array], perturbed: Sequence[int]) -> Records:
-        """Returns the records for arrays of these shapes, one per condition on the targets.
-
-        Values alone need no `perturbed` arrays. A record that `reads_targets` cannot be replayed.
-        """
+    def program(self, call: "_Bound", inputs: Sequence[Array], perturbed: Sequence[int]) -> Program:
+        """Returns what computes the loss for arrays of these shapes; values need no `perturbed`."""
         key = _Call(
             tuple(tuple(a.shape) for a in inputs),
             tuple(str(a.dtype) for a in inputs),
@@ -101,38 +118,42 @@ class TorchFunction:
             tuple(perturbed),
         )
         if not perturbed:
-            for known, records in self._records.items():
+            for known, program in self._programs.items():
                 if known._replace(differentiated=()) == key:
-                    return records
-        if key not in self._records:
-            first = tuple(perturbed) or _first_floating(inputs)
-            self._records[key] = self._new_records(call, key._replace(differentiated=first))
-        return self._records[key]
+                    return self._complete(call, program, known)
+            key = key._replace(differentiated=_first_floating(inputs))
+        if key not in self._programs:
+            self._programs[key] = self._new_program(call, key)
+        return self._complete(call, self._programs[key], key)
 
-    def _new_records(self, call: "_Bound", key: _Call) -> Records:
+    def _new_program(self, call: "_Bound", key: _Call) -> Program:
         dtypes = [input_dtype(np.dtype(dtype)) for dtype in key.dtypes]
         inputs = example_inputs(key.shapes, dtypes)
         record = self._run(call, key, inputs)
         if record.reads_targets:
-            records = self._for_all_targets(call, key, inputs)
-            if not records and not self._calls:
-                raise record.reads_targets
-            return records or (record,)
+            for_all = self._for_all_targets(call, key, inputs)
+            if for_all is not None:
+                return for_all
+            return (
+                call.in_torch(record)
+                if self._calls
+                else self._by_target(call, key, inputs, record.reads_targets)
+            )
         replay.check_rules(record)
         pattern = (call.options.text, key.differentiated, record.pattern())
         if pattern not in self._checked:
             self._check_random(call, key, inputs, record)
             self._check(call, key, inputs, (record,))
             self._checked.add(pattern)
-        return (record,)
+        return Replay((record,))
 
     def _for_all_targets(
         self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor]
-    ) -> Records:
-        """Returns records that hold for all targets; none if there are no such records."""
+    ) -> Replay | None:
+        """Returns records that hold for all targets; None if there are no such records."""
         try:
             run = functools.partial(self._run, call, key, inputs)
-            records = variants(run, _classes(inputs))
+            records = variants(run, MOST_VARIANTS if self._calls else MOST_IN_AUDITS)
             pattern = (call.options.text, key.differentiated, *(r.pattern() for r in records))
             if pattern not in self._checked:
                 for record in records:
@@ -140,8 +161,102 @@ class TorchFunction:
                 self._check(call, key, inputs, records)
                 self._checked.add(pattern)
         except (UserError, Unresolved):
-            return ()
+            return None
+        return Replay(records)
+
+    def _by_target(
+        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], error: UserError
+    ) -> TargetRecords:
+        """Returns records per target, of usual ones. Raises `error` if there are too many."""
+        positions = [i for i in range(len(inputs)) if i not in key.differentiated]
+
+        def filled(like: Sequence[torch.Tensor], targets: Targets) -> list[torch.Tensor]:
+            arrays = dict(zip(positions, targets, strict=True))
+            return [
+                to_tensor(arrays[i], tensor.dtype) if i in arrays else tensor
+                for i, tensor in enumerate(like)
+            ]
+
+        def record(targets: Targets) -> Record:
+            return self._run(call, key, filled(inputs, targets), constant_targets=True)
+
+        def check(targets: Targets) -> None:
+            if not records.courses and not record(targets).same_as(record(targets)):
+                raise refusals.is_random(f"recording `{self.__name__}`")
+            wide = filled(double_inputs(inputs), targets)
+            wide_record = self._run(call, key, wide, constant_targets=True)
+            function, options = self.callable_of(call.options, wide[0].dtype)
+            points = with_targets(wide, key.differentiated)
+            check_agreement(
+                (wide_record,), function, wide, call.names, options, self.__name__, points
+            )
+
+        records = TargetRecords(record, check, positions, error)
+        if not self._targets_of(records, key):
+            records.add(tuple(to_array(inputs[i]).astype(key.dtypes[i]) for i in positions))
         return records
+
+    def _complete(self, call: "_Bound", program: Program, key: _Call) -> Program:
+        """Returns a program with the records of the targets that are known by now."""
+        if isinstance(program, TargetRecords):
+            if self._in_torch:
+                return call.in_torch(program.first)
+            for targets in self._targets_of(program, key):
+                program.add(targets)
+        return program
+
+    def _targets_of(self, records: TargetRecords, key: _Call) -> list[Targets]:
+        """Returns the targets that were noted for arrays of these shapes, in their dtypes."""
+        positions = records.positions
+        notes = self._targets.get(key.shapes, ())
+        return [
+            tuple(note[i].astype(key.dtypes[i]) for i in positions)
+            for note in notes
+            if note.keys() >= set(positions)
+        ]
+
+    @property
+    def is_by_target(self) -> bool:
+        """Whether a program was recorded per target."""
+        return any(isinstance(p, TargetRecords) for p in self._programs.values())
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Calls in it note their targets, and return zeros."""
+        self._notes_only = True
+        try:
+            yield
+        finally:
+            self._notes_only = False
+
+    @contextlib.contextmanager
+    def in_torch(self) -> Iterator[None]:
+        """What is traced in it calls torch at run time, if it is recorded by target otherwise."""
+        self._in_torch = True
+        try:
+            yield
+        finally:
+            self._in_torch = False
+
+    def learn(self) -> bool:
+        """Returns whether programs met targets of another course since the last call.
+
+        The next programs are recorded for them too.
+        """
+        met = False
+        for key, program in self._programs.items():
+            if isinstance(program, TargetRecords):
+                met |= bool(program.missed)
+                for targets in program.missed:
+                    self._note(key.shapes, dict(zip(program.positions, targets, strict=True)))
+                program.missed.clear()
+        return met
+
+    def _note(self, shapes: tuple[tuple[int, ...], ...], arrays: dict[int, np.ndarray]) -> None:
+        """Notes targets for which programs are to be right, by their positions."""
+        notes = self._targets.setdefault(shapes, [])
+        if not any(_are_equal(arrays, note) for note in notes):
+            notes.append(arrays)
 
     def _run(
         self,
@@ -149,9 +264,19 @@ class TorchFunction:
         key: _Call,
         inputs: Sequence[torch.Tensor],
         reads: TargetReads | None = None,
+        *,
+        constant_targets: bool = False,
     ) -> Record:
         function, options = self.callable_of(call.options, inputs[0].dtype)
-        return record_loss(function, inputs, call.names, options, key.differentiated, reads)
+        return record_loss(
+            function,
+            inputs,
+            call.names,
+            options,
+            key.differentiated,
+            reads,
+            constant_targets=constant_targets,
+        )
 
     def _check_random(
         self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], record: Record
@@ -163,14 +288,12 @@ class TorchFunction:
         self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], records: Records
     ) -> None:
         """Raises UserError if the float64 records differ from torch."""
-        from landscape.interop.agreement import check_agreement, double_inputs
-
         wide = double_inputs(inputs)
         if wide[0].dtype != inputs[0].dtype:
             run = functools.partial(self._run, call, key, wide)
-            records = variants(run, _classes(wide))
+            records = variants(run, MOST_VARIANTS)
             dtypes = tuple(str(numpy_dtype(tensor.dtype)) for tensor in wide)
-            self._records[key._replace(dtypes=dtypes)] = records
+            self._programs[key._replace(dtypes=dtypes)] = Replay(records)
         function, options = self.callable_of(call.options, wide[0].dtype)
         check_agreement(records, function, wide, call.names, options, self.__name__)
 
@@ -208,42 +331,32 @@ class _Bound(NamedTuple):
     names: tuple[str, ...]
     options: Options
 
-    def in_torch(self, record: Record) -> torch_calls.TorchCall:
+    def in_torch(self, record: Record) -> CallsTorch:
         """Returns the call of torch itself, with results of the types of a record."""
         callables = functools.partial(self.function.callable_of, self.options)
         trained = sum(number is not None for number in record.cotangents)
-        return torch_calls.TorchCall(
-            callables, self.names, record.result_types, trained, record.differentiated
-        )
-
-
-def _values(call: _Bound, records: Records, inputs: Sequence[Array]) -> list[Array]:
-    if records[0].reads_targets:
-        return torch_calls.values(call.in_torch(records[0]), inputs)
-    return replay.values(records, inputs)
+        call = TorchCall(callables, self.names, record.result_types, trained, record.differentiated)
+        return CallsTorch(call, record)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _evaluate(call: _Bound, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(_values(call, call.function.records(call, inputs, ()), inputs))
+    return tuple(call.function.program(call, inputs, ()).values(inputs))
 
 
 def _forward(call: _Bound, primals: Any) -> Any:
     inputs = tuple(primal.value for primal in primals)
     perturbed = tuple(i for i, p in enumerate(primals) if p.perturbed and _is_float(p.value))
-    records = call.function.records(call, inputs, perturbed)
-    return tuple(_values(call, records, inputs)), (inputs, perturbed)
+    program = call.function.program(call, inputs, perturbed)
+    return tuple(program.values(inputs)), (inputs, perturbed)
 
 
 def _backward(call: _Bound, residuals: Any, cotangents: Any) -> Any:
     inputs, perturbed = residuals
-    records = call.function.records(call, inputs, perturbed)
-    record = records[0]
+    program = call.function.program(call, inputs, perturbed)
+    record = program.first
     weights = [_instantiated(c, t) for c, t in zip(cotangents, record.result_types, strict=True)]
-    if record.reads_targets:
-        gradients = torch_calls.gradients(call.in_torch(record), inputs, weights)
-    else:
-        gradients = replay.gradients(records, inputs, weights)
+    gradients = program.gradients(inputs, weights)
     by_position = dict(zip(record.differentiated, gradients, strict=True))
     return (tuple(by_position.get(position) for position in range(len(inputs))),)
 
@@ -251,9 +364,8 @@ def _backward(call: _Bound, residuals: Any, cotangents: Any) -> Any:
 _evaluate.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
-def _classes(inputs: Sequence[torch.Tensor]) -> int:
-    """Returns the number of classes of predictions `(n, classes, ...)`."""
-    return inputs[0].shape[1] if inputs[0].ndim > 1 else 2
+def _are_equal(a: dict[int, np.ndarray], b: dict[int, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[i], b[i], equal_nan=True) for i in a)
 
 
 def _instantiated(cotangent: Any, kind: Any) -> Any:

@@ -51,10 +51,13 @@ def record_loss(
     options: Mapping[str, Any],
     differentiated: Sequence[int],
     reads: TargetReads | None = None,
+    *,
+    constant_targets: bool = False,
 ) -> Record:
     """Returns the record of `function(*inputs)`; the last inputs are passed by their `names`.
 
-    `differentiated` are the positions of the inputs whose gradient is recorded too. Raises
+    `differentiated` are the positions of the inputs whose gradient is recorded too; with
+    `constant_targets` the others are constants of the record. Raises
     UserError if the loss cannot be recorded, at its line.
     """
     with unchanged_torch():
@@ -62,7 +65,7 @@ def record_loss(
             tensor.detach().requires_grad_(position in differentiated)
             for position, tensor in enumerate(inputs)
         )
-        recorder = AtenRecorder(leaves, differentiated, reads)
+        recorder = AtenRecorder(leaves, differentiated, reads, constant_targets=constant_targets)
         count = len(leaves) - len(names)
         keywords = dict(zip(names, leaves[count:], strict=True))
         try:
@@ -75,7 +78,11 @@ def record_loss(
                 recorder,
             ):
                 returned = call_loss(function, *leaves[:count], **keywords, **options)
-            if reads is not None and reads.decisions:
+            if (
+                constant_targets
+                or recorder.reads_targets
+                or (reads is not None and reads.decisions)
+            ):
                 returned = _number_as_tensor(returned, leaves[0])
             results, structure = _results(returned)
             trained = results[: _trained_count(returned, len(results))]
@@ -98,7 +105,6 @@ def record_loss(
             reads_targets=recorder.reads_targets,
             decisions=tuple(reads.decisions) if reads else (),
             sites=tuple(reads.sites.values()) if reads else (),
-            numbers=tuple(reads.numbers) if reads else (),
         )
 
 

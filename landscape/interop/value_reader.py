@@ -69,13 +69,8 @@ class ValueReader(TorchFunctionMode):
         recorder, reads = self._recorder, self._recorder.reads
         if reads is None:
             return NotImplemented
-        if func is torch.Tensor.tolist:
-            return _nested(tensor)
         if func is torch.Tensor.__contains__:
             return self._read(torch.Tensor.__bool__, (tensor == others[0]).any())
-        if func in (torch.unique, torch.Tensor.unique):
-            plain = not any(value for name, value in named.items() if name != "sorted")
-            return self._unique(tensor) if plain else NotImplemented
         if tensor.numel() != 1:
             return NotImplemented
         if func is torch.Tensor.item:
@@ -84,31 +79,8 @@ class ValueReader(TorchFunctionMode):
         if func is torch.Tensor.__bool__:
             mask, negated = nonempty_mask(recorder.steps, value)
             key = ("any", recorder.key_of(mask))
-            return reads.decide(key, mask, (True, False)) != negated
-        if func is torch.Tensor.__float__ or (
-            func is torch.Tensor.__int__ and not reads.decide_all
-        ):
-            return reads.number(value, whole=func is torch.Tensor.__int__)
-        if func in (torch.Tensor.__int__, torch.Tensor.__index__):
-            return self._whole_number(tensor)
+            return reads.decide(key, mask) != negated
         return NotImplemented
-
-    def _whole_number(self, tensor: torch.Tensor) -> int:
-        """Returns a whole number that determines what the loss does, such as how often it loops."""
-        recorder, reads = self._recorder, self._recorder.reads
-        assert reads is not None
-        key = ("number", recorder.key(tensor))
-        number: int = reads.decide(key, recorder.value(tensor), reads.whole_numbers)
-        return number
-
-    def _unique(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Returns the sorted distinct elements of a tensor, by operations that can be replayed."""
-        ordered = tensor.flatten().sort().values
-        is_new = torch.cat([torch.ones(1, dtype=torch.bool), ordered[1:] != ordered[:-1]])
-        rank = is_new.cumsum(0) - 1
-        count = self._whole_number(rank[-1] + 1)
-        distinct = [torch.where(rank == i, ordered, ordered[-1]).amin() for i in range(count)]
-        return torch.stack(distinct) if distinct else tensor.flatten()[:0]
 
     def _by_number(self, x: torch.Tensor, index: Any) -> tuple[torch.Tensor, Any]:
         """Returns a tensor and an index in which no number is read out of a tensor."""
@@ -128,14 +100,7 @@ class ValueReader(TorchFunctionMode):
         self, function: Callable, tensor: torch.Tensor, num_classes: int = -1
     ) -> torch.Tensor:
         """Returns the one-hot tensor of labels; torch would first read their least value."""
-        if num_classes < 0 and self._recorder.reads_symbolically(tensor):
-            num_classes = self._whole_number(tensor.max()) + 1
         if num_classes < 0 or not self._recorder.depends(tensor):
             result: torch.Tensor = function(tensor, num_classes)
             return result
         return (tensor.unsqueeze(-1) == torch.arange(num_classes)).long()
-
-
-def _nested(tensor: torch.Tensor) -> Any:
-    """Returns nested lists of the elements of a tensor, each a tensor."""
-    return [_nested(part) for part in tensor.unbind()] if tensor.ndim else tensor

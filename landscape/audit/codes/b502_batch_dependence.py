@@ -41,6 +41,7 @@ import numpy as np
 from landscape.audit.codes._batches import ROWS, random_batch
 from landscape.audit.codes._numbers import quote
 from landscape.audit.measure.survey import Survey
+from landscape.interop.libraries import called_in_torch
 from landscape.numerics.compiling import jit_once
 from landscape.storage.audit_records import Finding
 
@@ -62,7 +63,8 @@ def _loss(survey: Survey) -> list[Finding]:
     if survey.subject.draw is None:  # a loss of parameters, whose batch is fixed
         return []
     predictions, targets = random_batch(survey)
-    function = jax.jit(survey.subject.batched)  # so that two of three calls share a trace
+    # A new function, so that two of three calls share a trace, and no trace of another context.
+    function = jax.jit(lambda p, t: survey.subject.batched(p, t))
 
     def variants(p: Any, t: Any) -> tuple:
         permuted = jax.tree.map(lambda array: array[PERMUTATION], (p, t))
@@ -70,7 +72,8 @@ def _loss(survey: Survey) -> list[Finding]:
         return function(p, t), function(*permuted), function(*doubled)
 
     try:
-        results = [np.asarray(v, np.float64) for v in jit_once(variants)(predictions, targets)]
+        with called_in_torch(survey.subject.function):
+            results = [np.asarray(v, np.float64) for v in jit_once(variants)(predictions, targets)]
     except Exception:  # the loss refuses such a batch; the shapes it accepts were checked before
         return []
     batch, permuted, _ = results

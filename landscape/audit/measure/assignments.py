@@ -9,7 +9,7 @@ from landscape.audit.measure.aims import aim
 from landscape.audit.measure.descent import descend
 from landscape.audit.measure.domains import Target
 from landscape.audit.measure.survey import Survey, once
-from landscape.audit.measure.task_targets import of_labels
+from landscape.audit.measure.task_targets import all_classes
 
 Array = np.ndarray
 STARTS = 16
@@ -48,9 +48,7 @@ def other_assignment(survey: Survey) -> Assignment | None:
         return None
     target = subject.targets[0]
     if subject.goal == "classes":  # a batch that lacks a class may leave others undecided
-        *places, classes = subject.shape
-        labels = np.arange(np.prod(places)).reshape(places) % classes
-        every = of_labels("all classes", labels, subject.form, classes)
+        every = all_classes(subject.shape, subject.form)
         target = target._replace(name=every.name, value=every.value, away=every.away)
     right = _right(survey, target)
     value = float(survey.probe.values(right[None], target)[0])

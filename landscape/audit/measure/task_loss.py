@@ -14,7 +14,8 @@ from landscape.audit.measure.mixing import ROWS, mixes_examples
 from landscape.audit.measure.signature import check_loss_shape, check_real
 from landscape.audit.measure.subject import Subject, SubjectOptions, checked, row_of
 from landscape.audit.measure.task_examples import TaskExamples, field_values
-from landscape.audit.measure.task_targets import Layout
+from landscape.audit.measure.task_targets import Layout, all_classes
+from landscape.interop.libraries import called_in_torch, note_targets
 from landscape.numerics.user_calls import guarded
 
 Array = Any
@@ -82,6 +83,11 @@ class TaskLoss:
         layout = self.layout(examples, self._count_rows(examples))
         if examples.goal == "order" and len(layout.shape) > 1:  # a head of a distribution
             examples = examples._replace(goal="free", aim="none")
+        targets = self.targets(examples, layout)
+        also = examples.goal == "classes" and layout.shape[0] > 1  # for `other_assignment`
+        for target in [*targets, *([all_classes(layout.shape, layout.form)] if also else [])]:
+            predictions = np.zeros(layout.shape, np.float32)
+            note_targets(self.function, self.batched, predictions, target.cast(np.float32))
         return checked(
             Subject(
                 name=self.options.name,
@@ -95,7 +101,7 @@ class TaskLoss:
                 target_range=self.options.target_range,
                 domain=examples.domain(self.domain, layout.shape),
                 shape=layout.shape,
-                targets=self.targets(examples, layout),
+                targets=targets,
                 row=row_of(self.batched),
                 batched=self.batched,
                 function=self.function,
@@ -114,7 +120,8 @@ class TaskLoss:
         out = guarded(lambda: jax.eval_shape(self.batched, *arrays), label, self.function)
         check_real(out, label, self.function)
         check_loss_shape(out, arrays[0].shape, label, self.function)
-        is_mixing = mixes_examples(program, self.batched, partial(self.batch, examples))
+        with called_in_torch(self.function):
+            is_mixing = mixes_examples(program, self.batched, partial(self.batch, examples))
         return examples.rows if is_mixing else 1
 
 

@@ -142,6 +142,13 @@ def class_targets(layout: Layout) -> list[Target]:
     return targets
 
 
+def all_classes(shape: tuple[int, ...], form: str) -> Target:
+    """Returns the target of predictions (shape) in which the classes take turns."""
+    *places, classes = shape
+    labels = np.arange(np.prod(places)).reshape(places) % classes
+    return of_labels("all classes", labels, form, classes)
+
+
 def of_labels(name: str, labels: Array, form: str, classes: int) -> Target:
     """Returns a target of a class per row, one-hot or as labels."""
     onehot = np.eye(classes)[labels]
