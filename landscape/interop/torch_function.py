@@ -25,7 +25,8 @@ from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.target_records import TargetRecords, Targets
 from landscape.interop.target_variants import MOST_IN_AUDITS, MOST_VARIANTS, variants
 from landscape.interop.torch_arrays import input_dtype, numpy_dtype, to_array, to_tensor
-from landscape.interop.torch_calls import CallsTorch, TorchCall
+from landscape.interop.torch_calls import CallsTorch
+from landscape.interop.torch_evaluation import BoundCall, evaluate, is_float
 from landscape.interop.torch_recording import example_inputs, record_loss
 from landscape.interop.torch_signature import (
     Options,
@@ -99,16 +100,18 @@ class TorchFunction:
         if not self._calls:
             concrete = {i: x for i, x in enumerate(every) if isinstance(x, np.ndarray)}
             self._note(tuple(x.shape for x in inputs), concrete)
-        call = _Bound(self, tuple(named), Options(options))
+        call = BoundCall(self, tuple(named), Options(options))
         program = self.program(call, inputs, ())
         if self._notes_only:
             kinds = program.first.result_types
             results = tuple(jnp.zeros(kind.shape, kind.dtype) for kind in kinds)
         else:
-            results = _evaluate(call, inputs)
+            results = evaluate(call, inputs)
         return tree_unflatten(list(results), program.first.structure)
 
-    def program(self, call: "_Bound", inputs: Sequence[Array], perturbed: Sequence[int]) -> Program:
+    def program(
+        self, call: BoundCall, inputs: Sequence[Array], perturbed: Sequence[int]
+    ) -> Program:
         """Returns what computes the loss for arrays of these shapes; values need no `perturbed`."""
         key = _Call(
             tuple(tuple(a.shape) for a in inputs),
@@ -126,7 +129,7 @@ class TorchFunction:
             self._programs[key] = self._new_program(call, key)
         return self._complete(call, self._programs[key], key)
 
-    def _new_program(self, call: "_Bound", key: _Call) -> Program:
+    def _new_program(self, call: BoundCall, key: _Call) -> Program:
         dtypes = [input_dtype(np.dtype(dtype)) for dtype in key.dtypes]
         inputs = example_inputs(key.shapes, dtypes)
         record = self._run(call, key, inputs)
@@ -148,7 +151,7 @@ class TorchFunction:
         return Replay((record,))
 
     def _for_all_targets(
-        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor]
+        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor]
     ) -> Replay | None:
         """Returns records that hold for all targets; None if there are no such records."""
         try:
@@ -165,7 +168,7 @@ class TorchFunction:
         return Replay(records)
 
     def _by_target(
-        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], error: UserError
+        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], error: UserError
     ) -> TargetRecords:
         """Returns records per target, of usual ones. Raises `error` if there are too many."""
         positions = [i for i in range(len(inputs)) if i not in key.differentiated]
@@ -196,7 +199,7 @@ class TorchFunction:
             records.add(tuple(to_array(inputs[i]).astype(key.dtypes[i]) for i in positions))
         return records
 
-    def _complete(self, call: "_Bound", program: Program, key: _Call) -> Program:
+    def _complete(self, call: BoundCall, program: Program, key: _Call) -> Program:
         """Returns a program with the records of the targets that are known by now."""
         if isinstance(program, TargetRecords):
             if self._in_torch:
@@ -260,7 +263,7 @@ class TorchFunction:
 
     def _run(
         self,
-        call: "_Bound",
+        call: BoundCall,
         key: _Call,
         inputs: Sequence[torch.Tensor],
         reads: TargetReads | None = None,
@@ -279,13 +282,13 @@ class TorchFunction:
         )
 
     def _check_random(
-        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], record: Record
+        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], record: Record
     ) -> None:
         if not record.same_as(self._run(call, key, inputs)):
             raise refusals.is_random(f"recording `{self.__name__}`")
 
     def _check(
-        self, call: "_Bound", key: _Call, inputs: Sequence[torch.Tensor], records: Records
+        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], records: Records
     ) -> None:
         """Raises UserError if the float64 records differ from torch."""
         wide = double_inputs(inputs)
@@ -324,59 +327,9 @@ def torch_function(value: Any) -> TorchFunction:
     return TorchFunction(value)
 
 
-class _Bound(NamedTuple):
-    """A function, the names of its last arrays, and its options."""
-
-    function: TorchFunction
-    names: tuple[str, ...]
-    options: Options
-
-    def in_torch(self, record: Record) -> CallsTorch:
-        """Returns the call of torch itself, with results of the types of a record."""
-        callables = functools.partial(self.function.callable_of, self.options)
-        trained = sum(number is not None for number in record.cotangents)
-        call = TorchCall(callables, self.names, record.result_types, trained, record.differentiated)
-        return CallsTorch(call, record)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _evaluate(call: _Bound, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(call.function.program(call, inputs, ()).values(inputs))
-
-
-def _forward(call: _Bound, primals: Any) -> Any:
-    inputs = tuple(primal.value for primal in primals)
-    perturbed = tuple(i for i, p in enumerate(primals) if p.perturbed and _is_float(p.value))
-    program = call.function.program(call, inputs, perturbed)
-    return tuple(program.values(inputs)), (inputs, perturbed)
-
-
-def _backward(call: _Bound, residuals: Any, cotangents: Any) -> Any:
-    inputs, perturbed = residuals
-    program = call.function.program(call, inputs, perturbed)
-    record = program.first
-    weights = [_instantiated(c, t) for c, t in zip(cotangents, record.result_types, strict=True)]
-    gradients = program.gradients(inputs, weights)
-    by_position = dict(zip(record.differentiated, gradients, strict=True))
-    return (tuple(by_position.get(position) for position in range(len(inputs))),)
-
-
-_evaluate.defvjp(_forward, _backward, symbolic_zeros=True)
-
-
 def _are_equal(a: dict[int, np.ndarray], b: dict[int, np.ndarray]) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[i], b[i], equal_nan=True) for i in a)
 
 
-def _instantiated(cotangent: Any, kind: Any) -> Any:
-    if isinstance(cotangent, jax.custom_derivatives.SymbolicZero):
-        return jnp.zeros(kind.shape, kind.dtype)
-    return cotangent
-
-
-def _is_float(array: Array) -> bool:
-    return bool(jnp.issubdtype(array.dtype, jnp.floating))
-
-
 def _first_floating(inputs: Sequence[Array]) -> tuple[int, ...]:
-    return tuple(i for i, array in enumerate(inputs) if _is_float(array))[:1]
+    return tuple(i for i, array in enumerate(inputs) if is_float(array))[:1]

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see docs/torch_losses.
 
 import torch.nn.functional as F  # noqa: E402, N812
 
-from landscape.interop.torch_function import _Bound  # noqa: E402
+from landscape.interop.torch_evaluation import BoundCall  # noqa: E402
 from landscape.interop.torch_recognition import adapted  # noqa: E402
 from landscape.interop.torch_signature import Options  # noqa: E402
 
@@ -114,7 +114,7 @@ def test_a_number_read_of_the_targets_is_part_of_the_program():
 
 def test_conditions_on_a_mask_and_its_selection_have_one_record_per_outcome():
     function = adapted(with_two_conditions)
-    call = _Bound(function, (), Options({}))
+    call = BoundCall(function, (), Options({}))
     inputs = (np.zeros(3, np.float32), np.zeros(3, np.float32))
     assert 2 <= len(function.program(call, inputs, (0,)).records) <= 4
 
