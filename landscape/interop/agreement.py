@@ -15,11 +15,12 @@ from landscape.interop import replay
 from landscape.interop.aten_record import Record
 from landscape.interop.torch_arrays import input_dtype, to_array, to_tensor
 from landscape.interop.torch_recording import unchanged_torch
-from landscape.numerics.compiling import compile_once
 
 RELATIVE = 1e-7
 ABSOLUTE = 1e-11  # rounding, where terms of about 1 cancel
 MOST_SCALARS = 6  # numbers at which operations of the record switch
+# No optimization, which takes longer than the program runs.
+_RUNS_FEW_TIMES = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 Array = np.ndarray
 
 
@@ -81,7 +82,8 @@ def _compiled(records: Sequence[Record], inputs: Sequence[torch.Tensor]) -> Call
         return [*results, *replay.gradients(records, arrays, weights)]
 
     arrays = [to_array(tensor) for tensor in inputs]
-    return compile_once(jax.jit(evaluated).lower(arrays, _weights(records[0])))
+    lowered = jax.jit(evaluated).lower(arrays, _weights(records[0]))
+    return lowered.compile(compiler_options=_RUNS_FEW_TIMES)
 
 
 def _weights(record: Record) -> list[Array]:

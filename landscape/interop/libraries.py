@@ -4,8 +4,6 @@ import contextlib
 import functools
 from typing import Any
 
-import jax
-
 from landscape.interop import keras_recognition, torch_recognition
 from landscape.interop.library_words import in_words_of
 
@@ -32,8 +30,7 @@ def note_targets(function: Any, call: Any, predictions: Any, targets: Any) -> No
     """
     torch_function = _by_target(function)
     if torch_function is not None:
-        with torch_function.noting():
-            jax.eval_shape(lambda p: call(p, targets), predictions)
+        torch_function.note(call, predictions, targets)
 
 
 def learn_targets(function: Any) -> bool:

@@ -111,9 +111,8 @@ def test_the_program_of_the_audit_is_right_for_targets_that_were_noted(loss, tar
     arrays = [np.array(target) for target in targets]
     with jax.enable_x64(True):
         function = replayed(adapted(loss))
-        with function.noting():
-            for target in arrays:
-                function(predictions, target)
+        for target in arrays:
+            function.note(function, predictions, target)
         program = jax.jit(jax.value_and_grad(lambda p, t: function(p, t)))
         for target in arrays:
             value, slopes = in_torch(loss, predictions, target)
@@ -131,8 +130,7 @@ def test_targets_of_another_course_are_noticed_and_learned():
     predictions = np.random.default_rng(0).standard_normal((4, 3))
     with jax.enable_x64(True):
         function = replayed(adapted(by_counts_alone))
-        with function.noting():
-            function(predictions, labels[0])
+        function.note(function, predictions, labels[0])
         for met in (True, False):
             value = jax.jit(lambda p, t: function(p, t))(predictions, labels[1])
             jax.block_until_ready(value)
