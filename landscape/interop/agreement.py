@@ -20,7 +20,10 @@ RELATIVE = 1e-7
 ABSOLUTE = 1e-11  # rounding, where terms of about 1 cancel
 MOST_SCALARS = 6  # numbers at which operations of the record switch
 # No optimization, which takes longer than the program runs.
-_RUNS_FEW_TIMES = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+_RUNS_FEW_TIMES: dict[str, Any] = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+}
 Array = np.ndarray
 
 
