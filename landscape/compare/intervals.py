@@ -1,5 +1,6 @@
 """95 % intervals: of a mean over seeds, of a rate, and of differences over resplits."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ def mean_interval(values: ArrayLike) -> Estimate:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def wilson(successes: int, total: int) -> Estimate:
     """Returns the share of successes and its 95 % interval (Wilson 1927); NaN without runs.
 

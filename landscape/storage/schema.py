@@ -50,11 +50,18 @@ class OmitsNull:
 
 
 def _number(value: Any) -> Any:
+    if type(value) is float:  # nearly all numbers of large records
+        return value
     return math.nan if value is None else _from_json(_plain(value))
 
 
 def _vector(values: Any) -> Any:
-    values = _plain(values)
+    values = _rows(values)
+    return tuple(map(_number, values)) if isinstance(values, tuple) else values
+
+
+def _rows(values: Any) -> Any:
+    values = values.tolist() if hasattr(values, "tolist") else values
     return tuple(values) if isinstance(values, list) else values
 
 
@@ -91,12 +98,13 @@ Name = Annotated[str, Field(max_length=_LONGEST_NAME)]
 Natural = Annotated[int, Field(ge=0, lt=_INTEGERS)]
 # A float that may be NaN or infinite; a null of an old folder is NaN.
 Number = Annotated[float, BeforeValidator(_number)]
-# Floats along one axis.
-Vector = Annotated[tuple[Number, ...], BeforeValidator(_vector)]
+# Floats along one axis; replacing nulls and texts at once takes a third of the time of reading them
+# one by one.
+Vector = Annotated[tuple[float, ...], BeforeValidator(_vector)]
 # Floats along two axes, row by row.
-Grid = Annotated[tuple[Vector, ...], BeforeValidator(_vector)]
+Grid = Annotated[tuple[Vector, ...], BeforeValidator(_rows)]
 # Floats along three axes.
-Block = Annotated[tuple[Grid, ...], BeforeValidator(_vector)]
+Block = Annotated[tuple[Grid, ...], BeforeValidator(_rows)]
 # Anything that JSON holds; arrays become lists when it is written.
 Value = Annotated[Any, BeforeValidator(_from_json), PlainSerializer(_plain)]
 
