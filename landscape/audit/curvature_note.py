@@ -13,12 +13,14 @@ class Smoothness(NamedTuple):
     """Smoothness and convexity of a loss in its prediction; None if the audit did not decide.
 
     `model` is whether the predictions are twice differentiable in the parameters; None if unknown.
+    `of_risk`: a function of the parameters is the risk, without a loss that an audit could judge.
     """
 
     value: str | None
     how: str | None
     convex: bool | None
     model: bool | None = None
+    of_risk: bool = False
 
     @property
     def twice_differentiable(self) -> bool | None:
@@ -35,6 +37,8 @@ class Smoothness(NamedTuple):
         return "; ".join(text for text in (self._note_of_loss(), self._note_of_model()) if text)
 
     def _note_of_model(self) -> str:
+        if self.of_risk:
+            return ""
         if self.model is None:
             return "it is unknown whether the model is twice differentiable"
         if self.model:
@@ -42,6 +46,8 @@ class Smoothness(NamedTuple):
         return "the model is not twice differentiable: the Hessian misses its kinks"
 
     def _note_of_loss(self) -> str:
+        if self.of_risk:
+            return "it is unknown whether the risk is twice differentiable"
         if self.value is None:
             return "the audit leaves open whether the loss is twice differentiable"
         if self.value in TWICE:

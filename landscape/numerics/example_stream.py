@@ -86,7 +86,7 @@ class StreamFunctions(NamedTuple):
 def stream_functions(model: Model) -> StreamFunctions:
     """Returns the functions of a model; sums over batches are in float64, gradients as they are."""
     risk = mean_risk(model)
-    return StreamFunctions(_slicer(risk), _risk_and_gradient(risk), _derivatives(risk))
+    return StreamFunctions(_slicer(risk), _risk_and_gradient(risk), _derivatives(model))
 
 
 def _slicer(risk: Callable[[Objective, PyTree, Examples], jax.Array]) -> Callable[..., RiskTable]:
@@ -191,20 +191,29 @@ def _risk_and_gradient(
     return measure
 
 
-def _derivatives(
-    risk: Callable[[Objective, PyTree, Examples], jax.Array],
-) -> Callable[..., tuple[np.float32, np.float32]]:
+def _derivatives(model: Model) -> Callable[..., tuple[np.float32, np.float32]]:
     @jit_loop
     def on_batch(
         loss: Objective, params: PyTree, direction: PyTree, examples: Examples
     ) -> tuple[jax.Array, jax.Array]:
+        start, unit = (jnp.float32(0),), (jnp.float32(1),)
+
+        def predictions(distance: jax.Array) -> jax.Array:
+            displaced = displace(params, (direction,), distance[None])
+            return model.predict(displaced, examples.inputs, examples.state)
+
+        def risk(predicted: jax.Array) -> jax.Array:
+            return loss.mean(predicted, examples.targets)
+
         def slope(distance: jax.Array) -> jax.Array:
-            return jax.grad(
-                lambda x: risk(loss, displace(params, (direction,), x[None]), examples)
-            )(distance)
+            predicted, velocity = jax.jvp(predictions, (distance,), unit)
+            return jnp.sum(jax.grad(risk)(predicted) * velocity)
 
         with jax.default_matmul_precision("highest"):
-            return jax.jvp(slope, (jnp.float32(0),), (jnp.float32(1),))
+            try:  # forward through the model, which keeps no gradient of its size
+                return jax.jvp(slope, start, unit)
+            except TypeError:  # of a `custom_vjp`, such as a module of PyTorch
+                return jax.jvp(jax.grad(lambda distance: risk(predictions(distance))), start, unit)
 
     def measure(
         loss: Objective, params: PyTree, direction: PyTree, stream: ExampleStream

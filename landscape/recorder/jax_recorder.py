@@ -26,9 +26,10 @@ _PAIR = "(inputs, targets), or (inputs, targets, {'weights': ...})"
 
 
 class _Pending(NamedTuple):
-    """A row whose step has not been taken yet, and the parameters before it."""
+    """A row whose step has not been taken yet, the tally and the parameters before it."""
 
-    row: dict[str, Any]
+    row: jax_rows.Row
+    tally: jax.Array
     before: PyTree
 
 
@@ -115,7 +116,7 @@ class Recorder(RecordedLoop):
             self._parameters = sum(leaf.size for leaf in jax.tree.leaves(arrays))
             examples = _examples(batch, "batch")
             row = self._measure.of_step(params, examples, gradients, self._evaluation)
-            self._pending = _Pending(self._first_columns() | row, jax_rows.copied(arrays))
+            self._pending = _Pending(row, self._tally, jax_rows.copied(arrays))
         self._tally = jax_rows.tallied(self._tally, gradients)
         self._steps += 1
 
@@ -127,27 +128,23 @@ class Recorder(RecordedLoop):
         self._require_open()
         self._complete(params)
         if params is not None and self._evaluation is not None:
-            row = self._first_columns() | self._measure.of_set(params, self._evaluation)
-            self._pending = _Pending(row, None)
+            row = self._measure.of_set(params, self._evaluation)
+            self._pending = _Pending(row, self._tally, None)
         self._close()
-
-    def _first_columns(self) -> dict[str, Any]:
-        counts = self._tally.counts._asdict()
-        return {"step": self._steps} | {f"steps/{name}": count for name, count in counts.items()}
 
     def _complete(self, params: PyTree | None = None) -> None:
         """Appends the pending row; its update is known if the parameters after it are passed."""
-        lost = int(self._tally.lost)
-        self._diverged_step = None if lost < 0 else lost
         pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        row = pending.row
-        if params is not None and pending.before is not None:
+        row = {} if pending is None else pending.row
+        if pending is not None and params is not None and pending.before is not None:
             row = row | jax_rows.ratios(pending.before, jax_rows.differentiable(params))
-        ordered = sorted(row, key=_natural)  # a compiled function sorts names as texts
-        values = jax.device_get(row)
-        self._append({name: values[name] for name in ordered})
+        values, before, now = jax.device_get((row, pending and pending.tally, self._tally))
+        lost = int(jax_rows.Tally(*now).lost)
+        self._diverged_step = None if lost < 0 else lost
+        if pending is not None:
+            ordered = sorted(row, key=_natural)  # a compiled function sorts names as texts
+            counts = jax_rows.Tally(*before).columns
+            self._append(counts | {name: values[name] for name in ordered})
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

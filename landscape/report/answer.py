@@ -175,9 +175,10 @@ def _checks(results: Results) -> Iterator[NextStep]:
             failed.setdefault(name, []).append(run)
     for name, runs in failed.items():
         losses = _named(dict.fromkeys(run.loss for run in runs))
+        noun = "look" if results.has_looks else "run"
         yield NextStep(
             f"Read the slices of {losses} with care: the check {name} failed in "
-            f"{counted(len(runs), 'run')} ({check_results.MEANINGS.get(name, name)}).",
+            f"{counted(len(runs), noun)} ({check_results.MEANINGS.get(name, name)}).",
             "checks",
         )
 

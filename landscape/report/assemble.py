@@ -93,13 +93,15 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
 def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tuple[str, ...]:
     """Writes all files but the record, and returns the reasons for caution."""
     all_results, view = numbers.all_results, numbers.view
-    looked = looks.are_looks(all_results)
+    looked = all_results.has_looks
     report_tables = _tables(numbers)
     failures = tables.failures(all_results)
-    audit_rows = audit_agreement.audit_rows(numbers.shown)
-    texts = {"failures": failures}
-    if not looked:
-        texts["audit"] = audit_agreement.table(audit_rows)
+    audit_rows = (
+        audit_agreement.look_rows(view.runs)
+        if looked
+        else audit_agreement.audit_rows(numbers.shown)
+    )
+    texts = {"failures": failures, "audit": audit_agreement.table(audit_rows)}
     report_files.write_tables(folder, report_tables, texts)
     report_files.write_runs(folder, run_table(all_results, steps_to_target(numbers.rows)))
     pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
@@ -107,10 +109,8 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     if not looked:
         reasons += cautions(numbers.results, numbers.loss_runs)
     warnings = (*numbers.results.warnings, *reasons, *undrawn, *_unfinished(all_results))
-    if looked:
-        content = _look_content(numbers, report_tables, failures, pictures, warnings)
-    else:
-        content = _content(numbers, report_tables, failures, pictures, warnings, audit_rows)
+    content_of = _look_content if looked else _content
+    content = content_of(numbers, report_tables, failures, pictures, warnings, audit_rows)
     report_files.write_page(folder, page(content))
     return warnings
 
@@ -153,6 +153,7 @@ def _look_content(
     failures: pd.DataFrame,
     pictures: Sequence[RenderedPicture],
     warnings: Sequence[str],
+    audit_rows: Sequence[AuditRow],
 ) -> PageContent:
     """Returns what the page shows of looks, which nothing was trained for."""
     results, view = numbers.all_results, numbers.view
@@ -160,21 +161,21 @@ def _look_content(
         results,
         view,
         conclusions=looks.conclusions(results),
-        next_steps=answer.next_steps(results, None, (), None),
+        next_steps=answer.next_steps(results, None, audit_rows, None),
         verdicts=looks.first_table(results, view),
         notes=looks.notes(results),
         warnings=[f"Warning: {text}." for text in warnings],
         tables=report_tables,
         failures=failures,
         pictures=pictures,
-        audit_rows=(),
+        audit_rows=audit_rows,
         sentences={"data": looks.data_sentences(results)},
     )
 
 
 def _record(numbers: ReportNumbers, source: str, warnings: Sequence[str]) -> ReportRecord:
     """Returns what a terminal prints of the report."""
-    if looks.are_looks(numbers.all_results):
+    if numbers.all_results.has_looks:
         shown = looks.texts(numbers.results)
     else:
         shown = display(numbers.shown)
@@ -245,7 +246,8 @@ def _tables(numbers: ReportNumbers) -> list[ReportTable]:
         *(numbers.tuned.tables if numbers.tuned else ()),
         *data_section.tables(data_section.recorded(numbers.all_results)),
     ]
-    return [table for table in report_tables if len(table.rows)]
+    filled = [table for table in report_tables if len(table.rows)]
+    return [*map(looks.table_of_looks, filled)] if numbers.results.has_looks else filled
 
 
 def _loss_tables(numbers: ReportNumbers) -> list[ReportTable]:
@@ -258,7 +260,7 @@ def _loss_tables(numbers: ReportNumbers) -> list[ReportTable]:
             name, title, "numbers", columns, items, rows=raw, read=read, drop_empty=True
         )
 
-    if looks.are_looks(results):
+    if results.has_looks:
         return [looks.table(results)]
     comparison = table("comparison", "Comparison", shown, shown)
     if len(shown) == len(rows):

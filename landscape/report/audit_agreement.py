@@ -1,14 +1,15 @@
 """Compares the verdicts of the audits with the results of training."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, get_args
 
 import pandas as pd
 
 from landscape.report import audits, words
 from landscape.report.comparison_row import Row
-from landscape.storage.audit_records import Audit, FailedAudit, Finding, Verdict
+from landscape.report.stored_run import StoredRun
+from landscape.storage.audit_records import Audit, AuditRecord, FailedAudit, Finding, Verdict
 
 # Answers to whether training agrees with the audit.
 YES, _NO, _NO_CLAIM, _NO_RUNS = "yes", "no", "no claim", "not trained"
@@ -54,25 +55,33 @@ def agrees(verdict: str, *, learns: bool, runs: int) -> str:
     return YES if learns == (verdict == "trainable") else _NO
 
 
+def look_rows(runs: Mapping[str, Sequence[StoredRun]]) -> list[AuditRow]:
+    """Returns one row per look that has an audit; nothing was trained to compare it with."""
+    by_look = {name: audits.of(run.audit for run in group) for name, group in runs.items()}
+    return [_row(name, audit, "", "") for name, audit in by_look.items() if audit is not None]
+
+
 def audit_rows(rows: Sequence[Row]) -> list[AuditRow]:
     """Returns one row per row of the comparison that has an audit."""
     answers = []
     for row in rows:
         audit = audits.of(run.audit for run in row.runs.counted)
         if audit is not None:
-            verdict = audits.answer(audit).verdict
+            verdict = audits.verdict(audit)
             agreement = agrees(verdict, learns=row.gain.learns, runs=row.estimate.seeds)
-            answers.append(
-                AuditRow(
-                    loss=row.name,
-                    verdict=verdict,
-                    findings=_findings(audit) if isinstance(audit, Audit) else (),
-                    error=audit.error if isinstance(audit, FailedAudit) else "",
-                    training=row.finding,
-                    agrees=words.or_missing(agreement),
-                )
-            )
+            answers.append(_row(row.name, audit, row.finding, words.or_missing(agreement)))
     return answers
+
+
+def _row(name: str, audit: AuditRecord, training: str, agreement: str) -> AuditRow:
+    return AuditRow(
+        loss=name,
+        verdict=audits.verdict(audit),
+        findings=_findings(audit) if isinstance(audit, Audit) else (),
+        error=audit.error if isinstance(audit, FailedAudit) else "",
+        training=training,
+        agrees=agreement,
+    )
 
 
 def _findings(audit: Audit) -> tuple[tuple[str, str, str], ...]:
@@ -97,7 +106,8 @@ def tally(rows: Sequence[AuditRow]) -> str:
 
 
 def table(rows: Sequence[AuditRow]) -> pd.DataFrame:
-    """Returns the rows as texts, for the files."""
+    """Returns the rows as texts, for the files; without training if nothing was trained."""
     names = ["loss", "audit", "findings", "training", "agree"]
     cells = [(row.loss, row.verdict, row.text, row.training, row.agrees) for row in rows]
-    return pd.DataFrame(cells, columns=names)
+    texts = pd.DataFrame(cells, columns=names)
+    return texts if texts["agree"].any() or texts.empty else texts[names[:3]]

@@ -78,7 +78,7 @@ def comparison_html(directory: Path) -> str:
     """Returns the comparison as an HTML table of the terminal's texts, or why there is none."""
     try:
         results = read(directory)
-        if looks.are_looks(results):
+        if results.has_looks:
             return notebook_html.table(looks.texts(results))
         return notebook_html.table(display(shown_points(compare(results))))
     except UserError as error:

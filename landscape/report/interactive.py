@@ -31,7 +31,8 @@ def surfaces(view: View) -> dict[str, Any]:
     name_point = len({point for _, point, _ in drawn_planes}) > 1
     name_set = len({plane_set.label for plane_set, *_ in drawn_planes}) > 1
     items = [_item(*plane, name_point=name_point, name_set=name_set) for plane in drawn_planes]
-    return {"metric": printable(view.label), "items": items}
+    has_metric = any(item["metric"] is not None for item in items)
+    return {"metric": printable(view.label), "has_metric": has_metric, "items": items}
 
 
 def _item(

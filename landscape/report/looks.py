@@ -6,14 +6,14 @@ stand for themselves, and no test compares them.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from landscape.config import look_settings
 from landscape.errors import counted
-from landscape.report import check_results, curvature_table, words
+from landscape.report import audits, check_results, curvature_table, words
 from landscape.report.figures.view import View
 from landscape.report.loss_rows import loss_rows
 from landscape.report.page_tables import PageTable, page_table
@@ -28,11 +28,17 @@ from landscape.report.tables import (
 
 RISK, NORM = "risk/evaluation", "gradient_norm/global"
 _FEW = 0.01  # share of dead units that is worth a clause
-
-
-def are_looks(results: Results) -> bool:
-    """Returns whether the folder has looks, not trainings."""
-    return any(run.status == "looked" for run in results.runs)
+TITLE = "What was looked at"
+# Introductions of sections of the page, which differ from those of trainings.
+INTRODUCTIONS = {
+    "curvature": "The eigenvalues of the Hessian of the risk describe all directions at once; a "
+    "slice shows one or two.",
+    "geometry": "The shape of lines and planes in numbers that do not depend on the units of the "
+    "loss: means over directions. Compare only rows of the same set.",
+    "numbers": "The same numbers are files in the folder of this page: tables (csv with raw "
+    "numbers, md, tex), figures (csv, png, pdf), results.csv and results.parquet (one row per "
+    "look).",
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ def _clauses(row: LookRow) -> Iterator[str]:
         yield f"eigenvalues of the Hessian from {ends}"
     if row.dead_units >= _FEW:
         yield f"{words.percent(row.dead_units)} % of the units are dead"
+    if audit := audits.answer(row.run.audit).line:
+        yield audit
     if row.checks_failed:
         yield f"check failed: {row.checks_failed} (see Checks)"
 
@@ -172,9 +180,26 @@ def table(results: Results) -> ReportTable:
     return report_table("looks", "Looks", "numbers", columns(results.metrics), rows(results))
 
 
+def table_of_looks(table: ReportTable) -> ReportTable:
+    """Returns a table of losses as one of looks: without seeds and columns that no look fills."""
+    filled = (table.texts != words.MISSING).any()
+    kept = [
+        number
+        for number, column in enumerate(table.columns)
+        if column.heading != "seeds" and filled.iloc[number]
+    ]
+    columns = [table.columns[number] for number in kept]
+    columns = [
+        replace(c, heading="look", definition="label of the look") if c.heading == "loss" else c
+        for c in columns
+    ]
+    texts = table.texts.iloc[:, kept].set_axis([c.heading for c in columns], axis=1)
+    return replace(table, columns=columns, texts=texts)
+
+
 def first_table(results: Results, view: View) -> PageTable:
     """Returns the table of looks on the first screen of the page, without the findings."""
-    shown = page_table(table(results), omitted=("finding",))
+    shown = page_table(table_of_looks(table(results)), omitted=("finding",))
     colors = [view.styles[row.label].color for row in rows(results)]
     return shown._replace(total=0, colors=colors)
 

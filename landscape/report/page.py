@@ -12,7 +12,14 @@ import jinja2
 import pandas as pd
 
 from landscape.errors import counted
-from landscape.report import answer, audit_agreement, audits, interactive, settings_section
+from landscape.report import (
+    answer,
+    audit_agreement,
+    audits,
+    interactive,
+    looks,
+    settings_section,
+)
 from landscape.report.answer import NextStep
 from landscape.report.audit_agreement import AuditRow
 from landscape.report.figure_files import figure_code
@@ -137,6 +144,7 @@ class PageSection(NamedTuple):
 def page(content: PageContent) -> str:
     """Returns the whole page as text."""
     pictures = {shown.picture.name: shown for shown in content.pictures}
+    looked = content.results.has_looks
     shapes = pictures.pop(audits.FIGURE, None)
     first = [pictures.pop(name) for name in answer.FIGURES if name in pictures]
     first = first or [pictures.pop(name) for name in ("summary",) if name in pictures]
@@ -153,6 +161,9 @@ def page(content: PageContent) -> str:
         .render(
             content=content,
             experiment=content.results.directory.resolve().name,
+            looked=looked,
+            audit_title="Audit of the loss" if looked else "Audit against training",
+            title=looks.TITLE if looked else "What may be concluded",
             facts=settings_section.facts(content.results, content.view),
             first_figures=first,
             sections=sections,
@@ -187,7 +198,7 @@ def _sections(content: PageContent, pictures: Sequence[RenderedPicture]) -> list
         PageSection(
             name,
             title,
-            text,
+            looks.INTRODUCTIONS.get(name, text) if content.results.has_looks else text,
             content.sentences.get(name, ()),
             [shown for shown in pictures if shown.picture.section == name],
             [page_table(table) for table in content.tables if table.section == name],

@@ -62,6 +62,11 @@ class Results:
         return tuple(name for name in self.metrics if name != self.metric)
 
     @property
+    def has_looks(self) -> bool:
+        """Whether the folder has looks at points that were trained elsewhere, not trainings."""
+        return any(run.status == "looked" for run in self.runs)
+
+    @property
     def unreadable(self) -> dict[str, str]:
         """The names of the unreadable runs, each with the reason."""
         return {run.name: run.error for run in self.runs if run.status == "unreadable"}

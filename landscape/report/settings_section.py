@@ -13,7 +13,7 @@ from landscape.report.results import STATES, Results
 
 def facts(results: Results, view: View) -> list[str]:
     """Returns the facts below the title: parts, steps, batch size, and runs by status."""
-    if looks.are_looks(results):
+    if results.has_looks:
         return looks.facts(results)
     run = next(iter(view.runs.values()))[0]
     states = Counter(run.status for run in results.runs)
@@ -32,7 +32,7 @@ def commands(results: Results, *, compared: bool) -> list[str]:
     They are for the folder that contains the one of the experiment.
     """
     name = results.directory.resolve().name
-    if looks.are_looks(results):
+    if results.has_looks:
         return [f"landscape report {name}"]
     folder = f"'{name}'" if any(not (c.isalnum() or c in "._-") for c in name) else name
     perform = "compare" if compared else "run"
@@ -45,7 +45,7 @@ def settings(results: Results) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if results.settings is not None:
         _flatten(results.settings.model_dump(mode="json"), "", pairs)
-    looked = looks.are_looks(results)
+    looked = results.has_looks
     return [pair for pair in pairs if not looked or looks.is_setting(pair[0])]
 
 

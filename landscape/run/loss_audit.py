@@ -17,13 +17,18 @@ FIELDS = ("weights", "mask", "groups", "events")  # of which the audit draws its
 
 
 def audit_loss(
-    loss: Loss, task: str, label: str, example: Mapping[str, np.ndarray] | None = None
+    loss: Loss,
+    task: str,
+    label: str,
+    example: Mapping[str, np.ndarray] | None = None,
+    *,
+    onehot: bool,
 ) -> AuditRecord:
     """Returns the audit, or the reason why it failed, which affects no training.
 
     The audit would infer the order of the arguments and targets that suit the loss, such as -1 and
-    1; training has an order of its own, and the targets of the dataset. `example` has arrays of a
-    batch, if `needs_example`.
+    1; training has an order of its own, and the targets of the dataset, which are `onehot` or
+    labels of classes. `example` has arrays of a batch, if `needs_example`.
     """
     from landscape.audit import audit
 
@@ -31,7 +36,7 @@ def audit_loss(
     if loss.arguments.targets_first:
         options["order"] = "targets-first"
     if example is None:
-        options["targets"] = "zero_one" if task == "binary" else target_form(loss, task)
+        options["targets"] = "zero_one" if task == "binary" else _target_form(task, onehot)
     else:
         known = ("predictions", "targets", *loss.arguments.fields)
         options["example"] = {name: example[name] for name in known}
@@ -73,8 +78,13 @@ def needs_example(loss: Loss, task: str) -> bool:
     return task == "custom" or bool({*loss.arguments.fields} - {*FIELDS})
 
 
-def target_form(loss: Loss, task: str) -> str:
+def _target_form(task: str, onehot: bool) -> str:
     """Returns how the loss receives its targets: `onehot` or `labels`, `auto` if there is one."""
     if task != "multiclass":
         return "auto"
-    return "labels" if loss.classes is None else "onehot"
+    return "onehot" if onehot else "labels"
+
+
+def is_onehot(loss: Loss, targets: np.ndarray) -> bool:
+    """Returns whether the loss receives a number per class; data of a look may have them."""
+    return loss.classes is not None or (targets.ndim > 1 and targets.dtype.kind == "f")

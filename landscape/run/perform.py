@@ -329,7 +329,7 @@ def _curvature_note(run: Run, cache: ProgramCache) -> curvature_note.Smoothness:
     """Returns the smoothness of the loss and the model; unknown for a risk that is a function."""
     point = cache.point(run)
     if point is not None and point.risk is not None:
-        return curvature_note.Smoothness(None, None, None, None)
+        return curvature_note.Smoothness(None, None, None, of_risk=True)
     model = cache.program(run).model
     return curvature_note.of_loss(cache.audit(run), model.twice_differentiable)
 

@@ -1,5 +1,7 @@
 """Checks of a point that was trained elsewhere, before anything is measured."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -8,6 +10,8 @@ from landscape.errors import UserError
 from landscape.numerics.loss import Loss
 from landscape.parts.points import TrainedPoint
 from landscape.run.streamed_data import StreamedData
+
+PyTree = Any
 
 
 def check_settings(run: Run, point: TrainedPoint) -> None:
@@ -33,6 +37,21 @@ def check_settings(run: Run, point: TrainedPoint) -> None:
     if run.audit and point.risk is not None:
         message = "`audit` needs a loss of predictions and targets, but the point has a `risk`"
         raise UserError(message, hint="remove `audit`")
+
+
+def check_filters(run: Run, filter_axes: PyTree) -> None:
+    """Raises UserError if random directions would move nothing: no array that moves has filters."""
+    settings = run.slices
+    if settings is None or jax.tree.leaves(filter_axes):
+        return
+    for part in settings.directions():
+        if part.name == "random" and part.options.get("biases", "zero") == "zero":
+            raise UserError(
+                "random directions would be zero: `filter_axes` has an axis for none of the arrays "
+                "that move, and `biases: zero` keeps all others",
+                hint='let them move: slices={"direction": {"name": "random", "biases": "random"}}; '
+                "or state the axes of the weights in `filter_axes`",
+            )
 
 
 def _check_streamed(run: Run) -> None:

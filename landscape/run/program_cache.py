@@ -19,7 +19,7 @@ from landscape.parts.models import Model
 from landscape.parts.points import TrainedPoint
 from landscape.run import model_check, point_check, preflight, program, run_checks, stored_sizes
 from landscape.run.audited_batch import audited_batch
-from landscape.run.loss_audit import audit_loss, needs_example
+from landscape.run.loss_audit import audit_loss, is_onehot, needs_example
 from landscape.run.loss_check import describe_call
 from landscape.run.memory_check import check_memory
 from landscape.run.point_data import point_dataset, point_stream
@@ -165,7 +165,10 @@ class ProgramCache:
             return self._losses[key]
 
     def loss_call(self, run: Run) -> str:
-        """Returns how the loss of a run is called; empty for a loss of the menu without fields."""
+        """Returns how the loss of a run is called; empty for one of the menu, and for a risk."""
+        point = self.point(run)
+        if point is not None and point.risk is not None:
+            return ""
         loss, fields = self.loss(run), self.dataset(run).train.fields
         uses_fields = loss.arguments.fields or "weights" in fields
         is_plain = ":" not in run.loss.name and not uses_fields
@@ -248,14 +251,15 @@ class ProgramCache:
         """
         loss, task = self.loss(run), preflight.build_task(run, self.dataset(run)).name
         on_example = needs_example(loss, task)
+        onehot = is_onehot(loss, self.dataset(run).train.targets)
         parts = {"loss"} | ({"dataset", "model", "seed", "batch_size"} if on_example else set())
-        key = "\n".join([_canonical(run, parts), task, str((loss.classes is None, loss.arguments))])
+        key = "\n".join([_canonical(run, parts), task, str((onehot, loss.arguments))])
         with self._auditing:
             if key not in self._audits:
                 example = None
                 if on_example:
                     example = audited_batch(run, self.dataset(run), self.model(run))
-                self._audits[key] = audit_loss(loss, task, run.loss.label, example)
+                self._audits[key] = audit_loss(loss, task, run.loss.label, example, onehot=onehot)
             return self._audits[key]
 
     def key(self, run: Run) -> str:
@@ -332,6 +336,7 @@ def _check(run: Run, cache: ProgramCache) -> None:
     point = cache.point(run)
     if point is not None:
         point_check.check_settings(run, point)
+        point_check.check_filters(run, model.filter_axes(params))
     preflight.check_directions(run, model, params, checkpoint_count(run))
     check_target(run.target, cache.program(run).metrics)
     if any(":" in part.name for part in run.metrics or ()):  # tests cover the menu

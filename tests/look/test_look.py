@@ -85,7 +85,9 @@ def looks(regression, tmp_path_factory):
     settings = {"apply": layers, "loss": squared, "filter_axes": "last", "out": out}
     settings |= {"slices": LINES, "curvature": {"eigenvalues": 2}}
     whole = quiet_look(params, data, label="whole", **settings)
+    settings |= {"slices": {**LINES, "direction": {"name": "random", "biases": "random"}}}
     second = quiet_look(params, data, label="second", trainable="v".__eq__, **settings)
+    settings |= {"slices": LINES}
     return whole, second, settings
 
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from landscape.report import audits, looks, solutions
+from landscape.report import audits, solutions
 from landscape.report.comparison import best_first
 from landscape.report.comparison_row import Row
 from landscape.report.figures import (
@@ -63,7 +63,7 @@ def drawings(
         yield from of_comparison(tuned, view.styles)
     if audit_records := audits.drawn(view.runs):
         yield _drawing(audits.FIGURE, "audit", audit_figure.shapes, audit_records)
-    if not looks.are_looks(results):
+    if not results.has_looks:
         yield from _of_training(results, rows, view)
     for point in PLACES:
         yield from _slices(view, point)

@@ -38,8 +38,8 @@ def contours(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     return Picture(
         plane_set.file("contours", point),
         view.title("Risk on a plane", plane_set, point),
-        _caption(plane_set, point, shown_planes, scales),
-        "Contours of the risk, one panel per loss.",
+        _caption(view, plane_set, point, shown_planes, scales),
+        f"Contours of the risk, one panel per {view.row}.",
         figure,
         "planes",
     )
@@ -57,18 +57,21 @@ def units(plane_set: StoredSet, point: str) -> str:
 
 
 def _caption(
-    plane_set: StoredSet, point: str, shown_planes: Sequence[Plane], scales: Sequence[Heights]
+    view: View,
+    plane_set: StoredSet,
+    point: str,
+    shown_planes: Sequence[Plane],
+    scales: Sequence[Heights],
 ) -> str:
     first, second = (axis.phrase(point) for axis in plane_set.axes)
     same = first == second
     span = f"two {first.removeprefix('a ')}s" if same else f"{first} and {second}"
-    shared = ", and share its directions" if same else ""
     return joined(
         f"The risk on the evaluation set on a plane spanned by {span} through {PLACES[point]} (the "
         "cross).",
         units(plane_set, point),
-        "All losses are shown at the same seed, whose runs rank closest to the median"
-        f"{shared}. Every panel has its own color scale, in the loss's own units.",
+        view.selection(shares_directions=same),
+        "Every panel has its own color scale, in the loss's own units.",
         any(height.share for height in scales)
         and "A few very high cells are cut in the drawing, not in the data; the share cut is "
         "printed above each panel.",

@@ -43,20 +43,20 @@ def convexity(view: View, plane_set: StoredSet, point: str) -> Picture | None:
     return Picture(
         plane_set.file("convexity", point),
         view.title("Where the risk is not convex, on a plane", plane_set, point),
-        _caption(shown_planes, point, unknown),
-        "Maps of the ratio of the smallest to the largest eigenvalue, one panel per loss.",
+        _caption(view, shown_planes, point, unknown),
+        f"Maps of the ratio of the smallest to the largest eigenvalue, one panel per {view.row}.",
         figure,
         "planes",
     )
 
 
-def _caption(shown_planes: list[Plane], point: str, unknown: bool) -> str:
+def _caption(view: View, shown_planes: list[Plane], point: str, unknown: bool) -> str:
     return joined(
         "|smallest / largest| eigenvalue of the Hessian of the risk at each cell if the smallest "
         f"is negative, else 0, around {PLACES[point]} (the cross): at 0 the risk is convex, at 1 "
-        "at least as concave as convex. The ratio has no unit, so all losses share one scale. The "
-        "eigenvalues are those of the Hessian in all parameters, not only within the plane. Above "
-        f"each panel is the share of cells above {NONCONVEX:g}.",
+        f"at least as concave as convex. The ratio has no unit, so all {view.rows} share one "
+        "scale. The eigenvalues are those of the Hessian in all parameters, not only within the "
+        f"plane. Above each panel is the share of cells above {NONCONVEX:g}.",
         unknown and "Cells without eigenvalues are blue-gray.",
         "After Li et al., Visualizing the Loss Landscape of Neural Nets (2018), who map the ratio "
         "at convex cells as well.",

@@ -52,8 +52,9 @@ def directions(view: View, point: str) -> Picture | None:
     return Picture(
         file_at("directions", point),
         f"Comparison of directions through {PLACES[point]}",
-        joined(_caption(point), check_results.sentence(failed)),
-        "Risk against Euclidean distance, one line per set of directions, one panel per loss.",
+        joined(_caption(view, point), check_results.sentence(failed)),
+        "Risk against Euclidean distance, one line per set of directions, one panel per "
+        f"{view.row}.",
         figure,
         "lines",
     )
@@ -137,12 +138,14 @@ def _write_heading(panel: Axes, texts: list[tuple[str, str]]) -> None:
     panel.set_title(title, loc="left", pad=4 + _LINE * len(lines))
 
 
-def _caption(point: str) -> str:
+def _caption(view: View, point: str) -> str:
+    over = "directions and seeds" if view.row == "loss" else "directions"
+    median = "median over seeds, " if view.row == "loss" else ""
     return (
         f"The risk on the evaluation set along every set of directions through {PLACES[point]}, "
-        "the mean over directions and seeds. The Euclidean distance is comparable between sets; "
+        f"the mean over {over}. The Euclidean distance is comparable between sets; "
         "the frame ends with the shortest line. Next to each set is its curvature d'Hd / |d|² at "
-        "the center (median over seeds, in the loss's own units). In N parameters a random "
+        f"the center ({median}in the loss's own units). In N parameters a random "
         "direction shows only the mean curvature trace(H) / N; an eigenvector shows how sharp the "
         "risk can be."
     )

@@ -47,35 +47,37 @@ def risk_along_lines(view: View, line_set: StoredSet, point: str) -> Picture | N
         line_set.file("slices_risk", point),
         view.title("Risk along lines", line_set, point),
         joined(
-            _caption(line_set, point, lines),
+            _caption(view, line_set, point, lines),
             any_cut and "The frame cuts extremes that lie far beyond the band.",
             check_results.sentence(lines.failed),
         ),
-        "Risk against distance, one panel per loss.",
+        f"Risk against distance, one panel per {view.row}.",
         figure,
         "lines",
     )
 
 
-def _caption(line_set: StoredSet, point: str, lines: LinesByLoss) -> str:
+def _caption(view: View, line_set: StoredSet, point: str, lines: LinesByLoss) -> str:
     statistics = ""
     if lines.average:
         statistics = (
             f": mean {lines.average}, a band from the 10th to the 90th percentile, and thin lines "
             "for the extremes"
         )
+    heights, noun = ", and compare heights by the relative rise in the table", "runs"
+    if view.row == "look":
+        heights, noun = "", "looks"
     unfound = sum(bundle.unfound for bundle in lines.bundles.values())
     total = sum(bundle.runs for bundle in lines.bundles.values())
     return joined(
         f"The risk on the evaluation set along {lines.direction} through {PLACES[point]} "
         f"(distance 0){statistics}.",
         lines.distance.sentence,
-        "Each panel has its own scale, in the loss's own units; compare shapes, and compare "
-        "heights by the relative rise in the table.",
+        f"Each panel has its own scale, in the loss's own units; compare shapes{heights}.",
         line_set.random and "Lines that look convex in random directions do not prove convexity.",
         unfound > 0
-        and f"In {unfound} of {total} runs the risk never rose to the requested level; their lines "
-        "end at distance 1.",
+        and f"In {unfound} of {total} {noun} the risk never rose to the requested level; their "
+        "lines end at distance 1.",
     )
 
 
@@ -139,8 +141,8 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
     draw_metric_along_lines(panel, view, lines)
     mean = f": mean {lines.average}{band(view)}" if lines.average else ""
     caption = joined(
-        f"The task metric along {lines.direction} through {PLACES[point]}, all losses on one "
-        f"scale{mean}.",
+        f"The task metric along {lines.direction} through {PLACES[point]}, all {view.rows} on "
+        f"one scale{mean}.",
         lines.distance.sentence,
         "A wide plateau means that the task metric is robust to changes of the parameters.",
         check_results.sentence(lines.failed),
@@ -149,7 +151,7 @@ def metric_along_lines(view: View, line_set: StoredSet, point: str) -> Picture |
         line_set.file("slices_metric", point),
         view.title(f"{view.label[0].upper()}{view.label[1:]} along lines", line_set, point),
         caption,
-        f"{view.label} against distance, one line per loss.",
+        f"{view.label} against distance, one line per {view.row}.",
         figure,
         "lines",
     )

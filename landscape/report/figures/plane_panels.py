@@ -134,7 +134,7 @@ def _draws(view: View, loss: str, run: StoredRun, plane_set: StoredSet, point: s
         drawn.append(
             Plane(
                 loss=loss,
-                seed=run.seed,
+                seed=view.seed(run),
                 draw=(number + 1, len(risk)),
                 x=x,
                 y=y,

@@ -52,14 +52,15 @@ def spectrum(view: View, point: str) -> Picture | None:
     places = (point, *(f"{point}/{matrix}" for matrix in MATRICES))
     failed = failed_checks(view, run_of, places)
     figure, axes = panel_layout.panels(len(run_of), 3, 1.5, min_width=1.5)
-    any_gauss_newton = False
+    any_gauss_newton = any_scale_free = False
     for panel, (loss, run) in zip(axes, run_of.items(), strict=True):
         curvature, loss_style = _curvature_at(run, point), view.styles[loss]
         assert curvature is not None
         any_gauss_newton |= _draw_spectrum(panel, curvature, loss_style)
+        any_scale_free |= _add_scale_free_axis(panel, curvature)
         matrix = _main_matrix(curvature)
         low, high = words.scientific(matrix.smallest[0]), words.scientific(matrix.largest[0])
-        seed = f"seed {run.seed}, " if run.seed is not None else ""
+        seed = f"seed {view.seed(run)}, " if view.seed(run) is not None else ""
         extent = f"{seed}from {low} to {high}"
         panel_layout.set_title(panel, loss, extent, check_results.mark(failed[loss]))
     panel_layout.outer_labels(axes, "eigenvalue (own units)", "density")
@@ -73,8 +74,13 @@ def spectrum(view: View, point: str) -> Picture | None:
     return Picture(
         file_at("curvature", point),
         f"Spectrum of the Hessian at {PLACES[point]}",
-        _caption(point, any_gauss_newton) + check_results.sentence(failed),
-        "Spectral density against eigenvalue, one panel per loss.",
+        joined(
+            _caption(point, scale_free=any_scale_free),
+            view.selection(shares_directions=False),
+            any_gauss_newton and "The Gauss-Newton matrix omits the curvature of the model itself.",
+            check_results.sentence(failed),
+        ),
+        f"Spectral density against eigenvalue, one panel per {view.row}.",
         figure,
         "curvature",
     )
@@ -119,7 +125,6 @@ def _draw_spectrum(panel: Axes, curvature: CurvaturePoint, loss_style: style.Sty
         panel.plot(eigenvalues, heights, color=loss_style.color, **_EIGENVALUES, **on_axis)
     panel.axvline(0, **style.CENTER)
     style.few_ticks(panel.xaxis, 2)
-    _add_scale_free_axis(panel, curvature)
     return gauss_newton is not matrix
 
 
@@ -130,11 +135,15 @@ def _floor(width: float, parameters: float, top: float) -> float:
     return _NOISE / (np.sqrt(2 * np.pi) * width * parameters)
 
 
-def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
-    """Adds an axis above: eigenvalue times squared norm of the parameters, over the drop."""
+def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> bool:
+    """Adds an axis above: eigenvalue times squared norm of the parameters, over the drop.
+
+    Returns whether it did: not without a drop, as of a point whose training is not known, and not
+    above a panel without eigenvalues.
+    """
     scale = curvature.squared_norm / drop_of(curvature)
-    if not np.isfinite(scale) or scale <= 0:
-        return
+    if not np.isfinite(scale) or scale <= 0 or not panel.lines:
+        return False
     upper_axis = panel.twiny()
     upper_axis.grid(visible=False)
     upper_axis.spines["top"].set_visible(True)
@@ -142,18 +151,19 @@ def _add_scale_free_axis(panel: Axes, curvature: CurvaturePoint) -> None:
     style.few_ticks(upper_axis.xaxis, 2)
     upper_axis.tick_params(pad=1)
     upper_axis.set_xlabel("eigenvalue · |θ|² / drop", labelpad=3)
+    return True
 
 
-def _caption(point: str, gauss_newton: bool) -> str:
+def _caption(point: str, *, scale_free: bool) -> str:
     return joined(
         f"The distribution of the eigenvalues of the Hessian of the risk at {PLACES[point]}: the "
         "smoothed density by stochastic Lanczos quadrature, on a logarithmic scale that ends at a "
         "tenth of the peak of a single eigenvalue. Triangles are the outermost eigenvalues. The "
         "axis below each panel is in the loss's own units, which cannot be compared between "
-        "losses; the axis above is scale-free, eigenvalue times squared norm of the parameters "
-        "over the drop of the risk in training, and can be compared. All losses are shown at the "
-        "same seed, whose runs rank closest to the median.",
-        gauss_newton and "The Gauss-Newton matrix omits the curvature of the model itself.",
+        "losses.",
+        scale_free
+        and "The axis above is scale-free, eigenvalue times squared norm of the parameters over "
+        "the drop of the risk in training, and can be compared.",
     )
 
 

@@ -49,7 +49,7 @@ def surfaces(view: View, plane_set: StoredSet, point: str) -> Picture | None:
         plane_set.file("surfaces", point),
         view.title("Surface", plane_set, point),
         caption,
-        "Surfaces of the risk, one panel per loss.",
+        f"Surfaces of the risk, one panel per {view.row}.",
         figure,
         "planes",
     )

@@ -52,7 +52,8 @@ def file_at(stem: str, point: str) -> str:
 class View:
     """The runs to draw and the style of each loss, and the sets of slices that the runs have.
 
-    `target` is NaN if there is none, or if it differs between the rows.
+    `target` is NaN if there is none, or if it differs between the rows. `row` is what a panel or a
+    line stands for: a loss, or a look at a point that was trained elsewhere.
     """
 
     runs: Mapping[str, tuple[StoredRun, ...]]
@@ -63,6 +64,26 @@ class View:
     seeds: int
     lines: tuple[StoredSet, ...] = ()
     planes: tuple[StoredSet, ...] = ()
+    row: Literal["loss", "look"] = "loss"
+
+    @property
+    def rows(self) -> str:
+        """The plural of `row`."""
+        return "losses" if self.row == "loss" else "looks"
+
+    def seed(self, run: StoredRun) -> int | None:
+        """Returns the seed that a panel names; None for a look, whose label names it."""
+        return run.seed if self.row == "loss" else None
+
+    def selection(self, *, shares_directions: bool) -> str:
+        """Returns the sentence of a caption on the runs that `representative_runs` selects."""
+        if self.row == "look":
+            shared = "Looks at parameters of the same shapes share the directions."
+            return shared if shares_directions and len(self.runs) > 1 else ""
+        shared = ", and share its directions" if shares_directions else ""
+        return (
+            f"All losses are shown at the same seed, whose runs rank closest to the median{shared}."
+        )
 
     @property
     def label(self) -> str:
@@ -96,6 +117,7 @@ def make_view(results: Results, rows: Sequence[Row]) -> View:
         seeds=max(len(group) for group in runs.values()),
         lines=sets(all_runs, "lines"),
         planes=sets(all_runs, "planes"),
+        row="look" if results.has_looks else "loss",
     )
 
 
