@@ -97,9 +97,11 @@ def unrendered_figures():
     For modules that look at tables, texts and names of files. Figures are rendered in the tests of
     figures and of `report/test_report_build.py`, and by every command in a process of its own.
     """
+    from landscape.report import page_images
     from landscape.report.figures import rendering
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_images, "phone_png", lambda draw, name: b"")
         patch.setattr(rendering, "_saved", lambda figure, image_format: _BLANK[image_format])
         yield
 

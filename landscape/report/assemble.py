@@ -33,7 +33,8 @@ from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
 from landscape.report.number_texts import outcome_text
 from landscape.report.numbers import ReportNumbers, read_numbers
-from landscape.report.page import PageContent, RenderedPicture, page
+from landscape.report.page import PageContent, page
+from landscape.report.page_images import RenderedPicture
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import Results
 from landscape.report.run_measures import run_table

@@ -1,8 +1,6 @@
 """Renders the page: one self-contained HTML file, from templates that escape all text."""
 
-import base64
 import functools
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,8 +21,9 @@ from landscape.report import (
 from landscape.report.answer import NextStep
 from landscape.report.audit_agreement import AuditRow
 from landscape.report.figure_files import figure_code
-from landscape.report.figures.view import Picture, View
+from landscape.report.figures.view import View
 from landscape.report.page_environment import page_environment
+from landscape.report.page_images import RenderedPicture
 from landscape.report.page_tables import (
     PageTable,
     breakable,
@@ -73,32 +72,6 @@ _SECTIONS = (
         "tex), figures (csv, png, pdf), results.csv and results.parquet (one row per run).",
     ),
 )
-
-
-class RenderedPicture(NamedTuple):
-    """A figure together with its png, and whether it could be written as pdf."""
-
-    picture: Picture
-    png: bytes
-    has_pdf: bool = True
-
-    @property
-    def source(self) -> str:
-        """The image for the page: the same pixels as the png, in half of the bytes."""
-        from PIL import Image  # matplotlib's own library for images
-
-        buffer = io.BytesIO()
-        with Image.open(io.BytesIO(self.png)) as image:
-            image.convert("RGB").save(buffer, "WEBP", lossless=True, method=1, quality=20)
-        return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-    @property
-    def width(self) -> int:
-        return int.from_bytes(self.png[16:20], "big")
-
-    @property
-    def height(self) -> int:
-        return int.from_bytes(self.png[20:24], "big")
 
 
 @dataclass(frozen=True)

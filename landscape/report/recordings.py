@@ -14,11 +14,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest, printable
-from landscape.report import interactive, notebook_html, report_files, stored_report, tables, words
+from landscape.report import (
+    interactive,
+    notebook_html,
+    page_images,
+    report_files,
+    stored_report,
+    tables,
+    words,
+)
 from landscape.report.figures import pdf_process, recorded_curves, rendering, style
 from landscape.report.figures.view import Picture, View
-from landscape.report.page import RenderedPicture
 from landscape.report.page_environment import page_environment
+from landscape.report.page_images import RenderedPicture
 from landscape.report.recording_sentences import sentences
 from landscape.report.run_reader import UNREADABLE
 from landscape.report.stored_run import StoredRun
@@ -236,7 +244,9 @@ def _write_figures(folder: Path, runs: Sequence[RecordedRun]) -> list[RenderedPi
         for draw in _drawings(runs).values():
             picture = draw()
             if picture is not None:
-                rendered = RenderedPicture(picture, rendering.image_bytes(picture, "png"))
+                narrow = page_images.phone_png(draw, picture.name)
+                png = rendering.image_bytes(picture, "png")
+                rendered = RenderedPicture(picture, png, narrow)
                 disk.write_bytes(folder / f"{picture.name}.png", rendered.png)
                 disk.write_bytes(folder / f"{picture.name}.pdf", render_pdf(picture)())
                 pictures.append(rendered)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from landscape.errors import first_line
-from landscape.report import escapes, tables
+from landscape.report import escapes, page_images, tables
 from landscape.report.figure_files import figure_data
 from landscape.report.figures import rendering
 from landscape.report.figures.all_figures import Drawing
 from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
-from landscape.report.page import RenderedPicture
+from landscape.report.page_images import RenderedPicture
 from landscape.storage import disk
 
 INDEX = "index.html"
@@ -63,7 +63,8 @@ def write_figures(
             except (ArithmeticError, ValueError) as error:
                 undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
                 continue
-            pictures[picture.name] = RenderedPicture(picture, png)
+            narrow = page_images.phone_png(drawing.draw, picture.name)
+            pictures[picture.name] = RenderedPicture(picture, png, narrow)
             pdfs[picture.name] = drawing.subject, pdf
             path = folder / "figures" / picture.name
             _write(path.with_suffix(".png"), png)

@@ -18,7 +18,7 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
 from landscape.errors import UserError
-from landscape.report.figures import fitted_text, rendering, style
+from landscape.report.figures import appearance, fitted_text, panel_layout, rendering, style
 from landscape.report.figures.audit_figure import shapes
 
 
@@ -473,3 +473,16 @@ def test_wrapped_lines_fit_the_width_and_keep_all_words_that_fit():
             assert short.endswith("…") and fitted_text.inches(short) <= 2.0
         message = " ".join(f"word{number}" for number in range(40))
         assert " ".join(fitted_text.wrap(message, 2.0, 100)) == message
+
+
+def test_titles_end_within_a_narrow_figure():
+    with rendering.report_style(appearance.settings(width=3.5)):
+        figure, axes = panel_layout.panels(2, 2, 1.0)
+        titles = []
+        for panel in axes:
+            panel.set_ylabel("two lines\nof a label")
+            panel_layout.set_title(panel, "(d) accuracy around the trained point")
+            titles += [text for text in panel.findobj(Text) if "(d)" in text.get_text()]
+        figure.settle()
+        ends = [title.get_window_extent().x1 for title in titles]
+    assert len(ends) == 2 and max(ends) <= figure.bbox.x1 + 1

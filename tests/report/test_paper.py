@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from landscape.errors import UserError
 from landscape.report import paper, paper_tables
 from landscape.report.figures import appearance, rendering
 from landscape.report.numbers import read_numbers
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,26 @@ def test_tables_compile_without_overfull_lines(numbers, tmp_path, width):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout, done.stdout[-2000:]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_the_sample_paper_has_no_overfull_box_and_embeds_its_fonts(written, tmp_path):
+    shutil.copytree(written.directory, tmp_path / "paper")
+    # The experiment of this test has no planes: another figure of the same width takes their place.
+    shutil.copy(tmp_path / "paper" / "summary.pdf", tmp_path / "paper" / "contours.pdf")
+    shutil.copy(DOCS / "sample_paper.tex", tmp_path)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "sample_paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    log = (tmp_path / "sample_paper.log").read_text(encoding="latin-1")
+    for problem in ("Overfull", "Font Warning", "Missing character", "not found"):
+        assert problem not in log, log[log.index(problem) :][:300]
+    if shutil.which("pdffonts"):
+        command = ["pdffonts", "sample_paper.pdf"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        heading, _, *fonts = done.stdout.splitlines()
+        place = heading.index("emb")
+        assert fonts and {font[place : place + 3] for font in fonts} == {"yes"}
 
 
 def test_columns_that_do_not_fit_are_an_error(numbers):

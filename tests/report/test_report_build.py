@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.ticker import FuncFormatter
+from PIL import Image
 from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
 
@@ -115,6 +117,20 @@ def test_the_page_needs_nothing_from_outside(experiment, page):
     styles = "".join(re.findall(r"<style>(.*?)</style>", experiment[1].index.read_text(), re.S))
     assert "url(" not in styles and "@import" not in styles
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 4
+
+
+def test_phones_get_every_figure_but_surfaces_at_a_readable_size(page):
+    sources = [attributes for tag, attributes in page.tags if tag == "source"]
+    drawn = [name for name in FIGURES if not name.startswith("surfaces")]
+    assert len(sources) == len(drawn)
+    for attributes in sources:
+        assert attributes["media"] == "(max-width: 600px)"
+        size = int(attributes["width"]), int(attributes["height"])
+        data = attributes["srcset"].removeprefix("data:image/webp;base64,")
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert image.format == "WEBP" and image.size == size
+        # A phone that is 420 px wide shows them at 370 px; text of 8 pt is drawn at 150 dpi.
+        assert 370 / size[0] * 150 * 8 / 72 > 11
 
 
 def test_the_policy_of_the_page_allows_its_scripts_alone(experiment, page):

@@ -205,7 +205,7 @@ def dead_panels(
 ) -> Picture:
     """Draws dead fractions by name, with parts of the caption and the alternative text."""
     handles = style.loss_legend(view.drawn_styles)
-    height = 0.25 * panel_layout.width()
+    height = max(0.25 * panel_layout.width(), 1.6)
     figure, axes = panel_layout.panels(len(definitions), 2, height, legend=handles)
     for panel, name in zip(axes, definitions, strict=True):
         draw_dead_fraction(panel, view, name)

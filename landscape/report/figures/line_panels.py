@@ -11,6 +11,7 @@ from landscape.report import check_results, words
 from landscape.report.escapes import figure_text
 from landscape.report.figures import panel_layout, style
 from landscape.report.figures.bundles import Bundle, LinesByLoss, lines_by_loss, summary
+from landscape.report.figures.fitted_text import label
 from landscape.report.figures.view import Array, Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
@@ -175,6 +176,6 @@ def draw_metric_along_lines(panel: Axes, view: View, lines: LinesByLoss) -> None
     if words.is_share(view.metric):
         panel.set_ylim(-0.02, 1.02)
     panel.axvline(0, **style.CENTER)
-    panel.set_xlabel(figure_text(lines.distance.label))
+    panel.set_xlabel(label(lines.distance.label, panel_layout.room(panel)))
     panel.set_ylabel(figure_text(view.label))
     panel.margins(x=0.01)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 
 from landscape.report.figures import rendering
 from landscape.report.figures.fitted_text import inches, label
@@ -25,11 +26,13 @@ _HANDLE, _LEGEND_LINE = 0.62, 0.18
 class PanelFigure(Figure):
     """A figure of the width of the style whose rows of panels have given heights in inches.
 
-    `rows` holds a panel per row; without `heights` each is as high as it is wide.
+    `rows` holds a panel per row; without `heights` each is as high as it is wide. `titles` are kept
+    within the figure.
     """
 
     rows: Sequence[Axes] = ()
     heights: Sequence[float] = ()
+    titles: Sequence[Text] = ()
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """Returns what a notebook shows, and its width on the screen."""
@@ -48,7 +51,7 @@ class PanelFigure(Figure):
         if not isinstance(engine, ConstrainedLayoutEngine):
             return
         if not self.axes:
-            self.set_layout_engine("none")
+            self.set_layout_engine(None)
             return
         for line in (line for panel in self.axes for line in panel.lines):
             # matplotlib places what has no finite point at the corner of the figure
@@ -60,9 +63,13 @@ class PanelFigure(Figure):
             except UserWarning:
                 inches = f"{self.get_figwidth():g} inches"
                 raise ValueError(f"its labels leave no room for its panels in {inches}") from None
-        self.set_layout_engine("none")
+        self.set_layout_engine(None)
         if self.rows:
             self._stretch()
+        for title in self.titles:
+            box, panel = title.get_window_extent(), title.axes
+            if panel is not None and (beyond := box.x1 - self.bbox.x1) > 0:
+                title.set_x(title.get_position()[0] - beyond / panel.bbox.width)
 
     def _stretch(self) -> None:
         """Gives each row of panels its height; what lies between rows keeps its own."""
@@ -201,7 +208,9 @@ def set_title(panel: Axes, title: str, *lines: str) -> None:
     """Sets a title of at most two lines with further lines below it; empty ones are omitted."""
     size = mpl.rcParams["axes.titlesize"]
     texts = [label(text, room(panel) + 0.1, size=size) for text in (title, *lines)]
-    panel.set_title("\n".join(filter(None, texts)), loc="left")
+    text = panel.set_title("\n".join(filter(None, texts)), loc="left")
+    if isinstance(panel.figure, PanelFigure):
+        panel.figure.titles = [*panel.figure.titles, text]
 
 
 def color_scale(axes: Axes | Sequence[Axes], mappable: Any, **options: Any) -> Colorbar:
