@@ -30,12 +30,11 @@ def audit_html(audit: Audit) -> str:
 
 
 def _row(finding: Finding) -> dict[str, str]:
-    where = finding.where
-    source = f"{audits.place(where)}\n{where.text.strip()}".strip() if where else ""
-    return {
-        "severity": finding.severity,
-        "code": finding.code,
-        "finding": finding.message,
-        "source": source,
-        "instead": finding.suggestion or "",
-    }
+    """Returns severity, code, and the message with source line and replacement below it."""
+    lines = [finding.message]
+    if finding.where is not None:
+        lines.append(f"{audits.place(finding.where)}  {finding.where.text.strip()}".strip())
+    if finding.suggestion:
+        lines.append(f"instead: {finding.suggestion}")
+    text = "\n".join(filter(None, lines))
+    return {"severity": finding.severity, "code": finding.code, "finding": text}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from landscape.errors import UserError, nearest
-from landscape.report import looks, notebook_html, tuned_report
+from landscape.report import compare_display, looks, notebook_html, tuned_report
 from landscape.report.comparison import compare, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.figures import rendering
@@ -88,12 +88,14 @@ def comparison_html(directory: Path) -> str:
 def tuned_html(directory: Path) -> str:
     """Returns what may be concluded at tuned points, and the table of the losses, as HTML.
 
-    Without a judged loss, the comparison as configured.
+    The table is in two parts, as wide ones do not fit into notebooks. Without a judged loss, the
+    comparison as configured.
     """
     try:
         report = tuned_report.load(directory)
     except UserError:
         return comparison_html(directory)
-    return "".join(
-        [*map(notebook_html.paragraph, report.conclusions), notebook_html.table(report.display)]
-    )
+    main = report.display.iloc[:, : compare_display.MAIN_COLUMNS]
+    tables = main, report.display.drop(columns=main.columns[1:])
+    conclusions = map(notebook_html.paragraph, report.conclusions)
+    return "".join([*conclusions, *map(notebook_html.table, tables)])

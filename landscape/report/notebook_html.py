@@ -7,7 +7,7 @@ import pandas as pd
 from landscape.errors import printable
 
 # Notebooks align cells to the right, which is for numbers.
-_LEFT = ' style="text-align: left; vertical-align: top"'
+_LEFT = ' style="text-align: left; vertical-align: top; overflow-wrap: anywhere"'
 
 
 def table(texts: pd.DataFrame, *, prose: bool = False) -> str:
