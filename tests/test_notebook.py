@@ -78,7 +78,7 @@ def test_every_cell_shows_a_table_or_a_picture_and_no_script(executed):
         assert output.metadata["image/png"]["width"] == 672
     html = "".join(shown[name][0].data["text/html"] for name in ("audit", "compare"))
     assert "<script" not in html and "color" not in html
-    assert re.search(r"<br>cell:\d+  return jnp\.minimum\(", html)
+    assert re.search(r"<br>cell:\d+: return jnp\.minimum\(", html)
 
 
 def test_the_notebook_is_stored_without_outputs(source):

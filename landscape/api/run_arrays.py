@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from landscape.errors import UserError, first_line, nearest
+from landscape.errors import UserError, counted, first_line, nearest
 from landscape.storage import array_files, experiment_folder, store
 
 if TYPE_CHECKING:
     import numpy as np
+
+_SHOWN = 3  # run ids in a representation
 
 
 class ArrayFile(NamedTuple):
@@ -53,7 +55,12 @@ class RunArrays(Mapping[str, "dict[str, np.ndarray]"]):
         self._directory, self._file = directory, file
 
     def __repr__(self) -> str:
-        return f"<{self._file.content} of {len(self)} runs: {', '.join(self)}>"
+        run_ids = list(self)
+        more = ", ..." if len(run_ids) > _SHOWN else ""
+        return (
+            f"<{self._file.content} of {counted(len(run_ids), 'run')}: "
+            f"{', '.join(run_ids[:_SHOWN])}{more}>"
+        )
 
     def __iter__(self) -> Iterator[str]:
         for run_id in experiment_folder.planned_runs(self._directory):

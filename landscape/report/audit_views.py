@@ -33,8 +33,7 @@ def _row(finding: Finding) -> dict[str, str]:
     """Returns severity, code, and the message with source line and replacement below it."""
     lines = [finding.message]
     if finding.where is not None:
-        lines.append(f"{audits.place(finding.where)}  {finding.where.text.strip()}".strip())
+        lines.append(f"{audits.place(finding.where)}: {finding.where.text.strip()}")
     if finding.suggestion:
         lines.append(f"instead: {finding.suggestion}")
-    text = "\n".join(filter(None, lines))
-    return {"severity": finding.severity, "code": finding.code, "finding": text}
+    return {"severity": finding.severity, "code": finding.code, "finding": "\n".join(lines)}

@@ -56,7 +56,7 @@ def test_a_notebook_shows_the_words_of_the_terminal(judged):
         assert any(line.endswith(finding.message) for line in lines)
         cells = f"{finding.severity} {finding.code} {finding.message}"
         assert " ".join(cells.split()) in text
-    assert f"test_audit_results.py:{LINE} return jnp.minimum(" in text
+    assert f"test_audit_results.py:{LINE}: return jnp.minimum(" in text
 
 
 def test_the_result_is_the_audit_itself(judged):

@@ -95,6 +95,7 @@ def test_the_tables_and_arrays_of_a_run_are_those_of_its_files(sweep):
 def test_a_key_of_arrays_is_a_run_or_a_label_with_one_run(sweep):
     run_ids = list(sweep.status.index)
     assert list(sweep.slices) == list(sweep.params) == run_ids
+    assert repr(sweep.slices) == f"<slices of 2 runs: {', '.join(run_ids)}>"
     for label, run_id in zip(["capped <at> 0.5", "squared_error"], run_ids, strict=True):
         np.testing.assert_equal(sweep.params[label], sweep.params[run_id])
     assert "squared" not in sweep.slices and sweep.slices.get("squared") is None
