@@ -3,6 +3,7 @@
 Sizes and types are read from the headers of a file before any array is.
 """
 
+import functools
 import io
 import math
 import zipfile
@@ -32,6 +33,8 @@ _LONGEST_NAME = 500  # characters
 _WIDEST = 8  # bytes of a number
 # The compressions of this program's files; others expand a file by more than a factor of 100.
 _COMPRESSIONS = ("SNAPPY", "UNCOMPRESSED")
+# Bytes of the length of a header, by version of the format NPY.
+_LENGTH_BYTES = {b"\x01\x00": 2, b"\x02\x00": 4}
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -138,22 +141,30 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     _check_name(name)
     if member.compress_type not in _ZIP_METHODS or member.flag_bits & 1:
         raise UnreadableFile(f"`{name}` is encrypted or compressed by another method than deflate")
-    with archive.open(member) as content:
-        version = np.lib.format.read_magic(content)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ValueError(f"`{name}` has an unknown version of the format NPY: {version}")
-        shape, by_columns, dtype = read_header(content)
-        if dtype.kind not in "biuf" or dtype.itemsize > _WIDEST:
-            raise UnreadableFile(f"`{name}` has the type {str(dtype)[:60]}; expected numbers")
-        size = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or content.tell() + size != member.file_size:
-            raise UnreadableFile(f"`{name}` has the shape {str(shape)[:60]}, unlike its size")
-        numbers = bytearray(content.read(size))
+    content = archive.read(member)
+    prefix = np.lib.format.MAGIC_LEN + _LENGTH_BYTES.get(content[6:8], 0)
+    length = int.from_bytes(content[np.lib.format.MAGIC_LEN : prefix], "little")
+    start = prefix + length
+    shape, by_columns, dtype = _npy_header(content[:start], name)
+    if dtype.kind not in "biuf" or dtype.itemsize > _WIDEST:
+        raise UnreadableFile(f"`{name}` has the type {str(dtype)[:60]}; expected numbers")
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or start + size != len(content):
+        raise UnreadableFile(f"`{name}` has the shape {str(shape)[:60]}, unlike its size")
+    numbers = bytearray(memoryview(content)[start:])
     return np.ndarray(shape, dtype, numbers, order="F" if by_columns else "C")
+
+
+@functools.lru_cache(maxsize=256)
+def _npy_header(header: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Returns shape, order and type of the array with this header; few headers are different."""
+    content = io.BytesIO(header)
+    version = np.lib.format.read_magic(content)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(content)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(content)
+    raise ValueError(f"`{name}` has an unknown version of the format NPY: {version}")
 
 
 def splits_bytes(rows: Arrays) -> bytes:
