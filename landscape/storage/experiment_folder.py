@@ -53,7 +53,8 @@ def planned_runs(experiment: Path) -> list[str]:
         safe_reading.require_folder(experiment / "runs")
     except safe_reading.UnreadableFile as error:
         raise UserError(
-            f"`{experiment}` cannot be read: {error}", hint="remove it and run the experiment again"
+            f"`{experiment}` cannot be read: {error}",
+            hint="`runs` must be a folder that you may read; `--out` writes to another place",
         ) from None
     try:
         names = read_plan(experiment)

@@ -119,10 +119,15 @@ def exists(path: Path) -> bool:
 
 
 def require_folder(path: Path) -> None:
-    """Raises UnreadableFile if a path is a symbolic link or not a folder; a missing one passes."""
+    """Raises UnreadableFile if a path is a link, not a folder, or closed to this user.
+
+    A missing one passes.
+    """
     if path.is_symlink():
         raise UnreadableFile(
             f"`{path.name}` is a symbolic link, which could lead out of the folder"
         )
     if exists(path) and not path.is_dir():
         raise UnreadableFile(f"`{path.name}` is not a folder")
+    if exists(path) and not os.access(path, os.R_OK | os.X_OK):
+        raise UnreadableFile(f"`{path.name}` cannot be opened: this user lacks the permission")

@@ -133,6 +133,13 @@ def test_the_folder_of_a_run_that_is_a_link_is_left_out(directory, tmp_path):
     assert "is a symbolic link" in read(directory).unreadable[FIRST]
 
 
+def test_a_run_of_another_user_without_permission_is_not_called_unfinished(directory, monkeypatch):
+    folder = store.run_folder(directory, FIRST)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder)  # root may open all
+    reason = f"`{FIRST}` cannot be opened: this user lacks the permission"
+    assert read(directory).unreadable == {FIRST: reason}
+
+
 def test_a_plan_that_names_a_run_twice_is_refused(directory):
     experiment_folder.write_plan(directory, [FIRST, SECOND])
     (directory / "plan.json").write_text(json.dumps([FIRST, SECOND, FIRST]))
