@@ -46,11 +46,11 @@ class Sweep(RunTables):
     @property
     def runs(self) -> "pd.DataFrame":
         """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
-        from landscape.report.comparison import compare, steps_to_target
-        from landscape.report.run_measures import run_table
+        from landscape.report.comparison import compare
+        from landscape.report.run_table import run_table
 
         stored = self._read()
-        return run_table(stored, steps_to_target(compare(stored)))
+        return run_table(stored, compare(stored))
 
     @property
     def table(self) -> "pd.DataFrame":

@@ -25,7 +25,7 @@ from landscape.report import (
 )
 from landscape.report.audit_agreement import AuditRow
 from landscape.report.cautions import cautions
-from landscape.report.comparison import best_first, steps_to_target
+from landscape.report.comparison import best_first
 from landscape.report.comparison_row import Row, frame
 from landscape.report.comparison_texts import display, reached_text
 from landscape.report.figures import pdf_process
@@ -37,7 +37,7 @@ from landscape.report.page import PageContent, page
 from landscape.report.page_images import RenderedPicture
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import Results
-from landscape.report.run_measures import run_table
+from landscape.report.run_table import run_table
 from landscape.report.solutions import SolutionGroup
 from landscape.report.tables import ReportTable, report_table
 from landscape.storage.recordings import is_recording
@@ -104,7 +104,7 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     )
     texts = {"failures": failures, "audit": audit_agreement.table(audit_rows)}
     report_files.write_tables(folder, report_tables, texts)
-    report_files.write_runs(folder, run_table(all_results, steps_to_target(numbers.rows)))
+    report_files.write_runs(folder, run_table(all_results, numbers.rows))
     pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
     reasons = [*numbers.problems]
     if not looked:

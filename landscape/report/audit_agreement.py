@@ -86,7 +86,7 @@ def _row(name: str, audit: AuditRecord, training: str, agreement: str) -> AuditR
 
 def _findings(audit: Audit) -> tuple[tuple[str, str, str], ...]:
     """Returns the findings, the most severe first."""
-    ordered = audits.most_severe_first(audit)
+    ordered = audits.most_severe_first(audit.findings)
     return tuple((finding.code, finding.severity, _message(finding)) for finding in ordered)
 
 

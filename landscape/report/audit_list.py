@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from landscape.errors import counted, printable
+from landscape.report import audits
 from landscape.report.terminal import COLORS
 from landscape.storage.audit_records import AuditRecord, FailedAudit
-
-_NOT_AUDITED = "not audited"
 
 
 def audit_line(record: AuditRecord, width: int, *, guessed: bool) -> Text:
@@ -19,11 +18,9 @@ def audit_line(record: AuditRecord, width: int, *, guessed: bool) -> Text:
     """
     name = printable(record.loss).ljust(width)
     if isinstance(record, FailedAudit):
-        lines = (line.strip() for line in record.error.splitlines())
-        reason = printable(next(filter(None, lines), ""))
-        return Text.assemble(f"{name}  {'':13}  ", (_NOT_AUDITED, "bold red"), f"  {reason}")
-    serious = (finding.code for finding in record.findings if finding.severity != "note")
-    codes = ", ".join(dict.fromkeys(serious))
+        reason = printable(audits.first_line(record))
+        return Text.assemble(f"{name}  {'':13}  ", (audits.NOT_AUDITED, "bold red"), f"  {reason}")
+    codes = ", ".join(dict.fromkeys(finding.code for finding in audits.serious(record)))
     verdict = record.verdict.ljust(11 if codes else 0)
     mark = "?" if guessed and record.task else ""
     task = f"{record.task or record.kind}{mark}".ljust(13)
@@ -35,10 +32,8 @@ def audit_line(record: AuditRecord, width: int, *, guessed: bool) -> Text:
 
 def audit_tally(records: Sequence[AuditRecord], skipped: Sequence[str]) -> str:
     """Returns how many have each verdict, and the functions that are not audited."""
-    order = ("trainable", "care", "untrainable", _NOT_AUDITED)
-    verdicts = Counter(
-        _NOT_AUDITED if isinstance(record, FailedAudit) else record.verdict for record in records
-    )
+    order = ("trainable", "care", "untrainable", audits.NOT_AUDITED)
+    verdicts = Counter(map(audits.verdict, records))
     shown = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in order if verdicts[verdict])
     text = f"{counted(len(records), 'function')}: {shown}"
     return f"{text}; other arguments: {', '.join(skipped)}" if skipped else text

@@ -57,7 +57,7 @@ def answer(audit: AuditRecord | None) -> AuditAnswer:
         return AuditAnswer("", "")
     if isinstance(audit, FailedAudit):
         return AuditAnswer(NOT_AUDITED, first_line(audit))
-    codes = {finding.code for finding in audit.findings if finding.severity != "note"}
+    codes = {finding.code for finding in serious(audit)}
     return AuditAnswer(audit.verdict, ", ".join(sorted(codes)))
 
 
@@ -71,15 +71,20 @@ def verdict(audit: AuditRecord) -> str:
     return NOT_AUDITED if isinstance(audit, FailedAudit) else audit.verdict
 
 
+def serious(audit: Audit) -> list[Finding]:
+    """Returns the findings behind the verdict, errors and warnings, in the order of the audit."""
+    return [finding for finding in audit.findings if finding.severity != "note"]
+
+
 def short_name(loss: str) -> str:
     """Returns the name of a loss without its file: `:focal` for `losses/mine.py:focal`."""
     return loss[loss.rindex(":") :] if ":" in loss else loss
 
 
-def most_severe_first(audit: Audit) -> list[Finding]:
-    """Returns the findings by severity, otherwise in the order of the audit."""
+def most_severe_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Returns the findings by severity, otherwise in their order."""
     severities = get_args(Severity)
-    return sorted(audit.findings, key=lambda finding: severities.index(finding.severity))
+    return sorted(findings, key=lambda finding: severities.index(finding.severity))
 
 
 def place(where: Where | None) -> str:
@@ -100,8 +105,7 @@ def caption(name: str, audit: AuditRecord) -> str:
         return ""
     findings = [
         f"{finding.code} {place(finding.where)}".strip()
-        for finding in most_severe_first(audit)
-        if finding.severity != "note"
+        for finding in most_severe_first(serious(audit))
     ]
     reasons = f" ({', '.join(dict.fromkeys(findings))})" if findings else ""
     return f"{name}: {audit.verdict}{reasons}."

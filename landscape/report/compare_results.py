@@ -1,6 +1,6 @@
 """The comparison at tuned points: `compare.json`, and the runs that it names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -51,9 +51,7 @@ class CompareResults:
 
     def outcomes(self, names: Sequence[str]) -> Array:
         """Returns what these runs are judged by, NaN without a result, shape (runs,)."""
-        metric = self.record.metric
-        runs = self.finished(names)
-        return np.array([np.nan if run is None else run.outcome(metric) for run in runs])
+        return self._each(names, StoredRun.outcome)
 
     def evaluations(self, names: Sequence[str]) -> Array:
         """Returns the metric on the evaluation split by which trials are chosen, likewise.
@@ -61,21 +59,19 @@ class CompareResults:
         It is that of the last step, or of the best one if the config has `stop: best`. A diverged
         run has the value of its untrained model.
         """
-        metric = self.record.metric
-        runs = self.finished(names)
-        return np.array([np.nan if run is None else run.evaluated(metric) for run in runs])
+        return self._each(names, StoredRun.evaluated)
 
     def starts(self, names: Sequence[str]) -> Array:
         """Returns the metric of the untrained models on the evaluation split, likewise."""
-        metric = self.record.metric
-        runs = self.finished(names)
-        return np.array([np.nan if run is None else run.first(metric) for run in runs])
+        return self._each(names, StoredRun.first)
 
     def untrained(self, names: Sequence[str]) -> Array:
         """Returns the metric of the untrained models on the split that judges, likewise."""
-        metric = self.record.metric
-        runs = self.finished(names)
-        return np.array([np.nan if run is None else run.untrained(metric) for run in runs])
+        return self._each(names, StoredRun.untrained)
+
+    def _each(self, names: Sequence[str], number: Callable[[StoredRun, str], float]) -> Array:
+        metric, runs = self.record.metric, self.finished(names)
+        return np.array([np.nan if run is None else number(run, metric) for run in runs])
 
     def improved(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Returns which of these runs are better than their own untrained model, shape (runs,)."""

@@ -143,14 +143,3 @@ def best_first(rows: Sequence[Row]) -> list[Row]:
         return math.isnan(value), -value
 
     return sorted(rows, key=rank)
-
-
-def steps_to_target(rows: Sequence[Row]) -> dict[str, float]:
-    """Returns the step at which each counted run reached the target of its row, by name of run."""
-    return {
-        run.name: float(step)
-        for row in rows
-        for run, step in zip(
-            row.runs.counted, row.runs.steps_to_target(row.target.value), strict=True
-        )
-    }

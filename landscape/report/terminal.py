@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landscape.errors import printable
-from landscape.report import words
+from landscape.report import audits, words
 from landscape.storage.audit_records import Audit, Finding, Suspect, Where
 
 COLORS = {"trainable": "green", "care": "yellow", "untrainable": "red"}
@@ -46,7 +46,7 @@ def audit_lines(audit: Audit, *, verbose: bool = False) -> RenderableType:
 
 def not_audited(loss: str, error: str) -> RenderableType:
     """Returns the entry of a loss that could not be audited, with the reason."""
-    head = _text(loss, "bold") + Text.assemble("  ", ("not audited", "bold red"))
+    head = _text(loss, "bold") + Text.assemble("  ", (audits.NOT_AUDITED, "bold red"))
     return Group(head, Padding(_text(error), (0, 0, 0, 2)), Text())
 
 

@@ -16,7 +16,7 @@ from landscape.report.assemble import build
 from landscape.report.comparison import compare, comparison_frame, shown_points
 from landscape.report.comparison_texts import display
 from landscape.report.results import read
-from landscape.report.run_measures import run_table
+from landscape.report.run_table import run_table
 
 COLUMNS = ("audit_verdict", "audit_findings", "audit_agrees")
 
@@ -291,7 +291,7 @@ def test_a_failed_audit_is_replaced_by_the_audit_of_another_run(tmp_path):
     (directory / "runs" / "a-0-0" / "audit.json").write_text(json.dumps(REFUSED))
     results = read(directory)
     assert comparison_frame(results)["audit_verdict"].tolist() == ["care"]
-    assert run_table(results, {})["audit_verdict"].tolist() == ["not audited", "care"]
+    assert run_table(results, ())["audit_verdict"].tolist() == ["not audited", "care"]
 
 
 def test_six_seeds_share_one_audit_in_memory(tmp_path):
@@ -348,7 +348,7 @@ def test_a_damaged_audit_is_named_and_breaks_nothing(tmp_path, how):
     (row,) = comparison_frame(results).to_dict("records")
     assert row["seeds"] == 2, "its training counts all the same"
     assert row["audit_verdict"] == "care", "another seed has the audit too"
-    assert run_table(results, {})["audit_verdict"].tolist() == ["", "care"]
+    assert run_table(results, ())["audit_verdict"].tolist() == ["", "care"]
 
 
 def test_the_report_is_built_if_every_audit_is_damaged(tmp_path):

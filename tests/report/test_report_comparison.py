@@ -15,7 +15,7 @@ from landscape.report.comparison_row import frame
 from landscape.report.figures.rendering import report_style
 from landscape.report.figures.sweep_panels import metric_over_sweep
 from landscape.report.results import read
-from landscape.report.run_measures import run_table
+from landscape.report.run_table import run_table
 
 NAMES = [loss.name for loss in LOSSES]
 FIRST = "cross_entropy"  # listed first, and none of the losses is the usual one of the task
@@ -401,7 +401,7 @@ def test_rows_are_compared_under_the_same_condition(tmp_path):
 
 def test_the_run_table_has_one_tidy_row_per_run(experiment):
     directory, _ = experiment
-    table = run_table(read(directory), {})
+    table = run_table(read(directory), ())
     assert len(table) == 36 and table["run"].is_unique
     assert table["status"].value_counts().to_dict() == {"done": 27, "failed": 6, "diverged": 3}
     stored = pd.read_csv(directory / "report" / "results.csv")
