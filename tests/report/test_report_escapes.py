@@ -83,9 +83,9 @@ def built(tmp_path_factory):
             rename_metric(path)
     texts, original = [], rendering.image_bytes
 
-    def image_bytes(picture, suffix):
+    def image_bytes(picture, *arguments):
         texts.extend(text.get_text() for text in picture.figure.findobj(Text))
-        return original(picture, suffix)
+        return original(picture, *arguments)
 
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(rendering, "image_bytes", image_bytes)
