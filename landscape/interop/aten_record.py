@@ -138,10 +138,14 @@ class Record:
         return outcomes, len(self.sites), steps
 
     def same_as(self, other: "Record") -> bool:
-        """Returns whether two records have equal operations and constants."""
+        """Returns whether two records have equal operations and constants.
+
+        Operations that neither results nor gradients need do not count.
+        """
+        pairs = [record.steps_of((*record.results, *record.gradients)) for record in (self, other)]
         return (
-            len(self.steps) == len(other.steps)
-            and all(map(_same_step, self.steps, other.steps))
+            len(pairs[0]) == len(pairs[1])
+            and all(map(_same_step, *pairs))
             and all(map(_same_value, self.results, other.results))
         )
 

@@ -1,7 +1,7 @@
 """Why a torch loss cannot be replayed, and what to write instead."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -56,6 +56,16 @@ def leaves_torch(position: CodePosition | None) -> UserError:
 def is_random(what: str) -> UserError:
     """Returns the error for a loss whose two recordings differ."""
     return refusal(f"{what} twice gives two different programs: it is random", _RANDOM)
+
+
+def changes_itself(names: Sequence[str]) -> UserError:
+    """Returns the error for a module whose next call is another loss, by what it changes."""
+    return UserError(
+        f"changes {' and '.join(f'`self.{name}`' for name in names[:3])} when it is called, and so "
+        "what it returns for the same predictions",
+        hint="move the update out of forward, into a method that the training loop calls; the loss "
+        "is then audited with the values that its constructor sets",
+    )
 
 
 def reads_targets(place: Place | None) -> UserError:

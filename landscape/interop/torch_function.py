@@ -20,7 +20,9 @@ from landscape.interop.agreement import (
     with_targets,
 )
 from landscape.interop.aten_record import Record
+from landscape.interop.module_state import check_repeatable, unchanged_module
 from landscape.interop.replay import Replay
+from landscape.interop.single_as_double import Precisions
 from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.target_records import TargetRecords, Targets
 from landscape.interop.target_variants import MOST_IN_AUDITS, MOST_VARIANTS, variants
@@ -70,6 +72,7 @@ class TorchFunction:
         self._targets: dict[tuple[tuple[int, ...], ...], list[dict[int, np.ndarray]]] = {}
         self._instances: dict[str, Any] = {}
         self._checked: set[tuple[Any, ...]] = set()
+        self._precisions = Precisions()
         self.__name__ = name_of_value(value)
         self.__qualname__ = self.__name__
         self.__module__ = str(getattr(value, "__module__", "torch"))
@@ -132,6 +135,12 @@ class TorchFunction:
     def _new_program(self, call: BoundCall, key: _Call) -> Program:
         dtypes = [input_dtype(np.dtype(dtype)) for dtype in key.dtypes]
         inputs = example_inputs(key.shapes, dtypes)
+        checked = functools.partial(self._checked_program, call, key, inputs)
+        return self._precisions.tried(call.options.text, dtypes[0], checked)
+
+    def _checked_program(
+        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor]
+    ) -> Program:
         record = self._run(call, key, inputs)
         if record.reads_targets:
             for_all = self._for_all_targets(call, key, inputs)
@@ -145,7 +154,9 @@ class TorchFunction:
         replay.check_rules(record)
         pattern = (call.options.text, key.differentiated, record.pattern())
         if pattern not in self._checked:
-            self._check_random(call, key, inputs, record)
+            function, options = self.callable_of(call.options, inputs[0].dtype)
+            again = functools.partial(self._record, call, key, inputs, function, options)
+            check_repeatable(record, function, again, self.__name__)
             self._check(call, key, inputs, (record,))
             self._checked.add(pattern)
         return Replay((record,))
@@ -187,12 +198,13 @@ class TorchFunction:
             if not records.courses and not record(targets).same_as(record(targets)):
                 raise refusals.is_random(f"recording `{self.__name__}`")
             wide = filled(double_inputs(inputs), targets)
-            wide_record = self._run(call, key, wide, constant_targets=True)
-            function, options = self.callable_of(call.options, wide[0].dtype)
-            points = with_targets(wide, key.differentiated)
-            check_agreement(
-                (wide_record,), function, wide, call.names, options, self.__name__, points
-            )
+
+            def compare() -> None:
+                wide_record = self._run(call, key, wide, constant_targets=True)
+                points = with_targets(wide, key.differentiated)
+                self._compare(call, wide, (wide_record,), points)
+
+            self._precisions.tried(call.options.text, wide[0].dtype, compare)
 
         records = TargetRecords(record, check, positions, error)
         if not self._targets_of(records, key):
@@ -270,6 +282,22 @@ class TorchFunction:
         constant_targets: bool = False,
     ) -> Record:
         function, options = self.callable_of(call.options, inputs[0].dtype)
+        with unchanged_module(function):
+            return self._record(
+                call, key, inputs, function, options, reads, constant_targets=constant_targets
+            )
+
+    def _record(
+        self,
+        call: BoundCall,
+        key: _Call,
+        inputs: Sequence[torch.Tensor],
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        reads: TargetReads | None = None,
+        *,
+        constant_targets: bool = False,
+    ) -> Record:
         return record_loss(
             function,
             inputs,
@@ -278,26 +306,40 @@ class TorchFunction:
             key.differentiated,
             reads,
             constant_targets=constant_targets,
+            precision=self._precisions.of(call.options.text, inputs[0].dtype),
         )
-
-    def _check_random(
-        self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], record: Record
-    ) -> None:
-        if not record.same_as(self._run(call, key, inputs)):
-            raise refusals.is_random(f"recording `{self.__name__}`")
 
     def _check(
         self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], records: Records
     ) -> None:
         """Raises UserError if the float64 records differ from torch."""
         wide = double_inputs(inputs)
-        if wide[0].dtype != inputs[0].dtype:
+        dtype = wide[0].dtype
+        if dtype == inputs[0].dtype:
+            self._compare(call, wide, records)
+            return
+
+        def record_in_double() -> Records:
             run = functools.partial(self._run, call, key, wide)
             records = variants(run, MOST_VARIANTS)
-            dtypes = tuple(str(numpy_dtype(tensor.dtype)) for tensor in wide)
-            self._programs[key._replace(dtypes=dtypes)] = Replay(records)
-        function, options = self.callable_of(call.options, wide[0].dtype)
-        check_agreement(records, function, wide, call.names, options, self.__name__)
+            self._compare(call, wide, records)
+            return records
+
+        records = self._precisions.tried(call.options.text, dtype, record_in_double)
+        dtypes = tuple(str(numpy_dtype(tensor.dtype)) for tensor in wide)
+        self._programs[key._replace(dtypes=dtypes)] = Replay(records)
+
+    def _compare(
+        self,
+        call: BoundCall,
+        wide: Sequence[torch.Tensor],
+        records: Records,
+        points: Any = None,
+    ) -> None:
+        dtype = wide[0].dtype
+        function, options = self.callable_of(call.options, dtype)
+        with self._precisions.of(call.options.text, dtype)():
+            check_agreement(records, function, wide, call.names, options, self.__name__, points)
 
     def callable_of(
         self, options: "Options", dtype: torch.dtype

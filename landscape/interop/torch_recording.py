@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,13 @@ def record_loss(
     reads: TargetReads | None = None,
     *,
     constant_targets: bool = False,
+    precision: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> Record:
     """Returns the record of `function(*inputs)`; the last inputs are passed by their `names`.
 
     `differentiated` are the positions of the inputs whose gradient is recorded too; with
-    `constant_targets` the others are constants of the record. Raises
-    UserError if the loss cannot be recorded, at its line.
+    `constant_targets` the others are constants of the record. The loss runs within `precision()`.
+    Raises UserError if the loss cannot be recorded, at its line.
     """
     with unchanged_torch():
         leaves = tuple(
@@ -76,6 +78,7 @@ def record_loss(
                 torch.autograd.set_detect_anomaly(notes_lines, check_nan=False),
                 ValueReader(recorder),
                 recorder,
+                precision(),
             ):
                 returned = call_loss(function, *leaves[:count], **keywords, **options)
             if (
@@ -87,7 +90,7 @@ def record_loss(
             results, structure = _results(returned)
             trained = results[: _trained_count(returned, len(results))]
             chosen = [leaves[position] for position in differentiated]
-            cotangents, gradients = _record_gradients(recorder, trained, chosen)
+            cotangents, gradients = _record_gradients(recorder, trained, chosen, precision)
         except (UserError, Unresolved):
             raise
         except Exception as error:
@@ -135,7 +138,10 @@ def _trained_count(returned: Any, count: int) -> int:
 
 
 def _record_gradients(
-    recorder: AtenRecorder, results: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]
+    recorder: AtenRecorder,
+    results: Sequence[torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    precision: Callable[[], AbstractContextManager[Any]],
 ) -> tuple[tuple[int | None, ...], tuple[Any, ...]]:
     """Returns the cotangents of the results, and the gradients with respect to the inputs."""
     if not inputs:
@@ -150,7 +156,7 @@ def _record_gradients(
             weights.append(weight)
     if not differentiable:
         return tuple(cotangents), (None,) * len(inputs)
-    with recorder:
+    with recorder, precision():
         tensors = call_loss(
             torch.autograd.grad, differentiable, list(inputs), weights, allow_unused=True
         )

@@ -117,15 +117,19 @@ def _average_pool_backward(dims: int, gradient: Array, x: Array, *options: Any) 
     return jax.vjp(lambda v: _average_pool(dims, v, *options), x)[1](gradient)[0]
 
 
-def _batch_norm(x: Array, weight: Any, bias: Any, mean: Array, variance: Array, *rest: Any) -> Any:
+def _batch_norm(x: Array, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
+    """Returns normalized values; in training also the mean and the inverse deviation of x."""
     training = bool(rest[0]) if len(rest) == 3 else False
-    if training:
-        raise UserError("uses batch normalization in training mode", hint="call .eval() on it")
     shape = (1, -1) + (1,) * (x.ndim - 2)
-    y = (x - mean.reshape(shape)) * lax.rsqrt(variance + rest[-1]).reshape(shape)
+    others = (0, *range(2, x.ndim))
+    if training:
+        mean, variance = jnp.mean(x, others), jnp.var(x, others)
+    inverse = lax.rsqrt(variance + rest[-1])
+    y = (x - mean.reshape(shape)) * inverse.reshape(shape)
     y = y if weight is None else y * weight.reshape(shape)
+    y = y if bias is None else y + bias.reshape(shape)
     empty = jnp.zeros((0,), x.dtype)
-    return y if bias is None else y + bias.reshape(shape), empty, empty
+    return (y, mean, inverse) if training else (y, empty, empty)
 
 
 def _distances(x: Array, y: Array, p: float, _: Any = None) -> Array:
