@@ -1,12 +1,12 @@
 """Records the ATen operations of a loss while torch runs it."""
 
+import functools
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from landscape.errors import UserError
@@ -19,6 +19,7 @@ from landscape.interop.aten_record import (
     Variable,
 )
 from landscape.interop.code_positions import PositionFinder
+from landscape.interop.dispatch_mode import DispatchMode
 from landscape.interop.memory_views import positions_in_memory, strided, type_of
 from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.torch_arrays import to_array
@@ -46,7 +47,7 @@ _SWITCHING = {"clamp", "clamp_min", "clamp_max", "gt", "ge", "lt", "le", "eq", "
 _SWITCHING |= {"threshold", "hardtanh", "huber_loss", "smooth_l1_loss", "where", "sub", "add"}
 
 
-class AtenRecorder(TorchDispatchMode):
+class AtenRecorder(DispatchMode):
     """While active, records each operation on tensors that depend on the inputs.
 
     A tensor that depends on the targets alone may be read by Python: `reads` then has what Python
@@ -143,7 +144,9 @@ class AtenRecorder(TorchDispatchMode):
                 result = decomposition(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        arguments, keywords = tree_map(self._argument, args), tree_map(self._argument, kwargs)
+        no_grad = position if torch.is_inference_mode_enabled() else self.no_grad
+        argument = functools.partial(self._argument, no_grad=no_grad)
+        arguments, keywords = tree_map(argument, args), tree_map(argument, kwargs)
         self._note_scalars(operation, args)
         result = operation(*self._selecting(operation, args), **kwargs)
         if changes:
@@ -163,13 +166,13 @@ class AtenRecorder(TorchDispatchMode):
             self._note_keys(name, arguments, keywords, numbers)
         return result
 
-    def _argument(self, tensor: Any) -> Any:
+    def _argument(self, tensor: Any, no_grad: CodePosition | None) -> Any:
         """Returns the value of an argument, detached where `torch.no_grad()` cuts its gradient."""
         value = self.value(tensor)
-        if self.no_grad is None or not self.is_predicted(tensor) or not tensor.requires_grad:
+        if no_grad is None or not self.is_predicted(tensor) or not tensor.requires_grad:
             return value
         number = self._new_number(dependent=True, predicted=True)
-        step = Step("detach", (value,), {}, (number,), (type_of(tensor),), self.no_grad)
+        step = Step("detach", (value,), {}, (number,), (type_of(tensor),), no_grad)
         self.steps.append(step)
         return Variable(number)
 
@@ -302,7 +305,7 @@ class AtenRecorder(TorchDispatchMode):
                 self._numbers[id(tensor)] = after
 
 
-class _Inside(TorchDispatchMode):
+class _Inside(DispatchMode):
     """Operations of a decomposition have the position of the operation that is decomposed."""
 
     def __init__(self, recorder: AtenRecorder, position: CodePosition | None) -> None:

@@ -61,6 +61,16 @@ class PositionFinder:
         return None
 
 
+def decorated_position(frame: types.FrameType | None) -> CodePosition | None:
+    """Returns the line of the decorator, such as `@torch.no_grad()`, that runs the function."""
+    while frame is not None and frame.f_code is not call_loss.__code__:
+        function = frame.f_locals.get("func")
+        if frame.f_code.co_name == "decorate_context" and function is not None:
+            return CodePosition(function.__code__.co_filename, function.__code__.co_firstlineno)
+        frame = frame.f_back
+    return None
+
+
 def _frames_of_loss(frame: types.FrameType | None) -> Iterator[types.FrameType]:
     """Yields the frames between the recorder, which is innermost, and the call of the loss."""
     while frame is not None and _is_recorder(frame):

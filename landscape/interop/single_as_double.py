@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from landscape.interop.dispatch_mode import DispatchMode
 from torch.utils._pytree import tree_map
 
 from landscape.errors import UserError
@@ -15,7 +15,7 @@ from landscape.interop.target_reads import Unresolved
 Result = TypeVar("Result")
 
 
-class SingleAsDouble(TorchDispatchMode):
+class SingleAsDouble(DispatchMode):
     """While active, torch computes in float64 where it is told to use float32.
 
     For losses that torch accepts for predictions in float32 only: `mask.float()`, `torch.zeros(n)`

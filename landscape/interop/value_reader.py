@@ -9,6 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from landscape.interop import refusals
 from landscape.interop.aten_recorder import AtenRecorder
+from landscape.interop.code_positions import decorated_position
 from landscape.interop.target_reads import nonempty_mask
 
 # `x.data` would leave no record.
@@ -45,6 +46,8 @@ class ValueReader(TorchFunctionMode):
             self._note_grad_mode(enabled=args[0])
         if func in _DETACHING:
             return self._detached(args[0])
+        if func is torch.tensor and args and self._recorder.is_predicted(args[0]):
+            return self._copied(args[0], **kwargs)
         if func is torch.nn.functional.one_hot:
             return self._one_hot(func, *args, **kwargs)
         if func is torch.Tensor.__getitem__:
@@ -54,6 +57,7 @@ class ValueReader(TorchFunctionMode):
     def _note_grad_mode(self, *, enabled: bool) -> None:
         recorder = self._recorder
         position = recorder.no_grad or recorder.positions.position(sys._getframe(2))
+        position = position or decorated_position(sys._getframe(2))
         recorder.no_grad = None if enabled else position
 
     def _detached(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -63,6 +67,13 @@ class ValueReader(TorchFunctionMode):
             return tensor.detach()
         finally:
             self._recorder.detaches = False
+
+    def _copied(
+        self, tensor: torch.Tensor, *, dtype: Any = None, requires_grad: bool = False, **_: Any
+    ) -> torch.Tensor:
+        """Returns `torch.tensor(tensor)`: a detached copy."""
+        copy = self._detached(tensor).to(dtype or tensor.dtype)
+        return copy.requires_grad_(requires_grad)
 
     def _read(self, func: Callable, tensor: torch.Tensor, *others: Any, **named: Any) -> Any:
         """Returns what Python gets of a tensor of the targets; NotImplemented for torch's own."""

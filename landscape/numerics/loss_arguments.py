@@ -21,6 +21,8 @@ _TARGETS = {"true", "target", "targets", "label", "labels", "truth", "gt"}
 _PREDICTIONS = {"pred", "preds", "prediction", "predictions", "predicted", "logit", "logits"}
 _PREDICTIONS |= {"hat", "yhat", "output", "outputs", "score", "scores", "prob", "probs"}
 _PREDICTIONS |= {"probability", "probabilities", "estimate", "estimates", "forecast"}
+# Of distillation: these words decide beside any other, as in `teacher_probs`.
+_STUDENT, _TEACHER = {"student"}, {"teacher"}
 # Names that mean one or the other only beside a name that is clear.
 _OFTEN_TARGETS = {"y", "t", "mask", "masks", "actual"}
 _OFTEN_PREDICTIONS = {"p", "input"}
@@ -130,6 +132,8 @@ def _hinted(names: Sequence[str]) -> bool:
 def _role(name: str) -> str | None:
     """Returns `targets` or `predictions` if the words of a name say so, else None."""
     words = set(name.lower().split("_"))
+    if bool(words & _STUDENT) != bool(words & _TEACHER):
+        return "targets" if words & _TEACHER else "predictions"
     if bool(words & _TARGETS) == bool(words & _PREDICTIONS):
         return None
     return "targets" if words & _TARGETS else "predictions"

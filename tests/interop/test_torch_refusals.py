@@ -59,10 +59,6 @@ def in_half(pred, target):
     return torch.mean(pred.half() - target)  # the line
 
 
-def in_single(pred, target):
-    return torch.dot(pred.flatten(), (target > 0).float().flatten())  # the line
-
-
 def raising(pred, target):
     pred = torch.relu(pred)
     raise ValueError("targets must be masks")  # the line
@@ -84,7 +80,6 @@ def unusual(pred, target):
         (on_gpu, "GPU", ".cuda()"),
         (in_place, "in place", "new tensor"),
         (in_half, "half precision", "autocast"),
-        (in_single, "converts to float32", ".to(predictions.dtype)"),
         (raising, "raises ValueError: targets must be masks", None),
         (unusual, "has no counterpart", "other torch operations"),
     ],

@@ -33,7 +33,7 @@ Remove the decision, the cast or the `stop_gradient` from the loss.
 """
 
 from landscape.audit.codes._breaks import first_place
-from landscape.audit.codes._cuts import cut_place, is_stopped
+from landscape.audit.codes._cuts import cut_place, first_cut, is_stopped
 from landscape.audit.measure.crossings import JUMP
 from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding
@@ -65,7 +65,7 @@ def find(survey: Survey) -> list[Finding]:
 
 
 def _suggestion(survey: Survey, jumps: bool) -> str:
-    if not jumps and is_stopped(survey):
+    if not jumps and (is_stopped(survey) or first_cut(survey) is None):
         return STOPPED
     if survey.reading.outputs[0].varies:
         return "use a soft decision (sigmoid, softmax), and report the hard one as a metric"
