@@ -45,9 +45,7 @@ def unchanged_module(function: Any) -> Iterator[list[str]]:
             changed.append(name)
 
 
-def check_repeatable(
-    record: Record, function: Any, run: Callable[[], Record], name: str
-) -> None:
+def check_repeatable(record: Record, function: Any, run: Callable[[], Record], name: str) -> None:
     """Raises UserError if the next call of a loss is another program than its record."""
     with unchanged_module(function) as changed:
         again = run()

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
-from landscape.interop.dispatch_mode import DispatchMode
 from torch.utils._pytree import tree_map
 
 from landscape.errors import UserError
+from landscape.interop.dispatch_mode import DispatchMode
 from landscape.interop.target_reads import Unresolved
 
 Result = TypeVar("Result")

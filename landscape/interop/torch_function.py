@@ -154,8 +154,8 @@ class TorchFunction:
         replay.check_rules(record)
         pattern = (call.options.text, key.differentiated, record.pattern())
         if pattern not in self._checked:
-            function, options = self.callable_of(call.options, inputs[0].dtype)
-            again = functools.partial(self._record, call, key, inputs, function, options)
+            function, _ = self.callable_of(call.options, inputs[0].dtype)
+            again = functools.partial(self._run, call, key, inputs, unchanged=False)
             check_repeatable(record, function, again, self.__name__)
             self._check(call, key, inputs, (record,))
             self._checked.add(pattern)
@@ -280,34 +280,20 @@ class TorchFunction:
         reads: TargetReads | None = None,
         *,
         constant_targets: bool = False,
+        unchanged: bool = True,
     ) -> Record:
         function, options = self.callable_of(call.options, inputs[0].dtype)
-        with unchanged_module(function):
-            return self._record(
-                call, key, inputs, function, options, reads, constant_targets=constant_targets
+        with unchanged_module(function) if unchanged else contextlib.nullcontext():
+            return record_loss(
+                function,
+                inputs,
+                call.names,
+                options,
+                key.differentiated,
+                reads,
+                constant_targets=constant_targets,
+                precision=self._precisions.of(call.options.text, inputs[0].dtype),
             )
-
-    def _record(
-        self,
-        call: BoundCall,
-        key: _Call,
-        inputs: Sequence[torch.Tensor],
-        function: Callable[..., Any],
-        options: Mapping[str, Any],
-        reads: TargetReads | None = None,
-        *,
-        constant_targets: bool = False,
-    ) -> Record:
-        return record_loss(
-            function,
-            inputs,
-            call.names,
-            options,
-            key.differentiated,
-            reads,
-            constant_targets=constant_targets,
-            precision=self._precisions.of(call.options.text, inputs[0].dtype),
-        )
 
     def _check(
         self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor], records: Records
@@ -330,11 +316,7 @@ class TorchFunction:
         self._programs[key._replace(dtypes=dtypes)] = Replay(records)
 
     def _compare(
-        self,
-        call: BoundCall,
-        wide: Sequence[torch.Tensor],
-        records: Records,
-        points: Any = None,
+        self, call: BoundCall, wide: Sequence[torch.Tensor], records: Records, points: Any = None
     ) -> None:
         dtype = wide[0].dtype
         function, options = self.callable_of(call.options, dtype)
