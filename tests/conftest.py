@@ -5,7 +5,6 @@ compiled code restore the usual options: see `optimized_loops`.
 """
 
 import atexit
-import base64
 import gc
 import os
 import shutil
@@ -32,6 +31,7 @@ import hypothesis
 import jax
 import psutil
 import pytest
+from helpers.blank_figures import blank_figures
 from helpers.mlir_contexts import share_contexts
 
 pytest_plugins = ["helpers.tiers"]
@@ -90,6 +90,16 @@ def outlined_fonts():
         yield default
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_signatures():
+    """Traces one loss of the menu for all sweeps that have the same dataset and model."""
+    from helpers.shared_signatures import share_signatures
+
+    with pytest.MonkeyPatch.context() as patch:
+        share_signatures(patch)
+        yield
+
+
 @pytest.fixture(scope="module")
 def unrendered_figures():
     """Draws the figures of reports but renders none, which is most of a report's time.
@@ -97,24 +107,14 @@ def unrendered_figures():
     For modules that look at tables, texts and names of files. Figures are rendered in the tests of
     figures and of `report/test_report_build.py`, and by every command in a process of its own.
     """
-    from landscape.report import page_images
-    from landscape.report.figures import rendering
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_images, "phone_png", lambda draw, name: b"")
-        patch.setattr(rendering, "_saved", lambda figure, image_format: _BLANK[image_format])
+    with blank_figures():
         yield
 
 
-# An image of one white pixel, and a document without pages.
-_BLANK = {
-    "png": base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
-    ),
-    "pdf": b"%PDF-1.4\n%%EOF\n",
-}
-
-
 def pytest_collection_modifyitems(items):
-    """Runs slow tests first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Runs modules with slow tests first, so that no worker is left alone with them at the end.
+
+    The tests of a module stay together: its fixtures are built once.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -22,6 +22,8 @@ from landscape.run.preflight import build_dataset
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.storage import array_files, store
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -50,7 +52,7 @@ def commands():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, unrendered_figures):
     """A folder as a reader has it: the repository's configs, what `landscape init` wrote, and the
     files of the pages, which start with their name."""
     folder = tmp_path_factory.mktemp("reader")

@@ -137,7 +137,7 @@ def line_of(text):
 
 def test_json_has_the_promised_keys_and_the_exit_code_is_the_verdict(folder):
     names = ["squared_error", "mine.py:clipped", "mine.py:hard", "mine.py:raises"]
-    done = landscape(*names, "--json", cwd=folder, by=run_process)
+    done = landscape(*names, "--json", cwd=folder)
     assert done.returncode == 2, done.stderr
     found = json.loads(done.stdout)
     assert [one["loss"] for one in found] == names

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers.command_line import invoke, run_process
+from helpers.command_line import invoke
 
 from landscape.audit.judge import finders
 from landscape.audit.module_functions import module_functions
@@ -222,7 +222,7 @@ def test_sarif_points_to_the_operation_in_the_file(sarif):
 def test_sarif_of_another_folder_has_an_absolute_path(folder, tmp_path):
     name = f"{folder / 'losses.py'}:hard"
     words = ("audit", name, "--task", "regression", "--format", "sarif")
-    run = checked_run(run_process(*words, cwd=tmp_path).stdout)
+    run = checked_run(invoke(*words, cwd=tmp_path).stdout)
     (place, *_) = run["results"][0]["locations"]
     artifact = place["physicalLocation"]["artifactLocation"]
     assert artifact == {"uri": (folder / "losses.py").as_uri()}

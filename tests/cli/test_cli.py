@@ -50,7 +50,7 @@ def test_run_prints_the_comparison_and_the_place_of_the_report(finished):
 def test_rerunning_the_command_trains_nothing(finished):
     folder, _ = finished
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/quick/runs/*/trace.parquet")}
-    again = run_process("run", "quick.yaml", cwd=folder)
+    again = invoke("run", "quick.yaml", cwd=folder)
     assert again.returncode == 0
     assert "4 runs, 0 to do" in again.stderr
     assert before == {p: p.stat().st_mtime_ns for p in before}
@@ -218,7 +218,7 @@ def test_runs_that_fail_are_named_and_the_exit_code_is_3(tmp_path):
     )
     text = QUICK.replace("zero_one", "{name: 'mine.py:fuse', label: fuse}")
     (tmp_path / "fuse.yaml").write_text(text.replace("seeds: 2", "seeds: 1"))
-    done = run_process("run", "fuse.yaml", "slices=null", cwd=tmp_path)
+    done = invoke("run", "fuse.yaml", "slices=null", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "1 of 2 runs failed" in done.stderr
     assert "the fuse blew" in done.stderr

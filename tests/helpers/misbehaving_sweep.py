@@ -62,8 +62,9 @@ def mischief(what):
     elif what == "hold":  # in one call of C code, in which no thread gets a turn
         list(itertools.islice(itertools.count(10**9), 10**9))
     elif what == "print":
-        for number in range(20_000):
-            print("mischief", number, "x" * 900)
+        print("mischief 0 begins")
+        for number in range(1_000):
+            print("mischief", number, "x" * 9_000)
         os.write(2, b"the end\\n")
     elif what == "fork":
         os.fork()

@@ -7,6 +7,8 @@ from helpers.command_line import invoke
 from landscape import load, results, run
 from landscape.storage import store
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 SLICES = "slices: {lines: {directions: 2, points: 3}, planes: null}\n"
 POINT = """
 import numpy as np

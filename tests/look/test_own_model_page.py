@@ -11,6 +11,8 @@ from helpers.notebook_cell import run_cell
 
 from landscape import config, results
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 PAGE = Path(__file__).parents[2] / "docs" / "own_model.md"
 # As a user of JAX has them, in all threads.
 PROMOTIONS = {"jax_numpy_rank_promotion": "allow", "jax_numpy_dtype_promotion": "standard"}

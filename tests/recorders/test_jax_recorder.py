@@ -13,6 +13,8 @@ from landscape.errors import UserError
 from landscape.report import recordings as recorded_report
 from landscape.storage import array_files, recordings, store
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 
 def apply(params, inputs):
     first, output = params["layers"]["0"], params["output"]

@@ -8,6 +8,8 @@ import jax
 import pytest
 from helpers.command_line import invoke
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 PAGE = Path(__file__).parents[2] / "docs" / "own_loop.md"
 
 

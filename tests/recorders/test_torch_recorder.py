@@ -22,6 +22,8 @@ from landscape.parts.metrics import (  # noqa: E402
 from landscape.report import recordings as recorded_report  # noqa: E402
 from landscape.storage import array_files, recordings, store  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 nn = torch.nn
 
 

@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.blank_figures import blank_figures
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 from ruamel.yaml import YAML
@@ -268,7 +269,8 @@ def test_a_report_is_built_without_jax(tmp_path):
 
 
 def test_one_loss_and_one_seed(tmp_path):
-    report = build(write_experiment(tmp_path / "x", LOSSES[:1], 1))
+    with blank_figures():
+        report = build(write_experiment(tmp_path / "x", LOSSES[:1], 1))
     assert report.failed == [] and np.isnan(report.comparison["low"][0])
     assert "of all" not in report.comparison["finding"][0]
 
@@ -278,7 +280,8 @@ def test_twelve_losses_and_a_sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "MOST_ROWS", 20)
     losses = tuple(Loss(f"candidate_{index}", 0.5 + 0.03 * index) for index in range(12))
     sweep = {"optimizer.learning_rate": [0.001, 0.01]}
-    report = build(write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep))
+    with blank_figures():
+        report = build(write_experiment(tmp_path / "x", losses, 1, with_slices=False, sweep=sweep))
     assert len(report.comparison) == 12
     assert (report.directory / "figures" / "sweep.png").exists()
     assert len((report.directory / "tables" / "sweep.csv").read_text().splitlines()) == 1 + 24
@@ -289,7 +292,8 @@ def test_twelve_losses_and_a_sweep(tmp_path, monkeypatch):
 
 def test_stale_files_are_removed(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("good"), Loss("bad", fails=(0,))), 1)
-    report = build(directory).directory
+    with blank_figures():
+        report = build(directory).directory
     (report / "figures" / "mine.png").write_bytes(b"kept")
     assert (report / "tables" / "failures.csv").exists()
     for path in (directory / "runs").glob("*/slices.npz"):
@@ -297,7 +301,8 @@ def test_stale_files_are_removed(tmp_path):
     for path in (directory / "runs" / "bad-0-0").iterdir():
         path.unlink()
     (directory / "runs" / "bad-0-0").rmdir()
-    build(directory)
+    with blank_figures():
+        build(directory)
     assert not (report / "tables" / "failures.csv").exists()
     assert not (report / "figures" / "contours.pdf").exists()
     assert (report / "figures" / "mine.png").exists()
@@ -336,7 +341,8 @@ def test_a_report_is_built_without_the_damaged_runs(tmp_path):
     (runs / "cross_entropy-0-0" / "trace.parquet").write_bytes(b"")
     (runs / "cross_entropy-0-1" / "status.json").unlink()
     (runs / "cross_entropy-0-2" / "config.yaml").write_bytes(b"a: [")
-    report = build(directory)
+    with blank_figures():
+        report = build(directory)
     assert sorted(report.failed) == ["cross_entropy-0-0", "cross_entropy-0-2"]
     assert len(pd.read_csv(report.directory / "tables" / "failures.csv")) == 3
     assert "1 unfinished, 2 unreadable" in report.index.read_text()
@@ -388,7 +394,8 @@ def test_a_folder_that_cannot_be_reported_says_what_to_do(tmp_path):
     (directory / "report").unlink()
     first, second = sorted((directory / "runs").iterdir())
     (first / "status.json").unlink()
-    assert "1 of 2 runs has not finished" in build(directory).record.warnings
+    with blank_figures():
+        assert "1 of 2 runs has not finished" in build(directory).record.warnings
     (second / "status.json").unlink()
     with pytest.raises(UserError, match=r"2 unfinished\n.*cannot be verified\n +wait if"):
         build(directory)

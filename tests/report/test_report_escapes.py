@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_audits
+from helpers.blank_figures import blank_figures
 from helpers.command_line import invoke
 from markdown_it import MarkdownIt
 from matplotlib import cbook
@@ -87,7 +88,7 @@ def built(tmp_path_factory):
         texts.extend(text.get_text() for text in picture.figure.findobj(Text))
         return original(picture, *arguments)
 
-    with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+    with blank_figures(), pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(rendering, "image_bytes", image_bytes)
         assert not assemble.build(directory).unreadable
     page = (directory / "report" / "index.html").read_text()

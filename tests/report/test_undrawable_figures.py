@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.blank_figures import blank_figures
 from helpers.command_line import invoke
 from synthetic_runs import LOSSES, write_experiment
 
@@ -15,7 +16,8 @@ from landscape.report.figures import rendering
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the overflows in matplotlib
 def test_a_figure_that_cannot_be_drawn_is_omitted_and_named(tmp_path):
     directory = write_experiment(tmp_path / "x", LOSSES[:1], 1)
-    before = {path.name for path in (build(directory).directory / "figures").iterdir()}
+    with blank_figures():
+        before = {path.name for path in (build(directory).directory / "figures").iterdir()}
     (path,) = directory.glob("runs/*/slices.npz")
     arrays = dict(np.load(path))
     grid = {name for name in arrays if "/planes/random/" in name and name[-2:] in ("/x", "/y")}
@@ -62,7 +64,7 @@ def test_a_figure_that_fails_only_as_pdf_stays_in_the_page(tmp_path, monkeypatch
 def test_characters_that_no_font_has_become_squares_in_figures_alone(tmp_path):
     """Any warning of matplotlib about a missing glyph is an error in these tests."""
     label = "損失 एक 🎉 שלום"
-    directory = write_experiment(tmp_path / "x", [replace(LOSSES[0], name=label), LOSSES[1]], 2)
+    directory = write_experiment(tmp_path / "x", [replace(LOSSES[0], name=label)], 1)
     report = build(directory)
     assert label in report.index.read_text(encoding="utf-8")
     assert label in (report.directory / "results.csv").read_text(encoding="utf-8")

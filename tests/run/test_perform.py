@@ -36,19 +36,26 @@ NAMES = ["layers/0/weight", "layers/0/bias", "output/weight", "output/bias"]
 EXACT = ("trace.parquet", "slices.npz", "params.safetensors", "summary.json", "config.yaml")
 
 
-def perform_all(runs, out):
-    workshop = ProgramCache()
+def perform_all(runs, out, cache=None):
+    """Performs runs; those with the same `cache` share their compiled programs."""
+    workshop = cache or ProgramCache()
     prepare(runs, workshop)
     return {run.id: status for run, status, _ in ended_runs(runs, out, workshop)}
 
 
-def perform(folder, text=CONFIG, overrides=(), name="experiment.yaml"):
+def perform(folder, overrides=(), cache=None):
     folder.mkdir(exist_ok=True)
-    path = folder / name
-    path.write_text(text)
+    path = folder / "experiment.yaml"
+    path.write_text(CONFIG)
     runs = config.expand(config.load(path, overrides))
-    statuses = perform_all(runs, folder / "out")
+    statuses = perform_all(runs, folder / "out", cache)
     return {run.id: run for run in runs}, statuses, folder / "out"
+
+
+@pytest.fixture(scope="module")
+def cache():
+    """The programs of the tests that do not look at programs."""
+    return ProgramCache()
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +193,11 @@ def test_measuring_more_changes_no_other_number(finished, tmp_path):
     np.testing.assert_allclose(center, norm, rtol=1e-4)
 
 
-def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_path, monkeypatch):
+def test_new_slices_are_measured_from_stored_parameters_without_training(
+    tmp_path, monkeypatch, cache
+):
     quick = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
-    runs, _, out = perform(tmp_path / "a", overrides=quick)
+    runs, _, out = perform(tmp_path / "a", overrides=quick, cache=cache)
     (run_id,) = runs
     folder = store.run_folder(out, run_id)
     trace = (folder / "trace.parquet").read_bytes()
@@ -198,7 +207,7 @@ def test_new_slices_are_measured_from_stored_parameters_without_training(tmp_pat
     assert plan == {run_id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
-        assert perform_all(changed, out) == {run_id: "done"}
+        assert perform_all(changed, out, cache) == {run_id: "done"}
     assert (folder / "trace.parquet").read_bytes() == trace
     assert array_files.read_slices(folder)["trained/lines/random/risk"].shape == (2, 7)
     assert planned_actions(changed, out) == {run_id: "done"}
@@ -278,9 +287,9 @@ def late():
 """
 
 
-def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
+def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch, cache):
     few = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
-    runs, _, out = perform(tmp_path / "x", overrides=few)
+    runs, _, out = perform(tmp_path / "x", overrides=few, cache=cache)
     (run_id,) = runs
     folder = store.run_folder(out, run_id)
     kept = {name: (folder / name).read_bytes() for name in ("trace.parquet", "params.safetensors")}
@@ -288,19 +297,19 @@ def test_a_measurement_that_fails_costs_no_training(tmp_path, monkeypatch):
     own = "slices.lines={direction: 'mine.py:late', directions: 2, points: 3}"
     path = tmp_path / "x" / "experiment.yaml"
     changed = config.expand(config.load(path, [*few, own]))
-    assert perform_all(changed, out) == {run_id: "failed"}
+    assert perform_all(changed, out, cache) == {run_id: "failed"}
     assert "too late" in store.read_failure(folder)
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     again = config.expand(config.load(path, few))
     assert planned_actions(again, out, retry_failed=True) == {run_id: "retry"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
-        assert perform_all(again, out) == {run_id: "done"}
+        assert perform_all(again, out, cache) == {run_id: "done"}
     assert not (folder / "error.txt").exists()
 
 
 def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, cache
 ):
     few = ["seeds=[0]", "losses=[softmax_cross_entropy]"]
     (tmp_path / "experiment.yaml").write_text(CONFIG)
@@ -311,18 +320,18 @@ def test_a_run_that_was_cut_off_while_it_was_measured_goes_on_from_its_training(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(run_module, "_slices", interrupted)
-        perform_all(runs, tmp_path)
+        perform_all(runs, tmp_path, cache)
     assert planned_actions(runs, tmp_path) == {runs[0].id: "measure"}
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "_train", None)
-        assert perform_all(runs, tmp_path) == {runs[0].id: "done"}
+        assert perform_all(runs, tmp_path, cache) == {runs[0].id: "done"}
 
 
 @pytest.mark.parametrize("name", ["params.safetensors", "trace.parquet", "slices.npz"])
 @pytest.mark.parametrize("content", [b"garbage", None])
-def test_what_is_damaged_is_made_again(tmp_path, name, content):
+def test_what_is_damaged_is_made_again(tmp_path, name, content, cache):
     few = ["seeds=[0]", "losses=[softmax_cross_entropy]", "slices.at=[trained]"]
-    runs, _, out = perform(tmp_path / "x", overrides=few)
+    runs, _, out = perform(tmp_path / "x", overrides=few, cache=cache)
     (run_id,) = runs
     path = store.run_folder(out, run_id) / name
     before = path.read_bytes()
@@ -335,7 +344,7 @@ def test_what_is_damaged_is_made_again(tmp_path, name, content):
         else config.load(tmp_path / "x" / "experiment.yaml", few)
     )
     assert planned_actions(changed, out) == {run_id: "measure" if name == "slices.npz" else "new"}
-    assert perform_all(changed, out) == {run_id: "done"}
+    assert perform_all(changed, out, cache) == {run_id: "done"}
     assert path.read_bytes() == before
 
 

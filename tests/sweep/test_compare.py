@@ -11,10 +11,12 @@ from helpers.misbehaving_sweep import result_bytes
 from landscape import compare, config, load, run
 from landscape.errors import UserError
 from landscape.run import preflight
+from landscape.run.program_cache import ProgramCache
 from landscape.storage import contents, store
 from landscape.storage.compare_records import CompareRecord
 from landscape.storage.map_records import MapsRecord
 from landscape.sweep import map_requests
+from landscape.sweep.executors import serial
 from landscape.sweep.executors.protocol import Ended
 from landscape.sweep.executors.selection import select_executor
 from landscape.sweep.session import Began, events, open_session
@@ -64,6 +66,13 @@ def stages_of(path, out, stop_after=None, stop=None):
 
 
 @pytest.fixture(scope="module")
+def shared_programs():
+    """Returns a function: `serial.ProgramCache` of tests that share their compiled programs."""
+    cache = ProgramCache()
+    return lambda: cache
+
+
+@pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     path = write(tmp_path_factory.mktemp("compared"))
     return path, *stages_of(path, path.parent / "out")
@@ -90,8 +99,9 @@ def test_judged_runs_at_the_tuned_point_are_measured_and_others_are_not(compared
 
 @pytest.mark.parametrize(("after", "graceful"), [(3, False), (7, True), (13, False)])
 def test_a_comparison_that_was_interrupted_gives_the_same_bytes(
-    compared, tmp_path, after, graceful
+    compared, tmp_path, monkeypatch, shared_programs, after, graceful
 ):
+    monkeypatch.setattr(serial, "ProgramCache", shared_programs)
     path, counts, directory = compared
     stop = threading.Event() if graceful else None
     first, _ = stages_of(path, tmp_path / "out", stop_after=after, stop=stop)
@@ -119,7 +129,10 @@ def test_runs_of_the_command_run_are_used_and_keep_their_measurements(tmp_path):
     assert {key: after[key] for key in before} == before
 
 
-def test_the_api_and_the_command_give_the_same_comparison(compared, tmp_path):
+def test_the_api_and_the_command_give_the_same_comparison(
+    compared, tmp_path, monkeypatch, shared_programs
+):
+    monkeypatch.setattr(serial, "ProgramCache", shared_programs)
     path, _, directory = compared
     comparison = compare(load(path), tmp_path / "out", tell=lambda line: None)
     stored = store.read_record(directory / "compare.json", CompareRecord)
@@ -150,7 +163,7 @@ def test_the_command_prints_its_stages_and_its_plan(compared):
 
 def test_run_states_that_all_losses_used_one_rate(tmp_path):
     path = write(tmp_path)
-    done = invoke("run", path, "slices=null", "seeds=1", "steps=2", cwd=tmp_path)
+    done = invoke("run", path, "slices=null", "seeds=1", cwd=tmp_path)
     assert done.stderr.count("`landscape compare`") == 1
 
 

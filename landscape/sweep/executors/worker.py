@@ -5,6 +5,7 @@ Nothing heavy is imported before `begin` has set the number of threads of numeri
 
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -57,6 +58,7 @@ def begin(settings: Settings) -> None:
     """Makes this process a worker; called before anything numerical is imported."""
     global _settings
     _settings = settings
+    gc.set_threshold(100_000, 20, 100)  # as the command does
     # The parent handles interruptions: it lets the current run finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
