@@ -1,4 +1,5 @@
 import pytest
+from helpers.blank_figures import blank_figures
 from helpers.misbehaving_sweep import run_sweep, write_config
 
 from landscape.report.assemble import build
@@ -11,5 +12,6 @@ def directory(tmp_path_factory):
     """Two finished runs and their report."""
     path = write_config(tmp_path_factory.mktemp("export"))
     _, directory = run_sweep(path, *FEW, executor="serial")
-    build(directory)
+    with blank_figures():
+        build(directory)
     return directory

@@ -14,7 +14,6 @@ import pytest
 # Per module, or per law of a module: the first tier runs every k-th case. Listed are those whose
 # cases take most of the time of the tests. Each member of a menu keeps a cheaper law.
 STRIDES = {
-    "adapters/test_adapted_looks.py::test_libraries_give_the_same_slice": 2,
     "adapters/test_rescaling.py::test_rescaled_filters_rescale_the_filter_normalized_slice": 2,
     "audit/test_advice.py": 3,
     "audit/test_aims.py": 3,

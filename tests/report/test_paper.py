@@ -63,6 +63,17 @@ def invoke(*arguments):
 
 def test_figures_have_their_final_size_in_every_format(written):
     assert {*written.figures} == WRITTEN
+    assert_final_size(written)
+
+
+@pytest.mark.exhaustive  # the test above has five of the figures
+def test_every_figure_has_its_final_size_in_every_format(compared):
+    written = paper.build(compared, appearance.settings("paper", 3.25, "serif"))
+    assert {*written.figures} > WRITTEN
+    assert_final_size(written)
+
+
+def assert_final_size(written):
     assert written.undrawn == ()
     for name in written.figures:
         pdf = (written.directory / f"{name}.pdf").read_bytes()

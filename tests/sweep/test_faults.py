@@ -18,7 +18,6 @@ from helpers.misbehaving_sweep import (
     result_bytes,
     run_sweep,
     start_process,
-    start_python,
     states_while_running,
     statuses,
     write_config,
@@ -56,9 +55,10 @@ def test_losses_that_end_their_process_do_not_change_the_results(tmp_path, undis
     assert "sleep 1000" not in commands()
 
 
-# That a forked copy of a run does nothing is a test below, of one run.
+# A test below has a forked copy of one run; the size of logs is tested in `test_executors.py`.
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["print", pytest.param("fork", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("kind", ["print", "fork"])
 def test_a_loss_that_prints_megabytes_or_forks_does_not_change_the_results(
     tmp_path, undisturbed, kind
 ):
@@ -126,7 +126,7 @@ def test_a_forked_copy_of_a_run_writes_nothing_and_ends(tmp_path):
     losses = "losses=[{name: 'forks.py:forks', label: forks}]"
     run_sweep(path, losses, "seeds=1", executor="serial")  # its programs are compiled by now
     (tmp_path / "fork").touch()
-    process = start_python(path, losses, "seeds=[1]", executor="serial")
+    process = start_process(path, losses, "seeds=[1]", "--executor", "serial")
     _, stderr = process.communicate(timeout=200)
     assert process.returncode == 0, stderr
     copy = int((tmp_path / "copy").read_text())

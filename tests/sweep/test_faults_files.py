@@ -271,7 +271,7 @@ def test_hundreds_of_tiny_runs_on_two_workers(tmp_path):
     """More runs than a leak of one open file per run would survive."""
     path = write_config(tmp_path)
     tiny = ("losses=[brier]", "slices=null", "steps=2", "model.widths=[2]")
-    process, runs = psutil.Process(), 300
+    process, runs = psutil.Process(), 200
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (process.num_fds() + runs // 2, limits[1]))
     try:
