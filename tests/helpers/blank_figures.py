@@ -5,12 +5,13 @@ import contextlib
 
 import pytest
 
-# An image of one white pixel, and a document without pages.
+# An image of one white pixel, a document without pages, and an empty drawing.
 _BLANK = {
     "png": base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
     ),
     "pdf": b"%PDF-1.4\n%%EOF\n",
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
 }
 
 
