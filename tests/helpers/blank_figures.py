@@ -17,7 +17,7 @@ _BLANK = {
 
 @contextlib.contextmanager
 def blank_figures():
-    """Draws the figures of reports and writes blank files in their place."""
+    """Draws the figures of reports once, not again for phones, and writes blank files of them."""
     from landscape.report import page_images
     from landscape.report.figures import rendering
 
