@@ -135,7 +135,7 @@ def _write_heading(panel: Axes, texts: list[tuple[str, str]]) -> None:
             va="bottom",
             color=color,
         )
-    panel.set_title(title, loc="left", pad=4 + _LINE * len(lines))
+    panel.set_title(title, loc="left", pad=6 + _LINE * len(lines))
 
 
 def _caption(view: View, point: str) -> str:
