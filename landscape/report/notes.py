@@ -6,6 +6,7 @@ import numpy as np
 
 from landscape.compare.joint_test import FEWEST_SEEDS
 from landscape.compare.tuning import SUCCEEDS
+from landscape.errors import counted
 from landscape.report import words
 from landscape.report.cautions import baselines
 from landscape.report.comparison import shown_points
@@ -92,7 +93,16 @@ def _batch_statistics(rows: Sequence[LossRow]) -> str:
 
 
 def may_be_best(rows: Sequence[Row], metric: str) -> str:
-    """Returns which rows may have the best metric as a sentence; many are counted."""
+    """Returns which rows may have the best metric as a sentence; many are counted.
+
+    Rows without a finished run are left out and counted.
+    """
+    finished = [row for row in rows if row.estimate.seeds]
+    missing = len(rows) - len(finished)
+    if missing and finished:
+        verb = "has" if missing == 1 else "have"
+        text = f"{counted(missing, 'row')} of the table {verb} no finished run."
+        return f"{may_be_best(finished, metric)} {text}"
     best = [row for row in rows if row.joint.may_be_best]
     names = [row.name for row in best]
     if len(rows) < 2:

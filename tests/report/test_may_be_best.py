@@ -1,23 +1,24 @@
 """The answer of a page without tuned points: which rows may have the best metric."""
 
-import pandas as pd
+from types import SimpleNamespace
+
 import pytest
 
 from landscape.report.notes import may_be_best
 
 
-def table(best, losses, points=1):
-    """A table of `losses` at `points` points each; the first of each loss in `best` may be best."""
-    rows = [
-        {
-            "loss": loss,
-            "name": f"{loss}/{point}",
-            "may_be_best": loss in best and point < best[loss],
-        }
+def table(best, losses, points=1, missing=()):
+    """Rows of losses at `points` points each; `best` counts those that may be best by loss."""
+    return [
+        SimpleNamespace(
+            loss=loss,
+            name=f"{loss}/{point}",
+            joint=SimpleNamespace(may_be_best=point < best.get(loss, 0)),
+            estimate=SimpleNamespace(seeds=0 if loss in missing else 6),
+        )
         for loss in losses
         for point in range(points)
     ]
-    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,11 @@ def table(best, losses, points=1):
         (
             table(dict.fromkeys("abcdefghi", 1), "abcdefghij"),
             "9 of 10 losses may have the best accuracy: the runs do not tell these apart.",
+        ),
+        (
+            table({"a": 1, "b": 1}, "abc", missing="c"),
+            "Any of the losses may have the best accuracy: the runs tell none apart. 1 row of the "
+            "table has no finished run.",
         ),
     ],
 )
