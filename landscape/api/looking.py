@@ -70,7 +70,7 @@ def look(
 
     Raises UserError if parameters, data, model and loss do not fit, or if the risk is not finite.
     """
-    _check_objective(loss, risk or getattr(params, "risk", None))
+    _check_objective(loss, risk or getattr(params, "risk", None), metrics)
     point = _point(
         params,
         data=data,
@@ -119,8 +119,13 @@ def _checked(point: TrainedPoint) -> TrainedPoint:
     return with_arrays(point)
 
 
-def _check_objective(loss: Any, risk: Any) -> None:
-    """Raises UserError unless there is either a loss or a risk."""
+def _check_objective(loss: Any, risk: Any, metrics: Sequence[Any]) -> None:
+    """Raises UserError unless there is either a loss or a risk, and for metrics of a risk."""
+    if risk is not None and len(metrics):
+        raise UserError(
+            "found `metrics`, functions of predictions and targets, but a `risk` has neither",
+            hint="remove `metrics`, or measure them as risks of looks with other labels",
+        )
     if (loss is None) == (risk is None):
         both = "neither `loss` nor `risk`" if loss is None else "both `loss` and `risk`"
         raise UserError(

@@ -10,6 +10,7 @@ from landscape.api.run_tables import RunTables
 from landscape.errors import UserError, first_line
 from landscape.storage import store
 from landscape.storage.compare_records import CompareRecord
+from landscape.storage.recordings import is_recording
 from landscape.sweep.lock import holder
 from landscape.sweep.run_states import run_states
 
@@ -45,10 +46,16 @@ class Sweep(RunTables):
 
     @property
     def runs(self) -> "pd.DataFrame":
-        """One row per run as in results.csv: loss, seed, swept values, outcome, gradients."""
+        """One row per run as in results.csv: loss, seed, swept values, outcome, gradients.
+
+        Of recorded training loops, one row per loop: the first and the last record.
+        """
+        from landscape.report import recordings
         from landscape.report.comparison import compare
         from landscape.report.run_table import run_table
 
+        if is_recording(self.directory):
+            return recordings.table(recordings.read(self.directory).runs).rows
         stored = self._read()
         return run_table(stored, compare(stored))
 
@@ -62,6 +69,8 @@ class Sweep(RunTables):
         """One row per loss and point of the sweep: the comparison of the report, unrounded."""
         from landscape.report.comparison import comparison_frame
 
+        if is_recording(self.directory):
+            return self.runs
         return comparison_frame(self._read())
 
     def _read(self) -> "Results":
@@ -74,6 +83,10 @@ class Sweep(RunTables):
         return stored
 
     def _finished(self) -> "tuple[Sequence[StoredRun], Sequence[str]]":
+        from landscape.report import recordings
+
+        if is_recording(self.directory):
+            return [loop.run for loop in recordings.read(self.directory).runs], ()
         stored = self._read()
         for name, reason in stored.unreadable.items():
             warnings.warn(f"omitted: {name}: {reason}", stacklevel=4)

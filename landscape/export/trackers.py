@@ -2,15 +2,17 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from landscape.errors import StorageError, UserError, first_line
+from landscape.report import recordings
 from landscape.report.results import Results, StoredRun, read
 from landscape.storage import disk, safe_reading, store
+from landscape.storage.recordings import folder_name, is_recording
 
 # Files that are not exported: they describe the progress of a run, not its results.
 _INTERNAL_FILES = (store.STATUS, store.PROGRESS)
@@ -59,8 +61,7 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
     tracker is not installed or fails, or if the folder has no finished run; StorageError if files
     cannot be written.
     """
-    results = read(directory)
-    runs = list(tracked_runs(results))
+    source = _recordings(directory) if is_recording(directory) else _runs(directory)
     disk.refuse_links(directory, (directory / name for name in _DEFAULT_DESTINATIONS))
     try:
         module = importlib.import_module(f"landscape.export.to_{tracker}")
@@ -70,14 +71,37 @@ def export(directory: Path, tracker: str, destination: str | None = None) -> Exp
             hint=f"pip install 'landscape[{tracker}]'",
         ) from None
     try:
-        exported = module.write(runs, directory, destination)
+        exported = module.write(source.runs, directory, destination)
     except UserError:
         raise
     except OSError as error:
         raise StorageError(f"export to {tracker} failed: {first_line(error)}") from error
     except Exception as error:  # such as a server that does not answer
         raise UserError(f"export to {tracker} failed: {first_line(error)}") from error
-    return replace(exported, unreadable=results.unreadable, warnings=results.warnings)
+    return replace(exported, unreadable=source.unreadable, warnings=source.warnings)
+
+
+class _Source(NamedTuple):
+    runs: list[TrackedRun]
+    unreadable: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def _runs(directory: Path) -> _Source:
+    results = read(directory)
+    return _Source([*tracked_runs(results)], results.unreadable, results.warnings)
+
+
+def _recordings(directory: Path) -> _Source:
+    """Returns the recorded loops that have ended; their settings are those of the recorder."""
+    loops, unreadable = recordings.read(directory)
+    runs = []
+    for loop in loops:
+        if loop.closed:
+            settings = asdict(loop.record)
+            folder = store.run_folder(directory, folder_name(loop.label))
+            runs.append(_tracked(loop.run, directory, folder, settings))
+    return _Source(runs, unreadable)
 
 
 def tracked_runs(results: Results) -> Iterator[TrackedRun]:
@@ -88,6 +112,12 @@ def tracked_runs(results: Results) -> Iterator[TrackedRun]:
 def _tracked_run(run: StoredRun, directory: Path) -> TrackedRun:
     folder = store.run_folder(directory, run.name)
     config = run.config.model_dump(mode="json", exclude={"id", "folder"}) if run.config else {}
+    return _tracked(run, directory, folder, config)
+
+
+def _tracked(
+    run: StoredRun, directory: Path, folder: Path, settings: Mapping[str, Any]
+) -> TrackedRun:
     version = f"{run.name}:{store.digest(folder)}"
     tags = {"loss": run.loss, "status": run.status, "landscape": version}
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
@@ -95,7 +125,7 @@ def _tracked_run(run: StoredRun, directory: Path) -> TrackedRun:
         name=run.name,
         version=version,
         experiment=directory.resolve().name,
-        params=dict(_flat(config)),
+        params=dict(_flat(settings)),
         metrics=run.trace.astype({"step": int}).set_index("step").astype(float),
         tags=tags,
         artifacts=tuple(path for path in files if _is_exported(path)),

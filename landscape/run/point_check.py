@@ -86,10 +86,11 @@ def _lacks(message: str, field: str) -> None:
 def checked_risk(risks: jax.Array, label: str) -> Loss:
     """Returns the loss whose predictions are the risks (n,) of the batches.
 
-    Raises UserError if one of the first risks is NaN.
+    Raises UserError if one of the first risks is NaN or infinite.
     """
-    if bool(jnp.isnan(risks).any()):
-        raise UserError(f"risk `{label}` is NaN at the point")
+    for risk in risks[~jnp.isfinite(risks)].tolist()[:1]:
+        value = "NaN" if risk != risk else str(risk)
+        raise UserError(f"risk `{label}` is {value} at the point, expected a finite number")
     return Loss(_risk_itself)
 
 

@@ -83,7 +83,7 @@ def looks(regression, tmp_path_factory):
     params, *data = regression
     out = tmp_path_factory.mktemp("looks")
     settings = {"apply": layers, "loss": squared, "filter_axes": "last", "out": out}
-    settings |= {"slices": LINES, "curvature": {"eigenvalues": 2}}
+    settings |= {"slices": LINES, "curvature": {"eigenvalues": 2}, "audit": True}
     whole = quiet_look(params, data, label="whole", **settings)
     settings |= {"slices": {**LINES, "direction": {"name": "random", "biases": "random"}}}
     second = quiet_look(params, data, label="second", trainable="v".__eq__, **settings)
@@ -135,8 +135,11 @@ def test_looks_are_collected_and_not_repeated(looks, regression):
     assert set(whole.table["loss"]) == {"whole", "second"}
     page = whole.report().read_text()
     assert "Nothing was trained" in page
-    for words in ("0 steps", "optimizer", "never learns", "does not learn", "reaches the target"):
+    of_training = ("0 steps", "optimizer", "never learns", "does not learn", "reaches the target")
+    of_seeds = ("same seed", "over seeds", "edians over", "drop of the risk", "per loss", "agree")
+    for words in (*of_training, *of_seeds):
         assert words not in page, words
+    assert "Audit of the loss" in page and "audit: " in page
 
 
 def test_inputs_are_not_changed_and_the_page_states_that_they_are_used_as_passed(looks):

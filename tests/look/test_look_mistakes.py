@@ -31,6 +31,18 @@ def residuals(params, batch):
     return squared(layers(params, batch[0]), batch[1])
 
 
+def not_a_number(params, batch):
+    return jnp.sqrt(-1 - residual(params, batch))
+
+
+def infinite(params, batch):
+    return residual(params, batch) + jnp.inf
+
+
+def not_a_loss(predictions, targets):
+    return squared(predictions, targets) * jnp.nan
+
+
 def pair(params, batch):
     return residual(params, batch), {}
 
@@ -76,6 +88,15 @@ MISTAKES = {
         {"risk": residual, "loss": None, "data": [*BATCHES, (INPUTS[:4],)]},
         "batch 2 of `data` has the arrays",
     ),
+    "NaN risk": (
+        {"risk": not_a_number, "loss": None, "data": BATCHES},
+        "risk `mine` is NaN at the point",
+    ),
+    "infinite risk": (
+        {"risk": infinite, "loss": None, "data": BATCHES},
+        "risk `mine` is inf at the point, expected a finite number",
+    ),
+    "NaN loss": ({"loss": not_a_loss}, "NaN"),
     "pair": ({"risk": pair, "loss": None, "data": BATCHES}, "the risk returns a tuple"),
     "scalar": (
         {"risk": residuals, "loss": None, "data": BATCHES},

@@ -10,6 +10,7 @@ from helpers.command_line import invoke
 
 import landscape
 from landscape.errors import UserError
+from landscape.export import trackers
 from landscape.report import recordings as recorded_report
 from landscape.storage import array_files, recordings, store
 
@@ -294,3 +295,20 @@ def test_the_folder_of_an_experiment_is_refused(tmp_path):
     (tmp_path / "recorded" / "experiment.yaml").write_text("")
     with pytest.raises(UserError, match="holds the results of an experiment"):
         landscape.Recorder(line, squared, out=tmp_path)
+
+
+def test_results_and_export_read_a_recording(open_recorder, gradient, tmp_path):
+    recorder = open_recorder(every=2, label="two steps")
+    for scale in (1.0, 2.0, 4.0):
+        recorder(PARAMS, BATCH, {"weight": scale * gradient["weight"]})
+    recorder.finish()
+    results = landscape.results(recorder.directory)
+    assert results.status.tolist() == ["recorded"]
+    (row,) = results.runs.to_dict("records")
+    assert (row["label"], row["steps"], row["records"]) == ("two steps", 3, 2)
+    norms = results.traces["gradient_norm/global"].tolist()
+    assert norms == pytest.approx([2**0.5, 4 * 2**0.5])
+    (source,) = trackers._recordings(recorder.directory).runs
+    assert source.metrics["gradient_norm/global"].tolist() == norms
+    assert source.params["every"] == 2 and source.tags["status"] == "done"
+    assert {path.name for path in source.artifacts} >= {"trace.parquet", "recording.json"}
