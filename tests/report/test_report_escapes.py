@@ -6,12 +6,14 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_audits
+from comparison_rows import comparison_row
 from helpers.blank_figures import blank_figures
 from helpers.command_line import invoke
 from markdown_it import MarkdownIt
@@ -240,8 +242,13 @@ def test_a_cell_of_markdown_reads_as_the_text():
 
 
 def test_a_swept_number_that_cannot_be_drawn_has_no_panel():
-    table = pd.DataFrame({"steps": [1, 2], "a": [10**400, 1], "b": [np.inf, 1.0], "c": ["1", 2]})
-    assert sweep_panels.numeric_keys(table, tuple(table)) == ["steps"]
+    points = (
+        {"steps": 1, "a": 10**400, "b": np.inf, "c": "1"},
+        {"steps": 2, "a": 1, "b": 1.0, "c": 2},
+    )
+    row = comparison_row()
+    rows = [replace(row, runs=replace(row.runs, swept=swept)) for swept in points]
+    assert sweep_panels.numeric_keys(rows, ("steps", "a", "b", "c")) == ["steps"]
 
 
 def test_a_figure_of_a_set_with_a_long_label_has_a_short_name():
