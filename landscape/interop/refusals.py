@@ -1,6 +1,7 @@
 """Why a torch loss cannot be replayed, and what to write instead."""
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,10 @@ _TAGS = {
         WHERE,
     ),
 }
+_WHOLE = re.compile(
+    r"index tensor of type LongTensor|must be long, int|dtype int32/int64 for index"
+    r"|scalar type Long|_cpu\" not implemented for '(Float|Double)'"
+)
 _PHRASES = {
     "leaf Variable that requires grad": (
         "changes its predictions in place",
@@ -114,4 +119,10 @@ def exception_of_loss(error: BaseException) -> UserError:
         if phrase in text:
             return UserError(what, place=place, hint=hint)
     first = (text or type(error).__name__).split("\n")[0]
+    if _WHOLE.search(first):
+        return UserError(
+            f"uses floating-point numbers where torch takes integers: {first}",
+            place=place,
+            hint="write `target.long()` if the targets are labels; here they are floating-point",
+        )
     return UserError(f"raises {type(error).__name__}: {first}", place=place)

@@ -111,7 +111,8 @@ class ValueReader(TorchFunctionMode):
         self, function: Callable, tensor: torch.Tensor, num_classes: int = -1
     ) -> torch.Tensor:
         """Returns the one-hot tensor of labels; torch would first read their least value."""
-        if num_classes < 0 or not self._recorder.depends(tensor):
+        is_whole = tensor.dtype == torch.int64  # torch raises for any other
+        if num_classes < 0 or not is_whole or not self._recorder.depends(tensor):
             result: torch.Tensor = function(tensor, num_classes)
             return result
         return (tensor.unsqueeze(-1) == torch.arange(num_classes)).long()

@@ -59,6 +59,19 @@ def in_half(pred, target):
     return torch.mean(pred.half() - target)  # the line
 
 
+def with_bits(pred, target):
+    return torch.mean(pred * (target & 1))  # the line
+
+
+def with_one_hot(pred, target):
+    chosen = nn.functional.one_hot(target, 2)  # the line
+    return torch.mean(pred[..., None] * chosen)
+
+
+def with_labels(pred, target):
+    return torch.mean(pred * torch.arange(2.0)[target])  # the line
+
+
 def raising(pred, target):
     pred = torch.relu(pred)
     raise ValueError("targets must be masks")  # the line
@@ -80,6 +93,9 @@ def unusual(pred, target):
         (on_gpu, "GPU", ".cuda()"),
         (in_place, "in place", "new tensor"),
         (in_half, "half precision", "autocast"),
+        (with_bits, "where torch takes integers", "target.long()"),
+        (with_one_hot, "where torch takes integers", "target.long()"),
+        (with_labels, "where torch takes integers", "target.long()"),
         (raising, "raises ValueError: targets must be masks", None),
         (unusual, "has no counterpart", "other torch operations"),
     ],
