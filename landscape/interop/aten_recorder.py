@@ -94,6 +94,11 @@ class AtenRecorder(DispatchMode):
         """Returns the number of a tensor on which what follows depends."""
         return self._register(tensor, dependent=True, predicted=True)
 
+    def stand_in(self, tensor: torch.Tensor, for_tensor: torch.Tensor) -> None:
+        """Registers a tensor that has the values of another one."""
+        self._kept.append(tensor)
+        self._numbers[id(tensor)] = self._numbers[id(for_tensor)]
+
     def depends(self, tensor: Any) -> bool:
         """Returns whether a value is a tensor that depends on the inputs."""
         return self._numbers.get(id(tensor)) in self._dependent

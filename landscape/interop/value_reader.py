@@ -10,10 +10,19 @@ from torch.overrides import TorchFunctionMode
 from landscape.interop import refusals
 from landscape.interop.aten_recorder import AtenRecorder
 from landscape.interop.code_positions import decorated_position
-from landscape.interop.target_reads import nonempty_mask
+from landscape.interop.target_reads import Unresolved, nonempty_mask
 
 # `x.data` would leave no record.
 _DETACHING = (torch.Tensor.data.__get__, torch.Tensor.detach, torch.detach)
+
+
+class _Number(torch.Tensor):
+    """A tensor in place of a number that Python reads, which a set or a dict would look up."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    def __hash__(self) -> int:
+        raise Unresolved
 
 
 class ValueReader(TorchFunctionMode):
@@ -85,7 +94,10 @@ class ValueReader(TorchFunctionMode):
         if tensor.numel() != 1:
             return NotImplemented
         if func is torch.Tensor.item:
-            return tensor.detach().reshape(())
+            scalar = tensor.detach().reshape(())
+            number = scalar.as_subclass(_Number)
+            recorder.stand_in(number, scalar)
+            return number
         value = recorder.value(tensor)
         if func is torch.Tensor.__bool__:
             mask, negated = nonempty_mask(recorder.steps, value)

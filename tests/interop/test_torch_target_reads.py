@@ -72,6 +72,11 @@ def in_numpy(pred, target):
     return (torch.as_tensor(weight) * (pred - target) ** 2).mean()
 
 
+def looked_up(pred, target):
+    scale = {300.0: 2.0}.get(target.max().item(), 1.0)
+    return scale * F.mse_loss(pred, target)
+
+
 NUMBERS = [[[0.5, -1.0], [2.0, 3.0]], [[0.0, 0.0], [0.0, 1.0]], [[-1.0, 2.0], [-2.0, -3.0]]]
 SCALES = [[[0.5, -1.0], [2.0, 3.0]], [[300.0, 0.0], [-40.0, 100.0]]]
 SIDES = [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
@@ -83,6 +88,7 @@ LABELS = [[0, 1, 2, 1], [1, 1, 0, 0], [0, 0, 0, 2]]
     [
         (masked, NUMBERS, (2, 2)),
         (scaled, NUMBERS, (2, 2)),
+        (looked_up, SCALES, (2, 2)),
         (balanced, SIDES, (3,)),
         (with_two_conditions, SIDES, (3,)),
         (without_ignored, LABELS, (4, 3)),
