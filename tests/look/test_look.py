@@ -53,6 +53,8 @@ def test_a_quadratic_risk_is_a_parabola_with_the_eigenvalues_of_its_matrix(quadr
     expected = center + slope[:, None] * x + curvature[:, None] * x**2 / 2
     np.testing.assert_allclose(risk, expected, rtol=1e-5)
     row = look.curvature.iloc[0]
+    assert row[["run", "loss", "seed"]].tolist() == [look.run_id, "mine", 0]
+    assert list(look.traces)[:4] == ["run", "loss", "seed", "step"]
     assert row["largest"] == pytest.approx(9, rel=1e-5)
     assert row["smallest"] == pytest.approx(1, rel=1e-4)
     assert row["trace"] == pytest.approx(17, rel=1e-5)

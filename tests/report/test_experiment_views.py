@@ -6,6 +6,7 @@ import pytest
 import synthetic_compare
 from test_compare_report import SETTING
 
+import landscape
 from landscape.errors import UserError
 from landscape.report import experiment_views, tuned_report
 from landscape.report.results import read
@@ -61,6 +62,14 @@ def test_a_comparison_begins_with_its_conclusions(compared):
     assert [row + more[1:] for row, more in zip(main, further, strict=True)] == whole
     assert [row[0] for row in main] == [row[0] for row in further]
     assert max(map(len, main)) <= 6
+
+
+def test_a_folder_of_a_comparison_is_read_as_one(compared, experiment):
+    comparison = landscape.results(compared)
+    assert type(comparison).__name__ == "Comparison"
+    assert type(landscape.results(experiment[0])).__name__ == "Sweep"
+    shown = tuned_report.load(compared).display
+    assert comparison.table["loss"].tolist() == shown.iloc[:, 0].tolist()
 
 
 def test_a_comparison_without_judged_runs_shows_the_runs_as_configured(experiment):
