@@ -20,6 +20,7 @@ from landscape.interop.aten_record import (
 )
 from landscape.interop.code_positions import PositionFinder
 from landscape.interop.dispatch_mode import DispatchMode
+from landscape.interop.index_masks import aligned, is_mask, positions_of
 from landscape.interop.memory_views import positions_in_memory, strided, type_of
 from landscape.interop.target_reads import TargetReads, Unresolved
 from landscape.interop.torch_arrays import to_array
@@ -140,9 +141,9 @@ class AtenRecorder(DispatchMode):
             self._constant_targets or self.reads_symbolically(args[1])
         ):
             with _Inside(self, position):
-                return _ATEN.index.Tensor(*_aligned(*args))
+                return _ATEN.index.Tensor(*aligned(*args))
         if self._constant_targets and operation._opname in _INDEXING:
-            args = (args[0], _positions_of(args[1]), *args[2:])
+            args = (args[0], positions_of(args[1]), *args[2:])
         decomposition = None if changes else decompositions().get(operation)
         if decomposition is not None:
             with _Inside(self, position):
@@ -208,7 +209,7 @@ class AtenRecorder(DispatchMode):
         if operation._opname in ("masked_scatter", "masked_scatter_"):
             return (args[0], self._mask(args[1]), *args[2:])
         if operation._opname in _INDEXING:
-            indices = [self._mask(i) if _is_mask(i) else i for i in args[1]]
+            indices = [self._mask(i) if is_mask(i) else i for i in args[1]]
             return (args[0], indices, *args[2:])
         return args
 
@@ -323,32 +324,14 @@ class _Inside(DispatchMode):
         return self._recorder.perform(func, args, kwargs or {}, self._position)
 
 
-def _is_mask(index: Any) -> bool:
-    return index is not None and index.dtype in (torch.bool, torch.uint8)
-
-
-def _positions_of(indices: Any) -> list[torch.Tensor | None]:
-    """Returns indices with the positions of selected elements in place of masks."""
-    positions: list[torch.Tensor | None] = []
-    for index in indices:
-        positions += index.nonzero().unbind(1) if _is_mask(index) else [index]
-    return positions
-
-
 def _is_value(value: Any) -> bool:
     return isinstance(value, Variable | Constant)
-
-
-def _aligned(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Returns a tensor and its mask with the same shape."""
-    shape = torch.broadcast_shapes(x.shape, mask.shape)
-    return x.expand(shape), [mask.expand(shape)]
 
 
 def _tensors_read(operation: Any, args: tuple) -> list[torch.Tensor]:
     """Returns the tensors whose values determine the shape or the Python value of a result."""
     if operation._opname == "index":
-        return [i for i in args[1] if _is_mask(i)]
+        return [i for i in args[1] if is_mask(i)]
     if operation._opname == "masked_select":
         return [args[1]]
     return [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]

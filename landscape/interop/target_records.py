@@ -25,7 +25,36 @@ from landscape.interop.torch_arrays import jax_dtype
 
 Array = Any
 Targets = tuple[np.ndarray, ...]
+Shapes = tuple[tuple[int, ...], ...]
 MOST_COURSES = 16
+
+
+class KnownTargets:
+    """The targets for which programs are to be right, by the shapes of all inputs."""
+
+    def __init__(self) -> None:
+        self._by_shapes: dict[Shapes, list[dict[int, np.ndarray]]] = {}
+
+    def add(self, shapes: Shapes, arrays: dict[int, np.ndarray]) -> None:
+        """Adds inputs that are no predictions, by their positions."""
+        known = self._by_shapes.setdefault(shapes, [])
+        if not any(_are_equal(arrays, other) for other in known):
+            known.append(arrays)
+
+    def of(self, positions: Sequence[int], shapes: Shapes, dtypes: Sequence[str]) -> list[Targets]:
+        """Returns the targets at these positions, in the dtypes of all inputs."""
+        return [
+            tuple(arrays[i].astype(dtypes[i]) for i in positions)
+            for arrays in self._by_shapes.get(shapes, ())
+            if arrays.keys() >= set(positions)
+        ]
+
+
+def _are_equal(a: dict[int, np.ndarray], b: dict[int, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(
+        a[i].dtype == b[i].dtype and np.array_equal(a[i], b[i], equal_nan=a[i].dtype.kind == "f")
+        for i in a
+    )
 
 
 class Course(NamedTuple):

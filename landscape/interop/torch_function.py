@@ -24,7 +24,7 @@ from landscape.interop.module_state import check_repeatable, unchanged_module
 from landscape.interop.replay import Replay
 from landscape.interop.single_as_double import Precisions
 from landscape.interop.target_reads import TargetReads, Unresolved
-from landscape.interop.target_records import TargetRecords, Targets
+from landscape.interop.target_records import KnownTargets, TargetRecords, Targets
 from landscape.interop.target_variants import MOST_IN_AUDITS, MOST_VARIANTS, variants
 from landscape.interop.torch_arrays import input_dtype, numpy_dtype, to_array, to_tensor
 from landscape.interop.torch_calls import CallsTorch
@@ -69,7 +69,7 @@ class TorchFunction:
         self._calls = calls
         self._in_torch = self._notes_only = False
         self._programs: dict[_Call, Program] = {}
-        self._targets: dict[tuple[tuple[int, ...], ...], list[dict[int, np.ndarray]]] = {}
+        self._targets = KnownTargets()
         self._instances: dict[str, Any] = {}
         self._checked: set[tuple[Any, ...]] = set()
         self._precisions = Precisions()
@@ -102,7 +102,7 @@ class TorchFunction:
         inputs = tuple(map(jnp.asarray, every))
         if not self._calls:
             concrete = {i: x for i, x in enumerate(every) if isinstance(x, np.ndarray)}
-            self._note(tuple(x.shape for x in inputs), concrete)
+            self._targets.add(tuple(x.shape for x in inputs), concrete)
         call = BoundCall(self, tuple(named), Options(options))
         program = self.program(call, inputs, ())
         if self._notes_only:
@@ -207,7 +207,7 @@ class TorchFunction:
             self._precisions.tried(call.options.text, wide[0].dtype, compare)
 
         records = TargetRecords(record, check, positions, error)
-        if not self._targets_of(records, key):
+        if not self._targets.of(records.positions, key.shapes, key.dtypes):
             records.add(tuple(to_array(inputs[i]).astype(key.dtypes[i]) for i in positions))
         return records
 
@@ -216,19 +216,9 @@ class TorchFunction:
         if isinstance(program, TargetRecords):
             if self._in_torch:
                 return call.in_torch(program.first)
-            for targets in self._targets_of(program, key):
+            for targets in self._targets.of(program.positions, key.shapes, key.dtypes):
                 program.add(targets)
         return program
-
-    def _targets_of(self, records: TargetRecords, key: _Call) -> list[Targets]:
-        """Returns the targets that were noted for arrays of these shapes, in their dtypes."""
-        positions = records.positions
-        notes = self._targets.get(key.shapes, ())
-        return [
-            tuple(note[i].astype(key.dtypes[i]) for i in positions)
-            for note in notes
-            if note.keys() >= set(positions)
-        ]
 
     @property
     def is_by_target(self) -> bool:
@@ -262,15 +252,11 @@ class TorchFunction:
             if isinstance(program, TargetRecords):
                 met |= bool(program.missed)
                 for targets in program.missed:
-                    self._note(key.shapes, dict(zip(program.positions, targets, strict=True)))
+                    self._targets.add(
+                        key.shapes, dict(zip(program.positions, targets, strict=True))
+                    )
                 program.missed.clear()
         return met
-
-    def _note(self, shapes: tuple[tuple[int, ...], ...], arrays: dict[int, np.ndarray]) -> None:
-        """Notes targets for which programs are to be right, by their positions."""
-        notes = self._targets.setdefault(shapes, [])
-        if not any(_are_equal(arrays, note) for note in notes):
-            notes.append(arrays)
 
     def _run(
         self,
@@ -348,10 +334,6 @@ class TorchFunction:
 def torch_function(value: Any) -> TorchFunction:
     """Returns the adapted function, one per value."""
     return TorchFunction(value)
-
-
-def _are_equal(a: dict[int, np.ndarray], b: dict[int, np.ndarray]) -> bool:
-    return a.keys() == b.keys() and all(np.array_equal(a[i], b[i], equal_nan=True) for i in a)
 
 
 def _first_floating(inputs: Sequence[Array]) -> tuple[int, ...]:
