@@ -57,6 +57,8 @@ class ValueReader(TorchFunctionMode):
             return self._detached(args[0])
         if func is torch.tensor and args and self._recorder.is_predicted(args[0]):
             return self._copied(args[0], **kwargs)
+        if func is torch.nn.functional.gaussian_nll_loss:
+            return self._without_checks(func, *args, **kwargs)
         if func is torch.nn.functional.one_hot:
             return self._one_hot(func, *args, **kwargs)
         if func is torch.Tensor.__getitem__:
@@ -76,6 +78,14 @@ class ValueReader(TorchFunctionMode):
             return tensor.detach()
         finally:
             self._recorder.detaches = False
+
+    def _without_checks(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
+        """Returns the result of a function that reads values only to raise for some of them."""
+        self._recorder.skips_checks = True
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._recorder.skips_checks = False
 
     def _copied(
         self, tensor: torch.Tensor, *, dtype: Any = None, requires_grad: bool = False, **_: Any

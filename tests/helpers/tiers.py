@@ -33,6 +33,8 @@ STRIDES = {
     "interop/test_torch_audit.py": 5,
     "numerics/curvature/test_curvature.py::"
     "test_outermost_eigenvalues_of_networks_are_those_of_the_dense_hessian": 3,
+    "interop/test_torch_posted_losses.py::test_value_and_gradient_are_those_of_torch": 2,
+    "interop/test_torch_posted_losses.py::test_verdict_and_codes_are_those_of_the_argument": 4,
     "numerics/test_hoist.py::test_all_other_operations_keep_their_values": 3,
     "numerics/test_hoist.py::test_models_and_their_gradients_are_equal_to_the_plain_evaluation": 4,
     "numerics/test_hoist.py::test_random_programs_keep_their_values": 3,
