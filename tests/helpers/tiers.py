@@ -31,10 +31,10 @@ STRIDES = {
     "config/test_mutations.py::test_what_is_not_accepted_is_refused": 3,
     "interop/test_keras_losses.py::test_value_and_gradient_of_a_class_are_those_of_keras": 3,
     "interop/test_torch_audit.py": 5,
-    "numerics/curvature/test_curvature.py::"
-    "test_outermost_eigenvalues_of_networks_are_those_of_the_dense_hessian": 3,
     "interop/test_torch_posted_losses.py::test_value_and_gradient_are_those_of_torch": 2,
     "interop/test_torch_posted_losses.py::test_verdict_and_codes_are_those_of_the_argument": 4,
+    "numerics/curvature/test_curvature.py::"
+    "test_outermost_eigenvalues_of_networks_are_those_of_the_dense_hessian": 3,
     "numerics/test_hoist.py::test_all_other_operations_keep_their_values": 3,
     "numerics/test_hoist.py::test_models_and_their_gradients_are_equal_to_the_plain_evaluation": 4,
     "numerics/test_hoist.py::test_random_programs_keep_their_values": 3,
