@@ -210,7 +210,9 @@ def dead_panels(
     for panel, name in zip(axes, definitions, strict=True):
         draw_dead_fraction(panel, view, name)
         panel.set_title(f"dead {name}", loc="left")
-        panel.label_outer(remove_inner_ticks=False)
+        place = panel.get_subplotspec()
+        if place is not None and not place.is_first_col():
+            panel.tick_params(labelleft=False)
     panel_layout.outer_labels(axes, UPDATES, "share with zero gradient")
     meanings = "; ".join(f"{name}: {text}" for name, text in definitions.items())
     caption = (
