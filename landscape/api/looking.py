@@ -64,35 +64,24 @@ def look(
     directions `interpolation`, `trajectory` and `update`. `slices`, `curvature`, `evaluation`: the
     blocks of a config. `seed`: of the random directions.
 
-    Results are in `out/name`; looks with other labels are added beside earlier ones. The same look
-    is not repeated. `fresh` deletes all looks of the folder first. `tell` is called with a line
-    when the look ends. Inputs are never changed.
+    Results are in `out/name`, beside those of other labels. The same look is not repeated; `fresh`
+    deletes all looks first. `tell` is called with a line at the end. Inputs are never changed.
 
     Raises UserError if parameters, data, model and loss do not fit, or if the risk is not finite.
     """
     _check_objective(loss, risk or getattr(params, "risk", None), metrics)
-    point = _point(
-        params,
-        data=data,
-        apply=apply,
-        risk=risk,
-        filter_axes=filter_axes,
-        trainable=trainable,
-        state=state,
-        initial=initial,
-        checkpoints=checkpoints,
-        update=update,
-    )
-    settings: dict[str, Any] = {"curvature": curvature, "evaluation": evaluation}
-    settings |= {"audit": audit or None}
-    settings |= {"metrics": list(metrics) or None, "task": task or _task(loss)}
-    settings = {key: value for key, value in settings.items() if value is not None}
+    fields = {"data": data, "apply": apply, "risk": risk, "filter_axes": filter_axes}
+    fields |= {"trainable": trainable, "state": state, "initial": initial, "update": update}
+    point = _point(params, **fields, checkpoints=checkpoints)
+    blocks: dict[str, Any] = {"curvature": curvature, "evaluation": evaluation}
+    blocks |= {"metrics": list(metrics) or None, "task": task or _task(loss)}
+    settings = {key: value for key, value in blocks.items() if value is not None}
+    settings |= {"audit": True} if audit else {}
     settings |= {} if slices is _UNSET else {"slices": slices}
     settings |= {"seeds": [seed], "name": name, "losses": [_loss(loss, label)]}
     experiment, objects = _experiment(point, settings)
     with catalog.available(objects):
-        spec = ExecutorSpec("serial", 1, None)
-        directory = perform(experiment, out, spec, fresh, True, tell)
+        directory = perform(experiment, out, ExecutorSpec("serial", 1, None), fresh, True, tell)
     return _result(Look(directory, label))
 
 
