@@ -51,6 +51,8 @@ def test_a_folder_that_cannot_be_written_keeps_its_report(directory, monkeypatch
     with pytest.raises(StorageError, match=r"cannot write .*report: refused") as caught:
         build(directory)
     assert caught.value.hint == "choose another place to write to"
+    code, text = printed(directory.parent, "x")
+    assert code == 1 and text.startswith("error: cannot write x/report: refused")
     assert (directory / "report" / "index.html").read_bytes() == before
 
 
