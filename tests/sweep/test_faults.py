@@ -330,7 +330,7 @@ def test_a_second_ctrl_c_stops_immediately(tmp_path, executor):
 def test_a_run_over_its_time_limit_keeps_its_recorded_steps(tmp_path):
     path = write_config(tmp_path)
     overrides = ("losses=[brier]", "seeds=1", "steps=400000", "batch_size=16", "record_every=1000")
-    limits = ("execution.time_limit=6", "execution.retries=0")
+    limits = ("execution.time_limit=10", "execution.retries=0")
     items, directory = run_sweep(path, *overrides, *limits)
     assert statuses(items) == ["failed"]
     (folder,) = (directory / "runs").iterdir()
