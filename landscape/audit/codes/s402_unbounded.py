@@ -49,9 +49,7 @@ from landscape.audit.measure.survey import Survey
 from landscape.storage.audit_records import Finding, Severity
 
 BOUNDED = "check the sign of each term: a loss needs a lower bound, such as 0"
-ORDERED = (
-    "let the model return boxes of positive width and height, such as left + jax.nn.softplus(width)"
-)
+ORDERED = "let the model return boxes of positive width and height, such as softplus of two outputs"
 ACCELERATED = 1e3  # the values at 1e6 and 1e8 differ by this factor, if by more than in proportion
 
 
