@@ -34,7 +34,8 @@ TORCH = {
     "jnp.clip": "torch.clamp",
     "x + stop_gradient(round(x) - x)": "x + (torch.round(x) - x).detach()",
     "remove lax.stop_gradient from the prediction": (
-        "remove `.detach()`, `.data`, `torch.no_grad()` or a copy by torch.tensor from the prediction"
+        "remove `.detach()`, `.data`, `torch.no_grad()` or a copy by torch.tensor from the "
+        "prediction"
     ),
     "lax.stop_gradient holds": "a detached tensor (`.detach()`, `.data`, `torch.no_grad()`) holds",
     "behind lax.stop_gradient": "that is detached",
