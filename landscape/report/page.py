@@ -26,13 +26,10 @@ from landscape.report.page_environment import page_environment
 from landscape.report.page_images import RenderedPicture
 from landscape.report.page_tables import (
     PageTable,
-    breakable,
-    commands_marked,
     definition_ids,
     definitions,
     page_table,
     text_table,
-    unbroken,
 )
 from landscape.report.results import Results
 from landscape.report.tables import MOST_ROWS, ReportTable
@@ -184,7 +181,6 @@ def _sections(content: PageContent, pictures: Sequence[RenderedPicture]) -> list
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = page_environment()
-    environment.filters |= {"breakable": breakable, "unbroken": unbroken, "marked": commands_marked}
     environment.globals["figure_code"] = figure_code
     return environment
 

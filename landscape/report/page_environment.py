@@ -3,11 +3,12 @@
 import jinja2
 
 from landscape.report import escapes
+from landscape.report.page_tables import breakable, commands_marked, unbroken
 
 
 def page_environment() -> jinja2.Environment:
     """Returns an environment that loads the templates of `report/templates`."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("landscape.report"),
         autoescape=True,
         finalize=escapes.page_value,
@@ -15,3 +16,5 @@ def page_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"breakable": breakable, "unbroken": unbroken, "marked": commands_marked}
+    return environment
