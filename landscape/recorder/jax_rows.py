@@ -72,7 +72,7 @@ def first_tally() -> jax.Array:
 def tallied(tally: jax.Array, gradients: PyTree) -> jax.Array:
     """Returns the tally after a step with these gradients.
 
-    Its fields are one array: a call takes a third longer with five.
+    Its fields are one array, which takes less time to pass than five.
     """
     step, vanishing, exploding, dead, lost = tally
     counts = Counts(vanishing, exploding, dead)
