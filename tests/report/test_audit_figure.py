@@ -475,6 +475,18 @@ def test_wrapped_lines_fit_the_width_and_keep_all_words_that_fit():
         assert " ".join(fitted_text.wrap(message, 2.0, 100)) == message
 
 
+def test_names_wider_than_a_column_break_after_underscores_and_keep_their_options():
+    with rendering.report_style():
+        assert fitted_text.wrap("softmax_cross_entropy_smoothed", 1.2, 2) == [
+            "softmax_cross_",
+            "entropy_smoothed",
+        ]
+        assert fitted_text.wrap("clipped_squared_error (limit 0.1)", 1.3, 2) == [
+            "clipped_squared_error",
+            "(limit 0.1)",
+        ]
+
+
 def test_titles_end_within_a_narrow_figure():
     with rendering.report_style(appearance.settings(width=3.5)):
         figure, axes = panel_layout.panels(2, 2, 1.0)

@@ -22,7 +22,7 @@ from landscape.report.figures.audit_curves import (
     share_outside,
     with_gaps,
 )
-from landscape.report.figures.fitted_text import fit, label, one_line
+from landscape.report.figures.fitted_text import fit, label, one_line, shorten
 from landscape.report.figures.view import Array
 
 # The height of a bar below a gradient, as a share of the panel, and that of all bars at most.
@@ -222,7 +222,7 @@ def legend(shown: Sequence[Curve], color: str) -> list[Artist]:
     ]
     for code in sorted({mark.code for curve in shown for mark in curve.marks}):
         _, word = _GLYPHS.get(code, _OTHER_GLYPH)
-        text = figure_text(f"{word} ({style.shorten(code, _LONGEST_CODE)})")
+        text = figure_text(f"{word} ({shorten(code, _LONGEST_CODE)})")
         entries.append(style.legend_line(text, **_glyph(code)))
     circles = [
         circle

@@ -105,7 +105,7 @@ def _write_beside(panel: Axes, pairs: Sequence[Pair], metric: str) -> None:
 
 
 def _label(panel: Axes, pairs: Sequence[Pair], comparison: TunedComparison, limit: float) -> None:
-    style.rows(panel, [label(pair.loss, 0.21 * panel_layout.width()) for pair in pairs])
+    style.rows(panel, [label(pair.loss, panel_layout.name_width()) for pair in pairs])
     panel.tick_params(axis="y", pad=9)
     panel.set_xlim(-limit, limit)
     style.few_ticks(panel.xaxis, 6)

@@ -1,5 +1,6 @@
 """Fits texts into a width: user code can name losses and targets at any length."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,6 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 from landscape.report.escapes import figure_text
-from landscape.report.figures.style import shorten
 
 _POINTS_PER_INCH = 72
 # Renderers round the advance of each letter to pixels.
@@ -49,15 +49,31 @@ def fit(text: str, width: float, **font: Any) -> str:
     return shorten(text, low)
 
 
+def shorten(text: str, width: int) -> str:
+    """Shortens to `width` characters with an ellipsis; the point of a sweep in brackets is kept."""
+    if len(text) <= width:
+        return text
+    loss, opening, point = text.rpartition(" (")
+    room = width - len(opening + point)
+    if opening and room >= 6:
+        return loss[: room - 1] + "…" + opening + point
+    return text[: width - 1] + "…"
+
+
 def wrap(text: str, width: float, max_lines: int, **font: Any) -> list[str]:
-    """Wraps the text at spaces; the last of at most `max_lines` lines is shortened to `width`."""
+    """Wraps the text at spaces, and after underscores in words that are wider than `width` inches.
+
+    The last of at most `max_lines` lines is shortened to `width`.
+    """
     lines = [""]
     for word in one_line(text, **font).split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and len(lines) < max_lines and inches(longer, **font) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
+        wide = max_lines > 1 and inches(word, **font) > width
+        for i, piece in enumerate(re.split("(?<=_)", word) if wide else [word]):
+            longer = f"{lines[-1]}{' ' if lines[-1] and not i else ''}{piece}"
+            if lines[-1] and len(lines) < max_lines and inches(longer, **font) > width:
+                lines.append(piece)
+            else:
+                lines[-1] = longer
     return [fit(line, width, **font) for line in lines]
 
 

@@ -149,6 +149,11 @@ def single_height() -> float:
     return min(2.8, 0.55 * width())
 
 
+def name_width() -> float:
+    """Returns the width in inches of the names of losses beside rows."""
+    return max(0.21 * width(), 1.0)
+
+
 def add_legend(drawn: Figure, entries: Sequence[Artist]) -> None:
     """Adds the legend below all panels, in as many columns as fit."""
     if not entries:
@@ -156,16 +161,21 @@ def add_legend(drawn: Figure, entries: Sequence[Artist]) -> None:
     most = max((n for n in range(1, len(entries) + 1) if _fits(entries, n)), default=1)
     columns = columns_for(len(entries), most, 0.0)
     rows = -(-len(entries) // columns)
-    drawn.set_figheight(drawn.get_figheight() + _LEGEND_LINE * rows)
+    most_lines = max(len(_lines(entry)) for entry in entries)
+    drawn.set_figheight(drawn.get_figheight() + _LEGEND_LINE * rows * most_lines)
     drawn.legend(handles=list(entries), loc="outside lower center", ncols=columns)
 
 
 def _fits(entries: Sequence[Artist], columns: int) -> bool:
     """Returns whether a legend of this many columns is at most as wide as the figure."""
     rows = -(-len(entries) // columns)
-    widths = [_HANDLE + inches(str(entry.get_label())) for entry in entries]
+    widths = [_HANDLE + max(map(inches, _lines(entry))) for entry in entries]
     widest = (max(widths[start : start + rows]) for start in range(0, len(widths), rows))
     return sum(widest) <= width() - 0.1
+
+
+def _lines(entry: Artist) -> list[str]:
+    return str(entry.get_label()).split("\n")
 
 
 def columns_for(count: int, most: int, min_width: float = 1.25) -> int:

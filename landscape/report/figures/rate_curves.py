@@ -16,7 +16,7 @@ from landscape.report.figures.view import Picture, joined
 from landscape.report.number_texts import tolerance_text
 from landscape.report.tuned_comparison import TunedComparison
 
-_ROW = 0.2  # inches per loss
+_ROW = 0.27  # inches per loss
 _SEED: dict[str, Any] = {
     "linestyle": "none",
     "marker": ".",
@@ -115,7 +115,7 @@ def _scale_rates(curve: Axes, bars: Axes, losses: Sequence[LossMeasures]) -> Non
 def _label(
     curve: Axes, bars: Axes, losses: Sequence[LossMeasures], comparison: TunedComparison
 ) -> None:
-    names = [label(loss.name, 0.21 * panel_layout.width(), 1) for loss in losses]
+    names = [label(loss.name, panel_layout.name_width()) for loss in losses]
     style.rows(bars, names)
     bars.set_xlabel("learning rate")
     transform = bars.get_yaxis_transform()

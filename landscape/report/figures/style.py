@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from landscape.report.escapes import figure_text
+from landscape.report.figures.fitted_text import label
 from landscape.report.words import scientific, tick
 
 # Okabe and Ito (2008), safe for color-blind readers; their yellow is too faint on white.
@@ -101,8 +101,8 @@ class Style(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The text for the loss in a legend."""
-        return figure_text(shorten(self.name, 30))
+        """The text for the loss in a legend, of one or two lines."""
+        return label(self.name, 2.2)
 
     def line(self, **extra: Any) -> dict[str, Any]:
         """Returns the keywords of a line; `extra` are added."""
@@ -131,17 +131,6 @@ def styles(losses: Sequence[str]) -> dict[str, Style]:
         )
         for i, loss in enumerate(losses)
     }
-
-
-def shorten(text: str, width: int) -> str:
-    """Shortens to `width` characters with an ellipsis; the point of a sweep in brackets is kept."""
-    if len(text) <= width:
-        return text
-    loss, opening, point = text.rpartition(" (")
-    room = width - len(opening + point)
-    if opening and room >= 6:
-        return loss[: room - 1] + "…" + opening + point
-    return text[: width - 1] + "…"
 
 
 def legend_line(label: str, **line: Any) -> Line2D:

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from landscape.report.figures import panel_layout, plane_panels
+from landscape.report.figures.fitted_text import shorten
 from landscape.report.figures.plane_panels import Plane
-from landscape.report.figures.style import shorten
 from landscape.report.figures.view import Picture, View, joined
 from landscape.report.sets import PLACES, StoredSet
 
