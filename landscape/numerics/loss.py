@@ -8,13 +8,14 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from landscape.numerics import class_axis
 from landscape.numerics.loss_arguments import LossArguments
 
 Function = Callable[..., Any]
@@ -96,7 +97,9 @@ class Loss(eqx.Module):
     the fields that it receives by name. With `vmap` it receives one example at a time. With
     `has_metrics` it returns `(value, metrics)`, a dict of arrays that are recorded. With `weighted`
     the value of each example is multiplied by the field `weights`, which the function does not
-    take: the mean is sum(weights * loss) / count, so that it does not depend on the batches.
+    take: the mean is sum(weights * loss) / count, so that it does not depend on the batches. With
+    `class_axis="second"` the function receives predictions (batch, ..., classes) as PyTorch has
+    them: (batch, classes, ...).
     """
 
     function: Function = eqx.field(static=True)
@@ -107,6 +110,7 @@ class Loss(eqx.Module):
     vmap: bool = eqx.field(static=True, default=False)
     has_metrics: bool = eqx.field(static=True, default=False)
     weighted: bool = eqx.field(static=True, default=False)
+    class_axis: Literal["last", "second"] = eqx.field(static=True, default="last")
 
     def __call__(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         result = self.result(predictions, targets)
@@ -118,6 +122,8 @@ class Loss(eqx.Module):
         values = targets.values
         if self.classes is not None:
             values = jax.nn.one_hot(values, self.classes, dtype=predictions.dtype)
+        if self.class_axis == "second":
+            predictions, values = class_axis.second_axis(predictions, values)
         fields = {name: targets.fields[name] for name in self.arguments.fields}
         call = jax.vmap(self._call) if self.vmap else self._call
         return call(predictions, values, fields)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape.errors import Place, UserError
+from landscape.interop.libraries import library_of
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.loss_arguments import name_of
@@ -22,6 +23,7 @@ def describe_call(loss: Loss, fields: Container[str] = ()) -> str:
     `fields` are those of the dataset.
     """
     notes = ["targets one-hot"] if loss.classes is not None else []
+    notes += ["classes in the second axis"] if loss.class_axis == "second" else []
     notes += ["one example at a time"] if loss.vmap else []
     notes += ["returns metrics beside its value"] if loss.has_metrics else []
     notes += ["its values are multiplied by the field `weights`"] if loss.weighted else []
@@ -42,7 +44,8 @@ def fit_targets(
     """Returns the loss in the form that takes the dataset's targets, checked on real predictions.
 
     For tasks with `onehot`, labels are passed one-hot unless the loss rejects that form and accepts
-    integer labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. Raises UserError if the
+    integer labels; `form` (`auto`, `onehot`, `labels`) decides explicitly. A loss of PyTorch may
+    expect the classes of pixels or tokens in the second axis. Raises UserError if the
     loss raises, returns something other than a floating-point scalar, one value per example or one
     per prediction, alone or with a dict of metrics, or returns NaN.
     """
@@ -53,12 +56,22 @@ def fit_targets(
         if form != "auto":
             candidates = {form: candidates[form]}
     errors = []
+    has_places = predictions.ndim == targets.values.ndim + 1 > 2
     for candidate in candidates.values():
-        try:
-            return _checked_loss(candidate, label, predictions, targets)
-        except UserError as error:
-            errors.append(error)
+        for laid_out in _by_axis(candidate, task) if has_places else (candidate,):
+            try:
+                return _checked_loss(laid_out, label, predictions, targets)
+            except UserError as error:
+                errors.append(error)
     raise errors[0]
+
+
+def _by_axis(loss: Loss, task: Task) -> list[Loss]:
+    """Returns the loss for each axis that may hold the classes, the usual one first."""
+    if library_of(loss.function) != "PyTorch":
+        return [loss]
+    second = dataclasses.replace(loss, class_axis="second")
+    return [second, loss] if task.name == "segmentation" else [loss, second]
 
 
 def _checked_loss(loss: Loss, label: str, predictions: jax.Array, targets: Targets) -> Loss:

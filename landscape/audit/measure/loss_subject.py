@@ -23,9 +23,10 @@ from landscape.audit.measure.signature import (
 )
 from landscape.audit.measure.subject import Subject, SubjectOptions
 from landscape.audit.measure.target_cases import with_cases
-from landscape.audit.measure.task_examples import CLASSES, EXAMPLES, TaskExamples
-from landscape.audit.measure.task_loss import TaskLoss
+from landscape.audit.measure.task_examples import CLASSES, EXAMPLES, TaskExamples, of_torch
+from landscape.audit.measure.task_loss import TaskLoss, for_last_axis
 from landscape.errors import UserError
+from landscape.interop.libraries import library_of
 from landscape.numerics.compiling import jit_once
 from landscape.numerics.loss_arguments import loss_arguments
 
@@ -76,7 +77,8 @@ def loss_subject(function: Callable, options: SubjectOptions) -> Subject:
         subject = _signed_if_needed(loss, subject, candidates[0])
     if task == "binary" and domain == "positive":
         subject = _as_distance(subject)
-    returned = jax.eval_shape(call, jnp.zeros(subject.shape), subject.targets[0].cast(np.float32))
+    drawn = for_last_axis(call, subject.class_axis)
+    returned = jax.eval_shape(drawn, jnp.zeros(subject.shape), subject.targets[0].cast(np.float32))
     note = result_note(returned, options.result)
     subject = replace(subject, notes=(*subject.notes, *([note] if note else [])))
     return with_cases(subject)
@@ -125,6 +127,8 @@ def _examples(
         )
     check_choice(task, tuple(EXAMPLES), "task")
     candidates = _candidates(task, options)
+    if library_of(function) == "PyTorch":
+        candidates = of_torch(task, candidates)
     usual = {field for examples in candidates for field in examples.fields}
     fields = [f for f, required in further.items() if f in FIELDS and (required or f in usual)]
     return task, candidates, tuple(fields)
@@ -176,9 +180,17 @@ def _with_classes(
 ) -> list[TaskExamples]:
     """Returns the examples of a segmentation loss: of several classes if it refuses masks."""
     classes = [way for way in EXAMPLES["segmentation"] if way.goal == "classes"]
-    if any(map(loss.accepts, masks)) or not any(map(loss.accepts, classes)):
+    is_torch = library_of(loss.function) == "PyTorch"
+    if is_torch:
+        classes = of_torch("segmentation", classes)
+    takes_masks = any(map(loss.accepts, masks))
+    if takes_masks and is_torch:  # F.cross_entropy takes a mask for shares of classes
+        takes_masks = any(_prefers_right(loss.subject(m)) for m in masks if loss.accepts(m))
+    if takes_masks or not any(map(loss.accepts, classes)):
         return masks
-    notes.append(f"it refuses masks: {classes[0].outputs} classes of pixels (--outputs decides)")
+    count = classes[0].outputs
+    axis = ", in the second axis of the predictions" if is_torch else ""
+    notes.append(f"it refuses masks: {count} classes of pixels{axis} (--outputs decides)")
     return classes
 
 

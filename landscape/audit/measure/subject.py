@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.extend.core as jex
@@ -49,7 +49,8 @@ class Subject:
 
     `batched(predictions, targets)` is the user's function with its arguments in this order; `shape`
     starts with the number of rows, 1 unless a loss mixes them. `draw(rows)` returns random
-    predictions and targets of a batch. `goal` is that of `TaskExamples`, and `usual_aim` its aim.
+    predictions and targets of a batch. `goal` and `class_axis` are those of `TaskExamples`, and
+    `usual_aim` its aim.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Subject:
     draw: Callable[[int], tuple[Array, Any]] | None = None
     task: str | None = None
     goal: str = "free"
+    class_axis: Literal["last", "second"] = "last"
     form: str = "auto"
     head: str | None = None
     aim: str = "auto"

@@ -4,7 +4,7 @@
 in order, and the first that fits the loss is audited.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ class TaskExamples(NamedTuple):
     audited ones, `random(rng, layout)` those of a random batch. `aim` if it is known; `rows`
     are audited together if the loss mixes them; `form` of the targets; `fields` are further arrays
     that a loss of the task may take. `example_domain(name, shape)`: if predictions are not drawn as
-    numbers of their own.
+    numbers of their own. `class_axis`: where a loss expects the classes, `last` or `second`.
     """
 
     goal: Goal
@@ -44,6 +44,7 @@ class TaskExamples(NamedTuple):
     form: str = "auto"
     fields: tuple[str, ...] = ()
     example_domain: Callable[[str, tuple[int, ...]], Domain] | None = None
+    class_axis: Literal["last", "second"] = "last"
 
     def domain(self, name: str, shape: tuple[int, ...]) -> Domain:
         """Returns the domain of predictions of a shape, `(rows, ...)`."""
@@ -140,6 +141,20 @@ EXAMPLES: Mapping[str, tuple[TaskExamples, ...]] = {
     ),
     "sequence": (_TOKENS._replace(form="labels"), _TOKENS._replace(form="onehot")),
 }
+
+
+def of_torch(task: str, candidates: Sequence[TaskExamples]) -> list[TaskExamples]:
+    """Returns the ways to draw examples for a loss of PyTorch.
+
+    Losses of images have the classes in the second axis, as torch has; those of sequences often
+    join the places first, and have them in the last one.
+    """
+    second = [
+        candidate._replace(class_axis="second")
+        for candidate in candidates
+        if candidate.goal == "classes" and len(candidate.shape(CLASSES)) > 1
+    ]
+    return [*second, *candidates] if task == "segmentation" else [*candidates, *second]
 
 
 def field_values(name: str, shape: tuple[int, ...], places: tuple[int, ...]) -> Array:

@@ -4,21 +4,41 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from landscape.audit.measure.domains import Target
+from landscape.audit.measure.domains import Arguments, Target
 from landscape.audit.measure.mixing import ROWS, mixes_examples
 from landscape.audit.measure.signature import check_loss_shape, check_real
 from landscape.audit.measure.subject import Subject, SubjectOptions, checked, row_of
 from landscape.audit.measure.task_examples import TaskExamples, field_values
 from landscape.audit.measure.task_targets import Layout, all_classes
 from landscape.interop.libraries import called_in_torch, note_targets
+from landscape.numerics import class_axis
 from landscape.numerics.user_calls import guarded
 
 Array = Any
+
+
+def for_last_axis(
+    function: Callable[[Array, Any], Any], axis: Literal["last", "second"]
+) -> Callable[[Array, Any], Any]:
+    """Returns the function of predictions and targets with the classes in the last axis.
+
+    `axis` is where `function` expects them.
+    """
+    if axis == "last":
+        return function
+
+    def moved(predictions: Array, targets: Any) -> Any:
+        values, fields = targets if isinstance(targets, Arguments) else (targets, None)
+        predictions, values = class_axis.second_axis(predictions, values)
+        result = function(predictions, values if fields is None else Arguments(values, fields))
+        return class_axis.last_axis(result, predictions)
+
+    return moved
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,10 @@ class TaskLoss:
     task: str
     domain: str
     fields: tuple[str, ...]
+
+    def call(self, examples: TaskExamples) -> Callable[[Array, Any], Array]:
+        """Returns `batched` for predictions that are drawn with the classes in the last axis."""
+        return for_last_axis(self.batched, examples.class_axis)
 
     def layout(self, examples: TaskExamples, rows: int) -> Layout:
         """Returns the layout of the predictions of `rows` examples."""
@@ -75,11 +99,12 @@ class TaskLoss:
     def result_shape(self, examples: TaskExamples, rows: int) -> tuple[int, ...] | None:
         """Returns the shape of the result for a batch; None if the loss refuses it."""
         with contextlib.suppress(Exception):
-            return jax.eval_shape(self.batched, *self.batch(examples, rows)).shape
+            return jax.eval_shape(self.call(examples), *self.batch(examples, rows)).shape
         return None
 
     def subject(self, examples: TaskExamples) -> Subject:
         """Returns the subject of examples that are drawn like this."""
+        batched = self.call(examples)
         layout = self.layout(examples, self._count_rows(examples))
         if examples.goal == "order" and len(layout.shape) > 1:  # a head of a distribution
             examples = examples._replace(goal="free", aim="none")
@@ -87,13 +112,14 @@ class TaskLoss:
         also = examples.goal == "classes" and layout.shape[0] > 1  # for `other_assignment`
         for target in [*targets, *([all_classes(layout.shape, layout.form)] if also else [])]:
             predictions = np.zeros(layout.shape, np.float32)
-            note_targets(self.function, self.batched, predictions, target.cast(np.float32))
+            note_targets(self.function, batched, predictions, target.cast(np.float32))
         return checked(
             Subject(
                 name=self.options.name,
                 kind="loss",
                 task=self.task,
                 goal=examples.goal,
+                class_axis=examples.class_axis,
                 form=layout.form,
                 head=self.options.head,
                 aim=self.options.aim,
@@ -102,8 +128,8 @@ class TaskLoss:
                 domain=examples.domain(self.domain, layout.shape),
                 shape=layout.shape,
                 targets=targets,
-                row=row_of(self.batched),
-                batched=self.batched,
+                row=row_of(batched),
+                batched=batched,
                 function=self.function,
                 draw=partial(self.batch, examples),
             )
@@ -115,13 +141,13 @@ class TaskLoss:
         Raises UserError if the loss returns no array of an expected shape.
         """
         label = f"loss `{self.options.name}`"
-        arrays = self.batch(examples, ROWS)
-        program = guarded(lambda: jax.make_jaxpr(self.batched)(*arrays), label, self.function)
-        out = guarded(lambda: jax.eval_shape(self.batched, *arrays), label, self.function)
+        arrays, batched = self.batch(examples, ROWS), self.call(examples)
+        program = guarded(lambda: jax.make_jaxpr(batched)(*arrays), label, self.function)
+        out = guarded(lambda: jax.eval_shape(batched, *arrays), label, self.function)
         check_real(out, label, self.function)
         check_loss_shape(out, arrays[0].shape, label, self.function)
         with called_in_torch(self.function):
-            is_mixing = mixes_examples(program, self.batched, partial(self.batch, examples))
+            is_mixing = mixes_examples(program, batched, partial(self.batch, examples))
         return examples.rows if is_mixing else 1
 
 
