@@ -78,7 +78,7 @@ def _learning(row: Row) -> str:
         return f"learns: from {words.metric_number(metric, row.start)} to {final}"
     target = words.metric_value(metric, row.target.value)
     if reached == 0:
-        return f"learns ({final}) but never reaches the target of {target}"
+        return f"learns ({final}) but is never at {target}, the target, at two records in a row"
     steps = words.count(row.target.steps)
     if reached == row.estimate.seeds:
         return f"reaches {target} in {steps} steps{' (median)' if reached > 1 else ''}"

@@ -28,7 +28,8 @@ CASES = {
     ),
     "none": (
         {"reached_runs": 0},
-        "learns (95.0 % accuracy) but never reaches the target of 90.0 % accuracy",
+        "learns (95.0 % accuracy) but is never at 90.0 % accuracy, the target, at two records in "
+        "a row",
     ),
     "no target": ({"target": math.nan}, "learns: from 10.0 % to 95.0 % accuracy"),
     "other metric": (
