@@ -15,7 +15,6 @@ from landscape.numerics.training_order import draw_order
 from landscape.parts.datasets import Dataset, Split, complete
 from landscape.report import notes, results
 from landscape.report.comparison import compare
-from landscape.report.loss_rows import loss_rows
 from landscape.run.program import build_loss
 from landscape.run.program_cache import ProgramCache, prepare
 from landscape.run.training_inputs import evaluation_set, seed_key
@@ -218,8 +217,7 @@ def test_validate_prints_the_calls_and_the_page_has_them(folders):
         assert f"{label}: {call}" in done.stdout
     experiment_folder.write_plan(folder / "out", [run.name for run in folders.values()])
     stored = results.read(folder / "out")
-    rows = loss_rows(stored)
-    texts = notes.notes(stored, rows, compare(stored, rows))
+    texts = notes.notes(stored, compare(stored))
     (note,) = [text for text in texts if text.startswith("How losses")]
     assert all(f"{label} as {call}" in note for label, call in CALLS.items())
 
