@@ -183,10 +183,11 @@ def _with_classes(
     is_torch = library_of(loss.function) == "PyTorch"
     if is_torch:
         classes = of_torch("segmentation", classes)
-    takes_masks = any(map(loss.accepts, masks))
-    if takes_masks and is_torch:  # F.cross_entropy takes a mask for shares of classes
-        takes_masks = any(_prefers_right(loss.subject(m)) for m in masks if loss.accepts(m))
-    if takes_masks or not any(map(loss.accepts, classes)):
+    accepted = [way for way in masks if loss.accepts(way)]
+    if is_torch and accepted and any(loss.accepts(way) for way in classes if way.form == "labels"):
+        # F.cross_entropy takes a mask for shares of classes.
+        accepted = [way for way in accepted if _prefers_right(loss.subject(way))]
+    if accepted or not any(map(loss.accepts, classes)):
         return masks
     count = classes[0].outputs
     axis = ", in the second axis of the predictions" if is_torch else ""
