@@ -16,12 +16,13 @@ from landscape import TrainedPoint
 
 
 def apply(params, inputs):
-    return inputs @ params["w"]
+    return (inputs @ params["w"])[:, 0]
 
 
 def point():
     inputs = np.arange(12, dtype=np.float32).reshape(4, 3)
-    return TrainedPoint({"w": np.ones(3)}, apply, (inputs, inputs[:, 0]), description="ones")
+    data, params = (inputs, inputs[:, 0]), {"w": np.ones((3, 1))}
+    return TrainedPoint(params, apply, data, filter_axes="last", description="ones")
 """
 
 
@@ -68,7 +69,7 @@ def test_a_point_of_a_function_is_looked_at_once(tmp_path):
     inputs = np.arange(12).reshape(4, 3)
     expected = np.mean((inputs.sum(axis=1) - inputs[:, 0]) ** 2)
     assert look.runs["risk/evaluation"].item() == pytest.approx(expected, rel=1e-6)
-    (tmp_path / "my_point.py").write_text(POINT.replace("np.ones(3)", "np.zeros(3)"))
+    (tmp_path / "my_point.py").write_text(POINT.replace("np.ones((3", "np.zeros((3"))
     again = invoke("look", "look.yaml", cwd=tmp_path)
     assert "1 run is looked at again" in again.stderr
     assert look.runs["risk/evaluation"].item() == pytest.approx(np.mean(inputs[:, 0] ** 2.0))

@@ -11,7 +11,6 @@ from landscape import config
 from landscape.parts.datasets.images import digits
 from landscape.report import notes, results
 from landscape.report.comparison import compare
-from landscape.report.loss_rows import loss_rows
 from landscape.run import perform as run_module
 from landscape.run.plan import plan
 from landscape.run.program_cache import ProgramCache, prepare
@@ -174,8 +173,7 @@ def test_the_threshold_in_the_summary_is_the_best_on_validation_and_the_one_of_t
     assert summary["data"]["positive"] == "1"
     experiment_folder.write_plan(tmp_path, [run.id])
     stored = results.read(tmp_path)
-    rows = loss_rows(stored)
-    texts = notes.notes(stored, rows, compare(stored, rows))
+    texts = notes.notes(stored, compare(stored))
     assert any(f"{threshold:.3f} for F1" in text for text in texts), texts
 
 

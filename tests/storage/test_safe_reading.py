@@ -40,6 +40,7 @@ READ_OTHER_FILES = {
     "report/code_pages.py",
     "report/interactive.py",
     "report/page.py",
+    "report/page_images.py",
     "starter/writing.py",
     "storage/safe_reading.py",
 }
