@@ -52,14 +52,15 @@ def test_a_map_names_its_rows_and_columns_by_loss(experiment):
 
 
 @pytest.mark.parametrize("name", ["summary", "contours_eigenvector_random", "interpolations_seeds"])
-def test_the_code_beside_a_figure_draws_it_again(experiment, page, monkeypatch, tmp_path, name):
+def test_the_code_beside_a_figure_draws_it_again(rendered, monkeypatch, tmp_path, name):
+    page = rendered[1].index.read_text()
     figure = re.search(rf'<figure id="figure-{name}">.*?</figure>', page, re.S)[0]
     code = html.unescape(re.search(r"<code>(.*?)</code>", figure, re.S)[1])
     assert f'sweep.plot("{name}")' in code.replace("'", '"')
-    monkeypatch.chdir(experiment[0].parent)
+    monkeypatch.chdir(rendered[0].parent)
     code = code.replace(f'"{name}.pdf"', f"{str(tmp_path / 'again.pdf')!r}")
     exec(code, {})
     again = (tmp_path / "again.pdf").read_bytes()
     # Dates and the resolution of images differ; the drawn paths and texts do not.
-    stored = (experiment[0] / "report" / "figures" / f"{name}.pdf").read_bytes()
+    stored = (rendered[0] / "report" / "figures" / f"{name}.pdf").read_bytes()
     assert abs(len(again) - len(stored)) < 0.02 * len(stored)

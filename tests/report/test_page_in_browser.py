@@ -55,9 +55,9 @@ addEventListener("message", (event) => {
 
 
 @pytest.fixture(scope="module")
-def answers(experiment, tmp_path_factory):
+def answers(rendered, tmp_path_factory):
     """What the probe saw in windows of both widths, by width."""
-    _, report = experiment
+    _, report = rendered
     folder = tmp_path_factory.mktemp("browser")
     digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
     page = report.index.read_text().replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
@@ -83,14 +83,14 @@ def test_no_script_fails_and_the_policy_refuses_nothing(answers, width):
     assert answers[width]["errors"] == []
 
 
-def test_a_click_on_a_heading_sorts_by_the_raw_numbers(answers, experiment):
-    _, report = experiment
+def test_a_click_on_a_heading_sorts_by_the_raw_numbers(answers, rendered):
+    _, report = rendered
     table = pd.read_csv(report.directory / "tables" / "comparison.csv")
     numbers = dict(zip(table["name"], table["value"], strict=True))
     for answer in answers.values():
         for names, descending in zip(answer["orders"], (False, True), strict=True):
             known = [numbers[name] for name in names if not pd.isna(numbers[name])]
-            assert known == sorted(known, reverse=descending) and len(set(known)) > 3
+            assert known == sorted(known, reverse=descending) and len(set(known)) > 1
             missing = [pd.isna(numbers[name]) for name in names]
             assert missing == sorted(missing), "a loss without a number is last"
         assert answer["pressed"] == "descending"

@@ -120,7 +120,8 @@ def test_the_page_needs_nothing_from_outside(experiment, page):
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 4
 
 
-def test_phones_get_every_figure_but_surfaces_at_a_readable_size(page):
+def test_phones_get_every_figure_but_surfaces_at_a_readable_size(rendered):
+    page = Page(rendered[1].index.read_text(encoding="utf-8"))
     sources = [attributes for tag, attributes in page.tags if tag == "source"]
     drawn = [name for name in FIGURES if not name.startswith("surfaces")]
     assert len(sources) == len(drawn)
@@ -219,9 +220,9 @@ def test_all_losses_are_shown_at_the_seed_closest_to_the_median(experiment):
     assert {int(seed) for seed in shown} == {wanted}
 
 
-def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(experiment, monkeypatch):
+def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(rendered, monkeypatch):
     def files():
-        report = experiment[0] / "report"
+        report = rendered[0] / "report"
         return {path.name: path.read_bytes() for path in report.rglob("*") if path.is_file()}
 
     def in_this_process(figure):
@@ -230,7 +231,7 @@ def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(experiment
     once = files()
     monkeypatch.setattr(pdf_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(rendering, "pdf_bytes", in_this_process)
-    build(experiment[0], parallel=True)
+    build(rendered[0], parallel=True)
     twice = files()
     assert once.keys() == twice.keys()
     assert [name for name in once if once[name] != twice[name]] == []
