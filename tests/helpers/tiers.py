@@ -53,7 +53,7 @@ STRIDES = {
     "run/test_measurements.py::test_a_run_that_diverged_is_measured_like_any_other": 2,
     "run/test_perform.py::test_what_is_damaged_is_made_again": 3,
     "run/test_program_cache.py::test_all_losses_of_the_menu_can_be_compiled_together": 3,
-    "test_configs.py::test_config_runs": 3,
+    "test_configs.py::test_config_runs": 6,
     "test_foreign_folders.py::test_mutated_runs_are_skipped_and_the_others_reported": 4,
 }
 
