@@ -67,6 +67,7 @@ def with_tensors(
 
 
 def parameters_of(function: Any) -> Mapping[str, inspect.Parameter]:
+    """Returns the parameters of a function by name; none if its signature is unknown."""
     try:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
