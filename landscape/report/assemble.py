@@ -33,8 +33,7 @@ from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
 from landscape.report.number_texts import outcome_text
 from landscape.report.numbers import ReportNumbers, read_numbers
-from landscape.report.page import PageContent, page
-from landscape.report.page_images import RenderedPicture
+from landscape.report.page import PageContent, PageTexts, page
 from landscape.report.page_tables import PageColumn, PageTable, cells
 from landscape.report.results import Results
 from landscape.report.run_table import run_table
@@ -110,27 +109,26 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     if not looked:
         reasons += cautions(numbers.results, numbers.loss_runs)
     warnings = (*numbers.results.warnings, *reasons, *undrawn, *_unfinished(all_results))
-    content_of = _look_content if looked else _content
-    content = content_of(numbers, report_tables, failures, pictures, warnings, audit_rows)
+    content = PageContent(
+        all_results,
+        view,
+        _look_texts(numbers, audit_rows) if looked else _texts(numbers, audit_rows),
+        warnings=[f"Warning: {text}." for text in warnings],
+        tables=report_tables,
+        failures=failures,
+        pictures=pictures,
+        audit_rows=audit_rows,
+    )
     report_files.write_page(folder, page(content))
     return warnings
 
 
-def _content(
-    numbers: ReportNumbers,
-    report_tables: Sequence[ReportTable],
-    failures: pd.DataFrame,
-    pictures: Sequence[RenderedPicture],
-    warnings: Sequence[str],
-    audit_rows: Sequence[AuditRow],
-) -> PageContent:
-    """Returns what the page shows of trained losses."""
+def _texts(numbers: ReportNumbers, audit_rows: Sequence[AuditRow]) -> PageTexts:
+    """Returns what the page says of trained losses."""
     results, view, tuned = numbers.all_results, numbers.view, numbers.tuned
     compared = tuned.comparison if tuned else None
     verdicts = _verdicts(view, numbers.shown)
-    return PageContent(
-        results,
-        view,
+    return PageTexts(
         conclusions=tuned.conclusions if tuned else _conclusions(numbers),
         next_steps=answer.next_steps(results, numbers.shown, audit_rows, compared),
         verdicts=tuned.summary(view.styles) if tuned else verdicts,
@@ -138,38 +136,19 @@ def _content(
             *(tuned.scope if tuned else ()),
             *notes.notes(numbers.results, numbers.rows),
         ],
-        warnings=[f"Warning: {text}." for text in warnings],
-        tables=report_tables,
-        failures=failures,
-        pictures=pictures,
-        audit_rows=audit_rows,
         sentences=_sentences(numbers),
         judged=verdicts if tuned else None,
     )
 
 
-def _look_content(
-    numbers: ReportNumbers,
-    report_tables: Sequence[ReportTable],
-    failures: pd.DataFrame,
-    pictures: Sequence[RenderedPicture],
-    warnings: Sequence[str],
-    audit_rows: Sequence[AuditRow],
-) -> PageContent:
-    """Returns what the page shows of looks, which nothing was trained for."""
-    results, view = numbers.all_results, numbers.view
-    return PageContent(
-        results,
-        view,
+def _look_texts(numbers: ReportNumbers, audit_rows: Sequence[AuditRow]) -> PageTexts:
+    """Returns what the page says of looks, which nothing was trained for."""
+    results = numbers.all_results
+    return PageTexts(
         conclusions=looks.conclusions(results),
         next_steps=answer.next_steps(results, None, audit_rows, None),
-        verdicts=looks.first_table(results, view),
+        verdicts=looks.first_table(results, numbers.view),
         notes=looks.notes(results),
-        warnings=[f"Warning: {text}." for text in warnings],
-        tables=report_tables,
-        failures=failures,
-        pictures=pictures,
-        audit_rows=audit_rows,
         sentences={"data": looks.data_sentences(results)},
     )
 

@@ -71,27 +71,33 @@ _SECTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class PageContent:
-    """Everything that the page shows of an experiment.
+class PageTexts(NamedTuple):
+    """What the page says: of trained losses something else than of looks.
 
     `conclusions` are the sentences of the first screen, `verdicts` its table, and `notes` what
     limits them; `sentences` introduce sections, by their names.
     """
 
-    results: Results
-    view: View
     conclusions: Sequence[str]
     next_steps: Sequence[NextStep]
     verdicts: PageTable
     notes: Sequence[str]
+    sentences: Mapping[str, Sequence[str]]
+    judged: PageTable | None = None
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything that the page shows of an experiment."""
+
+    results: Results
+    view: View
+    texts: PageTexts
     warnings: Sequence[str]
     tables: Sequence[ReportTable]
     failures: pd.DataFrame
     pictures: Sequence[RenderedPicture]
     audit_rows: Sequence[AuditRow]
-    sentences: Mapping[str, Sequence[str]]
-    judged: PageTable | None = None
 
 
 class PageSection(NamedTuple):
@@ -120,7 +126,7 @@ def page(content: PageContent) -> str:
     first = first or [pictures.pop(name) for name in ("summary",) if name in pictures]
     sections = _sections(content, list(pictures.values()))
     failures = content.failures.head(MOST_ROWS)
-    lists = [content.verdicts, *filter(None, [content.judged])]
+    lists = [content.texts.verdicts, *filter(None, [content.texts.judged])]
     lists += [table for section in sections for table in section.tables]
     ids = definition_ids(lists)
     data = interactive.surfaces(content.view)
@@ -151,7 +157,7 @@ def page(content: PageContent) -> str:
             policy=interactive.content_security_policy(scripts, library=bool(data["items"])),
             style=_template("page.css"),
             commands=settings_section.commands(
-                content.results, compared=content.judged is not None
+                content.results, compared=content.texts.judged is not None
             ),
             settings=(
                 ("Settings", settings_section.settings(content.results)),
@@ -169,7 +175,7 @@ def _sections(content: PageContent, pictures: Sequence[RenderedPicture]) -> list
             name,
             title,
             looks.INTRODUCTIONS.get(name, text) if content.results.has_looks else text,
-            content.sentences.get(name, ()),
+            content.texts.sentences.get(name, ()),
             [shown for shown in pictures if shown.picture.section == name],
             [page_table(table) for table in content.tables if table.section == name],
         )
