@@ -1,10 +1,11 @@
 """The axis of the classes: the last one in JAX and Keras, the second one in PyTorch."""
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 
 Array = Any
+ClassAxis = Literal["last", "second"]
 
 
 def second_axis(predictions: Array, targets: Array) -> tuple[Array, Array]:

@@ -8,14 +8,14 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from landscape.numerics import class_axis
+from landscape.numerics.class_axis import ClassAxis, second_axis
 from landscape.numerics.loss_arguments import LossArguments
 
 Function = Callable[..., Any]
@@ -110,7 +110,7 @@ class Loss(eqx.Module):
     vmap: bool = eqx.field(static=True, default=False)
     has_metrics: bool = eqx.field(static=True, default=False)
     weighted: bool = eqx.field(static=True, default=False)
-    class_axis: Literal["last", "second"] = eqx.field(static=True, default="last")
+    class_axis: ClassAxis = eqx.field(static=True, default="last")
 
     def __call__(self, predictions: jax.Array, targets: Targets) -> jax.Array:
         result = self.result(predictions, targets)
@@ -123,7 +123,7 @@ class Loss(eqx.Module):
         if self.classes is not None:
             values = jax.nn.one_hot(values, self.classes, dtype=predictions.dtype)
         if self.class_axis == "second":
-            predictions, values = class_axis.second_axis(predictions, values)
+            predictions, values = second_axis(predictions, values)
         fields = {name: targets.fields[name] for name in self.arguments.fields}
         call = jax.vmap(self._call) if self.vmap else self._call
         return call(predictions, values, fields)

@@ -126,17 +126,21 @@ def _examples(
             hint="pass arrays with `--example FILE.npz`, or an experiment with `--data CONFIG`",
         )
     check_choice(task, tuple(EXAMPLES), "task")
-    candidates = _candidates(task, options)
-    if library_of(function) == "PyTorch":
-        candidates = of_torch(task, candidates)
+    candidates = _candidates(function, task, options)
     usual = {field for examples in candidates for field in examples.fields}
     fields = [f for f, required in further.items() if f in FIELDS and (required or f in usual)]
     return task, candidates, tuple(fields)
 
 
-def _candidates(task: str, options: SubjectOptions) -> list[TaskExamples]:
+def _ways(function: Callable, task: str) -> list[TaskExamples]:
+    """Returns the ways to draw examples of a task for a loss of its library."""
+    ways = list(EXAMPLES[task])
+    return of_torch(task, ways) if library_of(function) == "PyTorch" else ways
+
+
+def _candidates(function: Callable, task: str, options: SubjectOptions) -> list[TaskExamples]:
     """Returns the ways to draw examples of a task that the options admit."""
-    candidates = list(EXAMPLES[task])
+    candidates = _ways(function, task)
     if task == "segmentation":
         several = (options.outputs or 1) > 1
         candidates = [c for c in candidates if (c.goal == "classes") == several]
@@ -179,19 +183,17 @@ def _with_classes(
     loss: TaskLoss, masks: list[TaskExamples], notes: list[str]
 ) -> list[TaskExamples]:
     """Returns the examples of a segmentation loss: of several classes if it refuses masks."""
-    classes = [way for way in EXAMPLES["segmentation"] if way.goal == "classes"]
+    classes = [way for way in _ways(loss.function, "segmentation") if way.goal == "classes"]
     is_torch = library_of(loss.function) == "PyTorch"
-    if is_torch:
-        classes = of_torch("segmentation", classes)
     accepted = [way for way in masks if loss.accepts(way)]
     if is_torch and accepted and any(loss.accepts(way) for way in classes if way.form == "labels"):
         # F.cross_entropy takes a mask for shares of classes.
         accepted = [way for way in accepted if _prefers_right(loss.subject(way))]
-    if accepted or not any(map(loss.accepts, classes)):
+    fitting = None if accepted else next(filter(loss.accepts, classes), None)
+    if fitting is None:
         return masks
-    count = classes[0].outputs
-    axis = ", in the second axis of the predictions" if is_torch else ""
-    notes.append(f"it refuses masks: {count} classes of pixels{axis} (--outputs decides)")
+    axis = ", in the second axis of the predictions" if fitting.class_axis == "second" else ""
+    notes.append(f"it refuses masks: {fitting.outputs} classes of pixels{axis} (--outputs decides)")
     return classes
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
@@ -13,6 +13,7 @@ import numpy as np
 from landscape.audit.measure.domains import Domain, Target
 from landscape.audit.static.equations import equations
 from landscape.errors import Place, UserError
+from landscape.numerics.class_axis import ClassAxis
 from landscape.numerics.user_calls import definition, guarded
 
 Array = Any
@@ -64,7 +65,7 @@ class Subject:
     draw: Callable[[int], tuple[Array, Any]] | None = None
     task: str | None = None
     goal: str = "free"
-    class_axis: Literal["last", "second"] = "last"
+    class_axis: ClassAxis = "last"
     form: str = "auto"
     head: str | None = None
     aim: str = "auto"

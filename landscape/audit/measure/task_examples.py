@@ -12,6 +12,7 @@ import numpy as np
 from landscape.audit.measure import task_targets as targets_of
 from landscape.audit.measure.domains import Domain, Target, boxes, domain
 from landscape.audit.measure.task_targets import EVENTS, Layout
+from landscape.numerics.class_axis import ClassAxis
 
 Array = np.ndarray
 Goal = Literal["numbers", "sides", "classes", "order", "free"]
@@ -44,7 +45,7 @@ class TaskExamples(NamedTuple):
     form: str = "auto"
     fields: tuple[str, ...] = ()
     example_domain: Callable[[str, tuple[int, ...]], Domain] | None = None
-    class_axis: Literal["last", "second"] = "last"
+    class_axis: ClassAxis = "last"
 
     def domain(self, name: str, shape: tuple[int, ...]) -> Domain:
         """Returns the domain of predictions of a shape, `(rows, ...)`."""

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ Array = Any
 
 
 def for_last_axis(
-    function: Callable[[Array, Any], Any], axis: Literal["last", "second"]
+    function: Callable[[Array, Any], Any], axis: class_axis.ClassAxis
 ) -> Callable[[Array, Any], Any]:
     """Returns the function of predictions and targets with the classes in the last axis.
 
