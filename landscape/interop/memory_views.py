@@ -11,6 +11,7 @@ from landscape.interop.torch_arrays import numpy_dtype
 
 
 def type_of(tensor: torch.Tensor) -> TensorType:
+    """Returns shape and dtype. Raises UserError for a dtype that JAX does not have."""
     try:
         return TensorType(tuple(tensor.shape), numpy_dtype(tensor.dtype))
     except KeyError:

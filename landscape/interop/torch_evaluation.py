@@ -30,6 +30,7 @@ class BoundCall(NamedTuple):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def evaluate(call: BoundCall, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Returns what a call returns for inputs; its derivative is the gradient of torch."""
     return tuple(call.function.program(call, inputs, ()).values(inputs))
 
 
@@ -60,4 +61,5 @@ def _instantiated(cotangent: Any, kind: Any) -> Any:
 
 
 def is_float(array: Array) -> bool:
+    """Returns whether the numbers are floating-point, so that torch can differentiate them."""
     return bool(jnp.issubdtype(array.dtype, jnp.floating))

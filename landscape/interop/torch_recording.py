@@ -63,10 +63,7 @@ def record_loss(
     Raises UserError if the loss cannot be recorded, at its line.
     """
     with unchanged_torch():
-        leaves = tuple(
-            tensor.detach().requires_grad_(position in differentiated)
-            for position, tensor in enumerate(inputs)
-        )
+        leaves = tuple(x.detach().requires_grad_(i in differentiated) for i, x in enumerate(inputs))
         recorder = AtenRecorder(leaves, differentiated, reads, constant_targets=constant_targets)
         count = len(leaves) - len(names)
         keywords = dict(zip(names, leaves[count:], strict=True))
@@ -81,11 +78,8 @@ def record_loss(
                 precision(),
             ):
                 returned = call_loss(function, *leaves[:count], **keywords, **options)
-            if (
-                constant_targets
-                or recorder.reads_targets
-                or (reads is not None and reads.decisions)
-            ):
+            decides = reads is not None and bool(reads.decisions)
+            if constant_targets or recorder.reads_targets or decides:
                 returned = _number_as_tensor(returned, leaves[0])
             results, structure = _results(returned)
             trained = results[: _trained_count(returned, len(results))]

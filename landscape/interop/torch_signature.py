@@ -34,6 +34,7 @@ def in_dtype(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def name_of_value(value: Any) -> str:
+    """Returns the name of a function or class; of a module, that of its class."""
     name = getattr(value, "__name__", None)
     return name if isinstance(name, str) else type(value).__name__
 
