@@ -38,10 +38,11 @@ pytest_plugins = ["helpers.tiers"]
 
 share_contexts()
 # How fast a busy machine draws examples proves nothing.
-hypothesis.settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+_ANY_SPEED = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("tests")
+hypothesis.settings.register_profile("same examples", _ANY_SPEED, derandomize=True)
+hypothesis.settings.register_profile("new examples", _ANY_SPEED)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -109,6 +110,12 @@ def unrendered_figures():
     """
     with blank_figures():
         yield
+
+
+def pytest_configure(config):
+    """Draws the same examples in every run of the first tier, and new ones where both tiers run."""
+    examples = "new examples" if config.option.exhaustive else "same examples"
+    hypothesis.settings.load_profile(examples)
 
 
 def pytest_collection_modifyitems(items):

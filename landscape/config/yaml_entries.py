@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from landscape.config.yaml_source import parse, plain
 from landscape.errors import UserError
@@ -50,6 +52,20 @@ def read(text: str) -> dict[str, Any] | None:
     return values if values and len(values) == len(entries) else None
 
 
+class _Representer(SafeRepresenter):
+    """Quotes text that starts with an indicator of keys, which ruamel.yaml writes but cannot read.
+
+    It takes `{a: ?b}` for the start of a key.
+    """
+
+    def represent_str(self, data: str) -> ScalarNode:
+        style = "'" if data.startswith(("?", ":")) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
+
+
 def _entry(key: str, value: Any) -> str:
     if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
         return f"{key}: {value}\n"
@@ -60,6 +76,7 @@ def _entry(key: str, value: Any) -> str:
 def _dumped_entry(key: str, value_json: str) -> str:
     value = json.loads(value_json)
     yaml: Any = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False
     yaml.representer.ignore_aliases = lambda *_: True

@@ -1,5 +1,6 @@
 """Experiments and runs are dumped in full, loaded as equal values and pickled."""
 
+import itertools
 import json
 import pickle
 import re
@@ -167,6 +168,19 @@ def test_a_dump_is_read_entry_by_entry_with_the_values_that_yaml_gives_it(experi
     values = yaml_entries.read(text)
     assert values == experiment.model_dump(mode="json")
     assert values == YAML(typ="safe", pure=True).load(text)
+
+
+def test_text_of_indicators_is_read_as_it_was_written():
+    pairs = itertools.product("?:-,[]{}#&*!|>'\"%@`\\ \n\t~=0a.<", repeat=2)
+    triples = itertools.product("?:-,#a0 '~", repeat=3)
+    texts = ["".join(characters) for characters in itertools.chain(pairs, triples)]
+    document = {
+        "items": [texts],
+        "values": [{"keys": {f"k{number}": text for number, text in enumerate(texts)}}],
+        "keys": [dict.fromkeys(texts, 1)],
+        "lines": [*texts, [[]]],
+    }
+    assert YAML(typ="safe", pure=True).load(yaml_entries.write(document)) == document
 
 
 @pytest.mark.parametrize(
