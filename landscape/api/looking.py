@@ -135,7 +135,7 @@ def _task(loss: Any) -> str | None:
     name = loss.get("name") if isinstance(loss, Mapping) else loss
     if not isinstance(name, str) or ":" in name:
         return None
-    tasks = [str(entry.task) for entry in catalog.entries("losses") if entry.name == name]
+    tasks = [str(entry.task) for entry in catalog.entries_named("losses", name)]
     if len(tasks) > 1:
         raise UserError(
             f"the loss `{name}` exists for several tasks: {', '.join(tasks)}",

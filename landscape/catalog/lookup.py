@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from landscape.catalog import python_objects
 from landscape.catalog.definition_text import definition_text
-from landscape.catalog.menu import Entry, entries, read_source, user_entry
+from landscape.catalog.menu import Entry, entries, entries_named, read_source, user_entry
 from landscape.catalog.option_values import is_path
 from landscape.errors import UserError, nearest, refuse_special
 
@@ -57,13 +57,13 @@ def find(family: str, name: str, folder: Path, task: str | None = None) -> tuple
 
 
 def _in_menu(family: str, name: str, task: str | None) -> tuple[Entry, ...]:
-    menu = entries(family)
-    matches = tuple(e for e in menu if e.name == name and task in (None, e.task))
+    named = entries_named(family, name)
+    matches = tuple(entry for entry in named if task in (None, entry.task))
     if matches:
         return matches
     kind = f"{task} loss" if task else singular(family)
-    names = {e.name for e in menu if task in (None, e.task)}
-    other_tasks = sorted({str(e.task) for e in menu if e.name == name})
+    names = {entry.name for entry in entries(family) if task in (None, entry.task)}
+    other_tasks = sorted({str(entry.task) for entry in named})
     if other_tasks:
         message = f"`{name}` is a {' and '.join(other_tasks)} loss, expected a {kind}"
         raise UserError(message, hint=f"one of: {', '.join(sorted(names))}")

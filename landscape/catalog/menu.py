@@ -105,13 +105,40 @@ def check_family(family: str) -> str:
 @functools.cache
 def entries(family: str) -> tuple[Entry, ...]:
     """Returns the parts of a family, by module and line; for losses, those of all tasks."""
+    return tuple(entry for file in _sources(family) for entry in _entries_of(file, family))
+
+
+def entries_named(family: str, name: str) -> tuple[Entry, ...]:
+    """Returns the parts of a name, several for a loss of several tasks.
+
+    Reads all modules of the family, but parses only those that define the name.
+    """
+    if not name.isidentifier():
+        return ()
+    definition = f"def {name}(".encode()
+    files = [file for file, text in _sources(family).items() if definition in text]
+    return tuple(e for file in files for e in _entries_of(file, family) if e.name == name)
+
+
+def task_names() -> tuple[str, ...]:
+    """Returns the names of all tasks."""
+    return tuple(entry.name for entry in entries("tasks"))
+
+
+@functools.cache
+def _sources(family: str) -> dict[Path, bytes]:
+    """Returns the text of the modules that define the parts of a family, by file."""
     folder = PARTS / check_family(family)
     files = sorted(folder.glob("*.py")) if folder.is_dir() else [PARTS / f"{family}.py"]
+    return {file: file.read_bytes() for file in files if not file.name.startswith("_")}
+
+
+@functools.cache
+def _entries_of(file: Path, family: str) -> tuple[Entry, ...]:
+    """Returns the parts of a family that a module defines."""
     return tuple(
         _entry(node, family, file.stem if family == "losses" else None, file)
-        for file in files
-        if not file.name.startswith("_")
-        for node in ast.parse(file.read_bytes(), str(file)).body
+        for node in ast.parse(_sources(family)[file], str(file)).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     )
 
@@ -267,6 +294,3 @@ def defined_names(node: ast.stmt) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
-
-
-TASKS = tuple(entry.name for entry in entries("tasks"))

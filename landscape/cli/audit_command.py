@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import rich_click as click
 
-from landscape.catalog.menu import TASKS
 from landscape.cli.audited_losses import examples_of, select_losses
 from landscape.cli.output import console, message, reports_errors, terminal_text
 from landscape.errors import UserError
@@ -20,9 +19,22 @@ if TYPE_CHECKING:
     from landscape.storage.audit_records import AuditRecord
 
 
+class TaskName(click.Choice):
+    """A task of the menu, which is read only when a task is checked or shown."""
+
+    def __init__(self) -> None:
+        self.case_sensitive = True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        from landscape.catalog import task_names
+
+        return task_names()
+
+
 @click.command()
 @click.argument("losses", nargs=-1, required=True, metavar="LOSS...")
-@click.option("--task", type=click.Choice(TASKS), help="Task of the loss.")
+@click.option("--task", type=TaskName(), help="Task of the loss.")
 @click.option(
     "--kind",
     type=click.Choice(["loss", "activation", "function"]),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from landscape.catalog.menu import entries
+from landscape.catalog.menu import entries_named
 from landscape.catalog.option_values import default
 from landscape.config.limits import (
     LARGEST_FLOAT,
@@ -48,7 +48,7 @@ _AXIS_SEPARATOR = " \N{MULTIPLICATION SIGN} "
 
 def _direction_label(direction: DirectionPart) -> str:
     """Returns the name of a direction with the options that differ from their defaults."""
-    known = {e.name: e.options for e in entries("directions")}.get(direction.name, {})
+    known = next((e.options for e in entries_named("directions", direction.name)), {})
     name = direction.name.rpartition(":")[2]
     options = [
         f"{key}={short_text(value)}"

@@ -23,7 +23,7 @@ def refuse_other_task(name: str, label: str, task: str, dataset: str) -> None:
     menu = catalog.menu("losses", task)
     if ":" in name or name in menu:
         return
-    tasks = [t for t in catalog.TASKS if name in catalog.menu("losses", t)]
+    tasks = [t for t in catalog.task_names() if name in catalog.menu("losses", t)]
     losses = ", ".join(sorted(menu)) or "functions of yours, such as `my_losses.py:my_loss`"
     raise UserError(
         f"loss `{label}` is for {' and '.join(tasks)}, but dataset `{dataset}` is {task}",
@@ -55,9 +55,9 @@ def build_dataset(run: Run) -> Dataset:
     name = run.dataset.name
     data = build_part("datasets", run.dataset, run, run.seed)
     _check_type(data, Dataset, "dataset", name)
-    if data.task not in catalog.TASKS:
+    if data.task not in catalog.task_names():
         message = f"dataset `{name}` has the task {data.task!r}"
-        hint = f"expected one of: {', '.join(catalog.TASKS)}"
+        hint = f"expected one of: {', '.join(catalog.task_names())}"
         raise UserError(message, hint=hint, part=name)
     task = build_task(run, data)
     conditions = {name: getattr(run.dataset, name) for name in run.dataset.conditions}
@@ -77,13 +77,13 @@ def build_task(run: Run, data: Dataset) -> Task:
     if run.task is None:
         return named(data.task)
     if ":" in run.task.name:
-        message = f"`task` is {run.task.name}; expected one of: {', '.join(catalog.TASKS)}"
+        message = f"`task` is {run.task.name}; expected one of: {', '.join(catalog.task_names())}"
         hint = "the task `custom` takes any loss, metric and dataset of yours"
         raise UserError(message, hint=hint, part=run.task.name)
     task: Task = build_part("tasks", run.task, run)
     if data.task in (task.name, *task.accepts):
         return task
-    fitting = [name for name in catalog.TASKS if data.task in (name, *named(name).accepts)]
+    fitting = [name for name in catalog.task_names() if data.task in (name, *named(name).accepts)]
     raise UserError(
         f"dataset `{run.dataset.name}` is for {data.task}, which cannot be trained as {task.name}",
         hint=f"expected one of: {', '.join(fitting)}",

@@ -101,6 +101,19 @@ def test_menu_leaves_out_classes_imports_and_private_names():
     assert "nearest" not in catalog.menu("models")
 
 
+@pytest.mark.parametrize("family", catalog.FAMILIES)
+def test_entries_of_a_name_are_those_of_the_whole_menu_with_that_name(family):
+    menu = catalog.entries(family)
+    for name in {entry.name for entry in menu}:
+        expected = tuple(entry for entry in menu if entry.name == name)
+        assert catalog.entries_named(family, name) == expected
+
+
+@pytest.mark.parametrize("name", ["", "_private", "two words", "brie", "def brier(", "\ud800"])
+def test_a_name_that_is_not_on_the_menu_has_no_entries(name):
+    assert catalog.entries_named("losses", name) == ()
+
+
 def test_only_the_learning_rate_is_an_option_among_runtime_arguments():
     assert catalog.menu("models")["linear"].options == {}
     assert "predictions" not in catalog.menu("losses", "regression")["huber"].options
