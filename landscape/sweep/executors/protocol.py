@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from landscape.config import AcrossSettings, Run
     from landscape.run.trainability_maps import MapRequest
 
@@ -130,7 +131,7 @@ class Slot(Protocol):
     def waiting_for(self) -> str:
         """Describes in a few words what a slot that is not ready waits for."""
 
-    def start(self, function: Callable, *arguments: Any) -> Future:
+    def start(self, function: Callable, *arguments: Any) -> "Future":
         """Calls a function of `worker` in the worker."""
 
     def stop(self) -> None:
