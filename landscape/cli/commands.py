@@ -1,6 +1,5 @@
 """The `landscape` command and the menu of its subcommands."""
 
-import gc
 import os
 
 import rich_click as click
@@ -27,8 +26,6 @@ def main() -> None:
 
     Start with `landscape init`, then `landscape run experiment.yaml`.
     """
-    # Imports and tracing create many objects that live long, which the collector visits in vain.
-    gc.set_threshold(100_000, 20, 100)
 
 
 for command in (
