@@ -63,10 +63,12 @@ def print_plan(experiment: "Experiment", options: RunOptions, estimate: bool = F
     from landscape.cli.live_view import duration
     from landscape.run.plan import check_folder, plan
     from landscape.run.stored_sizes import check_across
-    from landscape.run.trained_points import identified
     from landscape.storage import experiment_folder
 
-    experiment = identified(experiment)
+    if experiment.point is not None:
+        from landscape.run.trained_points import identified  # imports jax
+
+        experiment = identified(experiment)
     directory, spec = options.out / experiment.name, options.executor_spec(experiment)
     check_folder(experiment, directory, fresh=options.fresh)
     runs = configs.expand(experiment)

@@ -273,6 +273,7 @@ NOT_IMPORTED = [
     (["run", "bad.yaml"], HEAVY | {"rich.console"}),
     (["validate", "bad.yaml"], HEAVY | {"rich.console"}),
     (["run", "quick.yaml", "stepz=3"], HEAVY | {"rich.console"}),
+    (["run", "quick.yaml", "--dry-run"], {"jax", "pandas", "matplotlib", "sklearn", "scipy"}),
 ]
 
 
