@@ -37,10 +37,11 @@ BUILD = """
 import os, resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from landscape.report import stored_report
+from landscape.report import figure_process, stored_report
 if stored_report.up_to_date(Path(sys.argv[1])) is None:
-    from landscape.report.assemble import build
-    build(Path(sys.argv[1]), parallel=True)
+    with figure_process.started() as process:
+        from landscape.report.assemble import build
+        build(Path(sys.argv[1]), process)
 seconds, processor = time.perf_counter() - start, sum(os.times()[:4])
 # Not the maximum of getrusage, which this process inherits from the one that started it.
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))

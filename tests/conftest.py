@@ -82,12 +82,13 @@ def outlined_fonts():
     Subsetting fonts takes most of a report's time, and the other core runs other tests. Returns the
     setting of fonts that users get.
     """
-    from landscape.report.figures import pdf_process, style
+    from landscape.report import figure_process
+    from landscape.report.figures import style
 
     default = style.SETTINGS["pdf.fonttype"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.SETTINGS, "pdf.fonttype", 3)
-        patch.setattr(pdf_process, "_has_second_core", lambda: False)
+        patch.setattr(figure_process, "_has_second_core", lambda: False)
         yield default
 
 

@@ -63,7 +63,7 @@ def report(
 
 def _watch_report(directory: Path) -> None:
     """Rebuilds the report while a sweep is at work; prints each reason why it cannot once."""
-    from landscape.report import stored_report
+    from landscape.report import figure_process, stored_report
     from landscape.report.assemble import build
     from landscape.sweep import lock
     from landscape.sweep.run_states import run_states
@@ -73,7 +73,8 @@ def _watch_report(directory: Path) -> None:
         start, line = time.monotonic(), ""
         try:
             if stored_report.up_to_date(directory) is None:
-                build(directory, parallel=True)
+                with figure_process.started() as process:
+                    build(directory, process)
                 states = _summary(run_states(directory, True))
                 line = f"report: {directory / 'report' / 'index.html'} ({states})"
         except UserError as error:  # no run has finished, or the folder is not complete yet
@@ -86,13 +87,14 @@ def _watch_report(directory: Path) -> None:
 
 def show_report(directory: Path) -> None:
     """Builds the report unless it is up to date, and prints its comparison."""
-    from landscape.report import stored_report
+    from landscape.report import figure_process, stored_report
 
     record = stored_report.up_to_date(directory)
     if record is None:
-        from landscape.report.assemble import build
+        with figure_process.started() as process:
+            from landscape.report.assemble import build  # while the process starts
 
-        record = build(directory, parallel=True).record
+            record = build(directory, process).record
     else:
         message("nothing has changed since the report was built")
     _print_comparison(record)

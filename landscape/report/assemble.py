@@ -28,8 +28,7 @@ from landscape.report.cautions import cautions
 from landscape.report.comparison import best_first
 from landscape.report.comparison_row import Row, frame
 from landscape.report.comparison_texts import display, reached_text
-from landscape.report.figures import pdf_process
-from landscape.report.figures.pdf_process import PdfRenderer
+from landscape.report.figure_process import FigureProcess
 from landscape.report.figures.view import View
 from landscape.report.number_texts import outcome_text
 from landscape.report.numbers import ReportNumbers, read_numbers
@@ -59,13 +58,13 @@ class Report:
     record: ReportRecord
 
 
-def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
+def build(experiment_dir: Path, process: FigureProcess | None = None) -> Report:
     """Rebuilds `<experiment_dir>/report` from the run folders.
 
     Runs that failed, are unfinished or cannot be read are listed in the report. The same run
-    folders give the same bytes in every file, with a second process (`parallel`) or without. A
-    folder of recorded loops has a page of its own, see `recordings`. The new report replaces the
-    old one when it is complete. Raises UserError if the folder is missing or has no finished run,
+    folders give the same bytes in every file, with a second `process` or without. A folder of
+    recorded loops has a page of its own, see `recordings`. The new report replaces the old one
+    when it is complete. Raises UserError if the folder is missing or has no finished run,
     or if its report folder is a symbolic link; StorageError if the report cannot be written.
     """
     directory = stored_report.folder(experiment_dir)
@@ -76,11 +75,8 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
         return Report(directory, index, pd.DataFrame(), [*omitted], omitted, record)
     source = stored_report.source(experiment_dir)
     numbers = read_numbers(experiment_dir)
-    with (
-        pdf_process.pdf_renderer(parallel=parallel) as render_pdf,
-        stored_report.replacing(experiment_dir) as folder,
-    ):
-        warnings = _write(numbers, folder, render_pdf)
+    with stored_report.replacing(experiment_dir) as folder:
+        warnings = _write(numbers, folder, process or FigureProcess())
         record = _record(numbers, source, warnings)
         stored_report.write(folder, record)
     runs = numbers.all_results.runs
@@ -90,7 +86,7 @@ def build(experiment_dir: Path, *, parallel: bool = False) -> Report:
     return Report(directory, index, comparison, failed, unreadable, record)
 
 
-def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tuple[str, ...]:
+def _write(numbers: ReportNumbers, folder: Path, process: FigureProcess) -> tuple[str, ...]:
     """Writes all files but the record, and returns the reasons for caution."""
     all_results, view = numbers.all_results, numbers.view
     looked = all_results.has_looks
@@ -104,7 +100,7 @@ def _write(numbers: ReportNumbers, folder: Path, render_pdf: PdfRenderer) -> tup
     texts = {"failures": failures, "audit": audit_agreement.table(audit_rows)}
     report_files.write_tables(folder, report_tables, texts)
     report_files.write_runs(folder, run_table(all_results, numbers.rows))
-    pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, render_pdf)
+    pictures, undrawn = report_files.write_figures(folder, numbers.drawings(), view, process)
     reasons = [*numbers.problems]
     if not looked:
         reasons += cautions(numbers.results, numbers.loss_runs)

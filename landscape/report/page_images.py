@@ -24,39 +24,50 @@ class PageImage(NamedTuple):
 
 
 class RenderedPicture(NamedTuple):
-    """A figure together with its png, that for phones if there is one, and whether it has a pdf."""
+    """A figure with its image for the page, that for phones if any, and whether it has a pdf."""
 
     picture: Picture
-    png: bytes
-    phone_png: bytes = b""
+    wide: PageImage
+    narrow: PageImage | None = None
     has_pdf: bool = True
 
-    @property
-    def wide(self) -> PageImage:
-        """The image for the page: the same pixels as the png, in half of the bytes."""
-        return _image(self.png)
 
-    @property
-    def narrow(self) -> PageImage | None:
-        """The image for phones, with a palette of colors: a third of the bytes."""
-        return _image(self.phone_png, _PHONE_COLORS) if self.phone_png else None
+def wide_image(png: bytes) -> PageImage:
+    """Returns the same pixels as the png in half of the bytes."""
+    return page_image(_webp(png))
 
 
-def phone_png(draw: Callable[[], Picture | None], name: str) -> bytes:
-    """Draws a figure again in the width of a phone; nothing if its labels leave no room there."""
+def phone_image(draw: Callable[[], Picture | None], name: str) -> bytes:
+    """Draws a figure again in the width of a phone, and returns it as WebP.
+
+    It has a palette of colors, which makes it a third as large. Returns nothing if the labels of
+    the figure leave no room there.
+    """
     if name.startswith(_WIDE):
         return b""
     settings = appearance.settings(width=_PHONE_WIDTH)
     try:
         with rendering.report_style(settings):
             picture = draw()
-        return rendering.image_bytes(picture, "png", settings) if picture else b""
+        if picture is None:
+            return b""
+        return _webp(rendering.image_bytes(picture, "png", settings), _PHONE_COLORS)
     except (ArithmeticError, ValueError):
         return b""
 
 
-def _image(png: bytes, colors: int | None = None) -> PageImage:
+def page_image(webp: bytes) -> PageImage:
+    """Returns an image for the text of a page."""
     from PIL import Image  # matplotlib's own library for images
+
+    with Image.open(io.BytesIO(webp)) as opened:
+        width, height = opened.size
+    text = base64.b64encode(webp).decode("ascii")
+    return PageImage(f"data:image/webp;base64,{text}", width, height)
+
+
+def _webp(png: bytes, colors: int | None = None) -> bytes:
+    from PIL import Image
 
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as opened:
@@ -64,5 +75,4 @@ def _image(png: bytes, colors: int | None = None) -> PageImage:
     if colors is not None:
         image = image.quantize(colors, dither=Image.Dither.NONE).convert("RGB")
     image.save(buffer, "WEBP", lossless=True, method=1, quality=20)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return PageImage(f"data:image/webp;base64,{text}", *image.size)
+    return buffer.getvalue()

@@ -23,7 +23,7 @@ from landscape.report import (
     tables,
     words,
 )
-from landscape.report.figures import pdf_process, recorded_curves, rendering, style
+from landscape.report.figures import recorded_curves, rendering, style
 from landscape.report.figures.view import Picture, View
 from landscape.report.page_environment import page_environment
 from landscape.report.page_images import RenderedPicture
@@ -240,16 +240,19 @@ def build(experiment_dir: Path) -> ReportRecord:
 def _write_figures(folder: Path, runs: Sequence[RecordedRun]) -> list[RenderedPicture]:
     """Writes png and pdf of each figure."""
     pictures = []
-    with rendering.report_style(), pdf_process.pdf_renderer(parallel=False) as render_pdf:
+    with rendering.report_style():
         for draw in _drawings(runs).values():
             picture = draw()
             if picture is not None:
-                narrow = page_images.phone_png(draw, picture.name)
-                png = rendering.image_bytes(picture, "png")
-                rendered = RenderedPicture(picture, png, narrow)
-                disk.write_bytes(folder / f"{picture.name}.png", rendered.png)
-                disk.write_bytes(folder / f"{picture.name}.pdf", render_pdf(picture)())
-                pictures.append(rendered)
+                png = rendering.png_bytes(picture.figure)
+                disk.write_bytes(folder / f"{picture.name}.png", png)
+                disk.write_bytes(
+                    folder / f"{picture.name}.pdf", rendering.pdf_bytes(picture.figure)
+                )
+                wide = page_images.wide_image(png)
+                phone = page_images.phone_image(draw, picture.name)
+                narrow = page_images.page_image(phone) if phone else None
+                pictures.append(RenderedPicture(picture, wide, narrow))
     return pictures
 
 

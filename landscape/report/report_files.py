@@ -3,15 +3,16 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from landscape.errors import first_line
 from landscape.report import escapes, page_images, tables
 from landscape.report.figure_files import figure_data
+from landscape.report.figure_process import FigureProcess, Pending
 from landscape.report.figures import rendering
 from landscape.report.figures.all_figures import Drawing
-from landscape.report.figures.pdf_process import PdfRenderer
 from landscape.report.figures.view import View
 from landscape.report.page_images import RenderedPicture
 from landscape.storage import disk
@@ -43,39 +44,64 @@ def write_runs(folder: Path, runs: pd.DataFrame) -> None:
 
 
 def write_figures(
-    folder: Path, drawings: Iterable[Drawing], view: View, render_pdf: PdfRenderer
+    folder: Path, drawings: Iterable[Drawing], view: View, process: FigureProcess
 ) -> tuple[list[RenderedPicture], list[str]]:
     """Writes png, pdf and csv of each figure.
 
     Returns the figures, and a sentence for each whose numbers matplotlib cannot draw, such as those
     near the largest float.
     """
-    pictures: dict[str, RenderedPicture] = {}
-    pdfs, undrawn = {}, []
+    all_drawings = list(drawings)
+    phones = process.phone_images(all_drawings)
+    started: list[_StartedPicture] = []
+    undrawn = []
     with rendering.report_style():
-        for drawing in drawings:
+        for drawing, phone in zip(all_drawings, phones, strict=True):
             try:
                 picture = drawing.draw()
                 if picture is None:
                     continue
-                pdf = render_pdf(picture)
+                pdf = process.pdf(picture.figure)
                 png = rendering.image_bytes(picture, "png")
             except (ArithmeticError, ValueError) as error:
                 undrawn.append(f"the figure of {drawing.subject} is omitted: {first_line(error)}")
                 continue
-            narrow = page_images.phone_png(drawing.draw, picture.name)
-            pictures[picture.name] = RenderedPicture(picture, png, narrow)
-            pdfs[picture.name] = drawing.subject, pdf
             path = folder / "figures" / picture.name
             _write(path.with_suffix(".png"), png)
             _write(path.with_suffix(".csv"), escapes.csv(figure_data(picture, view)))
-    for name, (subject, pdf) in pdfs.items():
+            wide = page_images.wide_image(png)
+            started.append(_StartedPicture(RenderedPicture(picture, wide), drawing, pdf, phone))
+        without_pdf = _write_pdfs(folder / "figures", started)
+        images = [each.phone() for each in reversed(started)][::-1]
+    pictures = [
+        each.rendered._replace(
+            narrow=page_images.page_image(image) if image else None,
+            has_pdf=each.drawing.name not in without_pdf,
+        )
+        for each, image in zip(started, images, strict=True)
+    ]
+    return pictures, [*undrawn, *without_pdf.values()]
+
+
+class _StartedPicture(NamedTuple):
+    """A figure that is drawn, while its pdf and its image for phones are pending."""
+
+    rendered: RenderedPicture
+    drawing: Drawing
+    pdf: Pending
+    phone: Pending
+
+
+def _write_pdfs(folder: Path, started: Sequence[_StartedPicture]) -> dict[str, str]:
+    """Writes the pdf of each figure; returns a sentence for each that has none, by its name."""
+    reasons = {}
+    for rendered, drawing, pdf, _ in reversed(started):
         try:
-            _write(folder / "figures" / f"{name}.pdf", pdf())
+            _write(folder / f"{rendered.picture.name}.pdf", pdf())
         except (ArithmeticError, ValueError) as error:
-            pictures[name] = pictures[name]._replace(has_pdf=False)
-            undrawn.append(f"the pdf of the figure of {subject} is omitted: {first_line(error)}")
-    return list(pictures.values()), undrawn
+            subject, reason = drawing.subject, first_line(error)
+            reasons[drawing.name] = f"the pdf of the figure of {subject} is omitted: {reason}"
+    return dict(reversed(reasons.items()))
 
 
 def write_page(folder: Path, text: str) -> None:

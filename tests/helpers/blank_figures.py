@@ -22,6 +22,6 @@ def blank_figures():
     from landscape.report.figures import rendering
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_images, "phone_png", lambda draw, name: b"")
+        patch.setattr(page_images, "phone_image", lambda draw, name: b"")
         patch.setattr(rendering, "_saved", lambda figure, image_format: _BLANK[image_format])
         yield

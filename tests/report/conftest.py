@@ -7,7 +7,7 @@ from landscape.report.assemble import build
 from landscape.report.figures import rendering
 
 # The first module to need the rendered report may be one with `unrendered_figures`.
-RENDER, RENDER_FOR_PHONES = rendering._saved, page_images.phone_png
+RENDER, RENDER_FOR_PHONES = rendering._saved, page_images.phone_image
 
 # Marks of HTML, Markdown, LaTeX and mathematics in one name.
 NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))
@@ -28,5 +28,5 @@ def rendered(tmp_path_factory):
     directory = write_experiment(tmp_path_factory.mktemp("made up") / "few", losses, 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "_saved", RENDER)
-        patch.setattr(page_images, "phone_png", RENDER_FOR_PHONES)
+        patch.setattr(page_images, "phone_image", RENDER_FOR_PHONES)
         return directory, build(directory)

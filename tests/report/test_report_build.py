@@ -8,7 +8,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import zlib
+from concurrent.futures import Future
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,12 +25,11 @@ from ruamel.yaml import YAML
 from synthetic_runs import LOSSES, Loss, write_experiment
 
 from landscape.errors import UserError
-from landscape.report import tables
+from landscape.report import figure_process, page_images, tables
 from landscape.report.assemble import build
 from landscape.report.comparison import comparison_frame
-from landscape.report.figures import pdf_process, rendering
+from landscape.report.figures import rendering
 from landscape.report.figures.panel_layout import PanelFigure
-from landscape.report.figures.view import Picture
 from landscape.report.results import read
 from landscape.report.tables import failures
 
@@ -225,13 +226,16 @@ def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(rendered, 
         report = rendered[0] / "report"
         return {path.name: path.read_bytes() for path in report.rglob("*") if path.is_file()}
 
-    def in_this_process(figure):
+    def in_this_process(*_):
         pytest.fail("the second process has not rendered a figure")
 
     once = files()
-    monkeypatch.setattr(pdf_process, "_has_second_core", lambda: True)
+    monkeypatch.setattr(figure_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(rendering, "pdf_bytes", in_this_process)
-    build(rendered[0], parallel=True)
+    monkeypatch.setattr(page_images, "phone_image", in_this_process)
+    monkeypatch.setattr(Future, "cancel", lambda future: False)  # nothing is taken back
+    with figure_process.started() as process:
+        build(rendered[0], process)
     twice = files()
     assert once.keys() == twice.keys()
     assert [name for name in once if once[name] != twice[name]] == []
@@ -246,11 +250,30 @@ def test_a_figure_that_the_second_process_cannot_render_is_rendered_in_this_one(
     panel = figure.add_subplot()
     if python == sys.executable:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "text"))
-    monkeypatch.setattr(pdf_process, "_has_second_core", lambda: True)
+    monkeypatch.setattr(figure_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(sys, "executable", python)
-    with pdf_process.pdf_renderer(parallel=True) as render_pdf:
-        pdf = render_pdf(Picture("name", "title", "caption", "alternative", figure))
+    with figure_process.started() as process:
+        pdf = process.pdf(figure)
         assert pdf() == rendering.pdf_bytes(figure)
+
+
+def test_figures_that_the_second_process_has_not_begun_are_rendered_in_this_one():
+    """The first request keeps it busy until all that wait for it have their bytes."""
+    figures = [PanelFigure(figsize=(width, 1)) for width in (1, 2, 3)]
+    begun, released = threading.Event(), threading.Event()
+
+    def exchange(request):
+        begun.set()
+        assert released.wait(60)
+        return b"+from the second process"
+
+    process = figure_process.FigureProcess(exchange)
+    first, *others = [process.pdf(figure) for figure in figures]
+    assert begun.wait(60)
+    for pdf, figure in zip(reversed(others), reversed(figures), strict=False):
+        assert pdf() == rendering.pdf_bytes(figure)
+    released.set()
+    assert first() == b"from the second process"
 
 
 def test_the_settings_of_matplotlib_are_restored(experiment):
