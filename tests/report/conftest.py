@@ -1,13 +1,18 @@
 import pytest
-from helpers.blank_figures import blank_figures
+from helpers.blank_figures import blank_figures, rendered_figures
 from synthetic_runs import LOSSES, Loss, write_experiment
 
-from landscape.report import page_images
 from landscape.report.assemble import build
-from landscape.report.figures import rendering
 
-# The first module to need the rendered report may be one with `unrendered_figures`.
-RENDER, RENDER_FOR_PHONES = rendering._saved, page_images.phone_image
+# Curves, bars, bands, filled contours, a surface, and maps.
+RENDERED = (
+    "summary",
+    "learning_curves",
+    "slices_risk",
+    "surfaces",
+    "contours_eigenvector_random",
+    "interpolations_seeds",
+)
 
 # Marks of HTML, Markdown, LaTeX and mathematics in one name.
 NASTY = Loss("bad_<b>|&$x$%", fails=(0, 1, 2, 3, 4, 5))
@@ -23,10 +28,8 @@ def experiment(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def rendered(tmp_path_factory):
-    """Two losses and one that always fails, two seeds, with slices; figures are rendered."""
+    """Two losses and one that always fails, two seeds, with slices; `RENDERED` are its figures."""
     losses = (*LOSSES[:2], NASTY)
     directory = write_experiment(tmp_path_factory.mktemp("made up") / "few", losses, 2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rendering, "_saved", RENDER)
-        patch.setattr(page_images, "phone_image", RENDER_FOR_PHONES)
+    with rendered_figures(*RENDERED):
         return directory, build(directory)

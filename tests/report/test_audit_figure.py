@@ -1,10 +1,7 @@
 """The figure of an audit shows the content of the audit and nothing else."""
 
 import re
-import subprocess
-import sys
 from itertools import combinations, pairwise
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -447,21 +444,6 @@ def test_drawing_no_audits_is_a_user_error():
 def test_matplotlib_settings_are_restored():
     rendering.image_bytes(draw(synthetic.huber()), "svg")
     assert mpl.rcParams["svg.hashsalt"] == mpl.rcParamsDefault["svg.hashsalt"]
-
-
-def test_an_audit_is_drawn_without_jax():
-    code = (
-        "import sys; sys.path.insert(0, 'tests/report'); import synthetic_audits as synthetic; "
-        "from landscape.report.figures import rendering; "
-        "from landscape.report.figures.audit_figure import shapes; "
-        "rendering.image_bytes(shapes([synthetic.record(synthetic.huber())]), 'png'); "
-        "names = {name.split('.')[0] for name in sys.modules}; "
-        "assert not names & {'jax', 'optax', 'equinox'}; "
-        "assert 'landscape.audit.judge' not in sys.modules; "
-        "assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
 def test_wrapped_lines_fit_the_width_and_keep_all_words_that_fit():

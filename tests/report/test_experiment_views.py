@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 import synthetic_compare
+from synthetic_runs import LOSSES, write_experiment
 from test_compare_report import SETTING
 
 import landscape
@@ -45,6 +46,12 @@ def compared(tmp_path_factory):
     return synthetic_compare.write(tmp_path_factory.mktemp("compared") / "losses", SETTING)
 
 
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """The folder of one loss with one seed."""
+    return write_experiment(tmp_path_factory.mktemp("single") / "x", LOSSES[:1], 1)
+
+
 def test_the_table_is_that_of_the_terminal(experiment):
     directory, report = experiment
     shown = Table(experiment_views.comparison_html(directory))
@@ -72,15 +79,13 @@ def test_a_folder_of_a_comparison_is_read_as_one(compared, experiment):
     assert comparison.table["loss"].tolist() == shown.iloc[:, 0].tolist()
 
 
-def test_a_comparison_without_judged_runs_shows_the_runs_as_configured(experiment):
-    directory, _ = experiment
-    html = experiment_views.tuned_html(directory)
-    assert html == experiment_views.comparison_html(directory)
+def test_a_comparison_without_judged_runs_shows_the_runs_as_configured(single):
+    assert experiment_views.tuned_html(single) == experiment_views.comparison_html(single)
 
 
 @pytest.mark.parametrize("kind", ["summary", "slices", "contours"])
-def test_every_kind_is_a_figure_of_the_report(kind, experiment):
-    figure = experiment_views.figure(experiment[0], kind)
+def test_every_kind_is_a_figure_of_the_report(kind, single):
+    figure = experiment_views.figure(single, kind)
     assert figure.axes and figure.get_size_inches()[0] > 4
 
 
@@ -101,6 +106,6 @@ def test_a_figure_of_a_comparison_shows_the_judged_runs(compared):
         (("slices", "end"), "no place `end`\n  one of: initial, trained"),
     ],
 )
-def test_what_cannot_be_drawn_is_an_error(arguments, message, experiment):
+def test_what_cannot_be_drawn_is_an_error(arguments, message, single):
     with pytest.raises(UserError, match=message):
-        experiment_views.figure(experiment[0], *arguments)
+        experiment_views.figure(single, *arguments)

@@ -11,6 +11,7 @@ import sys
 import threading
 import zlib
 from concurrent.futures import Future
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,11 +19,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.blank_figures import blank_figures
+from helpers.blank_figures import blank_figures, rendered_figures
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 from ruamel.yaml import YAML
-from synthetic_runs import LOSSES, Loss, write_experiment
+from synthetic_runs import LOSSES, Loss, audit, write_experiment
 
 from landscape.errors import UserError
 from landscape.report import figure_process, page_images, tables
@@ -121,11 +122,25 @@ def test_the_page_needs_nothing_from_outside(experiment, page):
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 4
 
 
-def test_phones_get_every_figure_but_surfaces_at_a_readable_size(rendered):
-    page = Page(rendered[1].index.read_text(encoding="utf-8"))
+def test_phones_get_figures_but_surfaces_at_a_readable_size(rendered):
+    assert_readable_on_phones(rendered[1], names_of_figures(rendered[1]))
+
+
+@pytest.mark.exhaustive  # the test above has some of the figures
+def test_phones_get_every_figure_but_surfaces_at_a_readable_size(tmp_path):
+    directory = write_experiment(tmp_path / "x", LOSSES[:2], 2)
+    assert_readable_on_phones(build(directory), FIGURES)
+
+
+def names_of_figures(report):
+    return {path.stem for path in (report.directory / "figures").iterdir()}
+
+
+def assert_readable_on_phones(report, names):
+    page = Page(report.index.read_text(encoding="utf-8"))
     sources = [attributes for tag, attributes in page.tags if tag == "source"]
-    drawn = [name for name in FIGURES if not name.startswith("surfaces")]
-    assert len(sources) == len(drawn)
+    surfaces = [name for name in names if name.startswith("surfaces")]
+    assert surfaces and len(sources) == len(names) - len(surfaces)
     for attributes in sources:
         assert attributes["media"] == "(max-width: 600px)"
         size = int(attributes["width"]), int(attributes["height"])
@@ -232,9 +247,9 @@ def test_the_same_runs_give_the_same_bytes_also_with_a_second_process(rendered, 
     once = files()
     monkeypatch.setattr(figure_process, "_has_second_core", lambda: True)
     monkeypatch.setattr(rendering, "pdf_bytes", in_this_process)
-    monkeypatch.setattr(page_images, "phone_image", in_this_process)
     monkeypatch.setattr(Future, "cancel", lambda future: False)  # nothing is taken back
-    with figure_process.started() as process:
+    with rendered_figures(*names_of_figures(rendered[1])), figure_process.started() as process:
+        monkeypatch.setattr(page_images, "phone_image", in_this_process)
         build(rendered[0], process)
     twice = files()
     assert once.keys() == twice.keys()
@@ -282,14 +297,25 @@ def test_the_settings_of_matplotlib_are_restored(experiment):
 
 
 def test_a_report_is_built_without_jax(tmp_path):
-    directory = write_experiment(tmp_path / "x", LOSSES[:1], 1, with_slices=False)
-    code = (
-        "import sys, pathlib; from landscape.report.assemble import build; "
-        f"build(pathlib.Path({str(directory)!r})); "
-        "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'optax')]; "
-        "assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    """With the figure of its audits, which `landscape audit` draws alone."""
+    losses = (replace(LOSSES[0], audit=audit("care", ("D102", "warning", "a kink"))),)
+    write_experiment(tmp_path / "x", losses, 1, with_slices=False)
+    code = """if True:
+        import pathlib, sys
+        sys.path.insert(0, sys.argv[1])
+        from helpers.blank_figures import rendered_figures
+        from landscape.report.assemble import build
+        with rendered_figures("audit", "summary"):
+            report = build(pathlib.Path("x"))
+        files = {path.name for path in (report.directory / "figures").iterdir()}
+        assert {"audit.png", "audit.pdf", "summary.png"} < files
+        names = {name.split(".")[0] for name in sys.modules}
+        assert not names & {"jax", "optax", "equinox"}
+        assert "landscape.audit.judge" not in sys.modules
+        assert "matplotlib.pyplot" not in sys.modules
+    """
+    tests = str(Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code, tests], check=True, cwd=tmp_path)
 
 
 def test_one_loss_and_one_seed(tmp_path):

@@ -90,7 +90,11 @@ def built(tmp_path_factory):
         texts.extend(text.get_text() for text in picture.figure.findobj(Text))
         return original(picture, *arguments)
 
-    with blank_figures(), pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+    with (
+        blank_figures(laid_out=True),
+        pytest.MonkeyPatch.context() as patch,
+        np.errstate(all="ignore"),
+    ):
         patch.setattr(rendering, "image_bytes", image_bytes)
         assert not assemble.build(directory).unreadable
     page = (directory / "report" / "index.html").read_text()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.blank_figures import blank_figures
 from ruamel.yaml import YAML
 from synthetic_measures import EIGENVECTOR, MIXED, PATH, radius
 from synthetic_runs import LOSSES, Loss, write_experiment
@@ -152,7 +153,8 @@ def test_the_caption_has_the_share_of_the_path_in_the_plane(experiment):
 def test_hostile_labels_are_escaped_everywhere(tmp_path):
     directory = write_experiment(tmp_path / "x", (Loss("a"), Loss("$y$<i>", 0.9)), 1)
     rewrite(directory, lambda arrays: {relabel(name): a for name, a in arrays.items()})
-    report = build(directory).directory
+    with blank_figures(laid_out=True):
+        report = build(directory).directory
     page = (report / "index.html").read_text()
     for label in HOSTILE.values():
         assert ("<" not in label) or label not in page
@@ -209,7 +211,8 @@ def test_all_values_may_be_nan(tmp_path):
     (directory / "across.json").write_text(json.dumps(across))
     results = read(directory)
     assert not results.problem and not len(failures(results))
-    report = build(directory)
+    with blank_figures(laid_out=True):
+        report = build(directory)
     assert report.failed == [] and "the height is undefined" in report.index.read_text()
     assert report.comparison["relative_rise"].isna().all()
 
