@@ -22,6 +22,9 @@ def test_law_of_shapes(loss, shape): pass
 def test_by_hand(): pass
 
 def test_single(): pass
+
+@pytest.mark.parametrize("loss, task", [("l1", "a"), ("l2", "a"), ("l3", "b"), ("l4", "c")])
+def test_law_of_pairs(loss, task): pass
 """
 
 
@@ -40,17 +43,17 @@ def outcomes(suite, *options):
 
 
 def test_a_third_of_the_cases_of_each_group_runs(suite):
-    """Three of the seven losses, one of the three shapes of each loss, and the single test."""
-    assert outcomes(suite) == {"passed": 3 + 2 * 1 + 1, "deselected": 4 + 2 * 2 + 1}
+    """Three of seven losses, two of four, one of the three shapes of each, and the single test."""
+    assert outcomes(suite) == {"passed": 3 + 2 + 2 * 1 + 1, "deselected": 4 + 2 + 2 * 2 + 1}
 
 
 @pytest.mark.parametrize(
     "options, passed",
     [
-        (["--exhaustive"], 15),
+        (["--exhaustive"], 19),
         (["-k", "by_hand or l7"], 2),
         (["test_laws.py::test_law"], 7),
-        (["--exhaustive", "-m", "exhaustive"], 9),
+        (["--exhaustive", "-m", "exhaustive"], 11),
     ],
 )
 def test_all_that_is_named_runs(suite, options, passed):
@@ -70,7 +73,7 @@ def test_other_cases_do_not_change_which_run(suite):
 
 def test_workers_pass_on_how_many_tests_they_leave_out(suite):
     """Workers leave out the test that is marked by hand: their table has no entry of the suite."""
-    assert outcomes(suite, "-n", "2") == {"passed": 14, "deselected": 1}
+    assert outcomes(suite, "-n", "2") == {"passed": 18, "deselected": 1}
 
 
 @pytest.mark.parametrize("entry", tiers.STRIDES)

@@ -1,5 +1,7 @@
 """Losses that mix the examples of a batch: recognized by the program, and judged as batches."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,6 +67,12 @@ def root_of_mean(predictions, targets):
     return jnp.sqrt(jnp.mean((predictions - targets) ** 2) + 1e-6)
 
 
+@functools.cache
+def audited(loss, task):
+    """Returns the audit of a loss, at which several tests look."""
+    return audit(loss, task=task)
+
+
 MIXING = [
     (balanced, "binary"),
     (balanced_mean, "binary"),
@@ -84,12 +92,12 @@ SEPARATE = [
 @pytest.mark.parametrize(("loss", "task"), MIXING)
 def test_a_loss_whose_examples_interact_is_audited_on_several(loss, task):
     assert interacts(loss)
-    assert audit(loss, task=task).rows == 4
+    assert audited(loss, task).rows == 4
 
 
 @pytest.mark.parametrize(("loss", "task"), SEPARATE)
 def test_a_loss_of_single_examples_is_audited_on_one(loss, task):
-    result = audit(loss, task=task)
+    result = audited(loss, task)
     assert result.rows == 1
     assert result.verdict == "trainable"
 
@@ -105,30 +113,30 @@ def interacts(loss):
 
 
 def test_weights_by_class_frequency_get_the_same_verdict_with_and_without_a_mean():
-    results = [audit(loss, task="binary") for loss in (balanced, balanced_mean)]
+    results = [audited(loss, "binary") for loss in (balanced, balanced_mean)]
     assert [result.verdict for result in results] == ["trainable", "trainable"]
     assert all(any("batch_size" in note for note in result.notes) for result in results)
 
 
 def test_a_batch_without_positives_is_named_with_its_share():
-    notes = audit(balanced, task="binary").notes
+    notes = audited(balanced, "binary").notes
     (note,) = (note for note in notes if "no gradient" in note)
     assert f"{0.95**32:.0%}" in note
 
 
 def test_a_batch_of_one_class_without_pairs_is_a_warning_about_the_batch():
-    result = audit(area_by_pairs, task="binary")
+    result = audited(area_by_pairs, "binary")
     assert result.verdict == "care"
     (finding,) = (finding for finding in result.findings if finding.code == "N301")
     assert "batch of target" in finding.message and "example" not in finding.message
 
 
 def test_a_mean_over_what_is_not_masked_is_trainable():
-    result = audit(masked_mean, task="regression")
+    result = audited(masked_mean, "regression")
     assert result.verdict == "trainable", result.findings
 
 
 def test_a_ranking_is_trainable_and_its_aim_is_an_order():
-    result = audit(ranking, task="regression")
+    result = audited(ranking, "regression")
     assert result.aim == "order"
     assert result.verdict == "trainable", result.findings

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from landscape.audit import audit
 
 few = settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

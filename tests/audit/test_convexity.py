@@ -156,6 +156,9 @@ def cases(text, convex):
 
 
 EXPRESSIONS = [*cases(CONVEX, True), *cases(NOT_CONVEX, False)]
+IDS = [
+    f"{'convex' if convex else 'not convex'}: {expression}" for expression, convex in EXPRESSIONS
+]
 
 
 def test_there_are_over_a_hundred_expressions_of_both_kinds():
@@ -163,7 +166,7 @@ def test_there_are_over_a_hundred_expressions_of_both_kinds():
     assert min(sum(convex for _, convex in EXPRESSIONS), len(EXPRESSIONS) // 2) >= 50
 
 
-@pytest.mark.parametrize(("expression", "convex"), EXPRESSIONS)
+@pytest.mark.parametrize(("expression", "convex"), EXPRESSIONS, ids=IDS)
 def test_convexity_is_decided_as_it_is(expression, convex):
     survey = survey_of(expression)
     if not convex:
