@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from landscape.compare.intervals import LEVEL
 
@@ -124,7 +124,7 @@ def _critical(t: NDArray[np.float64], counts: NDArray[np.int_]) -> NDArray[np.fl
     """Returns the |t| that at most 5 % of the maxima exceed, at least Student's, per pair."""
     maxima = np.sort(t.max(axis=1))[::-1]
     exceeded = maxima[int(SIGNIFICANT * len(maxima))]
-    return np.maximum(exceeded, stats.t.ppf((1 + LEVEL) / 2, counts - 1))
+    return np.maximum(exceeded, special.stdtrit(counts - 1, (1 + LEVEL) / 2))
 
 
 def _standard_error(

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 
 class ReachedCurve(NamedTuple):
@@ -34,14 +33,15 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike) -> ReachedCurve:
     it is known that it does not arrive, and the plateau below 1 shows it.
     """
     times, late = np.asarray(times, np.float64), np.asarray(censored, bool)
+    steps, index = np.unique(times, return_inverse=True)
+    arrived = np.bincount(index, ~late, len(steps))
+    observed = np.cumsum(np.bincount(index, minlength=len(steps))[::-1])[::-1]
+    if late.any():
+        share = 1 - np.cumprod((observed - arrived) / observed)
+    else:  # the same, without its rounding
+        share = np.cumsum(arrived) / len(times)
     start = np.zeros(1)
-    if not len(times):
-        return ReachedCurve(start, start)
-    if late.all():  # scipy needs an event
-        ends = np.unique(times)
-        return ReachedCurve(np.append(start, ends), np.zeros(len(ends) + 1))
-    curve = stats.ecdf(stats.CensoredData(uncensored=times[~late], right=times[late])).cdf
-    return ReachedCurve(np.append(start, curve.quantiles), np.append(start, curve.probabilities))
+    return ReachedCurve(np.append(start, steps), np.append(start, share))
 
 
 def expected_running_time(times: ArrayLike, budget: float) -> float:

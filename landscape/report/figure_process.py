@@ -4,6 +4,7 @@ Importing this module is cheap, so that the process can start before this one ha
 """
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -111,6 +112,7 @@ def _serve() -> None:
     """Renders what arrives on standard input until it ends."""
     requests, answers = Connection(0, writable=False), Connection(os.dup(1), readable=False)
     os.dup2(2, 1)  # nothing else is written among the answers
+    gc.set_threshold(100_000, 20, 100)  # as the command does
     from landscape.report.figures import all_figures, style  # noqa: F401  # before they are needed
 
     drawings: Sequence[Drawing] = ()

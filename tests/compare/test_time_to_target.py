@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from landscape.compare.time_to_target import expected_running_time, first_reach, kaplan_meier
 
@@ -47,6 +48,17 @@ def test_runs_that_never_arrive_leave_a_plateau():
     curve = kaplan_meier([10, 300, 300, 20], [False, True, True, False])
     assert list(curve.steps) == [0, 10, 20, 300]
     assert curve.share == pytest.approx([0, 0.25, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_curve_is_scipys_with_ties_of_runs_that_arrive_and_runs_that_are_censored(seed):
+    generator = np.random.default_rng(seed)
+    times = generator.integers(1, 8, 20).astype(float)
+    censored = generator.random(20) < 0.4
+    data = stats.CensoredData(uncensored=times[~censored], right=times[censored])
+    expected, curve = stats.ecdf(data).cdf, kaplan_meier(times, censored)
+    assert list(curve.steps[1:]) == list(expected.quantiles)
+    assert curve.share[1:] == pytest.approx(expected.probabilities, rel=1e-14)
 
 
 def test_the_curve_stays_at_zero_if_no_run_arrives():
