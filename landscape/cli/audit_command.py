@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import rich_click as click
 
-from landscape.cli.audited_losses import examples_of, select_losses
+from landscape.cli.audited_losses import Selection, examples_of, select_losses
 from landscape.cli.output import console, message, reports_errors, terminal_text
 from landscape.errors import UserError
 
 if TYPE_CHECKING:
-    from landscape.audit.by_name import AuditOutcome
+    from landscape.audit.by_name import AuditOptions, AuditOutcome
     from landscape.storage.audit_records import AuditRecord
 
 
@@ -30,6 +30,60 @@ class TaskName(click.Choice):
         from landscape.catalog import task_names
 
         return task_names()
+
+
+class AuditArguments(NamedTuple):
+    """The options of the command, by the names of their parameters."""
+
+    task: str | None
+    kind: str
+    domain: str | None
+    head: str | None
+    order: str
+    targets: str
+    aim: str
+    outputs: int | None
+    target_range: tuple[float, float] | None
+    example: Path | None
+    data: Path | None
+    call: str
+    result: str | None
+    options: tuple[str, ...]
+    form: str
+    as_json: bool
+    fail_on: str
+    figure: Path | None
+    verbose: bool
+    time_limit: float
+
+    @property
+    def printed(self) -> str:
+        """What is printed: `text`, `json` or `sarif`."""
+        return "json" if self.as_json else self.form
+
+    def audit_options(self, loss_options: dict[str, Any]) -> "AuditOptions":
+        """Returns the options of the audit; `--data` states the task and the examples."""
+        from landscape.audit.by_name import AuditOptions
+
+        task = self.task
+        example = None if self.example is None else str(self.example.absolute())
+        if self.data is not None:
+            task, example = examples_of(self.data, task, self.example)
+        return AuditOptions(
+            kind=self.kind,
+            task=task,
+            domain=self.domain,
+            head=self.head,
+            order=self.order,
+            targets=self.targets,
+            outputs=self.outputs,
+            arguments=loss_options,
+            aim=self.aim,
+            target_range=self.target_range,
+            example=example,
+            call=self.call,
+            result=self.result,
+        )
 
 
 @click.command()
@@ -143,29 +197,7 @@ class TaskName(click.Choice):
     help="Seconds per loss.",
 )
 @reports_errors
-def audit(
-    losses: tuple[str, ...],
-    task: str | None,
-    kind: str,
-    domain: str | None,
-    head: str | None,
-    order: str,
-    targets: str,
-    aim: str,
-    outputs: int | None,
-    target_range: tuple[float, float] | None,
-    example: Path | None,
-    data: Path | None,
-    call: str,
-    result: str | None,
-    options: tuple[str, ...],
-    form: str,
-    as_json: bool,
-    fail_on: str,
-    figure: Path | None,
-    verbose: bool,
-    time_limit: float,
-) -> None:
+def audit(losses: tuple[str, ...], **options: Any) -> None:
     """Judge each LOSS without training it: will it train, and if not, why?
 
     LOSS is a built-in loss, `package.module:name` or `file.py:name`; `file.py` and `package.module`
@@ -173,54 +205,46 @@ def audit(
     untrainable, 2 if one cannot be audited. `landscape explain CODE` explains a finding.
     """
     from landscape import config
-    from landscape.audit import by_name
     from landscape.audit.module_functions import is_module
 
-    _check_time_limit(time_limit)
-    if figure is not None:
-        _check_figure(figure)
-    loss_options = config.options(options)
-    example_file = None if example is None else str(example.absolute())
-    if data is not None:
-        task, example_file = examples_of(data, task, example)
-    audit_options = by_name.AuditOptions(
-        kind=kind,
-        task=task,
-        domain=domain,
-        head=head,
-        order=order,
-        targets=targets,
-        outputs=outputs,
-        arguments=loss_options,
-        aim=aim,
-        target_range=target_range,
-        example=example_file,
-        call=call,
-        result=result,
-    )
-    form = "json" if as_json else form
-    selection = select_losses(losses, kind, loss_options)
-    names = selection.names
-    brief = any(map(is_module, losses)) and not verbose
-    width = max(map(len, names)) if brief else None
+    parsed = AuditArguments(**options)
+    _check_time_limit(parsed.time_limit)
+    if parsed.figure is not None:
+        _check_figure(parsed.figure)
+    loss_options = config.options(parsed.options)
+    audit_options = parsed.audit_options(loss_options)
+    selection = select_losses(losses, parsed.kind, loss_options)
+    brief = any(map(is_module, losses)) and not parsed.verbose
+    width = max(map(len, selection.names)) if brief else None
+    outcomes = _audit(selection, audit_options, parsed, width)
+    records = [o.record for o in sorted(outcomes, key=lambda o: selection.names.index(o.loss))]
+    if parsed.printed != "text":
+        _print_json(records, parsed.printed, as_list=len(records) > 1 or is_module(losses[0]))
+    elif brief:
+        _show_tally(records, selection.skipped)
+    if parsed.figure is not None:
+        _draw(outcomes, parsed.figure)
+    _exit(outcomes, parsed.fail_on)
+
+
+def _audit(
+    selection: Selection, options: "AuditOptions", arguments: AuditArguments, width: int | None
+) -> "list[AuditOutcome]":
+    """Returns the outcome for each name; as text, prints each as soon as it is known."""
+    from landscape.audit import by_name
+
     outcomes = []
-    audits = by_name.audit_each(selection.functions, audit_options, Path.cwd(), time_limit)
+    seconds, guessed = arguments.time_limit, options.task is None
+    audits = by_name.audit_each(selection.functions, options, Path.cwd(), seconds)
     try:
         for outcome in chain(selection.failures, audits):
             outcomes.append(outcome)
-            if form == "text":
-                _show_outcome(outcome, verbose, width, guessed=task is None)
+            if arguments.printed == "text":
+                _show_outcome(outcome, arguments.verbose, width, guessed=guessed)
     except KeyboardInterrupt:
         message("interrupted")
         os._exit(130)  # a thread that still compiles would abort the process
-    records = [o.record for o in sorted(outcomes, key=lambda o: names.index(o.loss))]
-    if form == "text" and brief:
-        _show_tally(records, selection.skipped)
-    elif form != "text":
-        _print_json(records, form, as_list=len(records) > 1 or is_module(losses[0]))
-    if figure is not None:
-        _draw(outcomes, figure)
-    _exit(outcomes, fail_on)
+    return outcomes
 
 
 def _interval(text: str | None) -> tuple[float, float] | None:
