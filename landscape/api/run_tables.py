@@ -1,5 +1,6 @@
 """Tables that all results have: one row per run and what it recorded."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from landscape.report.stored_run import StoredRun
 
 
-class RunTables:
+class RunTables(ABC):
     """The tables of finished runs; every property reads the folder again.
 
     Unreadable runs are omitted with a warning.
@@ -20,9 +21,9 @@ class RunTables:
 
     directory: Path
 
+    @abstractmethod
     def _finished(self) -> "tuple[Sequence[StoredRun], Sequence[str]]":
         """Returns the finished runs and the swept keys."""
-        raise NotImplementedError
 
     @property
     def traces(self) -> "pd.DataFrame":

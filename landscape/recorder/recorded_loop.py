@@ -4,6 +4,7 @@ import atexit
 import os
 import platform
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -43,7 +44,7 @@ class Source(NamedTuple):
     evaluation_examples: int | None = None
 
 
-class RecordedLoop:
+class RecordedLoop(ABC):
     """The trace of a training loop, in memory and in `OUT/NAME/runs/LABEL/`.
 
     Row `s` describes the parameters after `s` updates and the step about to be taken from there.
@@ -151,9 +152,9 @@ class RecordedLoop:
                 hint="create a recorder with another `label` for another loop",
             )
 
+    @abstractmethod
     def _complete(self) -> None:
         """Appends the row whose step has been taken, if there is one; a framework defines it."""
-        raise NotImplementedError
 
     def _append(self, row: Row) -> None:
         """Appends a row, and writes the files unless that was done a moment ago."""

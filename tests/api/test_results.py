@@ -10,8 +10,14 @@ from helpers.misbehaving_sweep import write_config
 
 import landscape
 from landscape import UserError, load, results, run
+from landscape.api.run_tables import RunTables
 
 FEW = ("losses=[brier, focal]", "steps=10", "record_every=5", "slices=null")
+
+
+def test_tables_require_a_class_that_defines_their_runs():
+    with pytest.raises(TypeError, match="_finished"):
+        RunTables()
 
 
 def test_a_sweep_runs_and_is_read_without_the_command(tmp_path):

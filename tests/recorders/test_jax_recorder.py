@@ -11,6 +11,7 @@ from helpers.command_line import invoke
 import landscape
 from landscape.errors import UserError
 from landscape.export import trackers
+from landscape.recorder.recorded_loop import RecordedLoop
 from landscape.report import recordings as recorded_report
 from landscape.storage import array_files, recordings, store
 
@@ -312,3 +313,8 @@ def test_results_and_export_read_a_recording(open_recorder, gradient, tmp_path):
     assert source.metrics["gradient_norm/global"].tolist() == norms
     assert source.params["every"] == 2 and source.tags["status"] == "done"
     assert {path.name for path in source.artifacts} >= {"trace.parquet", "recording.json"}
+
+
+def test_a_recorded_loop_requires_a_framework_that_completes_its_rows():
+    with pytest.raises(TypeError, match="_complete"):
+        RecordedLoop()
