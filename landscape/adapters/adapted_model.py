@@ -56,7 +56,7 @@ class AdaptedModel:
         """Returns the model with `frozen` or `recomputed` batch statistics.
 
         Recomputed ones are those of the batch that is passed, without dropout. Raises UserError if
-        there are none.
+        the model has none.
         """
         if kind not in ("frozen", "recomputed"):
             message = f"`batch_statistics` is {kind!r}, expected `frozen` or `recomputed`"

@@ -33,7 +33,7 @@ class Look(RunTables):
 
     @property
     def run_id(self) -> str:
-        """The id of the run that holds the look. Raises UserError if there is none."""
+        """The id of the run that holds the look. Raises UserError if it is missing."""
         return run_of(self.directory, self.label)
 
     @property

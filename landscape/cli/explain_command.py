@@ -9,7 +9,7 @@ from landscape.cli.output import console, reports_errors, table
 @click.argument("codes", nargs=-1, metavar="[CODE...]")
 @reports_errors
 def explain(codes: tuple[str, ...]) -> None:
-    """Explain each CODE of an audit, such as G202; list all codes if there is none.
+    """Explain each CODE of an audit, such as G202; without a CODE, list all.
 
     A page has the rule, the reason, the severity, what to do, and an example, broken and fixed.
     """

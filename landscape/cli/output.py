@@ -85,7 +85,7 @@ def message(text: str) -> None:
 
 
 def wrapped(text: str) -> str:
-    """Wraps lines to the width of the terminal, 80 columns if there is none.
+    """Wraps lines to the width of the terminal, 80 columns without one.
 
     Code in backticks, paths and words are not broken; lines of source text are not wrapped.
     """

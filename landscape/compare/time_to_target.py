@@ -14,7 +14,7 @@ class ReachedCurve(NamedTuple):
 
 
 def first_reach(steps: ArrayLike, values: ArrayLike, target: float) -> float:
-    """Returns the first of two successive records at or above the target; NaN if there is none.
+    """Returns the first of two successive records at or above the target; NaN if none is.
 
     One record above the target may be noise, so the next one must confirm it. Hence the last record
     alone does not count: a run that arrives there is censored at the end of its budget, as nothing

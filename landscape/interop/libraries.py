@@ -52,7 +52,7 @@ def called_in_torch(function: Any) -> contextlib.AbstractContextManager[None]:
 
 
 def _by_target(function: Any) -> Any:
-    """Returns the function of torch that is recorded by target; None if there is none."""
+    """Returns the function of torch that is recorded by target; None for any other."""
     if library_of(function) != "PyTorch":
         return None
     while isinstance(function, functools.partial):
@@ -68,7 +68,7 @@ def library_of(function: Any) -> str | None:
 
 
 def described(function: Any, kind: str) -> str | None:
-    """Returns the library of a function and what is constant in it; None if it is none of these.
+    """Returns the library of a function and what is constant in it; None for any other.
 
     `PyTorch loss: parameters and buffers (4 numbers) are constants`.
     """

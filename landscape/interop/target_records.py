@@ -36,7 +36,7 @@ class KnownTargets:
         self._by_shapes: dict[Shapes, list[dict[int, np.ndarray]]] = {}
 
     def add(self, shapes: Shapes, arrays: dict[int, np.ndarray]) -> None:
-        """Adds inputs that are no predictions, by their positions."""
+        """Adds the inputs other than predictions, by their positions."""
         known = self._by_shapes.setdefault(shapes, [])
         if not any(_are_equal(arrays, other) for other in known):
             known.append(arrays)

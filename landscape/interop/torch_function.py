@@ -164,7 +164,7 @@ class TorchFunction:
     def _for_all_targets(
         self, call: BoundCall, key: _Call, inputs: Sequence[torch.Tensor]
     ) -> Replay | None:
-        """Returns records that hold for all targets; None if there are no such records."""
+        """Returns records that hold for all targets; None if they are not found."""
         try:
             run = functools.partial(self._run, call, key, inputs)
             records = variants(run, MOST_VARIANTS if self._calls else MOST_IN_AUDITS)

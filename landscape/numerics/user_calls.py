@@ -44,7 +44,7 @@ _EXPLANATIONS = {
 
 
 def definition(function: Callable) -> Place | None:
-    """Returns the line where a function is defined, or None if there is no source file."""
+    """Returns the line where a function is defined, or None without a source file."""
     while hasattr(function, "func"):
         function = function.func
     try:

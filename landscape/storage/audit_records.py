@@ -52,7 +52,7 @@ class Finding:
     message: Text
     """The finding and its effect on training."""
     where: Where | None = None
-    """The responsible operation; null if there is no single one."""
+    """The responsible operation; null unless a single one is."""
     evidence: Mapping[Name, Value] = field(default_factory=dict)
     """Numbers from which the finding can be recomputed."""
     suggestion: Text | None = None
@@ -178,7 +178,7 @@ class LossShapes:
     plane: LossPlane | None = None
     """The loss over two predictions; null if it has a single one."""
     limit: LimitTable | None = None
-    """The most important suspect point; null if there is none."""
+    """The most important suspect point; null without suspects."""
 
     @model_validator(mode="after")
     def _same_length(self) -> "LossShapes":
@@ -200,7 +200,7 @@ class Audit:
     domain: Name
     """Set of valid predictions: `real`, `unit`, `simplex`, `positive` or `symmetric`."""
     head: Name | None
-    """The layer before the loss, such as `sigmoid`; null if there is none."""
+    """The layer before the loss, such as `sigmoid`; null if not stated."""
     verdict: Verdict
     """`untrainable` with an error among the findings, `care` with a warning, else `trainable`."""
     properties: Mapping[Name, Property]

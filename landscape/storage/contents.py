@@ -19,9 +19,9 @@ _FILES = experiment_folder.FILES
 
 @dataclass(frozen=True)
 class Contents:
-    """The listed digests of an experiment, by path in its folder; None if there is no list.
+    """The listed digests of an experiment, by path in its folder; None without a list.
 
-    `problem` says why there is none; recorded loops have none, and no problem.
+    `problem` says why the list is missing; recorded loops have neither a list nor a problem.
     """
 
     directory: Path

@@ -90,7 +90,7 @@ class OperatorRecord:
 
     @property
     def residual(self) -> float:
-        """The largest finite residual at either end; NaN if there is none."""
+        """The largest finite residual at either end; NaN without finite ones."""
         residuals = self.largest_residuals + self.smallest_residuals
         return max(filter(math.isfinite, residuals), default=math.nan)
 
@@ -154,7 +154,7 @@ class CurvatureRecord:
     twice_differentiable: bool | None = None
     """Whether loss and model have second derivatives everywhere; null if unknown."""
     note: Text = ""
-    """A caveat about the Hessian; empty if there is none."""
+    """A caveat about the Hessian, empty without one."""
     convex: bool | None = None
     """Whether the loss is convex in its prediction; null if unknown."""
     smoothness: LossSmoothness | None = None

@@ -6,12 +6,12 @@ import numpy as np
 
 from landscape.storage import array_files, disk
 
-# Hidden: it is no result, and no digest covers it.
+# Hidden: it is not a result, and no digest covers it.
 NAME = ".partial_slices.npz"
 
 
 def read(folder: Path, identity: str) -> dict[str, np.ndarray]:
-    """Returns the arrays that a run of this identity stored; none if there are none."""
+    """Returns the arrays that a run of this identity stored, if it stored any."""
     try:
         arrays = array_files.read_slices(folder, name=NAME)
     except array_files.READ_ERRORS:

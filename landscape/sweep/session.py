@@ -148,7 +148,7 @@ def _check_folders(session: Session) -> None:
 
 
 def _next_session(session: Session) -> Session | None:
-    """Plans the next stage; None if there is none."""
+    """Plans the next stage; None after the last one."""
     stage = next(session.following, None)
     if stage is None:
         return None

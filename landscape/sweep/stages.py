@@ -35,7 +35,7 @@ class Stage(NamedTuple):
 
 
 def next_stage(compared: ComparedExperiment, outcomes: Outcomes) -> Stage | None:
-    """Returns the first stage with a run that has no outcome, None if there is none.
+    """Returns the first stage with a run that has no outcome, None if all have one.
 
     `outcomes`: those of the runs that have ended, by id. A stage depends on nothing else, so a
     comparison that was interrupted continues where it was. Raises UserError if the reference does

@@ -71,7 +71,7 @@ def parameter_subject(function: Callable, options: SubjectOptions) -> Subject:
 def nested(arrays: Mapping[str, np.ndarray], root: str) -> Any:
     """Returns the array of this name, or the tree of the arrays whose names begin with `root/`.
 
-    A level whose keys are 0, 1, ... is a tuple, any other a dictionary. None if there is no array.
+    A level whose keys are 0, 1, ... is a tuple, any other a dictionary. None if no name begins so.
     """
     if root in arrays:
         return arrays[root]

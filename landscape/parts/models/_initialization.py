@@ -15,7 +15,7 @@ def scale_weights(model: Model, params: PyTree, factor: float | jax.Array) -> Py
     """Returns `factor` times every weight; biases and normalization parameters are unchanged.
 
     Weights are the arrays to which `model.filter_axes` assigns an axis. `factor` may be traced.
-    Raises UserError if there are none.
+    Raises UserError if the model has no weights.
     """
     axes = model.filter_axes(params)
     # Parameters first: None as an axis is not an empty tree.

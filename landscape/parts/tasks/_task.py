@@ -98,7 +98,7 @@ class Task:
     `prediction_shape(target_shape, outputs)`: shape of a prediction.
     `check(values, fields)`: raises UserError if targets (n, ...) do not fit.
     `constant(values, fields, outputs)`: the best prediction that ignores the inputs, from training
-    targets; None if there is none.
+    targets; None for a task without a baseline.
     """
 
     name: str

@@ -6,9 +6,9 @@ from landscape.parts.tasks._task import Data, Task, vector
 def custom() -> Task:
     """Any predictions and targets, whose first axis counts the examples.
 
-    Nothing else is checked, there is no baseline, and no loss or metric of the menu: `losses` and
-    `metrics` of the config name functions of yours. The model gets the `outputs` of the dataset.
-    Choose it if no other task fits.
+    Nothing else is checked. The task has no baseline, and no loss or metric of the menu: `losses`
+    and `metrics` of the config name functions of yours. The model gets the `outputs` of the
+    dataset. Choose it if no other task fits.
     """
     return Task(
         "custom", metrics=(), any_shape=True, outputs=_outputs_of_dataset, prediction_shape=vector
