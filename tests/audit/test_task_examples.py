@@ -25,7 +25,7 @@ CASES = [(task, i) for task, ways in EXAMPLES.items() for i in range(len(ways))]
 
 
 def test_every_task_but_custom_has_examples():
-    assert {*EXAMPLES, "custom"} == set(catalog.TASKS)
+    assert {*EXAMPLES, "custom"} == set(catalog.task_names())
 
 
 @pytest.mark.parametrize(("task", "number"), CASES)

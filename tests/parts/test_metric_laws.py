@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from metric_cases import case
 
-from landscape.catalog.menu import TASKS, menu
+from landscape.catalog.menu import menu, task_names
 from landscape.errors import UserError
 from landscape.numerics.compiling import jit_once
 from landscape.parts.metrics import Metric, Snapshot
@@ -67,8 +67,8 @@ def test_a_missing_array_of_the_dataset_is_named(name, field):
 
 def test_every_task_has_metrics_and_its_default_ones_are_defined_for_it():
     of_tasks = {task for metric in METRICS.values() for task in metric.tasks}
-    assert of_tasks | {"custom"} == set(TASKS)
-    for task in TASKS:
+    assert of_tasks | {"custom"} == set(task_names())
+    for task in task_names():
         for name in named(task).metrics:
             point = named(task).point is not None
             assert task in METRICS[name].tasks or (point and "regression" in METRICS[name].tasks)

@@ -215,7 +215,9 @@ def test_a_loss_with_effects_or_without_a_derivative_is_compiled_alone(tmp_path,
     assert sizes == {"huber": 2, "own": 1, "squared_error": 2}
 
 
-@pytest.mark.parametrize("task", [task for task in catalog.TASKS if catalog.menu("losses", task)])
+@pytest.mark.parametrize(
+    "task", [task for task in catalog.task_names() if catalog.menu("losses", task)]
+)
 def test_all_losses_of_the_menu_can_be_compiled_together(task):
     """So that one of them is traced for all: what they return as members has the same types."""
     types = collections.defaultdict(set)
