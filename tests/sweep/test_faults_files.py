@@ -170,7 +170,7 @@ def remounted(place, how):
 @pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_without_loss(undisturbed, tmp_path, small_disk):
     path = write_config(tmp_path)
-    words = [*FEW, "--executor", "processes", "--out", str(small_disk)]
+    words = [*FEW, "--executor", "processes", "--jobs", "1", "--out", str(small_disk)]
     (small_disk / "filler").write_bytes(b"x" * 40_000)
     ended = subprocess.run(run_command(path, *words), cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 1, ended.stderr
@@ -267,11 +267,11 @@ def test_a_lock_of_a_process_that_was_killed_is_recognized(tmp_path):
 
 
 @pytest.mark.slow
-def test_hundreds_of_tiny_runs_on_two_workers(tmp_path):
+def test_a_hundred_tiny_runs_on_two_workers(tmp_path):
     """More runs than a leak of one open file per run would survive."""
     path = write_config(tmp_path)
     tiny = ("losses=[brier]", "slices=null", "steps=2", "model.widths=[2]")
-    process, runs = psutil.Process(), 200
+    process, runs = psutil.Process(), 100
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (process.num_fds() + runs // 2, limits[1]))
     try:
