@@ -44,8 +44,8 @@ def solve(survey: Survey, target: Target, sites: Sequence[int]) -> list[tuple[in
         with jax.enable_x64(True):
             try:
                 ends, left = descents[site](starts, target.cast(np.float64))
-            except Exception:  # the argument cannot be observed, as inside a loop
-                continue
+            except (ValueError, NotImplementedError):
+                continue  # the argument is not observed or has no derivative, as in a while loop
         solutions += [
             (site, point) for point in _solved(survey, np.asarray(ends), np.asarray(left))
         ]
