@@ -78,7 +78,8 @@ def test_two_devices_measure_the_same_slices(look, tmp_path):
         for label, data in (("memory", [INSIDE]), ("streamed", lambda: iter([INSIDE]))):
             landscape.look(PARAMS, data, risk=residual, slices=SLICES, label=label, tell=len)
     """
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
+    environment = os.environ | {"XLA_FLAGS": flags}
     command = [sys.executable, "-c", textwrap.dedent(code)]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     others = landscape.results(tmp_path / "runs" / "look")

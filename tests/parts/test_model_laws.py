@@ -65,10 +65,10 @@ def test_predictions_have_the_shape_of_the_task(name, outputs):
 
 
 @functools.cache
-def _predictions_and_gradients(name):
-    # Compiled once for all activations, the one to use chosen by its number.
+def _predictions_and_gradients(name, activations):
+    # Compiled once for all these activations, the one to use chosen by its number.
     chosen = [jnp.int32(0)]
-    switch = list(ACTIVATIONS.values())
+    switch = [ACTIVATIONS[activation] for activation in activations]
     model, shape, _ = case(name, activation=lambda x: jax.lax.switch(chosen[0], switch, x))
 
     def run(params, number):
@@ -79,14 +79,24 @@ def _predictions_and_gradients(name):
     return jax.jit(run, compiler_options={"xla_backend_optimization_level": 0})
 
 
+def _selected(request, name):
+    """Returns the activations with which the session tests a model: the first tier has a few."""
+    same = (item for item in request.session.items if item.path == request.node.path)
+    cases = (
+        item.callspec.params for item in same if item.originalname == request.function.__name__
+    )
+    return tuple(params["activation"] for params in cases if params["name"] == name)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("name", WITH_ACTIVATION)
-def test_every_activation_predicts_and_differentiates(name, activation):
+def test_every_activation_predicts_and_differentiates(name, activation, request):
     model, shape, outputs = case(name, activation=activation)
     params = params_of(name)
     shaped = jax.eval_shape(model.apply, params, inputs_of(shape))
-    number = list(ACTIVATIONS).index(activation)
-    predictions, gradients = _predictions_and_gradients(name)(params, number)
+    activations = _selected(request, name)
+    number = activations.index(activation)
+    predictions, gradients = _predictions_and_gradients(name, activations)(params, number)
     assert shaped.shape == predictions.shape == predictions_shape(name, 4, outputs)
     assert shaped.dtype == predictions.dtype == jnp.float32
     assert bool(jnp.all(jnp.isfinite(predictions)))
