@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 PyTree = Any
 
@@ -34,10 +35,7 @@ def vector_layout(params: PyTree) -> Layout:
     leaves = jax.tree.leaves(params)
     if len(leaves) == 1 or len({leaf.dtype for leaf in leaves}) > 1:
         return tree_layout(params)
-    return Layout(
-        lambda tree: jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)]),
-        lambda vector: _unpack(vector, params, jnp.split),
-    )
+    return Layout(_pack, lambda vector: _unpack(vector, params, jnp.split))
 
 
 def layout_for(elementwise: bool) -> Callable[[PyTree], Layout]:
@@ -53,6 +51,17 @@ def as_tree(packed: PyTree, params: PyTree) -> PyTree:
     if jax.tree_util.all_leaves([packed]) and not jax.tree_util.all_leaves([params]):
         return _unpack(np.asarray(packed), params, np.split)
     return packed
+
+
+def _pack(tree: PyTree) -> jax.Array:
+    # Written leaf by leaf: XLA's fused concatenation on a CPU branches at every entry.
+    leaves = jax.tree.leaves(tree)
+    vector = jnp.zeros(sum(leaf.size for leaf in leaves), leaves[0].dtype)
+    start = 0
+    for leaf in leaves:
+        vector = lax.dynamic_update_slice(vector, leaf.ravel(), (start,))
+        start += leaf.size
+    return vector
 
 
 def _unpack(vector: Any, params: PyTree, split: Callable[..., list[Any]]) -> PyTree:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from landscape.parts.metrics import Measurement
 
@@ -55,9 +56,7 @@ def score(recording: Recording, row: dict[str, jax.Array]) -> jax.Array:
 
 def better(best: Best, value: jax.Array, variables: PyTree) -> Best:
     """Returns the better of the best step so far and one with this score: the first if equal."""
-    is_better = value > best.score
-    latest = Best(value, variables)
-    return jax.tree.map(lambda new, old: jnp.where(is_better, new, old), latest, best)
+    return lax.cond(value > best.score, lambda: Best(value, variables), lambda: best)
 
 
 def best_row(column: np.ndarray, higher_is_better: bool) -> int:

@@ -261,7 +261,9 @@ def _take(recording: Recording, state: TrainState, proposal: Proposal) -> TrainS
     params = optax.apply_updates(state.params, updates)
     counts = count_steps(state.counts, gradients, recording.vanishing, recording.exploding)
     taken = TrainState(state.step + 1, params, updates, memory, counts, state.diverged, model_state)
-    finite = jnp.isfinite(value) & all_finite(gradients) & all_finite(params)
+    # 0 * x is NaN unless x is finite: one pass over both.
+    zeros = jax.tree.map(lambda g, p: 0 * g + 0 * p, gradients, params)
+    finite = jnp.isfinite(value) & all_finite(zeros)
     frozen = state._replace(diverged=jnp.array(True))
     goes_on = finite & ~state.diverged
     return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), taken, frozen)
