@@ -140,10 +140,10 @@ def check(commands, folder, *words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_mutated_runs_are_skipped_and_the_others_reported(sound, commands, tmp_path_factory, seed):
     random = Random(seed)
-    mutations = [random_mutation(random) for _ in range(75)]
+    mutations = [random_mutation(random) for _ in range(50)]
     folder = mutated_experiment(sound, tmp_path_factory.mktemp("mutated"), mutations)
     check(commands, folder, "status")
     check(commands, folder, "status", "--json")

@@ -73,5 +73,5 @@ def test_an_audit_after_one_that_hangs_finds_the_package(checkout, tmp_path):
         "import time\ndef hangs(predictions, targets):\n    while True: time.sleep(0.1)\n"
     )
     names = ["mine.py:hangs", "absolute_error"]
-    answers = json.loads(checkout("audit", *names, "--time-limit", "6", "--json", exit_code=2))
+    answers = json.loads(checkout("audit", *names, "--time-limit", "4", "--json", exit_code=2))
     assert "error" in answers[0] and "error" not in answers[1]

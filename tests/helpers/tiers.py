@@ -68,7 +68,7 @@ STRIDES = {
     "run/test_perform.py::test_what_is_damaged_is_made_again": 3,
     "run/test_program_cache.py::test_all_losses_of_the_menu_can_be_compiled_together": 3,
     "test_configs.py::test_config_runs": 6,
-    "test_foreign_folders.py::test_mutated_runs_are_skipped_and_the_others_reported": 4,
+    "test_foreign_folders.py::test_mutated_runs_are_skipped_and_the_others_reported": 6,
 }
 
 

@@ -276,13 +276,13 @@ def test_a_plane_of_random_and_eigenvector_has_right_angles(finished):
 
 
 def test_measuring_again_from_what_is_stored_gives_the_same_bytes(finished, tmp_path, monkeypatch):
-    folder, runs, _, _ = finished
+    folder, runs, _, workshop = finished
     run = runs[0]
     there = store.run_folder(folder, run.id)
     names = ("slices.npz", "curvature.json", "checkpoints.safetensors", "summary.json")
     before = {name: (there / name).read_bytes() for name in names}
     monkeypatch.setattr(run_module, "_train", None)
-    assert run_module.perform(run, there, ProgramCache(), Progress(there)) == "done"
+    assert run_module.perform(run, there, workshop, Progress(there)) == "done"
     for name in names:
         assert differences(name, before[name], (there / name).read_bytes()) == []
 
