@@ -279,12 +279,12 @@ def test_figures_that_the_second_process_has_not_begun_are_rendered_in_this_one(
 
     def exchange(request):
         begun.set()
-        assert released.wait(60)
+        assert released.wait(20)
         return b"+from the second process"
 
     process = figure_process.FigureProcess(exchange)
     first, *others = [process.pdf(figure) for figure in figures]
-    assert begun.wait(60)
+    assert begun.wait(20)
     for pdf, figure in zip(reversed(others), reversed(figures), strict=False):
         assert pdf() == rendering.pdf_bytes(figure)
     released.set()
