@@ -73,9 +73,11 @@ def shared_programs():
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory):
+def compared(tmp_path_factory, shared_programs):
     path = write(tmp_path_factory.mktemp("compared"))
-    return path, *stages_of(path, path.parent / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serial, "ProgramCache", shared_programs)
+        return path, *stages_of(path, path.parent / "out")
 
 
 def test_all_stages_are_performed_once_and_listed(compared):
@@ -113,7 +115,10 @@ def test_a_comparison_that_was_interrupted_gives_the_same_bytes(
     assert (resumed / "compare.json").read_bytes() == (directory / "compare.json").read_bytes()
 
 
-def test_runs_of_the_command_run_are_used_and_keep_their_measurements(tmp_path):
+def test_runs_of_the_command_run_are_used_and_keep_their_measurements(
+    tmp_path, monkeypatch, shared_programs
+):
+    monkeypatch.setattr(serial, "ProgramCache", shared_programs)
     path = write(tmp_path)
     experiment = load(path)
     sweep = run(experiment, tmp_path / "out", tell=lambda line: None)
