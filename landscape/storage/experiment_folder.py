@@ -4,6 +4,8 @@ import contextlib
 import itertools
 import os
 import shutil
+import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -129,15 +131,26 @@ def refuse_foreign(experiment: Path) -> None:
         )
 
 
-def clear_experiment(experiment: Path) -> None:
-    """Deletes all results in the folder. Raises StorageError if that fails."""
+@contextlib.contextmanager
+def cleared(experiment: Path) -> Iterator[None]:
+    """Deletes all results in the folder: at once by name, their files while the block runs.
+
+    Deleting the files of a sweep takes seconds. What cannot be deleted, or is left by a process
+    that was killed, is deleted by `clear_unfinished` later. Raises StorageError if the results
+    cannot be moved.
+    """
     with disk.storing(experiment):
+        old = Path(tempfile.mkdtemp(disk.UNFINISHED, ".deleted.", experiment))
         for name in _CONTENTS:
             path = experiment / name
-            if path.is_symlink() or path.is_file():
-                path.unlink()
-            elif path.is_dir():
-                shutil.rmtree(path)
+            if path.is_symlink() or path.exists():
+                path.rename(old / name)
+    thread = threading.Thread(target=shutil.rmtree, args=(old,), kwargs={"ignore_errors": True})
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def clear_unfinished(experiment: Path) -> None:

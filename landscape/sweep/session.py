@@ -230,7 +230,8 @@ def _perform(
             return
     if session.fresh:
         yield Deleting(*experiment_folder.runs_and_bytes(session.directory))
-        experiment_folder.clear_experiment(session.directory)
+        experiment_folder.clear_unfinished(session.directory)
+        ending.enter_context(experiment_folder.cleared(session.directory))
     if not session.earlier:
         compared = (session.directory / COMPARE).exists()
         _begin_changes(session, ending)
@@ -299,7 +300,8 @@ def _begin_changes(session: Session, ending: contextlib.ExitStack) -> None:
     directory = session.directory
     ending.push(functools.partial(_list_contents, session))
     contents.remove(directory)
-    experiment_folder.clear_unfinished(directory)
+    if not session.fresh:  # done, before the results were moved to such a folder
+        experiment_folder.clear_unfinished(directory)
     (directory / COMPARE).unlink(missing_ok=True)
     if session.experiment.across is None or not session.listed.confirms("across.json"):
         (directory / "across.json").unlink(missing_ok=True)
