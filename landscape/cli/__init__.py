@@ -3,13 +3,10 @@
 A command opens something, calls the library, and prints the result; everything else belongs there.
 """
 
-import atexit
 import gc
 
-# Imports and tracing create many objects that live long, which the collector visits in vain: while
-# a command runs, and again when the interpreter ends.
+# Imports and tracing create many objects that live long, which the collector visits in vain.
 gc.set_threshold(100_000, 20, 100)
-atexit.register(gc.freeze)
 
 from landscape.cli.commands import main  # noqa: E402
 
