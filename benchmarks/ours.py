@@ -59,7 +59,9 @@ def training(
     record_at = recorded_steps(steps, record_every)
     recording = Recording([SCORES, *HEALTH], problems.EVALUATION_BATCH, 1e-7, 1e3)
     pure = trainer(model, lambda numbers: adam(), recording, elementwise=True)
-    loop = Loop(jit_once(pure.begin), jit_loop(pure.advance, donate_argnums=1))
+    loop = Loop(
+        jit_once(pure.begin), jit_loop(pure.advance, fusion_emitters=True, donate_argnums=1)
+    )
     inputs = TrainingInputs(
         optimizer={},
         params=params,

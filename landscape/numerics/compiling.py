@@ -21,11 +21,9 @@ _ONCE_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
 }
-# For the loops of training and slices on a CPU: the fusion emitters took much of the compilation
-# time and did not speed up any measured loop. The tests lower the level.
+# For the loops of training and slices on a CPU. The tests lower the level.
 _LOOP_OPTIONS: dict[str, bool | int] = {
     "xla_backend_optimization_level": int(os.environ.get("LANDSCAPE_LOOP_OPTIMIZATION_LEVEL", "1")),
-    "xla_cpu_use_fusion_emitters": False,
 }
 # Largest number of CPU devices in a process, and number of threads that share one operation.
 MOST_DEVICES = 8
@@ -43,9 +41,11 @@ def compile_once(lowered: Any) -> Callable:
     return lowered.compile(compiler_options=_ONCE_OPTIONS)
 
 
-def jit_loop(function: Callable, **options: Any) -> Callable:
+def jit_loop(function: Callable, *, fusion_emitters: bool = False, **options: Any) -> Callable:
     """`jax.jit` for one long loop that is called from Python, not from other compiled functions.
 
+    `fusion_emitters` compiles the operations between products with MLIR, which takes longer: it
+    pays off for training, whose step is many small operations, and not for slices.
     The backend is looked up at the first call, not at definition, so that importing starts no
     device.
     """
@@ -57,12 +57,18 @@ def jit_loop(function: Callable, **options: Any) -> Callable:
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        compiler_options = _LOOP_OPTIONS if jax.default_backend() == "cpu" else {}
+        compiler_options = _loop_options(fusion_emitters) if jax.default_backend() == "cpu" else {}
         with lock:
             jitted_function = jitted(tuple(compiler_options.items()))
         return jitted_function(*arguments)
 
     return call
+
+
+def _loop_options(fusion_emitters: bool) -> dict[str, bool | int]:
+    # Unoptimized programs, which the tests compile, gain nothing from the emitters.
+    optimized = _LOOP_OPTIONS["xla_backend_optimization_level"] > 0
+    return _LOOP_OPTIONS | {"xla_cpu_use_fusion_emitters": fusion_emitters and optimized}
 
 
 def concurrency() -> int:

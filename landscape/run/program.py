@@ -293,7 +293,7 @@ def _side_by_side(loop: Loop) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def _compiled(begin: Callable[..., Any], advance: Callable[..., Any]) -> Loop:
-    return Loop(jit_once(begin), jit_loop(advance, donate_argnums=1))
+    return Loop(jit_once(begin), jit_loop(advance, fusion_emitters=True, donate_argnums=1))
 
 
 def build_optimizer(run: Run, numbers: Numbers) -> optax.GradientTransformation:
