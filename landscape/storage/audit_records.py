@@ -52,7 +52,7 @@ class Finding:
     message: Text
     """The finding and its effect on training."""
     where: Where | None = None
-    """The responsible operation; null unless a single one is."""
+    """The responsible operation; null if several operations share it."""
     evidence: Mapping[Name, Value] = field(default_factory=dict)
     """Numbers from which the finding can be recomputed."""
     suggestion: Text | None = None

@@ -385,8 +385,10 @@ def test_compiled_programs_are_kept_for_the_next_process(tmp_path):
         )
         hits, misses = (int(line.split()[0]) for line in done.stdout.splitlines()[-2:])
         found.append((hits, misses))
-    assert found[0][0] == 0 and found[0][1] > 3
-    assert found[1] == (found[0][1], 0)
+    (hits_at_first, compiled), (hits, compiled_again) = found
+    assert hits_at_first == compiled_again == 0
+    # Two runs at once may each compile a program of a single operation that neither has found.
+    assert 3 < hits <= compiled
     files = [
         sorted((tmp_path / out / "experiment" / "runs").glob("*/trace.parquet"))[0].read_bytes()
         for out in ("first", "second")
