@@ -4,6 +4,7 @@ import math
 import re
 from itertools import pairwise
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ from scipy.stats import norm
 
 from landscape.errors import UserError
 from landscape.parts import activations
+from landscape.parts.models._normalization import group_normalized
 from landscape.parts.models.cnn import cnn
 from landscape.parts.models.dense import linear, mlp
 from landscape.parts.models.resnet import resnet
@@ -121,6 +123,19 @@ def test_a_deep_network_keeps_the_scale_of_its_signal(activation):
 
 
 # What does not fit.
+
+
+def test_blocks_of_a_resnet_normalize_by_groups_of_channels():
+    keys = jax.random.split(jax.random.key(0), 3)
+    image, weight, bias = (
+        3 * jax.random.normal(k, s) + 1
+        for k, s in zip(keys, ((24, 5, 7), (24,), (24,)), strict=True)
+    )
+    layer = eqx.nn.GroupNorm(8, 24)
+    layer = eqx.tree_at(lambda n: (n.weight, n.bias), layer, (weight, bias))
+    expected = layer(image)
+    found = group_normalized(image.transpose(1, 2, 0), layer).transpose(2, 0, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("factory", [cnn, resnet, unet])

@@ -19,6 +19,7 @@ from landscape.parts.models._build import (
     head_shape,
 )
 from landscape.parts.models._convolution import Convolution
+from landscape.parts.models._normalization import group_normalized
 
 
 def resnet(
@@ -71,7 +72,7 @@ class _Normalized(eqx.Module):
         self.normalization = eqx.nn.GroupNorm(math.gcd(outputs, 8), outputs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.normalization(self.convolution(x))
+        return group_normalized(self.convolution.channels_last(x), self.normalization)
 
 
 class _Block(eqx.Module):
@@ -86,7 +87,8 @@ class _Block(eqx.Module):
         y = self.second(activation(self.first(x)))
         if skip:
             stride = self.first.convolution.stride[0]
-            y = y + jnp.pad(x[:, ::stride, ::stride], ((0, len(y) - len(x)), (0, 0), (0, 0)))
+            missing = y.shape[2] - x.shape[2]
+            y = y + jnp.pad(x[::stride, ::stride], ((0, 0), (0, 0), (0, missing)))
         return activation(y)
 
 
@@ -102,7 +104,7 @@ class _Resnet(eqx.Module):
         self.output = eqx.nn.Linear(sizes[-1], outputs, key=key)
 
     def __call__(self, x: jax.Array, activation: Activation, skip: bool) -> jax.Array:
-        x = activation(self.stem(x))
+        x = activation(self.stem(x.transpose(1, 2, 0)))
         for block in self.blocks:
             x = block(x, activation, skip)
-        return self.output(jnp.mean(x, axis=(1, 2)))
+        return self.output(jnp.mean(x, axis=(0, 1)))
