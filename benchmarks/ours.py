@@ -8,20 +8,16 @@ import numpy as np
 import problems
 
 from landscape.numerics import slices
-from landscape.numerics.compiling import jit_loop, jit_once, use_all_cores
+from landscape.numerics.compiling import use_all_cores
 from landscape.numerics.loss import Loss, Targets
 from landscape.numerics.recording import Recording, recorded_steps
 from landscape.numerics.risk import Examples
-from landscape.numerics.train import (
-    Loop,
-    TrainingInputs,
-    run_in_pieces,
-    trainer,
-)
+from landscape.numerics.train import TrainingInputs, run_in_pieces, trainer
 from landscape.parts.losses.multiclass import softmax_cross_entropy
 from landscape.parts.metrics import columns, dead_gradients, gradient_norm, update_ratio
 from landscape.parts.metrics.classification import accuracy, f1
 from landscape.parts.optimizers import adam
+from landscape.run.program import compiled_loop
 
 use_all_cores()
 SCORES = columns({"accuracy": accuracy(), "f1": f1()})
@@ -59,9 +55,7 @@ def training(
     record_at = recorded_steps(steps, record_every)
     recording = Recording([SCORES, *HEALTH], problems.EVALUATION_BATCH, 1e-7, 1e3)
     pure = trainer(model, lambda numbers: adam(), recording, elementwise=True)
-    loop = Loop(
-        jit_once(pure.begin), jit_loop(pure.advance, fusion_emitters=True, donate_argnums=1)
-    )
+    loop = compiled_loop(pure.begin, pure.advance)
     inputs = TrainingInputs(
         optimizer={},
         params=params,

@@ -234,8 +234,8 @@ def build_training_loops(run: Run, data: Dataset, model: Model) -> TrainingLoops
         elementwise=elementwise,
     )
     return TrainingLoops(
-        loop=_compiled(loop.begin, loop.advance),
-        loop_side_by_side=_compiled(*_side_by_side(loop)),
+        loop=compiled_loop(loop.begin, loop.advance),
+        loop_side_by_side=compiled_loop(*_side_by_side(loop)),
         cells=jit_loop(cells),
     )
 
@@ -292,7 +292,8 @@ def _side_by_side(loop: Loop) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return begin, advance
 
 
-def _compiled(begin: Callable[..., Any], advance: Callable[..., Any]) -> Loop:
+def compiled_loop(begin: Callable[..., Any], advance: Callable[..., Any]) -> Loop:
+    """Returns the functions of a training, compiled when they are first called."""
     return Loop(jit_once(begin), jit_loop(advance, fusion_emitters=True, donate_argnums=1))
 
 
